@@ -1,0 +1,35 @@
+/* backend.h: what the rest of the compiler sees of code generation; no LLVM types. */
+#ifndef QCC_BACKEND_H
+#define QCC_BACKEND_H
+
+#include "ir/ir.h"
+
+typedef enum cg_emit { CG_EMIT_OBJECT, CG_EMIT_ASSEMBLY, CG_EMIT_LLVM } cg_emit;
+
+typedef struct cg_options {
+    const char *model_name;   /* C identifier of the exported symbol */
+    const char *target;       /* "avx512vnni", "generic", "native" */
+    bool position_independent;/* always code that fits a PIE; true: also a shared library */
+    bool debug;               /* -g */
+    int opt_level;            /* 0…3 */
+    bool external_weights;    /* --weights=FILE: weights are returned, not embedded */
+    bool default_model;       /* also export qcc_default_model (shared libraries) */
+} cg_options;
+
+typedef struct cg_output {
+    void *bytes; size_t size;             /* the object, assembly or IR text; free() */
+    void *weights; size_t weights_size;   /* with external_weights; free() */
+} cg_output;
+
+/* The graph must have been lowered and planned.  False with a diagnostic. */
+bool cg_compile(const ir_graph *, const cg_options *, cg_emit, cg_output *out, diag *);
+
+/* Bytes of temporary memory that the op's kernels need for this target (0 for most): asked by the memory plan. */
+size_t cg_scratch_bytes(const ir_op *, const char *target);
+
+const char *const *cg_target_names(int *out_count);
+bool cg_target_known(const char *name);
+/* NULL or the reason why the host can't run code for the target (for --target=native and qcc-run). */
+const char *cg_target_runs_here(const char *name);
+
+#endif

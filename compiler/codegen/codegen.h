@@ -1,0 +1,88 @@
+/* codegen.h: from the planned graph to an object file.  The only folder that includes llvm-c/.
+ *
+ *   graph ──emitters.def──▶ kernels (functions over pointers) ──module.c──▶ steps, weights, descriptor ──target.c──▶ object
+ *
+ * An emitter turns one op into one or more steps.  A step is a call of a kernel: a function
+ *
+ *     void kernel(ptr arg0, ptr arg1, …, i64 begin, i64 end)      // work units begin..end
+ *
+ * whose arguments are the step's buffers and constants, bound by cg_step_add.  Kernels know shapes, strides and
+ * quantization as compile-time constants and no addresses, so that equal layers share one kernel: the key that
+ * cg_kernel_begin gets must name everything the code depends on. */
+#ifndef QCC_CODEGEN_H
+#define QCC_CODEGEN_H
+
+#include <llvm-c/Core.h>
+
+#include "compiler/codegen/backend.h"
+
+enum { CG_MAX_ARGS = 24 };
+
+typedef struct cg_target {
+    const char *name;         /* "avx512vnni" */
+    const char *cpu, *features; /* for LLVM */
+    unsigned vector_bytes;    /* 64 for avx512vnni, 16 for generic */
+    bool avx512, vbmi, vnni;  /* which primitives may be intrinsics */
+    uint32_t cpu_features;    /* QCC_CPU_* bits that the object requires */
+} cg_target;
+
+typedef struct cg_module {
+    LLVMContextRef context;
+    LLVMModuleRef llvm;
+    const cg_target *target;
+    const ir_graph *graph;
+    const cg_options *options;
+    arena *arena;
+    diag *diag;
+    LLVMTypeRef i1, i8, i16, i32, i64, f32, ptr, void_type;
+    struct cg_module_private *p; /* steps, kernels by key, constants by hash: module.c */
+} cg_module;
+
+/* A kernel while its body is being emitted. */
+typedef struct cg_kernel {
+    cg_module *m;
+    LLVMBuilderRef b;
+    LLVMValueRef function;
+    LLVMValueRef arg[CG_MAX_ARGS]; /* pointers */
+    LLVMValueRef begin, end;       /* i64 work units */
+} cg_kernel;
+
+/* What a step's argument is bound to. */
+typedef struct cg_arg {
+    const ir_value *value;    /* a planned value: the address of its element 0 */
+    LLVMValueRef constant;    /* or a constant of the object, from cg_constant */
+    int64_t offset;           /* bytes added */
+} cg_arg;
+
+/* ---- Kernels and steps (module.c) ---- */
+
+/* Starts the kernel `key`, or returns false when one with this key exists already: then there is nothing to emit.
+ * `*out` is valid in both cases for cg_step_add.  name_hint: the op whose layer names the function. */
+bool cg_kernel_begin(cg_module *, cg_kernel *out, const char *key, const ir_op *name_hint, int arg_count);
+void cg_kernel_end(cg_kernel *); /* emits the return */
+
+typedef struct cg_step_info {
+    uint32_t units;           /* independent work units, at least 1 */
+    uint32_t max_threads;     /* 0: let module.c decide from the op's size */
+    uint64_t macs;            /* useful multiply-adds */
+    bool is_int8;
+} cg_step_info;
+void cg_step_add(cg_module *, const cg_kernel *, const ir_op *, const cg_step_info *, int arg_count, const cg_arg args[]);
+
+/* A constant in .rodata, 64-byte aligned, equal contents stored once.  `bytes` may be freed afterwards. */
+LLVMValueRef cg_constant(cg_module *, const void *bytes, size_t size, const char *name_hint);
+static inline cg_arg cg_arg_value(const ir_value *v) { return (cg_arg){.value = v}; }
+static inline cg_arg cg_arg_constant(LLVMValueRef c) { return (cg_arg){.constant = c}; }
+
+/* Temporary memory of one step, disjoint from all values alive then, is planned before code generation: an emitter that
+ * needs some names its size in cg_scratch_bytes (scratch.c) and finds it through this.  64-byte aligned. */
+cg_arg cg_arg_scratch(const cg_module *, const ir_op *);
+
+/* ---- Emitters (emitters.def: EMITTER(CODE, function)) ---- */
+
+typedef bool cg_emit_fn(cg_module *, const ir_op *); /* false with a diagnostic */
+#define EMITTER(CODE, function) bool function(cg_module *, const ir_op *);
+#include "compiler/codegen/emitters.def"
+#undef EMITTER
+
+#endif

@@ -1,0 +1,30 @@
+/* requant.h: from int32 accumulators to 8-bit results, in the arithmetic that the op's rounding attribute names.
+ * Derivation: docs/quantization.md.  The interpreter's twin is ir/quant_math.c; the two agree bit for bit. */
+#ifndef QCC_REQUANT_H
+#define QCC_REQUANT_H
+
+#include "compiler/codegen/loops.h"
+
+/* Parameters for `channels` output channels, as they lie in the object: for EVEN_F32 float scale[padded];
+ * for the fixed forms int32 mantissa[padded], int32 shift[padded].  padded: channels up to a multiple of 64. */
+typedef struct cg_requant {
+    ir_enum_ROUNDING rounding;
+    int channels;
+    int32_t zero, min, max;      /* of the result, activation included */
+    ir_dtype dtype;
+    const void *bytes; size_t size;
+    bool per_tensor;             /* all channels alike: the kernel may keep one splat */
+} cg_requant;
+
+/* real multiplier of channel c: scale_x * scale_w[c] / scale_y, computed as the reference does (in double). */
+cg_requant cg_requant_make(cg_module *, ir_enum_ROUNDING, int channels, const double multipliers[], const ir_value *result, ir_enum_ACT);
+/* What a kernel's key must contain of it (rounding, zero, bounds, type; not the per-channel numbers). */
+const char *cg_requant_key(const cg_module *, const cg_requant *);
+
+/* lanes accumulators of channels first…first+lanes-1 (i64, compile- or run-time) -> lanes i32 within min..max, zero
+ * added.  params: pointer to cg_requant.bytes. */
+LLVMValueRef cg_requant_apply(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first, LLVMValueRef acc);
+/* lanes i32, already within the type's range -> lanes bytes (truncation of each). */
+LLVMValueRef cg_narrow_to_bytes(cg_kernel *, LLVMValueRef i32_vector);
+
+#endif

@@ -1,0 +1,40 @@
+/* interp.h: the plain-C meaning of every op.  It is the oracle of the tests, the constant folder, and the maker of
+ * look-up tables; it is itself pinned to the frameworks' outputs (docs/fidelity.md).  Slow and plain on purpose.
+ *
+ * Buffers are dense row-major in the values' own types, any alignment.  Absent operands are NULL. */
+#ifndef QCC_INTERP_H
+#define QCC_INTERP_H
+
+#include "ir/ir.h"
+
+/* One op.  False with a diagnostic when the combination of types is not defined. */
+bool ir_eval_op(const ir_op *, const void *const operands[], void *const results[], diag *);
+
+/* True when ir_eval_op defines this op with its present types; otherwise a diagnostic says what is not supported.
+ * Frontends, passes and backends share this one definition of what is legal; ir_verify checks form only. */
+bool ir_op_supported(const ir_op *, diag *);
+
+/* State variables of a graph; NULL for graphs without. */
+typedef struct ir_state ir_state;
+ir_state *ir_state_new(const ir_graph *);
+void ir_state_free(ir_state *);
+
+/* The whole graph, in order. */
+bool ir_interpret(const ir_graph *, const void *const inputs[], void *const outputs[], ir_state *, diag *);
+
+/* For a LOOKUP op on an 8-bit operand: result byte for each operand byte (index = the byte as unsigned). */
+bool ir_lookup_table(const ir_op *, uint8_t table[256], diag *);
+
+/* ---- Arithmetic that the interpreter and the backend share (quant_math.c); derivations in docs/quantization.md ---- */
+
+typedef struct ir_multiplier { int32_t mantissa; int shift; } ir_multiplier; /* real = mantissa * 2^(shift - 31); shift > 0: left */
+
+ir_multiplier ir_multiplier_of(double real);                             /* frexp, rounded to 31 bits */
+int32_t ir_mul_fixed_twice(int32_t x, ir_multiplier);
+int32_t ir_mul_fixed_once(int32_t x, ir_multiplier);
+/* Bounds of an activation in the result's integers: round(real / scale) + zero, within the type. */
+void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, int32_t *out_min, int32_t *out_max);
+void ir_dtype_range(ir_dtype, int32_t *out_min, int32_t *out_max);       /* of I8, U8, I16 */
+float ir_f16_to_f32(uint16_t);
+
+#endif

@@ -1,0 +1,52 @@
+/* pass.h: transforms of the graph, and the runner.
+ *
+ * A pass is a function over the graph.  It neither verifies, prints nor times: the runner alone does.  passes.def is the
+ * pipeline, in order; one file a pass, whose head comment shows the IR before and after. */
+#ifndef QCC_PASS_H
+#define QCC_PASS_H
+
+#include "ir/ir.h"
+
+typedef struct pass_options {
+    ir_enum_ROUNDING rounding; bool rounding_given; /* --rounding */
+    bool keep_unfused;         /* stop before fusion and lowering: what --emit=ir of the imported model shows */
+    bool lower;                /* run the passes that prepare for the backend (unsigned form, memory plan) */
+    int opt_level;             /* 0: only what the backend needs */
+} pass_options;
+
+typedef struct pass_context {
+    const pass_options *options;
+    arena *scratch;            /* reset by the runner after each pass */
+    diag *diag;
+} pass_context;
+
+typedef enum pass_result { PASS_UNCHANGED, PASS_CHANGED, PASS_FAILED /* with a diagnostic */ } pass_result;
+
+typedef pass_result pass_fn(ir_graph *, pass_context *);
+
+typedef struct pass_info {
+    const char *name, *doc;
+    pass_fn *run;
+    unsigned flags;            /* PASS_ALWAYS: also at -O0; PASS_LOWERING: only with options->lower */
+} pass_info;
+enum { PASS_ALWAYS = 1, PASS_LOWERING = 2 };
+
+const pass_info *pass_list(int *out_count);            /* the pipeline, in order (passes.def) */
+const pass_info *pass_find(const char *name);          /* NULL: unknown */
+
+typedef struct pass_debug {
+    bool verify_each;
+    bool round_trip_each;                              /* stress: print and reparse after every pass */
+    bool time;
+    const char *dump_dir;                              /* one numbered file a pass; NULL: none */
+    const char *const *print_before; int print_before_count;
+    const char *const *print_after;  int print_after_count;
+    bool print_after_all;
+    void (*write)(void *context, const char *text, size_t length); /* where prints and times go */
+    void *context;
+} pass_debug;
+
+/* Runs the whole pipeline, or the named passes (names == NULL: the pipeline). */
+bool pass_run(ir_graph *, const pass_options *, const pass_debug *, const char *const names[], int count, diag *);
+
+#endif

@@ -1,0 +1,55 @@
+/* model_abi.h: the constant data that the compiler emits for a model, and that the runtime walks.  Not installed:
+ * programs see qcc_model as opaque.  compiler/codegen/module.c emits exactly this layout; QCC_ABI_VERSION changes with it. */
+#ifndef QCC_MODEL_ABI_H
+#define QCC_MODEL_ABI_H
+
+#include "qcc.h"
+
+#define QCC_MODEL_MAGIC 0x4d434351u /* "QCCM" */
+#define QCC_ABI_VERSION 1u
+
+/* CPU features that an object needs, as bits of qcc_model.cpu_features. */
+enum {
+    QCC_CPU_AVX2 = 1u << 0, QCC_CPU_FMA = 1u << 1, QCC_CPU_F16C = 1u << 2,
+    QCC_CPU_AVX512 = 1u << 3,      /* F, BW, DQ, VL, CD together */
+    QCC_CPU_AVX512_VBMI = 1u << 4, QCC_CPU_AVX512_VNNI = 1u << 5
+};
+
+/* What a step's code gets to find its buffers. */
+typedef struct qcc_frame {
+    const void *const *inputs;
+    void *const *outputs;
+    unsigned char *workspace;
+    const unsigned char *weights; /* only with --weights=FILE */
+} qcc_frame;
+
+/* Work units begin..end of a step; units are independent of one another. */
+typedef void qcc_step_fn(const qcc_frame *, uint32_t begin, uint32_t end);
+
+typedef struct qcc_step {
+    qcc_step_fn *run;
+    uint32_t units;        /* at least 1; thread t of T runs units*t/T .. units*(t+1)/T */
+    uint32_t max_threads;  /* no more threads than this are worth waking; 1: always the calling thread */
+    const char *name;      /* layer */
+    const char *op;        /* "conv2d" */
+    const char *shape;     /* "1x56x56x64 -> 1x56x56x256, 1x1" */
+    uint64_t macs;         /* useful multiply-adds, 0 where that says nothing */
+    uint32_t is_int8;      /* 1: its arithmetic is integer */
+    uint32_t reserved;
+} qcc_step;
+
+struct qcc_model {
+    uint32_t magic, abi_version;
+    uint32_t cpu_features, stateful;
+    const char *name, *target;
+    uint32_t input_count, output_count, step_count, variable_count;
+    const qcc_tensor_info *inputs, *outputs;
+    const qcc_step *steps;
+    uint64_t workspace_bytes;
+    const void *initial_state;       /* copied to workspace + state_offset by qcc_reset */
+    uint64_t state_offset, state_bytes;
+    const unsigned char *const *weights; /* NULL: weights are embedded; otherwise the address of the program's pointer */
+    uint64_t weights_bytes;
+};
+
+#endif

@@ -1,0 +1,71 @@
+/* qcc.h: running a compiled model.  The one header that programs include beside the model's own.
+ *
+ *     #include <qcc.h>
+ *     #include "model.h"            // made by `qcc model.tflite -o model.o`
+ *
+ *     void *workspace = aligned_alloc(64, MODEL_WORKSPACE_BYTES);
+ *     qcc_status status = qcc_run(&model, inputs, outputs, workspace, NULL);
+ *
+ * A model is constant data and code; it can be used by any number of threads at once, each with its own workspace.
+ * Nothing here allocates but qcc_pool_create, and nothing prints. */
+#ifndef QCC_H
+#define QCC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum qcc_dtype {
+    QCC_F32 = 1, QCC_I8 = 2, QCC_U8 = 3, QCC_I16 = 4, QCC_I32 = 5, QCC_I64 = 6, QCC_BOOL = 7
+} qcc_dtype;
+
+typedef enum qcc_status {
+    QCC_OK = 0,
+    QCC_UNSUPPORTED_CPU = 1,  /* the CPU, or its operating system, lacks instructions that the model was compiled for */
+    QCC_BAD_ARGUMENT = 2,     /* a NULL pointer, or a workspace that is not 64-byte aligned */
+    QCC_BAD_MODEL = 3,        /* compiled by a qcc whose objects this library does not understand */
+    QCC_NO_WEIGHTS = 4        /* compiled with --weights=FILE, and the program has not set them */
+} qcc_status;
+
+typedef struct qcc_model qcc_model;
+typedef struct qcc_pool qcc_pool;
+
+typedef struct qcc_tensor_info {
+    const char *name;
+    qcc_dtype dtype;
+    uint32_t rank;
+    int64_t dims[8];
+    size_t bytes;
+    float scale;              /* 0 for a real-valued tensor */
+    int32_t zero_point;
+} qcc_tensor_info;
+
+unsigned qcc_model_input_count(const qcc_model *);
+unsigned qcc_model_output_count(const qcc_model *);
+const qcc_tensor_info *qcc_model_input(const qcc_model *, unsigned index);   /* NULL past the end */
+const qcc_tensor_info *qcc_model_output(const qcc_model *, unsigned index);  /* NULL past the end */
+size_t qcc_model_workspace_bytes(const qcc_model *);
+
+/* Runs the model once.  inputs and outputs are as many as the model has, each qcc_tensor_info.bytes long, row-major, of
+ * any alignment; they may not overlap.  workspace: qcc_model_workspace_bytes, 64-byte aligned, not shared between runs
+ * that overlap in time.  pool: NULL for the calling thread alone; a pool serves one qcc_run at a time.  The result does
+ * not depend on the number of threads. */
+qcc_status qcc_run(const qcc_model *, const void *const inputs[], void *const outputs[], void *workspace, qcc_pool *pool);
+
+/* Sets the state of a stateful model to its start; needed once before the first run with a workspace.  Models without
+ * state: no-op. */
+void qcc_reset(const qcc_model *, void *workspace);
+
+/* A pool of `threads` in all, the caller of qcc_run being one of them.  NULL: no memory or no threads to be had. */
+qcc_pool *qcc_pool_create(unsigned threads);
+void qcc_pool_destroy(qcc_pool *);
+
+const char *qcc_status_text(qcc_status);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
