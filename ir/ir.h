@@ -196,9 +196,20 @@ struct ir_op {
     ir_loc loc;
     uint32_t id;
     const char *name;     /* layer name for symbols and profiles; NULL: derived from the first result's name */
+    int64_t scratch_offset; /* into the workspace: cg_scratch_bytes() of temporary memory for this op; set by the memory plan */
     ir_op *prev, *next;
     ir_graph *graph;
 };
+
+/* A state variable: what READ_VARIABLE and WRITE_VARIABLE name.  The memory plan lists every variable that ops use;
+ * frontends list those that start with something else than the real value 0. */
+typedef struct ir_variable {
+    const char *name;
+    ir_type type;
+    const ir_quant *quant;
+    const void *initial; /* ir_type_bytes long; NULL: the real value 0, that is the zero point in quantized variables */
+    int64_t offset;      /* into the workspace, within the state; set by the memory plan */
+} ir_variable;
 
 struct ir_graph {
     arena *arena;
@@ -208,7 +219,9 @@ struct ir_graph {
     ir_value **outputs;  int32_t output_count;
     const char **input_names, **output_names; /* parallel, never NULL */
     uint32_t next_id;
+    ir_variable *variables; int32_t variable_count;
     size_t workspace_bytes;   /* set by the memory plan */
+    size_t state_offset, state_bytes; /* the part of the workspace that holds the variables; set by the memory plan */
 };
 
 ir_graph *ir_graph_new(void);          /* NULL when out of memory */
