@@ -1,0 +1,117 @@
+/* qcc.c: walks the steps of a model.  Everything that could fail is checked before the first step. */
+#include "qcc.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "cpu.h"
+#include "model_abi.h"
+#include "pool.h"
+#include "profile.h"
+
+enum { WORKSPACE_ALIGNMENT = 64 };
+
+unsigned qcc_model_input_count(const qcc_model *model) { return model ? model->input_count : 0; }
+unsigned qcc_model_output_count(const qcc_model *model) { return model ? model->output_count : 0; }
+
+const qcc_tensor_info *qcc_model_input(const qcc_model *model, unsigned index)
+{
+    return index < qcc_model_input_count(model) ? &model->inputs[index] : NULL;
+}
+
+const qcc_tensor_info *qcc_model_output(const qcc_model *model, unsigned index)
+{
+    return index < qcc_model_output_count(model) ? &model->outputs[index] : NULL;
+}
+
+size_t qcc_model_workspace_bytes(const qcc_model *model) { return model ? (size_t)model->workspace_bytes : 0; }
+
+static bool buffers_present(const void *const buffers[], uint32_t count, const qcc_tensor_info *info)
+{
+    if (count > 0 && !buffers)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (!buffers[i] && info[i].bytes > 0)
+            return false;
+    return true;
+}
+
+/* Everything that qcc_run may refuse; fills in the frame. */
+static qcc_status prepare(const qcc_model *model, const void *const inputs[], void *const outputs[], void *workspace,
+                          qcc_frame *out_frame)
+{
+    if (!model)
+        return QCC_BAD_ARGUMENT;
+    if (model->magic != QCC_MODEL_MAGIC || model->abi_version != QCC_ABI_VERSION)
+        return QCC_BAD_MODEL;
+    if (!buffers_present(inputs, model->input_count, model->inputs) ||
+        !buffers_present((const void *const *)outputs, model->output_count, model->outputs))
+        return QCC_BAD_ARGUMENT;
+    if ((!workspace && model->workspace_bytes > 0) || (uintptr_t)workspace % WORKSPACE_ALIGNMENT != 0)
+        return QCC_BAD_ARGUMENT;
+    if (model->cpu_features & ~qcc_cpu_features())
+        return QCC_UNSUPPORTED_CPU;
+    if (model->weights && !*model->weights)
+        return QCC_NO_WEIGHTS;
+    *out_frame = (qcc_frame){inputs, outputs, workspace, model->weights ? *model->weights : NULL};
+    return QCC_OK;
+}
+
+qcc_status qcc_run(const qcc_model *model, const void *const inputs[], void *const outputs[], void *workspace,
+                   qcc_pool *pool)
+{
+    qcc_frame frame;
+    const qcc_status status = prepare(model, inputs, outputs, workspace, &frame);
+    if (status != QCC_OK)
+        return status;
+    const uint32_t mode = qcc_float_mode_default();
+    for (uint32_t i = 0; i < model->step_count; i++)
+        qcc_pool_run_step(pool, &model->steps[i], &frame);
+    qcc_float_mode_restore(mode);
+    return QCC_OK;
+}
+
+qcc_status qcc_run_timed(const qcc_model *model, const void *const inputs[], void *const outputs[], void *workspace,
+                         qcc_pool *pool, double seconds[])
+{
+    qcc_frame frame;
+    const qcc_status status = prepare(model, inputs, outputs, workspace, &frame);
+    if (status != QCC_OK)
+        return status;
+    const uint32_t mode = qcc_float_mode_default();
+    double before = qcc_clock_seconds();
+    for (uint32_t i = 0; i < model->step_count; i++) {
+        qcc_pool_run_step(pool, &model->steps[i], &frame);
+        const double now = qcc_clock_seconds();
+        seconds[i] += now - before;
+        before = now;
+    }
+    qcc_float_mode_restore(mode);
+    return QCC_OK;
+}
+
+void qcc_reset(const qcc_model *model, void *workspace)
+{
+    if (model && workspace && model->magic == QCC_MODEL_MAGIC && model->state_bytes > 0)
+        memcpy((unsigned char *)workspace + model->state_offset, model->initial_state, (size_t)model->state_bytes);
+}
+
+const char *qcc_status_text(qcc_status status)
+{
+    switch (status) {
+    case QCC_OK: return "ok";
+    case QCC_UNSUPPORTED_CPU: return "the CPU lacks instructions that the model was compiled for";
+    case QCC_BAD_ARGUMENT: return "a pointer is NULL, or the workspace is not 64-byte aligned";
+    case QCC_BAD_MODEL: return "the model was compiled for another version of the runtime library";
+    case QCC_NO_WEIGHTS: return "the model's weights are in a file that the program has not loaded";
+    }
+    return "unknown status";
+}
+
+double qcc_clock_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}

@@ -1,0 +1,203 @@
+/* Protects qcc_run's contract with a model written by hand: arguments are checked, steps run in order, every unit runs
+ * exactly once whatever the number of threads, runs on separate pools don't disturb one another, state is reset. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "model_abi.h"
+#include "pool.h"
+#include "profile.h"
+#include "test.h"
+
+enum { COUNT = 1000, STEPS = 3 };
+
+/* workspace[i] = input[i] * 3 */
+static void triple(const qcc_frame *frame, uint32_t begin, uint32_t end)
+{
+    const int32_t *x = frame->inputs[0];
+    int32_t *y = (int32_t *)(void *)frame->workspace;
+    for (uint32_t i = begin; i < end; i++)
+        y[i] = x[i] * 3;
+}
+
+/* workspace[COUNT] = a number that depends on the order of all of them */
+static void fold(const qcc_frame *frame, uint32_t begin, uint32_t end)
+{
+    int32_t *y = (int32_t *)(void *)frame->workspace;
+    uint32_t sum = (uint32_t)y[COUNT + 1]++; /* state: how many runs came before */
+    for (uint32_t i = 0; i < COUNT; i++)
+        sum = sum * 31 + (uint32_t)y[i];
+    y[COUNT] = begin == 0 && end == 1 ? (int32_t)sum : -1;
+}
+
+/* output[i] += workspace[i] + workspace[COUNT]; adding shows a unit that ran twice */
+static void finish(const qcc_frame *frame, uint32_t begin, uint32_t end)
+{
+    const int32_t *y = (const int32_t *)(const void *)frame->workspace;
+    int32_t *z = frame->outputs[0];
+    for (uint32_t i = begin; i < end; i++)
+        z[i] = (int32_t)((uint32_t)z[i] + (uint32_t)y[i] + (uint32_t)y[COUNT]);
+}
+
+static const qcc_step steps[STEPS] = {
+    {triple, COUNT, 64, "a", "mul", "1000", COUNT, 1, 0},
+    {fold, 1, 64, "b", "sum", "1000 -> 1", 0, 1, 0},
+    {finish, COUNT, 5, "c", "add", "1000", 0, 1, 0},
+};
+static const qcc_tensor_info input = {"x", QCC_I32, 1, {COUNT}, COUNT * 4, 0, 0};
+static const qcc_tensor_info output = {"y", QCC_I32, 1, {COUNT}, COUNT * 4, 0, 0};
+static const int32_t first_state = 7;
+static const struct qcc_model model = {
+    .magic = QCC_MODEL_MAGIC, .abi_version = QCC_ABI_VERSION, .stateful = 1, .name = "m", .target = "none",
+    .input_count = 1, .output_count = 1, .step_count = STEPS, .variable_count = 1,
+    .inputs = &input, .outputs = &output, .steps = steps, .workspace_bytes = (COUNT + 2) * 4,
+    .initial_state = &first_state, .state_offset = (COUNT + 1) * 4, .state_bytes = 4,
+};
+
+typedef struct buffers {
+    int32_t x[COUNT], z[COUNT];
+    _Alignas(64) int32_t workspace[COUNT + 2];
+} buffers;
+
+static qcc_status run(buffers *b, const qcc_model *m, qcc_pool *pool)
+{
+    const void *inputs[] = {b->x};
+    void *outputs[] = {b->z};
+    memset(b->z, 0, sizeof b->z);
+    return qcc_run(m, inputs, outputs, b->workspace, pool);
+}
+
+static void fill(buffers *b, int32_t seed)
+{
+    for (int32_t i = 0; i < COUNT; i++)
+        b->x[i] = i * 7 + seed;
+    qcc_reset(&model, b->workspace);
+}
+
+static void expected(int32_t seed, uint32_t state, int32_t z[COUNT])
+{
+    uint32_t sum = state;
+    for (int32_t i = 0; i < COUNT; i++)
+        sum = sum * 31 + (uint32_t)((i * 7 + seed) * 3);
+    for (int32_t i = 0; i < COUNT; i++)
+        z[i] = (int32_t)((uint32_t)((i * 7 + seed) * 3) + sum);
+}
+
+static void test_threads(void)
+{
+    static buffers b;
+    static int32_t want[COUNT];
+    for (unsigned threads = 0; threads <= 9; threads++) {
+        qcc_pool *pool = threads ? qcc_pool_create(threads) : NULL;
+        CHECK(qcc_pool_threads(pool) == (threads ? threads : 1));
+        fill(&b, (int32_t)threads);
+        for (uint32_t r = 0; r < 200; r++) {
+            CHECK(run(&b, &model, pool) == QCC_OK);
+            expected((int32_t)threads, (uint32_t)first_state + r, want);
+            CHECK(memcmp(b.z, want, sizeof want) == 0);
+        }
+        qcc_pool_destroy(pool);
+    }
+    CHECK(qcc_pool_create(0) == NULL);
+}
+
+static void *own_pool(void *argument)
+{
+    buffers *b = argument;
+    static _Atomic int32_t next_seed = 100;
+    const int32_t seed = next_seed++;
+    int32_t want[COUNT];
+    qcc_pool *pool = qcc_pool_create(2);
+    fill(b, seed);
+    for (uint32_t r = 0; r < 200; r++) {
+        CHECK(run(b, &model, pool) == QCC_OK);
+        expected(seed, (uint32_t)first_state + r, want);
+        CHECK(memcmp(b->z, want, sizeof want) == 0);
+    }
+    qcc_pool_destroy(pool);
+    return NULL;
+}
+
+static void test_concurrent(void)
+{
+    enum { N = 4 };
+    static buffers b[N];
+    pthread_t threads[N];
+    for (int i = 0; i < N; i++)
+        CHECK(pthread_create(&threads[i], NULL, own_pool, &b[i]) == 0);
+    for (int i = 0; i < N; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static void test_refusals(void)
+{
+    static buffers b;
+    fill(&b, 1);
+    const void *inputs[] = {b.x}, *no_input[] = {NULL};
+    void *outputs[] = {b.z}, *no_output[] = {NULL};
+    CHECK(qcc_run(NULL, inputs, outputs, b.workspace, NULL) == QCC_BAD_ARGUMENT);
+    CHECK(qcc_run(&model, NULL, outputs, b.workspace, NULL) == QCC_BAD_ARGUMENT);
+    CHECK(qcc_run(&model, no_input, outputs, b.workspace, NULL) == QCC_BAD_ARGUMENT);
+    CHECK(qcc_run(&model, inputs, no_output, b.workspace, NULL) == QCC_BAD_ARGUMENT);
+    CHECK(qcc_run(&model, inputs, outputs, NULL, NULL) == QCC_BAD_ARGUMENT);
+    CHECK(qcc_run(&model, inputs, outputs, (char *)b.workspace + 4, NULL) == QCC_BAD_ARGUMENT);
+
+    struct qcc_model other = model;
+    other.abi_version++;
+    CHECK(run(&b, &other, NULL) == QCC_BAD_MODEL);
+    other = model;
+    other.cpu_features = 1u << 30; /* no CPU has it */
+    CHECK(run(&b, &other, NULL) == QCC_UNSUPPORTED_CPU);
+    other = model;
+    const unsigned char *weights = NULL;
+    other.weights = &weights;
+    CHECK(run(&b, &other, NULL) == QCC_NO_WEIGHTS);
+    weights = (const unsigned char *)"";
+    CHECK(run(&b, &other, NULL) == QCC_OK);
+}
+
+static void test_descriptions(void)
+{
+    CHECK(qcc_model_input_count(&model) == 1 && qcc_model_output_count(&model) == 1);
+    CHECK(qcc_model_input(&model, 0) == &input && qcc_model_input(&model, 1) == NULL);
+    CHECK(qcc_model_output(&model, 0) == &output && qcc_model_output(&model, 1) == NULL);
+    CHECK(qcc_model_workspace_bytes(&model) == (COUNT + 2) * 4);
+    for (int status = QCC_OK; status <= QCC_NO_WEIGHTS; status++)
+        CHECK(strcmp(qcc_status_text((qcc_status)status), "unknown status") != 0);
+}
+
+static void test_timed(void)
+{
+    static buffers b;
+    double seconds[STEPS] = {0};
+    const void *inputs[] = {b.x};
+    void *outputs[] = {b.z};
+    fill(&b, 3);
+    CHECK(qcc_run_timed(&model, inputs, outputs, b.workspace, NULL, seconds) == QCC_OK);
+    for (int i = 0; i < STEPS; i++)
+        CHECK(seconds[i] >= 0);
+}
+
+static void test_cpu(void)
+{
+    CHECK(qcc_cpu_features() == qcc_cpu_features());
+#if defined(__x86_64__)
+    /* what the compiler's own detection finds must not be less than ours */
+    __builtin_cpu_init();
+    CHECK(!(qcc_cpu_features() & QCC_CPU_AVX2) || __builtin_cpu_supports("avx2"));
+    CHECK(!(qcc_cpu_features() & QCC_CPU_AVX512_VNNI) || __builtin_cpu_supports("avx512vnni"));
+#endif
+}
+
+int main(void)
+{
+    test_threads();
+    test_concurrent();
+    test_refusals();
+    test_descriptions();
+    test_timed();
+    test_cpu();
+    return test_end();
+}
