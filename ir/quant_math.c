@@ -1,0 +1,135 @@
+/* quant_math.c: multiplication by a real number in integers, and the ranges of quantized values.
+ *
+ * A real multiplier M is stored as mantissa * 2^(shift - 31), mantissa in [2^30, 2^31).  The derivation of the two fixed
+ * roundings is in docs/quantization.md; both equal what TFLite's kernels compute, for every input. */
+#include <math.h>
+#include <string.h>
+
+#include "ir/interp.h"
+
+ir_multiplier ir_multiplier_of(double real)
+{
+    ir_multiplier m = {0, 0};
+    if (real == 0.0 || !isfinite(real))
+        return m;
+    const double fraction = frexp(real, &m.shift); /* in [0.5, 1) */
+    int64_t mantissa = (int64_t)round(fraction * 2147483648.0);
+    if (mantissa == (int64_t)1 << 31) {
+        mantissa /= 2;
+        m.shift++;
+    }
+    if (m.shift < -31) { /* every 32-bit product rounds to 0 */
+        m.shift = 0;
+        mantissa = 0;
+    }
+    if (m.shift > 30) { /* the largest that both roundings can shift by */
+        m.shift = 30;
+        mantissa = mantissa < 0 ? -INT32_MAX : INT32_MAX;
+    }
+    m.mantissa = (int32_t)mantissa;
+    return m;
+}
+
+static int32_t shift_left_wrapping(int32_t x, int by)
+{
+    return (int32_t)((uint32_t)x << by);
+}
+
+/* (a * b * 2 + nudge) >> 32, ties away from zero; the one product that does not fit saturates. */
+static int32_t doubling_high_multiply(int32_t a, int32_t b)
+{
+    if (a == INT32_MIN && b == INT32_MIN)
+        return INT32_MAX;
+    const int64_t product = (int64_t)a * b;
+    const int64_t nudge = product >= 0 ? (int64_t)1 << 30 : 1 - ((int64_t)1 << 30);
+    return (int32_t)((product + nudge) / ((int64_t)1 << 31));
+}
+
+/* x / 2^by, ties away from zero; by in 0..31. */
+static int32_t rounding_shift_right(int32_t x, int by)
+{
+    const int32_t mask = (int32_t)(((int64_t)1 << by) - 1);
+    const int32_t remainder = x & mask;
+    const int32_t threshold = (mask >> 1) + (x < 0);
+    return (x >> by) + (remainder > threshold);
+}
+
+int32_t ir_mul_fixed_twice(int32_t x, ir_multiplier m)
+{
+    const int left = m.shift > 0 ? m.shift : 0, right = m.shift > 0 ? 0 : -m.shift;
+    return rounding_shift_right(doubling_high_multiply(shift_left_wrapping(x, left), m.mantissa), right);
+}
+
+int32_t ir_mul_fixed_once(int32_t x, ir_multiplier m)
+{
+    const int total = 31 - m.shift; /* 1..62 */
+    const int64_t rounded = ((int64_t)x * m.mantissa + ((int64_t)1 << (total - 1))) >> total;
+    return rounded > INT32_MAX ? INT32_MAX : rounded < INT32_MIN ? INT32_MIN : (int32_t)rounded;
+}
+
+void ir_dtype_range(ir_dtype type, int32_t *out_min, int32_t *out_max)
+{
+    *out_min = type == IR_I8 ? INT8_MIN : type == IR_I16 ? INT16_MIN : type == IR_I32 ? INT32_MIN : 0;
+    *out_max = type == IR_I8    ? INT8_MAX
+               : type == IR_U8  ? UINT8_MAX
+               : type == IR_I16 ? INT16_MAX
+               : type == IR_U16 ? UINT16_MAX
+                                : INT32_MAX;
+}
+
+/* round(real / scale) + zero, ties away from zero, within min..max. */
+static int32_t bound_of(float real, float scale, int32_t zero, int32_t min, int32_t max)
+{
+    const double q = (double)roundf(real / scale) + zero;
+    return q <= min ? min : q >= max ? max : (int32_t)q;
+}
+
+void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, int32_t *out_min, int32_t *out_max)
+{
+    int32_t min, max;
+    ir_dtype_range(type, &min, &max);
+    *out_min = min;
+    *out_max = max;
+    switch (act) {
+    case IR_ACT_RELU:
+        *out_min = bound_of(0.0f, scale, zero, min, max);
+        break;
+    case IR_ACT_RELU6:
+        *out_min = bound_of(0.0f, scale, zero, min, max);
+        *out_max = bound_of(6.0f, scale, zero, min, max);
+        break;
+    case IR_ACT_RELU_N1_TO_1:
+        *out_min = bound_of(-1.0f, scale, zero, min, max);
+        *out_max = bound_of(1.0f, scale, zero, min, max);
+        break;
+    case IR_ACT_RELU_0_TO_1:
+        *out_min = bound_of(0.0f, scale, zero, min, max);
+        *out_max = bound_of(1.0f, scale, zero, min, max);
+        break;
+    default:
+        break;
+    }
+}
+
+float ir_f16_to_f32(uint16_t half)
+{
+    const uint32_t sign = (uint32_t)(half & 0x8000) << 16;
+    uint32_t exponent = half >> 10 & 31, fraction = half & 1023, bits;
+    if (exponent == 31) {
+        bits = sign | 0x7f800000u | fraction << 13;
+    } else if (exponent) {
+        bits = sign | (exponent + 112) << 23 | fraction << 13;
+    } else if (fraction) { /* subnormal: shift the leading one into place */
+        exponent = 113;
+        while (!(fraction & 1024)) {
+            fraction <<= 1;
+            exponent--;
+        }
+        bits = sign | exponent << 23 | (fraction & 1023) << 13;
+    } else {
+        bits = sign;
+    }
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}

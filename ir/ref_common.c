@@ -1,0 +1,136 @@
+/* ref_common.c: element access, broadcasting and checks that the evaluators share. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "ir/ref.h"
+
+int64_t ir_int_at(ir_dtype type, const void *data, int64_t i)
+{
+    switch (type) {
+    case IR_I8: return ((const int8_t *)data)[i];
+    case IR_U8: return ((const uint8_t *)data)[i];
+    case IR_BOOL: return ((const uint8_t *)data)[i] != 0;
+    case IR_I16: return ir_i16_at(data, i);
+    case IR_U16: return (uint16_t)ir_i16_at(data, i);
+    case IR_I32: return ir_i32_at(data, i);
+    case IR_U32: return (uint32_t)ir_i32_at(data, i);
+    case IR_I64: return ir_i64_at(data, i);
+    default: return 0;
+    }
+}
+
+void ir_int_put(ir_dtype type, void *data, int64_t i, int64_t value)
+{
+    switch (type) {
+    case IR_I8:
+    case IR_U8: ((uint8_t *)data)[i] = (uint8_t)value; break;
+    case IR_BOOL: ((uint8_t *)data)[i] = value != 0; break;
+    case IR_I16:
+    case IR_U16: ir_i16_put(data, i, (int16_t)(uint16_t)value); break;
+    case IR_I32:
+    case IR_U32: ir_i32_put(data, i, (int32_t)(uint32_t)value); break;
+    case IR_I64: ir_i64_put(data, i, value); break;
+    default: break;
+    }
+}
+
+void ir_ints_load_i16(ir_dtype type, const void *data, int64_t first, int64_t count, int32_t minus, int16_t out[])
+{
+    if (type == IR_I8) {
+        const int8_t *from = (const int8_t *)data + first;
+        for (int64_t i = 0; i < count; i++)
+            out[i] = (int16_t)(from[i] - minus);
+    } else if (type == IR_U8) {
+        const uint8_t *from = (const uint8_t *)data + first;
+        for (int64_t i = 0; i < count; i++)
+            out[i] = (int16_t)(from[i] - minus);
+    } else {
+        for (int64_t i = 0; i < count; i++)
+            out[i] = (int16_t)(ir_int_at(type, data, first + i) - minus);
+    }
+}
+
+void ir_ints_load_i32(ir_dtype type, const void *data, int64_t first, int64_t count, int32_t minus, int32_t out[])
+{
+    if (type == IR_I8) {
+        const int8_t *from = (const int8_t *)data + first;
+        for (int64_t i = 0; i < count; i++)
+            out[i] = from[i] - minus;
+    } else if (type == IR_U8) {
+        const uint8_t *from = (const uint8_t *)data + first;
+        for (int64_t i = 0; i < count; i++)
+            out[i] = from[i] - minus;
+    } else {
+        for (int64_t i = 0; i < count; i++)
+            out[i] = (int32_t)(uint32_t)((uint64_t)ir_int_at(type, data, first + i) - (uint64_t)(int64_t)minus);
+    }
+}
+
+bool ir_broadcast_strides(const ir_type *operand, const ir_type *result, int64_t out_stride[IR_MAX_RANK])
+{
+    const int shift = result->rank - operand->rank;
+    int64_t stride = 1;
+    if (shift < 0)
+        return false;
+    for (int d = result->rank - 1; d >= 0; d--) {
+        const int64_t extent = d >= shift ? operand->dims[d - shift] : 1;
+        if (extent != 1 && extent != result->dims[d])
+            return false;
+        out_stride[d] = extent == 1 ? 0 : stride;
+        stride *= extent;
+    }
+    return true;
+}
+
+bool ir_refuse(const ir_op *op, diag *d, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return diag_error(d, &op->loc, "%s: %s", ir_op_info_of(op->code)->text, text);
+}
+
+bool ir_out_of_memory(const ir_op *op, diag *d)
+{
+    return ir_refuse(op, d, "out of memory");
+}
+
+bool ir_check_nothing(const ir_op *op, diag *d)
+{
+    (void)op;
+    (void)d;
+    return true;
+}
+
+bool ir_check_same_quant(const ir_op *op, diag *d)
+{
+    if (!ir_quant_equal(op->operands[0].value->quant, op->results[0]->quant))
+        return ir_refuse(op, d, "operand and result differ in quantization");
+    return true;
+}
+
+bool ir_check_same_shape(const ir_op *op, diag *d)
+{
+    const ir_type *x = &op->operands[0].value->type, *y = &op->results[0]->type;
+    if (x->rank != y->rank || memcmp(x->dims, y->dims, (size_t)x->rank * sizeof x->dims[0]) != 0)
+        return ir_refuse(op, d, "operand and result differ in shape");
+    return true;
+}
+
+bool ir_check_quantized(const ir_op *op, const ir_value *v, const char *what, diag *d)
+{
+    int32_t min, max;
+    if (!v->quant)
+        return ir_refuse(op, d, "%s of type %s has no quantization", what, ir_dtype_text(v->type.dtype));
+    if (v->quant->axis >= 0 || v->quant->count != 1)
+        return ir_refuse(op, d, "%s is quantized per axis, which is supported for weights only", what);
+    ir_dtype_range(v->type.dtype, &min, &max);
+    if (!(v->quant->scale[0] > 0) || !isfinite(v->quant->scale[0]))
+        return ir_refuse(op, d, "%s has scale %g", what, (double)v->quant->scale[0]);
+    if (v->quant->zero[0] < min || v->quant->zero[0] > max)
+        return ir_refuse(op, d, "%s has zero point %d, outside of %s", what, (int)v->quant->zero[0],
+                         ir_dtype_text(v->type.dtype));
+    return true;
+}
