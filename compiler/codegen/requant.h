@@ -14,10 +14,16 @@ typedef struct cg_requant {
     ir_dtype dtype;
     const void *bytes; size_t size;
     bool per_tensor;             /* all channels alike: the kernel may keep one splat */
+    bool below_one;              /* EVEN_F32: |scale| < 1 throughout, so that acc * scale stays within int32 */
 } cg_requant;
 
 /* real multiplier of channel c: scale_x * scale_w[c] / scale_y, computed as the reference does (in double). */
 cg_requant cg_requant_make(cg_module *, ir_enum_ROUNDING, int channels, const double multipliers[], const ir_value *result, ir_enum_ACT);
+/* The same for a result of these parameters: the intermediate value of a fused add, or channels in a padded order. */
+cg_requant cg_requant_make_for(cg_module *, ir_enum_ROUNDING, int channels, const double multipliers[], ir_dtype,
+                               float scale, int32_t zero, ir_enum_ACT);
+/* EVEN_F32: the float scales of channels first…first+lanes-1. */
+LLVMValueRef cg_requant_scale(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first, unsigned lanes);
 /* What a kernel's key must contain of it (rounding, zero, bounds, type; not the per-channel numbers). */
 const char *cg_requant_key(const cg_module *, const cg_requant *);
 
