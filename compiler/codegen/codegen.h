@@ -51,7 +51,9 @@ typedef struct cg_kernel {
 typedef struct cg_arg {
     const ir_value *value;    /* a planned value: the address of its element 0 */
     LLVMValueRef constant;    /* or a constant of the object, from cg_constant */
+    bool workspace;           /* or `size` bytes of the workspace */
     int64_t offset;           /* bytes added */
+    int64_t size;
 } cg_arg;
 
 /* ---- Kernels and steps (module.c) ---- */
@@ -77,6 +79,8 @@ static inline cg_arg cg_arg_constant(LLVMValueRef c) { return (cg_arg){.constant
 /* Temporary memory of one step, disjoint from all values alive then, is planned before code generation: an emitter that
  * needs some names its size in cg_scratch_bytes (scratch.c) and finds it through this.  64-byte aligned. */
 cg_arg cg_arg_scratch(const cg_module *, const ir_op *);
+/* A state variable's memory, dense. */
+cg_arg cg_arg_variable(const cg_module *, const char *name);
 
 /* ---- Emitters (emitters.def: EMITTER(CODE, function)) ---- */
 

@@ -21,6 +21,9 @@ typedef struct cg_loop {
     LLVMBasicBlockRef head, exit;
     int carries;
     LLVMValueRef phi[CG_MAX_CARRIES], next[CG_MAX_CARRIES];
+    LLVMValueRef latch; /* the back edge, once ended */
+    int vectorize;      /* hints: -1 none, 0 no, 1 yes */
+    bool no_unroll;
 } cg_loop;
 
 cg_loop cg_loop_begin(cg_kernel *, LLVMValueRef from, LLVMValueRef to, int64_t step); /* none when from >= to */

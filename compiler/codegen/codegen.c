@@ -1,0 +1,138 @@
+/* codegen.c: drives the backend: ops through their emitters, then LLVM's passes, then the file's bytes. */
+#include "compiler/codegen/module.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+
+static cg_emit_fn *emitter_of(ir_opcode code)
+{
+    switch (code) {
+#define EMITTER(CODE, function) case IR_##CODE: return function;
+#include "compiler/codegen/emitters.def"
+#undef EMITTER
+    default: return NULL;
+    }
+}
+
+static bool emit_ops(cg_module *m)
+{
+    for (const ir_op *op = m->graph->first; op; op = op->next) {
+        cg_emit_fn *emit = emitter_of(op->code);
+        if (!emit)
+            return diag_error(m->diag, &op->loc, "'%s' is not supported by the code generator", ir_op_info_of(op->code)->text);
+        if (!emit(m, op))
+            return false;
+    }
+    return true;
+}
+
+/* Emitters choose tiles, vectors and unrolling themselves, so the pipeline is what cleans up after them and vectorizes
+ * the plain loops among them; LLVM's own O2 takes ten times as long for nothing. */
+static const char *pipeline_of(int opt_level)
+{
+    if (opt_level <= 0)
+        return "always-inline";
+    return "always-inline,globaldce,"
+           "function<eager-inv>(early-cse,instcombine<no-verify-fixpoint>,simplifycfg,"
+           "loop-mssa(loop-rotate,licm),"
+           "early-cse<memssa>,loop(indvars),"
+           "loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg,"
+           "loop-mssa(licm),early-cse)";
+}
+
+static bool optimize(cg_module *m, LLVMTargetMachineRef machine)
+{
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMErrorRef error = LLVMRunPasses(m->llvm, pipeline_of(m->options->opt_level), machine, options);
+
+    LLVMDisposePassBuilderOptions(options);
+    if (error) {
+        char *message = LLVMGetErrorMessage(error);
+        diag_error(m->diag, NULL, "LLVM: %s", message);
+        LLVMDisposeErrorMessage(message);
+        return false;
+    }
+    return true;
+}
+
+/* Emitters that make ill-formed code are a defect of the compiler. */
+static bool verify(cg_module *m)
+{
+#ifndef NDEBUG
+    char *message = NULL;
+
+    if (LLVMVerifyModule(m->llvm, LLVMReturnStatusAction, &message)) {
+        diag_error(m->diag, NULL, "internal error: ill-formed code: %s", message);
+        LLVMDisposeMessage(message);
+        return false;
+    }
+    LLVMDisposeMessage(message);
+#else
+    (void)m;
+#endif
+    return true;
+}
+
+static bool copy_bytes(cg_output *out, const void *bytes, size_t size, diag *d)
+{
+    out->bytes = malloc(size + 1);
+    if (!out->bytes)
+        return diag_error(d, NULL, "out of memory");
+    memcpy(out->bytes, bytes, size);
+    ((char *)out->bytes)[size] = 0;
+    out->size = size;
+    return true;
+}
+
+static bool write_code(cg_module *m, LLVMTargetMachineRef machine, cg_emit emit, cg_output *out)
+{
+    LLVMMemoryBufferRef buffer;
+    char *message = NULL;
+    bool ok;
+
+    if (emit == CG_EMIT_LLVM) {
+        message = LLVMPrintModuleToString(m->llvm);
+        ok = copy_bytes(out, message, strlen(message), m->diag);
+        LLVMDisposeMessage(message);
+        return ok;
+    }
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, m->llvm, emit == CG_EMIT_OBJECT ? LLVMObjectFile : LLVMAssemblyFile,
+                                            &message, &buffer)) {
+        diag_error(m->diag, NULL, "LLVM: %s", message);
+        LLVMDisposeMessage(message);
+        return false;
+    }
+    ok = copy_bytes(out, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer), m->diag);
+    LLVMDisposeMemoryBuffer(buffer);
+    return ok;
+}
+
+bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, cg_output *out, diag *d)
+{
+    const cg_target *target = cg_target_find(options->target);
+    LLVMTargetMachineRef machine;
+    cg_module m;
+    bool ok;
+
+    *out = (cg_output){0};
+    if (!target)
+        return diag_error(d, NULL, "unknown target '%s'", options->target);
+    machine = cg_target_machine(target, options->opt_level, d);
+    if (!machine)
+        return false;
+    ok = cg_module_init(&m, graph, options, target, machine, d) && emit_ops(&m) &&
+         cg_module_finish(&m, &out->weights, &out->weights_size) && verify(&m) && optimize(&m, machine) &&
+         write_code(&m, machine, emit, out);
+    cg_module_free(&m);
+    LLVMDisposeTargetMachine(machine);
+    if (!ok) {
+        free(out->bytes);
+        free(out->weights);
+        *out = (cg_output){0};
+    }
+    return ok;
+}

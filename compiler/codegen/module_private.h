@@ -1,0 +1,46 @@
+/* module_private.h: what module.c collects and descriptor.c turns into tables. */
+#ifndef QCC_MODULE_PRIVATE_H
+#define QCC_MODULE_PRIVATE_H
+
+#include "compiler/codegen/module.h"
+
+enum { EXTERNAL_MIN_BYTES = 4096 }; /* smaller constants stay in the object even with external weights */
+#define NOT_FOUND UINT32_MAX
+
+typedef struct hash_slot { uint64_t hash; uint32_t index; bool used; } hash_slot;
+typedef struct hash_table { hash_slot *slots; uint32_t count, capacity; } hash_table;
+
+typedef struct kernel_record {
+    const char *key;
+    LLVMValueRef function;
+    LLVMTypeRef type;
+    int arg_count;
+    int uses;
+    bool shares_memory[CG_MAX_ARGS]; /* in some step this argument overlaps another one */
+} kernel_record;
+
+typedef struct constant_record {
+    LLVMValueRef global;
+    const void *bytes;
+    size_t size;
+    int64_t external_offset; /* in the blob of external weights; -1: embedded */
+} constant_record;
+
+typedef struct step_record {
+    const ir_op *op;
+    cg_step_info info;
+    LLVMValueRef function;
+} step_record;
+
+struct cg_module_private {
+    LLVMBuilderRef builder;
+    kernel_record *kernels;     uint32_t kernel_count, kernel_capacity;
+    constant_record *constants; uint32_t constant_count, constant_capacity;
+    step_record *steps;         uint32_t step_count, step_capacity;
+    hash_table kernel_table, constant_table;
+    size_t external_bytes;
+};
+
+const char *cg_layer_name(const cg_module *, const ir_op *);
+
+#endif

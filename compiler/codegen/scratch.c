@@ -1,0 +1,15 @@
+/* scratch.c: temporary memory of each op's kernels, asked for by the memory plan before code is generated. */
+#include "compiler/codegen/codegen.h"
+
+#include "compiler/codegen/module.h"
+
+size_t cg_scratch_bytes(const ir_op *op, const char *target_name)
+{
+    const cg_target *target = cg_target_find(target_name);
+
+    if (!target)
+        return 0;
+    switch (op->code) {
+    default: return 0;
+    }
+}
