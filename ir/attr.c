@@ -1,9 +1,9 @@
 /* attr.c: attributes of ops, and elements of constants. */
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/interp.h"
 #include "ir/private.h"
 
 /* ---- Access ---- */
@@ -227,15 +227,6 @@ int64_t ir_const_int(const ir_value *v, int64_t index)
     }
 }
 
-static double half_real(uint16_t h)
-{
-    int exponent = h >> 10 & 31;
-    double mantissa = h & 1023, sign = h & 0x8000 ? -1 : 1;
-    if (exponent == 31)
-        return mantissa != 0 ? (double)NAN : sign * (double)INFINITY;
-    return sign * ldexp(exponent ? mantissa + 1024 : mantissa, (exponent ? exponent : 1) - 25);
-}
-
 /* Which of the scales is that of element `index`. */
 static int32_t channel_of(const ir_value *v, int64_t index)
 {
@@ -261,7 +252,7 @@ double ir_const_real(const ir_value *v, int64_t index)
     }
     case IR_F16: {
         READ(uint16_t);
-        return half_real(x);
+        return ir_f16_to_f32(x);
     }
     default:
         break;

@@ -30,7 +30,7 @@ typedef struct entry {
 
 typedef struct parser {
     const char *at, *end;
-    int32_t line;
+    int32_t line, start; /* present line; that where the statement began */
     ir_loc loc; /* of the statement: file and line */
     diag *d;
     ir_graph *g;
@@ -46,6 +46,13 @@ typedef struct parser {
 static bool fail(parser *p, const char *what)
 {
     p->loc.node = p->line;
+    return diag_error(p->d, &p->loc, "%s", what);
+}
+
+/* Of what is found after looking past the statement's end. */
+static bool fail_statement(parser *p, const char *what)
+{
+    p->loc.node = p->start;
     return diag_error(p->d, &p->loc, "%s", what);
 }
 
@@ -428,13 +435,13 @@ static bool value_number(parser *p, slice name, ir_value *v)
     uint32_t id = 0;
     for (size_t i = 0; i < name.length; i++) {
         if (!is_digit(name.at[i]))
-            return fail(p, "a value's name starts with a letter, or is a number");
+            return fail_statement(p, "a value's name starts with a letter, or is a number");
         id = id * 10 + (uint32_t)(name.at[i] - '0');
         if (id >= ID_LIMIT)
-            return fail(p, "value number too large");
+            return fail_statement(p, "value number too large");
     }
     if (name.length > 1 && name.at[0] == '0')
-        return fail(p, "value number with a leading zero");
+        return fail_statement(p, "value number with a leading zero");
     v->id = id;
     if (id >= p->next_number)
         p->next_number = id + 1;
@@ -447,7 +454,7 @@ static bool define(parser *p, slice name, ir_value *v)
         table_grow(p);
     entry *e = table_slot(p->table, p->table_size, name);
     if (e->name.length) {
-        p->loc.node = p->line;
+        p->loc.node = p->start;
         return diag_error(p->d, &p->loc, "%%%.*s is defined twice", (int)(name.length < 60 ? name.length : 60), name.at);
     }
     *e = (entry){name, v};
@@ -722,7 +729,7 @@ static bool parse_attrs(parser *p, ir_op *op)
     }
     for (int i = 0; i < info->attr_count; i++) {
         const ir_attr_info *attr = ir_attr_info_of(info->attrs[i]);
-        p->loc.node = p->line;
+        p->loc.node = p->start;
         if (!given[i] && !*attr->def)
             return diag_error(p->d, &p->loc, "%s needs the attribute %s", info->text, attr->text);
     }
@@ -742,7 +749,7 @@ static bool parse_loc(parser *p, ir_loc *loc)
 
 static bool parse_suffix(parser *p, ir_op *op)
 {
-    op->loc = (ir_loc){.file = p->loc.file, .subgraph = -1, .node = p->line};
+    op->loc = (ir_loc){.file = p->loc.file, .subgraph = -1, .node = p->start};
     if (accept_word(p, "name") && !(op->name = parse_string(p)))
         return false;
     if (accept_word(p, "scratch") && !parse_offset(p, &op->scratch_offset))
@@ -786,7 +793,7 @@ static bool parse_op(parser *p, int result_count, const definition results[])
     if (ir_op_info_of(code)->results != result_count)
         return diag_error(p->d, &p->loc, "%s has %d results, %d given", ir_op_info_of(code)->text,
                           ir_op_info_of(code)->results, result_count);
-    int count;
+    int count = 0;
     ir_value **operands = ARENA_ARRAY(p->scratch, ir_value *, operand_bound(p));
     if (!parse_operands(p, operands, &count))
         return false;
@@ -873,7 +880,9 @@ static bool parse_workspace(parser *p)
 
 static bool parse_statement(parser *p)
 {
-    if (peek(p) == '%')
+    bool is_op = peek(p) == '%';
+    p->start = p->line;
+    if (is_op)
         return parse_op_with_results(p);
     if (accept_word(p, "const"))
         return parse_const(p);
