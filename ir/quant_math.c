@@ -67,6 +67,34 @@ int32_t ir_mul_fixed_once(int32_t x, ir_multiplier m)
     return rounded > INT32_MAX ? INT32_MAX : rounded < INT32_MIN ? INT32_MIN : (int32_t)rounded;
 }
 
+int32_t ir_mul_fixed_i64(int64_t x, ir_multiplier m)
+{
+    const int32_t upper = m.mantissa < 0x7fff0000 ? (m.mantissa + (1 << 15)) >> 16 : 0x7fff;
+    const int total = 15 - m.shift;
+    if (total < 1) /* a multiplier of 2^14 and more */
+        return x > 0 ? INT32_MAX : x < 0 ? INT32_MIN : 0;
+    const int64_t limit = (int64_t)1 << 47;
+    x = x < -limit ? -limit : x > limit - 1 ? limit - 1 : x;
+    const int64_t rounded = (x * upper + ((int64_t)1 << (total - 1))) >> total;
+    return rounded > INT32_MAX ? INT32_MAX : rounded < INT32_MIN ? INT32_MIN : (int32_t)rounded;
+}
+
+/* The fixed roundings take the product of the operands' scales in float when the weights are quantized per tensor, in
+ * double when per axis: so do TFLite's kernels (which use the latter for int8 convolutions even with one scale; importers
+ * spell such weights per axis).  One scale of an op without weights counts as per tensor. */
+double ir_mac_multiplier(const ir_op *op, int64_t channel)
+{
+    const ir_quant *x = op->operands[0].value->quant, *w = op->operands[1].value->quant, *y = op->results[0]->quant;
+    const bool per_axis = w->axis >= 0;
+    const float weight_scale = w->scale[per_axis ? channel : 0];
+    float result_scale = y ? y->scale[0] : 1.0f;
+    if (ir_has_attr(op, IR_ATTR_MID_SCALE) && ir_operand_value(op, 3))
+        result_scale = ir_float(op, IR_ATTR_MID_SCALE);
+    if (per_axis || ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32)
+        return (double)x->scale[0] * weight_scale / result_scale;
+    return (double)(x->scale[0] * weight_scale) / result_scale;
+}
+
 void ir_dtype_range(ir_dtype type, int32_t *out_min, int32_t *out_max)
 {
     *out_min = type == IR_I8 ? INT8_MIN : type == IR_I16 ? INT16_MIN : type == IR_I32 ? INT32_MIN : 0;
