@@ -12,6 +12,7 @@ typedef struct pass_options {
     bool keep_unfused;         /* stop before fusion and lowering: what --emit=ir of the imported model shows */
     bool lower;                /* run the passes that prepare for the backend (unsigned form, memory plan) */
     int opt_level;             /* 0: only what the backend needs */
+    const char *target;        /* with lower: whose kernels' scratch memory is planned, see cg_scratch_bytes */
 } pass_options;
 
 typedef struct pass_context {

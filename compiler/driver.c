@@ -1,0 +1,283 @@
+/* driver.c: the way from a model file to machine code, as one call a stage. */
+#include "compiler/driver.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontends/frontend.h"
+#include "passes/pass.h"
+
+driver_options driver_defaults(void)
+{
+    return (driver_options){.rounding = IR_ROUNDING_EVEN_F32, .target = "avx512vnni", .name = "model", .opt_level = 3};
+}
+
+/* ---- Options ---- */
+
+static bool fail(char *error, size_t size, const char *format, const char *value)
+{
+    snprintf(error, size, format, value);
+    return false;
+}
+
+static bool append(driver_list *list, const char *value, char *error, size_t error_size)
+{
+    if (list->count == DRIVER_MAX_LIST)
+        return fail(error, error_size, "%s", "given too often");
+    list->item[list->count++] = value;
+    return true;
+}
+
+static bool set_rounding(driver_options *o, const char *value, char *error, size_t error_size)
+{
+    o->rounding_given = true;
+    if (strcmp(value, "fp32") == 0)
+        o->rounding = IR_ROUNDING_EVEN_F32;
+    else if (strcmp(value, "tflite") == 0)
+        o->rounding = IR_ROUNDING_FIXED_TWICE;
+    else
+        return fail(error, error_size, "'%s' is neither fp32 nor tflite", value);
+    return true;
+}
+
+static bool set_target(driver_options *o, const char *value, char *error, size_t error_size)
+{
+    if (cg_target_known(value)) {
+        o->target = value;
+        return true;
+    }
+    int count;
+    const char *const *names = cg_target_names(&count);
+    int at = snprintf(error, error_size, "unknown target '%s'; there are", value);
+    for (int i = 0; i < count && at < (int)error_size; i++)
+        at += snprintf(error + at, error_size - (size_t)at, " %s", names[i]);
+    return false;
+}
+
+static bool pass_named(const char *value, char *error, size_t error_size)
+{
+    return pass_find(value) || fail(error, error_size, "there is no pass '%s' (see --list-passes)", value);
+}
+
+static bool set_input_shape(driver_options *o, const char *value, char *error, size_t error_size)
+{
+    const char *colon = strrchr(value, ':'); /* names may contain colons themselves */
+    bool good = colon && colon > value && isdigit((unsigned char)colon[1]);
+    for (const char *c = colon ? colon + 1 : ""; *c && good; c++)
+        good = isdigit((unsigned char)*c) || (*c == 'x' && isdigit((unsigned char)c[1]));
+    if (!good)
+        return fail(error, error_size, "'%s' is not of the form NAME:1x224x224x3", value);
+    return append(&o->input_shapes, value, error, error_size);
+}
+
+static bool set_quantize(const char *value, char *error, size_t error_size)
+{
+    if (strcmp(value, "auto") == 0 || strcmp(value, "none") == 0)
+        return true; /* both: quantized models stay quantized, float ones float */
+    if (strcmp(value, "static") == 0 || strcmp(value, "dynamic") == 0)
+        return fail(error, error_size, "%s: this version compiles models as their files are quantized, and quantizes none",
+                    value);
+    return fail(error, error_size, "'%s' is none of auto, none, static, dynamic", value);
+}
+
+bool driver_set(driver_options *o, option_id id, const char *value, bool *out_known, char *error, size_t error_size)
+{
+    long number;
+    *out_known = true;
+    switch (id) {
+    case OPT_BATCH: return options_number(value, 1, 65536, &o->batch, error, error_size);
+    case OPT_INPUT_SHAPE: return set_input_shape(o, value, error, error_size);
+    case OPT_ROUNDING: return set_rounding(o, value, error, error_size);
+    case OPT_QUANTIZE: return set_quantize(value, error, error_size);
+    case OPT_CALIB:
+    case OPT_ALGO: return fail(error, error_size, "%s", "calibration is not supported: this version quantizes no models");
+    case OPT_QUANTIZED_OPS:
+    case OPT_KEEP_FLOAT:
+        return fail(error, error_size, "%s", "not supported: this version compiles models as their files are quantized");
+    case OPT_TARGET: return set_target(o, value, error, error_size);
+    case OPT_OPTIMIZE:
+        if (!options_number(value, 0, 3, &number, error, error_size))
+            return false;
+        o->opt_level = (int)number;
+        return true;
+    case OPT_DEBUG: o->debug = true; return true;
+    case OPT_JOBS: return options_number(value, 1, 1024, &number, error, error_size);
+    case OPT_PRINT_BEFORE:
+        return pass_named(value, error, error_size) && append(&o->print_before, value, error, error_size);
+    case OPT_PRINT_AFTER:
+        return pass_named(value, error, error_size) && append(&o->print_after, value, error, error_size);
+    case OPT_PRINT_AFTER_ALL: o->print_after_all = true; return true;
+    case OPT_DUMP_DIR: o->dump_dir = value; return true;
+    case OPT_VERIFY_EACH: o->verify_each = true; return true;
+    case OPT_ROUND_TRIP_EACH: o->round_trip_each = true; return true;
+    case OPT_TIME_PASSES: o->time_passes = true; return true;
+    default: *out_known = false; return true;
+    }
+}
+
+/* ---- Stages ---- */
+
+bool driver_read_file(const char *path, uint8_t **out_bytes, size_t *out_size, diag *d)
+{
+    const bool is_stdin = strcmp(path, "-") == 0;
+    const ir_loc loc = {.file = is_stdin ? "<stdin>" : path, .subgraph = -1, .node = -1};
+    FILE *file = is_stdin ? stdin : fopen(path, "rb");
+    if (!file)
+        return diag_error(d, &loc, "%s", strerror(errno));
+    uint8_t *bytes = NULL;
+    size_t size = 0, room = 0;
+    for (;;) {
+        if (size + 1 >= room) {
+            room = room ? room * 2 : 1 << 16;
+            uint8_t *more = realloc(bytes, room);
+            if (!more)
+                break;
+            bytes = more;
+        }
+        const size_t got = fread(bytes + size, 1, room - size - 1, file);
+        size += got;
+        if (got == 0)
+            break;
+    }
+    const bool good = bytes && feof(file) && !ferror(file);
+    const int reason = ferror(file) ? errno : ENOMEM;
+    if (!is_stdin)
+        fclose(file);
+    if (!good) {
+        free(bytes);
+        return diag_error(d, &loc, "%s", strerror(reason));
+    }
+    bytes[size] = 0;
+    *out_bytes = bytes;
+    *out_size = size;
+    return true;
+}
+
+bool driver_import(const driver_options *o, const char *path, driver_module *out, diag *d)
+{
+    *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path};
+    if (!driver_read_file(path, &out->bytes, &out->size, d))
+        return false;
+    const frontend_options options = {o->batch, o->input_shapes.item, o->input_shapes.count};
+    out->graph = frontend_import(out->bytes, out->size, out->file, &options, d);
+    if (out->graph)
+        return true;
+    driver_module_free(out);
+    return false;
+}
+
+static void write_stderr(void *context, const char *text, size_t length)
+{
+    (void)context;
+    fwrite(text, 1, length, stderr);
+}
+
+static bool run_passes(const driver_options *o, driver_module *m, bool lower, diag *d)
+{
+    const pass_options options = {
+        .rounding = o->rounding,
+        .rounding_given = o->rounding_given,
+        .keep_unfused = o->opt_level == 0 && !lower,
+        .lower = lower,
+        .opt_level = o->opt_level,
+        .target = o->target,
+    };
+    const pass_debug debug = {
+        .verify_each = o->verify_each,
+        .round_trip_each = o->round_trip_each,
+        .time = o->time_passes,
+        .dump_dir = o->dump_dir,
+        .print_before = o->print_before.item, .print_before_count = o->print_before.count,
+        .print_after = o->print_after.item, .print_after_count = o->print_after.count,
+        .print_after_all = o->print_after_all,
+        .write = write_stderr,
+    };
+    return pass_run(m->graph, &options, &debug, NULL, 0, d);
+}
+
+bool driver_optimize(const driver_options *o, driver_module *m, diag *d) { return run_passes(o, m, false, d); }
+bool driver_lower(const driver_options *o, driver_module *m, diag *d) { return run_passes(o, m, true, d); }
+
+bool driver_compile(const driver_options *o, const driver_module *m, cg_emit emit, cg_output *out, diag *d)
+{
+    const cg_options options = {
+        .model_name = o->name,
+        .target = o->target,
+        .position_independent = o->shared,
+        .debug = o->debug,
+        .opt_level = o->opt_level,
+        .external_weights = o->external_weights,
+        .default_model = o->shared,
+    };
+    return cg_compile(m->graph, &options, emit, out, d);
+}
+
+void driver_module_free(driver_module *m)
+{
+    if (m->graph)
+        ir_graph_free(m->graph);
+    free(m->bytes);
+    *m = (driver_module){0};
+}
+
+/* ---- Names ---- */
+
+void driver_identifier(const char *path, char *buffer, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    const char *stem = slash ? slash + 1 : path;
+    const char *dot = strrchr(stem, '.');
+    const size_t length = dot && dot > stem ? (size_t)(dot - stem) : strlen(stem);
+    size_t at = 0;
+    if (length == 0 || isdigit((unsigned char)stem[0]))
+        buffer[at++] = '_';
+    for (size_t i = 0; i < length && at + 1 < size; i++)
+        buffer[at++] = isalnum((unsigned char)stem[i]) && (unsigned char)stem[i] < 128 ? stem[i] : '_';
+    buffer[at] = 0;
+    if (!driver_is_identifier(buffer) && at + 1 < size) { /* a keyword */
+        buffer[at++] = '_';
+        buffer[at] = 0;
+    }
+}
+
+bool driver_is_identifier(const char *text)
+{
+    static const char *const keywords[] = {
+        "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
+        "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
+        "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main",
+        "qcc_default_model", "bool", "class", "delete", "new", "namespace", "private", "public", "template", "this",
+    };
+    if (!*text || isdigit((unsigned char)*text))
+        return false;
+    for (const char *c = text; *c; c++)
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_'))
+            return false;
+    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
+        if (strcmp(text, keywords[i]) == 0)
+            return false;
+    return true;
+}
+
+/* ---- Diagnostics ---- */
+
+/* A message that begins with its place ("m.tflite: …") stands for itself; others get the program's name. */
+static void print_line(const char *program, const char *text)
+{
+    const bool placeless = strncmp(text, "error:", 6) == 0 || strncmp(text, "warning:", 8) == 0;
+    fprintf(stderr, "%s%s%s\n", placeless ? program : "", placeless ? ": " : "", text);
+}
+
+static void print_warning(void *context, const char *text) { print_line(context, text); }
+
+diag driver_diag(option_program program)
+{
+    return (diag){.warn = print_warning, .context = (void *)(uintptr_t)options_program_name(program)};
+}
+
+void driver_print_error(option_program program, const diag *d)
+{
+    print_line(options_program_name(program), d->failed ? d->text : "error: failed without a diagnostic");
+}

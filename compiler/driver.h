@@ -1,0 +1,76 @@
+/* driver.h: what qcc, qcc-run, qcc-eval and qcc-opt share: model file -> graph -> passes -> machine code.
+ *
+ *     driver_options o = driver_defaults();
+ *     … driver_set(&o, OPT_TARGET, "native", …) …
+ *     driver_module m;
+ *     if (driver_import(&o, "m.tflite", &m, &d) && driver_lower(&o, &m, &d) && driver_compile(…)) …
+ *     driver_module_free(&m);
+ */
+#ifndef QCC_DRIVER_H
+#define QCC_DRIVER_H
+
+#include <stdint.h>
+
+#include "compiler/codegen/backend.h"
+#include "compiler/options.h"
+#include "ir/ir.h"
+
+enum { DRIVER_MAX_LIST = 64 };
+
+typedef struct driver_list {
+    const char *item[DRIVER_MAX_LIST];
+    int count;
+} driver_list;
+
+typedef struct driver_options {
+    /* model */
+    long batch;                /* 0: as the file says */
+    driver_list input_shapes;  /* "NAME:1x224x224x3" */
+    ir_enum_ROUNDING rounding;
+    bool rounding_given;
+    /* code */
+    const char *target, *name; /* name: C identifier */
+    int opt_level;
+    bool debug;
+    bool shared;               /* to be part of a shared library */
+    bool external_weights;
+    /* looking inside */
+    driver_list print_before, print_after;
+    bool print_after_all, verify_each, round_trip_each, time_passes;
+    const char *dump_dir;
+} driver_options;
+
+typedef struct driver_module {
+    const char *file;          /* as diagnostics name it */
+    uint8_t *bytes;            /* the model file; constants of the graph alias it */
+    size_t size;
+    ir_graph *graph;
+} driver_module;
+
+driver_options driver_defaults(void);
+
+/* Takes one of the options that several programs have.  *out_known is false when it is not one of those. */
+bool driver_set(driver_options *, option_id, const char *value, bool *out_known, char *error, size_t error_size);
+
+/* The whole file, "-" being stdin; one byte more than `size` is allocated and 0. */
+bool driver_read_file(const char *path, uint8_t **out_bytes, size_t *out_size, diag *);
+
+bool driver_import(const driver_options *, const char *path, driver_module *out, diag *);
+/* Runs the pipeline: without the lowering, the graph is what the interpreter runs and --emit=ir prints. */
+bool driver_optimize(const driver_options *, driver_module *, diag *);
+bool driver_lower(const driver_options *, driver_module *, diag *);
+bool driver_compile(const driver_options *, const driver_module *, cg_emit, cg_output *out, diag *);
+void driver_module_free(driver_module *);
+
+/* Links an object with the runtime library into a shared library at `path`, with the system's linker. */
+bool driver_link_shared(const driver_options *, const cg_output *object, const char *path, diag *);
+
+/* "my-net.v2.tflite" -> "my_net_v2"; buffer gets a C identifier. */
+void driver_identifier(const char *path, char *buffer, size_t size);
+bool driver_is_identifier(const char *);
+
+/* Prints a diagnostic in one line on stderr; warnings come through driver_diag's callback in the same form. */
+diag driver_diag(option_program);
+void driver_print_error(option_program, const diag *);
+
+#endif

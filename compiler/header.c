@@ -1,0 +1,95 @@
+/* header.c: graph -> C header.
+ *
+ *     extern const qcc_model mobilenet;
+ *     #define MOBILENET_WORKSPACE_BYTES 1204224
+ *     #define MOBILENET_INPUT_COUNT 1
+ *     // input 0: "image", u8 1x224x224x3, real = 0.0078125 * (q - 128)
+ *     #define MOBILENET_INPUT_0_BYTES 150528 … */
+#include "compiler/header.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct text {
+    arena *arena;
+    char *at;
+    size_t length, room;
+} text;
+
+static void append(text *t, const char *piece)
+{
+    const size_t length = strlen(piece);
+    if (t->length + length + 1 > t->room) {
+        const size_t room = (t->room + length + 1) * 2;
+        char *more = arena_alloc(t->arena, room);
+        if (t->length)
+            memcpy(more, t->at, t->length);
+        t->at = more;
+        t->room = room;
+    }
+    memcpy(t->at + t->length, piece, length + 1);
+    t->length += length;
+}
+
+/* Names come from the model file: inside a comment, nothing of them may end it. */
+static const char *comment_safe(arena *a, const char *name)
+{
+    char *copy = arena_string(a, name, strlen(name));
+    for (char *c = copy; *c; c++)
+        if (*c == '*' || *c == '\\' || (unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    return copy;
+}
+
+static const char *shape_text(arena *a, const ir_type *type)
+{
+    const char *s = type->rank == 0 ? "scalar" : "";
+    for (int i = 0; i < type->rank; i++)
+        s = arena_format(a, "%s%s%" PRId64, s, i ? "x" : "", type->dims[i]);
+    return s;
+}
+
+static void append_tensor(text *t, const char *upper, const char *kind, int index, const char *name, const ir_value *v)
+{
+    arena *a = t->arena;
+    append(t, arena_format(a, "\n/* %s %d: \"%s\", %s %s", kind, index, comment_safe(a, name),
+                           ir_dtype_text(v->type.dtype), shape_text(a, &v->type)));
+    if (v->quant && v->quant->axis < 0)
+        append(t, arena_format(a, ", real = %.9g * (q - %" PRId32 ")", (double)v->quant->scale[0], v->quant->zero[0]));
+    append(t, " */\n");
+    const char *const upper_kind = strcmp(kind, "input") == 0 ? "INPUT" : "OUTPUT";
+    append(t, arena_format(a, "#define %s_%s_%d_BYTES %zu\n", upper, upper_kind, index, ir_type_bytes(&v->type)));
+    append(t, arena_format(a, "#define %s_%s_%d_ELEMENTS %" PRId64 "\n", upper, upper_kind, index,
+                           ir_type_elements(&v->type)));
+}
+
+const char *header_text(const ir_graph *g, const char *name, const char *source, bool external_weights, size_t weights_bytes)
+{
+    arena *a = g->arena;
+    char *upper = arena_string(a, name, strlen(name));
+    for (char *c = upper; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    text t = {.arena = a};
+    append(&t, arena_format(a, "/* Model `%s`, compiled by qcc %s from %s. */\n", name, QCC_VERSION, comment_safe(a, source)));
+    append(&t, arena_format(a, "#ifndef QCC_MODEL_%s_H\n#define QCC_MODEL_%s_H\n\n#include <qcc.h>\n\n", upper, upper));
+    append(&t, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
+    append(&t, arena_format(a, "extern const qcc_model %s;\n", name));
+    if (external_weights) {
+        append(&t, arena_format(a, "/* Set this to the contents of the weights file, 64-byte aligned, before the first run. */\n"));
+        append(&t, arena_format(a, "extern const unsigned char *%s_weights;\n", name));
+        append(&t, arena_format(a, "#define %s_WEIGHTS_BYTES %zu\n", upper, weights_bytes));
+    }
+    append(&t, "\n/* Allocate this much, 64-byte aligned, for each run that may overlap with another. */\n");
+    append(&t, arena_format(a, "#define %s_WORKSPACE_BYTES %zu\n", upper, g->workspace_bytes));
+    append(&t, arena_format(a, "#define %s_INPUT_COUNT %" PRId32 "\n", upper, g->input_count));
+    append(&t, arena_format(a, "#define %s_OUTPUT_COUNT %" PRId32 "\n", upper, g->output_count));
+    for (int i = 0; i < g->input_count; i++)
+        append_tensor(&t, upper, "input", i, g->input_names[i], g->inputs[i]);
+    for (int i = 0; i < g->output_count; i++)
+        append_tensor(&t, upper, "output", i, g->output_names[i], g->outputs[i]);
+    append(&t, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
+    return t.at;
+}

@@ -1,0 +1,312 @@
+/* report.c: lowered graph -> one JSON object; the HTML page is a view of the same object.
+ *
+ *     {"model": …, "target": …, "workspace_bytes": …, "weights_bytes": …, "macs": …,
+ *      "ops": [{"name", "op", "source", "arithmetic": "int8" | "float" | "mixed" | "data", "why", "fused": […],
+ *               "operands": [{"type", "shape", "scale", "zero", "scale_from"}], "results": […], "macs", "weights_bytes"}]} */
+#define _GNU_SOURCE
+#include "compiler/report.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names come from files and need not be UTF-8. */
+static json_t *text_json(const char *text)
+{
+    json_t *value = json_string(text ? text : "");
+    return value ? value : json_string("(not UTF-8)");
+}
+
+static const char *shape_text(const ir_graph *g, const ir_type *type)
+{
+    const char *s = type->rank ? "" : "scalar";
+    for (int i = 0; i < type->rank; i++)
+        s = arena_format(g->arena, "%s%s%" PRId64, s, i ? "x" : "", type->dims[i]);
+    return s;
+}
+
+static json_t *value_json(const ir_graph *g, const ir_value *v)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "type", json_string(ir_dtype_text(v->type.dtype)));
+    json_object_set_new(o, "shape", json_string(shape_text(g, &v->type)));
+    json_object_set_new(o, "bytes", json_integer((json_int_t)ir_type_bytes(&v->type)));
+    if (ir_is_const(v))
+        json_object_set_new(o, "constant", json_true());
+    if (!v->quant)
+        return o;
+    const ir_quant *q = v->quant;
+    float low = q->scale[0], high = q->scale[0];
+    for (int32_t i = 1; i < q->count; i++) {
+        low = q->scale[i] < low ? q->scale[i] : low;
+        high = q->scale[i] > high ? q->scale[i] : high;
+    }
+    json_object_set_new(o, "scale", json_real((double)low));
+    if (q->axis >= 0) {
+        json_object_set_new(o, "scale_max", json_real((double)high));
+        json_object_set_new(o, "axis", json_integer(q->axis));
+    }
+    json_object_set_new(o, "zero", json_integer(q->zero[0]));
+    json_object_set_new(o, "scale_from", json_string(v->scale_from ? v->scale_from : "file"));
+    return o;
+}
+
+/* ---- Facts about one op ---- */
+
+static int64_t macs_of(const ir_op *op)
+{
+    const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1);
+    if (op->code == IR_BATCH_MATMUL) {
+        const ir_type *a = &x->type;
+        return ir_type_elements(&op->results[0]->type) * a->dims[a->rank - (ir_int(op, IR_ATTR_ADJ_A) ? 2 : 1)];
+    }
+    if (!(ir_op_info_of(op->code)->flags & IR_MAC) || !w)
+        return 0;
+    const int64_t results = ir_type_elements(&op->results[0]->type), weights = ir_type_elements(&w->type);
+    if (op->code == IR_DEPTHWISE_CONV2D)
+        return results * w->type.dims[1] * w->type.dims[2];
+    if (w->type.dims[0] == 0)
+        return 0;
+    if (op->code == IR_TRANSPOSE_CONV2D)
+        return ir_type_elements(&x->type) * (w->type.dims[3] ? weights / w->type.dims[3] : 0);
+    return results * (weights / w->type.dims[0]);
+}
+
+typedef enum arithmetic { INTEGER, FLOAT, MIXED, DATA } arithmetic;
+static const char *const arithmetic_names[] = {"int8", "float", "mixed", "data"};
+
+static void count_value(const ir_value *v, int *quantized, int *real)
+{
+    if (!v)
+        return;
+    *quantized += v->quant != NULL;
+    *real += !v->quant && ir_dtype_is_float(v->type.dtype);
+}
+
+static arithmetic arithmetic_of(const ir_op *op, const char **out_why)
+{
+    const ir_op_info *info = ir_op_info_of(op->code);
+    int quantized = 0, real = 0, weights = 0, ignored = 0;
+    for (int i = 0; i < op->operand_count; i++)
+        if ((info->flags & IR_MAC) && i == 1)
+            count_value(op->operands[i].value, &weights, &ignored);
+        else
+            count_value(op->operands[i].value, &quantized, &real);
+    for (int i = 0; i < info->results; i++)
+        count_value(op->results[i], &quantized, &real);
+    switch (op->code) {
+    case IR_QUANTIZE:
+    case IR_DEQUANTIZE: *out_why = "converts between real and quantized values"; return MIXED;
+    case IR_REQUANTIZE: *out_why = "converts between two quantizations"; return INTEGER;
+    default: break;
+    }
+    if (real && weights) {
+        *out_why = "the file quantizes the weights, and keeps the activations real-valued";
+        return quantized ? MIXED : FLOAT;
+    }
+    if (quantized && real) {
+        *out_why = "the file quantizes some of its operands and results only";
+        return MIXED;
+    }
+    if (quantized) {
+        *out_why = info->flags & IR_SAME_QUANT ? "moves or compares quantized values" : "the file quantizes operands and results";
+        return INTEGER;
+    }
+    *out_why = real ? "the file gives no quantization for it" : "works on plain integers or booleans";
+    return real ? FLOAT : DATA;
+}
+
+static json_t *fused_json(const ir_op *op)
+{
+    json_t *list = json_array();
+    const ir_enum_ACT act = ir_has_attr(op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE;
+    if (act != IR_ACT_NONE && op->code != IR_RELU)
+        json_array_append_new(list, json_string(ir_enum_text(IR_KIND_ENUM_ACT, act)));
+    if (!ir_has_attr(op, IR_ATTR_ADD_ACT) || !ir_operand_value(op, 3))
+        return list;
+    json_array_append_new(list, json_string("add"));
+    const int64_t add_act = ir_int(op, IR_ATTR_ADD_ACT);
+    if (add_act != IR_ACT_NONE)
+        json_array_append_new(list, json_string(ir_enum_text(IR_KIND_ENUM_ACT, add_act)));
+    return list;
+}
+
+static int64_t constant_bytes(const ir_op *op)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < op->operand_count; i++)
+        if (op->operands[i].value && ir_is_const(op->operands[i].value))
+            bytes += (int64_t)ir_type_bytes(&op->operands[i].value->type);
+    return bytes;
+}
+
+static json_t *op_json(const ir_graph *g, const ir_op *op)
+{
+    const ir_op_info *info = ir_op_info_of(op->code);
+    const char *name = op->name, *why;
+    if (!name && info->results > 0)
+        name = op->results[0]->name;
+    const arithmetic kind = arithmetic_of(op, &why);
+    json_t *o = json_object(), *operands = json_array(), *results = json_array();
+    json_object_set_new(o, "name", text_json(name ? name : info->text));
+    json_object_set_new(o, "op", json_string(info->text));
+    if (op->loc.file && op->loc.node >= 0)
+        json_object_set_new(o, "source", text_json(arena_format(g->arena, "subgraph %d, node %d%s%s%s", op->loc.subgraph,
+            op->loc.node, op->loc.kind ? " (" : "", op->loc.kind ? op->loc.kind : "", op->loc.kind ? ")" : "")));
+    json_object_set_new(o, "arithmetic", json_string(arithmetic_names[kind]));
+    json_object_set_new(o, "why", json_string(why));
+    if (ir_has_attr(op, IR_ATTR_ROUNDING) && kind == INTEGER)
+        json_object_set_new(o, "rounding", json_string(ir_enum_text(IR_KIND_ENUM_ROUNDING, ir_int(op, IR_ATTR_ROUNDING))));
+    json_object_set_new(o, "fused", fused_json(op));
+    for (int i = 0; i < op->operand_count; i++)
+        json_array_append_new(operands, op->operands[i].value ? value_json(g, op->operands[i].value) : json_null());
+    for (int i = 0; i < info->results; i++)
+        json_array_append_new(results, value_json(g, op->results[i]));
+    json_object_set_new(o, "operands", operands);
+    json_object_set_new(o, "results", results);
+    json_object_set_new(o, "macs", json_integer(macs_of(op)));
+    json_object_set_new(o, "weights_bytes", json_integer(constant_bytes(op)));
+    return o;
+}
+
+static json_t *graph_json(const ir_graph *g, const report_facts *facts)
+{
+    json_t *o = json_object(), *ops = json_array();
+    int64_t macs = 0, weights = 0;
+    int counts[4] = {0};
+    const char *why;
+    for (const ir_op *op = g->first; op; op = op->next) {
+        json_array_append_new(ops, op_json(g, op));
+        macs += macs_of(op);
+        weights += constant_bytes(op);
+        counts[arithmetic_of(op, &why)]++;
+    }
+    json_object_set_new(o, "model", text_json(facts->name));
+    json_object_set_new(o, "source", text_json(facts->source));
+    json_object_set_new(o, "target", json_string(facts->target));
+    json_object_set_new(o, "qcc", json_string(QCC_VERSION));
+    json_object_set_new(o, "workspace_bytes", json_integer((json_int_t)g->workspace_bytes));
+    json_object_set_new(o, "state_bytes", json_integer((json_int_t)g->state_bytes));
+    json_object_set_new(o, "weights_bytes", json_integer(weights));
+    json_object_set_new(o, "object_bytes", json_integer((json_int_t)facts->object_bytes));
+    json_object_set_new(o, "macs", json_integer(macs));
+    for (int i = 0; i < 4; i++)
+        json_object_set_new(o, arena_format(g->arena, "ops_%s", arithmetic_names[i]), json_integer(counts[i]));
+    json_object_set_new(o, "ops", ops);
+    return o;
+}
+
+/* ---- HTML ---- */
+
+static void print_escaped(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        switch (*text) {
+        case '<': fputs("&lt;", out); break;
+        case '>': fputs("&gt;", out); break;
+        case '&': fputs("&amp;", out); break;
+        case '"': fputs("&quot;", out); break;
+        default: fputc(*text, out);
+        }
+}
+
+static const char *member(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+    return text ? text : "";
+}
+
+static void print_cell(FILE *out, const char *text)
+{
+    fputs("<td>", out);
+    print_escaped(out, text);
+    fputs("</td>", out);
+}
+
+static void print_values(FILE *out, const json_t *values)
+{
+    fputs("<td>", out);
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        const json_t *v = json_array_get(values, i), *scale = json_object_get(v, "scale");
+        if (json_is_null(v))
+            continue;
+        fprintf(out, "%s%s %s", i ? "<br>" : "", member(v, "type"), member(v, "shape"));
+        if (json_object_get(v, "scale_max"))
+            fprintf(out, " <small>scale %.3g&hellip;%.3g</small>", json_real_value(scale),
+                    json_real_value(json_object_get(v, "scale_max")));
+        else if (scale)
+            fprintf(out, " <small>scale %.4g, zero %d</small>", json_real_value(scale),
+                    (int)json_integer_value(json_object_get(v, "zero")));
+    }
+    fputs("</td>", out);
+}
+
+static void print_row(FILE *out, size_t index, const json_t *op)
+{
+    fprintf(out, "<tr class=\"%s\"><td>%zu</td>", member(op, "arithmetic"), index);
+    print_cell(out, member(op, "name"));
+    fputs("<td>", out);
+    print_escaped(out, member(op, "op"));
+    const json_t *fused = json_object_get(op, "fused");
+    for (size_t i = 0; i < json_array_size(fused); i++)
+        fprintf(out, " + %s", json_string_value(json_array_get(fused, i)));
+    fprintf(out, "</td><td><b>%s</b>: ", member(op, "arithmetic"));
+    print_escaped(out, member(op, "why"));
+    fputs("</td>", out);
+    print_values(out, json_object_get(op, "operands"));
+    print_values(out, json_object_get(op, "results"));
+    fprintf(out, "<td class=\"n\">%" JSON_INTEGER_FORMAT "</td><td class=\"n\">%" JSON_INTEGER_FORMAT "</td></tr>\n",
+            json_integer_value(json_object_get(op, "macs")), json_integer_value(json_object_get(op, "weights_bytes")));
+}
+
+static void print_html(FILE *out, const json_t *o)
+{
+    static const char *const facts[][2] = {
+        {"source", "Model file"}, {"target", "Target"}, {"workspace_bytes", "Workspace, bytes"},
+        {"weights_bytes", "Weights, bytes"}, {"object_bytes", "Object, bytes"}, {"macs", "Multiply-adds"},
+        {"ops_int8", "Ops in int8"}, {"ops_float", "Ops in float"}, {"ops_mixed", "Ops between the two"},
+    };
+    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>qcc: ", out);
+    print_escaped(out, member(o, "model"));
+    fputs("</title><style>\nbody{font:14px sans-serif;margin:2em}table{border-collapse:collapse;margin:1em 0}"
+          "td,th{border-bottom:1px solid #ccc;padding:.3em .6em;text-align:left;vertical-align:top}"
+          "th{position:sticky;top:0;background:#fff}.n{text-align:right;font-variant-numeric:tabular-nums}"
+          "small{color:#666}tr.float{background:#fff1e0}tr.mixed{background:#fffbe0}</style></head><body>\n<h1>", out);
+    print_escaped(out, member(o, "model"));
+    fputs("</h1>\n<table>\n", out);
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
+        const json_t *value = json_object_get(o, facts[i][0]);
+        fprintf(out, "<tr><th>%s</th><td class=\"n\">", facts[i][1]);
+        if (json_is_string(value))
+            print_escaped(out, json_string_value(value));
+        else
+            fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        fputs("</td></tr>\n", out);
+    }
+    fputs("</table>\n<table>\n<tr><th></th><th>Layer</th><th>Op</th><th>Arithmetic</th><th>Operands</th><th>Results</th>"
+          "<th>Multiply-adds</th><th>Weights, bytes</th></tr>\n", out);
+    const json_t *ops = json_object_get(o, "ops");
+    for (size_t i = 0; i < json_array_size(ops); i++)
+        print_row(out, i, json_array_get(ops, i));
+    fputs("</table>\n</body></html>\n", out);
+}
+
+char *report_text(const ir_graph *g, const report_facts *facts, bool html, size_t *out_length)
+{
+    char *text = NULL;
+    json_t *o = graph_json(g, facts);
+    FILE *out = open_memstream(&text, out_length);
+    bool good = o && out;
+    if (good && html)
+        print_html(out, o);
+    else if (good)
+        good = json_dumpf(o, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) == 0 && fputc('\n', out) != EOF;
+    good = out && fclose(out) == 0 && good;
+    json_decref(o);
+    if (good)
+        return text;
+    free(text);
+    return NULL;
+}
