@@ -128,7 +128,7 @@ bool ir_eval_op(const ir_op *op, const void *const operands[], void *const resul
     return ir_op_supported(op, d) && evaluators[op->code].run(op, operands, results, d);
 }
 
-/* ---- State: variables start at the real value 0 ---- */
+/* ---- State: variables start at what the graph says, or at the real value 0 ---- */
 
 typedef struct variable {
     const char *name;
@@ -160,7 +160,15 @@ static variable *find_variable(const ir_state *state, const char *name)
     return NULL;
 }
 
-static bool variable_init(variable *v, const ir_op *op)
+static const void *initial_data(const ir_graph *g, const variable *v)
+{
+    for (int32_t i = 0; i < g->variable_count; i++)
+        if (strcmp(g->variables[i].name, v->name) == 0 && ir_type_equal(&g->variables[i].type, &v->value->type))
+            return g->variables[i].initial;
+    return NULL;
+}
+
+static bool variable_init(const ir_graph *g, variable *v, const ir_op *op)
 {
     v->name = ir_str(op, IR_ATTR_VARIABLE);
     v->value = state_value(op);
@@ -168,11 +176,12 @@ static bool variable_init(variable *v, const ir_op *op)
     v->data = calloc(v->bytes ? v->bytes : 1, 1);
     if (!v->data)
         return false;
-    if (v->value->quant && !ir_dtype_is_float(v->value->type.dtype)) {
-        const int64_t n = ir_type_elements(&v->value->type);
-        for (int64_t i = 0; i < n; i++)
+    const void *initial = initial_data(g, v);
+    if (initial)
+        memcpy(v->data, initial, v->bytes);
+    else if (v->value->quant && !ir_dtype_is_float(v->value->type.dtype))
+        for (int64_t i = 0; i < ir_type_elements(&v->value->type); i++)
             ir_int_put(v->value->type.dtype, v->data, i, v->value->quant->zero[0]);
-    }
     return true;
 }
 
@@ -193,7 +202,7 @@ ir_state *ir_state_new(const ir_graph *g)
     for (const ir_op *op = g->first; op; op = op->next) {
         if (!is_state_op(op) || find_variable(state, ir_str(op, IR_ATTR_VARIABLE)))
             continue;
-        if (!variable_init(&state->variables[state->count], op)) {
+        if (!variable_init(g, &state->variables[state->count], op)) {
             ir_state_free(state);
             return NULL;
         }
