@@ -1,0 +1,70 @@
+/* fill.c: see fill.h.  Deterministic: equal seeds fill equally, everywhere. */
+#include "tests/codegen/fill.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static float real_of(uint64_t r, int kind)
+{
+    static const float edges[] = {0, -0.0f, 1, -1, 0.5f, -0.5f, 1e-30f, -1e-30f, 1.5f, 2.5f, 88, -88, 6, 3, -3, 1e6f};
+    float unit = (float)(r >> 40) / 8388608.0f - 1; /* -1 … 1 */
+
+    switch (kind) {
+    case 1: return r & 1 ? edges[(r >> 1) % (sizeof edges / sizeof *edges)] : unit;
+    case 2: return -10;
+    case 3: return 10;
+    case 4: return ldexpf(unit, (int)(r % 25) - 12);
+    case 5: return (float)((int)(r % 17) - 8);
+    case FILL_CONSTANT: return unit;
+    default: return 4 * unit;
+    }
+}
+
+static int64_t integer_of(uint64_t r, int kind, int64_t low, int64_t high)
+{
+    switch (kind) {
+    case 1: return r & 1 ? (r & 2 ? low : high) : low + (int64_t)((r >> 8) % (uint64_t)(high - low + 1));
+    case 2: return low;
+    case 3: return high;
+    case 5: return high < 2 ? (int64_t)(r & 1) : low < 0 ? (int64_t)(r % 17) - 8 : (int64_t)(r % 17);
+    default: return low + (int64_t)((r >> 8) % (uint64_t)(high - low + 1));
+    }
+}
+
+/* Whole numbers of 32 and 64 bits are indices, accumulators, biases: small ones say more than random bits. */
+static int64_t integer_for(ir_dtype t, uint64_t r, int kind)
+{
+    switch (t) {
+    case IR_I8: return integer_of(r, kind, kind == FILL_CONSTANT ? -127 : -128, 127);
+    case IR_U8: return integer_of(r, kind, 0, 255);
+    case IR_I16: return integer_of(r, kind, -32768, 32767);
+    case IR_BOOL: return integer_of(r, kind, 0, 1);
+    case IR_I32: case IR_I64: return kind == 4 ? integer_of(r, kind, -1000000, 1000000) : integer_of(r, kind, -2000, 2000);
+    default: return (int64_t)r;
+    }
+}
+
+void fill_value(void *to, const ir_value *v, uint64_t seed, int kind)
+{
+    size_t bytes = ir_dtype_bytes(v->type.dtype);
+    uint64_t state = seed * 0x2545f4914f6cdd1du + 1;
+
+    if (kind >= FILL_KINDS)
+        kind %= FILL_KINDS;
+    for (int64_t i = 0; i < ir_type_elements(&v->type); i++) {
+        uint64_t r = next_random(&state);
+        int64_t n = integer_for(v->type.dtype, r, kind);
+        float f = real_of(r, kind);
+        memcpy((char *)to + (size_t)i * bytes, v->type.dtype == IR_F32 ? (void *)&f : (void *)&n, bytes);
+    }
+}

@@ -1,0 +1,13 @@
+/* fill.h: contents for buffers: random ones, and such that hit the edges of kernels. */
+#ifndef TESTS_CODEGEN_FILL_H
+#define TESTS_CODEGEN_FILL_H
+
+#include "ir/ir.h"
+
+/* Kinds by number, as rounds of a test count up: 0 random, 1 random with edge values mixed in, 2 all smallest,
+ * 3 all largest, 4 wide range, 5 small integers; then again from 0 with another seed. */
+enum { FILL_KINDS = 6, FILL_CONSTANT = -1 };
+
+void fill_value(void *to, const ir_value *, uint64_t seed, int kind);
+
+#endif
