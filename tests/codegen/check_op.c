@@ -8,6 +8,8 @@
  * Without --passes every value gets a buffer of its own, so the emitters are tested as they are; with it the graph goes
  * through the whole pipeline first.  Inputs named `w`, `bias` or `const…`, or listed in --const, become constants with
  * random contents.  Inputs and outputs end at (odd rounds: start at) an inaccessible page. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -330,8 +332,12 @@ static bool lower(ir_graph *g, const config *c, diag *d)
     pass_options options = {.rounding = c->rounding, .lower = true, .opt_level = 2};
     pass_debug debug = {.verify_each = true};
 
+#ifdef QCC_HAVE_PASSES
     if (c->passes)
         return pass_run(g, &options, &debug, NULL, 0, d);
+#else
+    (void)options, (void)debug, (void)d;
+#endif
     plan_plain(g, c->target);
     return true;
 }
