@@ -1,0 +1,31 @@
+/* math.h: elementary functions over float scalars or vectors of any lane count, as straight-line code.
+ *
+ * Errors are about 2 units in the last place over the whole range, with the special values of C's functions (infinities,
+ * NaN, signed zeros where they matter).  Coefficients are minimax fits over the reduced ranges that math.c states. */
+#ifndef QCC_CODEGEN_MATH_H
+#define QCC_CODEGEN_MATH_H
+
+#include "compiler/codegen/loops.h"
+
+LLVMValueRef cg_math_exp(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_expm1(cg_kernel *, LLVMValueRef); /* e to the x - 1, exact near 0 */
+LLVMValueRef cg_math_log(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_sqrt(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_rsqrt(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_sin(cg_kernel *, LLVMValueRef);   /* arguments up to 1e8 */
+LLVMValueRef cg_math_cos(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_tanh(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_logistic(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_erf(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_gelu(cg_kernel *, LLVMValueRef, bool approximate);
+LLVMValueRef cg_math_pow(cg_kernel *, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef cg_math_atan2(cg_kernel *, LLVMValueRef y, LLVMValueRef x);
+
+LLVMValueRef cg_math_abs(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_floor(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_ceil(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_trunc(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_round_even(cg_kernel *, LLVMValueRef);
+LLVMValueRef cg_math_round_away(cg_kernel *, LLVMValueRef); /* ties away from zero, as C's roundf */
+
+#endif
