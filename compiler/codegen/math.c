@@ -2,7 +2,7 @@
  *
  * `like(x, v)` makes the constant v of x's shape.  mad() may round twice on targets without FMA: only where the
  * polynomial's error hides that. */
-#include "compiler/codegen/math.h"
+#include "compiler/codegen/elementary.h"
 
 #include <math.h>
 

@@ -3,6 +3,10 @@
 
 #include "compiler/codegen/module.h"
 
+#define SCRATCH(CODE, function) size_t function(const ir_op *, const cg_target *);
+#include "compiler/codegen/scratch.def"
+#undef SCRATCH
+
 size_t cg_scratch_bytes(const ir_op *op, const char *target_name)
 {
     const cg_target *target = cg_target_find(target_name);
@@ -10,6 +14,9 @@ size_t cg_scratch_bytes(const ir_op *op, const char *target_name)
     if (!target)
         return 0;
     switch (op->code) {
+#define SCRATCH(CODE, function) case IR_##CODE: return function(op, target);
+#include "compiler/codegen/scratch.def"
+#undef SCRATCH
     default: return 0;
     }
 }

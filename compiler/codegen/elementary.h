@@ -1,9 +1,9 @@
-/* math.h: elementary functions over float scalars or vectors of any lane count, as straight-line code.
+/* elementary.h: elementary functions over float scalars or vectors of any lane count, as straight-line code.
  *
  * Errors are about 2 units in the last place over the whole range, with the special values of C's functions (infinities,
  * NaN, signed zeros where they matter).  Coefficients are minimax fits over the reduced ranges that math.c states. */
-#ifndef QCC_CODEGEN_MATH_H
-#define QCC_CODEGEN_MATH_H
+#ifndef QCC_ELEMENTARY_H
+#define QCC_ELEMENTARY_H
 
 #include "compiler/codegen/loops.h"
 
