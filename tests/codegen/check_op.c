@@ -325,8 +325,7 @@ static bool run_round(const job *j, int round, diag *d)
 
 static bool lower(ir_graph *g, const config *c, diag *d)
 {
-    pass_options options = {.rounding = c->rounding, .lower = true, .opt_level = 2,
-                            .scratch_bytes = cg_scratch_bytes, .target = c->target};
+    pass_options options = {.rounding = c->rounding, .lower = true, .opt_level = 2};
     pass_debug debug = {.verify_each = true};
 
 #ifdef QCC_HAVE_PASSES
