@@ -20,31 +20,39 @@ static cg_requant plain_multiplier(cg_module *m, ir_enum_ROUNDING rounding, doub
 
 bool cg_residual_make(cg_module *m, const ir_op *op, const ir_value *r, cg_residual *out)
 {
-    const ir_value *y = op->results[0];
     cg_shape s;
     if (!cg_shape_nhwc(m, op, r, &s))
         return false;
     if (s.dtype != IR_U8 || (s.dims[3] > 1 && s.stride[3] != 1))
         return diag_error(m->diag, &op->loc, "%s: a residual of this type or layout", ir_op_info_of(op->code)->text);
-    const double mid = ir_float(op, IR_ATTR_MID_SCALE), other = r->quant->scale[0], result = y->quant->scale[0];
-    *out = (cg_residual){.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING),
-                         .first = ir_int(op, IR_ATTR_ADD_FIRST) != 0,
-                         .mid_zero = (int32_t)ir_int(op, IR_ATTR_MID_ZERO), .zero = r->quant->zero[0],
-                         .mid_factor = (float)(mid / result), .factor = (float)(other / result),
-                         .result_zero = y->quant->zero[0],
-                         .batch_stride = s.stride[0], .row_stride = s.stride[1], .pixel_stride = s.stride[2]};
-    ir_act_bounds((ir_enum_ACT)ir_int(op, IR_ATTR_ADD_ACT), y->type.dtype, y->quant->scale[0], y->quant->zero[0], &out->min,
-                  &out->max);
-    if (out->rounding == IR_ROUNDING_EVEN_F32)
-        return true;
-    const double twice_larger = 2 * (mid > other ? mid : other);
-    out->mid_fixed = plain_multiplier(m, out->rounding, mid / twice_larger);
-    out->fixed = plain_multiplier(m, out->rounding, other / twice_larger);
-    out->result_fixed = plain_multiplier(m, out->rounding, twice_larger / ((double)(1 << LEFT_SHIFT) * result));
-    out->result_fixed.zero = out->result_zero;
-    out->result_fixed.min = out->min;
-    out->result_fixed.max = out->max;
+    *out = cg_residual_arithmetic(m, op, r);
+    out->batch_stride = s.stride[0];
+    out->row_stride = s.stride[1];
+    out->pixel_stride = s.stride[2];
     return true;
+}
+
+cg_residual cg_residual_arithmetic(cg_module *m, const ir_op *op, const ir_value *r)
+{
+    const ir_value *y = op->results[0];
+    const double mid = ir_float(op, IR_ATTR_MID_SCALE), other = r->quant->scale[0], result = y->quant->scale[0];
+    cg_residual out = {.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING),
+                       .first = ir_int(op, IR_ATTR_ADD_FIRST) != 0,
+                       .mid_zero = (int32_t)ir_int(op, IR_ATTR_MID_ZERO), .zero = r->quant->zero[0],
+                       .mid_factor = (float)(mid / result), .factor = (float)(other / result),
+                       .result_zero = y->quant->zero[0]};
+    ir_act_bounds((ir_enum_ACT)ir_int(op, IR_ATTR_ADD_ACT), y->type.dtype, y->quant->scale[0], y->quant->zero[0], &out.min,
+                  &out.max);
+    if (out.rounding == IR_ROUNDING_EVEN_F32)
+        return out;
+    const double twice_larger = 2 * (mid > other ? mid : other);
+    out.mid_fixed = plain_multiplier(m, out.rounding, mid / twice_larger);
+    out.fixed = plain_multiplier(m, out.rounding, other / twice_larger);
+    out.result_fixed = plain_multiplier(m, out.rounding, twice_larger / ((double)(1 << LEFT_SHIFT) * result));
+    out.result_fixed.zero = out.result_zero;
+    out.result_fixed.min = out.min;
+    out.result_fixed.max = out.max;
+    return out;
 }
 
 const char *cg_residual_key(const cg_module *m, const cg_residual *r)

@@ -16,6 +16,8 @@ typedef struct cg_residual {
 } cg_residual;
 
 bool cg_residual_make(cg_module *, const ir_op *, const ir_value *r, cg_residual *out);
+/* The same without the strides, for a residual of any shape. */
+cg_residual cg_residual_arithmetic(cg_module *, const ir_op *, const ir_value *r);
 const char *cg_residual_key(const cg_module *, const cg_residual *);
 /* Constant that the kernel needs as an argument. */
 LLVMValueRef cg_residual_constant(cg_module *, const cg_residual *);
