@@ -1,9 +1,11 @@
 /* check-op: compiles a graph in textual IR, runs the code in this process and compares it with the interpreter.
  *
- *     check-op FILE.qir… [--seed=N] [--rounds=N] [--target=T] [--rounding=R] [--passes] [--const=a,b] [--tolerance=X]
+ *     check-op FILE.qir… [--seed=N] [--rounds=N] [--target=T] [--rounding=R] [--passes] [--const=a,b] [--tolerance=X] [--sums]
  *
  * Protects: every kernel computes what the interpreter says (integers bit for bit, floats within the tolerance), for any
  * partition of its work units, without touching a byte that is not its own.
+ *
+ * With --sums the tolerance counts from an output's largest magnitude: for sums in another order than the interpreter's.
  *
  * Without --passes every value gets a buffer of its own, so the emitters are tested as they are; with it the graph goes
  * through the whole pipeline first.  Inputs named `w`, `bias` or `const…`, or listed in --const, become constants with
@@ -31,7 +33,7 @@ typedef struct config {
     uint64_t seed;
     int rounds, opt_level;
     double tolerance;
-    bool passes, verbose;
+    bool passes, verbose, sums;
     ir_enum_ROUNDING rounding;
     bool rounding_given;
 } config;
@@ -197,16 +199,29 @@ static bool guards_intact(const ir_graph *g, const char *target, const uint8_t *
 
 /* ---- Comparison ---- */
 
-static bool same_float(float a, float b, double tolerance)
+static bool same_float(float a, float b, double tolerance, double magnitude)
 {
     if (isnan(a) || isnan(b))
         return isnan(a) && isnan(b);
-    return a == b || fabs((double)a - b) <= tolerance * (1 + fabs((double)b));
+    return a == b || fabs((double)a - b) <= tolerance * (1 + fmax(fabs((double)b), magnitude));
+}
+
+static double largest(const ir_value *v, const uint8_t *data)
+{
+    double largest_yet = 0;
+    float f;
+
+    for (int64_t i = 0; v->type.dtype == IR_F32 && i < ir_type_elements(&v->type); i++) {
+        memcpy(&f, data + 4 * i, 4);
+        largest_yet = fmax(largest_yet, fabs((double)f));
+    }
+    return largest_yet;
 }
 
 /* Index of the first different element, -1 when there is none. */
-static int64_t first_difference(const ir_value *v, const uint8_t *got, const uint8_t *want, double tolerance)
+static int64_t first_difference(const ir_value *v, const uint8_t *got, const uint8_t *want, const config *c)
 {
+    double magnitude = c->sums ? largest(v, want) : 0;
     size_t bytes = ir_dtype_bytes(v->type.dtype);
 
     for (int64_t i = 0; i < ir_type_elements(&v->type); i++) {
@@ -217,7 +232,7 @@ static int64_t first_difference(const ir_value *v, const uint8_t *got, const uin
             return i;
         memcpy(&a, got + 4 * i, 4);
         memcpy(&b, want + 4 * i, 4);
-        if (!same_float(a, b, tolerance))
+        if (!same_float(a, b, c->tolerance, magnitude))
             return i;
     }
     return -1;
@@ -262,7 +277,7 @@ static bool compare_outputs(const job *j, int round, const buffer got[], void *c
 {
     for (int32_t i = 0; i < j->reference->output_count; i++) {
         const ir_value *v = j->reference->outputs[i];
-        int64_t at = first_difference(v, got[i].data, want[i], j->config->tolerance);
+        int64_t at = first_difference(v, got[i].data, want[i], j->config);
         if (at >= 0) {
             fprintf(stderr, "%s: round %d, output %d, element %lld: got %.9g, expected %.9g\n", j->path, round, i,
                     (long long)at, element(v, got[i].data, at), element(v, want[i], at));
@@ -325,7 +340,8 @@ static bool run_round(const job *j, int round, diag *d)
 
 static bool lower(ir_graph *g, const config *c, diag *d)
 {
-    pass_options options = {.rounding = c->rounding, .lower = true, .opt_level = 2};
+    pass_options options = {.rounding = c->rounding, .lower = true, .opt_level = 2,
+                            .scratch_bytes = cg_scratch_bytes, .target = c->target};
     pass_debug debug = {.verify_each = true};
 
 #ifdef QCC_HAVE_PASSES
@@ -391,6 +407,8 @@ static bool option_parse(config *c, const char *arg)
         c->rounding_given = true;
     } else if (!strcmp(arg, "--passes"))
         c->passes = true;
+    else if (!strcmp(arg, "--sums"))
+        c->sums = true;
     else if (!strcmp(arg, "-v"))
         c->verbose = true;
     else
