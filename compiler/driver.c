@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/codegen/backend.h"
 #include "frontends/frontend.h"
 #include "passes/pass.h"
 
@@ -182,6 +183,7 @@ static bool run_passes(const driver_options *o, driver_module *m, bool lower, di
         .keep_unfused = o->opt_level == 0 && !lower,
         .lower = lower,
         .opt_level = o->opt_level,
+        .scratch_bytes = cg_scratch_bytes,
         .target = o->target,
     };
     const pass_debug debug = {

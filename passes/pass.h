@@ -12,7 +12,9 @@ typedef struct pass_options {
     bool keep_unfused;         /* stop before fusion and lowering: what --emit=ir of the imported model shows */
     bool lower;                /* run the passes that prepare for the backend (unsigned form, memory plan) */
     int opt_level;             /* 0: only what the backend needs */
-    const char *target;        /* with lower: whose kernels' scratch memory is planned, see cg_scratch_bytes */
+    /* Temporary memory of an op's kernels (cg_scratch_bytes of the backend), for the memory plan; NULL: none. */
+    size_t (*scratch_bytes)(const ir_op *, const char *target);
+    const char *target;        /* passed on to scratch_bytes */
 } pass_options;
 
 typedef struct pass_context {
@@ -28,9 +30,13 @@ typedef pass_result pass_fn(ir_graph *, pass_context *);
 typedef struct pass_info {
     const char *name, *doc;
     pass_fn *run;
-    unsigned flags;            /* PASS_ALWAYS: also at -O0; PASS_LOWERING: only with options->lower */
+    unsigned flags;
 } pass_info;
-enum { PASS_ALWAYS = 1, PASS_LOWERING = 2 };
+enum {
+    PASS_ALWAYS = 1,   /* also at -O0 */
+    PASS_LOWERING = 2, /* only with options->lower */
+    PASS_FUSION = 4    /* not with options->keep_unfused; lowering neither */
+};
 
 const pass_info *pass_list(int *out_count);            /* the pipeline, in order (passes.def) */
 const pass_info *pass_find(const char *name);          /* NULL: unknown */

@@ -89,4 +89,10 @@ typedef bool cg_emit_fn(cg_module *, const ir_op *); /* false with a diagnostic 
 #include "compiler/codegen/emitters.def"
 #undef EMITTER
 
+/* ---- Temporary memory (scratch.def) ---- */
+
+#define SCRATCH(CODE, function) size_t function(const ir_op *, const cg_target *);
+#include "compiler/codegen/scratch.def"
+#undef SCRATCH
+
 #endif

@@ -3,10 +3,6 @@
 
 #include "compiler/codegen/module.h"
 
-#define SCRATCH(CODE, function) size_t function(const ir_op *, const cg_target *);
-#include "compiler/codegen/scratch.def"
-#undef SCRATCH
-
 size_t cg_scratch_bytes(const ir_op *op, const char *target_name)
 {
     const cg_target *target = cg_target_find(target_name);

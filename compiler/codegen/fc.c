@@ -1,0 +1,103 @@
+/* fc.c: fully_connected, [rows, I] x [O, I]: a matrix product whose rows are all but the last dimension.
+ *
+ * With fewer than 4 inputs a step would read behind the last row: then x is copied into scratch with slack. */
+#include "compiler/codegen/copy.h"
+#include "compiler/codegen/mac.h"
+
+enum { SLACK = 64 };
+
+static int64_t rows_of(const ir_op *op)
+{
+    const int64_t inputs = op->operands[1].value->type.dims[1];
+    return inputs ? ir_type_elements(&op->operands[0].value->type) / inputs : 0;
+}
+
+static bool copies(const ir_op *op)
+{
+    return !cg_mac_is_float(op) && op->operands[1].value->type.dims[1] < 4;
+}
+
+static size_t copy_bytes(const ir_op *op)
+{
+    return copies(op) ? ((size_t)ir_type_elements(&op->operands[0].value->type) + SLACK + 63) / 64 * 64 : 0;
+}
+
+size_t cg_fully_connected_scratch(const ir_op *op, const cg_target *target)
+{
+    (void)target;
+    const bool sums = !cg_mac_is_float(op) && cg_mac_weight_zero(op) != 0;
+    return copy_bytes(op) + (sums ? cg_mac_row_sums_bytes(rows_of(op), 1) : 0);
+}
+
+/* The rows of a dense value: one run of `width` elements after the other. */
+static cg_gemm_rows dense_rows(const ir_value *v, int64_t width)
+{
+    const int64_t bytes = width * (int64_t)ir_dtype_bytes(v->type.dtype);
+    return (cg_gemm_rows){cg_arg_value(v), 0, 0, bytes};
+}
+
+static bool is_dense(const ir_value *v) { return ir_place_is_dense(&v->place, &v->type); }
+
+/* Leading dimensions [.., images, height, width] of x and the result when they are views. */
+static bool set_rows(cg_module *m, cg_gemm *g, int64_t inputs, int64_t outputs)
+{
+    const ir_op *op = g->op;
+    const ir_value *x = op->operands[0].value, *y = op->results[0], *r = ir_operand_value(op, 3);
+    g->images = g->height = 1;
+    g->width = rows_of(op);
+    if (is_dense(x) && is_dense(y) && (!r || is_dense(r))) {
+        g->x = dense_rows(x, inputs);
+        g->out = dense_rows(y, outputs);
+        if (r)
+            g->residual.rows = dense_rows(r, outputs);
+        return true;
+    }
+    if (x->type.rank != y->type.rank || x->type.rank > 4 || x->type.rank < 1 || x->type.dims[x->type.rank - 1] != inputs)
+        return diag_error(m->diag, &op->loc, "fully_connected on this strided view is not supported by code generation");
+    int64_t *extent[3] = {&g->width, &g->height, &g->images};
+    g->width = 1;
+    for (int i = 0; i < 3 && x->type.rank - 2 - i >= 0; i++)
+        *extent[i] = x->type.dims[x->type.rank - 2 - i];
+    g->x = cg_mac_rows(x);
+    g->out = cg_mac_rows(y);
+    if (r)
+        g->residual.rows = cg_mac_rows(r);
+    return true;
+}
+
+static void copy_rows(cg_module *m, cg_gemm *g, int64_t inputs)
+{
+    cg_gemm_rows to = {.x = inputs, .y = g->width * inputs, .image = g->height * g->width * inputs};
+    to.arg = cg_arg_part(cg_arg_scratch(m, g->op), 0, (int64_t)copy_bytes(g->op));
+    const cg_pad_copy copy = {.op = g->op, .from = g->x, .to = to, .images = g->images, .in_h = g->height,
+                              .in_w = g->width, .out_h = g->height, .out_w = g->width, .pixel_bytes = inputs};
+    cg_pad_copy_emit(m, &copy);
+    g->x = to;
+}
+
+bool cg_emit_fully_connected(cg_module *m, const ir_op *op)
+{
+    if (!cg_mac_check(m, op))
+        return false;
+    const ir_value *w = op->operands[1].value;
+    const int64_t inputs = w->type.dims[1], outputs = w->type.dims[0], rows = rows_of(op), none = 0;
+    if (ir_type_elements(&op->results[0]->type) == 0)
+        return true;
+    cg_gemm g = {.op = op, .is_float = cg_mac_is_float(op), .columns = outputs, .groups = 1,
+                 .out_type = op->results[0]->type.dtype, .macs = (uint64_t)(rows * outputs * inputs)};
+    if (!set_rows(m, &g, inputs, outputs))
+        return false;
+    if (copies(op))
+        copy_rows(m, &g, inputs);
+    const cg_steps steps = cg_steps_of_runs(m->arena, 1, &none, inputs, g.is_float);
+    g.steps = steps.count;
+    cg_gemm_flatten(&g);
+    const schedule_tiles tiles = cg_gemm_tiles(m->target, &g);
+    cg_mac_bind(m, &g, &steps, &tiles, inputs);
+    if (!g.is_float && cg_mac_weight_zero(op) != 0) {
+        const cg_arg sums = cg_arg_part(cg_arg_scratch(m, op), (int64_t)copy_bytes(op), (int64_t)cg_mac_row_sums_bytes(rows, 1));
+        if (!cg_mac_row_sums(m, &g, &steps, sums))
+            return false;
+    }
+    return cg_gemm_emit(m, &g, &tiles);
+}

@@ -1,0 +1,170 @@
+/* mac.c: weights, biases and the epilogue of multiply-accumulate ops, from operands and attributes.
+ *
+ * With centred integers the sum is sum (x - zx)(w - zw) + bias.  Kernels multiply the raw bytes, so
+ *
+ *     bias' = bias - zx * sum w + K * zx * zw        a column, at compile time
+ *     rows  = -zw * sum x                            a row, at run time, only with zw != 0 */
+#include <math.h>
+#include <string.h>
+
+#include "compiler/codegen/mac.h"
+#include "ir/interp.h"
+
+cg_gemm_rows cg_mac_rows(const ir_value *v)
+{
+    const int rank = v->type.rank;
+    const int64_t bytes = (int64_t)ir_dtype_bytes(v->type.dtype);
+    cg_gemm_rows r = {.arg = cg_arg_value(v)};
+    int64_t *all[3] = {&r.x, &r.y, &r.image};
+    for (int i = 0; i < 3 && rank - 2 - i >= 0; i++)
+        *all[i] = v->place.stride[rank - 2 - i] * bytes;
+    return r;
+}
+
+bool cg_mac_is_float(const ir_op *op) { return op->operands[0].value->type.dtype == IR_F32; }
+
+int32_t cg_mac_weight_zero(const ir_op *op)
+{
+    const ir_value *w = op->operands[1].value;
+    return w->quant ? w->quant->zero[0] - (w->type.dtype == IR_U8 ? 128 : 0) : 0;
+}
+
+bool cg_mac_check(const cg_module *m, const ir_op *op)
+{
+    const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *y = op->results[0];
+    const ir_dtype xt = x->type.dtype, wt = w->type.dtype, yt = y->type.dtype;
+    const bool reals = xt == IR_F32 && wt == IR_F32 && yt == IR_F32;
+    const bool bytes = xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_U8 || yt == IR_F32);
+    const char *name = ir_op_info_of(op->code)->text;
+    if (!reals && !bytes)
+        return diag_error(m->diag, &op->loc, "%s of %s and %s to %s is not supported by code generation", name,
+                          ir_dtype_text(xt), ir_dtype_text(wt), ir_dtype_text(yt));
+    if (!ir_is_const(w) || (ir_operand_value(op, 2) && !ir_is_const(ir_operand_value(op, 2))))
+        return diag_error(m->diag, &op->loc, "%s with weights or a bias that are not constant is not supported by code "
+                          "generation", name);
+    for (int32_t i = 1; w->quant && i < w->quant->count; i++)
+        if (w->quant->zero[i] != w->quant->zero[0])
+            return diag_error(m->diag, &op->loc, "%s with weight zero points that differ between channels is not supported "
+                              "by code generation", name);
+    return true;
+}
+
+/* u8 weights as s8; others as they are. */
+static const void *signed_weights(cg_module *m, const ir_value *w)
+{
+    if (w->type.dtype != IR_U8)
+        return w->data;
+    const size_t n = ir_type_bytes(&w->type);
+    uint8_t *out = arena_copy(m->arena, w->data, n);
+    for (size_t i = 0; i < n; i++)
+        out[i] ^= 0x80;
+    return out;
+}
+
+static void fold_zero_points(cg_module *m, const cg_gemm *g, int64_t column_size, const int32_t sums[], int32_t bias[])
+{
+    const ir_op *op = g->op;
+    const ir_value *b = ir_operand_value(op, 2);
+    const uint32_t zx = (uint32_t)op->operands[0].value->quant->zero[0], zw = (uint32_t)cg_mac_weight_zero(op);
+    (void)m;
+    for (int64_t c = 0; c < g->groups * g->columns; c++) {
+        const uint32_t own = b ? (uint32_t)ir_const_int(b, c) : 0;
+        bias[c] = (int32_t)(own - zx * (uint32_t)sums[c] + (uint32_t)column_size * zx * zw);
+    }
+}
+
+static const void *float_bias(cg_module *m, const cg_gemm *g)
+{
+    const ir_value *b = ir_operand_value(g->op, 2);
+    float *values = ARENA_ARRAY(m->arena, float, g->groups * g->columns + 1);
+    for (int64_t c = 0; b && c < g->groups * g->columns; c++)
+        values[c] = (float)ir_const_real(b, c);
+    return values;
+}
+
+static void float_bounds(ir_enum_ACT act, float *out_min, float *out_max)
+{
+    *out_min = act == IR_ACT_NONE ? -INFINITY : act == IR_ACT_RELU_N1_TO_1 ? -1.0f : 0.0f;
+    *out_max = act == IR_ACT_RELU6 ? 6.0f : act == IR_ACT_RELU_N1_TO_1 || act == IR_ACT_RELU_0_TO_1 ? 1.0f : INFINITY;
+}
+
+static void bind_residual(cg_module *m, cg_gemm *g)
+{
+    const ir_value *r = ir_operand_value(g->op, 3);
+    if (!r)
+        return;
+    g->residual.present = true;
+    g->residual.first = ir_int(g->op, IR_ATTR_ADD_FIRST) != 0;
+    float_bounds((ir_enum_ACT)ir_int(g->op, IR_ATTR_ADD_ACT), &g->add_min, &g->add_max);
+    if (g->op->results[0]->type.dtype != IR_F32)
+        g->residual.add = cg_residual_arithmetic(m, g->op, r);
+}
+
+static void bind_requant(cg_module *m, cg_gemm *g)
+{
+    const ir_op *op = g->op;
+    const ir_value *y = op->results[0];
+    const int64_t padded = cg_prepacked_columns(g->columns), channels = g->groups * padded;
+    const bool act = ir_has_attr(op, IR_ATTR_ACT);
+    double *multipliers = ARENA_ARRAY(m->arena, double, channels + 1);
+    for (int64_t c = 0; c < channels; c++) {
+        const int64_t in_group = c % padded < g->columns ? c % padded : 0;
+        multipliers[c] = ir_mac_multiplier(op, c / padded * g->columns + in_group);
+    }
+    const bool mid = g->residual.present;
+    const float scale = mid ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant ? y->quant->scale[0] : 1.0f;
+    const int32_t zero = mid ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : y->quant ? y->quant->zero[0] : 0;
+    const bool real = y->type.dtype == IR_F32;
+    g->requant = cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING),
+                                     (int)channels, multipliers, real ? IR_U8 : y->type.dtype, scale, zero,
+                                     act ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE);
+}
+
+void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, int64_t column_size)
+{
+    const int64_t all = g->groups * g->columns, padded = g->groups * cg_prepacked_columns(g->columns);
+    const ir_value *w = g->op->operands[1].value;
+    int32_t *sums = g->is_float ? NULL : ARENA_ARRAY(m->arena, int32_t, all + 1);
+    const void *packed = cg_prepack(m->arena, steps, signed_weights(m, w), g->groups, g->columns, column_size,
+                                    tiles->blocks, sums), *bias;
+    if (g->is_float) {
+        bias = float_bias(m, g);
+    } else {
+        int32_t *folded = ARENA_ARRAY(m->arena, int32_t, all + 1);
+        fold_zero_points(m, g, column_size, sums, folded);
+        bias = folded;
+    }
+    g->weights = cg_arg_constant(cg_constant(m, packed, cg_prepacked_bytes(steps, g->groups, g->columns), "weights"));
+    g->bias = cg_arg_constant(cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));
+    g->steps = steps->count;
+    g->linear = steps->linear;
+    if (!steps->linear)
+        g->offsets = cg_arg_constant(cg_constant(m, steps->offset, 4 * (size_t)steps->count, "offsets"));
+    float_bounds(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min, &g->max);
+    if (g->op->code != IR_BATCH_MATMUL)
+        bind_residual(m, g);
+    if (!g->is_float)
+        bind_requant(m, g);
+}
+
+bool cg_mac_row_sums(cg_module *m, cg_gemm *g, const cg_steps *steps, cg_arg sums)
+{
+    cg_gemm s = {.op = g->op, .images = g->images, .height = g->height, .width = g->width, .columns = 1,
+                 .groups = g->groups, .x_group = g->x_group, .steps = steps->count, .linear = steps->linear, .offsets = g->offsets, .x = g->x, .out_type = IR_I32,
+                 .sum_factor = -cg_mac_weight_zero(g->op)};
+    int64_t column_size = 0;
+    for (int64_t i = 0; i < steps->count * steps->width; i++)
+        column_size = steps->weight[i] >= column_size ? steps->weight[i] + 1 : column_size;
+    int8_t *ones = arena_alloc(m->arena, (size_t)(column_size * g->groups) + 1);
+    memset(ones, 1, (size_t)(column_size * g->groups));
+    s.out = (cg_gemm_rows){sums, g->height * g->width * 4 * g->groups, g->width * 4 * g->groups, 4 * g->groups};
+    g->sums = s.out;
+    g->weight_zero = true;
+    s.weights = cg_arg_constant(cg_constant(m, cg_prepack(m->arena, steps, ones, g->groups, 1, column_size, 1, NULL),
+                                            cg_prepacked_bytes(steps, g->groups, 1), "ones"));
+    const size_t bias_bytes = 64 * (size_t)g->groups;
+    s.bias = cg_arg_constant(cg_constant(m, arena_alloc(m->arena, bias_bytes), bias_bytes, "zeros"));
+    cg_gemm_flatten(&s);
+    const schedule_tiles tiles = cg_gemm_tiles(m->target, &s);
+    return cg_gemm_emit(m, &s, &tiles);
+}

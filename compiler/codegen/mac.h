@@ -1,0 +1,32 @@
+/* mac.h: what conv2d, fully_connected and batch_matmul share on the way to a cg_gemm. */
+#ifndef QCC_MAC_H
+#define QCC_MAC_H
+
+#include "compiler/codegen/gemm.h"
+
+/* Byte strides of a value with `rank` dimensions [images, height, width, channels] (missing ones in front are 1). */
+cg_gemm_rows cg_mac_rows(const ir_value *);
+
+/* Refuses what the product can't do: element types, weights that are not constant or have several zero points. */
+bool cg_mac_check(const cg_module *, const ir_op *);
+bool cg_mac_is_float(const ir_op *);
+/* Zero point of the 8-bit weights as int8; u8 weights count as shifted by 128. */
+int32_t cg_mac_weight_zero(const ir_op *);
+
+/* Fills in everything that follows from the op's operands beyond geometry: weights, bias, requantization, residual,
+ * activation.  columns, groups and all rows (the residual's too) of g are set.  column_size: weights of one column. */
+void cg_mac_bind(cg_module *, cg_gemm *, const cg_steps *, const schedule_tiles *, int64_t column_size);
+
+/* With a weight zero point: emits the step that sums each row's x into `sums`, int32 for each row, and binds it.  */
+bool cg_mac_row_sums(cg_module *, cg_gemm *, const cg_steps *, cg_arg sums);
+static inline size_t cg_mac_row_sums_bytes(int64_t rows, int64_t groups) { return (size_t)(rows * groups * 4); }
+
+/* A part of a larger buffer. */
+static inline cg_arg cg_arg_part(cg_arg whole, int64_t offset, int64_t size)
+{
+    whole.offset += offset;
+    whole.size = size;
+    return whole;
+}
+
+#endif

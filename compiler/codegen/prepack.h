@@ -1,0 +1,38 @@
+/* prepack.h: weights in the order in which kernels read them, made at compile time.
+ *
+ * A panel is `blocks` vectors of 16 columns; its steps follow one another, so that it is one contiguous stream:
+ *
+ *     group ▸ panel ▸ step ▸ block ▸ [16 columns][4 bytes]      u8 x s8     (the last panel of a group has the
+ *     group ▸ panel ▸ step ▸ block ▸ [16 columns]               f32          blocks that are left)
+ *
+ * Columns past the end and bytes that a step reads twice have weight 0. */
+#ifndef QCC_PREPACK_H
+#define QCC_PREPACK_H
+
+#include "compiler/codegen/codegen.h"
+
+/* Which bytes of x, and which weights of a column, each step of K multiplies. */
+typedef struct cg_steps {
+    int64_t count;
+    int width;               /* elements a step: 4 (8-bit) or 1 (float) */
+    int32_t *offset;         /* [count] byte offset from the row's first byte */
+    int32_t *weight;         /* [count][width] index into a column's weights, -1: nothing */
+    bool linear;             /* offset[s] == 4 * s */
+    bool overreads;          /* a run is shorter than 4 bytes: up to 3 bytes behind it are read (with weight 0) */
+} cg_steps;
+
+/* `runs` runs of `length` neighbouring elements; run r begins at byte run_offset[r] of x and at weight r * length. */
+cg_steps cg_steps_of_runs(arena *, int runs, const int64_t run_offset[], int64_t length, bool is_float);
+
+static inline int64_t cg_prepacked_columns(int64_t columns) { return (columns + 15) / 16 * 16; }
+size_t cg_prepacked_bytes(const cg_steps *, int64_t groups, int64_t columns);
+
+/* weights: [groups * columns][column_size] of int8 or float.  column_sum (may be NULL): [groups * columns], the sum of
+ * a column's 8-bit weights. */
+void *cg_prepack(arena *, const cg_steps *, const void *weights, int64_t groups, int64_t columns, int64_t column_size,
+                 int blocks, int32_t column_sum[]);
+
+/* 4-byte values per column, [groups][columns] -> [groups][padded columns], padding 0. */
+void *cg_pad_columns(arena *, const void *values, int64_t groups, int64_t columns);
+
+#endif

@@ -1,0 +1,44 @@
+/* tile.h: how a matrix product is cut into register tiles.
+ *
+ * Rows are output pixels, images x height x width of them; columns are output channels in blocks of 16, one vector
+ * register each.  A tile is `rows` x `cols` pixels times `blocks` vectors; its accumulators stay in registers for the
+ * whole of K.  At most two kinds of tile cover the rows, so that a kernel stays small:
+ *
+ *     width 30, tiles of 1 x 10         height 7, width 7, tiles of 2 x 7 and 1 x 7
+ *     ──────────┬──────────┬────────    ═══════ kind 0, twice … three times
+ *     ──────────┴──────────┴────────    ─────── kind 1, once
+ */
+#ifndef QCC_SCHEDULE_TILE_H
+#define QCC_SCHEDULE_TILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct schedule_machine {
+    int registers;      /* vector registers of 16 32-bit lanes that a tile may use */
+    int max_rows;       /* rows of a tile at most */
+    double chain;       /* latency of a multiply-accumulate, cycles */
+    double epilogue;    /* cycles per result vector */
+    double tile_start;  /* cycles per tile */
+} schedule_machine;
+
+typedef struct schedule_kind {
+    int64_t rows, cols;          /* pixels of a tile: vertically, horizontally */
+    int64_t count_y, count_x;    /* tiles per image */
+    int64_t first_y, first_x;    /* pixel at which this kind begins */
+} schedule_kind;
+
+typedef struct schedule_tiles {
+    int blocks;                  /* vectors of 16 columns in a panel */
+    int kinds;                   /* 1 or 2 */
+    schedule_kind kind[2];
+    double cycles;               /* estimate for everything */
+} schedule_tiles;
+
+schedule_tiles schedule_tile(const schedule_machine *, int64_t images, int64_t height, int64_t width, int64_t columns,
+                             int64_t steps);
+
+/* Independent sums that a tile of `accumulators` needs along K so that latency does not bind. */
+int schedule_splits(const schedule_machine *, int accumulators, int64_t steps);
+
+#endif

@@ -1,0 +1,263 @@
+/* verify.c: is the graph well-formed?  Form only: order of definitions, use lists, operand counts, ranges of attributes,
+ * quantization parameters, and the shapes (shape.c).  Whether an op is defined on its types is ir_op_supported's. */
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "ir/private.h"
+
+/* What attributes may be, whatever op carries them.  count: length of lists, -1 any, -2 the first operand's rank. */
+typedef struct attr_range {
+    int64_t min, max;
+    int count;
+} attr_range;
+
+enum { ANY = -1, RANK = -2, EXTENT = 1 << 24 };
+
+static const attr_range ranges[IR_ATTR_COUNT] = {
+    [IR_ATTR_STRIDE] = {1, EXTENT, 2},
+    [IR_ATTR_DILATION] = {1, EXTENT, 2},
+    [IR_ATTR_PAD] = {0, EXTENT, 4},
+    [IR_ATTR_KERNEL] = {1, EXTENT, 2},
+    [IR_ATTR_GROUPS] = {1, INT_MAX, 0},
+    [IR_ATTR_MID_ZERO] = {INT_MIN, INT_MAX, 0},
+    [IR_ATTR_ADD_FIRST] = {0, 1, 0},
+    [IR_ATTR_ADJ_A] = {0, 1, 0},
+    [IR_ATTR_ADJ_B] = {0, 1, 0},
+    [IR_ATTR_BITS] = {2, 16, 0},
+    [IR_ATTR_NARROW] = {0, 1, 0},
+    [IR_ATTR_APPROXIMATE] = {0, 1, 0},
+    [IR_ATTR_AXIS] = {0, IR_MAX_RANK, 0},
+    [IR_ATTR_AXES] = {0, IR_MAX_RANK - 1, ANY},
+    [IR_ATTR_KEEP_DIMS] = {0, 1, 0},
+    [IR_ATTR_BATCH_DIMS] = {0, IR_MAX_RANK, 0},
+    [IR_ATTR_PERM] = {0, IR_MAX_RANK - 1, RANK},
+    [IR_ATTR_BEGIN] = {0, INT_MAX, RANK},
+    [IR_ATTR_STEP] = {-(int64_t)INT_MAX, INT_MAX, RANK},
+    [IR_ATTR_BEFORE] = {0, INT_MAX, RANK},
+    [IR_ATTR_AFTER] = {0, INT_MAX, RANK},
+    [IR_ATTR_ALIGN] = {0, 1, 0},
+    [IR_ATTR_HALF_PIXEL] = {0, 1, 0},
+    [IR_ATTR_BLOCK] = {1, EXTENT, 2},
+    [IR_ATTR_CROPS] = {0, EXTENT, 4},
+    [IR_ATTR_K] = {0, INT_MAX, 0},
+    [IR_ATTR_MAX_DETECTIONS] = {1, EXTENT, 0},
+    [IR_ATTR_MAX_CLASSES] = {1, EXTENT, 0},
+    [IR_ATTR_PER_CLASS] = {1, EXTENT, 0},
+    [IR_ATTR_NUM_CLASSES] = {1, EXTENT, 0},
+    [IR_ATTR_REGULAR_NMS] = {0, 1, 0},
+    [IR_ATTR_SCALES] = {0, 0, 4},
+};
+
+typedef struct verifier {
+    const ir_graph *g;
+    diag *d;
+    unsigned char *defined; /* by id */
+} verifier;
+
+/* ---- Values ---- */
+
+static bool zero_in_range(ir_dtype t, int32_t zero)
+{
+    switch (t) {
+    case IR_I8:
+        return zero >= INT8_MIN && zero <= INT8_MAX;
+    case IR_U8:
+        return zero >= 0 && zero <= UINT8_MAX;
+    case IR_I16:
+        return zero >= INT16_MIN && zero <= INT16_MAX;
+    default:
+        return true;
+    }
+}
+
+static bool verify_quant(verifier *v, const ir_value *x, const ir_loc *loc)
+{
+    const ir_quant *q = x->quant;
+    if (!q)
+        return true;
+    if (ir_dtype_is_float(x->type.dtype) || x->type.dtype == IR_BOOL)
+        return diag_error(v->d, loc, "%%%u: quantization of a %s tensor", x->id, ir_dtype_text(x->type.dtype));
+    if (q->axis < -1 || q->axis >= x->type.rank)
+        return diag_error(v->d, loc, "%%%u: quantized axis %d of a tensor of rank %d", x->id, q->axis, x->type.rank);
+    int64_t expected = q->axis < 0 ? 1 : x->type.dims[q->axis];
+    if (q->count != expected)
+        return diag_error(v->d, loc, "%%%u: scale count %d, expected %lld", x->id, q->count, (long long)expected);
+    for (int32_t i = 0; i < q->count; i++) {
+        if (!(q->scale[i] > 0) || isinf(q->scale[i]))
+            return diag_error(v->d, loc, "%%%u: scale %g of channel %d is not positive and finite", x->id,
+                              (double)q->scale[i], i);
+        if (!zero_in_range(x->type.dtype, q->zero[i]))
+            return diag_error(v->d, loc, "%%%u: zero point %d of channel %d is outside %s", x->id, q->zero[i], i,
+                              ir_dtype_text(x->type.dtype));
+    }
+    return true;
+}
+
+static bool verify_value(verifier *v, const ir_value *x, const ir_loc *loc)
+{
+    if (!ir_type_valid(&x->type))
+        return diag_error(v->d, loc, "%%%u has no valid type", x->id);
+    if (x->id >= v->g->next_id)
+        return diag_error(v->d, loc, "%%%u: number not given by the graph", x->id);
+    return verify_quant(v, x, loc);
+}
+
+static bool define(verifier *v, const ir_value *x, const ir_loc *loc)
+{
+    if (!verify_value(v, x, loc))
+        return false;
+    if (v->defined[x->id])
+        return diag_error(v->d, loc, "%%%u is defined twice", x->id);
+    v->defined[x->id] = 1;
+    return true;
+}
+
+/* A use of x, at an op or a graph output. */
+static bool verify_use(verifier *v, const ir_value *x, const ir_loc *loc)
+{
+    if (ir_is_const(x)) {
+        if (x->def || x->is_input)
+            return diag_error(v->d, loc, "%%%u is a constant and something else", x->id);
+        if (x->id < v->g->next_id && v->defined[x->id])
+            return true;
+        if (!verify_value(v, x, loc))
+            return false;
+        v->defined[x->id] = 1;
+        return true;
+    }
+    if (x->id >= v->g->next_id || !v->defined[x->id])
+        return diag_error(v->d, loc, "%%%u is used before its definition", x->id);
+    return true;
+}
+
+static bool verify_use_list(verifier *v, const ir_value *x, const ir_loc *loc)
+{
+    ir_operand *const *prev = (ir_operand *const *)&x->uses;
+    for (const ir_operand *slot = x->uses; slot; slot = slot->next_use) {
+        if (slot->value != x || (ir_operand *const *)slot->prev_use != prev)
+            return diag_error(v->d, loc, "%%%u: its use list is broken", x->id);
+        prev = (ir_operand *const *)&slot->next_use;
+    }
+    return true;
+}
+
+/* ---- Attributes ---- */
+
+static bool verify_number(verifier *v, const ir_op *op, const char *name, const attr_range *r, int64_t x)
+{
+    if (x >= r->min && x <= r->max)
+        return true;
+    return diag_error(v->d, &op->loc, "%s: %s = %lld is outside %lld to %lld", ir_op_info_of(op->code)->text, name,
+                      (long long)x, (long long)r->min, (long long)r->max);
+}
+
+static bool verify_count(verifier *v, const ir_op *op, const char *name, const attr_range *r, int32_t n)
+{
+    const ir_value *x = ir_operand_value(op, 0);
+    int expected = r->count == RANK ? (x ? x->type.rank : 0) : r->count;
+    if (expected == ANY ? n <= IR_MAX_RANK : n == expected)
+        return true;
+    return diag_error(v->d, &op->loc, "%s: %s has %d elements, expected %d", ir_op_info_of(op->code)->text, name, n,
+                      expected == ANY ? IR_MAX_RANK : expected);
+}
+
+static bool verify_attr(verifier *v, const ir_op *op, ir_attr_id id, const ir_attr *a)
+{
+    const ir_attr_info *info = ir_attr_info_of(id);
+    const attr_range *r = &ranges[id];
+    switch (info->kind) {
+    case IR_KIND_INT:
+        return verify_number(v, op, info->text, r, a->i);
+    case IR_KIND_INTS:
+        if (!verify_count(v, op, info->text, r, a->ints.n))
+            return false;
+        for (int32_t i = 0; i < a->ints.n; i++)
+            if (!verify_number(v, op, info->text, r, a->ints.v[i]))
+                return false;
+        return true;
+    case IR_KIND_FLOAT:
+        return !isnan(a->f) || diag_error(v->d, &op->loc, "%s: %s is not a number", ir_op_info_of(op->code)->text, info->text);
+    case IR_KIND_FLOATS:
+        return verify_count(v, op, info->text, r, a->floats.n);
+    case IR_KIND_STR:
+        return (a->s && *a->s) || diag_error(v->d, &op->loc, "%s: %s is empty", ir_op_info_of(op->code)->text, info->text);
+    default:
+        return ir_enum_text(info->kind, a->i) ||
+               diag_error(v->d, &op->loc, "%s: %s = %lld is no such value", ir_op_info_of(op->code)->text, info->text,
+                          (long long)a->i);
+    }
+}
+
+/* ---- Ops ---- */
+
+static bool verify_operands(verifier *v, const ir_op *op)
+{
+    const ir_op_info *info = ir_op_info_of(op->code);
+    if (op->operand_count < info->min_operands || op->operand_count > info->max_operands)
+        return diag_error(v->d, &op->loc, "%s: %d operands, expected %d to %d", info->text, op->operand_count,
+                          info->min_operands, info->max_operands);
+    for (int i = 0; i < op->operand_count; i++) {
+        const ir_operand *slot = &op->operands[i];
+        if (slot->user != op)
+            return diag_error(v->d, &op->loc, "%s: operand %d belongs to another op", info->text, i);
+        if (!slot->value && (i < info->min_operands || info->max_operands == INT_MAX))
+            return diag_error(v->d, &op->loc, "%s: operand %d is missing", info->text, i);
+        if (slot->value && !verify_use(v, slot->value, &op->loc))
+            return false;
+    }
+    return true;
+}
+
+static bool verify_results(verifier *v, const ir_op *op)
+{
+    const ir_op_info *info = ir_op_info_of(op->code);
+    for (int i = 0; i < info->results; i++) {
+        const ir_value *r = op->results[i];
+        if (r->def != op || r->result != i || r->data || r->is_input)
+            return diag_error(v->d, &op->loc, "%s: result %d does not know its op", info->text, i);
+        if (!define(v, r, &op->loc) || !verify_use_list(v, r, &op->loc))
+            return false;
+    }
+    return true;
+}
+
+static bool verify_op(verifier *v, const ir_op *op)
+{
+    const ir_op_info *info = ir_op_info_of(op->code);
+    if (op->graph != v->g || (op->prev ? op->prev->next : v->g->first) != op)
+        return diag_error(v->d, &op->loc, "%s: the list of ops is broken", info->text);
+    if (!verify_operands(v, op))
+        return false;
+    for (int i = 0; i < info->attr_count; i++)
+        if (!verify_attr(v, op, info->attrs[i], &op->attrs[i]))
+            return false;
+    return verify_results(v, op);
+}
+
+static bool verify_graph(verifier *v)
+{
+    const ir_graph *g = v->g;
+    for (int32_t i = 0; i < g->input_count; i++)
+        if (!define(v, g->inputs[i], NULL) || !verify_use_list(v, g->inputs[i], NULL))
+            return false;
+    for (const ir_op *op = g->first; op; op = op->next)
+        if (!verify_op(v, op))
+            return false;
+    if (g->last && g->last->next)
+        return diag_error(v->d, NULL, "the list of ops is broken at its end");
+    for (int32_t i = 0; i < g->output_count; i++)
+        if (!verify_use(v, g->outputs[i], NULL))
+            return false;
+    return true;
+}
+
+bool ir_verify(const ir_graph *g, diag *d)
+{
+    verifier v = {.g = g, .d = d, .defined = calloc((size_t)g->next_id + 1, 1)};
+    if (!v.defined)
+        return diag_error(d, NULL, "out of memory");
+    bool ok = verify_graph(&v);
+    free(v.defined);
+    return ok;
+}

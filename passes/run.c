@@ -1,0 +1,189 @@
+/* run.c: the runner.  It alone verifies, prints, dumps and times; passes only transform. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "passes/util.h"
+
+static const pass_info passes[] = {
+#define PASS(name, flags, doc) {#name, doc, pass_##name, flags},
+#include "passes/passes.def"
+#undef PASS
+};
+enum { PASS_COUNT = sizeof passes / sizeof passes[0] };
+
+const pass_info *pass_list(int *out_count)
+{
+    *out_count = PASS_COUNT;
+    return passes;
+}
+
+const pass_info *pass_find(const char *name)
+{
+    for (int i = 0; i < PASS_COUNT; i++)
+        if (strcmp(passes[i].name, name) == 0)
+            return &passes[i];
+    return NULL;
+}
+
+typedef struct runner {
+    ir_graph *g;
+    pass_context context;
+    const pass_debug *debug;
+    int number; /* of the file in dump_dir */
+} runner;
+
+static bool listed(const char *const names[], int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* The graph's text; NULL and a diagnostic when memory is out. */
+static char *text_of(runner *r, size_t *out_length)
+{
+    char *text = NULL;
+    if (!ir_print(r->g, &text, out_length))
+        diag_error(r->context.diag, NULL, "out of memory while printing");
+    return text;
+}
+
+static bool write_graph(runner *r, const char *when, const char *name)
+{
+    char line[128];
+    size_t length;
+    char *text = text_of(r, &length);
+    if (!text)
+        return false;
+    int n = snprintf(line, sizeof line, "// %s %s\n", when, name);
+    r->debug->write(r->debug->context, line, (size_t)n);
+    r->debug->write(r->debug->context, text, length);
+    free(text);
+    return true;
+}
+
+static bool dump_graph(runner *r, const char *name)
+{
+    char *path = arena_format(r->context.scratch, "%s/%02d-%s.qir", r->debug->dump_dir, r->number++, name);
+    size_t length;
+    char *text = text_of(r, &length);
+    if (!text)
+        return false;
+    FILE *f = fopen(path, "w");
+    bool ok = f && fwrite(text, 1, length, f) == length;
+    ok = f && fclose(f) == 0 && ok;
+    free(text);
+    return ok || diag_error(r->context.diag, NULL, "%s: %s", path, strerror(errno));
+}
+
+/* Stress: what is printed reads back as the same text, and is well-formed. */
+static bool check_round_trip(runner *r, const char *name, const char *text, size_t length)
+{
+    char *again_text = NULL;
+    size_t again_length = 0;
+    ir_graph *again = ir_parse(text, length, name, r->context.diag);
+    bool ok = again && ir_verify(again, r->context.diag);
+    if (ok && !ir_print(again, &again_text, &again_length))
+        ok = diag_error(r->context.diag, NULL, "out of memory while printing");
+    if (ok && (again_length != length || memcmp(again_text, text, length) != 0))
+        ok = diag_error(r->context.diag, NULL, "after %s: the text form does not round-trip", name);
+    free(again_text);
+    ir_graph_free(again);
+    return ok;
+}
+
+static void write_time(runner *r, const char *name, const struct timespec *from, const struct timespec *to)
+{
+    char line[128];
+    double ms = (double)(to->tv_sec - from->tv_sec) * 1e3 + (double)(to->tv_nsec - from->tv_nsec) / 1e6;
+    int n = snprintf(line, sizeof line, "%10.3f ms  %s\n", ms, name);
+    r->debug->write(r->debug->context, line, (size_t)n);
+}
+
+/* The pass itself, between two clock readings; in stress mode a pass that reports no change must have made none. */
+static pass_result run_pass(runner *r, const pass_info *pass)
+{
+    struct timespec from, to;
+    size_t before_length = 0, after_length = 0;
+    char *before = r->debug->round_trip_each ? text_of(r, &before_length) : NULL;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    pass_result result = pass->run(r->g, &r->context);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    if (r->debug->time)
+        write_time(r, pass->name, &from, &to);
+    if (before && result != PASS_FAILED) {
+        char *after = text_of(r, &after_length);
+        bool same = after && after_length == before_length && memcmp(before, after, after_length) == 0;
+        if (after && result == PASS_UNCHANGED && !same)
+            diag_error(r->context.diag, NULL, "%s changed the graph and reported no change", pass->name);
+        if (!after || r->context.diag->failed || !check_round_trip(r, pass->name, after, after_length))
+            result = PASS_FAILED;
+        free(after);
+    }
+    free(before);
+    return result;
+}
+
+static bool run_one(runner *r, const pass_info *pass)
+{
+    const pass_debug *debug = r->debug;
+    if (listed(debug->print_before, debug->print_before_count, pass->name) && !write_graph(r, "before", pass->name))
+        return false;
+    if (run_pass(r, pass) == PASS_FAILED)
+        return false;
+    if ((debug->print_after_all || listed(debug->print_after, debug->print_after_count, pass->name)) &&
+        !write_graph(r, "after", pass->name))
+        return false;
+    if (debug->dump_dir && !dump_graph(r, pass->name))
+        return false;
+    arena_reset(r->context.scratch);
+    return !debug->verify_each || ir_verify(r->g, r->context.diag);
+}
+
+/* Is the pass part of the pipeline with these options? */
+static bool selected(const pass_info *pass, const pass_options *o)
+{
+    if (o->keep_unfused && (pass->flags & (PASS_FUSION | PASS_LOWERING)))
+        return false;
+    if ((pass->flags & PASS_LOWERING) && !o->lower)
+        return false;
+    return o->opt_level > 0 || (pass->flags & PASS_ALWAYS);
+}
+
+static bool run_pipeline(runner *r)
+{
+    for (int i = 0; i < PASS_COUNT; i++)
+        if (selected(&passes[i], r->context.options) && !run_one(r, &passes[i]))
+            return false;
+    return true;
+}
+
+static bool run_named(runner *r, const char *const names[], int count)
+{
+    for (int i = 0; i < count; i++) {
+        const pass_info *pass = pass_find(names[i]);
+        if (!pass)
+            return diag_error(r->context.diag, NULL, "there is no pass named '%s'", names[i]);
+        if (!run_one(r, pass))
+            return false;
+    }
+    return true;
+}
+
+bool pass_run(ir_graph *g, const pass_options *options, const pass_debug *debug, const char *const names[], int count,
+              diag *d)
+{
+    static const pass_debug quiet = {0};
+    runner r = {.g = g, .context = {options, arena_new(), d}, .debug = debug ? debug : &quiet};
+    if (!r.context.scratch)
+        return diag_error(d, NULL, "out of memory");
+    bool ok = !r.debug->verify_each || ir_verify(g, d);
+    ok = ok && (!r.debug->dump_dir || dump_graph(&r, "input"));
+    ok = ok && (names ? run_named(&r, names, count) : run_pipeline(&r));
+    arena_free(r.context.scratch);
+    return ok;
+}

@@ -1,0 +1,45 @@
+/* util.c: building blocks of passes. */
+#include "passes/util.h"
+
+#include <assert.h>
+
+ir_value *pass_op1(ir_graph *g, ir_opcode code, ir_op *before, const ir_op *like, int operand_count,
+                   ir_value *const operands[], ir_type type, const ir_quant *quant)
+{
+    ir_op *op = ir_op_new(g, code, before, operand_count, operands);
+    ir_result_set(op, 0, type, quant);
+    if (like)
+        op->loc = like->loc;
+    return op->results[0];
+}
+
+const ir_quant *pass_quant_shifted(ir_graph *g, const ir_quant *q, int32_t shift)
+{
+    ir_quant *to = ir_quant_new(g, q->axis, q->count, q->scale, q->zero);
+    int32_t *zero = ARENA_ARRAY(g->arena, int32_t, q->count);
+    for (int32_t i = 0; i < q->count; i++)
+        zero[i] = q->zero[i] + shift;
+    to->zero = zero;
+    return to;
+}
+
+ir_value *pass_const_flipped(ir_graph *g, const ir_value *v)
+{
+    assert(v->data && (v->type.dtype == IR_I8 || v->type.dtype == IR_U8));
+    size_t size = ir_type_bytes(&v->type);
+    const unsigned char *from = v->data;
+    unsigned char *to = ARENA_ARRAY(g->arena, unsigned char, size);
+    for (size_t i = 0; i < size; i++)
+        to[i] = from[i] ^ 0x80;
+    bool to_unsigned = v->type.dtype == IR_I8;
+    ir_type type = v->type;
+    type.dtype = to_unsigned ? IR_U8 : IR_I8;
+    ir_value *flipped = ir_const_new(g, type, v->quant ? pass_quant_shifted(g, v->quant, to_unsigned ? 128 : -128) : NULL, to);
+    flipped->name = v->name;
+    flipped->scale_from = v->scale_from;
+    return flipped;
+}
+
+bool pass_is_weight(const ir_op *op, int index) { return index == 1 && (ir_op_info_of(op->code)->flags & IR_MAC); }
+
+ir_op *pass_single_user(const ir_value *v) { return ir_use_count(v) == 1 && v->uses ? v->uses->user : NULL; }

@@ -1,0 +1,23 @@
+/* util.h: what several passes need. */
+#ifndef QCC_PASS_UTIL_H
+#define QCC_PASS_UTIL_H
+
+#include "passes/pass.h"
+
+#define PASS(name, flags, doc) pass_fn pass_##name;
+#include "passes/passes.def"
+#undef PASS
+
+/* A new op with one result of the given type, in front of `before` (NULL: at the end), with the location of `like`. */
+ir_value *pass_op1(ir_graph *, ir_opcode, ir_op *before, const ir_op *like, int operand_count,
+                   ir_value *const operands[], ir_type, const ir_quant *);
+/* The same parameters with `shift` added to each zero point. */
+const ir_quant *pass_quant_shifted(ir_graph *, const ir_quant *, int32_t shift);
+/* A constant with the other 8-bit type whose integers, and zero points, are 128 larger (to u8) or smaller (to i8). */
+ir_value *pass_const_flipped(ir_graph *, const ir_value *);
+/* Is operand `index` of `op` a weight operand: int8, exempt from the unsigned form? */
+bool pass_is_weight(const ir_op *, int index);
+/* The one op that uses v; NULL when there is another use, or v is a graph output. */
+ir_op *pass_single_user(const ir_value *);
+
+#endif
