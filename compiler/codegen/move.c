@@ -2,11 +2,10 @@
 #include "compiler/codegen/move.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
 #include "compiler/codegen/loops.h"
-#include "ir/interp.h"
+#include "ir/ref_move.h"
 
 enum { PIECES_PER_STEP = CG_MAX_ARGS / 2, PARALLEL_BYTES = 64 * 1024 };
 
@@ -21,19 +20,11 @@ void cg_piece_dim(cg_piece *p, int64_t count, int64_t from_stride, int64_t to_st
 
 uint64_t cg_element_bits(const ir_value *v, double value)
 {
-    uint64_t bits = 0;
-    if (v->quant) {
-        int32_t low, high;
-        ir_dtype_range(v->type.dtype, &low, &high);
-        double q = nearbyint(value / v->quant->scale[0]) + v->quant->zero[0];
-        return (uint64_t)(int64_t)fmin(fmax(q, low), high);
-    }
-    switch (v->type.dtype) {
-    case IR_F32: { float f = (float)value; memcpy(&bits, &f, 4); return bits; }
-    case IR_F64: memcpy(&bits, &value, 8); return bits;
-    case IR_F16: assert(value == 0); return 0;
-    default: return (uint64_t)(int64_t)value;
-    }
+    unsigned char bytes[8];
+    uint64_t bits;
+    ir_element_of(v->type.dtype, v->quant, (float)value, bytes);
+    memcpy(&bits, bytes, 8);
+    return bits;
 }
 
 /* ---- Normal form: no extents of 1, descending strides of the result, neighbours merged ---- */
@@ -205,6 +196,14 @@ static void emit_dims(cg_kernel *k, const cg_piece *p, int dim, int skip, int64_
     LLVMValueRef next_from = p->from ? cg_at(k, from, cg_mul_const(k, loop.index, p->from_stride[dim] * bytes)) : from;
     emit_dims(k, p, dim + 1, skip, bytes, units, next_to, next_from);
     cg_loop_end(k, &loop);
+}
+
+void cg_move_box(cg_kernel *k, const cg_piece *piece, int64_t bytes, LLVMValueRef to, LLVMValueRef from)
+{
+    cg_piece p = *piece;
+    normalize(&p);
+    if (elements_of(&p) > 0)
+        emit_dims(k, &p, 0, transposed_dim(&p, bytes, 0), bytes, false, to, from);
 }
 
 /* Work units: the outermost dimension, when all pieces share it and there is enough to do. */

@@ -29,6 +29,9 @@ void cg_piece_dim(cg_piece *, int64_t count, int64_t from_stride, int64_t to_str
  * the other by one thread. */
 bool cg_move(cg_module *, const ir_op *, const ir_value *to, int count, const cg_piece pieces[], bool ordered);
 
+/* The same as code in a kernel of one's own, from addresses known at run time; the piece's offsets are not used. */
+void cg_move_box(cg_kernel *, const cg_piece *, int64_t bytes, LLVMValueRef to, LLVMValueRef from);
+
 /* Bits of the real number `value` as an element of v (quantized with its parameters, or converted). */
 uint64_t cg_element_bits(const ir_value *v, double value);
 

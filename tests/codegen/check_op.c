@@ -76,20 +76,10 @@ static void inputs_to_constants(ir_graph *g, const config *c)
     g->input_count = kept;
 }
 
-static ir_graph *graph_load(const char *path, const config *c, diag *d)
+static ir_graph *graph_load(const char *path, const char *text, size_t length, const config *c, diag *d)
 {
-    static char text[1 << 20];
-    FILE *file = fopen(path, "rb");
-    size_t length;
-    ir_graph *g;
+    ir_graph *g = ir_parse(text, length, path, d);
 
-    if (!file) {
-        diag_error(d, NULL, "%s: cannot be opened", path);
-        return NULL;
-    }
-    length = fread(text, 1, sizeof text, file);
-    fclose(file);
-    g = ir_parse(text, length, path, d);
     if (!g)
         return NULL;
     inputs_to_constants(g, c);
@@ -354,10 +344,10 @@ static bool lower(ir_graph *g, const config *c, diag *d)
     return true;
 }
 
-static bool check_file(const char *path, const config *c, diag *d)
+static bool check_graph(const char *path, const char *text, size_t length, const config *c, diag *d)
 {
     cg_options options = {.model_name = "model", .target = c->target, .opt_level = c->opt_level};
-    job j = {c, path, graph_load(path, c, d), graph_load(path, c, d), NULL};
+    job j = {c, path, graph_load(path, text, length, c, d), graph_load(path, text, length, c, d), NULL};
     cg_output object = {0};
     cg_jit *jit = NULL;
     bool ok = j.reference && j.compiled && lower(j.compiled, c, d);
@@ -376,6 +366,33 @@ static bool check_file(const char *path, const config *c, diag *d)
     if (j.compiled)
         ir_graph_free(j.compiled);
     return ok;
+}
+
+/* Graphs of a file follow one another; each begins a line with `graph`.  Returns the failures. */
+static int check_file(const char *path, const config *c)
+{
+    static char text[1 << 20];
+    FILE *file = fopen(path, "rb");
+    int failures = 0, number = 0;
+
+    if (!file) {
+        fprintf(stderr, "%s: cannot be opened\n", path);
+        return 1;
+    }
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    for (const char *at = text; *at; number++) {
+        const char *next = strstr(at + 1, "\ngraph ");
+        size_t length = next ? (size_t)(next + 1 - at) : strlen(at);
+        diag d = {0};
+        if (!check_graph(path, at, length, c, &d)) {
+            failures++;
+            fprintf(stderr, "%s, graph %d (%.*s): FAILED (target %s)%s%s\n", path, number, (int)strcspn(at, "\n"), at, c->target,
+                    d.failed ? ": " : "", d.failed ? d.text : "");
+        }
+        at += length;
+    }
+    return failures;
 }
 
 static const char *option_value(const char *arg, const char *name)
@@ -429,16 +446,10 @@ int main(int argc, char **argv)
     if (cg_target_runs_here(c.target))
         return 77; /* meson: skipped */
     for (int i = 1; i < argc; i++) {
-        diag d = {0};
         if (argv[i][0] == '-')
             continue;
         files++;
-        if (!check_file(argv[i], &c, &d)) {
-            failures++;
-            if (d.failed)
-                fprintf(stderr, "%s\n", d.text);
-            fprintf(stderr, "%s: FAILED (target %s)\n", argv[i], c.target);
-        }
+        failures += check_file(argv[i], &c);
     }
     return failures ? 1 : files ? 0 : 2;
 }
