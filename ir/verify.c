@@ -2,9 +2,11 @@
  * quantization parameters, and the shapes (shape.c).  Whether an op is defined on its types is ir_op_supported's. */
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ir/private.h"
+#include "ir/shape.h"
 
 /* What attributes may be, whatever op carries them.  count: length of lists, -1 any, -2 the first operand's rank. */
 typedef struct attr_range {
@@ -38,6 +40,7 @@ static const attr_range ranges[IR_ATTR_COUNT] = {
     [IR_ATTR_AFTER] = {0, INT_MAX, RANK},
     [IR_ATTR_ALIGN] = {0, 1, 0},
     [IR_ATTR_HALF_PIXEL] = {0, 1, 0},
+    [IR_ATTR_ORIGIN] = {INT16_MIN, INT16_MAX, 0},
     [IR_ATTR_BLOCK] = {1, EXTENT, 2},
     [IR_ATTR_CROPS] = {0, EXTENT, 4},
     [IR_ATTR_K] = {0, INT_MAX, 0},
@@ -84,8 +87,8 @@ static bool verify_quant(verifier *v, const ir_value *x, const ir_loc *loc)
     if (q->count != expected)
         return diag_error(v->d, loc, "%%%u: scale count %d, expected %lld", x->id, q->count, (long long)expected);
     for (int32_t i = 0; i < q->count; i++) {
-        if (!(q->scale[i] > 0) || isinf(q->scale[i]))
-            return diag_error(v->d, loc, "%%%u: scale %g of channel %d is not positive and finite", x->id,
+        if (!(q->scale[i] >= 0) || isinf(q->scale[i])) /* 0 occurs in pruned channels of weights */
+            return diag_error(v->d, loc, "%%%u: scale %g of channel %d is negative or not finite", x->id,
                               (double)q->scale[i], i);
         if (!zero_in_range(x->type.dtype, q->zero[i]))
             return diag_error(v->d, loc, "%%%u: zero point %d of channel %d is outside %s", x->id, q->zero[i], i,
@@ -191,6 +194,16 @@ static bool verify_attr(verifier *v, const ir_op *op, ir_attr_id id, const ir_at
 
 /* ---- Ops ---- */
 
+static const char *type_text(const ir_type *t, char *to, size_t size)
+{
+    size_t n = (size_t)snprintf(to, size, "%s<", ir_dtype_text(t->dtype));
+    for (int d = 0; d < t->rank && n < size; d++)
+        n += (size_t)snprintf(to + n, size - n, d ? "x%lld" : "%lld", (long long)t->dims[d]);
+    if (n < size)
+        snprintf(to + n, size - n, ">");
+    return to;
+}
+
 static bool verify_operands(verifier *v, const ir_op *op)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
@@ -209,6 +222,19 @@ static bool verify_operands(verifier *v, const ir_op *op)
     return true;
 }
 
+static bool verify_shape(verifier *v, const ir_op *op, int result)
+{
+    ir_type expected;
+    char text[2][80];
+    const ir_value *r = op->results[result];
+    if (!ir_infer_shape(op, result, &expected, v->d))
+        return false;
+    if (ir_type_equal(&expected, &r->type))
+        return true;
+    return diag_error(v->d, &op->loc, "%s: %%%u is %s, expected %s", ir_op_info_of(op->code)->text, r->id,
+                      type_text(&r->type, text[0], sizeof text[0]), type_text(&expected, text[1], sizeof text[1]));
+}
+
 static bool verify_results(verifier *v, const ir_op *op)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
@@ -216,7 +242,7 @@ static bool verify_results(verifier *v, const ir_op *op)
         const ir_value *r = op->results[i];
         if (r->def != op || r->result != i || r->data || r->is_input)
             return diag_error(v->d, &op->loc, "%s: result %d does not know its op", info->text, i);
-        if (!define(v, r, &op->loc) || !verify_use_list(v, r, &op->loc))
+        if (!define(v, r, &op->loc) || !verify_use_list(v, r, &op->loc) || !verify_shape(v, op, i))
             return false;
     }
     return true;

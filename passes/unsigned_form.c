@@ -42,7 +42,9 @@ static ir_value *convert_back(ir_graph *g, ir_value *v, ir_op *before, const ir_
                     pass_quant_shifted(g, v->quant, -128));
 }
 
-static bool wants_signed(const ir_op *op, int index) { return pass_is_weight(op, index) || op->code == IR_CAST; }
+/* Ops that work on the raw integers: casts, and scatter_nd, which fills with the integer 0. */
+static bool is_raw(const ir_op *op) { return op->code == IR_CAST || op->code == IR_SCATTER_ND; }
+static bool wants_signed(const ir_op *op, int index) { return pass_is_weight(op, index) || is_raw(op); }
 
 /* Constant operands that are not weights.  A constant with several users is flipped once. */
 static bool flip_constants(ir_graph *g, arena *scratch)
@@ -64,7 +66,7 @@ static bool flip_constants(ir_graph *g, arena *scratch)
     return changed;
 }
 
-/* Results become u8; what casts make stays, and is converted behind them. */
+/* Results become u8; what raw ops make stays, and is converted behind them. */
 static bool convert_results(ir_graph *g)
 {
     bool changed = false;
@@ -74,13 +76,15 @@ static bool convert_results(ir_graph *g)
             ir_value *r = op->results[i];
             if (!is_activation(r))
                 continue;
-            if (op->code == IR_CAST)
+            if (is_raw(op))
                 convert_after(g, r, next, op);
             else
                 make_unsigned(g, r);
             changed = true;
             if (ir_has_attr(op, IR_ATTR_MID_ZERO) && ir_float(op, IR_ATTR_MID_SCALE) > 0)
                 ir_set_int(op, IR_ATTR_MID_ZERO, ir_int(op, IR_ATTR_MID_ZERO) + 128);
+            if (ir_has_attr(op, IR_ATTR_ORIGIN))
+                ir_set_int(op, IR_ATTR_ORIGIN, ir_int(op, IR_ATTR_ORIGIN) + 128);
         }
     }
     return changed;
