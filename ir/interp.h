@@ -38,6 +38,8 @@ int32_t ir_mul_fixed_i64(int64_t x, ir_multiplier);                      /* 64-b
 double ir_mac_multiplier(const ir_op *, int64_t channel);
 /* Bounds of an activation in the result's integers: round(real / scale) + zero, within the type. */
 void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, int32_t *out_min, int32_t *out_max);
+/* EVEN_F32 softmax and log_softmax of 8-bit values: exponentials of 0, -1, … -255 integers, in units of 2^-22. */
+void ir_softmax_table(const ir_op *, uint32_t table[256]);
 void ir_dtype_range(ir_dtype, int32_t *out_min, int32_t *out_max);       /* of I8, U8, I16 */
 float ir_f16_to_f32(uint16_t);
 

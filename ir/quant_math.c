@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ir/interp.h"
+#include "ir/fixed_point.h"
 
 ir_multiplier ir_multiplier_of(double real)
 {
@@ -35,34 +35,17 @@ static int32_t shift_left_wrapping(int32_t x, int by)
     return (int32_t)((uint32_t)x << by);
 }
 
-/* (a * b * 2 + nudge) >> 32, ties away from zero; the one product that does not fit saturates. */
-static int32_t doubling_high_multiply(int32_t a, int32_t b)
-{
-    if (a == INT32_MIN && b == INT32_MIN)
-        return INT32_MAX;
-    const int64_t product = (int64_t)a * b;
-    const int64_t nudge = product >= 0 ? (int64_t)1 << 30 : 1 - ((int64_t)1 << 30);
-    return (int32_t)((product + nudge) / ((int64_t)1 << 31));
-}
-
-/* x / 2^by, ties away from zero; by in 0..31. */
-static int32_t rounding_shift_right(int32_t x, int by)
-{
-    const int32_t mask = (int32_t)(((int64_t)1 << by) - 1);
-    const int32_t remainder = x & mask;
-    const int32_t threshold = (mask >> 1) + (x < 0);
-    return (x >> by) + (remainder > threshold);
-}
-
 int32_t ir_mul_fixed_twice(int32_t x, ir_multiplier m)
 {
     const int left = m.shift > 0 ? m.shift : 0, right = m.shift > 0 ? 0 : -m.shift;
-    return rounding_shift_right(doubling_high_multiply(shift_left_wrapping(x, left), m.mantissa), right);
+    return ir_fixed_shift_right(ir_fixed_product(shift_left_wrapping(x, left & 31), m.mantissa), right);
 }
 
 int32_t ir_mul_fixed_once(int32_t x, ir_multiplier m)
 {
-    const int total = 31 - m.shift; /* 1..62 */
+    const int total = 31 - m.shift; /* 1..62 as ir_multiplier_of makes them */
+    if (total > 62)
+        return 0;
     const int64_t rounded = ((int64_t)x * m.mantissa + ((int64_t)1 << (total - 1))) >> total;
     return rounded > INT32_MAX ? INT32_MAX : rounded < INT32_MIN ? INT32_MIN : (int32_t)rounded;
 }

@@ -81,4 +81,21 @@ static inline bool ir_next_index(int rank, const int64_t dims[], int64_t index[]
     return false;
 }
 
+/* Runs of elements over which a result and its broadcast operands advance in constant steps (operands: 0 or 1 for the
+ * innermost dimension that is left after merging). */
+enum { IR_ROWS_OPERANDS = 3 };
+typedef struct ir_rows {
+    int rank, operands;
+    int64_t dims[IR_MAX_RANK], stride[IR_ROWS_OPERANDS][IR_MAX_RANK], index[IR_MAX_RANK];
+    int64_t length;                    /* of a run */
+    int64_t step[IR_ROWS_OPERANDS];
+    int64_t first[IR_ROWS_OPERANDS];   /* of the present run */
+    int64_t out_first;
+    bool done;
+} ir_rows;
+
+ir_rows ir_rows_of(const ir_op *, int operands); /* shapes must broadcast: ir_check_broadcast_shapes */
+void ir_rows_next(ir_rows *);
+bool ir_check_broadcast_shapes(const ir_op *, int operands, diag *);
+
 #endif

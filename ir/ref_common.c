@@ -134,3 +134,64 @@ bool ir_check_quantized(const ir_op *op, const ir_value *v, const char *what, di
                          ir_dtype_text(v->type.dtype));
     return true;
 }
+
+/* ---- Runs ---- */
+
+bool ir_check_broadcast_shapes(const ir_op *op, int operands, diag *d)
+{
+    int64_t stride[IR_MAX_RANK];
+    const ir_type *y = &op->results[0]->type;
+    for (int i = 0; i < operands; i++)
+        if (!ir_broadcast_strides(&op->operands[i].value->type, y, stride))
+            return ir_refuse(op, d, "operand %d does not broadcast to the result's shape", i);
+    return true;
+}
+
+/* Dimension d of the result can be walked together with d + 1. */
+static bool merges(const ir_rows *r, int d)
+{
+    for (int i = 0; i < r->operands; i++)
+        if (r->stride[i][d] != r->stride[i][d + 1] * r->dims[d + 1])
+            return false;
+    return true;
+}
+
+ir_rows ir_rows_of(const ir_op *op, int operands)
+{
+    const ir_type *y = &op->results[0]->type;
+    ir_rows r = {.rank = y->rank, .operands = operands, .done = ir_type_elements(y) == 0};
+    memcpy(r.dims, y->dims, sizeof r.dims);
+    for (int i = 0; i < operands; i++)
+        ir_broadcast_strides(&op->operands[i].value->type, y, r.stride[i]);
+    for (int d = r.rank - 2; d >= 0; d--) {
+        if (!merges(&r, d))
+            continue;
+        r.dims[d] *= r.dims[d + 1];
+        for (int i = 0; i < operands; i++)
+            r.stride[i][d] = r.stride[i][d + 1];
+        for (int e = d + 1; e < r.rank - 1; e++) {
+            r.dims[e] = r.dims[e + 1];
+            for (int i = 0; i < operands; i++)
+                r.stride[i][e] = r.stride[i][e + 1];
+        }
+        r.rank--;
+    }
+    r.length = r.rank ? r.dims[r.rank - 1] : 1;
+    for (int i = 0; i < operands; i++)
+        r.step[i] = r.rank ? r.stride[i][r.rank - 1] : 0;
+    return r;
+}
+
+void ir_rows_next(ir_rows *r)
+{
+    r->out_first += r->length;
+    if (r->rank < 2 || !ir_next_index(r->rank - 1, r->dims, r->index)) {
+        r->done = true;
+        return;
+    }
+    for (int i = 0; i < r->operands; i++) {
+        r->first[i] = 0;
+        for (int d = 0; d < r->rank - 1; d++)
+            r->first[i] += r->index[d] * r->stride[i][d];
+    }
+}
