@@ -1,0 +1,69 @@
+/* frontend.c: recognises a model's format by its content and calls the importer.
+ *
+ *     bytes 4..7 "TFL3"   TFLite
+ *     bytes 4..7 "ORTM"   ONNX Runtime
+ *     u16 version 0..2, then a dotted version number in text   Paddle Lite
+ *     printable text      the compiler's own textual IR */
+#include "frontends/frontend.h"
+
+#include <string.h>
+
+#include "frontends/flatbuffer.h"
+
+/* Paddle Lite: u16 meta version, char[16] library version such as "v2.12" or "2.8-rc". */
+static bool is_paddle(const uint8_t *bytes, size_t size)
+{
+    if (size < 26 || fb_load_u16(bytes) > 2)
+        return false;
+    const uint8_t *text = bytes + 2;
+    bool digit = false;
+    for (int i = 0; i < 16; i++) {
+        if (!text[i])
+            return digit || fb_load_u16(bytes) <= 2;
+        if (text[i] < 0x20 || text[i] > 0x7e)
+            return false;
+        digit |= text[i] >= '0' && text[i] <= '9';
+    }
+    return digit;
+}
+
+/* Text as the printer writes it: no control bytes in the first stretch. */
+static bool is_text(const uint8_t *bytes, size_t size)
+{
+    size_t length = size < 256 ? size : 256;
+    for (size_t i = 0; i < length; i++)
+        if ((bytes[i] < 0x20 && bytes[i] != '\n' && bytes[i] != '\r' && bytes[i] != '\t') || bytes[i] == 0x7f)
+            return false;
+    return length > 0;
+}
+
+ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options, diag *d)
+{
+    const frontend_options none = {0};
+    const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
+    if (!options)
+        options = &none;
+    if (!size) {
+        diag_error(d, &loc, "the file is empty");
+        return NULL;
+    }
+    if (fb_identifier_is(bytes, size, "TFL3"))
+        return frontend_import_tflite(bytes, size, file, options, d);
+    if (fb_identifier_is(bytes, size, "ORTM")) {
+        diag_error(d, &loc, "this is a model in ONNX Runtime's format, which is not supported yet");
+        return NULL;
+    }
+    if (is_paddle(bytes, size)) {
+        diag_error(d, &loc, "this is a model in Paddle Lite's format (.nb), which is not supported yet");
+        return NULL;
+    }
+    if (is_text(bytes, size)) {
+        if (options->batch || options->input_shape_count) {
+            diag_error(d, &loc, "the shapes of textual IR can't be changed");
+            return NULL;
+        }
+        return ir_parse((const char *)bytes, size, file, d);
+    }
+    diag_error(d, &loc, "the format is not recognised: neither TFLite, ONNX Runtime, Paddle Lite nor textual IR");
+    return NULL;
+}
