@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "compiler/codegen/shape.h"
+#include "compiler/codegen/eltwise_ops.h"
 #include "ir/interp.h"
 
 /* Emits bytes -> bytes with e->constant the table. */
