@@ -1,0 +1,156 @@
+/* npy.c: "\x93NUMPY", version, header length, a Python dictionary as text padded to 64 bytes, the elements.
+ *
+ *     {'descr': '<f4', 'fortran_order': False, 'shape': (1, 224, 224, 3), } */
+#include "tools/npy.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/driver.h"
+#include "ir/interp.h"
+
+static const struct { ir_dtype dtype; const char *descr; } descriptions[] = {
+    {IR_F32, "<f4"}, {IR_F64, "<f8"}, {IR_F16, "<f2"}, {IR_I8, "|i1"}, {IR_U8, "|u1"},  {IR_I16, "<i2"},
+    {IR_U16, "<u2"}, {IR_I32, "<i4"}, {IR_U32, "<u4"}, {IR_I64, "<i8"}, {IR_BOOL, "|b1"},
+};
+enum { DESCRIPTIONS = sizeof descriptions / sizeof descriptions[0], PREAMBLE_BYTES = 10, ALIGNMENT = 64 };
+
+/* What follows 'key': in the header, or NULL. */
+static const char *find_key(const char *header, const char *key)
+{
+    char quoted[32];
+    snprintf(quoted, sizeof quoted, "'%s'", key);
+    const char *at = strstr(header, quoted);
+    if (!at)
+        return NULL;
+    at += strlen(quoted);
+    at += strspn(at, " ");
+    if (*at++ != ':')
+        return NULL;
+    return at + strspn(at, " ");
+}
+
+static bool parse_shape(const char *at, ir_type *type)
+{
+    if (*at++ != '(')
+        return false;
+    for (;;) {
+        at += strspn(at, " ,");
+        if (*at == ')')
+            return true;
+        char *end;
+        errno = 0;
+        const long long extent = strtoll(at, &end, 10);
+        if (end == at || errno || extent < 0 || type->rank == IR_MAX_RANK)
+            return false;
+        type->dims[type->rank++] = extent;
+        at = end;
+    }
+}
+
+static bool parse_header(const char *header, ir_type *type, const ir_loc *loc, diag *d)
+{
+    const char *descr = find_key(header, "descr"), *order = find_key(header, "fortran_order");
+    const char *shape = find_key(header, "shape");
+    if (!descr || !order || !shape || !parse_shape(shape, type))
+        return diag_error(d, loc, "malformed .npy header");
+    for (int i = 0; i < DESCRIPTIONS; i++)
+        if (strncmp(descr + 1, descriptions[i].descr, 3) == 0)
+            type->dtype = descriptions[i].dtype;
+    if (type->dtype == IR_DTYPE_NONE)
+        return diag_error(d, loc, "element type %.8s is not supported", descr);
+    if (strncmp(order, "False", 5) != 0)
+        return diag_error(d, loc, "arrays in Fortran order are not supported");
+    return ir_type_valid(type) || diag_error(d, loc, "array too large");
+}
+
+static bool parse(const uint8_t *bytes, size_t size, npy_array *out, const ir_loc *loc, diag *d)
+{
+    if (size < PREAMBLE_BYTES + 2 || memcmp(bytes, "\x93NUMPY", 6) != 0 || bytes[6] < 1 || bytes[6] > 3)
+        return diag_error(d, loc, "not a .npy file");
+    size_t start = bytes[6] == 1 ? 10 : 12, length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
+    if (bytes[6] > 1)
+        length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
+    if (length > size - start)
+        return diag_error(d, loc, "the .npy header is cut off");
+    char *header = malloc(length + 1);
+    if (!header)
+        return diag_error(d, loc, "out of memory");
+    memcpy(header, bytes + start, length);
+    header[length] = 0;
+    const bool good = parse_header(header, &out->type, loc, d);
+    free(header);
+    if (!good)
+        return false;
+    const size_t wanted = ir_type_bytes(&out->type), have = size - start - length;
+    if (have < wanted)
+        return diag_error(d, loc, "%zu bytes of elements, expected %zu", have, wanted);
+    out->bytes = malloc(wanted + 1);
+    if (!out->bytes)
+        return diag_error(d, loc, "out of memory");
+    memcpy(out->bytes, bytes + start + length, wanted);
+    return true;
+}
+
+bool npy_read(const char *path, npy_array *out, diag *d)
+{
+    const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
+    uint8_t *bytes;
+    size_t size;
+    *out = (npy_array){0};
+    if (!driver_read_file(path, &bytes, &size, d))
+        return false;
+    const bool good = parse(bytes, size, out, &loc, d);
+    free(bytes);
+    return good;
+}
+
+bool npy_write(output_set *files, const char *path, const ir_type *type, const void *elements, diag *d)
+{
+    char header[1024];
+    int at = PREAMBLE_BYTES;
+    const char *descr = "";
+    for (int i = 0; i < DESCRIPTIONS; i++)
+        if (descriptions[i].dtype == type->dtype)
+            descr = descriptions[i].descr;
+    at += snprintf(header + at, sizeof header - (size_t)at, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
+    for (int i = 0; i < type->rank; i++)
+        at += snprintf(header + at, sizeof header - (size_t)at, "%" PRId64 ", ", type->dims[i]);
+    at += snprintf(header + at, sizeof header - (size_t)at, "), }");
+    while ((at + 1) % ALIGNMENT)
+        header[at++] = ' ';
+    header[at++] = '\n';
+    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    header[8] = (char)((at - PREAMBLE_BYTES) & 0xff);
+    header[9] = (char)((at - PREAMBLE_BYTES) >> 8);
+
+    const size_t size = ir_type_bytes(type);
+    uint8_t *whole = malloc((size_t)at + size);
+    if (!whole)
+        return diag_error(d, NULL, "out of memory");
+    memcpy(whole, header, (size_t)at);
+    if (size)
+        memcpy(whole + at, elements, size);
+    const bool good = output_add(files, path, whole, (size_t)at + size, d);
+    free(whole);
+    return good;
+}
+
+double npy_element(const ir_type *type, const void *bytes, int64_t index)
+{
+    const uint8_t *at = (const uint8_t *)bytes + (size_t)index * ir_dtype_bytes(type->dtype);
+    switch (type->dtype) {
+#define DTYPE(NAME, text, size, ctype)                                                                                 \
+    case IR_##NAME: {                                                                                                  \
+        ctype value;                                                                                                   \
+        memcpy(&value, at, sizeof value);                                                                              \
+        return IR_##NAME == IR_F16 ? (double)ir_f16_to_f32((uint16_t)value) : (double)value;                           \
+    }
+#include "ir/dtypes.def"
+#undef DTYPE
+    default: return 0;
+    }
+}

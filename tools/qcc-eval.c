@@ -1,0 +1,302 @@
+/* qcc-eval.c: accuracy of a classifier over labelled samples, and agreement of two.  Exit codes: 0 fine, 1 a failure, 2 bad
+ * usage. */
+#define _GNU_SOURCE
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/samples.h"
+
+enum { EXIT_USAGE = 2, TOP = 5, BAR_WIDTH = 40 };
+
+typedef struct command {
+    driver_options options;
+    sample_options samples;
+    preprocessing preprocessing;
+    const char *file, *other;
+    long threads;
+    bool interpret, json;
+} command;
+
+typedef struct result {
+    int count, top1, top5, other_top1, other_top5, agree;
+    double signal, noise; /* sums of squares, of the other model's logits and of the difference */
+} result;
+
+/* ---- Options ---- */
+
+static bool fail(char *error, size_t size, const char *format, const char *value)
+{
+    snprintf(error, size, format, value);
+    return false;
+}
+
+/* "224" or "240x320": height, width; *out_one says that there was one number only. */
+static bool set_size(const char *value, int *width, int *height, bool *out_one, char *error, size_t size)
+{
+    char *end;
+    const long first = strtol(value, &end, 10);
+    long second = first;
+    *out_one = *end == 0;
+    if (*end == 'x')
+        second = strtol(end + 1, &end, 10);
+    if (*end || first < 1 || second < 1 || first > 16384 || second > 16384)
+        return fail(error, size, "'%s' is neither a size nor of the form HxW", value);
+    *height = (int)first;
+    *width = (int)second;
+    return true;
+}
+
+static bool set_channels(const char *value, double channels[3], char *error, size_t size)
+{
+    char end;
+    const int count = sscanf(value, "%lf,%lf,%lf%c", &channels[0], &channels[1], &channels[2], &end);
+    if (count == 1 && !strchr(value, ','))
+        channels[1] = channels[2] = channels[0];
+    else if (count != 3)
+        return fail(error, size, "'%s' is neither one number nor three", value);
+    return true;
+}
+
+static bool set_layout(preprocessing *p, const char *value, char *error, size_t size)
+{
+    p->layout = strcmp(value, "nhwc") == 0 ? LAYOUT_NHWC : strcmp(value, "nchw") == 0 ? LAYOUT_NCHW : LAYOUT_AUTO;
+    return p->layout != LAYOUT_AUTO || fail(error, size, "'%s' is neither nhwc nor nchw", value);
+}
+
+static bool set_preprocessing(preprocessing *p, option_id id, const char *value, bool *out_known, char *error, size_t size)
+{
+    bool one;
+    *out_known = true;
+    switch (id) {
+    case OPT_RESIZE:
+        if (!set_size(value, &p->resize_width, &p->resize_height, &one, error, size))
+            return false;
+        if (one)
+            p->resize_height = -1;
+        return true;
+    case OPT_CROP:
+        p->crop_first = p->resize_width == 0;
+        return set_size(value, &p->crop_width, &p->crop_height, &one, error, size);
+    case OPT_MEAN: p->normalized = true; return set_channels(value, p->mean, error, size);
+    case OPT_STD:
+        p->normalized = true;
+        if (!set_channels(value, p->std, error, size))
+            return false;
+        return (p->std[0] != 0 && p->std[1] != 0 && p->std[2] != 0) || fail(error, size, "'%s' divides by 0", value);
+    case OPT_LAYOUT: return set_layout(p, value, error, size);
+    case OPT_BGR: p->bgr = true; return true;
+    default: *out_known = false; return true;
+    }
+}
+
+static bool set_option(void *context, option_id id, const char *value, char *error, size_t size)
+{
+    command *c = context;
+    bool known;
+    switch (id) {
+    case OPT_DATA: c->samples.data = value; return true;
+    case OPT_LABELS: c->samples.labels = value; return true;
+    case OPT_LABEL_COLUMN: c->samples.label_column = value; return true;
+    case OPT_LABEL_OFFSET: return options_number(value, -1000000, 1000000, &c->samples.label_offset, error, size);
+    case OPT_LIMIT: return options_number(value, 1, 1000000000, &c->samples.limit, error, size);
+    case OPT_COMPARE_MODEL: c->other = value; return true;
+    case OPT_THREADS: return options_number(value, 1, 1024, &c->threads, error, size);
+    case OPT_INTERP: c->interpret = true; return true;
+    case OPT_JSON: c->json = true; return true;
+    case OPT_COUNT:
+        if (c->file)
+            return fail(error, size, "more than one model: %s", value);
+        c->file = value;
+        return true;
+    default:
+        if (!set_preprocessing(&c->preprocessing, id, value, &known, error, size))
+            return false;
+        return known || driver_set(&c->options, id, value, &known, error, size);
+    }
+}
+
+static const char *complete(const command *c)
+{
+    if (!c->file)
+        return "no model given";
+    if (!c->samples.data)
+        return "no samples given: --data is missing";
+    if (!c->samples.labels)
+        return "no labels given: --labels is missing";
+    return NULL;
+}
+
+/* ---- Scores ---- */
+
+static double real_score(const session *s, int64_t index)
+{
+    const double q = npy_element(&s->output_types[0], s->output_buffers[0], index);
+    return s->outputs[0].scale > 0 ? (double)s->outputs[0].scale * (q - s->outputs[0].zero_point) : q;
+}
+
+/* How many classes come before `label`: larger ones, and equal ones with a smaller number. */
+static int64_t rank_of(const session *s, long label)
+{
+    const int64_t classes = ir_type_elements(&s->output_types[0]);
+    if (label < 0 || label >= classes)
+        return classes;
+    const double own = real_score(s, label);
+    int64_t before = 0;
+    for (int64_t i = 0; i < classes; i++) {
+        const double score = real_score(s, i);
+        before += score > own || (score == own && i < label);
+    }
+    return before;
+}
+
+static int64_t best_class(const session *s)
+{
+    const int64_t classes = ir_type_elements(&s->output_types[0]);
+    int64_t best = 0;
+    for (int64_t i = 1; i < classes; i++)
+        if (real_score(s, i) > real_score(s, best))
+            best = i;
+    return best;
+}
+
+static void compare_scores(const session *s, const session *other, result *r)
+{
+    const int64_t classes = ir_type_elements(&s->output_types[0]);
+    for (int64_t i = 0; i < classes; i++) {
+        const double a = real_score(s, i), b = real_score(other, i);
+        r->signal += b * b;
+        r->noise += (a - b) * (a - b);
+    }
+    r->agree += best_class(s) == best_class(other);
+}
+
+/* ---- Over all samples ---- */
+
+static void show_progress(int done, int count)
+{
+    if (!isatty(STDERR_FILENO))
+        return;
+    const int filled = count ? done * BAR_WIDTH / count : BAR_WIDTH;
+    fprintf(stderr, "\r[%.*s%*s] %d/%d", filled, "########################################", BAR_WIDTH - filled, "", done, count);
+    if (done == count)
+        fprintf(stderr, "\r%*s\r", BAR_WIDTH + 24, "");
+}
+
+static bool evaluate_one(const command *c, const sample_set *set, int index, session *s, session *other, result *r, diag *d)
+{
+    const long label = set->items[index].label;
+    session_reset(s);
+    if (!sample_prepare(set, index, &c->preprocessing, s, d) || !session_run(s, d))
+        return false;
+    const int64_t rank = rank_of(s, label);
+    r->top1 += rank < 1;
+    r->top5 += rank < TOP;
+    r->count++;
+    if (!other)
+        return true;
+    session_reset(other);
+    if (!sample_prepare(set, index, &c->preprocessing, other, d) || !session_run(other, d))
+        return false;
+    const int64_t other_rank = rank_of(other, label);
+    r->other_top1 += other_rank < 1;
+    r->other_top5 += other_rank < TOP;
+    compare_scores(s, other, r);
+    return true;
+}
+
+static bool evaluate_all(const command *c, const sample_set *set, session *s, session *other, result *r, diag *d)
+{
+    if (s->input_count != 1 || s->output_count < 1)
+        return diag_error(d, NULL, "%s: %u inputs and %u outputs; a classifier has one input", c->file, s->input_count, s->output_count);
+    if (other && (other->input_count != 1 || other->output_count < 1 ||
+                  ir_type_elements(&other->output_types[0]) != ir_type_elements(&s->output_types[0])))
+        return diag_error(d, NULL, "%s: inputs or outputs differ from those of %s", c->other, c->file);
+    for (int i = 0; i < set->count; i++) {
+        if (!evaluate_one(c, set, i, s, other, r, d))
+            return false;
+        show_progress(i + 1, set->count);
+    }
+    return true;
+}
+
+static bool evaluate(const command *c, result *r, diag *d)
+{
+    sample_set set;
+    session s, other;
+    if (!samples_load(&c->samples, &set, d))
+        return false;
+    bool good = session_open(&s, &c->options, c->file, c->interpret, (unsigned)c->threads, d);
+    if (good) {
+        good = !c->other || session_open(&other, &c->options, c->other, c->interpret, (unsigned)c->threads, d);
+        if (good) {
+            good = evaluate_all(c, &set, &s, c->other ? &other : NULL, r, d);
+            if (c->other)
+                session_close(&other);
+        }
+        session_close(&s);
+    }
+    samples_free(&set);
+    return good;
+}
+
+/* ---- Report ---- */
+
+static double share(int part, const result *r) { return r->count ? (double)part / r->count : 0; }
+
+static double sqnr(const result *r) { return r->noise > 0 ? 10 * log10(r->signal / r->noise) : INFINITY; }
+
+static void print_json(const command *c, const result *r)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "samples", json_integer(r->count));
+    json_object_set_new(o, "top1", json_real(share(r->top1, r)));
+    json_object_set_new(o, "top5", json_real(share(r->top5, r)));
+    if (c->other) {
+        json_object_set_new(o, "other_top1", json_real(share(r->other_top1, r)));
+        json_object_set_new(o, "other_top5", json_real(share(r->other_top5, r)));
+        json_object_set_new(o, "agreement", json_real(share(r->agree, r)));
+        json_object_set_new(o, "sqnr_db", isfinite(sqnr(r)) ? json_real(sqnr(r)) : json_null()); /* null: equal */
+    }
+    json_dumpf(o, stdout, JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(o);
+}
+
+static void print_text(const command *c, const result *r)
+{
+    printf("%s: top-1 %.2f %%, top-5 %.2f %% of %d samples\n", c->file, 100 * share(r->top1, r), 100 * share(r->top5, r),
+           r->count);
+    if (!c->other)
+        return;
+    printf("%s: top-1 %.2f %%, top-5 %.2f %%\n", c->other, 100 * share(r->other_top1, r), 100 * share(r->other_top5, r));
+    printf("same class for %.2f %%, signal to noise %.2f dB\n", 100 * share(r->agree, r), sqnr(r));
+}
+
+int main(int argc, char **argv)
+{
+    command c = {.options = driver_defaults(), .threads = 1, .preprocessing.std = {1, 1, 1}};
+    switch (options_parse(OPTION_EVAL, argc, argv, set_option, &c)) {
+    case OPTION_GO: break;
+    case OPTION_EXIT_OK: return EXIT_SUCCESS;
+    case OPTION_EXIT_USAGE: return EXIT_USAGE;
+    }
+    const char *problem = complete(&c);
+    if (problem) {
+        options_usage_error(OPTION_EVAL, problem);
+        return EXIT_USAGE;
+    }
+    diag d = driver_diag(OPTION_EVAL);
+    result r = {0};
+    if (!evaluate(&c, &r, &d)) {
+        driver_print_error(OPTION_EVAL, &d);
+        return EXIT_FAILURE;
+    }
+    if (c.json)
+        print_json(&c, &r);
+    else
+        print_text(&c, &r);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,336 @@
+/* qcc-run.c: runs a model, and compares, times or profiles it.  Exit codes: 0 fine, 1 a failure or a difference past the
+ * tolerance, 2 bad usage. */
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/profile.h"
+#include "tools/npy.h"
+#include "tools/peak.h"
+#include "tools/session.h"
+
+enum { EXIT_USAGE = 2, SHOWN_ELEMENTS = 8, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000 };
+
+typedef struct command {
+    driver_options options;
+    const char *file;
+    driver_list inputs, outputs, expected;
+    driver_list *open_list; /* takes further .npy arguments */
+    long seed, threads, steps;
+    double tolerance, bench_seconds;
+    bool interpret, bench, profile;
+} command;
+
+/* ---- Options ---- */
+
+static bool fail(char *error, size_t size, const char *format, const char *value)
+{
+    snprintf(error, size, format, value);
+    return false;
+}
+
+static bool append(command *c, driver_list *list, const char *value, char *error, size_t size)
+{
+    if (list->count == DRIVER_MAX_LIST)
+        return fail(error, size, "more arrays than this program takes, at %s", value);
+    list->item[list->count++] = value;
+    c->open_list = list;
+    return true;
+}
+
+static bool has_extension(const char *path, const char *extension)
+{
+    const size_t length = strlen(path), tail = strlen(extension);
+    return length >= tail && strcmp(path + length - tail, extension) == 0;
+}
+
+static bool set_argument(command *c, const char *value, char *error, size_t size)
+{
+    if (c->open_list && has_extension(value, ".npy"))
+        return append(c, c->open_list, value, error, size);
+    c->open_list = NULL;
+    if (c->file)
+        return fail(error, size, "more than one model: %s", value);
+    c->file = value;
+    return true;
+}
+
+static bool set_option(void *context, option_id id, const char *value, char *error, size_t size)
+{
+    command *c = context;
+    bool known;
+    if (id != OPT_COUNT)
+        c->open_list = NULL;
+    switch (id) {
+    case OPT_INPUT: return append(c, &c->inputs, value, error, size);
+    case OPT_OUTPUT: return append(c, &c->outputs, value, error, size);
+    case OPT_COMPARE_NPY: return append(c, &c->expected, value, error, size);
+    case OPT_RANDOM: return options_number(value, 0, UINT32_MAX, &c->seed, error, size);
+    case OPT_THREADS: return options_number(value, 1, 1024, &c->threads, error, size);
+    case OPT_STEPS: return options_number(value, 1, 1000000, &c->steps, error, size);
+    case OPT_TOLERANCE: return options_real(value, &c->tolerance, error, size);
+    case OPT_INTERP: c->interpret = true; return true;
+    case OPT_PROFILE: c->profile = true; return true;
+    case OPT_BENCH:
+        c->bench = true;
+        return !value || options_real(value, &c->bench_seconds, error, size);
+    case OPT_COUNT: return set_argument(c, value, error, size);
+    default: return driver_set(&c->options, id, value, &known, error, size);
+    }
+}
+
+static const char *complete(const command *c)
+{
+    if (!c->file)
+        return "no model given";
+    if (c->interpret && c->profile)
+        return "--profile is about compiled code, --interp runs none";
+    if (c->bench_seconds < 0 || c->tolerance < 0)
+        return "--bench and --tolerance take no negative numbers";
+    return NULL;
+}
+
+/* ---- Inputs and outputs ---- */
+
+static bool load_input(session *s, uint32_t index, const char *path, diag *d)
+{
+    const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
+    const ir_type *type = &s->input_types[index];
+    npy_array array;
+    if (!npy_read(path, &array, d))
+        return false;
+    bool good = true;
+    if (array.type.dtype != type->dtype)
+        good = diag_error(d, &loc, "elements are %s, input %u (%s) takes %s", ir_dtype_text(array.type.dtype), index,
+                          s->inputs[index].name, ir_dtype_text(type->dtype));
+    else if (ir_type_elements(&array.type) != ir_type_elements(type))
+        good = diag_error(d, &loc, "%" PRId64 " elements, input %u (%s) takes %" PRId64, ir_type_elements(&array.type),
+                          index, s->inputs[index].name, ir_type_elements(type));
+    else
+        memcpy(s->input_buffers[index], array.bytes, s->inputs[index].bytes);
+    free(array.bytes);
+    return good;
+}
+
+static bool fill_inputs(const command *c, session *s, long step, diag *d)
+{
+    if (c->inputs.count > (int)s->input_count)
+        return diag_error(d, NULL, "%d input files for %u inputs", c->inputs.count, s->input_count);
+    for (uint32_t i = 0; i < s->input_count; i++)
+        if ((int)i >= c->inputs.count)
+            session_fill_random(s, i, (uint32_t)(c->seed + i + SEED_PER_STEP * step));
+        else if (step == 0 && !load_input(s, i, c->inputs.item[i], d))
+            return false;
+    return true;
+}
+
+static void print_output(const session *s, uint32_t index)
+{
+    const qcc_tensor_info *info = &s->outputs[index];
+    const ir_type *type = &s->output_types[index];
+    const int64_t count = ir_type_elements(type);
+    printf("%s: %s ", info->name, ir_dtype_text(type->dtype));
+    for (int i = 0; i < type->rank; i++)
+        printf("%s%" PRId64, i ? "x" : "", type->dims[i]);
+    if (info->scale > 0)
+        printf(", scale %.9g, zero %" PRId32, (double)info->scale, info->zero_point);
+    printf(":");
+    for (int64_t i = 0; i < count && i < SHOWN_ELEMENTS; i++)
+        printf(" %.7g", npy_element(type, s->output_buffers[index], i));
+    printf(count > SHOWN_ELEMENTS ? " ...\n" : "\n");
+}
+
+static bool write_outputs(const command *c, const session *s, diag *d)
+{
+    output_set files = {0};
+    bool good = c->outputs.count <= (int)s->output_count ||
+                diag_error(d, NULL, "%d output files for %u outputs", c->outputs.count, s->output_count);
+    for (int i = 0; good && i < c->outputs.count; i++)
+        good = npy_write(&files, c->outputs.item[i], &s->output_types[i], s->output_buffers[i], d);
+    good = good && output_commit(&files, d);
+    output_discard(&files);
+    return good;
+}
+
+/* ---- --compare ---- */
+
+/* Prints the differences of one output; *out_within is cleared past the tolerance. */
+static bool compare_output(const command *c, const session *s, uint32_t index, bool *out_within, diag *d)
+{
+    const char *path = c->expected.item[index];
+    const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
+    const ir_type *type = &s->output_types[index];
+    const int64_t count = ir_type_elements(type);
+    npy_array want;
+    if (!npy_read(path, &want, d))
+        return false;
+    if (ir_type_elements(&want.type) != count) {
+        free(want.bytes);
+        return diag_error(d, &loc, "%" PRId64 " elements, output %u (%s) has %" PRId64, ir_type_elements(&want.type), index,
+                          s->outputs[index].name, count);
+    }
+    double largest = 0, sum = 0;
+    int64_t differing = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double a = npy_element(type, s->output_buffers[index], i), b = npy_element(&want.type, want.bytes, i);
+        double difference = a == b || (isnan(a) && isnan(b)) ? 0 : fabs(a - b);
+        if (isnan(difference))
+            difference = INFINITY;
+        largest = difference > largest ? difference : largest;
+        sum += difference;
+        differing += difference > 0;
+    }
+    printf("%s: max %.9g, mean %.9g, %" PRId64 " of %" PRId64 " differ\n", s->outputs[index].name, largest,
+           count ? sum / (double)count : 0.0, differing, count);
+    *out_within = *out_within && largest <= c->tolerance;
+    free(want.bytes);
+    return true;
+}
+
+static bool compare_outputs(const command *c, const session *s, bool *out_within, diag *d)
+{
+    if (c->expected.count > (int)s->output_count)
+        return diag_error(d, NULL, "%d files to compare with for %u outputs", c->expected.count, s->output_count);
+    for (int i = 0; i < c->expected.count; i++)
+        if (!compare_output(c, s, (uint32_t)i, out_within, d))
+            return false;
+    return true;
+}
+
+/* ---- --bench and --profile ---- */
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static bool bench(const command *c, session *s, diag *d)
+{
+    double *times = malloc(sizeof *times * MAX_RUNS);
+    if (!times)
+        return diag_error(d, NULL, "out of memory");
+    bool good = true;
+    for (int i = 0; good && i < WARM_UP_RUNS; i++)
+        good = session_run(s, d);
+    int count = 0;
+    const double start = qcc_clock_seconds();
+    double before = start;
+    while (good && count < MAX_RUNS && (count == 0 || before - start < c->bench_seconds)) {
+        good = session_run(s, d);
+        const double now = qcc_clock_seconds();
+        times[count++] = now - before;
+        before = now;
+    }
+    if (good) {
+        qsort(times, (size_t)count, sizeof *times, compare_doubles);
+        const double median = count % 2 ? times[count / 2] : (times[count / 2 - 1] + times[count / 2]) / 2;
+        printf("{\"median_ms\": %.6f, \"min_ms\": %.6f, \"p99_ms\": %.6f, \"iterations\": %d, \"threads\": %u}\n",
+               median * 1e3, times[0] * 1e3, times[(int)((count - 1) * 0.99)] * 1e3, count, s->threads);
+    }
+    free(times);
+    return good;
+}
+
+/* Fraction of what as many cores as take part could do; negative: says nothing. */
+static double peak_share(const qcc_step *step, double seconds, const peak *p, unsigned threads)
+{
+    const double rate = step->is_int8 ? p->int8 : p->f32;
+    if (step->macs == 0 || seconds <= 0 || rate <= 0)
+        return -1;
+    return (double)step->macs / seconds / (rate * threads);
+}
+
+static void print_profile(const session *s, const double seconds[], int runs)
+{
+    const qcc_model *m = s->model;
+    const peak p = peak_measure();
+    double total = 0;
+    uint64_t macs = 0;
+    int name_width = 4, op_width = 2, shape_width = 5;
+    for (uint32_t i = 0; i < m->step_count; i++) {
+        const qcc_step *step = &m->steps[i];
+        total += seconds[i] / runs;
+        macs += step->macs;
+        name_width = (int)strlen(step->name) > name_width ? (int)strlen(step->name) : name_width;
+        op_width = (int)strlen(step->op) > op_width ? (int)strlen(step->op) : op_width;
+        shape_width = (int)strlen(step->shape) > shape_width ? (int)strlen(step->shape) : shape_width;
+    }
+    printf("%-*s  %-*s  %-*s  %9s  %6s  %12s  %6s\n", name_width, "name", op_width, "op", shape_width, "shape", "us",
+           "share", "MACs", "peak");
+    for (uint32_t i = 0; i < m->step_count; i++) {
+        const qcc_step *step = &m->steps[i];
+        const double time = seconds[i] / runs, share = peak_share(step, time, &p, s->threads);
+        printf("%-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name, op_width, step->op, shape_width,
+               step->shape, time * 1e6, total > 0 ? 100 * time / total : 0.0, step->macs);
+        if (share < 0)
+            printf("  %6s\n", "-");
+        else
+            printf("  %5.1f%%\n", 100 * share);
+    }
+    printf("total %.2f us over %u steps, %" PRIu64 " MACs, %u thread%s; peak of a core: %.1f GMAC/s int8, %.1f GMAC/s float\n",
+           total * 1e6, m->step_count, macs, s->threads, s->threads == 1 ? "" : "s", p.int8 * 1e-9, p.f32 * 1e-9);
+}
+
+static bool profile(const command *c, session *s, diag *d)
+{
+    double *seconds = calloc(s->model->step_count + 1, sizeof *seconds);
+    if (!seconds)
+        return diag_error(d, NULL, "out of memory");
+    bool good = true;
+    for (int i = 0; good && i < WARM_UP_RUNS; i++)
+        good = session_run(s, d);
+    int runs = 0;
+    for (const double start = qcc_clock_seconds(); good && qcc_clock_seconds() - start < c->bench_seconds; runs++)
+        qcc_run_timed(s->model, (const void *const *)s->input_buffers, s->output_buffers, s->workspace, s->pool, seconds);
+    if (good && runs > 0)
+        print_profile(s, seconds, runs);
+    free(seconds);
+    return good;
+}
+
+/* ---- Together ---- */
+
+static bool run(const command *c, bool *out_within, diag *d)
+{
+    session s;
+    if (!session_open(&s, &c->options, c->file, c->interpret, (unsigned)c->threads, d))
+        return false;
+    bool good = true;
+    for (long step = 0; good && step < c->steps; step++)
+        good = fill_inputs(c, &s, step, d) && session_run(&s, d);
+    good = good && write_outputs(c, &s, d) && compare_outputs(c, &s, out_within, d);
+    if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile)
+        for (uint32_t i = 0; i < s.output_count; i++)
+            print_output(&s, i);
+    if (good && c->bench)
+        good = bench(c, &s, d);
+    if (good && c->profile)
+        good = profile(c, &s, d);
+    session_close(&s);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    command c = {.options = driver_defaults(), .seed = 1, .threads = 1, .steps = 1, .bench_seconds = 1};
+    switch (options_parse(OPTION_RUN, argc, argv, set_option, &c)) {
+    case OPTION_GO: break;
+    case OPTION_EXIT_OK: return EXIT_SUCCESS;
+    case OPTION_EXIT_USAGE: return EXIT_USAGE;
+    }
+    const char *problem = complete(&c);
+    if (problem) {
+        options_usage_error(OPTION_RUN, problem);
+        return EXIT_USAGE;
+    }
+    diag d = driver_diag(OPTION_RUN);
+    bool within = true;
+    if (!run(&c, &within, &d)) {
+        driver_print_error(OPTION_RUN, &d);
+        return EXIT_FAILURE;
+    }
+    return within ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,232 @@
+/* session.c: opens a model in one of three ways, and gives all of them the same buffers. */
+#define _GNU_SOURCE
+#include "tools/session.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/codegen/jit.h"
+#include "runtime/model_abi.h"
+
+enum { ALIGNMENT = 64 };
+
+static void *buffer_new(size_t bytes)
+{
+    const size_t whole = (bytes + ALIGNMENT) / ALIGNMENT * ALIGNMENT; /* never 0 */
+    void *buffer = aligned_alloc(ALIGNMENT, whole);
+    if (buffer)
+        memset(buffer, 0, whole);
+    return buffer;
+}
+
+/* ---- Descriptions ---- */
+
+static ir_type type_of_info(const qcc_tensor_info *info)
+{
+    return ir_type_make((ir_dtype)info->dtype, (int)info->rank, info->dims); /* the first seven numbers agree */
+}
+
+static qcc_tensor_info info_of_value(const ir_value *v, const char *name)
+{
+    qcc_tensor_info info = {.name = name, .dtype = (qcc_dtype)v->type.dtype, .rank = (uint32_t)v->type.rank,
+                            .bytes = ir_type_bytes(&v->type)};
+    for (int i = 0; i < v->type.rank; i++)
+        info.dims[i] = v->type.dims[i];
+    if (v->quant && v->quant->axis < 0) {
+        info.scale = v->quant->scale[0];
+        info.zero_point = v->quant->zero[0];
+    }
+    return info;
+}
+
+static bool describe(session *s, diag *d)
+{
+    const ir_graph *g = s->module.graph;
+    s->input_count = s->model ? qcc_model_input_count(s->model) : (uint32_t)g->input_count;
+    s->output_count = s->model ? qcc_model_output_count(s->model) : (uint32_t)g->output_count;
+    s->inputs = calloc(s->input_count + 1, sizeof *s->inputs);
+    s->outputs = calloc(s->output_count + 1, sizeof *s->outputs);
+    s->input_types = calloc(s->input_count + 1, sizeof *s->input_types);
+    s->output_types = calloc(s->output_count + 1, sizeof *s->output_types);
+    s->input_buffers = calloc(s->input_count + 1, sizeof *s->input_buffers);
+    s->output_buffers = calloc(s->output_count + 1, sizeof *s->output_buffers);
+    if (!s->inputs || !s->outputs || !s->input_types || !s->output_types || !s->input_buffers || !s->output_buffers)
+        return diag_error(d, NULL, "out of memory");
+    for (uint32_t i = 0; i < s->input_count; i++) {
+        s->inputs[i] = s->model ? *qcc_model_input(s->model, i) : info_of_value(g->inputs[i], g->input_names[i]);
+        s->input_types[i] = s->model ? type_of_info(&s->inputs[i]) : g->inputs[i]->type;
+        s->input_buffers[i] = buffer_new(s->inputs[i].bytes);
+    }
+    for (uint32_t i = 0; i < s->output_count; i++) {
+        s->outputs[i] = s->model ? *qcc_model_output(s->model, i) : info_of_value(g->outputs[i], g->output_names[i]);
+        s->output_types[i] = s->model ? type_of_info(&s->outputs[i]) : g->outputs[i]->type;
+        s->output_buffers[i] = buffer_new(s->outputs[i].bytes);
+    }
+    for (uint32_t i = 0; i < s->input_count; i++)
+        if (!s->input_buffers[i])
+            return diag_error(d, NULL, "out of memory");
+    for (uint32_t i = 0; i < s->output_count; i++)
+        if (!s->output_buffers[i])
+            return diag_error(d, NULL, "out of memory");
+    return true;
+}
+
+/* ---- The three ways ---- */
+
+static bool is_elf(const char *file)
+{
+    char magic[4] = "";
+    FILE *f = strcmp(file, "-") == 0 ? NULL : fopen(file, "rb");
+    const bool elf = f && fread(magic, 1, 4, f) == 4 && memcmp(magic, "\x7f" "ELF", 4) == 0;
+    if (f)
+        fclose(f);
+    return elf;
+}
+
+static bool open_library(session *s, const char *file, diag *d)
+{
+    const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
+    char path[4096];
+    snprintf(path, sizeof path, "%s%s", strchr(file, '/') ? "" : "./", file); /* not from the library path */
+    s->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!s->library)
+        return diag_error(d, &loc, "%s", dlerror());
+    s->model = dlsym(s->library, "qcc_default_model");
+    if (!s->model)
+        return diag_error(d, &loc, "not a shared library made by qcc: no qcc_default_model");
+    if (s->model->magic != QCC_MODEL_MAGIC || s->model->abi_version != QCC_ABI_VERSION)
+        return diag_error(d, &loc, "%s", qcc_status_text(QCC_BAD_MODEL));
+    return true;
+}
+
+static bool open_interpreted(session *s, const driver_options *o, const char *file, diag *d)
+{
+    driver_options options = *o;
+    options.opt_level = 0; /* as near to the file as it gets; --rounding still applies */
+    if (!driver_import(&options, file, &s->module, d) || !driver_optimize(&options, &s->module, d))
+        return false;
+    s->state = ir_state_new(s->module.graph);
+    return true;
+}
+
+static bool open_compiled(session *s, const driver_options *o, const char *file, diag *d)
+{
+    const char *reason = cg_target_runs_here(o->target);
+    if (reason)
+        return diag_error(d, NULL, "can't run code for target %s here: %s", o->target, reason);
+    if (!driver_import(o, file, &s->module, d) || !driver_lower(o, &s->module, d))
+        return false;
+    cg_output code = {0};
+    if (!driver_compile(o, &s->module, CG_EMIT_OBJECT, &code, d))
+        return false;
+    s->jit = cg_jit_load(code.bytes, code.size, d);
+    s->model = s->jit ? cg_jit_symbol(s->jit, o->name, d) : NULL;
+    free(code.bytes);
+    return s->model != NULL;
+}
+
+bool session_open(session *s, const driver_options *o, const char *file, bool interpret, unsigned threads, diag *d)
+{
+    *s = (session){.threads = threads};
+    const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
+    const bool library = is_elf(file);
+    bool good;
+    if (library && interpret)
+        good = diag_error(d, &loc, "compiled already: the interpreter needs the model file");
+    else
+        good = library ? open_library(s, file, d)
+             : interpret ? open_interpreted(s, o, file, d) : open_compiled(s, o, file, d);
+    good = good && describe(s, d);
+    if (good && s->model) {
+        s->workspace = buffer_new(qcc_model_workspace_bytes(s->model));
+        s->pool = threads > 1 ? qcc_pool_create(threads) : NULL;
+        if (!s->workspace)
+            good = diag_error(d, NULL, "out of memory");
+        else if (threads > 1 && !s->pool)
+            good = diag_error(d, NULL, "cannot start %u threads", threads);
+        else
+            qcc_reset(s->model, s->workspace);
+    }
+    if (!good)
+        session_close(s);
+    return good;
+}
+
+void session_close(session *s)
+{
+    for (uint32_t i = 0; s->input_buffers && i < s->input_count; i++)
+        free(s->input_buffers[i]);
+    for (uint32_t i = 0; s->output_buffers && i < s->output_count; i++)
+        free(s->output_buffers[i]);
+    free(s->input_buffers);
+    free(s->output_buffers);
+    free(s->inputs);
+    free(s->outputs);
+    free(s->input_types);
+    free(s->output_types);
+    free(s->workspace);
+    qcc_pool_destroy(s->pool);
+    if (s->state)
+        ir_state_free(s->state);
+    if (s->jit)
+        cg_jit_free(s->jit);
+    if (s->library)
+        dlclose(s->library);
+    driver_module_free(&s->module);
+    *s = (session){0};
+}
+
+/* ---- Running ---- */
+
+bool session_run(session *s, diag *d)
+{
+    const void *const *inputs = (const void *const *)s->input_buffers;
+    if (!s->model)
+        return ir_interpret(s->module.graph, inputs, s->output_buffers, s->state, d);
+    const qcc_status status = qcc_run(s->model, inputs, s->output_buffers, s->workspace, s->pool);
+    return status == QCC_OK || diag_error(d, NULL, "cannot run the model: %s", qcc_status_text(status));
+}
+
+void session_reset(session *s)
+{
+    if (s->model)
+        qcc_reset(s->model, s->workspace);
+    if (s->state) {
+        ir_state_free(s->state);
+        s->state = ir_state_new(s->module.graph);
+    }
+}
+
+/* ---- Numbers ---- */
+
+static uint32_t mix(uint32_t x)
+{
+    x ^= x >> 16;
+    x *= 0x85ebca6bu;
+    x ^= x >> 13;
+    x *= 0xc2b2ae35u;
+    return x ^ x >> 16;
+}
+
+void session_fill_random(session *s, uint32_t input, uint32_t seed)
+{
+    const ir_type *type = &s->input_types[input];
+    uint8_t *to = s->input_buffers[input];
+    const size_t size = ir_dtype_bytes(type->dtype);
+    const int64_t count = ir_type_elements(type);
+    for (int64_t i = 0; i < count; i++, to += size) {
+        const uint32_t h = mix((uint32_t)i * 0x9E3779B9u + seed * 0x85EBCA77u + 1);
+        const float real = (float)(h >> 8) / 8388608.0f - 1.0f;
+        const int64_t small = h % 8;
+        const int16_t half = (int16_t)((int32_t)(h >> 16) - 32768);
+        switch (type->dtype) {
+        case IR_F32: memcpy(to, &real, size); break;
+        case IR_U8: *to = (uint8_t)(h >> 24); break;
+        case IR_I8: *to = (uint8_t)((h >> 24) - 128); break;
+        case IR_I16: memcpy(to, &half, size); break;
+        case IR_BOOL: *to = (uint8_t)(h >> 31); break;
+        default: memcpy(to, &small, size < sizeof small ? size : sizeof small); break;
+        }
+    }
+}

@@ -1,0 +1,37 @@
+/* session.h: a model ready to run, wherever it comes from: a shared library made by qcc, a model file compiled now, or
+ * the interpreter. */
+#ifndef QCC_SESSION_H
+#define QCC_SESSION_H
+
+#include "compiler/driver.h"
+#include "ir/interp.h"
+#include "runtime/qcc.h"
+
+typedef struct session {
+    const qcc_model *model;        /* NULL: the interpreter runs */
+    qcc_pool *pool;                /* NULL: one thread */
+    void *workspace;
+    unsigned threads;
+    uint32_t input_count, output_count;
+    ir_type *input_types, *output_types;
+    qcc_tensor_info *inputs, *outputs;
+    void **input_buffers, **output_buffers; /* owned, 64-byte aligned, inputs zeroed */
+
+    driver_module module;          /* of a model file */
+    ir_state *state;               /* of the interpreter */
+    void *library;                 /* of a shared library */
+    struct cg_jit *jit;            /* of a model compiled now */
+} session;
+
+bool session_open(session *, const driver_options *, const char *file, bool interpret, unsigned threads, diag *);
+void session_close(session *);
+
+/* Runs on the session's buffers. */
+bool session_run(session *, diag *);
+void session_reset(session *);
+
+/* Fills an input with numbers that depend on position and seed only: reals in -1..1, integers over their whole range
+ * (i32 and i64: 0..7), booleans. */
+void session_fill_random(session *, uint32_t input, uint32_t seed);
+
+#endif
