@@ -1,0 +1,190 @@
+"""fidelity.py: the numbers of every model of the set against TFLite's reference kernels.
+
+Protects: what docs/fidelity.md promises.
+  ops     each operator on TFLite's own operands: --rounding=tflite identical, --rounding=fp32 at most one step (or what
+          EXCEPTIONS says), float 1e-4 of the largest magnitude
+  interp  the whole model by qcc-run --interp --rounding=tflite: quantized outputs identical
+  code    the compiled model, --rounding=tflite: identical to the reference, and with the default rounding identical to
+          the interpreter's
+
+    fidelity.py --eval-ops=PATH --qcc-run=PATH [--what=ops,interp,code] [--seeds=N] [--set=networks|ops|all] [PATTERN ...]
+
+Exit 0 when every difference is an expected one, 1 otherwise, 77 when the model set or TFLite is not here.
+"""
+
+import argparse
+import fnmatch
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+import model_set  # noqa: E402
+import tflite_reference  # noqa: E402
+import per_op  # noqa: E402
+
+FLOAT_TOLERANCE = 1e-4
+
+# Reference kernels that are broken: the optimised kernels are the truth for these results.
+BROKEN_REFERENCE = {("SUM", "i8"): "BUILTIN_REF's int8 SUM gives a constant"}
+
+# (model pattern, operator, result type, rounding) -> (largest difference in steps, cause)
+EXCEPTIONS = {
+}
+
+# Whole models whose outputs can't be compared with the reference kernels, with the cause.
+NOT_WHOLE = {
+    "moonshine_*_int8": "ends in an int8 SUM, which BUILTIN_REF computes wrongly",
+}
+
+
+def allowed(name, row, rounding):
+    for (pattern, kind, dtype, mode), (steps, _) in EXCEPTIONS.items():
+        if fnmatch.fnmatch(name, pattern) and kind == row.kind and dtype == row.dtype and mode == rounding:
+            return steps
+    return 0 if rounding == "tflite" else 1
+
+
+def row_is_fine(name, row, rounding):
+    if row.dtype in ("f32", "f64"):
+        return row.largest <= FLOAT_TOLERANCE * max(row.magnitude, 1e-6)
+    return row.largest <= allowed(name, row, rounding)
+
+
+def inputs_of(path, seeds):
+    """Lists of inputs: made ones, and an image for those that classify images."""
+    reference = tflite_reference.Reference(path)
+    bounds = model_set.bounds(path)
+    lists = [reference.made_inputs(seed, bounds=bounds) for seed in range(1, seeds + 1)]
+    if os.sep + "imagenet" + os.sep in path:
+        folder, rows = model_set.image_files(1)
+        file = os.path.join(folder, rows[0].get("file") or list(rows[0].values())[0])
+        lists.append([model_set.image_input(file, reference.inputs()[0], model_set.image_normalisation(path))])
+    return lists
+
+
+def check_ops(tools, path, name, lists):
+    """Problems of every operator, for both roundings; and how many results were compared."""
+    problems, count = [], 0
+    for arrays in lists:
+        for rounding in ("tflite", "fp32"):
+            rows, error = per_op.compare(tools.eval_ops, path, arrays, "ref", rounding)
+            if error:
+                return [error], count
+            if any((r.kind, r.dtype) in BROKEN_REFERENCE for r in rows):
+                right, error = per_op.compare(tools.eval_ops, path, arrays, "opt", rounding)
+                rows = [r for r in rows if (r.kind, r.dtype) not in BROKEN_REFERENCE] + \
+                       [r for r in right if (r.kind, r.dtype) in BROKEN_REFERENCE]
+            count += len(rows)
+            for r in rows:
+                if not row_is_fine(name, r, rounding):
+                    problems.append(f"{rounding}: node {r.node} {r.kind} {r.dtype}: {r.differ} of {r.elements} differ, "
+                                    f"largest {r.largest:g} of {r.magnitude:g}, at {r.first} ours {r.ours:g}, "
+                                    f"theirs {r.theirs:g}")
+    return problems, count
+
+
+def run_ours(tools, path, arrays, outputs, *options):
+    """Outputs of qcc-run, or a diagnostic."""
+    import numpy as np
+    with tempfile.TemporaryDirectory() as d:
+        ins = [os.path.join(d, f"in{k}.npy") for k in range(len(arrays))]
+        outs = [os.path.join(d, f"out{k}.npy") for k in range(outputs)]
+        for file, a in zip(ins, arrays):
+            np.save(file, a)
+        command = [tools.qcc_run, path, *options]
+        for flag, files in (("-i", ins), ("-o", outs)):
+            for file in files:
+                command += [flag, file]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            lines = (done.stderr or done.stdout).strip().splitlines()
+            return None, lines[-1] if lines else f"qcc-run ended with {done.returncode}"
+        return [np.load(f) for f in outs], None
+
+
+def compare_outputs(ours, theirs, exact):
+    import numpy as np
+    for k, (a, b) in enumerate(zip(ours, theirs)):
+        if a.dtype != b.dtype or a.size != b.size:
+            return f"output {k}: {a.dtype}{list(a.shape)} instead of {b.dtype}{list(b.shape)}"
+        x, y = a.reshape(-1).astype(np.float64), b.reshape(-1).astype(np.float64)
+        same = (x == y) | (np.isnan(x) & np.isnan(y))
+        if same.all():
+            continue
+        largest = np.abs(x - y)[~same].max()
+        magnitude = np.abs(y[np.isfinite(y)]).max(initial=1e-6)
+        if a.dtype.kind == "f" and not exact and largest <= FLOAT_TOLERANCE * magnitude:
+            continue
+        return f"output {k}: {np.count_nonzero(~same)} of {x.size} differ, largest {largest:g} of {magnitude:g}"
+    return None
+
+
+def check_whole(tools, path, name, lists, what):
+    problems = []
+    reason = next((why for pattern, why in NOT_WHOLE.items() if fnmatch.fnmatch(name, pattern)), None)
+    for arrays in lists:
+        theirs = tflite_reference.Reference(path).run(arrays)
+        interpreted, error = run_ours(tools, path, arrays, len(theirs), "--interp", "--rounding=tflite")
+        if error:
+            return [f"interp: {error}"]
+        if "interp" in what and not reason:
+            difference = compare_outputs(interpreted, theirs, False)
+            problems += [f"interp: {difference}"] if difference else []
+        if "code" not in what:
+            continue
+        for rounding in ("tflite", "fp32"):
+            if rounding == "fp32":
+                interpreted, error = run_ours(tools, path, arrays, len(theirs), "--interp")
+            compiled, error = run_ours(tools, path, arrays, len(theirs), f"--rounding={rounding}")
+            difference = error or compare_outputs(compiled, interpreted, False)
+            problems += [f"code, {rounding}: {difference}"] if difference else []
+            if rounding == "tflite" and not error and not reason:
+                difference = compare_outputs(compiled, theirs, False)
+                problems += [f"code against TFLite: {difference}"] if difference else []
+    return problems
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("patterns", nargs="*", default=["*"])
+    parser.add_argument("--eval-ops", default=os.environ.get("EVAL_OPS"))
+    parser.add_argument("--qcc-run", default=os.environ.get("QCC_RUN"))
+    parser.add_argument("--what", default="ops,interp,code")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--set", choices=["networks", "ops", "all"], default="all")
+    a = parser.parse_args()
+    if tflite_reference.available() or not model_set.root():
+        print(f"skipped: {tflite_reference.available() or 'the model set is not here'}")
+        return 77
+    what = [w for w in a.what.split(",") if (w == "ops" and a.eval_ops) or (w != "ops" and a.qcc_run)]
+    paths = (model_set.networks() if a.set != "ops" else []) + (model_set.single_ops() if a.set != "networks" else [])
+    fine = wrong = not_run = 0
+    for path in paths:
+        name = os.path.basename(path)[:-len(".tflite")]
+        if not any(fnmatch.fnmatch(name, p) for p in a.patterns):
+            continue
+        try:
+            lists = inputs_of(path, a.seeds)
+            theirs = tflite_reference.Reference(path).run(lists[0])
+        except (RuntimeError, ValueError) as error:
+            print(f"{name:55} TFLite's reference does not run it: {str(error).splitlines()[0][:80]}")
+            not_run += 1
+            continue
+        problems, count = check_ops(a, path, name, lists) if "ops" in what else ([], 0)
+        if "interp" in what or "code" in what:
+            problems += check_whole(a, path, name, lists, what)
+        print(f"{name:55} {'same' if not problems else 'DIFFERS'} {count:5} results, outputs "
+              f"{','.join(sorted({str(t.dtype) for t in theirs}))}", flush=True)
+        for p in problems[:6]:
+            print(f"    {p}")
+        if len(problems) > 6:
+            print(f"    … and {len(problems) - 6} more")
+        fine, wrong = fine + (not problems), wrong + bool(problems)
+    print(f"{fine} the same, {wrong} differ unexpectedly, {not_run} not run by TFLite")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,465 @@
+"""tflite_cases.py: single-operator .tflite models over the types, shapes and parameters that matter for the arithmetic.
+
+cases(seed) yields (name, model bytes).  Numbers are drawn from a seeded generator; scales are chosen so that results use
+most of their range and some saturate.
+"""
+
+import numpy as np
+from tflite_writer import Model, NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID
+
+INTEGER = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
+ACTS = {"none": NONE, "relu": RELU, "relu6": RELU6, "n1to1": RELU_N1_TO_1}
+
+
+class Case:
+    """A model under construction with a seeded generator; quantized tensors get plausible parameters."""
+
+    def __init__(self, seed):
+        self.m = Model()
+        self.rng = np.random.default_rng(seed)
+
+    def params(self, dtype, low=0.002, high=0.1):
+        """(scale, zero)"""
+        if dtype == "int16":
+            return float(self.rng.uniform(0.0001, 0.001)), 0
+        lo, hi = INTEGER[dtype]
+        return float(np.exp(self.rng.uniform(np.log(low), np.log(high)))), int(self.rng.integers(lo // 2, hi // 2 + 1))
+
+    def input(self, name, dtype, shape, params=None):
+        if dtype not in INTEGER:
+            return self.m.input(name, dtype, shape), None
+        params = params or self.params(dtype)
+        return self.m.input(name, dtype, shape, scale=params[0], zero=params[1]), params
+
+    def output(self, dtype, shape, params=None, name="y"):
+        if dtype not in INTEGER:
+            i = self.m.tensor(name, dtype, shape)
+        else:
+            i = self.m.tensor(name, dtype, shape, scale=params[0], zero=params[1])
+        self.m.output(i)
+        return i
+
+    def ints(self, name, values, dtype=np.int32):
+        return self.m.const(name, np.array(values, dtype))
+
+    def done(self):
+        return self.m.bytes()
+
+
+def window(padding, extent, kernel, stride, dilation=1):
+    span = (kernel - 1) * dilation + 1
+    return -(-extent // stride) if padding == SAME else -(-(extent - span + 1) // stride)
+
+
+def mac_constants(c, dtype, out_shape, w_shape, axis, channels, taps, per_channel, x_params):
+    """Weights, bias and the result's parameters for a multiply-accumulate op."""
+    rng = c.rng
+    if dtype == "float32":
+        w = c.m.const("w", rng.standard_normal(w_shape).astype(np.float32))
+        b = c.m.const("b", rng.standard_normal(channels).astype(np.float32))
+        return w, b, None
+    if dtype == "uint8":
+        w_scale, w_zero = np.array([rng.uniform(0.002, 0.02)], np.float32), int(rng.integers(60, 190))
+        w_values = rng.integers(1, 256, w_shape).astype(np.uint8)
+    else:
+        n = channels if per_channel else 1
+        w_scale, w_zero = rng.uniform(0.002, 0.02, n).astype(np.float32), 0
+        w_values = rng.integers(-127, 128, w_shape).astype(np.int8)
+    w = c.m.const("w", w_values, scale=w_scale, zero=w_zero, axis=axis)
+    b_scale = (w_scale * np.float32(x_params[0])).astype(np.float32)
+    b_type = np.int64 if dtype == "int16" else np.int32
+    b = c.m.const("b", rng.integers(-3000, 3000, channels).astype(b_type), scale=b_scale, axis=0)
+    spread = x_params[0] * float(np.mean(w_scale)) * 73 * np.sqrt(taps) * (9000 if dtype == "int16" else 74)
+    if dtype == "int16":
+        return w, b, (float(spread / 9000), 0)
+    return w, b, (float(spread / 60), int(rng.integers(-20, 21)) + (128 if dtype == "uint8" else 0))
+
+
+def conv(seed, dtype, act="none", padding=SAME, stride=1, dilation=1, kernel=3, channels=(5, 7), per_channel=True,
+         extent=(9, 11), bias=True):
+    c = Case(seed)
+    h, w = extent
+    x, xp = c.input("x", dtype, [2, h, w, channels[0]])
+    shape = [2, window(padding, h, kernel, stride, dilation), window(padding, w, kernel, stride, dilation), channels[1]]
+    wt, b, yp = mac_constants(c, dtype, shape, [channels[1], kernel, kernel, channels[0]], 0, channels[1],
+                              kernel * kernel * channels[0], per_channel, xp)
+    y = c.output(dtype, shape, yp)
+    c.m.op("CONV_2D", [x, wt] + ([b] if bias else []), [y], "Conv2DOptions", version=3, padding=padding,
+           strideW=stride, strideH=stride, dilationWFactor=dilation, dilationHFactor=dilation,
+           fusedActivationFunction=ACTS[act])
+    return c.done()
+
+
+def depthwise(seed, dtype, act="none", padding=SAME, stride=1, dilation=1, channels=6, multiplier=1, per_channel=True):
+    c = Case(seed)
+    x, xp = c.input("x", dtype, [1, 10, 9, channels])
+    n = channels * multiplier
+    shape = [1, window(padding, 10, 3, stride, dilation), window(padding, 9, 3, stride, dilation), n]
+    wt, b, yp = mac_constants(c, dtype, shape, [1, 3, 3, n], 3, n, 9, per_channel, xp)
+    y = c.output(dtype, shape, yp)
+    c.m.op("DEPTHWISE_CONV_2D", [x, wt, b], [y], "DepthwiseConv2DOptions", version=3, padding=padding, strideW=stride,
+           strideH=stride, depthMultiplier=multiplier, dilationWFactor=dilation, dilationHFactor=dilation,
+           fusedActivationFunction=ACTS[act])
+    return c.done()
+
+
+def fully_connected(seed, dtype, act="none", per_channel=False, bias=True, keep=False):
+    c = Case(seed)
+    x, xp = c.input("x", dtype, [3, 4, 33] if keep else [3, 33])
+    shape = [3, 4, 17] if keep else [3, 17]
+    wt, b, yp = mac_constants(c, dtype, shape, [17, 33], 0, 17, 33, per_channel, xp)
+    y = c.output(dtype, shape, yp)
+    c.m.op("FULLY_CONNECTED", [x, wt, b if bias else None], [y], "FullyConnectedOptions", version=4, keepNumDims=keep,
+           fusedActivationFunction=ACTS[act])
+    return c.done()
+
+
+def transpose_conv(seed, dtype, padding=SAME, stride=2, per_channel=True, bias=True):
+    c = Case(seed)
+    x, xp = c.input("x", dtype, [1, 5, 6, 4])
+    k = 3
+    h, w = (5 * stride, 6 * stride) if padding == SAME else ((5 - 1) * stride + k, (6 - 1) * stride + k)
+    shape = [1, h, w, 5]
+    wt, b, yp = mac_constants(c, dtype, shape, [5, k, k, 4], 0, 5, 4 * 9 // 4, per_channel, xp)
+    y = c.output(dtype, shape, yp)
+    c.m.op("TRANSPOSE_CONV", [c.ints("shape", shape), wt, x] + ([b] if bias else []), [y], "TransposeConvOptions",
+           version=3 if bias else 2, padding=padding, strideW=stride, strideH=stride)
+    return c.done()
+
+
+def batch_matmul(seed, dtype, adj=(False, False)):
+    c = Case(seed)
+    a_shape, b_shape = ([2, 7, 13], [2, 13, 5])
+    if adj[0]:
+        a_shape = [2, 13, 7]
+    if adj[1]:
+        b_shape = [2, 5, 13]
+    a, ap = c.input("a", dtype, a_shape)
+    b, bp = c.input("b", dtype, b_shape)
+    yp = None if ap is None else (ap[0] * bp[0] * 74 * 74 * 4 / 60 if dtype != "int16" else ap[0] * bp[0] * 20000, 0 if dtype == "int16" else 3)
+    y = c.output(dtype, [2, 7, 5], yp)
+    c.m.op("BATCH_MATMUL", [a, b], [y], "BatchMatMulOptions", version=4, adjX=adj[0], adjY=adj[1])
+    return c.done()
+
+
+BINARY_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions",
+                  "MINIMUM": "MaximumMinimumOptions", "MAXIMUM": "MaximumMinimumOptions",
+                  "SQUARED_DIFFERENCE": "SquaredDifferenceOptions", "POW": "PowOptions", "FLOOR_DIV": "FloorDivOptions",
+                  "FLOOR_MOD": "FloorModOptions", "EQUAL": "EqualOptions", "NOT_EQUAL": "NotEqualOptions",
+                  "LESS": "LessOptions", "LESS_EQUAL": "LessEqualOptions", "GREATER": "GreaterOptions",
+                  "GREATER_EQUAL": "GreaterEqualOptions", "PRELU": None}
+
+
+def binary(seed, code, dtype, act="none", shapes=([2, 5, 6, 7], [2, 5, 6, 7]), out_dtype=None, same=False):
+    c = Case(seed)
+    a, ap = c.input("a", dtype, shapes[0])
+    b, bp = c.input("b", dtype, shapes[1], ap if same else None)
+    if code == "PRELU" and len(shapes[1]) == 3:  # the slopes are constant
+        c.m.graph.inputs.pop()
+        values = c.rng.standard_normal(shapes[1]).astype(np.float32)
+        if bp:
+            values = np.clip(c.rng.integers(INTEGER[dtype][0], INTEGER[dtype][1] + 1, shapes[1]), *INTEGER[dtype]).astype(dtype)
+            b = c.m.const("slopes", values, scale=bp[0], zero=bp[1])
+        else:
+            b = c.m.const("slopes", values)
+    shape = list(np.broadcast_shapes(*shapes))
+    yp = None
+    if ap is not None and same:
+        yp = ap
+    elif ap is not None and dtype == "int16":
+        yp = ({"MUL": ap[0] * bp[0] * 20000, "SQUARED_DIFFERENCE": (ap[0] + bp[0]) ** 2 * 9000}.get(code, ap[0] + bp[0]), 0)
+    elif ap is not None:
+        scale = {"MUL": ap[0] * bp[0] * 60, "SQUARED_DIFFERENCE": (ap[0] + bp[0]) ** 2 * 40, "DIV": ap[0] / bp[0] / 20,
+                 "PRELU": max(ap[0], ap[0] * bp[0] * 60)}.get(code, max(ap[0], bp[0]) * 1.3)
+        yp = (scale, int(c.rng.integers(-30, 30)) + (128 if dtype == "uint8" else 0))
+    y = c.output(out_dtype or dtype, shape, yp)
+    fields = {"fusedActivationFunction": ACTS[act]} if code in ("ADD", "SUB", "MUL", "DIV") else {}
+    if dtype == "int16" and code in ("ADD", "SUB"):
+        fields["potScaleInt16"] = False
+    c.m.op(code, [a, b], [y], BINARY_OPTIONS[code], version=1 if code in ("PRELU", "POW") else 2, **fields)
+    return c.done()
+
+
+FIXED_RESULTS = {"LOGISTIC": {"int8": (1 / 256, -128), "uint8": (1 / 256, 0), "int16": (1 / 32768, 0)},
+                 "TANH": {"int8": (1 / 128, 0), "uint8": (1 / 128, 128), "int16": (1 / 32768, 0)}}
+
+
+def unary(seed, code, dtype, options=None, out=None, x_params=None, positive=False, **fields):
+    c = Case(seed)
+    params = x_params
+    if dtype in INTEGER and params is None:
+        params = c.params(dtype, 0.02, 0.06)
+        if positive:
+            params = (params[0], INTEGER[dtype][0])
+    x, xp = c.input("x", dtype, [1, 16, 16], params)
+    yp = None
+    if dtype in INTEGER:
+        if code in FIXED_RESULTS:
+            yp = FIXED_RESULTS[code][dtype]
+        elif out == "same":
+            yp = xp
+        else:
+            yp = out or (xp[0] * 0.8, xp[1] + 3 if dtype != "int16" else 0)
+    y = c.output(dtype, [1, 16, 16], yp)
+    c.m.op(code, [x], [y], options, version=1, **fields)
+    return c.done()
+
+
+def softmax(seed, code, dtype, shape=(3, 21), beta=1.0):
+    c = Case(seed)
+    x, xp = c.input("x", dtype, list(shape), None if dtype == "float32" else c.params(dtype, 0.02, 0.15))
+    fixed = {"SOFTMAX": {"int8": (1 / 256, -128), "uint8": (1 / 256, 0), "int16": (1 / 32768, 0)},
+             "LOG_SOFTMAX": {"int8": (16 / 256, 127), "uint8": (16 / 256, 255)},
+             "L2_NORMALIZATION": {"int8": (1 / 128, 0), "uint8": (1 / 128, 128)}}
+    y = c.output(dtype, list(shape), fixed[code].get(dtype))
+    if code == "SOFTMAX":
+        c.m.op(code, [x], [y], "SoftmaxOptions", version=2, beta=beta)
+    else:
+        c.m.op(code, [x], [y], "LogSoftmaxOptions" if code == "LOG_SOFTMAX" else "L2NormOptions", version=2)
+    return c.done()
+
+
+def pool(seed, code, dtype, padding=SAME, act="none", kernel=3, stride=2):
+    c = Case(seed)
+    x, xp = c.input("x", dtype, [1, 9, 10, 5])
+    y = c.output(dtype, [1, window(padding, 9, kernel, stride), window(padding, 10, kernel, stride), 5], xp)
+    c.m.op(code, [x], [y], "Pool2DOptions", version=2, padding=padding, strideW=stride, strideH=stride,
+           filterWidth=kernel, filterHeight=kernel, fusedActivationFunction=ACTS[act])
+    return c.done()
+
+
+def reduction(seed, code, dtype, axes=(1, 2), keep=True, same=False):
+    c = Case(seed)
+    shape = [2, 7, 6, 5]
+    x, xp = c.input("x", dtype, shape)
+    yp = None
+    if xp is not None:
+        yp = xp if same else (xp[0] * (0.5 if code == "MEAN" else 4), xp[1] if dtype == "int16" else xp[1] + 5)
+    y = c.output(dtype, [1 if i in axes else d for i, d in enumerate(shape)] if keep else
+                 [d for i, d in enumerate(shape) if i not in axes], yp)
+    c.m.op(code, [x, c.ints("axes", list(axes))], [y], "ReducerOptions", version=2, keepDims=keep)
+    return c.done()
+
+
+def resize(seed, code, dtype, sizes, align, half):
+    c = Case(seed)
+    h, w, oh, ow = sizes
+    x, xp = c.input("x", dtype, [2, h, w, 3])
+    y = c.output(dtype, [2, oh, ow, 3], xp)
+    c.m.op(code, [x, c.ints("size", [oh, ow])], [y],
+           "ResizeBilinearOptions" if code == "RESIZE_BILINEAR" else "ResizeNearestNeighborOptions", version=3,
+           alignCorners=align, halfPixelCenters=half)
+    return c.done()
+
+
+def convert(seed, source, target, shape=(5, 50), same_scale=False):
+    """QUANTIZE (float or quantized to quantized) or DEQUANTIZE."""
+    c = Case(seed)
+    x, xp = c.input("x", source, list(shape), (1 / 128, 3) if source == "float32" else None)
+    if target in INTEGER:
+        yp = (1 / 100, 5 if target != "int16" else 0) if source == "float32" else \
+            (xp[0] if same_scale else xp[0] * float(c.rng.uniform(0.3, 3)), 0 if target == "int16" else int(c.rng.integers(0, 60)))
+        if target == "int16" and source == "float32":
+            yp = (1 / 30000, 0)
+        y = c.output(target, list(shape), yp)
+        c.m.op("QUANTIZE", [x], [y], "QuantizeOptions", version=2)
+    else:
+        y = c.output(target, list(shape))
+        c.m.op("DEQUANTIZE", [x], [y], "DequantizeOptions", version=3)
+    return c.done()
+
+
+def move(seed, code, dtype, shape, out_shape, extra=(), options=None, inputs_first=True, version=2, **fields):
+    """An op on one tensor and constant parameters that moves elements."""
+    c = Case(seed)
+    x, xp = c.input("x", dtype, list(shape))
+    y = c.output(dtype, list(out_shape), xp)
+    parameters = [c.ints(f"p{i}", p) for i, p in enumerate(extra)]
+    c.m.op(code, [x] + parameters if inputs_first else parameters + [x], [y], options, version=version, **fields)
+    return c.done()
+
+
+def concat(seed, dtype, axis=3, requantize=False):
+    c = Case(seed)
+    shapes = [[1, 3, 4, n] if axis == 3 else [1, n, 4, 5] for n in (2, 5, 3)]
+    tensors, yp = [], None if dtype == "float32" else c.params(dtype)
+    for i, s in enumerate(shapes):
+        own = None if yp is None else (yp[0] * (0.5 + 0.3 * i), yp[1] + i) if requantize else yp
+        tensors.append(c.input(f"x{i}", dtype, s, own)[0])
+    total = list(shapes[0])
+    total[axis] = sum(s[axis] for s in shapes)
+    y = c.output(dtype, total, yp)
+    c.m.op("CONCATENATION", tensors, [y], "ConcatenationOptions", version=2, axis=axis)
+    return c.done()
+
+
+def arg(seed, code, dtype):
+    c = Case(seed)
+    x, _ = c.input("x", dtype, [3, 5, 9])
+    y = c.output("int32", [3, 9])
+    c.m.op(code, [x, c.ints("axis", [1])], [y], "ArgMaxOptions" if code == "ARG_MAX" else "ArgMinOptions", version=2,
+           outputType=2)
+    return c.done()
+
+
+def detection(seed, regular, dtype="float32", classes=5, boxes=60, max_classes=1):
+    c = Case(seed)
+    p = {"uint8": (0.03, 128)}.get(dtype)
+    b, _ = c.input("boxes", dtype, [1, boxes, 4], p)
+    s, _ = c.input("scores", dtype, [1, boxes, classes + 1], (1 / 256, 0) if p else None)
+    grid = c.rng.uniform(0, 1, [boxes, 4]).astype(np.float32)
+    grid[:, 2:] = 0.1 + grid[:, 2:] * 0.3
+    if p:
+        a = c.m.const("anchors", (grid * 128).astype(np.uint8), scale=1 / 128, zero=0)
+    else:
+        a = c.m.const("anchors", grid)
+    rows = 10
+    outs = [c.output("float32", shape, name=f"out{i}") for i, shape in
+            enumerate([[1, rows * max_classes, 4], [1, rows * max_classes], [1, rows * max_classes], [1]])]
+    c.m.op("TFLite_Detection_PostProcess", [b, s, a], outs, custom={
+        "max_detections": rows, "max_classes_per_detection": max_classes, "detections_per_class": 7,
+        "use_regular_nms": bool(regular), "nms_score_threshold": 0.2, "nms_iou_threshold": 0.4, "num_classes": classes,
+        "y_scale": 10.0, "x_scale": 10.0, "h_scale": 5.0, "w_scale": 5.0})
+    return c.done()
+
+
+def cases(seed=1):
+    quantized, real = ("int8", "uint8", "int16"), "float32"
+    every = quantized + (real,)
+
+    def named(name, make, *a, **k):
+        return name, make(seed + len(name), *a, **k)
+
+    for t in every:
+        for act in ("none", "relu6"):
+            yield named(f"conv_{t}_{act}", conv, t, act)
+        yield named(f"conv_{t}_valid_stride2", conv, t, "relu", VALID, 2)
+        yield named(f"conv_{t}_1x1", conv, t, kernel=1, channels=(19, 23))
+        yield named(f"conv_{t}_dilated", conv, t, dilation=2)
+        yield named(f"conv_{t}_no_bias", conv, t, bias=False)
+        for m in (1, 2):
+            yield named(f"depthwise_{t}_multiplier{m}", depthwise, t, "relu", multiplier=m)
+        yield named(f"depthwise_{t}_stride2", depthwise, t, "none", VALID, 2)
+        yield named(f"depthwise_{t}_dilated", depthwise, t, "n1to1", dilation=2)
+        for act in ("none", "relu"):
+            yield named(f"fully_connected_{t}_{act}", fully_connected, t, act)
+        yield named(f"fully_connected_{t}_no_bias", fully_connected, t, bias=False, keep=True)
+        for p in (SAME, VALID):
+            yield named(f"transpose_conv_{t}_padding{p}", transpose_conv, t, p)
+        yield named(f"transpose_conv_{t}_no_bias", transpose_conv, t, bias=False)
+    yield named("conv_int8_per_tensor", conv, "int8", per_channel=False)
+    yield named("depthwise_int8_per_tensor", depthwise, "int8", per_channel=False)
+    yield named("fully_connected_int8_per_channel", fully_connected, "int8", per_channel=True)
+    for t in ("int8", "int16", real):
+        for adj in ((False, False), (True, False), (False, True)):
+            yield named(f"batch_matmul_{t}_{adj[0]:d}{adj[1]:d}", batch_matmul, t, adj)
+
+    stretched = ([2, 5, 6, 7], [1, 1, 1, 7])
+    for t in every:
+        for code in ("ADD", "SUB", "MUL"):
+            yield named(f"{code}_{t}", binary, code, t)
+            if t != "int16":
+                yield named(f"{code}_{t}_relu", binary, code, t, "relu")
+            yield named(f"{code}_{t}_broadcast", binary, code, t, shapes=stretched)
+            yield named(f"{code}_{t}_scalar", binary, code, t, shapes=([2, 3, 4, 5], [1]))
+        for code in ("MINIMUM", "MAXIMUM"):
+            yield named(f"{code}_{t}", binary, code, t, same=True)
+        for code in ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"):
+            if t != "int16":
+                yield named(f"{code}_{t}", binary, code, t, out_dtype="bool", same=code.endswith("EQUAL"))
+                yield named(f"{code}_{t}_scales", binary, code, t, out_dtype="bool")
+    for t in ("uint8", real, "int32"):
+        yield named(f"DIV_{t}", binary, "DIV", t)
+    for t in ("int8", real, "int32"):
+        yield named(f"SQUARED_DIFFERENCE_{t}", binary, "SQUARED_DIFFERENCE", t)
+    for t in ("int8", "uint8", real):
+        yield named(f"PRELU_{t}", binary, "PRELU", t, shapes=([1, 5, 6, 7], [1, 1, 7]))
+    for code in ("FLOOR_DIV", "FLOOR_MOD", "POW"):
+        for t in ("int32", real):
+            if not (code == "POW" and t == real):
+                yield named(f"{code}_{t}", binary, code, t)
+
+    for t in every:
+        for code in ("LOGISTIC", "TANH"):
+            yield named(f"{code}_{t}", unary, code, t, x_params=(8 / 32768, 0) if t == "int16" else None)
+        if t != "int16":
+            for code in ("RELU", "RELU6", "RELU_N1_TO_1"):
+                yield named(f"{code}_{t}", unary, code, t)
+            yield named(f"HARD_SWISH_{t}", unary, "HARD_SWISH", t, "HardSwishOptions")
+        yield named(f"LEAKY_RELU_{t}", unary, "LEAKY_RELU", t, "LeakyReluOptions", alpha=0.17)
+    for t in ("int8", real):
+        yield named(f"ELU_{t}", unary, "ELU", t)
+        yield named(f"EXP_{t}", unary, "EXP", t, out=(0.05, -128))
+        yield named(f"GELU_{t}", unary, "GELU", t, "GeluOptions", approximate=False)
+        yield named(f"GELU_{t}_approximate", unary, "GELU", t, "GeluOptions", approximate=True)
+        yield named(f"RSQRT_{t}", unary, "RSQRT", t, positive=True, out=(0.02, -128))
+        yield named(f"LOG_{t}", unary, "LOG", t, positive=True, out=(0.03, 40))
+        yield named(f"ABS_{t}", unary, "ABS", t)
+    for code in ("SQRT", "SIN", "COS", "CEIL", "FLOOR", "ROUND", "NEG", "SIGN"):
+        yield named(f"{code}_float32", unary, code, real)
+
+    for t in every:
+        for beta in (1.0, 0.7):
+            yield named(f"SOFTMAX_{t}_{beta}", softmax, "SOFTMAX", t, beta=beta)
+        yield named(f"SOFTMAX_{t}_image", softmax, "SOFTMAX", t, shape=(2, 3, 4, 1001))
+        if t != "int16":
+            yield named(f"LOG_SOFTMAX_{t}", softmax, "LOG_SOFTMAX", t)
+            yield named(f"L2_NORMALIZATION_{t}", softmax, "L2_NORMALIZATION", t)
+        for code in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
+            for p in (SAME, VALID):
+                yield named(f"{code}_{t}_padding{p}", pool, code, t, p)
+            yield named(f"{code}_{t}_relu", pool, code, t, SAME, "relu", 2, 1)
+            yield named(f"{code}_{t}_global", pool, code, t, VALID, "none", 9, 1)
+        for code in ("MEAN", "SUM"):
+            for same in (True, False):
+                yield named(f"{code}_{t}_{'same' if same else 'scaled'}", reduction, code, t, same=same)
+            yield named(f"{code}_{t}_last", reduction, code, t, axes=(3,), keep=False)
+            yield named(f"{code}_{t}_outer", reduction, code, t, axes=(0, 1))
+        for code in ("REDUCE_MAX", "REDUCE_MIN"):
+            yield named(f"{code}_{t}", reduction, code, t, same=True)
+        for code in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
+            for sizes in ((5, 7, 10, 14), (5, 7, 13, 9), (8, 8, 3, 5)):
+                for align, half in ((False, False), (True, False), (False, True)):
+                    yield named(f"{code}_{t}_{sizes[2]}x{sizes[3]}_{align:d}{half:d}", resize, code, t, sizes, align, half)
+    yield named("REDUCE_PROD_float32", reduction, "REDUCE_PROD", real)
+
+    for a, b in ((real, "int8"), (real, "uint8"), (real, "int16"), ("int8", real), ("uint8", real), ("int16", real),
+                 ("int8", "int8"), ("uint8", "uint8"), ("int8", "uint8"), ("uint8", "int8"), ("int16", "int8"),
+                 ("int8", "int16"), ("int16", "int16")):
+        yield named(f"convert_{a}_{b}", convert, a, b)
+        if a != real and b != real:
+            yield named(f"convert_{a}_{b}_same_scale", convert, a, b, same_scale=True)
+
+    for t in ("int8", "uint8", "int16", real, "int32"):
+        s = [2, 4, 6, 12]
+        yield named(f"RESHAPE_{t}", move, "RESHAPE", t, s, [8, 72], [[8, 72]], "ReshapeOptions", version=1)
+        yield named(f"TRANSPOSE_{t}", move, "TRANSPOSE", t, s, [12, 2, 6, 4], [[3, 0, 2, 1]], "TransposeOptions")
+        yield named(f"SLICE_{t}", move, "SLICE", t, s, [1, 3, 2, 9], [[1, 1, 2, 3], [1, 3, 2, 9]], "SliceOptions")
+        yield named(f"STRIDED_SLICE_{t}", move, "STRIDED_SLICE", t, s, [2, 2, 6, 5],
+                    [[0, 3, 0, 1], [2, -5, 6, 11], [1, -2, 1, 2]], "StridedSliceOptions")
+        yield named(f"PAD_{t}", move, "PAD", t, s, [2, 6, 9, 13], [[[0, 0], [1, 1], [2, 1], [0, 1]]], "PadOptions")
+        yield named(f"MIRROR_PAD_{t}", move, "MIRROR_PAD", t, s, [2, 7, 9, 12], [[[0, 0], [2, 1], [0, 3], [0, 0]]],
+                    "MirrorPadOptions", mode=0) if t in ("int8", "uint8", real) else (f"TILE_{t}", move(
+                        seed, "TILE", t, s, [4, 4, 18, 12], [[2, 1, 3, 1]], "TileOptions"))
+        yield named(f"DEPTH_TO_SPACE_{t}", move, "DEPTH_TO_SPACE", t, s, [2, 8, 12, 3], (), "DepthToSpaceOptions",
+                    blockSize=2, version=1)
+        if t != "int16":
+            yield named(f"SPACE_TO_DEPTH_{t}", move, "SPACE_TO_DEPTH", t, s, [2, 2, 3, 48], (), "SpaceToDepthOptions",
+                        blockSize=2)
+            yield named(f"SPACE_TO_BATCH_{t}", move, "SPACE_TO_BATCH_ND", t, s, [8, 3, 4, 12],
+                        [[2, 2], [[1, 1], [0, 2]]], "SpaceToBatchNDOptions")
+            yield named(f"BATCH_TO_SPACE_{t}", move, "BATCH_TO_SPACE_ND", t, [8, 3, 4, 2], [2, 5, 6, 2],
+                        [[2, 2], [[1, 0], [0, 2]]], "BatchToSpaceNDOptions")
+            yield named(f"REVERSE_{t}", move, "REVERSE_V2", t, s, s, [[1]], "ReverseV2Options")
+        yield named(f"GATHER_{t}", move, "GATHER", t, s, [2, 3, 6, 12], [[3, 0, 2]], "GatherOptions", axis=1)
+        yield named(f"GATHER_ND_{t}", move, "GATHER_ND", t, s, [3, 6, 12], [[[0, 3], [1, 0], [1, 2]]], "GatherNdOptions")
+        if t != "int32":
+            yield named(f"concat_{t}", concat, t)
+            yield named(f"concat_{t}_axis1", concat, t, axis=1)
+    yield named("concat_uint8_requantize", concat, "uint8", requantize=True)
+    for t in ("int8", "uint8", real, "int32"):
+        for code in ("ARG_MAX", "ARG_MIN"):
+            yield named(f"{code}_{t}", arg, code, t)
+    for regular in (False, True):
+        for t in (real, "uint8"):
+            yield named(f"detection_{t}_{'regular' if regular else 'fast'}", detection, regular, t)

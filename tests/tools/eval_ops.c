@@ -1,0 +1,247 @@
+/* eval_ops.c: compares the interpreter with a framework op by op, so that no op inherits another's difference.
+ *
+ *     eval_ops MODEL DIR [--rounding=fp32|tflite|once] [--chain]
+ *
+ * DIR holds the framework's values: names.txt has lines "NNNN<tab>name", tNNNN.bin the bytes of that tensor; the
+ * graph's inputs are in0.bin, in1.bin, …  Every op is evaluated with the framework's values as operands, where it has them (by name), or our own for values that exist
+ * only in the IR; with --chain only the graph's inputs come from the framework.  A line for each result that the
+ * framework has too, separated by tabs:
+ *
+ *     node, operator, op, result's name, type, elements, how many differ, largest difference, largest magnitude of the
+ *     framework's, index of the first difference, ours there, theirs there
+ *
+ * Exit 0 when everything could be evaluated, whatever differs; 1 otherwise, with a diagnostic. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontends/frontend.h"
+#include "ir/interp.h"
+
+typedef struct slot { /* of a value, by its id */
+    void *ours;
+    void *theirs;
+} slot;
+
+typedef struct tensor_name {
+    int index;
+    char *name;
+} tensor_name;
+
+typedef struct session {
+    const char *dir;
+    tensor_name *names;
+    size_t name_count;
+    slot *slots;
+    bool chain;
+} session;
+
+static void *read_file(const char *path, size_t *out_size)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return NULL;
+    size_t size = 0, room = 1 << 16;
+    char *bytes = malloc(room + 1);
+    for (size_t n; bytes && (n = fread(bytes + size, 1, room - size, f)) > 0;) {
+        size += n;
+        if (size == room)
+            bytes = realloc(bytes, (room *= 2) + 1);
+    }
+    fclose(f);
+    if (bytes)
+        bytes[size] = 0;
+    *out_size = size;
+    return bytes;
+}
+
+static bool read_names(session *s)
+{
+    char path[4096];
+    size_t size;
+    snprintf(path, sizeof path, "%s/names.txt", s->dir);
+    char *text = read_file(path, &size);
+    if (!text)
+        return false;
+    for (char *line = text; *line;) {
+        char *end = line + strcspn(line, "\n"), *tab = memchr(line, '\t', (size_t)(end - line));
+        const bool last = !*end;
+        *end = 0;
+        if (tab) {
+            s->names = realloc(s->names, (s->name_count + 1) * sizeof *s->names);
+            s->names[s->name_count++] = (tensor_name){atoi(line), tab + 1};
+        }
+        line = last ? end : end + 1;
+    }
+    return true;
+}
+
+static void *load(const session *s, const ir_value *v, const char *prefix, int index)
+{
+    char path[4096];
+    size_t size;
+    snprintf(path, sizeof path, *prefix == 't' ? "%s/%s%04d.bin" : "%s/%s%d.bin", s->dir, prefix, index);
+    void *bytes = read_file(path, &size);
+    if (bytes && size == ir_type_bytes(&v->type))
+        return bytes;
+    free(bytes);
+    return NULL;
+}
+
+/* The framework's bytes of a value, or NULL: no such name, or a different size. */
+static void *load_theirs(const session *s, const ir_value *v)
+{
+    if (v->is_input)
+        return load(s, v, "in", v->result);
+    if (v->def && v->def->loc.subgraph > 0) /* names are unique only in the main subgraph */
+        return NULL;
+    for (size_t i = 0; v->name && i < s->name_count; i++)
+        if (strcmp(s->names[i].name, v->name) == 0)
+            return load(s, v, "t", s->names[i].index);
+    return NULL;
+}
+
+static double element(ir_dtype dtype, const void *data, int64_t i)
+{
+    switch (dtype) {
+    case IR_F32: { float v; memcpy(&v, (const char *)data + 4 * i, 4); return v; }
+    case IR_F64: { double v; memcpy(&v, (const char *)data + 8 * i, 8); return v; }
+    case IR_I64: { int64_t v; memcpy(&v, (const char *)data + 8 * i, 8); return (double)v; }
+    case IR_I32: { int32_t v; memcpy(&v, (const char *)data + 4 * i, 4); return v; }
+    case IR_U32: { uint32_t v; memcpy(&v, (const char *)data + 4 * i, 4); return v; }
+    case IR_I16: { int16_t v; memcpy(&v, (const char *)data + 2 * i, 2); return v; }
+    case IR_U16: { uint16_t v; memcpy(&v, (const char *)data + 2 * i, 2); return v; }
+    case IR_F16: { uint16_t v; memcpy(&v, (const char *)data + 2 * i, 2); return ir_f16_to_f32(v); }
+    case IR_I8: return ((const int8_t *)data)[i];
+    default: return ((const uint8_t *)data)[i];
+    }
+}
+
+static void report(const ir_op *op, const ir_value *v, const slot *s)
+{
+    const int64_t count = ir_type_elements(&v->type);
+    int64_t differ = 0, first = -1;
+    double largest = 0, magnitude = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double a = element(v->type.dtype, s->ours, i), b = element(v->type.dtype, s->theirs, i);
+        if (isfinite(b))
+            magnitude = fmax(magnitude, fabs(b));
+        if (a == b || (isnan(a) && isnan(b)))
+            continue;
+        const double difference = fabs(a - b);
+        differ++;
+        first = first < 0 ? i : first;
+        largest = isnan(difference) ? INFINITY : fmax(largest, difference);
+    }
+    printf("%d\t%s\t%s\t%s\t%s\t%lld\t%lld\t%.9g\t%.9g\t%lld\t%.9g\t%.9g\n", (int)op->loc.node,
+           op->loc.kind ? op->loc.kind : "-", ir_op_info_of(op->code)->text, v->name, ir_dtype_text(v->type.dtype),
+           (long long)count, (long long)differ, largest, magnitude, (long long)first,
+           first < 0 ? 0 : element(v->type.dtype, s->ours, first), first < 0 ? 0 : element(v->type.dtype, s->theirs, first));
+}
+
+static const void *operand_bytes(const session *s, const ir_value *v)
+{
+    if (!v)
+        return NULL;
+    if (ir_is_const(v))
+        return v->data;
+    const slot *at = &s->slots[v->id];
+    return at->theirs && (!s->chain || v->is_input || !at->ours) ? at->theirs : at->ours;
+}
+
+static bool evaluate(session *s, const ir_op *op, diag *d)
+{
+    const void **operands = calloc((size_t)op->operand_count + 1, sizeof *operands);
+    void *results[8] = {0};
+    const int result_count = ir_op_info_of(op->code)->results;
+    for (int i = 0; i < op->operand_count; i++) {
+        const ir_value *v = op->operands[i].value;
+        operands[i] = operand_bytes(s, v);
+        if (v && !operands[i])
+            return diag_error(d, &op->loc, "no data of operand '%s'", v->name ? v->name : "?");
+    }
+    for (int i = 0; i < result_count; i++) {
+        const ir_value *v = op->results[i];
+        results[i] = malloc(ir_type_bytes(&v->type) + 1);
+        s->slots[v->id] = (slot){results[i], load_theirs(s, v)};
+    }
+    if (op->code == IR_WRITE_VARIABLE)
+        return true;
+    if (op->code == IR_READ_VARIABLE) { /* the framework's value, or the variable's start: the real value 0 */
+        const ir_value *v = op->results[0];
+        if (!s->slots[v->id].theirs)
+            return diag_error(d, &op->loc, "the framework's state '%s' is not known", v->name ? v->name : "?");
+        memcpy(results[0], s->slots[v->id].theirs, ir_type_bytes(&v->type));
+        return true;
+    }
+    if (!ir_eval_op(op, operands, results, d))
+        return false;
+    free(operands);
+    for (int i = 0; i < result_count; i++)
+        if (s->slots[op->results[i]->id].theirs)
+            report(op, op->results[i], &s->slots[op->results[i]->id]);
+    return true;
+}
+
+static void set_rounding(ir_graph *g, ir_enum_ROUNDING rounding)
+{
+    for (ir_op *op = g->first; op; op = op->next)
+        if (ir_has_attr(op, IR_ATTR_ROUNDING))
+            ir_set_int(op, IR_ATTR_ROUNDING, rounding);
+}
+
+static void warn(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "%s\n", text);
+}
+
+int main(int argc, char **argv)
+{
+    session s = {0};
+    const char *model = NULL;
+    ir_enum_ROUNDING rounding = IR_ROUNDING_EVEN_F32;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--chain") == 0)
+            s.chain = true;
+        else if (strcmp(argv[i], "--rounding=tflite") == 0)
+            rounding = IR_ROUNDING_FIXED_TWICE;
+        else if (strcmp(argv[i], "--rounding=once") == 0)
+            rounding = IR_ROUNDING_FIXED_ONCE;
+        else if (strcmp(argv[i], "--rounding=fp32") == 0)
+            rounding = IR_ROUNDING_EVEN_F32;
+        else if (!model)
+            model = argv[i];
+        else
+            s.dir = argv[i];
+    }
+    if (!model || !s.dir) {
+        fprintf(stderr, "usage: eval_ops MODEL DIR [--rounding=fp32|tflite|once] [--chain]\n");
+        return 2;
+    }
+    size_t size = 0;
+    uint8_t *bytes = read_file(model, &size);
+    if (!bytes || !read_names(&s)) {
+        fprintf(stderr, "eval_ops: can't read %s or %s/names.txt: %s\n", model, s.dir, strerror(errno));
+        return 1;
+    }
+    diag d = {.warn = warn};
+    frontend_options options = {0};
+    ir_graph *g = frontend_import(bytes, size, model, &options, &d);
+    if (!g) {
+        fprintf(stderr, "%s\n", d.text);
+        return 1;
+    }
+    set_rounding(g, rounding);
+    s.slots = calloc((size_t)g->next_id + 1, sizeof *s.slots);
+    for (int i = 0; i < g->input_count; i++)
+        s.slots[g->inputs[i]->id].theirs = load_theirs(&s, g->inputs[i]);
+    bool fine = true;
+    for (const ir_op *op = g->first; op && fine; op = op->next)
+        fine = evaluate(&s, op, &d);
+    if (!fine)
+        fprintf(stderr, "%s\n", d.text);
+    return fine ? 0 : 1;
+}
