@@ -32,10 +32,14 @@ typedef struct ir_multiplier { int32_t mantissa; int shift; } ir_multiplier; /* 
 ir_multiplier ir_multiplier_of(double real);                             /* frexp, rounded to 31 bits */
 int32_t ir_mul_fixed_twice(int32_t x, ir_multiplier);
 int32_t ir_mul_fixed_once(int32_t x, ir_multiplier);
+int32_t ir_mul_fixed_once_i64(int64_t x, ir_multiplier);                 /* the same for 64-bit sums */
 int32_t ir_mul_fixed_i64(int64_t x, ir_multiplier);                      /* 64-bit sums: 16 bits of the mantissa, rounded once */
 /* Real multiplier from the accumulator of output channel `channel` to the result (to MID_SCALE if an add is fused in) of
  * a conv, depthwise, transpose_conv, fully_connected or batch_matmul on quantized operands. */
 double ir_mac_multiplier(const ir_op *, int64_t channel);
+/* Sets how an op rounds, if it has a choice.  FIXED_TWICE stands for what TFLite's reference kernel of that op does, and
+ * those of fully_connected round once. */
+void ir_set_rounding(ir_op *, ir_enum_ROUNDING);
 /* Bounds of an activation in the result's integers: round(real / scale) + zero, within the type. */
 void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, int32_t *out_min, int32_t *out_max);
 /* EVEN_F32 softmax and log_softmax of 8-bit values: exponentials of 0, -1, … -255 integers, in units of 2^-22. */

@@ -50,6 +50,19 @@ int32_t ir_mul_fixed_once(int32_t x, ir_multiplier m)
     return rounded > INT32_MAX ? INT32_MAX : rounded < INT32_MIN ? INT32_MIN : (int32_t)rounded;
 }
 
+/* The product has up to 95 bits: its lower part is rounded first, which changes nothing since only the floor counts. */
+int32_t ir_mul_fixed_once_i64(int64_t x, ir_multiplier m)
+{
+    const int total = 31 - m.shift; /* 1..62 */
+    const int64_t limit = (int64_t)1 << 55;
+    x = x < -limit ? -limit : x > limit ? limit : x;
+    if (total < 24) /* a multiplier of 2^7 and more */
+        return ir_mul_fixed_once(x < INT32_MIN ? INT32_MIN : x > INT32_MAX ? INT32_MAX : (int32_t)x, m);
+    const int64_t low = (x & 0xffffff) * m.mantissa + ((int64_t)1 << (total - 1));
+    const int64_t rounded = ((x >> 24) * m.mantissa + (low >> 24)) >> (total - 24);
+    return rounded > INT32_MAX ? INT32_MAX : rounded < INT32_MIN ? INT32_MIN : (int32_t)rounded;
+}
+
 int32_t ir_mul_fixed_i64(int64_t x, ir_multiplier m)
 {
     const int32_t upper = m.mantissa < 0x7fff0000 ? (m.mantissa + (1 << 15)) >> 16 : 0x7fff;
@@ -62,9 +75,9 @@ int32_t ir_mul_fixed_i64(int64_t x, ir_multiplier m)
     return rounded > INT32_MAX ? INT32_MAX : rounded < INT32_MIN ? INT32_MIN : (int32_t)rounded;
 }
 
-/* The fixed roundings take the product of the operands' scales in float when the weights are quantized per tensor, in
- * double when per axis: so do TFLite's kernels (which use the latter for int8 convolutions even with one scale; importers
- * spell such weights per axis).  One scale of an op without weights counts as per tensor. */
+/* fixed_twice takes the product of the operands' scales in float when the weights are quantized per tensor, in double
+ * when per axis: so do TFLite's kernels (which use the latter for int8 convolutions even with one scale; importers spell
+ * such weights per axis).  One scale of an op without weights counts as per tensor. */
 double ir_mac_multiplier(const ir_op *op, int64_t channel)
 {
     const ir_quant *x = op->operands[0].value->quant, *w = op->operands[1].value->quant, *y = op->results[0]->quant;
@@ -73,9 +86,18 @@ double ir_mac_multiplier(const ir_op *op, int64_t channel)
     float result_scale = y ? y->scale[0] : 1.0f;
     if (ir_has_attr(op, IR_ATTR_MID_SCALE) && ir_operand_value(op, 3))
         result_scale = ir_float(op, IR_ATTR_MID_SCALE);
-    if (per_axis || ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32)
+    if (per_axis || ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_FIXED_TWICE)
         return (double)x->scale[0] * weight_scale / result_scale;
     return (double)(x->scale[0] * weight_scale) / result_scale;
+}
+
+void ir_set_rounding(ir_op *op, ir_enum_ROUNDING rounding)
+{
+    if (!ir_has_attr(op, IR_ATTR_ROUNDING))
+        return;
+    if (rounding == IR_ROUNDING_FIXED_TWICE && op->code == IR_FULLY_CONNECTED)
+        rounding = IR_ROUNDING_FIXED_ONCE;
+    ir_set_int(op, IR_ATTR_ROUNDING, rounding);
 }
 
 void ir_dtype_range(ir_dtype type, int32_t *out_min, int32_t *out_max)

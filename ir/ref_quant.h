@@ -36,12 +36,14 @@ static inline int32_t ir_requant_apply(const ir_requant *r, int32_t x)
     return ir_clamp_i32((int64_t)ir_mul_fixed(r->rounding, x, r->multiplier) + r->zero, r->min, r->max);
 }
 
-/* The same for a 64-bit sum; the fixed roundings use the multiplier's upper 16 bits, as TFLite's 64-bit form does. */
+/* The same for a 64-bit sum; fixed_twice uses the multiplier's upper 16 bits, as TFLite's 64-bit form does. */
 static inline int32_t ir_requant_apply_i64(const ir_requant *r, int64_t x)
 {
     if (r->rounding == IR_ROUNDING_EVEN_F32)
         return ir_round_even_f32((float)x * r->scale, r->zero, r->min, r->max);
-    return ir_clamp_i32((int64_t)ir_mul_fixed_i64(x, r->multiplier) + r->zero, r->min, r->max);
+    const int32_t scaled = r->rounding == IR_ROUNDING_FIXED_ONCE ? ir_mul_fixed_once_i64(x, r->multiplier)
+                                                                 : ir_mul_fixed_i64(x, r->multiplier);
+    return ir_clamp_i32((int64_t)scaled + r->zero, r->min, r->max);
 }
 
 /* ---- a ± b of two quantized values ---- */

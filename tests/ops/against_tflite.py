@@ -48,7 +48,7 @@ def check(eval_ops, name, model, seed):
     try:
         reference = tflite_reference.Reference(model, kernels)
         arrays = reference.made_inputs(seed)
-        if name.startswith(("DIV", "FLOOR", "POW")):
+        if name.startswith(("DIV", "FLOOR_", "POW")):
             arrays[1] = abs(arrays[1] // 3 if arrays[1].dtype.kind == "i" else arrays[1]) + arrays[1].dtype.type(1)
         if name.startswith(("SQRT", "RSQRT", "LOG_f")):
             arrays[0] = abs(arrays[0]) + arrays[0].dtype.type(0.01) if arrays[0].dtype.kind == "f" else arrays[0].clip(-127)

@@ -154,6 +154,9 @@ def binary(seed, code, dtype, act="none", shapes=([2, 5, 6, 7], [2, 5, 6, 7]), o
     c = Case(seed)
     a, ap = c.input("a", dtype, shapes[0])
     b, bp = c.input("b", dtype, shapes[1], ap if same else None)
+    if code == "DIV" and bp:
+        bp = (bp[0], 0)  # the divisor must not be the real value 0
+        c.m.graph.tensors[b].quantization.zeroPoint = [0]
     if code == "PRELU" and len(shapes[1]) == 3:  # the slopes are constant
         c.m.graph.inputs.pop()
         values = c.rng.standard_normal(shapes[1]).astype(np.float32)

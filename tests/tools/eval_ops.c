@@ -188,8 +188,7 @@ static bool evaluate(session *s, const ir_op *op, diag *d)
 static void set_rounding(ir_graph *g, ir_enum_ROUNDING rounding)
 {
     for (ir_op *op = g->first; op; op = op->next)
-        if (ir_has_attr(op, IR_ATTR_ROUNDING))
-            ir_set_int(op, IR_ATTR_ROUNDING, rounding);
+        ir_set_rounding(op, rounding);
 }
 
 static void warn(void *context, const char *text)
