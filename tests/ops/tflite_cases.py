@@ -157,6 +157,9 @@ def binary(seed, code, dtype, act="none", shapes=([2, 5, 6, 7], [2, 5, 6, 7]), o
     if code == "DIV" and bp:
         bp = (bp[0], 0)  # the divisor must not be the real value 0
         c.m.graph.tensors[b].quantization.zeroPoint = [0]
+    if dtype == "int32" and code in ("DIV", "FLOOR_DIV", "FLOOR_MOD"):  # integer divisors are constant
+        c.m.graph.inputs.pop()
+        b = c.m.const("divisors", c.rng.choice([-7, -3, 2, 5, 11], shapes[1]).astype(np.int32))
     if code == "PRELU" and len(shapes[1]) == 3:  # the slopes are constant
         c.m.graph.inputs.pop()
         values = c.rng.standard_normal(shapes[1]).astype(np.float32)
