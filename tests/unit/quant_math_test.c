@@ -1,0 +1,116 @@
+/* quant_math_test.c protects the integer arithmetic under every quantized op: multipliers, ties, saturation, bounds, f16,
+ * and the fixed-point functions.  Expected values are computed here in another way (one wide product, libm). */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "ir/fixed_point.h"
+#include "tests/unit/test.h"
+
+static uint64_t random_state = 0x9e3779b97f4a7c15u;
+
+static uint32_t random_u32(void)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(random_state >> 32);
+}
+
+static void multipliers(void)
+{
+    const ir_multiplier one = ir_multiplier_of(1.0), zero = ir_multiplier_of(0.0), tiny = ir_multiplier_of(ldexp(1, -40));
+    CHECK(one.mantissa == 1 << 30 && one.shift == 1);
+    CHECK(zero.mantissa == 0 && zero.shift == 0);
+    CHECK(tiny.mantissa == 0 && tiny.shift == 0);
+    /* Just below a power of two: the mantissa rounds up to 2^31 and is halved. */
+    const ir_multiplier below = ir_multiplier_of(1.0 - ldexp(1, -40));
+    CHECK(below.mantissa == 1 << 30 && below.shift == 1);
+    const ir_multiplier third = ir_multiplier_of(1.0 / 3);
+    CHECK(third.mantissa == 1431655765 && third.shift == -1);
+    const ir_multiplier huge = ir_multiplier_of(ldexp(1, 60));
+    CHECK(huge.mantissa == INT32_MAX && huge.shift == 30);
+    CHECK(ir_multiplier_of(NAN).mantissa == 0 && ir_multiplier_of(INFINITY).mantissa == 0);
+}
+
+/* sum * mantissa / 2^(31 - shift), in exact arithmetic. */
+static int32_t twice_exactly(int32_t x, ir_multiplier m)
+{
+    const int left = m.shift > 0 ? m.shift : 0, right = m.shift > 0 ? 0 : -m.shift;
+    const int64_t product = (int64_t)(int32_t)((uint32_t)x << left) * m.mantissa;
+    const int64_t high = (int64_t)((product + ((int64_t)1 << 30)) >> 31); /* ties up */
+    if (right == 0)
+        return (int32_t)high;
+    const int64_t half = (int64_t)1 << (right - 1); /* ties away from zero */
+    return (int32_t)(high >= 0 ? (high + half) >> right : -((-high + half) >> right));
+}
+
+static void fixed_roundings(void)
+{
+    const ir_multiplier half = ir_multiplier_of(0.5), quarter = ir_multiplier_of(0.25);
+    CHECK(ir_mul_fixed_twice(1, half) == 1 && ir_mul_fixed_twice(-1, half) == 0);
+    CHECK(ir_mul_fixed_twice(3, half) == 2 && ir_mul_fixed_twice(-3, half) == -1);
+    CHECK(ir_mul_fixed_twice(5, quarter) == 2); /* 1.25 -> 2.5 / 2 -> 3 / 2: the second rounding meets a tie of its own */
+    CHECK(ir_mul_fixed_once(5, quarter) == 1);
+    CHECK(ir_mul_fixed_once(1, half) == 1 && ir_mul_fixed_once(-1, half) == 0);
+    for (int i = 0; i < 200000; i++) {
+        const ir_multiplier m = {(int32_t)(random_u32() >> 2 | 1u << 30), (int)(random_u32() % 40) - 31};
+        const int32_t x = (int32_t)random_u32() >> random_u32() % 32;
+        CHECK(ir_mul_fixed_twice(x, m) == twice_exactly(x, m));
+        const int64_t exact = ((int64_t)x * m.mantissa + ((int64_t)1 << (30 - m.shift))) >> (31 - m.shift);
+        const int32_t once = exact > INT32_MAX ? INT32_MAX : exact < INT32_MIN ? INT32_MIN : (int32_t)exact;
+        CHECK(ir_mul_fixed_once(x, m) == once);
+    }
+    CHECK(ir_fixed_product(INT32_MIN, INT32_MIN) == INT32_MAX);
+}
+
+static void bounds(void)
+{
+    int32_t min, max;
+    ir_act_bounds(IR_ACT_NONE, IR_I8, 0.1f, 0, &min, &max);
+    CHECK(min == -128 && max == 127);
+    ir_act_bounds(IR_ACT_RELU, IR_I8, 0.1f, -5, &min, &max);
+    CHECK(min == -5 && max == 127);
+    ir_act_bounds(IR_ACT_RELU6, IR_U8, 0.5f, 3, &min, &max);
+    CHECK(min == 3 && max == 15);
+    ir_act_bounds(IR_ACT_RELU6, IR_U8, 4.0f, 0, &min, &max); /* 1.5: away from zero */
+    CHECK(min == 0 && max == 2);
+    ir_act_bounds(IR_ACT_RELU6, IR_U8, 1e-30f, 200, &min, &max); /* the quotient exceeds every integer */
+    CHECK(min == 200 && max == 255);
+    ir_act_bounds(IR_ACT_RELU_N1_TO_1, IR_I16, 1.0f / 4096, 0, &min, &max);
+    CHECK(min == -4096 && max == 4096);
+}
+
+static void half_floats(void)
+{
+    CHECK(ir_f16_to_f32(0x3c00) == 1.0f && ir_f16_to_f32(0xc000) == -2.0f);
+    CHECK(ir_f16_to_f32(0x7bff) == 65504.0f);
+    CHECK(ir_f16_to_f32(0x0001) == ldexpf(1, -24) && ir_f16_to_f32(0x03ff) == ldexpf(1023, -24));
+    CHECK(isinf(ir_f16_to_f32(0x7c00)) && isnan(ir_f16_to_f32(0x7e00)));
+    CHECK(ir_f16_to_f32(0x8000) == 0 && signbit(ir_f16_to_f32(0x8000)));
+}
+
+static void fixed_functions(void)
+{
+    for (int32_t x = 0; x > -(20 << 26); x -= 123457) {
+        const double e = exp(x / 67108864.0);
+        CHECK(fabs(ir_fixed_exp_q5(x) / 2147483648.0 - e) < 1e-6);
+    }
+    for (int64_t x = 1; x < INT32_MAX; x = x * 5 / 4 + 1) {
+        int exponent;
+        const double inverse = ir_fixed_reciprocal((int32_t)x, 31, &exponent) / 2147483648.0;
+        CHECK(fabs(ldexp(inverse, -exponent) * (double)x - 1) < 1e-8);
+        const ir_multiplier root = ir_fixed_inverse_sqrt((int32_t)x);
+        CHECK(fabs(ldexp(root.mantissa, root.shift - 31) * sqrt((double)x) - 1) < 1e-5);
+    }
+    for (int64_t x = 1 << 19; x < INT32_MAX; x = x * 9 / 8)
+        CHECK(fabs(ir_fixed_log_q12((int32_t)x) / 67108864.0 - log(x / 524288.0)) < 1e-5);
+}
+
+int main(void)
+{
+    multipliers();
+    fixed_roundings();
+    bounds();
+    half_floats();
+    fixed_functions();
+    return test_end();
+}
