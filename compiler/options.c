@@ -86,7 +86,7 @@ static int print_option_name(const option_row *row, FILE *out)
 /* Fills lines up to HELP_WIDTH, each starting at `indent`; the first starts at `column`. */
 static void print_wrapped(const char *text, int column, int indent, FILE *out)
 {
-    if (column >= indent) {
+    if (column > 0 && column >= indent) {
         fputc('\n', out);
         column = 0;
     }

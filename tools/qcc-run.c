@@ -11,7 +11,7 @@
 #include "tools/peak.h"
 #include "tools/session.h"
 
-enum { EXIT_USAGE = 2, SHOWN_ELEMENTS = 8, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000 };
+enum { EXIT_USAGE = 2, SHOWN_ELEMENTS = 8, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000, MAX_NAME_WIDTH = 48 };
 
 typedef struct command {
     driver_options options;
@@ -258,12 +258,15 @@ static void print_profile(const session *s, const double seconds[], int runs)
         op_width = (int)strlen(step->op) > op_width ? (int)strlen(step->op) : op_width;
         shape_width = (int)strlen(step->shape) > shape_width ? (int)strlen(step->shape) : shape_width;
     }
+    if (name_width > MAX_NAME_WIDTH) /* frameworks chain names; the last part says most */
+        name_width = MAX_NAME_WIDTH;
     printf("%-*s  %-*s  %-*s  %9s  %6s  %12s  %6s\n", name_width, "name", op_width, "op", shape_width, "shape", "us",
            "share", "MACs", "peak");
     for (uint32_t i = 0; i < m->step_count; i++) {
         const qcc_step *step = &m->steps[i];
         const double time = seconds[i] / runs, share = peak_share(step, time, &p, s->threads);
-        printf("%-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name, op_width, step->op, shape_width,
+        const size_t length = strlen(step->name), cut = length > (size_t)name_width ? length - (size_t)name_width : 0;
+        printf("%-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name + cut, op_width, step->op, shape_width,
                step->shape, time * 1e6, total > 0 ? 100 * time / total : 0.0, step->macs);
         if (share < 0)
             printf("  %6s\n", "-");
