@@ -12,6 +12,8 @@
 
 #include "compiler/codegen/gemm_private.h"
 
+enum { STREAM_AHEAD = 32768 }; /* bytes */
+
 static const schedule_machine machine_vnni = {31, 16, 4.0, 1.6, 10.0};
 static const schedule_machine machine_generic = {8, 4, 4.0, 8.0, 10.0};
 
@@ -127,10 +129,17 @@ static void multiply(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LL
     cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, whole), e->splits);
     for (int i = 0; i < all; i++)
         carried[i] = acc[i] = cg_loop_carry(k, &loop, acc[i]);
-    for (int s = 0; s < e->splits; s++)
+    LLVMValueRef ahead = cg_loop_carry(k, &loop, e->ahead);
+    for (int s = 0; s < e->splits; s++) {
         multiply_step(e, x_tile, panel, cg_add(k, loop.index, cg_i64(k, s)), carried + s * one);
+        for (int line = 0; line < e->lines_ahead; line++) {
+            cg_prefetch(k, ahead, 3);
+            ahead = LLVMBuildGEP2(k->b, k->m->i8, ahead, &e->ahead_step, 1, "");
+        }
+    }
     for (int i = 0; i < all; i++)
         cg_loop_update(k, &loop, i, carried[i]);
+    cg_loop_update(k, &loop, all, ahead);
     cg_loop_hint_no_unroll(k, &loop);
     cg_loop_hint_vectorize(k, &loop, false);
     cg_loop_end(k, &loop);
@@ -139,6 +148,28 @@ static void multiply(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LL
     for (int i = one; i < all; i++)
         acc[i % one] = e->g->is_float ? LLVMBuildFAdd(k->b, acc[i % one], acc[i], "")
                                       : LLVMBuildAdd(k->b, acc[i % one], acc[i], "");
+}
+
+/* The first tiles of a panel fetch the next panel into the cache, each line once, a line or a few a step.  Behind the
+ * last panel lie the constants of the layers that follow: fetching on is what they need.  With one tile a panel weights
+ * are used once, and are fetched a fixed distance ahead of their use. */
+static void plan_prefetch(gemm_kernel *e, LLVMValueRef panel, LLVMValueRef tile)
+{
+    cg_kernel *k = &e->k;
+    const int64_t bytes = 64 * e->g->steps, tiles = e->panel_tiles;
+    LLVMValueRef offset;
+    e->lines_ahead = (int)((e->blocks + tiles - 1) / tiles);
+    if (tiles == 1) {
+        offset = cg_i64(k, STREAM_AHEAD);
+        e->ahead = LLVMBuildGEP2(k->b, k->m->i8, panel, &offset, 1, "");
+        e->ahead_step = cg_i64(k, 64);
+        return;
+    }
+    offset = cg_add(k, cg_i64(k, bytes * e->blocks), cg_mul_const(k, tile, bytes * e->lines_ahead));
+    LLVMValueRef next = LLVMBuildGEP2(k->b, k->m->i8, panel, &offset, 1, "");
+    LLVMValueRef fetches = LLVMBuildICmp(k->b, LLVMIntSLT, cg_mul_const(k, tile, e->lines_ahead), cg_i64(k, e->blocks), "");
+    e->ahead = LLVMBuildSelect(k->b, fetches, next, panel, "");
+    e->ahead_step = LLVMBuildSelect(k->b, fetches, cg_i64(k, 64), cg_i64(k, 0), "");
 }
 
 static void emit_tile(gemm_kernel *e, LLVMValueRef panel, LLVMValueRef x)
@@ -168,6 +199,7 @@ static void emit_kind(gemm_kernel *e, const schedule_kind *kind, int64_t number,
     line = LLVMBuildURem(k->b, line, cg_i64(k, kind->count_y), "");
     e->y = cg_add(k, cg_mul_const(k, line, kind->rows), cg_i64(k, kind->first_y));
     e->x = cg_add(k, cg_mul_const(k, column, kind->cols), cg_i64(k, kind->first_x));
+    plan_prefetch(e, panel, cg_add(k, tile.index, cg_i64(k, number)));
     emit_tile(e, panel, x);
     cg_loop_hint_no_unroll(k, &tile);
     cg_loop_hint_vectorize(k, &tile, false);
@@ -180,6 +212,9 @@ static void emit_panel(gemm_kernel *e, int blocks, bool is_last, LLVMValueRef fi
 {
     int64_t number = 0;
     e->blocks = blocks;
+    e->panel_tiles = 0;
+    for (int i = 0; i < e->tiles->kinds; i++)
+        e->panel_tiles += tiles_of(e->g, &e->tiles->kind[i]);
     e->columns = is_last ? (int)(e->g->columns - (blocks_of(e->g) - blocks) * 16) : blocks * 16;
     for (int i = 0; i < e->tiles->kinds; i++) {
         emit_kind(e, &e->tiles->kind[i], number, first, last, panel, x);

@@ -16,10 +16,13 @@ typedef struct gemm_kernel {
     /* the panel */
     int blocks, columns;             /* vectors, and columns in them that exist */
     LLVMValueRef group, channel, column;    /* first column: in padded parameters; in bytes of a result row */
+    int64_t panel_tiles;
     /* the tile */
     const schedule_kind *kind;
     int rows, splits;
     LLVMValueRef image, y, x;        /* its first pixel */
+    LLVMValueRef ahead, ahead_step;  /* what to prefetch first, and bytes to the next */
+    int lines_ahead;                 /* prefetches a step */
 } gemm_kernel;
 
 /* Address of the tile's first row, and distance of row `row` of the tile from it. */
