@@ -183,7 +183,7 @@ static bool cut_padding(tflite_node *n, int padding, int64_t in, int64_t out, in
     if (!tflite_window(n, padding, out, window, stride, 1, &extent, out_before, &after))
         return false;
     *out_after = (in - 1) * stride + window - out - *out_before;
-    return true;
+    return *out_after >= 0 || tflite_error(n, "a result of %lld is more than the window reaches", (long long)out);
 }
 
 static bool transpose_conv(tflite_node *n, ir_value *x, ir_value *w, ir_value *b, int padding, const int64_t stride[2],

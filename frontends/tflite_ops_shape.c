@@ -31,10 +31,10 @@ static bool requested_shape(tflite_node *n, int64_t dims[], int *out_rank)
 }
 
 /* Fills in an extent of -1.  When the inputs' shapes were changed, a new shape that was written for the old batch has
- * the wrong number of elements: then its leading extent, if it absorbs the difference, follows the batch. */
-static bool complete_shape(tflite_node *n, int64_t elements, int64_t dims[], int rank)
+ * the wrong number of elements: then its leading extent follows that of the operand, if that makes it fit. */
+static bool complete_shape(tflite_node *n, const ir_type *x, int64_t dims[], int rank)
 {
-    int64_t product = 1;
+    int64_t product = 1, elements = ir_type_elements(x);
     int open = -1;
     for (int i = 0; i < rank; i++) {
         if (dims[i] == -1 && open < 0) {
@@ -45,9 +45,10 @@ static bool complete_shape(tflite_node *n, int64_t elements, int64_t dims[], int
             return tflite_error(n, "the new shape has an impossible extent");
         product *= dims[i];
     }
-    if (open < 0 && product != elements && n->model->reshaped && rank > 0 && dims[0] > 0) {
-        product /= dims[0];
-        open = 0;
+    if (open < 0 && product != elements && n->model->reshaped && rank > 0 && dims[0] > 0 && x->rank > 0 &&
+        product / dims[0] * x->dims[0] == elements) {
+        dims[0] = x->dims[0];
+        return true;
     }
     if (open >= 0 && product > 0 && elements % product == 0) {
         dims[open] = elements / product;
@@ -66,7 +67,7 @@ bool tflite_op_reshape(tflite_node *n)
     ir_value *x = tflite_input(n, 0);
     int64_t dims[IR_MAX_RANK];
     int rank;
-    return x && requested_shape(n, dims, &rank) && complete_shape(n, ir_type_elements(&x->type), dims, rank) &&
+    return x && requested_shape(n, dims, &rank) && complete_shape(n, &x->type, dims, rank) &&
            tflite_bind(n, 0, tflite_emit1(n, IR_RESHAPE, x), rank, dims);
 }
 

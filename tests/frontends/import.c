@@ -45,7 +45,10 @@ int main(int argc, char **argv)
         diag d = {0};
         const char *slash = strrchr(argv[i], '/');
         ir_graph *g = frontend_import(bytes, size, slash ? slash + 1 : argv[i], &options, &d);
-        if (!g) {
+        if (g && !ir_verify(g, &d)) {
+            printf("%s: imported, but does not verify: %s\n", argv[i], d.text);
+            refused++;
+        } else if (!g) {
             printf("%s\n", d.failed ? d.text : "refused without a diagnostic");
             refused++;
         } else if (print) {

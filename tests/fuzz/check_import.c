@@ -1,0 +1,50 @@
+/* check_import.c: one import of untrusted bytes, and what must hold after it. */
+#include "check_import.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontends/frontend.h"
+
+static void fail(const char *what, const char *detail)
+{
+    fprintf(stderr, "check_import: %s%s%s\n", what, *detail ? ": " : "", detail);
+    abort();
+}
+
+/* A diagnostic is one line with its kind in it. */
+static void check_diagnostic(const diag *d)
+{
+    if (!d->failed)
+        fail("refused without a diagnostic", "");
+    if (!strstr(d->text, "error: ") || strchr(d->text, '\n'))
+        fail("not a diagnostic", d->text);
+}
+
+int check_import(const uint8_t *bytes, size_t size)
+{
+    diag d = {0};
+    uint8_t *copy = malloc(size ? size : 1); /* the exact size, so that a sanitizer sees the first byte past the end */
+    memcpy(copy, bytes, size);
+    ir_graph *g = frontend_import(copy, size, "m", NULL, &d);
+    if (!g) {
+        check_diagnostic(&d);
+        free(copy);
+        return 0;
+    }
+    if (d.failed)
+        fail("imported with a diagnostic", d.text);
+    if (arena_bytes(g->arena) / 256 > size + (1 << 14))
+        fail("the graph takes far more memory than the file", "");
+    if (!ir_verify(g, &d))
+        fail("the imported graph does not verify", d.text);
+    char *text;
+    size_t length;
+    if (!ir_print(g, &text, &length))
+        fail("the graph can't be printed", "");
+    free(text);
+    ir_graph_free(g);
+    free(copy);
+    return 1;
+}

@@ -1,0 +1,11 @@
+/* fuzz_import.c: the importers under libFuzzer.  Build with clang and -Dfuzz=true, run with a folder of models:
+ *     fuzz_import -max_len=65536 CORPUS tests/data */
+#include "check_import.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    check_import(bytes, size);
+    return 0;
+}
