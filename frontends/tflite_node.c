@@ -8,6 +8,7 @@
 
 #include "frontends/tflite_import.h"
 #include "ir/interp.h"
+#include "ir/shape.h"
 
 bool tflite_error(tflite_node *n, const char *format, ...)
 {
@@ -161,11 +162,31 @@ static bool check_size(tflite_node *n, const ir_type *type)
            tflite_error(n, "the model's tensors are larger than %lld GiB in all", (long long)(TFLITE_MAX_TOTAL_BYTES >> 30));
 }
 
-/* Checks that a complete op is defined for its types; the value is its result, or the constant it comes to. */
+/* The importers compute extents themselves, to compare them with the file's; the IR has the last word. */
+static bool check_form(tflite_node *n, const ir_op *op)
+{
+    diag *d = n->model->diag;
+    if (!ir_verify_attrs(op, d))
+        return false;
+    for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
+        ir_type type;
+        if (!ir_infer_shape(op, i, &type, d))
+            return false;
+        if (!ir_type_equal(&type, &op->results[i]->type))
+            return tflite_error(n, "result %d has type %s, or its shape does not follow from the operands", i,
+                                ir_dtype_text(op->results[i]->type.dtype));
+    }
+    return ir_op_supported(op, d);
+}
+
+/* Checks that a complete op is well-formed and defined for its types; the value is its result, or the constant that it
+ * comes to. */
 static ir_value *settle(tflite_node *n, ir_op *op)
 {
-    diag *d = n->model->diag, trial = {0};
-    if (!foldable(op) || !ir_op_supported(op, &trial))
+    diag *d = n->model->diag;
+    if (!check_form(n, op))
+        return NULL;
+    if (!foldable(op))
         return op->results[0];
     ir_value *r = op->results[0];
     void *data = arena_alloc(n->model->graph->arena, ir_type_bytes(&r->type) + 1);

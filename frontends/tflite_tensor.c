@@ -70,7 +70,8 @@ static const ir_quant *read_parameters(tflite_scope *s, const ir_loc *loc, int32
         int64_t z = zeros.count ? fb_vec_i64(zeros, i) : 0;
         scale[i] = fb_vec_f32(scales, i);
         zero[i] = (int32_t)z;
-        if (!(scale[i] > 0) || !isfinite(scale[i])) {
+        /* 0 occurs among the scales of weights, for channels that were pruned */
+        if (!(scale[i] > 0 || (scale[i] == 0 && axis >= 0)) || !isfinite(scale[i])) {
             diag_error(m->diag, loc, "tensor %d has scale %g, which is not a positive number", index, (double)scale[i]);
             return NULL;
         }

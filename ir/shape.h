@@ -9,4 +9,7 @@
  * be set by ir_result_set before.  False with a diagnostic when operands and attributes do not fit together. */
 bool ir_infer_shape(const ir_op *, int result, ir_type *out, diag *);
 
+/* Are the attributes within their ranges?  (verify.c; for frontends, which must know before they ask for a shape.) */
+bool ir_verify_attrs(const ir_op *, diag *);
+
 #endif

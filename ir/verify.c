@@ -192,6 +192,16 @@ static bool verify_attr(verifier *v, const ir_op *op, ir_attr_id id, const ir_at
     }
 }
 
+bool ir_verify_attrs(const ir_op *op, diag *d)
+{
+    verifier v = {.d = d};
+    const ir_op_info *info = ir_op_info_of(op->code);
+    for (int i = 0; i < info->attr_count; i++)
+        if (!verify_attr(&v, op, info->attrs[i], &op->attrs[i]))
+            return false;
+    return true;
+}
+
 /* ---- Ops ---- */
 
 static const char *type_text(const ir_type *t, char *to, size_t size)
@@ -255,10 +265,7 @@ static bool verify_op(verifier *v, const ir_op *op)
         return diag_error(v->d, &op->loc, "%s: the list of ops is broken", info->text);
     if (!verify_operands(v, op))
         return false;
-    for (int i = 0; i < info->attr_count; i++)
-        if (!verify_attr(v, op, info->attrs[i], &op->attrs[i]))
-            return false;
-    return verify_results(v, op);
+    return ir_verify_attrs(op, v->d) && verify_results(v, op);
 }
 
 static bool verify_graph(verifier *v)
