@@ -61,23 +61,63 @@ static LLVMValueRef unary_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef i
 
 /* ---- Binary ---- */
 
-/* a - floor(a / b) * b in double, where the quotient of floats is floored right up to 2^52; below that the remainder of
- * the smaller by the larger has no error at all. */
+static LLVMValueRef f64(cg_kernel *k, const cg_eltwise *e, double v)
+{
+    return cg_splat(k, LLVMConstReal(LLVMDoubleTypeInContext(k->m->context), v), e->width);
+}
+
+/* To a whole number of double, ties to even; from 2^51 on they are whole anyway, or nearly. */
+static LLVMValueRef round_f64(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
+{
+    LLVMTypeRef type = LLVMTypeOf(x);
+    LLVMValueRef magnitude = cg_intrinsic(k, "llvm.fabs", &type, 1, &x, 1), magic = f64(k, e, 6755399441055744.0), y;
+
+    y = LLVMBuildFSub(k->b, LLVMBuildFAdd(k->b, x, magic, ""), magic, "");
+    return LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, magnitude, f64(k, e, 2251799813685248.0), ""), y, x, "");
+}
+
+static LLVMValueRef floor_div(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMTypeRef wide = cg_elt_type(k, e, IR_F64);
+    LLVMValueRef q = LLVMBuildFDiv(k->b, LLVMBuildFPExt(k->b, a, wide, ""), LLVMBuildFPExt(k->b, b, wide, ""), "");
+    LLVMValueRef whole = round_f64(k, e, q), above = LLVMBuildFCmp(k->b, LLVMRealOGT, whole, q, "");
+
+    whole = LLVMBuildSelect(k->b, above, LLVMBuildFSub(k->b, whole, f64(k, e, 1), ""), whole, "");
+    return LLVMBuildFPTrunc(k->b, whole, cg_elt_type(k, e, IR_F32), "");
+}
+
+/* The remainder of |a| by |b| in double, without error: each step takes off a multiple of b by the quotient's leading 27
+ * bits, whose product with the 24 of b is exact, and so is the difference.  11 steps suffice for any two floats. */
+static LLVMValueRef remainder_f64(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
+{
+    enum { STEPS = 11 };
+    LLVMTypeRef i64 = cg_elt_type(k, e, IR_I64), wide = LLVMTypeOf(a);
+    cg_loop step = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, STEPS), 1);
+    LLVMValueRef r = cg_loop_carry(k, &step, a), q = LLVMBuildFDiv(k->b, r, b, ""), lower;
+
+    q = cg_bitcast(k, LLVMBuildAnd(k->b, cg_bitcast(k, q, i64), cg_elt_int(k, e, IR_I64, -(1 << 26)), ""), wide);
+    q = round_f64(k, e, q);
+    cg_loop_update(k, &step, 0, LLVMBuildFSub(k->b, r, LLVMBuildFMul(k->b, q, b, ""), ""));
+    cg_loop_end(k, &step);
+    lower = LLVMBuildFCmp(k->b, LLVMRealOLT, r, LLVMConstNull(wide), "");
+    return LLVMBuildSelect(k->b, lower, LLVMBuildFAdd(k->b, r, b, ""), r, "");
+}
+
+/* The remainder with the divisor's sign. */
 static LLVMValueRef floor_mod(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
 {
     LLVMTypeRef wide = cg_elt_type(k, e, IR_F64);
-    LLVMValueRef x = LLVMBuildFPExt(k->b, a, wide, ""), y = LLVMBuildFPExt(k->b, b, wide, ""), q, r, wrong;
-    LLVMValueRef zero = LLVMConstNull(wide), infinite;
+    LLVMValueRef r, zero = cg_elt_f32(k, e, 0), a_below, b_below, moved, infinite;
 
-    q = LLVMBuildFDiv(k->b, x, y, "");
-    q = cg_intrinsic(k, "llvm.floor", &wide, 1, &q, 1);
-    r = LLVMBuildFSub(k->b, x, LLVMBuildFMul(k->b, q, y, ""), "");
-    /* A quotient that was rounded up to a whole number leaves a remainder of the wrong sign. */
-    wrong = LLVMBuildFCmp(k->b, LLVMRealOLT, LLVMBuildFMul(k->b, r, y, ""), zero, "");
-    r = LLVMBuildSelect(k->b, wrong, LLVMBuildFAdd(k->b, r, y, ""), r, "");
-    infinite = LLVMBuildFCmp(k->b, LLVMRealOEQ, cg_math_abs(k, b), cg_elt_f32(k, e, INFINITY), "");
+    r = remainder_f64(k, e, LLVMBuildFPExt(k->b, cg_math_abs(k, a), wide, ""), LLVMBuildFPExt(k->b, cg_math_abs(k, b), wide, ""));
     r = LLVMBuildFPTrunc(k->b, r, cg_elt_type(k, e, IR_F32), "");
-    return LLVMBuildSelect(k->b, infinite, a, r, "");
+    infinite = LLVMBuildFCmp(k->b, LLVMRealOEQ, cg_math_abs(k, b), cg_elt_f32(k, e, INFINITY), "");
+    r = LLVMBuildSelect(k->b, infinite, cg_math_abs(k, LLVMBuildFSub(k->b, a, LLVMBuildFMul(k->b, a, zero, ""), "")), r, "");
+    a_below = LLVMBuildFCmp(k->b, LLVMRealOLT, a, zero, "");
+    b_below = LLVMBuildFCmp(k->b, LLVMRealOLT, b, zero, "");
+    r = LLVMBuildSelect(k->b, a_below, LLVMBuildFNeg(k->b, r, ""), r, "");
+    moved = LLVMBuildAnd(k->b, LLVMBuildFCmp(k->b, LLVMRealUNE, r, zero, ""), LLVMBuildXor(k->b, a_below, b_below, ""), "");
+    return LLVMBuildSelect(k->b, moved, LLVMBuildFAdd(k->b, r, b, ""), r, "");
 }
 
 static LLVMValueRef arithmetic(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
@@ -110,7 +150,7 @@ static LLVMValueRef binary_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef 
     case IR_SQUARED_DIFFERENCE:
         y = LLVMBuildFSub(k->b, a, b, "");
         return LLVMBuildFMul(k->b, y, y, "");
-    case IR_FLOOR_DIV: return cg_math_floor(k, LLVMBuildFDiv(k->b, a, b, ""));
+    case IR_FLOOR_DIV: return floor_div(k, e, a, b);
     case IR_FLOOR_MOD: return floor_mod(k, e, a, b);
     case IR_ATAN2: return cg_math_atan2(k, a, b);
     case IR_PRELU: return LLVMBuildSelect(k->b, is_negative(k, e, a), LLVMBuildFMul(k->b, a, b, ""), a, "");

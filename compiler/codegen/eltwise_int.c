@@ -71,7 +71,7 @@ static LLVMValueRef power(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLV
     ir_dtype t = e->out->type.dtype;
     LLVMValueRef y = cg_elt_int(k, e, t, 1), one = y, base = a, odd = LLVMBuildAnd(k->b, b, one, ""), negative;
 
-    for (int bit = 0; bit < 6; bit++) {
+    for (int bit = 0; bit < 8 * (int)ir_dtype_bytes(t) - 1; bit++) {
         LLVMValueRef set = LLVMBuildAnd(k->b, LLVMBuildLShr(k->b, b, cg_elt_int(k, e, t, bit), ""), one, "");
         y = choose(k, icmp(k, LLVMIntNE, set, zero_of(set)), LLVMBuildMul(k->b, y, base, ""), y);
         base = square(k, base);

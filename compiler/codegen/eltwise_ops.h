@@ -7,6 +7,8 @@
 bool cg_eltwise_float(cg_module *, const ir_op *);     /* f32 operands */
 bool cg_eltwise_int(cg_module *, const ir_op *);       /* plain integers, booleans */
 bool cg_eltwise_quantized(cg_module *, const ir_op *); /* binary ops on 8- and 16-bit quantized values */
+bool cg_eltwise_compare_quantized(cg_module *, const ir_op *);
+bool cg_eltwise_requantize(cg_module *, const ir_op *);  /* of 32-bit values */
 bool cg_eltwise_to_real(cg_module *, const ir_op *);   /* dequantize */
 bool cg_eltwise_from_real(cg_module *, const ir_op *); /* quantize */
 bool cg_emit_lookup(cg_module *, const ir_op *);       /* unary functions of 8- and 16-bit quantized values */

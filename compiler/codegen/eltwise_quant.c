@@ -3,6 +3,9 @@
  *     add, sub   even_f32: round(fma(a - za, sa/sy, (b - zb) * ±sb/sy)) + zy
  *     mul        even_f32: round((a - za)(b - zb) * (sa sb / sy)) + zy
  *
+ *     div        even_f32: round((a - za) / (b - zb) * (sa / (sb sy))) + zy; zy where b is 0
+ *     minimum, maximum: of both on the result's scale; prelu: mul on the negative side, the scale alone on the other
+ *
  * and the fixed-point forms of TFLite's reference kernels; ir/ref_quant.h has the same formulas in C, and the parameters.
  * 64 bytes go at a time: four vectors of 32-bit lanes, which saturating packs join again. */
 #include "compiler/codegen/eltwise.h"
@@ -39,50 +42,216 @@ static LLVMValueRef finish_float(cg_kernel *k, const cg_eltwise *e, LLVMValueRef
     return cg_quant_finish(k, end, cg_round_to_i32(k, y));
 }
 
-/* ---- Sums ---- */
-
+/* The parameters of an op, as ir/ref_binary.c has them. */
 typedef struct context {
+    ir_enum_ROUNDING rounding;
+    bool same;                  /* equal parameters everywhere; of comparisons: equal scales */
     ir_add_quant add;
-    ir_requant product;
+    ir_multiplier common1, common2;
+    ir_requant product, first, second;
+    float scale1, scale2, inverse;
     cg_quant_end end;
-    double span1, span2; /* largest |a - za|, |b - zb| */
+    double span1, span2;        /* largest |a - za|, |b - zb| */
 } context;
 
-static LLVMValueRef common_scale(cg_kernel *k, const context *c, LLVMValueRef x, ir_multiplier multiplier)
-{
-    LLVMValueRef by = LLVMBuildShl(k->b, x, cg_splat_i32(k, c->add.left_shift, LLVMGetVectorSize(LLVMTypeOf(x))), "");
+static bool is_even(const context *c) { return c->rounding == IR_ROUNDING_EVEN_F32; }
 
-    return cg_quant_mul_fixed(k, c->add.rounding, by, multiplier);
+/* ---- Sums ---- */
+
+static LLVMValueRef shifted(cg_kernel *k, const context *c, LLVMValueRef x, int by, ir_multiplier multiplier)
+{
+    x = LLVMBuildShl(k->b, x, cg_splat_i32(k, by, LLVMGetVectorSize(LLVMTypeOf(x))), "");
+    return cg_quant_mul_fixed(k, c->rounding, x, multiplier);
 }
 
-static LLVMValueRef sum_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
+static LLVMValueRef sum(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
 {
     const context *c = e->context;
-    LLVMValueRef a = centred(k, e, in[0], e->in[0]), b = centred(k, e, in[1], e->in[1]), sum;
+    LLVMValueRef y;
 
-    if (c->add.rounding == IR_ROUNDING_EVEN_F32) {
+    if (is_even(c)) {
         b = LLVMBuildFMul(k->b, to_float(k, e, b), cg_elt_f32(k, e, c->add.scale2), "");
-        sum = cg_fma(k, to_float(k, e, a), cg_elt_f32(k, e, c->add.scale1), b);
-        return finish_float(k, e, sum, &c->end, c->span1 * fabs((double)c->add.scale1) + c->span2 * fabs((double)c->add.scale2));
+        y = cg_fma(k, to_float(k, e, a), cg_elt_f32(k, e, c->add.scale1), b);
+        return finish_float(k, e, y, &c->end, c->span1 * fabs((double)c->add.scale1) + c->span2 * fabs((double)c->add.scale2));
     }
-    a = common_scale(k, c, a, c->add.multiplier1);
-    b = common_scale(k, c, b, c->add.multiplier2);
-    sum = c->add.subtract ? LLVMBuildSub(k->b, a, b, "") : LLVMBuildAdd(k->b, a, b, "");
-    return cg_quant_finish(k, &c->end, cg_quant_mul_fixed(k, c->add.rounding, sum, c->add.multiplier));
+    a = shifted(k, c, a, c->add.left_shift, c->add.multiplier1);
+    b = shifted(k, c, b, c->add.left_shift, c->add.multiplier2);
+    y = c->add.subtract ? LLVMBuildSub(k->b, a, b, "") : LLVMBuildAdd(k->b, a, b, "");
+    return cg_quant_finish(k, &c->end, cg_quant_mul_fixed(k, c->rounding, y, c->add.multiplier));
 }
 
 /* ---- Products ---- */
 
-static LLVMValueRef product_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
+/* i32 lanes times the multiplier, neither clamped nor moved by the zero point; within ±2^30. */
+static LLVMValueRef scaled(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x, const ir_requant *by)
 {
     const context *c = e->context;
-    LLVMValueRef a = centred(k, e, in[0], e->in[0]), b = centred(k, e, in[1], e->in[1]);
+
+    if (!is_even(c))
+        return cg_quant_mul_fixed(k, c->rounding, x, by->multiplier);
+    x = LLVMBuildFMul(k->b, to_float(k, e, x), cg_elt_f32(k, e, by->scale), "");
+    x = cg_max(k, x, cg_elt_f32(k, e, (float)(c->end.min - c->end.zero)));
+    x = cg_min(k, x, cg_elt_f32(k, e, (float)(c->end.max - c->end.zero)));
+    return cg_round_to_i32(k, x);
+}
+
+static LLVMValueRef product(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
+{
+    const context *c = e->context;
     LLVMValueRef p = LLVMBuildMul(k->b, a, b, "");
 
-    if (c->product.rounding != IR_ROUNDING_EVEN_F32)
-        return cg_quant_finish(k, &c->end, cg_quant_mul_fixed(k, c->product.rounding, p, c->product.multiplier));
+    if (!is_even(c))
+        return cg_quant_finish(k, &c->end, scaled(k, e, p, &c->product));
     p = LLVMBuildFMul(k->b, to_float(k, e, p), cg_elt_f32(k, e, c->product.scale), "");
     return finish_float(k, e, p, &c->end, c->span1 * c->span2 * fabs((double)c->product.scale));
+}
+
+static LLVMValueRef quotient(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
+{
+    const context *c = e->context;
+    LLVMValueRef none = LLVMBuildICmp(k->b, LLVMIntEQ, b, cg_elt_i32(k, e, 0), ""), y;
+
+    y = LLVMBuildFDiv(k->b, to_float(k, e, a), to_float(k, e, b), "");
+    y = LLVMBuildFMul(k->b, y, cg_elt_f32(k, e, c->product.scale), "");
+    y = LLVMBuildSelect(k->b, none, cg_elt_f32(k, e, 0), y, "");
+    return finish_float(k, e, y, &c->end, c->span1 * fabs((double)c->product.scale));
+}
+
+static LLVMValueRef squared_difference(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
+{
+    const context *c = e->context;
+    LLVMValueRef y;
+
+    if (is_even(c)) {
+        b = LLVMBuildFMul(k->b, to_float(k, e, b), cg_elt_f32(k, e, c->scale2), "");
+        y = cg_fma(k, to_float(k, e, a), cg_elt_f32(k, e, c->scale1), LLVMBuildFNeg(k->b, b, ""));
+        y = LLVMBuildFMul(k->b, LLVMBuildFMul(k->b, y, y, ""), cg_elt_f32(k, e, c->inverse), "");
+        return finish_float(k, e, y, &c->end, INFINITY);
+    }
+    y = LLVMBuildSub(k->b, shifted(k, c, a, 7, c->common1), shifted(k, c, b, 7, c->common2), "");
+    return cg_quant_finish(k, &c->end, cg_quant_mul_fixed(k, c->rounding, LLVMBuildMul(k->b, y, y, ""), c->product.multiplier));
+}
+
+/* ---- Choices ---- */
+
+static LLVMValueRef prelu(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
+{
+    const context *c = e->context;
+    LLVMValueRef negative = LLVMBuildICmp(k->b, LLVMIntSLT, a, cg_elt_i32(k, e, 0), "");
+    LLVMValueRef below = scaled(k, e, LLVMBuildMul(k->b, a, b, ""), &c->product), above = scaled(k, e, a, &c->first);
+
+    return cg_quant_finish(k, &c->end, LLVMBuildSelect(k->b, negative, below, above, ""));
+}
+
+static LLVMValueRef smaller_or_larger(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
+{
+    const context *c = e->context;
+
+    if (!c->same) {
+        a = scaled(k, e, a, &c->first);
+        b = scaled(k, e, b, &c->second);
+    }
+    return cg_quant_finish(k, &c->end, e->op->code == IR_MINIMUM ? cg_min(k, a, b) : cg_max(k, a, b));
+}
+
+static LLVMValueRef quantized_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
+{
+    LLVMValueRef a = centred(k, e, in[0], e->in[0]), b = centred(k, e, in[1], e->in[1]);
+
+    switch (e->op->code) {
+    case IR_ADD: case IR_SUB: return sum(k, e, a, b);
+    case IR_MUL: return product(k, e, a, b);
+    case IR_DIV: return quotient(k, e, a, b);
+    case IR_SQUARED_DIFFERENCE: return squared_difference(k, e, a, b);
+    case IR_PRELU: return prelu(k, e, a, b);
+    default: return smaller_or_larger(k, e, a, b);
+    }
+}
+
+/* ---- Comparisons, of real values ---- */
+
+static LLVMValueRef comparison_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
+{
+    static const struct { ir_opcode code; LLVMIntPredicate of_ints; LLVMRealPredicate of_floats; } predicates[] = {
+        {IR_EQUAL, LLVMIntEQ, LLVMRealOEQ}, {IR_NOT_EQUAL, LLVMIntNE, LLVMRealUNE}, {IR_LESS, LLVMIntSLT, LLVMRealOLT},
+        {IR_LESS_EQUAL, LLVMIntSLE, LLVMRealOLE}, {IR_GREATER, LLVMIntSGT, LLVMRealOGT},
+        {IR_GREATER_EQUAL, LLVMIntSGE, LLVMRealOGE}};
+    const context *c = e->context;
+    LLVMValueRef a = centred(k, e, in[0], e->in[0]), b = centred(k, e, in[1], e->in[1]), holds;
+    int p = 0;
+
+    while (predicates[p].code != e->op->code)
+        p++;
+    if (is_even(c) && !c->same) {
+        a = LLVMBuildFMul(k->b, to_float(k, e, a), cg_elt_f32(k, e, c->scale1), "");
+        b = LLVMBuildFMul(k->b, to_float(k, e, b), cg_elt_f32(k, e, c->scale2), "");
+        holds = LLVMBuildFCmp(k->b, predicates[p].of_floats, a, b, "");
+    } else {
+        if (!is_even(c)) {
+            a = shifted(k, c, a, 8, c->common1);
+            b = shifted(k, c, b, 8, c->common2);
+        }
+        holds = LLVMBuildICmp(k->b, predicates[p].of_ints, a, b, "");
+    }
+    return LLVMBuildZExt(k->b, holds, cg_elt_type(k, e, IR_BOOL), "");
+}
+
+/* ---- Any function of two bytes, where code would not pay: a table of 65536 results from the interpreter ---- */
+
+static LLVMValueRef pair_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
+{
+    LLVMTypeRef type = cg_elt_type(k, e, IR_I64);
+    LLVMValueRef a = LLVMBuildZExt(k->b, in[0], type, ""), b = LLVMBuildZExt(k->b, in[1], type, ""), index;
+    LLVMValueRef result = LLVMGetPoison(cg_elt_type(k, e, IR_U8));
+
+    index = LLVMBuildAdd(k->b, LLVMBuildShl(k->b, a, cg_elt_int(k, e, IR_I64, 8), ""), b, "");
+    for (unsigned i = 0; i < e->width; i++) {
+        LLVMValueRef lane = cg_i32(k, (int)i), at = cg_at(k, e->constant_pointer, LLVMBuildExtractElement(k->b, index, lane, ""));
+        result = LLVMBuildInsertElement(k->b, result, cg_load(k, k->m->i8, at, 1), lane, "");
+    }
+    return result;
+}
+
+/* The same op on all pairs: first operand [256, 1], second [1, 256]. */
+static bool pair_table(cg_module *m, const ir_op *op, uint8_t table[65536])
+{
+    int64_t dims[3][2] = {{256, 1}, {1, 256}, {256, 256}};
+    ir_graph *g = ir_graph_new();
+    ir_value *operands[2];
+    uint8_t bytes[256];
+    ir_op *twin;
+    bool ok;
+
+    if (!g)
+        return diag_error(m->diag, &op->loc, "out of memory");
+    for (int i = 0; i < 256; i++)
+        bytes[i] = (uint8_t)i;
+    for (int i = 0; i < 2; i++) {
+        const ir_value *v = op->operands[i].value;
+        operands[i] = ir_input_new(g, ir_type_make(v->type.dtype, 2, dims[i]), v->quant, "x");
+    }
+    twin = ir_op_new(g, op->code, NULL, 2, operands);
+    memcpy(twin->attrs, op->attrs, (size_t)ir_op_info_of(op->code)->attr_count * sizeof *op->attrs);
+    ir_result_set(twin, 0, ir_type_make(op->results[0]->type.dtype, 2, dims[2]), op->results[0]->quant);
+    ok = ir_eval_op(twin, (const void *const[]){bytes, bytes}, (void *const[]){table}, m->diag);
+    ir_graph_free(g);
+    return ok;
+}
+
+static bool emit_pairs(cg_module *m, cg_eltwise *e)
+{
+    uint8_t *table = arena_alloc(m->arena, 65536);
+
+    for (int i = 0; i < 3; i++)
+        if (ir_dtype_bytes((i < 2 ? e->in[i] : e->out)->type.dtype) != 1)
+            return diag_error(m->diag, &e->op->loc, "%s: no code for 16-bit operands in fixed-point arithmetic",
+                              ir_op_info_of(e->op->code)->text);
+    if (!pair_table(m, e->op, table))
+        return false;
+    e->body = pair_body;
+    e->key = "pairs";
+    e->constant = cg_constant(m, table, 65536, "table");
+    return cg_eltwise_emit(m, e);
 }
 
 /* ---- Parameters ---- */
@@ -95,17 +264,6 @@ static double span_of(const ir_value *v)
     return fmax((double)max - ir_zero_of(v), (double)ir_zero_of(v) - min);
 }
 
-static const char *bits_key(cg_module *m, const void *bytes, size_t size)
-{
-    char *text = arena_alloc(m->arena, 2 * size + 1);
-
-    for (size_t i = 0; i < size; i++) {
-        text[2 * i] = "0123456789abcdef"[((const uint8_t *)bytes)[i] >> 4];
-        text[2 * i + 1] = "0123456789abcdef"[((const uint8_t *)bytes)[i] & 15];
-    }
-    return text;
-}
-
 static bool per_tensor(cg_module *m, const ir_op *op, const ir_value *v)
 {
     if (v->quant && v->quant->axis < 0 && ir_dtype_bytes(v->type.dtype) <= 2)
@@ -113,29 +271,108 @@ static bool per_tensor(cg_module *m, const ir_op *op, const ir_value *v)
     return diag_error(m->diag, &op->loc, "%s: no code for operands that are not quantized alike", ir_op_info_of(op->code)->text);
 }
 
+/* Scale of the product, or quotient, over the result's; in float where the reference kernels take it so. */
+static double product_ratio(const ir_op *op, bool even, float s1, float s2, float sy)
+{
+    double twice_larger = 2.0 * (s1 > s2 ? s1 : s2);
+
+    if (op->code == IR_DIV)
+        return even ? (double)s1 / ((double)s2 * sy) : s1 / (s2 * sy);
+    if (op->code == IR_SQUARED_DIFFERENCE)
+        return twice_larger * twice_larger / (16384.0f * sy);
+    return even ? (double)s1 * s2 / sy : s1 * s2 / sy;
+}
+
+static void parameters(context *c, const cg_eltwise *e)
+{
+    const ir_op *op = e->op;
+    ir_quant_point a = ir_point_of(e->in[0]), b = ir_point_of(e->in[1]), y = ir_point_of(e->out);
+    bool even;
+
+    *c = (context){0};
+    c->rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
+    even = is_even(c);
+    c->same = a.scale == b.scale && a.zero == b.zero && a.scale == y.scale && a.zero == y.zero;
+    c->span1 = span_of(e->in[0]);
+    c->span2 = span_of(e->in[1]);
+    c->scale1 = a.scale;
+    c->scale2 = b.scale;
+    c->inverse = 1.0f / y.scale;
+    c->end = cg_quant_end_of(e->out, ir_has_attr(op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE);
+    c->add = ir_add_quant_make(c->rounding, e->out->type.dtype, op->code == IR_SUB, a, b, y, c->end.min, c->end.max);
+    c->common1 = ir_multiplier_of(a.scale / (2.0 * (a.scale > b.scale ? a.scale : b.scale)));
+    c->common2 = ir_multiplier_of(b.scale / (2.0 * (a.scale > b.scale ? a.scale : b.scale)));
+    c->product = ir_requant_make(c->rounding, product_ratio(op, even, a.scale, b.scale, y.scale), 0, 0, 0);
+    c->first = ir_requant_make(c->rounding, even ? (double)a.scale / y.scale : a.scale / y.scale, 0, 0, 0);
+    c->second = ir_requant_make(c->rounding, even ? (double)b.scale / y.scale : b.scale / y.scale, 0, 0, 0);
+}
+
+/* All that the parameters follow from. */
+static bool emit_with(cg_module *m, cg_eltwise *e, const context *c)
+{
+    const ir_op *op = e->op;
+
+    e->context = c;
+    e->key = arena_format(m->arena, "%a %d %a %d %a %d %d %d", (double)ir_scale_of(e->in[0]), ir_zero_of(e->in[0]),
+                          (double)ir_scale_of(e->in[1]), ir_zero_of(e->in[1]), (double)ir_scale_of(e->out),
+                          ir_zero_of(e->out), c->rounding, ir_has_attr(op, IR_ATTR_ACT) ? (int)ir_int(op, IR_ATTR_ACT) : 0);
+    e->is_int8 = true;
+    return cg_eltwise_emit(m, e);
+}
+
 bool cg_eltwise_quantized(cg_module *m, const ir_op *op)
 {
-    cg_eltwise e = cg_eltwise_of(op, op->code == IR_MUL ? product_body : sum_body);
-    ir_enum_ROUNDING rounding;
+    cg_eltwise e = cg_eltwise_of(op, quantized_body);
     context c;
 
-    if (op->code != IR_ADD && op->code != IR_SUB && op->code != IR_MUL)
-        return diag_error(m->diag, &op->loc, "%s: no code for quantized operands", ir_op_info_of(op->code)->text);
     if (!per_tensor(m, op, e.in[0]) || !per_tensor(m, op, e.in[1]) || !per_tensor(m, op, e.out))
         return false;
-    rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
-    memset(&c, 0, sizeof c);
-    c.end = cg_quant_end_of(e.out, (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));
-    c.span1 = span_of(e.in[0]);
-    c.span2 = span_of(e.in[1]);
-    if (op->code == IR_MUL)
-        c.product = ir_requant_make(rounding, (double)ir_scale_of(e.in[0]) * ir_scale_of(e.in[1]) / ir_scale_of(e.out),
-                                    c.end.zero, c.end.min, c.end.max);
-    else
-        c.add = ir_add_quant_make(rounding, e.out->type.dtype, op->code == IR_SUB, ir_point_of(e.in[0]), ir_point_of(e.in[1]),
-                                  ir_point_of(e.out), c.end.min, c.end.max);
+    parameters(&c, &e);
+    if (op->code == IR_DIV && !is_even(&c))
+        return emit_pairs(m, &e);
+    return emit_with(m, &e, &c);
+}
+
+bool cg_eltwise_compare_quantized(cg_module *m, const ir_op *op)
+{
+    cg_eltwise e = cg_eltwise_of(op, comparison_body);
+    context c;
+
+    if (!per_tensor(m, op, e.in[0]) || !per_tensor(m, op, e.in[1]))
+        return false;
+    c = (context){0};
+    c.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
+    c.scale1 = ir_scale_of(e.in[0]);
+    c.scale2 = ir_scale_of(e.in[1]);
+    c.same = c.scale1 == c.scale2;
+    c.common1 = ir_multiplier_of(c.scale1);
+    c.common2 = ir_multiplier_of(c.scale2);
+    return emit_with(m, &e, &c);
+}
+
+/* ---- Requantization of 32-bit values; narrower ones are tables ---- */
+
+static LLVMValueRef requantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
+{
+    const context *c = e->context;
+    LLVMTypeRef type = LLVMTypeOf(in[0]);
+    LLVMValueRef args[2] = {in[0], cg_elt_i32(k, e, ir_zero_of(e->in[0]))}, x = cg_intrinsic(k, "llvm.ssub.sat", &type, 1, args, 2);
+
+    x = scaled(k, e, cg_max(k, x, cg_elt_i32(k, e, INT32_MIN + 1)), &c->first);
+    return cg_quant_finish(k, &c->end, x);
+}
+
+bool cg_eltwise_requantize(cg_module *m, const ir_op *op)
+{
+    cg_eltwise e = cg_eltwise_of(op, requantize_body);
+    context c = {.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING)};
+
+    if (!per_tensor(m, op, e.out))
+        return false;
+    c.end = cg_quant_end_of(e.out, IR_ACT_NONE);
+    c.first = ir_requant_make(c.rounding, (double)ir_scale_of(e.in[0]) / ir_scale_of(e.out), 0, 0, 0);
     e.context = &c;
-    e.key = arena_format(m->arena, "%s %d %d", bits_key(m, &c, sizeof c), ir_zero_of(e.in[0]), ir_zero_of(e.in[1]));
-    e.is_int8 = true;
+    e.key = arena_format(m->arena, "%a %d %a %d %d", (double)ir_scale_of(e.in[0]), ir_zero_of(e.in[0]),
+                         (double)ir_scale_of(e.out), ir_zero_of(e.out), c.rounding);
     return cg_eltwise_emit(m, &e);
 }
