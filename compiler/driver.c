@@ -175,7 +175,7 @@ static void write_stderr(void *context, const char *text, size_t length)
     fwrite(text, 1, length, stderr);
 }
 
-static bool run_passes(const driver_options *o, driver_module *m, bool lower, diag *d)
+bool driver_passes(const driver_options *o, driver_module *m, bool lower, const char *const names[], int count, diag *d)
 {
     const pass_options options = {
         .rounding = o->rounding,
@@ -196,11 +196,11 @@ static bool run_passes(const driver_options *o, driver_module *m, bool lower, di
         .print_after_all = o->print_after_all,
         .write = write_stderr,
     };
-    return pass_run(m->graph, &options, &debug, NULL, 0, d);
+    return pass_run(m->graph, &options, &debug, names, count, d);
 }
 
-bool driver_optimize(const driver_options *o, driver_module *m, diag *d) { return run_passes(o, m, false, d); }
-bool driver_lower(const driver_options *o, driver_module *m, diag *d) { return run_passes(o, m, true, d); }
+bool driver_optimize(const driver_options *o, driver_module *m, diag *d) { return driver_passes(o, m, false, NULL, 0, d); }
+bool driver_lower(const driver_options *o, driver_module *m, diag *d) { return driver_passes(o, m, true, NULL, 0, d); }
 
 bool driver_compile(const driver_options *o, const driver_module *m, cg_emit emit, cg_output *out, diag *d)
 {
@@ -222,6 +222,28 @@ void driver_module_free(driver_module *m)
         ir_graph_free(m->graph);
     free(m->bytes);
     *m = (driver_module){0};
+}
+
+/* ---- Lists ---- */
+
+void driver_list_passes(void)
+{
+    int count;
+    const pass_info *passes = pass_list(&count);
+    for (int i = 0; i < count; i++)
+        printf("%-24s %s\n", passes[i].name, passes[i].doc);
+}
+
+void driver_list_ops(void)
+{
+    for (int i = 0; i < IR_OPCODE_COUNT; i++) {
+        const ir_op_info *op = ir_op_info_of((ir_opcode)i);
+        printf("%-22s %s\n%-22s operands: %s; results: %d", op->text, op->doc, "", *op->operands ? op->operands : "none",
+               op->results);
+        for (int k = 0; k < op->attr_count; k++)
+            printf("%s%s", k ? ", " : "; attributes: ", ir_attr_info_of(op->attrs[k])->text);
+        printf("\n");
+    }
 }
 
 /* ---- Names ---- */

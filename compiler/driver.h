@@ -59,6 +59,11 @@ bool driver_import(const driver_options *, const char *path, driver_module *out,
 /* Runs the pipeline: without the lowering, the graph is what the interpreter runs and --emit=ir prints. */
 bool driver_optimize(const driver_options *, driver_module *, diag *);
 bool driver_lower(const driver_options *, driver_module *, diag *);
+/* The named passes, or the pipeline when names is NULL. */
+bool driver_passes(const driver_options *, driver_module *, bool lower, const char *const names[], int count, diag *);
+/* --list-passes and --list-ops. */
+void driver_list_passes(void);
+void driver_list_ops(void);
 bool driver_compile(const driver_options *, const driver_module *, cg_emit, cg_output *out, diag *);
 void driver_module_free(driver_module *);
 

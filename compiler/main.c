@@ -8,7 +8,6 @@
 #include "compiler/header.h"
 #include "compiler/output.h"
 #include "compiler/report.h"
-#include "passes/pass.h"
 
 enum { EXIT_USAGE = 2, NAME_BYTES = 256 };
 
@@ -117,28 +116,6 @@ static const char *complete(command *c)
     return NULL;
 }
 
-/* ---- Lists ---- */
-
-static void list_passes(void)
-{
-    int count;
-    const pass_info *passes = pass_list(&count);
-    for (int i = 0; i < count; i++)
-        printf("%-24s %s\n", passes[i].name, passes[i].doc);
-}
-
-static void list_ops(void)
-{
-    for (int i = 0; i < IR_OPCODE_COUNT; i++) {
-        const ir_op_info *op = ir_op_info_of((ir_opcode)i);
-        printf("%-22s %s\n%-22s operands: %s; results: %d", op->text, op->doc, "", *op->operands ? op->operands : "none",
-               op->results);
-        for (int k = 0; k < op->attr_count; k++)
-            printf("%s%s", k ? ", " : "; attributes: ", ir_attr_info_of(op->attrs[k])->text);
-        printf("\n");
-    }
-}
-
 /* ---- Outputs ---- */
 
 static bool is_embedded_output(const command *c) { return c->kind == KIND_OBJECT || c->kind == KIND_SHARED; }
@@ -241,9 +218,9 @@ int main(int argc, char **argv)
     }
     if (c.list_passes || c.list_ops) {
         if (c.list_passes)
-            list_passes();
+            driver_list_passes();
         if (c.list_ops)
-            list_ops();
+            driver_list_ops();
         return EXIT_SUCCESS;
     }
     const char *problem = complete(&c);

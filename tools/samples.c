@@ -114,7 +114,8 @@ static bool read_labels(const sample_options *o, sample_set *set, const folder *
             column = label_column(o->label_column, columns, count);
             if (column < 0)
                 return diag_error(d, &loc, "no column '%s' in the heading", o->label_column);
-            if (column < count && !whole_number(columns[column], &number) && !(count == 1 && column == 1))
+            const int at = count == 1 && column == 1 ? 0 : column;
+            if (at < count && !whole_number(columns[at], &number))
                 continue; /* a heading */
         }
         if (o->limit && set->count >= o->limit)

@@ -1,0 +1,132 @@
+"""Protects qcc's command line: exit codes, one diagnostic a failure, files that appear whole or not at all."""
+import json
+import os
+import stat
+
+from common import DIGITS, QCC, QCC_EVAL, QCC_OPT, QCC_RUN, Case, main, run
+
+
+class Usage(Case):
+    def test_help_and_version(self):
+        for program in (QCC, QCC_RUN, QCC_EVAL, QCC_OPT):
+            self.assertIn(b"--help", self.fine(program, "--help"))
+            self.assertRegex(self.fine(program, "--version"), rb"^qcc\S* \d+\.\d+\.\d+\n$")
+
+    def test_bad_usage(self):
+        for arguments in (
+            [], [self.add], [self.add, "-o"], [self.add, "-o", "x.unknown"], ["--frobnicate", self.add, "-o", "x.o"],
+            [self.add, self.add, "-o", "x.o"], [self.add, "-o", "x.o", "--target=pdp11"], [self.add, "-o", "x.o", "-O7"],
+            [self.add, "-o", "x.o", "--name=7up"], [self.add, "-o", "x.o", "--name=int"], [self.add, "-o", "x.o", "--emit=exe"],
+            [self.add, "-o", "x.o", "--rounding=up"], [self.add, "-o", "x.o", "--batch=0"], [self.add, "-o", "x.o", "--batch=1e9"],
+            [self.add, "-o", "x.o", "--print-ir-after=nothing"], [self.add, "-o", "x.o", "--input-shape=1x2"],
+            [self.add, "-o", "x.o", "--quantize=static"], [self.add, "-o", "x.o", "--calib=x"], [self.add, "-o", "x.tflite"],
+            [self.add, "-o", "x.o", "--keep-float=a"], [self.add, "-o", "x.o", "--quantized-ops=a"],
+            [self.add, "-o", "x.o", "--report=r.txt"], [self.add, "-o", "-", "--emit=shared"],
+        ):
+            self.refused(2, QCC, *arguments, cwd=self.folder)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["add.qir", "scale.qir"])
+
+    def test_lists(self):
+        self.assertIn(b"memory_plan", self.fine(QCC, "--list-passes"))
+        self.assertIn(b"conv2d", self.fine(QCC, "--list-ops"))
+
+
+class Outputs(Case):
+    def test_kinds(self):
+        for name, start in (("m.o", b"\x7fELF"), ("m.s", b""), ("m.ll", b""), ("m.qir", b"graph")):
+            self.fine(QCC, self.add, "-o", self.folder / name)
+            self.assertTrue((self.folder / name).read_bytes().startswith(start))
+        self.assertTrue((self.folder / "m.h").exists())
+        self.assertIn("memory", self.fine(QCC, self.add, "--emit=llvm", "-o", "-").decode())
+
+    def test_emit_wins_over_extension(self):
+        self.fine(QCC, self.add, "--emit=ir", "-o", self.folder / "m.o")
+        self.assertTrue((self.folder / "m.o").read_bytes().startswith(b"graph"))
+
+    def test_stdin(self):
+        self.fine(QCC, "-", "-o", self.folder / "m.o", stdin=self.add.read_bytes())
+        self.fine(QCC, "-", "-o", self.folder / "d.o", stdin=DIGITS.read_bytes())
+
+    def test_text_form_is_stable(self):
+        first, second = self.folder / "a.qir", self.folder / "b.qir"
+        self.fine(QCC, DIGITS, "-O0", "-o", first)
+        self.fine(QCC, first, "-O0", "-o", second)
+        self.assertEqual(first.read_bytes(), second.read_bytes())
+
+    def test_same_input_same_object(self):
+        for name in ("1/m.o", "2/m.o"):
+            (self.folder / name).parent.mkdir()
+            self.fine(QCC, DIGITS, "-o", self.folder / name)
+        self.assertEqual((self.folder / "1/m.o").read_bytes(), (self.folder / "2/m.o").read_bytes())
+
+    def test_header_options(self):
+        self.fine(QCC, self.add, "-o", self.folder / "m.o", "--no-header")
+        self.assertFalse((self.folder / "m.h").exists())
+        self.fine(QCC, self.add, "-o", self.folder / "m.o", "--header=" + str(self.folder / "other.h"), "--name=sum_model")
+        text = (self.folder / "other.h").read_text()
+        for expected in ("extern const qcc_model sum_model;", "#define SUM_MODEL_INPUT_1_BYTES 20",
+                         "#define SUM_MODEL_OUTPUT_0_BYTES 20", "SUM_MODEL_WORKSPACE_BYTES", "1x5"):
+            self.assertIn(expected, text)
+
+    def test_name_from_output(self):
+        self.fine(QCC, self.add, "-o", self.folder / "7 up-side.v2.o")
+        self.assertIn("extern const qcc_model _7_up_side_v2;", (self.folder / "7 up-side.v2.h").read_text())
+        self.fine(QCC, self.add, "-o", self.folder / "int.o")
+        self.assertIn("extern const qcc_model int_;", (self.folder / "int.h").read_text())
+
+    def test_modes_follow_umask(self):
+        self.fine(QCC, self.add, "-o", self.folder / "m.o")
+        self.fine(QCC, self.add, "-o", self.folder / "m.so")
+        self.assertFalse(stat.S_IMODE((self.folder / "m.o").stat().st_mode) & 0o111)
+        self.assertTrue(stat.S_IMODE((self.folder / "m.so").stat().st_mode) & 0o100)
+
+    def test_report_and_dot(self):
+        report, page, dot = (self.folder / n for n in ("r.json", "r.html", "g.dot"))
+        self.fine(QCC, self.scale, "-o", self.folder / "m.o", f"--report={report}", f"--dot={dot}")
+        facts = json.loads(report.read_text())
+        self.assertEqual(facts["ops_float"], 0)
+        self.assertTrue(all(op["why"] and op["arithmetic"] == "int8" for op in facts["ops"]))
+        self.fine(QCC, DIGITS, "-o", self.folder / "d.o", f"--report={page}")
+        text = page.read_text()
+        self.assertTrue(text.startswith("<!DOCTYPE html>") and "conv2d" in text and "http" not in text)
+        self.assertTrue(dot.read_text().startswith("digraph"))
+
+    def test_looking_inside(self):
+        _, _, err = run(QCC, self.scale, "-o", self.folder / "m.o", "--print-ir-after-all", "--verify-each", "--time-passes")
+        self.assertIn("graph", err)
+        (self.folder / "dump").mkdir()
+        self.fine(QCC, self.scale, "-o", self.folder / "m.o", f"--dump-dir={self.folder / 'dump'}")
+        self.assertTrue(os.listdir(self.folder / "dump"))
+
+
+class Failures(Case):
+    def test_nothing_is_left(self):
+        bad = self.folder / "bad.tflite"
+        bad.write_bytes(b"this is no model at all")
+        cut = self.folder / "cut.tflite"
+        cut.write_bytes(DIGITS.read_bytes()[:5000])
+        before = sorted(os.listdir(self.folder))
+        for model in (bad, cut, self.folder / "absent.tflite", self.folder):
+            self.refused(1, QCC, model, "-o", self.folder / "m.o")
+        self.refused(1, QCC, self.add, "-o", self.folder / "no/such/folder/m.o")
+        self.refused(1, QCC, self.add, "-o", self.folder / "m.o", "--header=" + str(self.folder / "no/such/m.h"))
+        self.refused(1, QCC, self.add, "-o", self.folder / "m.o", "--report=" + str(self.folder / "no/such/r.json"))
+        self.refused(1, QCC, self.add, "-o", self.folder / "m.so", environment={"PATH": "/nonexistent", "CC": "absent"})
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
+
+    def test_old_output_stays(self):
+        output = self.folder / "m.o"
+        output.write_text("precious")
+        broken = self.folder / "broken.qir"
+        broken.write_text('graph "x" {\n  %1:f32<2> = frobnicate %0\n}\n')
+        error = self.refused(1, QCC, broken, "-o", output)
+        self.assertIn("broken.qir: line 2", error)
+        self.assertEqual(output.read_text(), "precious")
+
+    def test_empty_inputs(self):
+        self.refused(1, QCC, "/dev/null", "-o", self.folder / "m.o")
+        self.refused(1, QCC, "-", "-o", self.folder / "m.o", stdin=b"")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""What the end-to-end tests share: where the programs are, how to run them, a few models in text form."""
+import os
+import shlex
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+QCC, QCC_RUN, QCC_EVAL, QCC_OPT, LIBRARY = (
+    os.environ.get(name, "") for name in ("QCC", "QCC_RUN", "QCC_EVAL", "QCC_OPT", "QCC_LIBRARY"))
+CC = shlex.split(os.environ.get("CC", "cc"))
+LINK_ARGS = shlex.split(os.environ.get("LINK_ARGS", ""))
+DIGITS = ROOT / "examples" / "digits" / "digits.tflite"
+
+# y = a + b, real-valued
+ADD = """graph "add" {
+  input %0:f32<1x5> "a"
+  input %1:f32<1x5> "b"
+  %2:f32<1x5> "sum" = add %0, %1
+  output %2 "sum"
+}
+"""
+# y = 2 * requantize(x), quantized, so that the unsigned form is passed through
+SCALE = """graph "scale" {
+  input %0:i8<1x7; 0.5, 3> "x"
+  %1:i8<1x7; 0.25, -5> "y" = requantize %0
+  output %1 "y"
+}
+"""
+
+
+def run(*arguments, stdin=None, cwd=None, environment=None):
+    """Runs a program; returns (exit code, stdout, stderr)."""
+    done = subprocess.run([str(a) for a in arguments], input=stdin, capture_output=True, cwd=cwd, check=False,
+                          env={**os.environ, **(environment or {})}, timeout=200)
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+
+def can_run_avx512():
+    """Whether code for the default target runs here."""
+    code, _, _ = run(QCC_RUN, "--random=1", write_temporary("probe.qir", ADD))
+    return code == 0
+
+
+_folder = tempfile.TemporaryDirectory()
+
+
+def write_temporary(name, text):
+    path = Path(_folder.name) / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+class Case(unittest.TestCase):
+    """A test with a folder of its own."""
+
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory()
+        self.folder = Path(self.temporary.name)
+        self.add = self.folder / "add.qir"
+        self.add.write_text(ADD, encoding="utf-8")
+        self.scale = self.folder / "scale.qir"
+        self.scale.write_text(SCALE, encoding="utf-8")
+
+    def tearDown(self):
+        self.temporary.cleanup()
+
+    def fine(self, *arguments, **named):
+        code, out, err = run(*arguments, **named)
+        self.assertEqual(code, 0, f"{arguments}: {err}")
+        return out
+
+    def refused(self, expected_code, *arguments, **named):
+        """One line on stderr, and nothing else."""
+        code, out, err = run(*arguments, **named)
+        self.assertEqual(code, expected_code, f"{arguments}: {err}")
+        self.assertEqual(len(err.strip().splitlines()), 1, err)
+        self.assertEqual(out, b"")
+        return err
+
+
+def npy(dtype, shape, values):
+    """Bytes of a .npy file; dtype as NumPy spells it, e.g. '<f4'."""
+    letter = {"<f4": "f", "|i1": "b", "|u1": "B", "<i4": "i"}[dtype]
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}{letter}", *values)
+
+
+def read_npy(path):
+    """Values of a .npy file as a flat list, and its dictionary."""
+    data = Path(path).read_bytes()
+    length = struct.unpack("<H", data[8:10])[0]
+    header = eval(data[10:10 + length].decode(), {"__builtins__": {}})  # our own output
+    letter = {"<f4": "f", "|i1": "b", "|u1": "B", "<i4": "i", "<i8": "q", "<i2": "h"}[header["descr"]]
+    body = data[10 + length:]
+    return list(struct.unpack(f"<{len(body) // struct.calcsize(letter)}{letter}", body)), header
+
+
+def main():
+    if not QCC:
+        sys.exit("run by meson, which says where the programs are")
+    unittest.main()

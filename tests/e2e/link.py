@@ -1,0 +1,118 @@
+"""Protects the promise of the object: C programs link any number of models with the library and nothing else, embedded
+or with weights in a file, and get what the interpreter computes, for any number of threads."""
+import re
+
+from common import CC, DIGITS, LIBRARY, LINK_ARGS, QCC, QCC_RUN, ROOT, Case, can_run_avx512, main, read_npy, run
+
+RUNTIME = ROOT / "runtime"
+FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{RUNTIME}"]
+
+TWO_MODELS = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "add.h"
+#include "scale.h"
+
+int main(void)
+{
+    float a[5] = {1, 2, 3, 4, 5}, b[5] = {0.5f, 0, -1, 8, 1e9f}, sum[5];
+    int8_t x[7] = {-128, -1, 0, 3, 4, 100, 127}, y[7];
+    const void *in1[] = {a, b}, *in2[] = {x};
+    void *out1[] = {sum}, *out2[] = {y}, *w = aligned_alloc(64, 1 << 20);
+    if (ADD_WORKSPACE_BYTES > 1 << 20 || SCALE_WORKSPACE_BYTES > 1 << 20 || ADD_INPUT_COUNT != 2)
+        return 1;
+    if (qcc_run(&add, in1, out1, w, NULL) || qcc_run(&scale, in2, out2, w, NULL))
+        return 2;
+    for (int i = 0; i < 5; i++)
+        if (sum[i] != a[i] + b[i])
+            return 3;
+    for (int i = 0; i < 7; i++) {
+        int want = (x[i] - 3) * 2 - 5;
+        want = want < -128 ? -128 : want > 127 ? 127 : want;
+        if (y[i] != want)
+            return 4;
+    }
+    const qcc_tensor_info *info = qcc_model_input(&scale, 0);
+    if (info->dtype != QCC_I8 || info->rank != 2 || info->dims[1] != 7 || info->scale != 0.5f || info->zero_point != 3)
+        return 5;
+    free(w);
+    return strcmp(info->name, "x") ? 6 : 0;
+}
+"""
+
+EXTERNAL = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include "digits.h"
+
+int main(int argc, char **argv)
+{
+    static int8_t x[DIGITS_INPUT_0_BYTES], y[DIGITS_OUTPUT_0_BYTES];
+    const void *in[] = {x};
+    void *out[] = {y}, *w = aligned_alloc(64, (DIGITS_WORKSPACE_BYTES + 64) / 64 * 64);
+    unsigned char *weights = aligned_alloc(64, (DIGITS_WEIGHTS_BYTES + 64) / 64 * 64);
+    FILE *f = fopen(argv[argc - 1], "rb");
+    if (qcc_run(&digits, in, out, w, NULL) != QCC_NO_WEIGHTS)
+        return 1;
+    if (!f || fread(weights, 1, DIGITS_WEIGHTS_BYTES, f) != DIGITS_WEIGHTS_BYTES)
+        return 2;
+    digits_weights = weights;
+    if (qcc_run(&digits, in, out, w, NULL) != QCC_OK)
+        return 3;
+    for (int i = 0; i < (int)DIGITS_OUTPUT_0_BYTES; i++)
+        printf("%d ", y[i]);
+    fclose(f);
+    free(weights);
+    free(w);
+    return 0;
+}
+"""
+
+
+class Link(Case):
+    def setUp(self):
+        super().setUp()
+        if not can_run_avx512():
+            self.skipTest("the CPU lacks AVX-512 VNNI")
+
+    def compile(self, source, objects, extra=()):
+        program = self.folder / "program"
+        path = self.folder / "program.c"
+        path.write_text(source)
+        code, out, err = run(*CC, *FLAGS, f"-I{self.folder}", *extra, path, *objects, LIBRARY, "-pthread", "-lm", *LINK_ARGS,
+                             "-o", program)
+        self.assertEqual(code, 0, err)
+        return program
+
+    def test_two_models(self):
+        for target in ("avx512vnni", "generic"):
+            for model in (self.add, self.scale):
+                self.fine(QCC, model, "-o", model.with_suffix(".o"), f"--target={target}")
+            self.fine(self.compile(TWO_MODELS, [self.add.with_suffix(".o"), self.scale.with_suffix(".o")]))
+
+    def test_digits(self):
+        self.fine(QCC, DIGITS, "-o", self.folder / "digits.o")
+        program = self.compile((DIGITS.parent / "digits.c").read_text(), [self.folder / "digits.o"], [f"-I{DIGITS.parent}"])
+        alone = self.fine(program)
+        self.assertGreaterEqual(int(re.match(rb"(\d+) of 300", alone).group(1)), 290)
+        self.assertEqual(self.fine(program, "3"), alone)
+
+    def test_external_weights(self):
+        weights = self.folder / "digits.bin"
+        self.fine(QCC, DIGITS, "-o", self.folder / "digits.o", f"--weights={weights}")
+        got = self.fine(self.compile(EXTERNAL, [self.folder / "digits.o"]), weights)
+        zeros = self.folder / "x.npy"
+        from common import npy
+        zeros.write_bytes(npy("|i1", (1, 8, 8, 1), [0] * 64))
+        self.fine(QCC_RUN, "--interp", DIGITS, "-i", zeros, "-o", self.folder / "y.npy")
+        self.assertEqual([int(v) for v in got.split()], read_npy(self.folder / "y.npy")[0])
+
+    def test_object_needs_nothing_but_the_library(self):
+        self.fine(QCC, DIGITS, "-o", self.folder / "digits.o")
+        names = self.fine("nm", "--defined-only", "--extern-only", self.folder / "digits.o").decode().split("\n")
+        self.assertEqual([n.split()[-1] for n in names if n], ["digits"])
+
+
+if __name__ == "__main__":
+    main()

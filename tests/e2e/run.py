@@ -1,0 +1,65 @@
+"""Protects qcc-run: the same numbers from the interpreter, from code compiled in memory and from a shared library; arrays in
+and out; comparison; benchmark and profile."""
+import json
+
+from common import DIGITS, QCC, QCC_RUN, Case, can_run_avx512, main, npy, read_npy, run
+
+
+class Run(Case):
+    def setUp(self):
+        super().setUp()
+        if not can_run_avx512():
+            self.skipTest("the CPU lacks AVX-512 VNNI")
+
+    def test_three_ways_agree(self):
+        library, want = self.folder / "digits.so", self.folder / "want.npy"
+        self.fine(QCC, DIGITS, "-o", library)
+        for seed in (1, 2, 3):
+            self.fine(QCC_RUN, "--interp", f"--random={seed}", DIGITS, "-o", want)
+            for arguments in ([library], [DIGITS], [DIGITS, "--threads=2"], [DIGITS, "-O0"], [DIGITS, "--target=generic"]):
+                self.fine(QCC_RUN, f"--random={seed}", *arguments, "--compare", want)
+
+    def test_arrays(self):
+        a, b, y = (self.folder / n for n in ("a.npy", "b.npy", "y.npy"))
+        a.write_bytes(npy("<f4", (1, 5), [1, 2, 3, 4, 5]))
+        b.write_bytes(npy("<f4", (1, 5), [10, 20, 30, 40, 50]))
+        for inputs in (["-i", a, b], ["-i", a, "-i", b], [f"--input={a}", f"--input={b}"]):
+            self.fine(QCC_RUN, *inputs, self.add, "-o", y)
+            self.assertEqual(read_npy(y), ([11, 22, 33, 44, 55], {"descr": "<f4", "fortran_order": False, "shape": (1, 5)}))
+
+    def test_compare(self):
+        want = self.folder / "want.npy"
+        zero = self.folder / "zero.npy"
+        zero.write_bytes(npy("<f4", (1, 5), [0] * 5))
+        want.write_bytes(npy("<f4", (1, 5), [0, 0, 0, 0.25, 0]))
+        code, out, _ = run(QCC_RUN, "-i", zero, zero, self.add, "--compare", want)
+        self.assertEqual(code, 1)
+        self.assertIn(b"max 0.25, mean 0.05", out)
+        self.fine(QCC_RUN, "-i", zero, zero, self.add, "--compare", want, "--tolerance=0.25")
+
+    def test_bench_and_profile(self):
+        bench = json.loads(self.fine(QCC_RUN, DIGITS, "--bench=0.01", "--threads=2"))
+        self.assertEqual(sorted(bench), ["iterations", "median_ms", "min_ms", "p99_ms", "threads"])
+        self.assertTrue(bench["min_ms"] <= bench["median_ms"] <= bench["p99_ms"] and bench["threads"] == 2)
+        lines = self.fine(QCC_RUN, DIGITS, "--profile", "--bench=0.01").decode().splitlines()
+        self.assertTrue(any("conv2d" in line for line in lines))
+
+    def test_refusals(self):
+        short = self.folder / "short.npy"
+        short.write_bytes(npy("<f4", (1, 4), [0] * 4))
+        wrong = self.folder / "wrong.npy"
+        wrong.write_bytes(npy("|i1", (1, 5), [0] * 5))
+        text = self.folder / "text.npy"
+        text.write_text("hello")
+        for bad in (short, wrong, text, self.folder / "absent.npy"):
+            self.refused(1, QCC_RUN, "-i", bad, self.add)
+        self.refused(1, QCC_RUN, "--interp", QCC_RUN)
+        self.refused(1, QCC_RUN, QCC_RUN)
+        self.refused(2, QCC_RUN)
+        self.refused(2, QCC_RUN, self.add, "--threads=0")
+        self.refused(2, QCC_RUN, self.add, "--bench=soon")
+        self.refused(2, QCC_RUN, self.add, "--interp", "--profile")
+
+
+if __name__ == "__main__":
+    main()
