@@ -1,9 +1,9 @@
 /* pool.c: max and average pooling, vectors over channels.
  *
  * max: taps outside the image are moved onto its nearest pixel, which the window holds too, so they change nothing.
- * average: the window is cut to the image, and the sum divided by what is left.  On 8-bit values the centred sum is divided
- * by the count with rounding half away from zero, as a product with the reciprocal: (a + 0.5) / n is at least 0.5 / n away
- * from any integer, and the product errs by less than a / n * 2^-22. */
+ * average: the window is cut to the image, and the sum divided by what is left.  8-bit values, even_f32: the centred sum
+ * times float(1 / n).  Fixed roundings divide integers half away from zero, as a product with the reciprocal: (a + 0.5) / n
+ * is at least 0.5 / n away from any integer, and the product errs by less than a / n * 2^-22. */
 #include "compiler/codegen/lanes.h"
 #include "compiler/codegen/shape.h"
 #include "ir/interp.h"
@@ -19,6 +19,8 @@ typedef struct pool {
     int64_t kernel[2], stride[2], pad[2];
     int64_t inside[2];             /* result columns whose windows lie within the image */
     int32_t zero, min, max;        /* 8-bit: of the result */
+    bool even;                     /* 8-bit average: rounding even_f32 */
+    int32_t origin;                /* otherwise: the integer that ties round away from */
     unsigned lanes;
     LLVMTypeRef vector, wide;      /* elements; sums */
     LLVMValueRef image, out;       /* of this batch; the pixel's address */
@@ -111,28 +113,47 @@ static LLVMValueRef sum_window(pool *s, LLVMValueRef first, LLVMValueRef mask)
     return outer;
 }
 
-/* Half away from zero around the zero point. */
-static LLVMValueRef divide_centred(pool *s, LLVMValueRef sum)
+static LLVMValueRef finish_average(pool *s, LLVMValueRef q)
+{
+    cg_kernel *k = s->k;
+    int32_t centre = s->even ? s->zero : s->origin;
+    q = cg_max(k, q, cg_splat_i32(k, s->min - centre, s->lanes));
+    q = cg_min(k, q, cg_splat_i32(k, s->max - centre, s->lanes));
+    return LLVMBuildAdd(k->b, q, cg_splat_i32(k, centre, s->lanes), "");
+}
+
+static LLVMValueRef divide_even(pool *s, LLVMValueRef centred, LLVMValueRef count)
+{
+    cg_kernel *k = s->k;
+    LLVMValueRef part = LLVMBuildFDiv(k->b, cg_f32(k, 1), LLVMBuildSIToFP(k->b, count, k->m->f32, ""), "");
+    LLVMValueRef real = LLVMBuildSIToFP(k->b, centred, cg_vector(k->m->f32, s->lanes), "");
+    return cg_round_to_i32(k, LLVMBuildFMul(k->b, real, cg_splat(k, part, s->lanes), ""));
+}
+
+static LLVMValueRef divide_away(pool *s, LLVMValueRef centred, LLVMValueRef count)
 {
     cg_kernel *k = s->k;
     LLVMTypeRef ints = cg_vector(k->m->i32, s->lanes);
     bool small = s->kernel[0] * s->kernel[1] <= EXACT_RECIPROCAL_COUNT;
     LLVMTypeRef real = small ? k->m->f32 : LLVMDoubleTypeInContext(k->m->context), reals = cg_vector(real, s->lanes);
-    LLVMValueRef count = LLVMBuildTrunc(k->b, s->count, k->m->i32, "");
-    LLVMValueRef origin = cg_splat(k, LLVMBuildMul(k->b, count, cg_i32(k, s->zero), ""), s->lanes);
     LLVMValueRef half = cg_splat(k, LLVMBuildLShr(k->b, count, cg_i32(k, 1), ""), s->lanes);
-    LLVMValueRef centred = LLVMBuildSub(k->b, LLVMBuildZExtOrBitCast(k->b, sum, ints, ""), origin, "");
     LLVMValueRef minus = LLVMBuildICmp(k->b, LLVMIntSLT, centred, LLVMConstNull(ints), "");
     LLVMValueRef size = LLVMBuildSelect(k->b, minus, LLVMBuildNeg(k->b, centred, ""), centred, "");
     LLVMValueRef a = LLVMBuildSIToFP(k->b, LLVMBuildAdd(k->b, size, half, ""), reals, "");
-    LLVMValueRef n = LLVMBuildSIToFP(k->b, count, real, "");
+    LLVMValueRef part = LLVMBuildFDiv(k->b, LLVMConstReal(real, 1.0), LLVMBuildSIToFP(k->b, count, real, ""), "");
     a = LLVMBuildFAdd(k->b, a, cg_splat(k, LLVMConstReal(real, 0.5), s->lanes), "");
-    a = LLVMBuildFMul(k->b, a, cg_splat(k, LLVMBuildFDiv(k->b, LLVMConstReal(real, 1.0), n, ""), s->lanes), "");
-    LLVMValueRef q = LLVMBuildFPToSI(k->b, a, ints, "");
-    q = LLVMBuildSelect(k->b, minus, LLVMBuildNeg(k->b, q, ""), q, "");
-    q = LLVMBuildAdd(k->b, q, cg_splat_i32(k, s->zero, s->lanes), "");
-    q = cg_max(k, q, cg_splat_i32(k, s->min, s->lanes));
-    return cg_min(k, q, cg_splat_i32(k, s->max, s->lanes));
+    LLVMValueRef q = LLVMBuildFPToSI(k->b, LLVMBuildFMul(k->b, a, cg_splat(k, part, s->lanes), ""), ints, "");
+    return LLVMBuildSelect(k->b, minus, LLVMBuildNeg(k->b, q, ""), q, "");
+}
+
+static LLVMValueRef average_bytes(pool *s, LLVMValueRef sum)
+{
+    cg_kernel *k = s->k;
+    LLVMTypeRef ints = cg_vector(k->m->i32, s->lanes);
+    LLVMValueRef count = LLVMBuildTrunc(k->b, s->count, k->m->i32, "");
+    LLVMValueRef centre = LLVMBuildMul(k->b, count, cg_i32(k, s->even ? s->zero : s->origin), "");
+    LLVMValueRef centred = LLVMBuildSub(k->b, LLVMBuildZExtOrBitCast(k->b, sum, ints, ""), cg_splat(k, centre, s->lanes), "");
+    return finish_average(s, s->even ? divide_even(s, centred, count) : divide_away(s, centred, count));
 }
 
 static void average_block(cg_kernel *k, void *context, LLVMValueRef first, LLVMValueRef mask)
@@ -143,7 +164,7 @@ static void average_block(cg_kernel *k, void *context, LLVMValueRef first, LLVMV
         LLVMValueRef n = LLVMBuildSIToFP(k->b, s->count, k->m->f32, "");
         v = cg_act_f32(k, (ir_enum_ACT)ir_int(s->op, IR_ATTR_ACT), LLVMBuildFDiv(k->b, v, cg_splat(k, n, s->lanes), ""));
     } else {
-        v = LLVMBuildTrunc(k->b, divide_centred(s, v), s->vector, "");
+        v = LLVMBuildTrunc(k->b, average_bytes(s, v), s->vector, "");
     }
     cg_store_lanes(k, v, cg_at(k, s->out, cg_mul_const(k, first, s->y.bytes)), mask);
 }
@@ -223,6 +244,8 @@ static bool emit_pool(cg_module *m, const ir_op *op, bool is_max)
     find_inside(&s);
     if (!s.is_float) {
         s.zero = y->quant ? y->quant->zero[0] : 0;
+        s.even = !is_max && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32;
+        s.origin = is_max ? 0 : (int32_t)ir_int(op, IR_ATTR_ORIGIN);
         ir_act_bounds((ir_enum_ACT)ir_int(op, IR_ATTR_ACT), y->type.dtype, y->quant ? y->quant->scale[0] : 1.0f, s.zero, &s.min, &s.max);
     }
     s.lanes = m->target->vector_bytes / (s.is_float ? 4 : 1);
@@ -232,7 +255,7 @@ static bool emit_pool(cg_module *m, const ir_op *op, bool is_max)
     cg_key_shape(&key, &s.y);
     for (int d = 0; d < 2; d++)
         cg_key_add(&key, " k%lld s%lld p%lld", (long long)s.kernel[d], (long long)s.stride[d], (long long)s.pad[d]);
-    cg_key_add(&key, " z%d %d..%d a%lld", s.zero, s.min, s.max, (long long)ir_int(op, IR_ATTR_ACT));
+    cg_key_add(&key, " %d.%d z%d %d..%d a%lld", s.even, s.origin, s.zero, s.min, s.max, (long long)ir_int(op, IR_ATTR_ACT));
     cg_kernel k;
     cg_arg args[2] = {cg_arg_value(x), cg_arg_value(y)};
     if (cg_kernel_begin(m, &k, key.text, op, 2)) {

@@ -1,0 +1,48 @@
+/* ops.h: rare operations that compiled code calls instead of having them emitted.  No memory is allocated: what is needed
+ * beyond the results comes from the memory plan.  Structures here are constants that the compiler lays out. */
+#ifndef QCC_OPS_H
+#define QCC_OPS_H
+
+#include <stdint.h>
+
+/* ---- ops_normalize.c: rows of 8-bit values in the arithmetic of TFLite's reference kernels ---- */
+
+typedef struct qcc_op_normalize {
+    int32_t exponentials[256];    /* of -difference in Q0, 0 where the difference is too large */
+    int32_t differences[256];     /* -difference in Q5 */
+    int32_t twice;                /* 1: products round twice */
+    int32_t from_q5_mantissa, from_q5_shift;
+    int32_t difference_min;       /* smaller (more negative) differences count as minus infinity */
+    int32_t zero_x;
+    int32_t was_signed;           /* l2_normalize: the values are signed ones in unsigned form */
+} qcc_op_normalize;
+
+void qcc_op_softmax(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns);
+void qcc_op_log_softmax(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns);
+void qcc_op_l2_normalize(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns);
+float qcc_op_log(float);
+
+/* ---- ops_top_k.c ---- */
+
+/* type: qcc_dtype of x; positions are i16 or i32 by position_bytes. */
+void qcc_op_top_k(const void *x, void *values, void *positions, int64_t rows, int64_t columns, int64_t k, int64_t type,
+                  int64_t position_bytes);
+
+/* ---- ops_detection.c ---- */
+
+typedef struct qcc_op_tensor { float scale; int32_t zero; int32_t type; int32_t reserved; } qcc_op_tensor;
+
+typedef struct qcc_op_detection {
+    int64_t boxes, box_width, labels, classes; /* labels: classes and background, a row of the scores */
+    int64_t max_detections, per_box, per_class, rows; /* rows: of the results */
+    int64_t regular;
+    float score_threshold, iou_threshold;
+    float scales[4];              /* y, x, h, w */
+    qcc_op_tensor box, score, anchor;
+} qcc_op_detection;
+
+int64_t qcc_op_detection_scratch(int64_t boxes, int64_t labels, int64_t max_detections); /* bytes */
+void qcc_op_detect(const qcc_op_detection *, const void *boxes, const void *scores, const void *anchors, float *out_boxes,
+                   float *out_classes, float *out_scores, float *out_count, void *scratch);
+
+#endif
