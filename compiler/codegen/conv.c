@@ -96,6 +96,7 @@ bool cg_emit_conv2d(cg_module *m, const ir_op *op)
                  .columns = c.out_c / c.groups, .groups = c.groups, .x = x, .out = cg_mac_rows(op->results[0]),
                  .x_group = c.depth * c.element, .out_type = op->results[0]->type.dtype, .steps = steps.count,
                  .macs = (uint64_t)(c.images * c.out_h * c.out_w * c.out_c * c.k_h * c.k_w * c.depth)};
+    g.out_group = g.columns * (int64_t)ir_dtype_bytes(g.out_type);
     g.x.y = c.stride_y * x.y;
     g.x.x = c.stride_x * x.x;
     const ir_value *r = ir_operand_value(op, 3);
@@ -105,7 +106,7 @@ bool cg_emit_conv2d(cg_module *m, const ir_op *op)
     const schedule_tiles tiles = cg_gemm_tiles(m->target, &g);
     cg_mac_bind(m, &g, &steps, &tiles, c.k_h * c.k_w * c.depth);
     if (c.sums_bytes &&
-        !cg_mac_row_sums(m, &g, &steps, cg_arg_part(cg_arg_scratch(m, op), (int64_t)c.copy_bytes, (int64_t)c.sums_bytes)))
+        !cg_mac_row_sums(m, &g, &steps, cg_mac_weight_zero(op), cg_arg_part(cg_arg_scratch(m, op), (int64_t)c.copy_bytes, (int64_t)c.sums_bytes)))
         return false;
     return cg_gemm_emit(m, &g, &tiles);
 }

@@ -3,6 +3,7 @@
  * With fewer than 4 inputs a step would read behind the last row: then x is copied into scratch with slack. */
 #include "compiler/codegen/copy.h"
 #include "compiler/codegen/mac.h"
+#include "compiler/codegen/matmul.h"
 
 enum { SLACK = 64 };
 
@@ -25,6 +26,8 @@ static size_t copy_bytes(const ir_op *op)
 size_t cg_fully_connected_scratch(const ir_op *op, const cg_target *target)
 {
     (void)target;
+    if (!ir_is_const(op->operands[1].value))
+        return cg_product_scratch(op);
     const bool sums = !cg_mac_is_float(op) && cg_mac_weight_zero(op) != 0;
     return copy_bytes(op) + (sums ? cg_mac_row_sums_bytes(rows_of(op), 1) : 0);
 }
@@ -77,6 +80,9 @@ static void copy_rows(cg_module *m, cg_gemm *g, int64_t inputs)
 
 bool cg_emit_fully_connected(cg_module *m, const ir_op *op)
 {
+    if (!ir_is_const(op->operands[1].value) && is_dense(op->operands[0].value) && is_dense(op->operands[1].value) &&
+        is_dense(op->results[0]))
+        return cg_emit_product(m, op);
     if (!cg_mac_check(m, op))
         return false;
     const ir_value *w = op->operands[1].value;
@@ -96,7 +102,7 @@ bool cg_emit_fully_connected(cg_module *m, const ir_op *op)
     cg_mac_bind(m, &g, &steps, &tiles, inputs);
     if (!g.is_float && cg_mac_weight_zero(op) != 0) {
         const cg_arg sums = cg_arg_part(cg_arg_scratch(m, op), (int64_t)copy_bytes(op), (int64_t)cg_mac_row_sums_bytes(rows, 1));
-        if (!cg_mac_row_sums(m, &g, &steps, sums))
+        if (!cg_mac_row_sums(m, &g, &steps, cg_mac_weight_zero(op), sums))
             return false;
     }
     return cg_gemm_emit(m, &g, &tiles);

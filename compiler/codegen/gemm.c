@@ -81,7 +81,7 @@ static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
         start[c] = cg_load(k, type, cg_at_const(k, bias, 64 * c), 64);
     LLVMValueRef sums = NULL;
     if (e->g->weight_zero)
-        sums = cg_at(k, gemm_rows_at(e, e->slot[GEMM_SUMS], &e->g->sums), cg_mul_const(k, e->group, 4));
+        sums = cg_at(k, gemm_rows_at(e, e->slot[GEMM_SUMS], &e->g->sums), cg_mul_const(k, e->group, e->g->sums_group));
     for (int r = 0; r < e->rows; r++) {
         LLVMValueRef sum = NULL;
         if (sums) {
@@ -245,7 +245,7 @@ static void emit_body(gemm_kernel *e, int64_t tiles, int64_t panels)
                                cg_add(k, cg_mul_const(k, group, all_blocks * g->steps * 64),
                                       cg_mul_const(k, in_group, wide * g->steps * 64)));
     e->channel = cg_add(k, cg_mul_const(k, group, all_blocks * 16), cg_mul_const(k, in_group, wide * 16));
-    e->column = cg_add(k, cg_mul_const(k, group, g->columns * element), cg_mul_const(k, in_group, wide * 16 * element));
+    e->column = cg_add(k, cg_mul_const(k, group, g->out_group), cg_mul_const(k, in_group, wide * 16 * element));
     const int last_blocks = (int)(all_blocks - whole * wide);
     if (whole && tail) {
         cg_if full = cg_if_begin(k, LLVMBuildICmp(k->b, LLVMIntSLT, in_group, cg_i64(k, whole), ""));
@@ -296,10 +296,10 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
     if (r->present)
         residual = arena_format(a, "%d%s%s", r->first, rows_key(a, &r->rows), g->is_float ? "" : cg_residual_key(m, &r->add));
     return arena_format(
-        a, "gemm %s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s xg%lld c%d%s x%s o%s s%s q{%s} r{%s} %a,%a,%a,%a,%d",
+        a, "gemm %s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s q{%s} r{%s} %a,%a,%a,%a,%d",
         g->is_float ? "f32" : "u8s8", ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
         (long long)g->width, (long long)g->groups, (long long)g->columns, (long long)g->steps, g->linear ? "l" : "t",
-        (long long)g->x_group, t->blocks, tiles, rows_key(a, &g->x), rows_key(a, &g->out), rows_key(a, &g->sums),
+        (long long)g->x_group, (long long)g->out_group, (long long)g->sums_group, t->blocks, tiles, rows_key(a, &g->x), rows_key(a, &g->out), rows_key(a, &g->sums),
         g->is_float || g->out_type == IR_I32 ? "" : cg_requant_key(m, &g->requant), residual, (double)g->min,
         (double)g->max, (double)g->add_min, (double)g->add_max, g->sum_factor);
 }

@@ -31,16 +31,15 @@ typedef struct cg_gemm {
     const ir_op *op;
     bool is_float;            /* f32 x f32; otherwise u8 x s8 */
     int64_t images, height, width; /* rows */
-    int64_t columns, groups;  /* columns of a group; groups lie side by side */
+    int64_t columns, groups;  /* columns of a group, each with its own weights */
     int64_t steps;
     bool linear;              /* step s is at byte 4 * s of x; otherwise at offsets[s] */
     cg_arg offsets;           /* int32[steps] */
     cg_gemm_rows x, out;
-    int64_t x_group;          /* bytes between the groups in x */
+    int64_t x_group, out_group, sums_group; /* bytes between the groups in x; in out and the residual; in sums */
     cg_arg weights, bias;     /* prepack.h */
     cg_requant requant;       /* over cg_prepacked_columns channels */
-    cg_gemm_rows sums;        /* weight_zero: int32 per row, the sum of its x times -weight zero point, added to all columns;
-                                 [row][group] */
+    cg_gemm_rows sums;        /* weight_zero: int32 per row, the sum of its x times -weight zero point, added to all columns */
     bool weight_zero;
     cg_gemm_residual residual;
     float min, max;           /* is_float: bounds of the activation … */

@@ -82,7 +82,7 @@ static const void *float_bias(cg_module *m, const cg_gemm *g)
     return values;
 }
 
-static void float_bounds(ir_enum_ACT act, float *out_min, float *out_max)
+void cg_mac_float_bounds(ir_enum_ACT act, float *out_min, float *out_max)
 {
     *out_min = act == IR_ACT_NONE ? -INFINITY : act == IR_ACT_RELU_N1_TO_1 ? -1.0f : 0.0f;
     *out_max = act == IR_ACT_RELU6 ? 6.0f : act == IR_ACT_RELU_N1_TO_1 || act == IR_ACT_RELU_0_TO_1 ? 1.0f : INFINITY;
@@ -95,7 +95,7 @@ static void bind_residual(cg_module *m, cg_gemm *g)
         return;
     g->residual.present = true;
     g->residual.first = ir_int(g->op, IR_ATTR_ADD_FIRST) != 0;
-    float_bounds((ir_enum_ACT)ir_int(g->op, IR_ATTR_ADD_ACT), &g->add_min, &g->add_max);
+    cg_mac_float_bounds((ir_enum_ACT)ir_int(g->op, IR_ATTR_ADD_ACT), &g->add_min, &g->add_max);
     if (g->op->results[0]->type.dtype != IR_F32)
         g->residual.add = cg_residual_arithmetic(m, g->op, r);
 }
@@ -140,29 +140,28 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
     g->linear = steps->linear;
     if (!steps->linear)
         g->offsets = cg_arg_constant(cg_constant(m, steps->offset, 4 * (size_t)steps->count, "offsets"));
-    float_bounds(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min, &g->max);
-    if (g->op->code != IR_BATCH_MATMUL)
-        bind_residual(m, g);
+    cg_mac_float_bounds(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min, &g->max);
+    bind_residual(m, g);
     if (!g->is_float)
         bind_requant(m, g);
 }
 
-bool cg_mac_row_sums(cg_module *m, cg_gemm *g, const cg_steps *steps, cg_arg sums)
+bool cg_mac_row_sums(cg_module *m, cg_gemm *g, const cg_steps *steps, int32_t weight_zero, cg_arg sums)
 {
     cg_gemm s = {.op = g->op, .images = g->images, .height = g->height, .width = g->width, .columns = 1,
-                 .groups = g->groups, .x_group = g->x_group, .steps = steps->count, .linear = steps->linear, .offsets = g->offsets, .x = g->x, .out_type = IR_I32,
-                 .sum_factor = -cg_mac_weight_zero(g->op)};
-    int64_t column_size = 0;
-    for (int64_t i = 0; i < steps->count * steps->width; i++)
-        column_size = steps->weight[i] >= column_size ? steps->weight[i] + 1 : column_size;
-    int8_t *ones = arena_alloc(m->arena, (size_t)(column_size * g->groups) + 1);
-    memset(ones, 1, (size_t)(column_size * g->groups));
-    s.out = (cg_gemm_rows){sums, g->height * g->width * 4 * g->groups, g->width * 4 * g->groups, 4 * g->groups};
+                 .groups = g->groups, .x_group = g->x_group, .steps = steps->count, .linear = steps->linear,
+                 .offsets = g->offsets, .x = g->x, .out_type = IR_I32, .sum_factor = -weight_zero};
+    const size_t bytes = cg_prepacked_bytes(steps, 1, 1), bias_bytes = 64 * (size_t)g->groups;
+    uint8_t *ones = arena_alloc(m->arena, bytes * (size_t)g->groups);
+    for (int64_t i = 0; i < steps->count * steps->width; i++) /* column 0 of 16; bytes that a step reads twice count once */
+        for (int64_t group = 0; group < g->groups; group++)
+            ones[(size_t)group * bytes + (size_t)(i / 4 * 64 + i % 4)] = steps->weight[i] >= 0;
+    s.out = (cg_gemm_rows){sums, g->height * g->width * 4, g->width * 4, 4};
+    s.out_group = g->images * g->height * g->width * 4;
     g->sums = s.out;
+    g->sums_group = s.out_group;
     g->weight_zero = true;
-    s.weights = cg_arg_constant(cg_constant(m, cg_prepack(m->arena, steps, ones, g->groups, 1, column_size, 1, NULL),
-                                            cg_prepacked_bytes(steps, g->groups, 1), "ones"));
-    const size_t bias_bytes = 64 * (size_t)g->groups;
+    s.weights = cg_arg_constant(cg_constant(m, ones, bytes * (size_t)g->groups, "ones"));
     s.bias = cg_arg_constant(cg_constant(m, arena_alloc(m->arena, bias_bytes), bias_bytes, "zeros"));
     cg_gemm_flatten(&s);
     const schedule_tiles tiles = cg_gemm_tiles(m->target, &s);

@@ -17,8 +17,10 @@ int32_t cg_mac_weight_zero(const ir_op *);
  * activation.  columns, groups and all rows (the residual's too) of g are set.  column_size: weights of one column. */
 void cg_mac_bind(cg_module *, cg_gemm *, const cg_steps *, const schedule_tiles *, int64_t column_size);
 
-/* With a weight zero point: emits the step that sums each row's x into `sums`, int32 for each row, and binds it.  */
-bool cg_mac_row_sums(cg_module *, cg_gemm *, const cg_steps *, cg_arg sums);
+void cg_mac_float_bounds(ir_enum_ACT, float *out_min, float *out_max);
+
+/* With a weight zero point (as int8): emits the step that sums each row's x into `sums`, int32 for each row, and binds it.  */
+bool cg_mac_row_sums(cg_module *, cg_gemm *, const cg_steps *, int32_t weight_zero, cg_arg sums);
 static inline size_t cg_mac_row_sums_bytes(int64_t rows, int64_t groups) { return (size_t)(rows * groups * 4); }
 
 /* A part of a larger buffer. */
