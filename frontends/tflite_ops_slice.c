@@ -251,7 +251,10 @@ static ir_value *with_result_quant(tflite_node *n, ir_value *x, const tflite_ten
         tflite_error(n, "quantized and plain operands together");
         return NULL;
     }
-    return tflite_typed(n, tflite_emit1(n, IR_REQUANTIZE, x), x->type, t->quant);
+    ir_op *op = tflite_emit1(n, IR_REQUANTIZE, x);
+    if (x->type.dtype == IR_U8)
+        ir_set_int(op, IR_ATTR_ROUNDING, IR_ROUNDING_AWAY_F32);
+    return tflite_typed(n, op, x->type, t->quant);
 }
 
 /* The operands must have equal extents, except along the axis. */

@@ -120,6 +120,9 @@ bool ir_op_supported(const ir_op *op, diag *d)
             return ir_refuse(op, d, "result %d has no type", i);
     if (!types_match(e->types, op))
         return refuse_types(op, d);
+    if (ir_has_attr(op, IR_ATTR_ROUNDING) && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_AWAY_F32 &&
+        (op->code != IR_REQUANTIZE || op->operands[0].value->type.dtype != IR_U8 || op->results[0]->type.dtype != IR_U8))
+        return ir_refuse(op, d, "away_f32 is defined for a requantize from u8 to u8 only");
     return e->check(op, d);
 }
 

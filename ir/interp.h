@@ -38,7 +38,7 @@ int32_t ir_mul_fixed_i64(int64_t x, ir_multiplier);                      /* 64-b
  * a conv, depthwise, transpose_conv, fully_connected or batch_matmul on quantized operands. */
 double ir_mac_multiplier(const ir_op *, int64_t channel);
 /* Sets how an op rounds, if it has a choice.  FIXED_TWICE stands for what TFLite's reference kernel of that op does, and
- * those of fully_connected round once. */
+ * those of fully_connected round once; away_f32, which an importer chose, stays. */
 void ir_set_rounding(ir_op *, ir_enum_ROUNDING);
 /* Bounds of an activation in the result's integers: round(real / scale) + zero, within the type. */
 void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, int32_t *out_min, int32_t *out_max);

@@ -97,6 +97,8 @@ void ir_set_rounding(ir_op *op, ir_enum_ROUNDING rounding)
         return;
     if (rounding == IR_ROUNDING_FIXED_TWICE && op->code == IR_FULLY_CONNECTED)
         rounding = IR_ROUNDING_FIXED_ONCE;
+    if (rounding == IR_ROUNDING_FIXED_TWICE && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_AWAY_F32)
+        rounding = IR_ROUNDING_AWAY_F32;
     ir_set_int(op, IR_ATTR_ROUNDING, rounding);
 }
 

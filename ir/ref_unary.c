@@ -16,7 +16,7 @@ typedef struct unary {
     bool approximate;
     float act_min, act_max;
     float scale_x, scale_y, inverse_y;
-    int32_t zero, min, max;
+    int32_t zero_x, zero, min, max;
     ir_requant positive, negative;      /* ops that are linear on either side of 0 */
     ir_multiplier rsqrt;
     int16_t swish_output, swish_relu;   /* hard_swish, fixed: 16-bit multipliers */
@@ -128,12 +128,19 @@ static int32_t table_or_even(const unary *u, float y)
     return u->rounding == IR_ROUNDING_EVEN_F32 ? put_even(u, y) : put_table(u, y);
 }
 
+static int32_t requantize_away(const unary *u, int32_t c)
+{
+    const float scale = u->scale_x * u->inverse_y, y = (float)(c + u->zero_x) * scale + (float)-u->zero_x * scale;
+    return ir_clamp_i32((int64_t)roundf(ir_clamp_f32(y, -65536, 65536)) + u->zero, u->min, u->max);
+}
+
 static int32_t quantized_unary(const unary *u, int32_t c)
 {
     const bool even = u->rounding == IR_ROUNDING_EVEN_F32;
     const float x = u->scale_x * (float)c;
     switch (u->code) {
     case IR_REQUANTIZE:
+        return u->rounding == IR_ROUNDING_AWAY_F32 ? requantize_away(u, c) : ir_requant_apply(&u->positive, c);
     case IR_RELU: return ir_requant_apply(&u->positive, c);
     case IR_ABS: return ir_requant_apply(&u->positive, c < 0 ? -c : c);
     case IR_NEG: return ir_requant_apply(&u->positive, -c);
@@ -187,6 +194,7 @@ static unary unary_of(const ir_op *op)
 {
     const ir_value *x = op->operands[0].value, *y = op->results[0];
     unary u = {.code = op->code, .scale_x = ir_scale_of(x), .scale_y = ir_scale_of(y), .zero = ir_zero_of(y)};
+    u.zero_x = ir_zero_of(x);
     if (ir_has_attr(op, IR_ATTR_ROUNDING))
         u.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
     if (op->code == IR_LEAKY_RELU)
