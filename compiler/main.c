@@ -107,8 +107,8 @@ static const char *complete(command *c)
         return "writing TFLite models is not supported: this version quantizes no models";
     if (c->options.external_weights && c->kind != KIND_OBJECT && c->kind != KIND_SHARED)
         return "--weights=FILE goes with objects and shared libraries only";
-    if (c->kind == KIND_SHARED && strcmp(c->output, "-") == 0)
-        return "a shared library can't be written to stdout";
+    if (c->kind == KIND_SHARED && output_in_place(c->output))
+        return "a shared library needs a file, not stdout or a device";
     if (!c->name[0])
         driver_identifier(strcmp(c->output, "-") == 0 ? "model" : c->output, c->name, sizeof c->name);
     c->options.name = c->name;
@@ -122,7 +122,7 @@ static bool is_embedded_output(const command *c) { return c->kind == KIND_OBJECT
 
 static bool add_header(const command *c, const driver_module *m, const cg_output *code, output_set *files, diag *d)
 {
-    if (c->no_header || (!c->header && (!is_embedded_output(c) || strcmp(c->output, "-") == 0)))
+    if (c->no_header || (!c->header && (!is_embedded_output(c) || output_in_place(c->output))))
         return true;
     const char *path = c->header;
     if (!path) {

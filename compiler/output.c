@@ -34,7 +34,7 @@ static bool write_all(int fd, const void *bytes, size_t size)
 }
 
 /* Devices and pipes can't be replaced by renaming. */
-static bool written_in_place(const char *path)
+bool output_in_place(const char *path)
 {
     struct stat info;
     return strcmp(path, "-") == 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
@@ -87,7 +87,7 @@ const char *output_reserve(output_set *s, const char *path, unsigned mode, diag 
 
 bool output_add(output_set *s, const char *path, const void *bytes, size_t size, diag *d)
 {
-    if (written_in_place(path))
+    if (output_in_place(path))
         return write_in_place(path, bytes, size, d);
     const int fd = create_temporary(s, path, 0666, d);
     if (fd < 0)

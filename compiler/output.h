@@ -21,6 +21,8 @@ typedef struct output_set {
     int count;
 } output_set;
 
+/* True for stdout (-), devices and pipes, which are written to as they are. */
+bool output_in_place(const char *path);
 /* A temporary name beside `path` for a program that writes the file itself; NULL with a diagnostic. */
 const char *output_reserve(output_set *, const char *path, unsigned mode, diag *);
 bool output_add(output_set *, const char *path, const void *bytes, size_t size, diag *);
