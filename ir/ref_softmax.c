@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "ir/fixed_point.h"
-#include "ir/ref_quant.h"
+#include "ir/ref_lut16.h"
 
 enum { TABLE_BITS = 22 };
 
@@ -97,6 +97,7 @@ typedef struct row_context {
     ir_multiplier to_q5;  /* fixed: a difference of integers to Q5 */
     int32_t diff_min;     /* smaller differences count as minus infinity */
     ir_multiplier from_q5;
+    ir_softmax16 softmax16;
 } row_context;
 
 static int32_t largest(const int32_t row[], int64_t n)
@@ -227,7 +228,9 @@ static void l2_normalize_fixed(const row_context *c, int32_t row[], int64_t n)
 static void quantized_row(const row_context *c, int32_t row[], float real[], int64_t n)
 {
     const bool wide = c->op->operands[0].value->type.dtype == IR_I16;
-    if (wide)
+    if (wide && c->rounding != IR_ROUNDING_EVEN_F32 && c->op->code == IR_SOFTMAX)
+        ir_softmax16_row(&c->softmax16, row, n);
+    else if (wide)
         real_quantized(c, row, real, n);
     else if (c->rounding == IR_ROUNDING_EVEN_F32)
         (c->op->code == IR_L2_NORMALIZE ? l2_normalize_even : softmax_even)(c, row, n);
@@ -254,7 +257,9 @@ static void init_context(row_context *c, const ir_op *op)
     c->origin = ir_has_attr(op, IR_ATTR_ORIGIN) ? ir_int(op, IR_ATTR_ORIGIN) != 0 : 0;
     ir_dtype_range(y->type.dtype, &c->min, &c->max);
     ir_softmax_table(op, c->table);
-    if (c->rounding != IR_ROUNDING_EVEN_F32)
+    if (c->rounding != IR_ROUNDING_EVEN_F32 && x->type.dtype == IR_I16)
+        ir_softmax16_init(&c->softmax16, c->rounding, c->scale_x, beta_of(op));
+    else if (c->rounding != IR_ROUNDING_EVEN_F32)
         init_fixed(c);
 }
 

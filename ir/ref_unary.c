@@ -7,7 +7,7 @@
 #include <float.h>
 
 #include "ir/fixed_point.h"
-#include "ir/ref_quant.h"
+#include "ir/ref_lut16.h"
 
 typedef struct unary {
     ir_opcode code;
@@ -250,6 +250,38 @@ static void quantized_8bit(const unary *u, const ir_op *op, const uint8_t *from,
         ir_int_put(result, to, i, table[from[i]]);
 }
 
+/* 16 bits, fixed roundings: interpolated tables. */
+static float node_value(float x, const void *context)
+{
+    const unary *u = context;
+    if (u->code == IR_LOG && x <= 0)
+        return (float)(u->min - u->zero) * u->scale_y;
+    if (u->code == IR_RSQRT && x <= 0)
+        return (float)u->max * u->scale_y;
+    return real_unary(u, x);
+}
+
+static bool interpolated(ir_opcode code)
+{
+    return code == IR_EXP || code == IR_LOG || code == IR_RSQRT || code == IR_GELU || code == IR_LOGISTIC || code == IR_TANH;
+}
+
+static void quantized_16bit(const unary *u, const ir_op *op, const void *from, void *to, int64_t n)
+{
+    const ir_value *x = op->operands[0].value;
+    if (u->code == IR_LOGISTIC || u->code == IR_TANH) {
+        ir_sigmoid16 sigmoid;
+        ir_sigmoid16_init(&sigmoid, u->code == IR_TANH, u->scale_x);
+        for (int64_t i = 0; i < n; i++)
+            ir_i16_put(to, i, ir_sigmoid16_at(&sigmoid, ir_i16_at(from, i)));
+    } else {
+        ir_lut16 table;
+        ir_lut16_fill(&table, ir_point_of(x), ir_point_of(op->results[0]), node_value, u);
+        for (int64_t i = 0; i < n; i++)
+            ir_i16_put(to, i, ir_lut16_at(&table, ir_i16_at(from, i)));
+    }
+}
+
 bool ir_ref_unary(const ir_op *op, const void *const operands[], void *const results[], diag *d)
 {
     (void)d;
@@ -263,6 +295,8 @@ bool ir_ref_unary(const ir_op *op, const void *const operands[], void *const res
         plain_integers(op, operands[0], results[0], n);
     else if (x->type.dtype == IR_I8 || x->type.dtype == IR_U8)
         quantized_8bit(&u, op, operands[0], results[0], n);
+    else if (x->type.dtype == IR_I16 && u.rounding != IR_ROUNDING_EVEN_F32 && interpolated(op->code))
+        quantized_16bit(&u, op, operands[0], results[0], n);
     else
         for (int64_t i = 0; i < n; i++) {
             const int64_t c = ir_int_at(x->type.dtype, operands[0], i) - ir_zero_of(x);
