@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ir/interp.h"
+#include "tools/run_planned.h"
 
 enum { STEPS = 4 };
 
@@ -139,7 +140,42 @@ static unsigned char **buffers(arena *a, ir_value *const values[], int32_t count
     return p;
 }
 
-static bool run_steps(const ir_graph *before, const ir_graph *after, ir_state *x, ir_state *y, arena *a, diag *d)
+/* The graph after the passes runs in its planned memory when it has a plan. */
+typedef struct runner {
+    const ir_graph *g;
+    ir_state *state;
+    unsigned char *workspace; /* NULL: not planned */
+} runner;
+
+static bool is_planned(const ir_graph *g)
+{
+    for (int32_t i = 0; i < g->output_count; i++)
+        if (g->outputs[i]->place.space != IR_SPACE_OUTPUT)
+            return false;
+    return g->output_count > 0;
+}
+
+static runner runner_new(const ir_graph *g, arena *a)
+{
+    runner r = {.g = g};
+    if (is_planned(g)) {
+        r.workspace = arena_alloc(a, g->workspace_bytes);
+        planned_reset(g, r.workspace);
+    } else {
+        r.state = ir_state_new(g);
+    }
+    return r;
+}
+
+static bool run(runner *r, unsigned char *const in[], unsigned char *const out[], diag *d)
+{
+    const void *const *inputs = (const void *const *)in;
+    void *const *outputs = (void *const *)out;
+    return r->workspace ? planned_run(r->g, inputs, outputs, r->workspace, d)
+                        : ir_interpret(r->g, inputs, outputs, r->state, d);
+}
+
+static bool run_steps(const ir_graph *before, const ir_graph *after, runner *x, runner *y, arena *a, diag *d)
 {
     unsigned char **in = buffers(a, before->inputs, before->input_count);
     unsigned char **out_before = buffers(a, before->outputs, before->output_count);
@@ -147,9 +183,7 @@ static bool run_steps(const ir_graph *before, const ir_graph *after, ir_state *x
     for (uint32_t step = 0; step < STEPS; step++) {
         for (int32_t i = 0; i < before->input_count; i++)
             fill(before->inputs[i], in[i], mix((uint32_t)i + step * 1000 + 1));
-        if (!ir_interpret(before, (const void *const *)in, (void *const *)out_before, x, d) ||
-            !ir_interpret(after, (const void *const *)in, (void *const *)out_after, y, d) ||
-            !compare(before, out_before, out_after, d))
+        if (!run(x, in, out_before, d) || !run(y, in, out_after, d) || !compare(before, out_before, out_after, d))
             return false;
     }
     return true;
@@ -160,10 +194,12 @@ bool check_values(const ir_graph *before, const ir_graph *after, diag *d)
     if (!same_interface(before, after, d))
         return false;
     arena *a = arena_new();
-    ir_state *x = ir_state_new(before), *y = ir_state_new(after);
-    bool ok = a ? run_steps(before, after, x, y, a, d) : diag_error(d, NULL, "out of memory");
-    ir_state_free(x);
-    ir_state_free(y);
+    if (!a)
+        return diag_error(d, NULL, "out of memory");
+    runner x = runner_new(before, a), y = runner_new(after, a);
+    bool ok = run_steps(before, after, &x, &y, a, d);
+    ir_state_free(x.state);
+    ir_state_free(y.state);
     arena_free(a);
     return ok;
 }
