@@ -41,8 +41,17 @@ typedef struct qcc_op_detection {
     qcc_op_tensor box, score, anchor;
 } qcc_op_detection;
 
-int64_t qcc_op_detection_scratch(int64_t boxes, int64_t labels, int64_t max_detections); /* bytes */
-void qcc_op_detect(const qcc_op_detection *, const void *boxes, const void *scores, const void *anchors, float *out_boxes,
-                   float *out_classes, float *out_scores, float *out_count, void *scratch);
+/* Bytes of scratch: eight arrays, each from a multiple of 64 on. */
+static inline int64_t qcc_op_detection_scratch(int64_t boxes, int64_t labels, int64_t max_detections)
+{
+    const int64_t each[] = {boxes * 16, boxes * labels * 4, boxes * 4, boxes * 16, boxes, max_detections * 8,
+                            max_detections * 8, max_detections * 8};
+    int64_t bytes = 0;
+    for (int i = 0; i < 8; i++)
+        bytes += (each[i] + 63) / 64 * 64;
+    return bytes;
+}
+void qcc_op_detect(const qcc_op_detection *, const void *boxes, const void *scores, const void *anchors, void *out_boxes,
+                   void *out_classes, void *out_scores, void *out_count, void *scratch);
 
 #endif
