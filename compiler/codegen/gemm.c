@@ -175,6 +175,7 @@ static void plan_prefetch(gemm_kernel *e, LLVMValueRef panel, LLVMValueRef tile)
 static void emit_tile(gemm_kernel *e, LLVMValueRef panel, LLVMValueRef x)
 {
     LLVMValueRef acc[GEMM_MAX_SUMS];
+    gemm_prefetch_residual(e);
     start_accumulators(e, acc);
     multiply(e, gemm_rows_at(e, x, &e->g->x), panel, acc);
     gemm_finish(e, acc);

@@ -82,8 +82,10 @@ static LLVMValueRef add_residual(gemm_kernel *e, LLVMValueRef scaled, LLVMValueR
     const cg_requant *q = &e->g->requant;
     LLVMTypeRef floats = cg_vector(k->m->f32, 16);
     LLVMValueRef mid = clamp_float(k, scaled, q->min - q->zero, q->max - q->zero);
-    mid = LLVMBuildSIToFP(k->b, cg_round_to_i32(k, mid), floats, "");
-    other = LLVMBuildSIToFP(k->b, LLVMBuildSub(k->b, other, cg_splat_i32(k, r->zero, 16), ""), floats, "");
+    mid = cg_intrinsic(k, "llvm.roundeven", &floats, 1, &mid, 1);
+    /* A byte as the low bits of 2^23, minus 2^23 + zero: exact, and cheaper than a conversion. */
+    other = cg_bitcast(k, LLVMBuildOr(k->b, other, cg_splat_i32(k, 0x4b000000, 16), ""), floats);
+    other = LLVMBuildFSub(k->b, other, cg_splat_f32(k, 8388608.0f + (float)r->zero, 16), "");
     LLVMValueRef mid_factor = cg_splat_f32(k, r->mid_factor, 16), other_factor = cg_splat_f32(k, r->factor, 16);
     if (r->first)
         return cg_fma(k, other, other_factor, LLVMBuildFMul(k->b, mid, mid_factor, ""));
@@ -227,13 +229,25 @@ static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
     }
 }
 
+static LLVMValueRef residual_tile(gemm_kernel *e)
+{
+    const cg_gemm_residual *r = &e->g->residual;
+    return r->present ? cg_at(&e->k, gemm_rows_at(e, e->slot[GEMM_RESIDUAL], &r->rows), e->column) : NULL;
+}
+
+void gemm_prefetch_residual(gemm_kernel *e)
+{
+    LLVMValueRef tile = residual_tile(e);
+    for (int row = 0; tile && row < e->rows; row++)
+        cg_prefetch(&e->k, row_pointer(e, tile, &e->g->residual.rows, row, 0, 1), 3);
+}
+
 void gemm_finish(gemm_kernel *e, LLVMValueRef acc[])
 {
     cg_kernel *k = &e->k;
     const cg_gemm *g = e->g;
-    LLVMValueRef out = cg_at(k, gemm_rows_at(e, e->slot[GEMM_OUT], &g->out), e->column), residual = NULL;
-    if (g->residual.present)
-        residual = cg_at(k, gemm_rows_at(e, e->slot[GEMM_RESIDUAL], &g->residual.rows), e->column);
+    LLVMValueRef out = cg_at(k, gemm_rows_at(e, e->slot[GEMM_OUT], &g->out), e->column);
+    LLVMValueRef residual = residual_tile(e);
     if (g->out_type == IR_F32 || g->out_type == IR_I32)
         finish_words(e, acc, out, residual);
     else if (k->m->target->avx512 && g->out_type == IR_U8 && g->requant.rounding == IR_ROUNDING_EVEN_F32)

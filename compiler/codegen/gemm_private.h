@@ -29,6 +29,9 @@ typedef struct gemm_kernel {
 LLVMValueRef gemm_rows_at(gemm_kernel *, LLVMValueRef pointer, const cg_gemm_rows *);
 int64_t gemm_row_distance(const gemm_kernel *, const cg_gemm_rows *, int row);
 
+/* Before a tile's sums: brings its residual near. */
+void gemm_prefetch_residual(gemm_kernel *);
+
 /* acc[row * blocks + block], vectors of 16: from sums to stored results. */
 void gemm_finish(gemm_kernel *, LLVMValueRef acc[]);
 
