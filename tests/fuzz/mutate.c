@@ -1,10 +1,11 @@
 /* mutate.c: damages model files in repeatable ways and imports each result.
  *
- *     mutate [--rounds=N] [--seed=N] [--dump=FILE] FILE...
+ *     mutate [--rounds=N] [--seed=N] [--dump=FILE] FILE|FOLDER...
  *
  * Protects: no file, however broken, crashes the importer, makes it loop, or makes it take memory beyond a multiple of
  * the file's size; each gives a graph or one diagnostic (check_import.c).  For every file: cuts at some lengths, then
  * `rounds` mutations of each kind below.  --dump writes each input before it is tried, to find the one that crashed. */
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ typedef struct mutator {
     uint64_t state;
     int rounds;
     const char *dump;
-    long imported, refused;
+    long files, imported, refused;
 } mutator;
 
 static uint32_t next(mutator *m)
@@ -128,6 +129,41 @@ static uint8_t *read_file(const char *path, size_t *out_size)
     return bytes;
 }
 
+static bool mutate_path(mutator *m, const char *path)
+{
+    size_t size;
+    uint8_t *bytes = read_file(path, &size);
+    if (!bytes)
+        return false;
+    mutate_file(m, bytes, size);
+    free(bytes);
+    m->files++;
+    return true;
+}
+
+static int is_model(const struct dirent *d)
+{
+    const char *dot = strrchr(d->d_name, '.');
+    return dot && (strcmp(dot, ".tflite") == 0 || strcmp(dot, ".qir") == 0);
+}
+
+/* The models of a folder, in the order of their names. */
+static bool mutate_folder(mutator *m, const char *folder)
+{
+    struct dirent **entries;
+    int count = scandir(folder, &entries, is_model, alphasort);
+    if (count < 0)
+        return false;
+    for (int i = 0; i < count; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+        mutate_path(m, path);
+        free(entries[i]);
+    }
+    free(entries);
+    return true;
+}
+
 /* Under a sanitizer, whose shadow memory breaks the limit, its own option max_allocation_size_mb does this. */
 static void limit_memory(void)
 {
@@ -140,7 +176,6 @@ static void limit_memory(void)
 int main(int argc, char **argv)
 {
     mutator m = {.state = 1, .rounds = 100};
-    int files = 0;
     limit_memory();
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--rounds=", 9) == 0) {
@@ -149,20 +184,13 @@ int main(int argc, char **argv)
             m.state = strtoull(argv[i] + 7, NULL, 0);
         } else if (strncmp(argv[i], "--dump=", 7) == 0) {
             m.dump = argv[i] + 7;
-        } else {
-            size_t size;
-            uint8_t *bytes = read_file(argv[i], &size);
-            if (!bytes) {
-                fprintf(stderr, "mutate: %s can't be read\n", argv[i]);
-                return 2;
-            }
-            mutate_file(&m, bytes, size);
-            free(bytes);
-            files++;
+        } else if (!mutate_folder(&m, argv[i]) && !mutate_path(&m, argv[i])) {
+            fprintf(stderr, "mutate: %s can't be read\n", argv[i]);
+            return 2;
         }
     }
-    if (!files)
+    if (!m.files)
         return 77; /* skipped */
-    printf("%d files: %ld inputs imported, %ld refused\n", files, m.imported, m.refused);
+    printf("%ld files: %ld inputs imported, %ld refused\n", m.files, m.imported, m.refused);
     return 0;
 }

@@ -1,0 +1,454 @@
+"""make_models.py: writes the models of tests/data, small ones that hold every form the TFLite importer knows.
+
+    make_models.py FOLDER        (needs what tflite_writer.py needs)
+
+tests/frontends/{imported,refused}.txt say what each must come to: the imported graph, or one diagnostic.  Weights are small integers so
+that the expected text can be read.
+"""
+
+import os
+import sys
+
+import numpy as np
+
+import tflite_writer
+from tflite_writer import NONE, RELU, RELU6, SAME, VALID, Model
+
+TANH, SIGN_BIT = 4, 5
+if not tflite_writer.available():
+    from tflite_writer import schema
+
+
+def ints(m, name, values, dtype=np.int32):
+    return m.const(name, np.array(values, dtype))
+
+
+# ---- Models that are imported ----
+
+def conv_int8():
+    """Per-channel weights, SAME padding, strides, fused activations; a bias whose scales name the weights' dimension."""
+    m = Model()
+    x = m.input("image", "int8", [1, 5, 7, 2], scale=0.5, zero=-1)
+    w = m.const("filter", np.arange(36, dtype=np.int8).reshape(2, 3, 3, 2), scale=[0.25, 0.125], zero=[0, 0], axis=0)
+    b = m.const("bias", np.array([3, -4], np.int32), scale=[0.125, 0.0625], zero=[0, 0], axis=3)
+    y = m.tensor("conv", "int8", [1, 3, 4, 2], scale=0.75, zero=-128)
+    m.op("CONV_2D", [x, w, b], [y], "Conv2DOptions", padding=SAME, strideH=2, strideW=2, fusedActivationFunction=RELU6)
+    dw = m.const("depth filter", np.arange(8, dtype=np.int8).reshape(1, 2, 2, 2), scale=[0.5, 0.25], zero=[0, 0], axis=3)
+    z = m.tensor("depth", "int8", [1, 2, 2, 2], scale=1.5, zero=2)
+    m.op("DEPTHWISE_CONV_2D", [y, dw, None], [z], "DepthwiseConv2DOptions", padding=VALID, strideH=1, strideW=1,
+         depthMultiplier=1, dilationWFactor=2, fusedActivationFunction=RELU)
+    p = m.tensor("pooled", "int8", [1, 1, 1, 2], scale=1.5, zero=2)
+    m.op("AVERAGE_POOL_2D", [z], [p], "Pool2DOptions", padding=VALID, strideH=1, strideW=1, filterHeight=2, filterWidth=2)
+    fw = m.const("weights", np.array([[1, -2], [3, 4], [5, 6]], np.int8), scale=0.5, zero=0)
+    f = m.tensor("logits", "int8", [1, 3], scale=2.0, zero=0)
+    m.op("FULLY_CONNECTED", [p, fw], [f], "FullyConnectedOptions", fusedActivationFunction=NONE)
+    s = m.tensor("probabilities", "int8", [1, 3], scale=1 / 256, zero=-128)
+    m.op("SOFTMAX", [f], [s], "SoftmaxOptions", beta=1.0)
+    m.output(s)
+    return m
+
+
+def conv_uint8():
+    """The older asymmetric form, grouped channels, a pad that is its own operator."""
+    m = Model()
+    x = m.input("x", "uint8", [1, 4, 4, 4], scale=0.5, zero=128)
+    borders = ints(m, "borders", [[0, 0], [1, 1], [1, 1], [0, 0]])
+    p = m.tensor("padded", "uint8", [1, 6, 6, 4], scale=0.5, zero=128)
+    m.op("PAD", [x, borders], [p], "PadOptions")
+    w = m.const("w", np.arange(72, dtype=np.uint8).reshape(4, 3, 3, 2), scale=0.25, zero=37)
+    b = m.const("b", np.zeros(4, np.int32), scale=0.125, zero=0)
+    y = m.tensor("y", "uint8", [1, 4, 4, 4], scale=1.0, zero=3)
+    m.op("CONV_2D", [p, w, b], [y], "Conv2DOptions", padding=VALID, strideH=1, strideW=1)
+    m.output(y)
+    return m
+
+
+def float_ops():
+    """A fused TANH, a half-precision constant, broadcasting, reductions with negative axes."""
+    m = Model()
+    x = m.input("x", "float32", [2, 3])
+    h = m.const("half", np.array([1, 0.5, -2], np.float16))
+    c = m.tensor("full", "float32", [3])
+    m.op("DEQUANTIZE", [h], [c], "DequantizeOptions")
+    y = m.tensor("sum", "float32", [2, 3])
+    m.op("ADD", [x, c], [y], "AddOptions", fusedActivationFunction=TANH)
+    z = m.tensor("mean", "float32", [2, 1])
+    m.op("MEAN", [y, ints(m, "axes", [-1])], [z], "ReducerOptions", keepDims=True)
+    d = m.tensor("difference", "float32", [2, 3])
+    m.op("SQUARED_DIFFERENCE", [y, z], [d], "SquaredDifferenceOptions")
+    t = m.tensor("swapped", "float32", [3, 2])
+    m.op("TRANSPOSE", [d, ints(m, "perm", [1, 0])], [t], "TransposeOptions")
+    m.output(t, z)
+    return m
+
+
+def shapes():
+    """SHAPE -> STRIDED_SLICE -> PACK feeds FILL and RESHAPE: all of it is evaluated while importing."""
+    m = Model()
+    x = m.input("x", "float32", [2, 12])
+    s = m.tensor("shape", "int32", [2])
+    m.op("SHAPE", [x], [s], "ShapeOptions", outType=2)
+    n = m.tensor("batch", "int32", [])
+    m.op("STRIDED_SLICE", [s, ints(m, "b", [0]), ints(m, "e", [1]), ints(m, "st", [1])], [n], "StridedSliceOptions",
+         shrinkAxisMask=1)
+    p = m.tensor("new shape", "int32", [3])
+    m.op("PACK", [n, ints(m, "three", 3), ints(m, "minus one", -1)], [p], "PackOptions", valuesCount=3, axis=0)
+    y = m.tensor("y", "float32", [2, 3, 4])
+    m.op("RESHAPE", [x, p], [y], "ReshapeOptions")
+    q = m.tensor("fill shape", "int32", [2])
+    m.op("PACK", [n, ints(m, "four", 4)], [q], "PackOptions", valuesCount=2, axis=0)
+    f = m.tensor("filled", "float32", [2, 4])
+    m.op("FILL", [q, m.const("one", np.array(1, np.float32))], [f], "FillOptions")
+    m.output(y, f)
+    return m
+
+
+def slices():
+    """Masks of STRIDED_SLICE, SPLIT, SPLIT_V, UNPACK, CONCATENATION."""
+    m = Model()
+    x = m.input("x", "float32", [4, 6, 2])
+    a = m.tensor("masked", "float32", [1, 4, 6])
+    m.op("STRIDED_SLICE", [x, ints(m, "b", [0, 3, 0, 1]), ints(m, "e", [0, 0, 0, 0]), ints(m, "s", [1, -1, 1, 1])], [a],
+         "StridedSliceOptions", newAxisMask=1, endMask=2, ellipsisMask=4, shrinkAxisMask=8)
+    b = m.tensor("reversed", "float32", [2, 6, 2])
+    m.op("STRIDED_SLICE", [x, ints(m, "b2", [-1]), ints(m, "e2", [-4]), ints(m, "s2", [-2])], [b], "StridedSliceOptions")
+    parts = [m.tensor(f"part {i}", "float32", [4, 2, 2]) for i in range(3)]
+    m.op("SPLIT", [ints(m, "axis", 1), x], parts, "SplitOptions", numSplits=3)
+    rest = [m.tensor(f"rest {i}", "float32", [k, 6, 2]) for i, k in enumerate([1, 3])]
+    m.op("SPLIT_V", [x, ints(m, "sizes", [1, -1]), ints(m, "axis0", [0])], rest, "SplitVOptions", numSplits=2)
+    rows = [m.tensor(f"row {i}", "float32", [4, 6]) for i in range(2)]
+    m.op("UNPACK", [x], rows, "UnpackOptions", num=2, axis=-1)
+    c = m.tensor("joined", "float32", [4, 4, 2])
+    m.op("CONCATENATION", [parts[0], parts[2]], [c], "ConcatenationOptions", axis=1)
+    m.output(a, b, c, rest[1], rows[1])
+    return m
+
+
+def data_movement():
+    """Blocks, borders, gathers, resizing, repetition; operands of a concatenation with other parameters."""
+    m = Model()
+    x = m.input("x", "uint8", [1, 4, 4, 4], scale=0.5, zero=10)
+    d = m.tensor("deep", "uint8", [1, 2, 2, 16], scale=0.5, zero=10)
+    m.op("SPACE_TO_DEPTH", [x], [d], "SpaceToDepthOptions", blockSize=2)
+    w = m.tensor("wide", "uint8", [1, 4, 4, 4], scale=0.5, zero=10)
+    m.op("DEPTH_TO_SPACE", [d], [w], "DepthToSpaceOptions", blockSize=2)
+    r = m.tensor("larger", "uint8", [1, 8, 8, 4], scale=0.5, zero=10)
+    m.op("RESIZE_BILINEAR", [w, ints(m, "size", [8, 8])], [r], "ResizeBilinearOptions", halfPixelCenters=True)
+    e = m.tensor("mirrored", "uint8", [1, 6, 6, 4], scale=0.5, zero=10)
+    m.op("MIRROR_PAD", [x, ints(m, "borders", [[0, 0], [1, 1], [1, 1], [0, 0]])], [e], "MirrorPadOptions", mode=1)
+    g = m.tensor("gathered", "uint8", [1, 4, 2, 4], scale=0.5, zero=10)
+    m.op("GATHER", [x, ints(m, "indices", [3, 0])], [g], "GatherOptions", axis=2)
+    b = m.tensor("batches", "uint8", [4, 2, 1, 4], scale=0.5, zero=10)
+    m.op("SPACE_TO_BATCH_ND", [g, ints(m, "block", [2, 2]), ints(m, "none", [[0, 0], [0, 0]])], [b], "SpaceToBatchNDOptions")
+    y = m.input("y", "uint8", [1, 4, 2, 4], scale=0.25, zero=0)
+    c = m.tensor("joined", "uint8", [1, 8, 2, 4], scale=0.5, zero=10)
+    m.op("CONCATENATION", [g, y], [c], "ConcatenationOptions", axis=1)
+    t = m.tensor("tiled", "uint8", [2, 8, 2, 4], scale=0.5, zero=10)
+    m.op("TILE", [c, ints(m, "times", [2, 1, 1, 1])], [t], "TileOptions")
+    a = m.tensor("largest", "int32", [1, 8, 8])
+    m.op("ARG_MAX", [r, ints(m, "last", [-1])], [a], "ArgMaxOptions", outputType=2)
+    m.output(t, a, b, e)
+    return m
+
+
+def composite():
+    """A composite operator is its decomposition; names of inputs and outputs come from the signature."""
+    m = Model()
+    x = m.input("x", "float32", [4])
+    y = m.tensor("y", "float32", [4])
+    m.op("STABLEHLO_COMPOSITE", [x], [y], "StableHLOCompositeOptions", name="twice", decompositionSubgraphIndex=1)
+    m.output(y)
+    inner = Model("twice")
+    a = inner.input("a", "float32", [4])
+    b = inner.tensor("b", "float32", [4])
+    inner.op("ADD", [a, a], [b], "AddOptions")
+    inner.output(b)
+    m.model.subgraphs.append(inner.graph)
+    inner.graph.operators[0].opcodeIndex = len(m.model.operatorCodes)
+    m.model.operatorCodes += inner.model.operatorCodes
+    s = schema.SignatureDefT()
+    s.signatureKey, s.subgraphIndex, s.inputs, s.outputs = "serving_default", 0, [], []
+    for where, name, index in ((s.inputs, "in", x), (s.outputs, "out", y)):
+        t = schema.TensorMapT()
+        t.name, t.tensorIndex = name, index
+        where.append(t)
+    m.model.signatureDefs = [s]
+    return m
+
+
+def sparse_parameters(order, block_map, levels):
+    p = schema.SparsityParametersT()
+    p.traversalOrder, p.blockMap, p.dimMetadata = order, block_map, []
+    for level in levels:
+        d = schema.DimensionMetadataT()
+        if isinstance(level, int):
+            d.format, d.denseSize = schema.DimensionType.DENSE, level
+        else:
+            d.format = schema.DimensionType.SPARSE_CSR
+            for field, values in zip(("Segments", "Indices"), level):
+                vector = schema.Uint8VectorT()
+                vector.values = values
+                setattr(d, f"array{field}Type", schema.SparseIndexVector.Uint8Vector)
+                setattr(d, f"array{field}", vector)
+        p.dimMetadata.append(d)
+    return p
+
+
+def sparse():
+    """Sparse constants behind DENSIFY: rows compressed, and in blocks of 2 x 2."""
+    m = Model()
+    x = m.input("x", "float32", [2, 4])
+    c = m.tensor("rows", "float32", [2, 4], data=np.array([1, 2, 3], np.float32))
+    m.graph.tensors[c].sparsity = sparse_parameters([0, 1], None, [2, ([0, 2, 3], [0, 3, 1])])
+    d = m.tensor("dense rows", "float32", [2, 4])
+    m.op("DENSIFY", [c], [d], "DensifyOptions")
+    y = m.tensor("y", "float32", [2, 4])
+    m.op("MUL", [x, d], [y], "MulOptions")
+    b = m.tensor("blocks", "float32", [2, 4], data=np.arange(1, 5, dtype=np.float32))
+    m.graph.tensors[b].sparsity = sparse_parameters([0, 1, 2, 3], [0, 1], [1, ([0, 1], [1]), 2, 2])
+    e = m.tensor("dense blocks", "float32", [2, 4])
+    m.op("DENSIFY", [b], [e], "DensifyOptions")
+    z = m.tensor("z", "float32", [2, 4])
+    m.op("ADD", [y, e], [z], "AddOptions")
+    m.output(z)
+    return m
+
+
+def detection(**change):
+    """TFLite_Detection_PostProcess, whose options are a FlexBuffers map."""
+    m = Model()
+    boxes = m.input("boxes", "uint8", [1, 6, 4], scale=0.0625, zero=128)
+    scores = m.input("scores", "uint8", [1, 6, 3], scale=1 / 256, zero=0)
+    anchors = m.const("anchors", np.tile(np.array([1, 1, 2, 2], np.uint8), (6, 1)), scale=0.25, zero=0)
+    out = [m.tensor(n, "float32", []) for n in ("found", "classes", "certainty", "count")]
+    options = {"max_detections": 3, "max_classes_per_detection": 1, "detections_per_class": 10, "use_regular_nms": False,
+               "nms_score_threshold": 1e-8, "nms_iou_threshold": 0.5, "num_classes": 2, "y_scale": 10.0, "x_scale": 10.0,
+               "h_scale": 5.0, "w_scale": 5.0}
+    options.update(change)
+    m.op("TFLite_Detection_PostProcess", [boxes, scores, anchors], out, custom=options)
+    m.output(*out)
+    return m
+
+
+def transposed():
+    """TRANSPOSE_CONV: padding is cut from the full result."""
+    m = Model()
+    x = m.input("x", "float32", [1, 3, 3, 1])
+    w = m.const("w", np.ones((2, 3, 3, 1), np.float32))
+    y = m.tensor("y", "float32", [1, 6, 6, 2])
+    m.op("TRANSPOSE_CONV", [ints(m, "shape", [1, 6, 6, 2]), w, x], [y], "TransposeConvOptions", padding=SAME, strideH=2,
+         strideW=2)
+    m.output(y)
+    return m
+
+
+IMPORTED = [conv_int8, conv_uint8, float_ops, shapes, slices, data_movement, composite, sparse, detection, transposed]
+
+
+# ---- Models that are refused, each for one reason; the name says it ----
+
+def binary(op="ADD", options="AddOptions", a=("float32", [2, 3]), b=("float32", [3]), y=("float32", [2, 3]), **fields):
+    m = Model()
+    one, two, out = m.input("a", *a), m.input("b", *b), m.tensor("y", *y)
+    m.op(op, [one, two], [out], options, **fields)
+    m.output(out)
+    return m
+
+
+def conv(filter_shape=(2, 3, 3, 2), scale=0.25, zero=0, axis=0, x="float32", w=np.float32, out=(1, 4, 4, 2), bias=None, **fields):
+    m = Model()
+    quantized = {"scale": 0.5, "zero": 0} if x == "int8" else {}
+    image = m.input("image", x, [1, 4, 4, 2], **quantized)
+    more = {"scale": scale, "zero": zero, "axis": axis} if w == np.int8 else {}
+    weights = m.const("filter", np.zeros(filter_shape, w), **more)
+    operands = [image, weights]
+    if bias is not None:
+        operands.append(m.const("bias", np.zeros(bias, np.int32 if x == "int8" else np.float32)))
+    y = m.tensor("y", x, out, **quantized)
+    options = {"padding": SAME, "strideH": 1, "strideW": 1}
+    options.update(fields)
+    m.op("CONV_2D", operands, [y], "Conv2DOptions", **options)
+    m.output(y)
+    return m
+
+
+def parameter(op, options, shape, value, out, dtype=np.int32, **fields):
+    m = Model()
+    x = m.input("x", "float32", shape)
+    y = m.tensor("y", "float32", out)
+    m.op(op, [x, m.const("p", np.array(value, dtype))], [y], options, **fields)
+    m.output(y)
+    return m
+
+
+def changed(m, change):
+    change(m)
+    return m
+
+
+def set_field(**fields):
+    def change(m):
+        for path, value in fields.items():
+            table, _, field = path.rpartition("__")
+            target = {"tensor0": lambda: m.graph.tensors[0], "last": lambda: m.graph.tensors[-1],
+                      "op": lambda: m.graph.operators[0], "graph": lambda: m.graph, "model": lambda: m.model,
+                      "code": lambda: m.model.operatorCodes[0]}[table]()
+            setattr(target, field, value)
+    return change
+
+
+def quantization(**fields):
+    def change(m):
+        for name, value in fields.items():
+            setattr(m.graph.tensors[0].quantization, name, value)
+    return change
+
+
+def int8_pair():
+    m = Model()
+    x = m.input("x", "int8", [4], scale=0.5, zero=0)
+    y = m.tensor("y", "int8", [4], scale=0.5, zero=0)
+    m.op("ABS", [x], [y], "AbsOptions")
+    m.output(y)
+    return m
+
+
+def blockwise(m):
+    q = m.graph.tensors[0].quantization
+    q.detailsType, q.details = schema.QuantizationDetails.BlockwiseQuantization, schema.BlockwiseQuantizationT()
+
+
+def sparse_with(levels, order=(0, 1)):
+    def change(m):
+        m.graph.tensors[1].sparsity = sparse_parameters(list(order), None, levels)
+    return changed(sparse(), change)
+
+
+def composite_with(subgraph):
+    def change(m):
+        m.graph.operators[0].builtinOptions2.decompositionSubgraphIndex = subgraph
+    return changed(composite(), change)
+
+
+def slice_with(begin, end, strides, **fields):
+    m = Model()
+    x = m.input("x", "float32", [4])
+    y = m.tensor("y", "float32", [4])
+    m.op("STRIDED_SLICE", [x, ints(m, "b", begin), ints(m, "e", end), ints(m, "s", strides)], [y], "StridedSliceOptions",
+         **fields)
+    m.output(y)
+    return m
+
+
+def scatter(indices):
+    m = Model()
+    u = m.input("updates", "float32", [2])
+    y = m.tensor("y", "float32", [4])
+    m.op("SCATTER_ND", [ints(m, "indices", indices), u, ints(m, "shape", [4])], [y], "ScatterNdOptions")
+    m.output(y)
+    return m
+
+
+REFUSED = {
+    "version": lambda: changed(binary(), set_field(model__version=2)),
+    "no_subgraph": lambda: changed(binary(), set_field(model__subgraphs=[])),
+    "no_outputs": lambda: changed(binary(), set_field(graph__outputs=[])),
+    "input_index": lambda: changed(binary(), set_field(graph__inputs=[0, 9])),
+    "input_twice": lambda: changed(binary(), set_field(graph__inputs=[0, 0])),
+    "output_index": lambda: changed(binary(), set_field(graph__outputs=[-1])),
+    "output_never_computed": lambda: changed(binary(), set_field(graph__operators=[])),
+    "opcode_index": lambda: changed(binary(), set_field(op__opcodeIndex=3)),
+    "operator_unknown": lambda: changed(binary(), set_field(code__builtinCode=5000)),
+    "operator_custom": lambda: changed(binary(), set_field(code__builtinCode=32, code__customCode="Magic")),
+    "operator_unsupported": lambda: changed(binary(), set_field(code__builtinCode=119)),
+    "operand_index": lambda: changed(binary(), set_field(op__inputs=[0, 17])),
+    "operand_missing": lambda: changed(binary(), set_field(op__inputs=[0, -1])),
+    "operand_count": lambda: changed(binary(), set_field(op__inputs=[0])),
+    "operand_not_computed": lambda: changed(binary(), set_field(op__inputs=[0, 2])),
+    "result_index": lambda: changed(binary(), set_field(op__outputs=[77])),
+    "result_twice": lambda: changed(binary(), set_field(op__outputs=[0])),
+    "options_of_another": lambda: binary(op="ADD", options="Conv2DOptions"),
+    "broadcast": lambda: binary(b=("float32", [2])),
+    "result_shape": lambda: binary(y=("float32", [2, 4])),
+    "result_type": lambda: binary(y=("int32", [2, 3])),
+    "types": lambda: binary(b=("int32", [3])),
+    "tensor_type_string": lambda: changed(binary(), set_field(tensor0__type=5)),
+    "tensor_type_int4": lambda: changed(binary(), set_field(tensor0__type=17)),
+    "tensor_type_unknown": lambda: changed(binary(), set_field(tensor0__type=99)),
+    "tensor_rank": lambda: changed(binary(), set_field(tensor0__shape=[1] * 9)),
+    "tensor_negative": lambda: changed(binary(), set_field(tensor0__shape=[-3, 3])),
+    "tensor_huge": lambda: changed(binary(), set_field(tensor0__shape=[1 << 20, 1 << 20])),
+    "tensor_overflow": lambda: changed(binary(), set_field(tensor0__shape=[2**31 - 1] * 8)),
+    "activation_sign_bit": lambda: binary(fusedActivationFunction=SIGN_BIT),
+    "activation_tanh_int32": lambda: binary(a=("int32", [2, 3]), b=("int32", [3]), y=("int32", [2, 3]),
+                                            fusedActivationFunction=TANH),
+    "scale_negative": lambda: changed(int8_pair(), quantization(scale=[-1.0])),
+    "scale_nan": lambda: changed(int8_pair(), quantization(scale=[float("nan")])),
+    "scale_zero": lambda: changed(int8_pair(), quantization(scale=[0.0])),
+    "zero_point_range": lambda: changed(int8_pair(), quantization(zeroPoint=[200])),
+    "zero_point_count": lambda: changed(int8_pair(), quantization(zeroPoint=[1, 2, 3])),
+    "scale_count": lambda: changed(int8_pair(), quantization(scale=[1.0] * 3, zeroPoint=[0] * 3)),
+    "quantized_blockwise": lambda: changed(int8_pair(), blockwise),
+    "quantized_dimension": lambda: conv(x="int8", w=np.int8, scale=[0.5, 0.25], zero=[0, 0], axis=7),
+    "weights_dimension": lambda: conv(x="int8", w=np.int8, scale=[0.5, 0.25], zero=[0, 0], axis=3),
+    "hybrid": lambda: conv(w=np.int8),
+    "filter_depth": lambda: conv(filter_shape=(2, 3, 3, 5)),
+    "filter_rank": lambda: conv(filter_shape=(2, 3, 3)),
+    "bias_length": lambda: conv(bias=3),
+    "stride_zero": lambda: conv(strideH=0),
+    "dilation_negative": lambda: conv(dilationWFactor=-1),
+    "padding_unknown": lambda: conv(padding=7),
+    "window_too_large": lambda: conv(padding=VALID, dilationHFactor=9),
+    "conv_result": lambda: conv(out=(1, 4, 5, 2)),
+    "buffer_index": lambda: changed(conv(), lambda m: setattr(m.graph.tensors[1], "buffer", 400)),
+    "buffer_short": lambda: changed(conv(), lambda m: setattr(m.model.buffers[1], "data", m.model.buffers[1].data[:-1])),
+    "buffer_outside": lambda: changed(conv(), lambda m: (setattr(m.model.buffers[1], "data", None),
+                                                         setattr(m.model.buffers[1], "offset", 1 << 40),
+                                                         setattr(m.model.buffers[1], "size", 144))),
+    "reshape_elements": lambda: parameter("RESHAPE", "ReshapeOptions", [2, 6], [5, -1], [5, 2]),
+    "reshape_two_open": lambda: parameter("RESHAPE", "ReshapeOptions", [2, 6], [-1, -1], [2, 6]),
+    "reshape_runtime": lambda: binary(op="RESHAPE", options="ReshapeOptions", b=("int32", [2])),
+    "reshape_float_shape": lambda: parameter("RESHAPE", "ReshapeOptions", [2, 6], [3, 4], [3, 4], dtype=np.float32),
+    "axis_outside": lambda: parameter("SUM", "ReducerOptions", [2, 6], [2], [2]),
+    "permutation_twice": lambda: parameter("TRANSPOSE", "TransposeOptions", [2, 6], [1, 1], [6, 6]),
+    "permutation_short": lambda: parameter("TRANSPOSE", "TransposeOptions", [2, 6], [0], [2, 6]),
+    "pad_negative": lambda: parameter("PAD", "PadOptions", [2, 6], [[0, 0], [-1, 0]], [2, 5]),
+    "pad_mirror_long": lambda: parameter("MIRROR_PAD", "MirrorPadOptions", [2, 6], [[2, 0], [0, 0]], [4, 6], mode=0),
+    "gather_outside": lambda: parameter("GATHER", "GatherOptions", [2, 6], [0, 2], [2, 6], axis=0),
+    "tile_huge": lambda: parameter("TILE", "TileOptions", [2, 6], [2**30, 2**30], [2, 6]),
+    "fill_huge": lambda: parameter("BROADCAST_TO", "BroadcastToOptions", [1, 1], [2**16, 2**16], [1, 1]),
+    "slice_stride_zero": lambda: slice_with([0], [4], [0]),
+    "slice_too_many": lambda: slice_with([0, 0], [4, 4], [1, 1]),
+    "slice_lengths": lambda: slice_with([0], [4, 4], [1]),
+    "slice_shrink_outside": lambda: slice_with([4], [5], [1], shrinkAxisMask=1),
+    "scatter_outside": lambda: scatter([[0], [4]]),
+    "division_by_zero": lambda: changed(binary("FLOOR_DIV", "FloorDivOptions", a=("int32", [2]), b=("int32", [2]), y=("int32", [2])),
+                                        lambda m: (m.graph.inputs.pop(), m.graph.operators[0].inputs.__setitem__(
+                                            1, m.const("d", np.array([1, 0], np.int32))))),
+    "sparse_order": lambda: sparse_with([2, ([0, 2, 3], [0, 3, 1])], order=(0, 0)),
+    "sparse_descending": lambda: sparse_with([2, ([0, 2, 3], [3, 0, 1])]),
+    "sparse_outside": lambda: sparse_with([2, ([0, 2, 3], [0, 4, 1])]),
+    "sparse_segments": lambda: sparse_with([2, ([0, 9], [0, 3, 1])]),
+    "sparse_values": lambda: sparse_with([2, ([0, 2, 4], [0, 3, 1, 2])]),
+    "sparse_extent": lambda: sparse_with([3, ([0, 1, 2, 3], [0, 3, 1])]),
+    "composite_itself": lambda: composite_with(0),
+    "composite_missing": lambda: composite_with(12),
+    "detection_option": lambda: detection(num_classes=7),
+    "detection_range": lambda: detection(max_detections=0),
+}
+
+
+def main(folder):
+    os.makedirs(os.path.join(folder, "refused"), exist_ok=True)
+    for make in IMPORTED:
+        make().save(os.path.join(folder, make.__name__ + ".tflite"))
+    for name, make in REFUSED.items():
+        make().save(os.path.join(folder, "refused", name + ".tflite"))
+
+
+if __name__ == "__main__":
+    if tflite_writer.available():
+        sys.exit(f"make_models: {tflite_writer.available()}")
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])
