@@ -40,13 +40,16 @@ bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *optio
     m->void_type = LLVMVoidTypeInContext(c);
     m->p = ARENA_NEW(m->arena, struct cg_module_private);
     m->p->builder = LLVMCreateBuilderInContext(c);
+    cg_debug_begin(m);
     return true;
 }
 
 void cg_module_free(cg_module *m)
 {
-    if (m->p)
+    if (m->p) {
+        cg_debug_finish(m);
         LLVMDisposeBuilder(m->p->builder);
+    }
     if (m->llvm)
         LLVMDisposeModule(m->llvm);
     if (m->context)
@@ -307,5 +310,6 @@ bool cg_module_finish(cg_module *m, void **out_weights, size_t *out_weights_size
         LLVMAddAlias2(m->llvm, LLVMTypeOf(initializer), 0, model, "qcc_default_model");
     kernels_finish(m);
     constants_finish(m);
+    cg_debug_finish(m);
     return !m->options->external_weights || weights_blob(m, out_weights, out_weights_size);
 }

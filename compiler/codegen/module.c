@@ -132,6 +132,7 @@ bool cg_kernel_begin(cg_module *m, cg_kernel *out, const char *key, const ir_op 
     cg_target_attributes(m, record->function);
     table_add(m, &m->p->kernel_table, hash, m->p->kernel_count++);
     out->function = record->function;
+    cg_debug_function(m, out->function, name_hint);
     kernel_positions(m, out, arg_count);
     return true;
 }
@@ -324,6 +325,7 @@ static LLVMValueRef thunk_begin(cg_module *m, const ir_op *op, thunk *t)
 
     LLVMSetLinkage(function, LLVMInternalLinkage);
     cg_target_attributes(m, function);
+    cg_debug_function(m, function, op);
     LLVMPositionBuilderAtEnd(m->p->builder, LLVMAppendBasicBlockInContext(m->context, function, "entry"));
     *t = (thunk){.frame = LLVMGetParam(function, 0)};
     return function;

@@ -2,6 +2,8 @@
 #ifndef QCC_MODULE_PRIVATE_H
 #define QCC_MODULE_PRIVATE_H
 
+#include <llvm-c/DebugInfo.h>
+
 #include "compiler/codegen/module.h"
 
 enum { EXTERNAL_MIN_BYTES = 4096 }; /* smaller constants stay in the object even with external weights */
@@ -32,6 +34,13 @@ typedef struct step_record {
     LLVMValueRef function;
 } step_record;
 
+typedef struct debug_info {
+    LLVMDIBuilderRef builder; /* NULL: without -g */
+    LLVMMetadataRef file, type;
+    unsigned *lines;          /* of the ops in the textual IR */
+    uint32_t line_count;
+} debug_info;
+
 struct cg_module_private {
     LLVMBuilderRef builder;
     kernel_record *kernels;     uint32_t kernel_count, kernel_capacity;
@@ -39,7 +48,13 @@ struct cg_module_private {
     step_record *steps;         uint32_t step_count, step_capacity;
     hash_table kernel_table, constant_table;
     size_t external_bytes;
+    debug_info debug;
 };
+
+/* debug.c: before the first function, for each function before its body, after the last. */
+void cg_debug_begin(cg_module *);
+void cg_debug_function(cg_module *, LLVMValueRef function, const ir_op *);
+void cg_debug_finish(cg_module *);
 
 const char *cg_layer_name(const cg_module *, const ir_op *);
 

@@ -1,0 +1,163 @@
+/* module: what an object holds beside its kernels.
+ *
+ * Protects: equal input gives equal bytes; equal layers share a kernel and equal constants their bytes; external weights
+ * are found through the program's pointer; the descriptor says what the graph says; -g, -O0 and assembly work. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/codegen/backend.h"
+#include "compiler/codegen/jit.h"
+#include "runtime/model_abi.h"
+
+#define CHECK(condition)                                                          \
+    do {                                                                          \
+        if (!(condition)) {                                                       \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);       \
+            failures++;                                                           \
+        }                                                                         \
+    } while (0)
+
+static int failures;
+enum { COUNT = 3000 };
+
+static ir_value *step(ir_graph *g, ir_value *x, const void *data, int64_t offset)
+{
+    ir_value *operands[2] = {x, ir_const_new(g, x->type, NULL, data)};
+    ir_op *op = ir_op_new(g, IR_ADD, NULL, 2, operands);
+
+    ir_result_set(op, 0, x->type, NULL);
+    op->results[0]->place = (ir_place){.space = IR_SPACE_WORKSPACE, .offset = offset, .stride = {1}};
+    return op->results[0];
+}
+
+/* y = x + c + c + c, whose three adds are alike. */
+static ir_graph *graph_new(void)
+{
+    static float c[COUNT];
+    int64_t dims[1] = {COUNT};
+    ir_graph *g = ir_graph_new();
+    ir_value *x = ir_input_new(g, ir_type_make(IR_F32, 1, dims), NULL, "x");
+
+    for (int i = 0; i < COUNT; i++)
+        c[i] = (float)i;
+    x->place = (ir_place){.space = IR_SPACE_INPUT, .stride = {1}};
+    x = step(g, step(g, step(g, x, c, 0), c, 16384), c, 0);
+    x->place = (ir_place){.space = IR_SPACE_OUTPUT, .stride = {1}};
+    ir_output_add(g, x, "y");
+    g->workspace_bytes = 32768;
+    return g;
+}
+
+static cg_output compile(cg_options o, cg_emit emit)
+{
+    ir_graph *g = graph_new();
+    cg_output out;
+    diag d = {0};
+
+    CHECK(cg_compile(g, &o, emit, &out, &d));
+    if (d.failed)
+        fprintf(stderr, "%s\n", d.text);
+    ir_graph_free(g);
+    return out;
+}
+
+static void output_free(cg_output *out)
+{
+    free(out->bytes);
+    free(out->weights);
+}
+
+static int occurrences(const char *text, const char *part)
+{
+    int count = 0;
+
+    for (const char *at = text; (at = strstr(at, part)); at++)
+        count++;
+    return count;
+}
+
+static void test_deterministic(cg_options o)
+{
+    cg_output a = compile(o, CG_EMIT_OBJECT), b = compile(o, CG_EMIT_OBJECT);
+
+    CHECK(a.size == b.size && a.size && !memcmp(a.bytes, b.bytes, a.size));
+    output_free(&a);
+    output_free(&b);
+}
+
+static void test_sharing(cg_options o)
+{
+    cg_output text = compile(o, CG_EMIT_LLVM), assembly = compile(o, CG_EMIT_ASSEMBLY);
+
+    CHECK(occurrences(text.bytes, "\ndefine ") == 4); /* three layers, one kernel */
+    CHECK(occurrences(text.bytes, "[12000 x i8]") == 1);
+    CHECK(occurrences(text.bytes, "@model =") == 1);
+    CHECK(occurrences(assembly.bytes, "\t.globl\t") == 1);
+    output_free(&text);
+    output_free(&assembly);
+}
+
+static void run(const qcc_model *m, const unsigned char *weights)
+{
+    static float x[COUNT], y[COUNT];
+    static _Alignas(64) unsigned char workspace[32768];
+    const void *inputs[1] = {x};
+    void *outputs[1] = {y};
+    qcc_frame frame = {inputs, outputs, workspace, weights};
+    int wrong = 0;
+
+    for (uint32_t s = 0; s < m->step_count; s++)
+        m->steps[s].run(&frame, 0, m->steps[s].units);
+    for (int i = 0; i < COUNT; i++)
+        wrong += y[i] != 3 * (float)i;
+    CHECK(wrong == 0);
+}
+
+static void test_model(cg_options o)
+{
+    cg_output out = compile(o, CG_EMIT_OBJECT);
+    diag d = {0};
+    cg_jit *jit = cg_jit_load(out.bytes, out.size, &d);
+    const qcc_model *m = jit ? cg_jit_symbol(jit, o.model_name, &d) : NULL;
+
+    CHECK(m != NULL);
+    if (m) {
+        CHECK(m->magic == QCC_MODEL_MAGIC && m->abi_version == QCC_ABI_VERSION);
+        CHECK(m->input_count == 1 && m->output_count == 1 && m->step_count == 3 && m->workspace_bytes == 32768);
+        CHECK(!strcmp(m->inputs[0].name, "x") && m->inputs[0].bytes == 4 * COUNT && m->inputs[0].dims[0] == COUNT);
+        CHECK(m->inputs[0].dtype == QCC_F32 && m->inputs[0].rank == 1 && m->inputs[0].scale == 0);
+        CHECK(!strcmp(m->steps[0].op, "add") && !strcmp(m->steps[0].shape, "3000 -> 3000"));
+        CHECK((m->weights != NULL) == o.external_weights && m->weights_bytes == out.weights_size);
+        CHECK(!o.external_weights || (out.weights_size >= 4 * COUNT && *m->weights == NULL));
+        run(m, out.weights);
+    }
+    if (d.failed)
+        fprintf(stderr, "%s\n", d.text);
+    cg_jit_free(jit);
+    output_free(&out);
+}
+
+int main(void)
+{
+    cg_options plain = {.model_name = "model", .target = "generic", .opt_level = 2};
+    cg_options external = plain, debug = plain, unoptimized = plain;
+    ir_graph *g = graph_new();
+    cg_output out;
+    diag d = {0};
+
+    external.external_weights = true;
+    debug.debug = true;
+    unoptimized.opt_level = 0;
+    test_deterministic(plain);
+    test_deterministic(debug);
+    test_sharing(plain);
+    test_model(plain);
+    test_model(external);
+    test_model(debug);
+    test_model(unoptimized);
+    plain.target = "pdp11";
+    CHECK(!cg_compile(g, &plain, CG_EMIT_OBJECT, &out, &d) && d.failed);
+    ir_graph_free(g);
+    return failures != 0;
+}
