@@ -2,6 +2,7 @@
 #include "compiler/codegen/eltwise.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "compiler/codegen/elementary.h"
 #include "compiler/codegen/eltwise_ops.h"
@@ -44,12 +45,33 @@ bool cg_eltwise_to_real(cg_module *m, const ir_op *op)
     return cg_eltwise_emit(m, &e);
 }
 
+/* x / scale, correctly rounded, without a division: with the rounded inverse, two corrections by the exact remainder give
+ * the right quotient (Markstein's theorem; not where the divisor's significand is all ones).  x is limited to what cannot
+ * saturate the result anyway, so that no infinity gets into the remainder. */
+static LLVMValueRef divide_by_scale(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x, float scale)
+{
+    float inverse = 1 / scale, limit = 100000 * scale;
+    uint32_t bits;
+    LLVMValueRef y, s, minus_s, q;
+
+    memcpy(&bits, &scale, 4);
+    s = cg_elt_f32(k, e, scale);
+    if (!k->m->target->avx512 || (bits & 0x7fffff) == 0x7fffff || !(scale > 1e-20f && scale < 1e20f))
+        return LLVMBuildFDiv(k->b, x, s, "");
+    y = cg_elt_f32(k, e, inverse);
+    minus_s = cg_elt_f32(k, e, -scale);
+    x = cg_min(k, cg_max(k, x, cg_elt_f32(k, e, -limit)), cg_elt_f32(k, e, limit));
+    q = LLVMBuildFMul(k->b, x, y, "");
+    q = cg_fma(k, cg_fma(k, q, minus_s, x), y, q);
+    return cg_fma(k, cg_fma(k, q, minus_s, x), y, q);
+}
+
 /* The clamp comes before the conversion, where it is exact for every float; NaN becomes the smallest. */
 static LLVMValueRef quantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
 {
     const ir_quant *q = e->out->quant;
     ir_dtype t = e->out->type.dtype;
-    LLVMValueRef x = LLVMBuildFDiv(k->b, in[0], cg_elt_f32(k, e, q->scale[0]), "");
+    LLVMValueRef x = divide_by_scale(k, e, in[0], q->scale[0]);
     int32_t min, max;
 
     ir_dtype_range(t, &min, &max);
