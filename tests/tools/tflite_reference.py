@@ -63,9 +63,24 @@ class Reference:
         resolver = {"ref": OpResolverType.BUILTIN_REF, "opt": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
                     "xnnpack": OpResolverType.BUILTIN}[kernels]
         content = path if isinstance(path, bytes) else None
-        self.it = Interpreter(model_path=None if content else path, model_content=content, num_threads=threads,
-                              experimental_op_resolver_type=resolver, experimental_preserve_all_tensors=keep)
-        self.it.allocate_tensors()
+        if content is None:
+            with open(path, "rb") as f:
+                content = f.read()
+        try:
+            self.it = self.load(content, resolver, keep, threads)
+        except (RuntimeError, ValueError) as refusal:
+            try:
+                import tflite_repair
+                self.it = self.load(tflite_repair.repaired(content), resolver, keep, threads)
+            except (ImportError, RuntimeError, ValueError, TypeError, AttributeError):
+                raise refusal
+
+    @staticmethod
+    def load(content, resolver, keep, threads):
+        it = Interpreter(model_content=content, num_threads=threads, experimental_op_resolver_type=resolver,
+                         experimental_preserve_all_tensors=keep)
+        it.allocate_tensors()
+        return it
 
     def inputs(self):
         return self.it.get_input_details()
