@@ -111,9 +111,9 @@ static int32_t workspace_roots(place_map *m, place_storage *scratch, place_stora
 
 /* ---- Results ---- */
 
-static void set_place(ir_value *v, ir_space space, uint32_t index, int64_t offset)
+static void place_constant(ir_value *v)
 {
-    v->place = (ir_place){.space = space, .index = index, .offset = offset};
+    v->place = (ir_place){.space = IR_SPACE_CONST};
     int64_t stride = 1;
     for (int d = v->type.rank - 1; d >= 0; d--) {
         v->place.stride[d] = stride;
@@ -128,15 +128,14 @@ static void write_places(place_map *m, const place_storage *scratch)
         op->scratch_offset = scratch[at].bytes > 0 ? scratch[at].offset : 0;
         for (int i = 0; i < op->operand_count; i++)
             if (op->operands[i].value && ir_is_const(op->operands[i].value))
-                set_place(op->operands[i].value, IR_SPACE_CONST, 0, 0);
+                place_constant(op->operands[i].value);
     }
     for (uint32_t id = 0; id < m->value_limit; id++) {
-        place_storage *s = &m->of_value[id];
-        int64_t offset;
+        const place_storage *s = &m->of_value[id];
         if (!s->value)
             continue;
-        const place_storage *root = place_root(s, &offset);
-        set_place(s->value, root->space, root->index, root->offset + offset);
+        s->value->place = (ir_place){.space = s->root->space, .index = s->root->index, .offset = s->root->offset + s->at};
+        memcpy(s->value->place.stride, s->stride, sizeof s->stride);
     }
 }
 

@@ -8,17 +8,34 @@
  *     concat            operands are sub-ranges of the result; each one counts by itself
  *     read_variable     the result is the variable's memory
  *
- * Values are dense unless the ops that touch them accept strides: place_storage.c. */
+ * A part of a larger value has the strides of the whole.  Only what place_accepts_strides allows becomes such a view;
+ * the innermost dimension is always contiguous.
+ *
+ *     %2 = conv2d …                    row of %4: ┌─ %2 ─┬── %3 ──┐
+ *     %3 = conv2d …                    next row:  ├─ %2 ─┼── %3 ──┤    %2 and %3 have the row stride of %4
+ *     %4 = concat %2, %3 {axis = 3}               └──────┴────────┘ */
 #ifndef QCC_PASS_PLACE_H
 #define QCC_PASS_PLACE_H
 
 #include "ir/ir.h"
 
+/* Do the kernels of `op` take operand `operand` (or make the result, PLACE_RESULT) with rows that lie apart? */
+bool place_accepts_strides(const ir_op *, int operand);
+enum { PLACE_RESULT = -1 };
+
 /* Where values lie relative to one another, before there are offsets.  A storage is a value's memory: a part of its
  * parent's, or, for a root, memory of its own. */
 typedef struct place_storage {
     struct place_storage *parent; /* NULL: a root */
-    int64_t offset;               /* bytes into the parent; of a root: into its space, once planned */
+    struct place_storage *first_part, *next_part;
+    bool is_box;                  /* how it is a part: begin and step in each of the parent's dimensions, or ... */
+    int64_t begin[IR_MAX_RANK], step[IR_MAX_RANK];
+    int64_t skip;                 /* ... dense, so many bytes into the parent's dense memory */
+    struct place_storage *root;   /* follows from the links, as do these two: */
+    int64_t at;                   /* bytes from the root's start */
+    int64_t stride[IR_MAX_RANK];  /* elements */
+
+    int64_t offset;               /* of a root: in its space, once planned */
     int64_t bytes;
     int32_t first, last;          /* ops between which it is alive; of a root: with all its parts */
     ir_space space;               /* of a root */
@@ -37,8 +54,6 @@ typedef struct place_map {
     place_storage *variables;     /* parallel to graph->variables */
 } place_map;
 
-/* The root that s is part of, and where in it. */
-place_storage *place_root(place_storage *s, int64_t *out_offset);
 /* Lifetimes, and which values share memory: views.  Needs graph->variables complete, outputs distinct results. */
 place_map *place_map_new(ir_graph *, arena *scratch);
 /* Offsets of `count` roots in the workspace from `base` on; returns the end of what is used. */

@@ -12,15 +12,21 @@
 #include "passes/place.h"
 #include "passes/util.h"
 
-place_storage *place_root(place_storage *s, int64_t *out_offset)
+bool place_accepts_strides(const ir_op *op, int operand)
 {
-    int64_t offset = 0;
-    while (s->parent) {
-        offset += s->offset;
-        s = s->parent;
+    switch (op->code) {
+    case IR_CONV2D:
+    case IR_DEPTHWISE_CONV2D:
+        return operand == PLACE_RESULT || operand == 0 || operand == 3;
+    case IR_MAX_POOL2D:
+    case IR_AVG_POOL2D:
+    case IR_CONCAT:
+    case IR_SLICE:
+    case IR_PAD:
+        return true;
+    default:
+        return (ir_op_info_of(op->code)->flags & IR_ELEMENTWISE) != 0;
     }
-    *out_offset = offset;
-    return s;
 }
 
 static place_storage *storage_of(const place_map *m, const ir_value *v)
@@ -28,12 +34,112 @@ static place_storage *storage_of(const place_map *m, const ir_value *v)
     return v && v->id < m->value_limit && m->of_value[v->id].value ? &m->of_value[v->id] : NULL;
 }
 
+/* ---- Layout ---- */
+
+static void set_dense(place_storage *s)
+{
+    int64_t stride = 1;
+    for (int d = s->value->type.rank - 1; d >= 0; d--) {
+        s->stride[d] = stride;
+        stride *= s->value->type.dims[d] > 0 ? s->value->type.dims[d] : 1;
+    }
+}
+
+static bool is_dense(const place_storage *s)
+{
+    ir_place p = {0};
+    memcpy(p.stride, s->stride, sizeof p.stride);
+    return ir_place_is_dense(&p, &s->value->type);
+}
+
+/* Root, position and strides of one storage, from its parent's. */
+static void resolve(place_storage *s)
+{
+    place_storage *p = s->parent;
+    s->root = p ? p->root : s;
+    s->at = p ? p->at + s->skip : 0;
+    if (!p || !s->is_box) {
+        set_dense(s);
+        return;
+    }
+    int64_t elements = 0;
+    for (int d = 0; d < s->value->type.rank; d++) {
+        elements += s->begin[d] * p->stride[d];
+        s->stride[d] = p->stride[d] * s->step[d];
+    }
+    s->at += elements * (int64_t)ir_dtype_bytes(s->value->type.dtype);
+}
+
+/* The next of the parts below `top`, parents first; NULL after the last. */
+static place_storage *next_below(place_storage *s, const place_storage *top)
+{
+    if (s->first_part)
+        return s->first_part;
+    while (s != top && !s->next_part)
+        s = s->parent;
+    return s == top ? NULL : s->next_part;
+}
+
+static void resolve_all(place_storage *top)
+{
+    for (place_storage *s = top; s; s = next_below(s, top))
+        resolve(s);
+}
+
+/* Rows shorter than this are not worth kernels that jump from one to the next. */
+enum { LEAST_ROW_BYTES = 16 };
+
+static bool layout_is_legal(const place_storage *s)
+{
+    const ir_value *v = s->value;
+    int last = v->type.rank - 1;
+    if (s->parent && !s->is_box && s->parent->value && !is_dense(s->parent))
+        return false;
+    if (is_dense(s))
+        return true;
+    if (s->stride[last] != 1 || v->type.dims[last] * (int64_t)ir_dtype_bytes(v->type.dtype) < LEAST_ROW_BYTES)
+        return false;
+    if (!v->def || !place_accepts_strides(v->def, PLACE_RESULT))
+        return false;
+    for (const ir_operand *slot = v->uses; slot; slot = slot->next_use)
+        if (!place_accepts_strides(slot->user, (int)(slot - slot->user->operands)))
+            return false;
+    return true;
+}
+
+static bool all_legal(place_storage *top)
+{
+    for (place_storage *s = top; s; s = next_below(s, top))
+        if (!layout_is_legal(s))
+            return false;
+    return true;
+}
+
+static void link_part(place_storage *part, place_storage *whole)
+{
+    part->parent = whole;
+    part->next_part = whole->first_part;
+    whole->first_part = part;
+    resolve_all(part);
+}
+
+/* Undoes the last link_part. */
+static void unlink_part(place_storage *part)
+{
+    part->parent->first_part = part->next_part;
+    part->parent = part->next_part = NULL;
+    part->is_box = false;
+    resolve_all(part);
+}
+
 /* ---- Lifetimes ---- */
 
 static void add_value(place_map *m, ir_value *v, int32_t defined_at)
 {
-    m->of_value[v->id] = (place_storage){.bytes = (int64_t)ir_type_bytes(&v->type), .first = defined_at,
-                                         .last = defined_at, .space = IR_SPACE_WORKSPACE, .value = v};
+    place_storage *s = &m->of_value[v->id];
+    *s = (place_storage){.bytes = (int64_t)ir_type_bytes(&v->type), .first = defined_at, .last = defined_at,
+                         .space = IR_SPACE_WORKSPACE, .value = v, .root = s};
+    set_dense(s);
 }
 
 static void use_value(place_map *m, const ir_value *v, int32_t at)
@@ -70,88 +176,85 @@ static void collect(place_map *m)
 
 static bool is_movable_root(const place_storage *s) { return !s->parent && s->space == IR_SPACE_WORKSPACE && !s->fixed; }
 
-/* Makes `part` bytes offset… of `whole`.  Both already have memory; one of them gives its own up. */
-static bool attach(place_storage *part, place_storage *whole, int64_t offset)
+/* `part` becomes elements begin + i * step of `whole`, which has as many dimensions, if all kernels can work so. */
+static bool attach_box(place_storage *part, place_storage *whole, const int64_t begin[], const int64_t step[])
 {
-    int64_t at;
-    place_storage *root = place_root(whole, &at);
-    if (part == root)
+    if (!is_movable_root(part) || whole->root == part || part->bytes == 0)
         return false;
-    if (is_movable_root(part)) {
-        part->parent = whole;
-        part->offset = offset;
-        return true;
+    part->is_box = true;
+    part->skip = 0;
+    for (int d = 0; d < part->value->type.rank; d++) {
+        part->begin[d] = begin[d];
+        part->step[d] = step[d];
     }
-    /* The part has to lie in an output's buffer: the whole can move there when it is exactly that large. */
-    if (!part->parent && part->space == IR_SPACE_OUTPUT && is_movable_root(root) && at + offset == 0 &&
-        root->bytes == part->bytes) {
-        root->parent = part;
-        root->offset = 0;
+    link_part(part, whole);
+    if (all_legal(part))
         return true;
-    }
+    unlink_part(part);
     return false;
 }
 
-/* The whole memory behind `part` moves into `whole`. */
-static void attach_root(place_storage *part, place_storage *whole, int64_t offset)
+/* `part` becomes the bytes from `skip` on of `whole`, which is dense. */
+static bool attach_dense(place_storage *part, place_storage *whole, int64_t skip)
 {
-    int64_t at, unused;
-    place_storage *root = place_root(part, &at);
-    if (!is_movable_root(root) || at != 0 || root->bytes != part->bytes || root == place_root(whole, &unused))
-        return;
-    root->parent = whole;
-    root->offset = offset;
-}
-
-/* Is a slice one piece of the operand's memory?  Dimensions outside the first that has several elements must be single. */
-static bool slice_is_dense(const ir_op *op, int64_t *out_elements)
-{
-    const ir_type *from = &op->operands[0].value->type, *to = &op->results[0]->type;
-    int64_t stride = 1, expected = 1, offset = 0;
-    for (int d = from->rank - 1; d >= 0; d--) {
-        int64_t step = ir_ints_at(op, IR_ATTR_STEP, d);
-        if (to->dims[d] > 1) {
-            if (stride * step != expected)
-                return false;
-            expected = stride * step * to->dims[d];
-        }
-        offset += ir_ints_at(op, IR_ATTR_BEGIN, d) * stride;
-        stride *= from->dims[d];
-    }
-    *out_elements = offset;
-    return ir_type_elements(to) > 0;
+    if (!is_movable_root(part) || whole->root == part || !is_dense(whole))
+        return false;
+    part->is_box = false;
+    part->skip = skip;
+    link_part(part, whole);
+    return true;
 }
 
 static void view_slice(place_map *m, const ir_op *op)
 {
-    int64_t offset;
     place_storage *x = storage_of(m, op->operands[0].value), *r = storage_of(m, op->results[0]);
-    if (x && slice_is_dense(op, &offset))
-        attach(r, x, offset * (int64_t)ir_dtype_bytes(r->value->type.dtype));
+    const int64_t *begin, *step;
+    int32_t rank = ir_ints(op, IR_ATTR_BEGIN, &begin);
+    ir_ints(op, IR_ATTR_STEP, &step);
+    for (int32_t d = 0; d < rank; d++)
+        if (step[d] < 1 && r->value->type.dims[d] != 1)
+            return;
+    if (x)
+        attach_box(r, x, begin, step);
 }
 
+/* The result shares the operand's bytes; when it has to lie in an output's buffer, the operand moves there. */
 static void view_reshape(place_map *m, const ir_op *op)
 {
     place_storage *x = storage_of(m, op->operands[0].value), *r = storage_of(m, op->results[0]);
-    if (x)
-        attach(r, x, 0);
+    if (!x || attach_dense(r, x, 0))
+        return;
+    if (!r->parent && r->space == IR_SPACE_OUTPUT && x->at == 0 && x->root->bytes == r->bytes && is_dense(x))
+        attach_dense(x->root, r, 0);
 }
 
-/* Operands of a concat along the outermost dimension that is not 1 are dense sub-ranges of the result. */
+/* Operand i of a concat, at `at` along the axis: as a box of the result; or, along the outermost dimension that is not
+ * 1, all the memory behind it as a range of bytes. */
+static void view_concat_operand(place_storage *x, place_storage *r, int axis, int64_t at)
+{
+    int64_t begin[IR_MAX_RANK] = {0}, step[IR_MAX_RANK], outer = 1, inner = (int64_t)ir_dtype_bytes(r->value->type.dtype);
+    begin[axis] = at;
+    for (int d = 0; d < r->value->type.rank; d++) {
+        step[d] = 1;
+        outer *= d < axis ? r->value->type.dims[d] : 1;
+        inner *= d > axis ? r->value->type.dims[d] : 1;
+    }
+    if (attach_box(x, r, begin, step) || outer != 1 || x->bytes == 0)
+        return;
+    if (x->at == 0 && x->root->bytes == x->bytes && is_dense(x))
+        attach_dense(x->root, r, at * inner);
+}
+
 static void view_concat(place_map *m, const ir_op *op)
 {
-    const ir_type *type = &op->results[0]->type;
     int axis = (int)ir_int(op, IR_ATTR_AXIS);
-    for (int d = 0; d < axis; d++)
-        if (type->dims[d] != 1)
-            return;
     int64_t at = 0;
     for (int i = 0; i < op->operand_count; i++) {
         const ir_value *v = op->operands[i].value;
         place_storage *x = storage_of(m, v);
-        if (x && x->bytes > 0)
-            attach_root(x, storage_of(m, op->results[0]), at);
-        at += (int64_t)ir_type_bytes(&v->type);
+        if (x)
+            view_concat_operand(x, storage_of(m, op->results[0]), axis, at);
+        at += v->type.dims[axis];
     }
 }
 
@@ -179,10 +282,9 @@ static void extend_roots(place_map *m)
 {
     for (uint32_t id = 0; id < m->value_limit; id++) {
         place_storage *s = &m->of_value[id];
-        int64_t offset;
         if (!s->value || !s->parent)
             continue;
-        place_storage *root = place_root(s, &offset);
+        place_storage *root = s->root;
         if (root->first > s->first)
             root->first = s->first;
         if (root->last < s->last)
@@ -213,7 +315,7 @@ static void view_variables(place_map *m)
             continue;
         for (int32_t i = 0; i < m->graph->variable_count; i++)
             if (strcmp(m->graph->variables[i].name, name) == 0)
-                r->parent = &m->variables[i];
+                link_part(r, &m->variables[i]);
     }
 }
 
@@ -233,7 +335,8 @@ place_map *place_map_new(ir_graph *g, arena *scratch)
     m->variables = ARENA_ARRAY(scratch, place_storage, g->variable_count);
     for (int32_t i = 0; i < g->variable_count; i++)
         m->variables[i] = (place_storage){.bytes = (int64_t)ir_type_bytes(&g->variables[i].type), .last = INT_MAX,
-                                          .first = -1, .space = IR_SPACE_WORKSPACE, .fixed = true};
+                                          .first = -1, .space = IR_SPACE_WORKSPACE, .fixed = true,
+                                          .root = &m->variables[i]};
     collect(m);
     find_views(m);
     extend_roots(m);
