@@ -145,25 +145,3 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
     if (!g->is_float)
         bind_requant(m, g);
 }
-
-bool cg_mac_row_sums(cg_module *m, cg_gemm *g, const cg_steps *steps, int32_t weight_zero, cg_arg sums)
-{
-    cg_gemm s = {.op = g->op, .images = g->images, .height = g->height, .width = g->width, .columns = 1,
-                 .groups = g->groups, .x_group = g->x_group, .steps = steps->count, .linear = steps->linear,
-                 .offsets = g->offsets, .x = g->x, .out_type = IR_I32, .sum_factor = -weight_zero};
-    const size_t bytes = cg_prepacked_bytes(steps, 1, 1), bias_bytes = 64 * (size_t)g->groups;
-    uint8_t *ones = arena_alloc(m->arena, bytes * (size_t)g->groups);
-    for (int64_t i = 0; i < steps->count * steps->width; i++) /* column 0 of 16; bytes that a step reads twice count once */
-        for (int64_t group = 0; group < g->groups; group++)
-            ones[(size_t)group * bytes + (size_t)(i / 4 * 64 + i % 4)] = steps->weight[i] >= 0;
-    s.out = (cg_gemm_rows){sums, g->height * g->width * 4, g->width * 4, 4};
-    s.out_group = g->images * g->height * g->width * 4;
-    g->sums = s.out;
-    g->sums_group = s.out_group;
-    g->weight_zero = true;
-    s.weights = cg_arg_constant(cg_constant(m, ones, bytes * (size_t)g->groups, "ones"));
-    s.bias = cg_arg_constant(cg_constant(m, arena_alloc(m->arena, bias_bytes), bias_bytes, "zeros"));
-    cg_gemm_flatten(&s);
-    const schedule_tiles tiles = cg_gemm_tiles(m->target, &s);
-    return cg_gemm_emit(m, &s, &tiles);
-}

@@ -9,6 +9,9 @@ cg_steps cg_steps_of_runs(arena *a, int runs, const int64_t run_offset[], int64_
     const int width = is_float ? 1 : 4;
     const int64_t per_run = (length + width - 1) / width;
     cg_steps s = {.count = runs * per_run, .width = width, .linear = true, .overreads = !is_float && length < 4};
+    s.runs = runs;
+    s.run_length = length;
+    s.run_offset = arena_copy(a, run_offset, (size_t)runs * sizeof *run_offset);
     s.offset = ARENA_ARRAY(a, int32_t, s.count + 1);
     s.weight = ARENA_ARRAY(a, int32_t, s.count * width + 1);
     int64_t step = 0;

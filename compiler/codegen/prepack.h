@@ -18,6 +18,9 @@ typedef struct cg_steps {
     int32_t *offset;         /* [count] byte offset from the row's first byte */
     int32_t *weight;         /* [count][width] index into a column's weights, -1: nothing */
     bool linear;             /* offset[s] == 4 * s */
+    int runs;                /* what the steps were made of */
+    const int64_t *run_offset;
+    int64_t run_length;
     bool overreads;          /* a run is shorter than 4 bytes: up to 3 bytes behind it are read (with weight 0) */
 } cg_steps;
 
