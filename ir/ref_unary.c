@@ -156,7 +156,7 @@ static int32_t quantized_unary(const unary *u, int32_t c)
             return put_even(u, x > 0 ? sqrtf(x) : 0);
         return ir_clamp_i32((int64_t)(sqrtf(x) / u->scale_y) + u->zero, u->min, u->max);
     case IR_RSQRT: return !even ? rsqrt_fixed(u, c) : x <= 0 ? u->max : put_even(u, 1.0f / sqrtf(x));
-    case IR_HARD_SWISH: return even ? put_even(u, real_unary(u, x)) : hard_swish_fixed(u, c);
+    case IR_HARD_SWISH: return even || u->max > UINT8_MAX ? put_even(u, real_unary(u, x)) : hard_swish_fixed(u, c);
     case IR_LOGISTIC: return table_or_even(u, 1.0f / (1.0f + expf(-x)));
     default: return table_or_even(u, real_unary(u, x));
     }

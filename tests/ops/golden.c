@@ -1,21 +1,13 @@
-/* golden.c protects the interpreter's bit-exactness with TFLite's reference kernels where TFLite itself is not at hand:
- * the cases of golden.txt (made by make_golden.py), as imported, and in the unsigned form that the backend sees. */
+/* golden.c protects the interpreter's bit-exactness with TFLite's reference kernels where TFLite itself is not at hand: the
+ * cases of golden.txt (made by make_golden.py), as imported, and in the unsigned form that the backend sees.  With the
+ * default rounding, both forms agree with each other, and with TFLite to within one step. */
 #include <errno.h>
 #include <string.h>
 
 #include "ir/interp.h"
 #include "passes/pass.h"
+#include "tests/ops/golden_text.h"
 #include "tests/unit/test.h"
-
-enum { MAX_EDGES = 4 };
-
-typedef struct golden {
-    const char *name, *graph;
-    size_t graph_length;
-    int inputs, outputs;
-    uint32_t seed[MAX_EDGES];
-    const char *expected[MAX_EDGES]; /* hexadecimal */
-} golden;
 
 /* The model set's generator of inputs. */
 static uint32_t hash32(uint32_t i, uint32_t seed)
@@ -45,108 +37,145 @@ static void fill(const ir_type *type, uint32_t seed, void *to)
 
 static int digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
 
-static int64_t differences(const uint8_t *ours, size_t bytes, const char *hex)
+typedef struct outcome { /* of a run */
+    uint8_t *bytes[MAX_EDGES];
+} outcome;
+
+static void outcome_free(outcome *o)
 {
-    int64_t count = 0;
-    for (size_t i = 0; i < bytes; i++)
-        count += ours[i] != (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
-    return count;
+    for (int i = 0; i < MAX_EDGES; i++)
+        free(o->bytes[i]);
 }
 
-static void check_graph(const golden *t, const ir_graph *g, const char *form)
+static bool run(const golden *t, const ir_graph *g, outcome *out)
 {
-    void *inputs[MAX_EDGES] = {0}, *outputs[MAX_EDGES] = {0};
+    void *inputs[MAX_EDGES] = {0};
     diag d = {0};
+    memset(out, 0, sizeof *out);
     for (int i = 0; i < g->input_count; i++) {
         inputs[i] = malloc(ir_type_bytes(&g->inputs[i]->type) + 1);
         fill(&g->inputs[i]->type, t->seed[i], inputs[i]);
     }
     for (int i = 0; i < g->output_count; i++)
-        outputs[i] = malloc(ir_type_bytes(&g->outputs[i]->type) + 1);
-    const bool ran = ir_interpret(g, (const void *const *)inputs, outputs, NULL, &d);
-    CHECK(ran);
-    if (!ran)
-        fprintf(stderr, "%s (%s): %s\n", t->name, form, d.text);
-    for (int i = 0; ran && i < g->output_count; i++) {
-        const int64_t differ = differences(outputs[i], ir_type_bytes(&g->outputs[i]->type), t->expected[i]);
-        CHECK(differ == 0);
-        if (differ)
-            fprintf(stderr, "%s (%s): %lld bytes of output %d differ\n", t->name, form, (long long)differ, i);
-    }
-    for (int i = 0; i < MAX_EDGES; i++) {
+        out->bytes[i] = calloc(ir_type_bytes(&g->outputs[i]->type) + 1, 1);
+    const bool fine = ir_interpret(g, (const void *const *)inputs, (void *const *)out->bytes, NULL, &d);
+    CHECK(fine);
+    if (!fine)
+        fprintf(stderr, "%s: %s\n", t->name, d.text);
+    for (int i = 0; i < MAX_EDGES; i++)
         free(inputs[i]);
-        free(outputs[i]);
+    return fine;
+}
+
+/* Bytes that differ by more than `steps`; beyond 0, only 8-bit integers are looked at. */
+static int64_t differences(const golden *t, const ir_graph *g, const outcome *o, int steps)
+{
+    int64_t count = 0;
+    for (int k = 0; k < g->output_count; k++) {
+        const ir_dtype type = g->outputs[k]->type.dtype;
+        const size_t bytes = ir_type_bytes(&g->outputs[k]->type);
+        if (steps && type != IR_I8 && type != IR_U8)
+            continue;
+        for (size_t i = 0; i < bytes; i++) {
+            const char *hex = t->expected[k] + 2 * i;
+            const uint8_t ours = o->bytes[k][i], theirs = (uint8_t)(digit(hex[0]) << 4 | digit(hex[1]));
+            count += type == IR_I8 ? abs((int8_t)ours - (int8_t)theirs) > steps : abs(ours - theirs) > steps;
+        }
+    }
+    return count;
+}
+
+static void expect(const golden *t, const ir_graph *g, const outcome *o, int steps, const char *what)
+{
+    const int64_t differ = differences(t, g, o, steps);
+    CHECK(differ == 0);
+    if (differ)
+        fprintf(stderr, "%s (%s): %lld bytes differ\n", t->name, what, (long long)differ);
+}
+
+static void expect_equal(const golden *t, const ir_graph *g, const outcome *a, const outcome *b)
+{
+    for (int k = 0; k < g->output_count; k++) {
+        const bool equal = memcmp(a->bytes[k], b->bytes[k], ir_type_bytes(&g->outputs[k]->type)) == 0;
+        CHECK(equal);
+        if (!equal)
+            fprintf(stderr, "%s: the unsigned form changes results\n", t->name);
     }
 }
 
-static void check_case(const golden *t)
+static ir_graph *parsed(const golden *t)
+{
+    diag d = {0};
+    ir_graph *g = ir_parse(t->graph, t->graph_length, t->name, &d);
+    if (g && g->input_count == t->inputs && g->output_count == t->outputs && ir_verify(g, &d))
+        return g;
+    CHECK(!"the case is no graph with these inputs and outputs");
+    fprintf(stderr, "%s: %s\n", t->name, d.text);
+    return NULL;
+}
+
+static bool lower(const golden *t, ir_graph *g)
 {
     static const char *const to_unsigned[] = {"signed_weights", "unsigned_form"};
     const pass_options options = {.lower = true, .opt_level = 3};
     diag d = {0};
-    ir_graph *g = ir_parse(t->graph, t->graph_length, t->name, &d);
-    const bool fits = g && g->input_count == t->inputs && g->output_count == t->outputs && ir_verify(g, &d);
-    CHECK(fits);
-    if (!fits) {
+    const bool fine = pass_run(g, &options, NULL, to_unsigned, 2, &d);
+    CHECK(fine);
+    if (!fine)
         fprintf(stderr, "%s: %s\n", t->name, d.text);
+    return fine;
+}
+
+static void check_exact(const golden *t)
+{
+    ir_graph *g = parsed(t);
+    outcome o;
+    if (!g)
         return;
+    if (run(t, g, &o))
+        expect(t, g, &o, 0, "as imported");
+    outcome_free(&o);
+    if (lower(t, g)) {
+        if (run(t, g, &o))
+            expect(t, g, &o, 0, "unsigned form");
+        outcome_free(&o);
     }
-    check_graph(t, g, "as imported");
-    const bool lowered = pass_run(g, &options, NULL, to_unsigned, 2, &d);
-    CHECK(lowered);
-    if (lowered)
-        check_graph(t, g, "unsigned form");
-    else
-        fprintf(stderr, "%s: %s\n", t->name, d.text);
     ir_graph_free(g);
 }
 
-static char *read_text(const char *path)
+static void check_default(const golden *t)
 {
-    FILE *f = fopen(path, "rb");
-    if (!f || fseek(f, 0, SEEK_END) != 0)
-        return NULL;
-    const long size = ftell(f);
-    char *text = malloc((size_t)size + 1);
-    rewind(f);
-    const size_t n = fread(text, 1, (size_t)size, f);
-    text[n] = 0;
-    fclose(f);
-    return text;
+    ir_graph *g = parsed(t);
+    outcome imported, lowered;
+    if (!g)
+        return;
+    for (ir_op *op = g->first; op; op = op->next)
+        ir_set_rounding(op, IR_ROUNDING_EVEN_F32);
+    if (run(t, g, &imported))
+        expect(t, g, &imported, 1, "default rounding");
+    if (lower(t, g)) {
+        if (run(t, g, &lowered))
+            expect_equal(t, g, &imported, &lowered);
+        outcome_free(&lowered);
+    }
+    outcome_free(&imported);
+    ir_graph_free(g);
 }
 
-static bool starts(const char *line, const char *with) { return strncmp(line, with, strlen(with)) == 0; }
+static void check_case(const golden *t)
+{
+    check_exact(t);
+    check_default(t);
+}
 
 int main(int argc, char **argv)
 {
-    char *text = argc == 2 ? read_text(argv[1]) : NULL;
-    golden t = {0};
-    int cases = 0;
+    char *text = argc == 2 ? golden_read(argv[1]) : NULL;
     if (!text) {
         fprintf(stderr, "golden: %s: %s\n", argc == 2 ? argv[1] : "no file", strerror(errno));
         return EXIT_FAILURE;
     }
-    for (char *line = text, *end; *line; line = end) {
-        end = line + strcspn(line, "\n");
-        if (*end)
-            *end++ = 0;
-        if (starts(line, "case ")) {
-            t = (golden){.name = line + 5, .graph = end};
-        } else if (starts(line, "in ") && t.inputs < MAX_EDGES) {
-            t.seed[t.inputs++] = (uint32_t)strtoul(line + 3, NULL, 10);
-        } else if (starts(line, "out ") && t.outputs < MAX_EDGES) {
-            t.expected[t.outputs++] = line + 4;
-        } else if (strcmp(line, "end") == 0) {
-            check_case(&t);
-            cases++;
-        } else if (t.graph && !t.graph_length) { /* inside the graph: its lines stay one text */
-            if (strcmp(line, "}") == 0)
-                t.graph_length = (size_t)(line - t.graph) + 1;
-            if (end > line)
-                end[-1] = '\n';
-        }
-    }
-    CHECK(cases > 0);
+    CHECK(golden_each(text, check_case) > 0);
     free(text);
     return test_end();
 }
