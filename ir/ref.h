@@ -54,7 +54,7 @@ static inline int32_t ir_zero_of(const ir_value *v) { return v->quant ? v->quant
  * NaN gives min. */
 static inline int32_t ir_round_even_f32(float x, int32_t zero, int32_t min, int32_t max)
 {
-    const float low = (float)(min - zero), high = (float)(max - zero);
+    const float low = (float)((int64_t)min - zero), high = (float)((int64_t)max - zero);
     if (!(x > low))
         return min;
     if (x >= high)

@@ -106,7 +106,7 @@ static int16_t shift_left_i16(int32_t x, int by)
 /* x * relu6(x + 3) / 6 with x and (x + 3) / 6 as 16-bit fractions. */
 static int32_t hard_swish_fixed(const unary *u, int32_t c)
 {
-    const int32_t x = c * 128;
+    const int32_t x = (int16_t)(c * 128); /* 8-bit operands fit */
     const int16_t on_result_scale = product_i16(x, u->swish_output);
     int32_t gate = x;
     if (u->swish_relu_shift > 0)
