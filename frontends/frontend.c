@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "frontends/flatbuffer.h"
+#include "ir/interp.h"
 
 /* Paddle Lite: u16 meta version, char[16] library version such as "v2.12" or "2.8-rc". */
 static bool is_paddle(const uint8_t *bytes, size_t size)
@@ -37,6 +38,19 @@ static bool is_text(const uint8_t *bytes, size_t size)
     return length > 0;
 }
 
+/* Text may say what is not well-formed or has no meaning. */
+static ir_graph *import_text(const char *text, size_t size, const char *file, diag *d)
+{
+    ir_graph *g = ir_parse(text, size, file, d);
+    bool sound = g && ir_verify(g, d);
+    for (const ir_op *op = g ? g->first : NULL; op && sound; op = op->next)
+        sound = ir_op_supported(op, d);
+    if (sound)
+        return g;
+    ir_graph_free(g);
+    return NULL;
+}
+
 ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options, diag *d)
 {
     const frontend_options none = {0};
@@ -62,7 +76,7 @@ ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, c
             diag_error(d, &loc, "the shapes of textual IR can't be changed");
             return NULL;
         }
-        return ir_parse((const char *)bytes, size, file, d);
+        return import_text((const char *)bytes, size, file, d);
     }
     diag_error(d, &loc, "the format is not recognised: neither TFLite, ONNX Runtime, Paddle Lite nor textual IR");
     return NULL;

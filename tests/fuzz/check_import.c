@@ -7,22 +7,21 @@
 
 #include "frontends/frontend.h"
 
-static void fail(const char *what, const char *detail)
+void check_fail(const char *what, const char *detail)
 {
     fprintf(stderr, "check_import: %s%s%s\n", what, *detail ? ": " : "", detail);
     abort();
 }
 
-/* A diagnostic is one line with its kind in it. */
-static void check_diagnostic(const diag *d)
+void check_diagnostic(const diag *d)
 {
     if (!d->failed)
-        fail("refused without a diagnostic", "");
+        check_fail("refused without a diagnostic", "");
     if (!strstr(d->text, "error: ") || strchr(d->text, '\n'))
-        fail("not a diagnostic", d->text);
+        check_fail("not a diagnostic", d->text);
 }
 
-int check_import(const uint8_t *bytes, size_t size)
+int check_import(const uint8_t *bytes, size_t size, bool passes)
 {
     diag d = {0};
     uint8_t *copy = malloc(size ? size : 1); /* the exact size, so that a sanitizer sees the first byte past the end */
@@ -34,16 +33,18 @@ int check_import(const uint8_t *bytes, size_t size)
         return 0;
     }
     if (d.failed)
-        fail("imported with a diagnostic", d.text);
+        check_fail("imported with a diagnostic", d.text);
     if (arena_bytes(g->arena) / 256 > size + (1 << 14))
-        fail("the graph takes far more memory than the file", "");
+        check_fail("the graph takes far more memory than the file", "");
     if (!ir_verify(g, &d))
-        fail("the imported graph does not verify", d.text);
+        check_fail("the imported graph does not verify", d.text);
     char *text;
     size_t length;
     if (!ir_print(g, &text, &length))
-        fail("the graph can't be printed", "");
+        check_fail("the graph can't be printed", "");
     free(text);
+    if (passes)
+        check_passes(g);
     ir_graph_free(g);
     free(copy);
     return 1;

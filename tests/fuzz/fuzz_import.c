@@ -1,4 +1,4 @@
-/* fuzz_import.c: the importers under libFuzzer.  Build with clang and -Dfuzz=true, run with a folder of models:
+/* fuzz_import.c: the importers and the passes under libFuzzer.  Build with clang and -Dfuzz=true, run with a folder of models:
  *     fuzz_import -max_len=65536 CORPUS tests/data */
 #include "check_import.h"
 
@@ -6,6 +6,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    check_import(bytes, size);
+    check_import(bytes, size, true);
     return 0;
 }

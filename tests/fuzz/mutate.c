@@ -1,10 +1,10 @@
 /* mutate.c: damages model files in repeatable ways and imports each result.
  *
- *     mutate [--rounds=N] [--seed=N] [--dump=FILE] FILE|FOLDER...
+ *     mutate [--rounds=N] [--seed=N] [--passes] [--dump=FILE] FILE|FOLDER...
  *
  * Protects: no file, however broken, crashes the importer, makes it loop, or makes it take memory beyond a multiple of
  * the file's size; each gives a graph or one diagnostic (check_import.c).  For every file: cuts at some lengths, then
- * `rounds` mutations of each kind below.  --dump writes each input before it is tried, to find the one that crashed. */
+ * `rounds` mutations of each kind below.  --passes runs the passes on what was imported (check_passes.c).  --dump writes each input before it is tried, to find the one that crashed. */
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@ typedef struct mutator {
     uint64_t state;
     int rounds;
     const char *dump;
+    bool passes;
     long files, imported, refused;
 } mutator;
 
@@ -39,7 +40,7 @@ static void try_bytes(mutator *m, const uint8_t *bytes, size_t size)
             fclose(f);
         }
     }
-    if (check_import(bytes, size))
+    if (check_import(bytes, size, m->passes))
         m->imported++;
     else
         m->refused++;
@@ -182,6 +183,8 @@ int main(int argc, char **argv)
             m.rounds = atoi(argv[i] + 9);
         } else if (strncmp(argv[i], "--seed=", 7) == 0) {
             m.state = strtoull(argv[i] + 7, NULL, 0);
+        } else if (strcmp(argv[i], "--passes") == 0) {
+            m.passes = true;
         } else if (strncmp(argv[i], "--dump=", 7) == 0) {
             m.dump = argv[i] + 7;
         } else if (!mutate_folder(&m, argv[i]) && !mutate_path(&m, argv[i])) {
