@@ -8,8 +8,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "compiler/codegen/residual.h"
-
 enum { MAX_UNROLLED_TAPS = 49 };
 enum { ARG_X, ARG_Y, ARG_WEIGHTS, ARG_BIAS, ARG_REQUANT, ARG_ZERO_ROW, ARG_BLOCKS, ARG_TAPS, ARG_WEIGHT_ZERO, ARG_RESIDUAL, ARG_ADD,
        ARG_COUNT };
@@ -357,7 +355,11 @@ bool cg_emit_depthwise_conv2d(cg_module *m, const ir_op *op)
     bool add = op->operand_count > 3 && ir_operand_value(op, 3) != NULL;
     if (plan.x.dtype != IR_U8 || plan.y.dtype != IR_U8)
         return diag_error(m->diag, &op->loc, "depthwise_conv2d: no kernel for %s operands", ir_dtype_text(plan.x.dtype));
-    if (!depthwise_params_make(m, op, &plan, &params) || (add && !cg_residual_make(m, op, ir_operand_value(op, 3), &residual)))
+    if (add && !cg_residual_make(m, op, ir_operand_value(op, 3), &residual))
+        return false;
+    if (depthwise_rows_fits(m, op, &plan))
+        return depthwise_rows_emit(m, op, &plan, add ? &residual : NULL);
+    if (!depthwise_params_make(m, op, &plan, depthwise_channels(m, &plan), plan.blocks * plan.v, &params))
         return false;
     return general_emit(m, op, &plan, &params, add ? &residual : NULL);
 }

@@ -11,7 +11,7 @@
 #define QCC_CG_DEPTHWISE_H
 
 #include "compiler/codegen/lanes.h"
-#include "compiler/codegen/requant.h"
+#include "compiler/codegen/residual.h"
 #include "compiler/codegen/shape.h"
 
 typedef enum depthwise_mode { DEPTHWISE_DIRECT, DEPTHWISE_PATTERN, DEPTHWISE_SPLAT } depthwise_mode;
@@ -35,17 +35,20 @@ void depthwise_key(cg_key *, const depthwise_plan *);
 
 /* Integer parameters. */
 typedef struct depthwise_params {
-    const int32_t *bias;          /* [blocks * V], interleaved order, zero points folded in */
+    const int32_t *bias;          /* [slots], zero points folded in */
     const int32_t *weight_zero;   /* likewise, or NULL: the weights have it subtracted already */
     const int16_t *weights;       /* [taps][result channels], centred or raw as above; each fits 8 bits */
-    cg_requant requant;           /* of blocks * V channels in interleaved order */
+    cg_requant requant;           /* of the slots */
 } depthwise_params;
-bool depthwise_params_make(cg_module *, const ir_op *, const depthwise_plan *, depthwise_params *out);
+/* channel_of: the result channel of each of `slots` elements, -1 for none. */
+bool depthwise_params_make(cg_module *, const ir_op *, const depthwise_plan *, const int32_t channel_of[], int slots,
+                           depthwise_params *out);
+/* channel_of for the plan's blocks: [blocks * V]. */
+int32_t *depthwise_channels(cg_module *, const depthwise_plan *);
 
-/* The kernel for 3x3 and 5x5 windows over whole blocks, see depthwise_rows.c. */
-bool depthwise_rows_fits(const cg_module *, const depthwise_plan *, const depthwise_params *);
-bool depthwise_rows_emit(cg_module *, const ir_op *, const depthwise_plan *, const depthwise_params *);
-/* Everything else on 8-bit values, and on floats. */
+/* The fast kernel, where several result rows share interleaved rows: false when it does not apply, and nothing was done. */
+bool depthwise_rows_fits(const cg_module *, const ir_op *, const depthwise_plan *);
+bool depthwise_rows_emit(cg_module *, const ir_op *, const depthwise_plan *, const cg_residual *);
 bool depthwise_f32_emit(cg_module *, const ir_op *, const depthwise_plan *);
 
 /* Address of a constant row of operand columns that hold its zero point, for rows outside the image. */

@@ -83,16 +83,26 @@ static int32_t weight_zero_of(const ir_value *w, int64_t channel)
     return w->quant ? w->quant->zero[w->quant->axis >= 0 ? channel : 0] : 0;
 }
 
-static float weight_scale_of(const ir_value *w, int64_t channel)
+int32_t *depthwise_channels(cg_module *m, const depthwise_plan *p)
 {
-    return w->quant ? w->quant->scale[w->quant->axis >= 0 ? channel : 0] : 1.0f;
+    int32_t *channels = ARENA_ARRAY(m->arena, int32_t, p->blocks * p->v);
+    for (int block = 0; block < p->blocks; block++) {
+        int64_t first, count;
+        depthwise_block(p, block, &first, &count);
+        for (int at = 0; at < p->v; at++) {
+            int in_block = cg_interleaved_channel(p->v, at);
+            channels[block * p->v + at] = in_block < count ? (int32_t)first + in_block : -1;
+        }
+    }
+    return channels;
 }
 
-bool depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *p, depthwise_params *out)
+bool depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *p, const int32_t channel_of[], int slots,
+                           depthwise_params *out)
 {
     const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1), *b = ir_operand_value(op, 2);
     const ir_value *y = op->results[0];
-    int64_t taps = p->kernel[0] * p->kernel[1], channels = p->y.dims[3], slots = (int64_t)p->blocks * p->v;
+    int64_t taps = p->kernel[0] * p->kernel[1], channels = p->y.dims[3];
     if (!ir_is_const(w) || (b && !ir_is_const(b)))
         return diag_error(m->diag, &op->loc, "depthwise_conv2d: weights that are not constant");
     const int32_t shift = w->type.dtype == IR_U8 ? 128 : 0; /* unsigned weights that stay as they are: made signed */
@@ -101,33 +111,26 @@ bool depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *
         int64_t c = ir_const_int(w, i) - weight_zero_of(w, i % channels);
         centred = centred && c >= -128 && c <= 127;
     }
-    int16_t *weights = arena_alloc(m->arena, (size_t)(taps * channels) * sizeof *weights);
-    int32_t *bias = arena_alloc(m->arena, (size_t)slots * sizeof *bias);
-    int32_t *zeros = arena_alloc(m->arena, (size_t)slots * sizeof *zeros);
-    double *multipliers = arena_alloc(m->arena, (size_t)slots * sizeof *multipliers);
+    int16_t *weights = ARENA_ARRAY(m->arena, int16_t, taps * channels);
+    int32_t *bias = ARENA_ARRAY(m->arena, int32_t, slots), *zeros = ARENA_ARRAY(m->arena, int32_t, slots);
+    double *multipliers = ARENA_ARRAY(m->arena, double, slots);
     for (int64_t i = 0; i < taps * channels; i++)
         weights[i] = (int16_t)(ir_const_int(w, i) - (centred ? weight_zero_of(w, i % channels) : shift));
-    bool add = op->operand_count > 3 && ir_operand_value(op, 3);
-    float result_scale = add ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant->scale[0];
-    int32_t result_zero = add ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : y->quant->zero[0];
-    for (int block = 0; block < p->blocks; block++) {
-        int64_t first, count;
-        depthwise_block(p, block, &first, &count);
-        for (int at = 0; at < p->v; at++) {
-            int64_t in_block = cg_interleaved_channel(p->v, at), slot = (int64_t)block * p->v + at;
-            int64_t c = first + (in_block < count ? in_block : 0);
-            int64_t sum = 0;
-            for (int64_t t = 0; t < taps; t++)
-                sum += ir_const_int(w, t * channels + c) - weight_zero_of(w, c);
-            int64_t start = (b ? ir_const_int(b, c) : 0) - x->quant->zero[0] * sum;
-            bias[slot] = (int32_t)(uint32_t)(uint64_t)start;
-            zeros[slot] = weight_zero_of(w, c) - shift;
-            multipliers[slot] = (double)x->quant->scale[0] * (double)weight_scale_of(w, c) / (double)result_scale;
-        }
+    for (int slot = 0; slot < slots; slot++) {
+        int64_t c = channel_of[slot] < 0 ? 0 : channel_of[slot], sum = 0;
+        for (int64_t t = 0; t < taps; t++)
+            sum += ir_const_int(w, t * channels + c) - weight_zero_of(w, c);
+        int64_t start = (b ? ir_const_int(b, c) : 0) - x->quant->zero[0] * sum;
+        bias[slot] = (int32_t)(uint32_t)(uint64_t)start;
+        zeros[slot] = weight_zero_of(w, c) - shift;
+        multipliers[slot] = ir_mac_multiplier(op, c);
     }
+    bool add = op->operand_count > 3 && ir_operand_value(op, 3);
     *out = (depthwise_params){.bias = bias, .weight_zero = centred ? NULL : zeros, .weights = weights};
-    out->requant = cg_requant_make_for(m, (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING), (int)slots, multipliers,
-                                       y->type.dtype, result_scale, result_zero, (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));
+    out->requant = cg_requant_make_for(m, (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING), slots, multipliers, y->type.dtype,
+                                       add ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant->scale[0],
+                                       add ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : y->quant->zero[0],
+                                       (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "compiler/codegen/lanes.h"
 #include "compiler/codegen/requant.h"
 #include "compiler/codegen/shape.h"
+#include "ir/interp.h"
 
 enum { TILE = 4, MAX_BLOCKS = 4, FAR = 1 << 26 };
 enum { ARG_X, ARG_Y, ARG_WEIGHTS, ARG_BIAS, ARG_REQUANT, ARG_ZEROS, ARG_COUNT };
@@ -204,7 +205,6 @@ static void emit_body(emitter *e)
 /* ---- Constants ---- */
 
 static int32_t weight_zero(const ir_value *w, int64_t o) { return w->quant ? w->quant->zero[w->quant->axis >= 0 ? o : 0] : 0; }
-static float weight_scale(const ir_value *w, int64_t o) { return w->quant ? w->quant->scale[w->quant->axis >= 0 ? o : 0] : 1.0f; }
 
 /* Part number `part` of a centred weight: as much as fits 8 bits of what the parts before it left. */
 static int8_t part_of(int32_t centred, int part)
@@ -278,12 +278,12 @@ static const void *biases(cg_module *m, const emitter *e, const ir_value *w, con
     return out;
 }
 
-static void make_requant(cg_module *m, emitter *e, const ir_value *x, const ir_value *w, const ir_value *y)
+static void make_requant(cg_module *m, emitter *e, const ir_value *y)
 {
     double *multipliers = ARENA_ARRAY(m->arena, double, e->padded);
     for (int64_t o = 0; o < e->padded; o++) {
         int64_t c = o < e->channels ? o : 0;
-        multipliers[o] = (double)x->quant->scale[0] * (double)weight_scale(w, c) / (double)y->quant->scale[0];
+        multipliers[o] = ir_mac_multiplier(e->op, c);
     }
     e->requant = cg_requant_make(m, (ir_enum_ROUNDING)ir_int(e->op, IR_ATTR_ROUNDING), (int)e->padded, multipliers, y,
                                  (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT));
@@ -329,7 +329,7 @@ bool cg_emit_transpose_conv2d(cg_module *m, const ir_op *op)
     if (e.y.elements == 0)
         return true;
     if (!e.is_float)
-        make_requant(m, &e, x, w, y);
+        make_requant(m, &e, y);
     size_t zero_bytes = (size_t)(e.x.dims[3] * e.x.bytes) + 64;
     unsigned char *zeros = arena_alloc(m->arena, zero_bytes);
     memset(zeros, e.is_float ? 0 : x->quant->zero[0], zero_bytes);
