@@ -11,7 +11,8 @@
 #include "tools/peak.h"
 #include "tools/session.h"
 
-enum { EXIT_USAGE = 2, SHOWN_ELEMENTS = 8, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000, MAX_NAME_WIDTH = 48 };
+enum { EXIT_USAGE = 2, SHOWN_ELEMENTS = 8, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000, MAX_NAME_WIDTH = 48,
+       MAX_PROFILED_RUNS = 1000 };
 
 typedef struct command {
     driver_options options;
@@ -243,7 +244,7 @@ static double peak_share(const qcc_step *step, double seconds, const peak *p, un
     return (double)step->macs / seconds / (rate * threads);
 }
 
-static void print_profile(const session *s, const double seconds[], int runs)
+static void print_profile(const session *s, const double seconds[])
 {
     const qcc_model *m = s->model;
     const peak p = peak_measure();
@@ -252,7 +253,7 @@ static void print_profile(const session *s, const double seconds[], int runs)
     int name_width = 4, op_width = 2, shape_width = 5;
     for (uint32_t i = 0; i < m->step_count; i++) {
         const qcc_step *step = &m->steps[i];
-        total += seconds[i] / runs;
+        total += seconds[i];
         macs += step->macs;
         name_width = (int)strlen(step->name) > name_width ? (int)strlen(step->name) : name_width;
         op_width = (int)strlen(step->op) > op_width ? (int)strlen(step->op) : op_width;
@@ -264,7 +265,7 @@ static void print_profile(const session *s, const double seconds[], int runs)
            "share", "MACs", "peak");
     for (uint32_t i = 0; i < m->step_count; i++) {
         const qcc_step *step = &m->steps[i];
-        const double time = seconds[i] / runs, share = peak_share(step, time, &p, s->threads);
+        const double time = seconds[i], share = peak_share(step, time, &p, s->threads);
         const size_t length = strlen(step->name), cut = length > (size_t)name_width ? length - (size_t)name_width : 0;
         printf("%-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name + cut, op_width, step->op, shape_width,
                step->shape, time * 1e6, total > 0 ? 100 * time / total : 0.0, step->macs);
@@ -277,19 +278,36 @@ static void print_profile(const session *s, const double seconds[], int runs)
            total * 1e6, m->step_count, macs, s->threads, s->threads == 1 ? "" : "s", p.int8 * 1e-9, p.f32 * 1e-9);
 }
 
+/* times[run][step] -> the median of each step: a machine that does other things too disturbs it least. */
+static void medians(const double *times, int runs, uint32_t steps, double out[])
+{
+    double *column = malloc(sizeof *column * (size_t)runs);
+    for (uint32_t i = 0; column && i < steps; i++) {
+        for (int r = 0; r < runs; r++)
+            column[r] = times[(size_t)r * steps + i];
+        qsort(column, (size_t)runs, sizeof *column, compare_doubles);
+        out[i] = column[runs / 2];
+    }
+    free(column);
+}
+
 static bool profile(const command *c, session *s, diag *d)
 {
-    double *seconds = calloc(s->model->step_count + 1, sizeof *seconds);
-    if (!seconds)
-        return diag_error(d, NULL, "out of memory");
-    bool good = true;
+    const uint32_t steps = s->model->step_count;
+    double *times = calloc((size_t)MAX_PROFILED_RUNS * steps + 1, sizeof *times), *seconds = calloc(steps + 1, sizeof *seconds);
+    bool good = (times && seconds) || diag_error(d, NULL, "out of memory");
     for (int i = 0; good && i < WARM_UP_RUNS; i++)
         good = session_run(s, d);
     int runs = 0;
-    for (const double start = qcc_clock_seconds(); good && qcc_clock_seconds() - start < c->bench_seconds; runs++)
-        qcc_run_timed(s->model, (const void *const *)s->input_buffers, s->output_buffers, s->workspace, s->pool, seconds);
-    if (good && runs > 0)
-        print_profile(s, seconds, runs);
+    const double start = qcc_clock_seconds();
+    while (good && runs < MAX_PROFILED_RUNS && (runs == 0 || qcc_clock_seconds() - start < c->bench_seconds))
+        qcc_run_timed(s->model, (const void *const *)s->input_buffers, s->output_buffers, s->workspace, s->pool,
+                      times + (size_t)runs++ * steps);
+    if (good) {
+        medians(times, runs, steps, seconds);
+        print_profile(s, seconds);
+    }
+    free(times);
     free(seconds);
     return good;
 }
