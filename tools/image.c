@@ -115,26 +115,36 @@ void image_free(image *i)
 
 /* ---- Scaling ---- */
 
-/* Scales one dimension: `count` lines of `from` pixels, pixels `pixel_step` apart, lines `line_step` apart; 3 channels.
- * Rounded to bytes after each dimension, which is what makes results comparable with common tools. */
-static void resize_line(const uint8_t *source, size_t pixel_step, int from, uint8_t *to, size_t to_step, int count)
+/* Scales one dimension of one line: pixels `pixel_step` bytes apart, 3 channels.  Weights have 22 fractional bits and each
+ * dimension is rounded to bytes, so that results are bit for bit those of the usual Python preprocessing. */
+static bool resize_line(const uint8_t *source, size_t pixel_step, int from, uint8_t *to, size_t to_step, int count)
 {
+    enum { BITS = 22 };
     const double factor = (double)from / count, support = factor > 1 ? factor : 1;
-    for (int i = 0; i < count; i++) {
+    double *weights = malloc(sizeof *weights * (2 * (size_t)ceil(support) + 2));
+    const bool good = weights != NULL;
+    for (int i = 0; good && i < count; i++) {
         const double centre = (i + 0.5) * factor;
         int first = (int)(centre - support + 0.5), last = (int)(centre + support + 0.5);
         first = first < 0 ? 0 : first;
         last = last > from ? from : last;
-        double sum[3] = {0, 0, 0}, weights = 0;
+        double total = 0;
         for (int k = first; k < last; k++) {
-            const double distance = fabs((k + 0.5 - centre) / support), weight = distance < 1 ? 1 - distance : 0;
-            weights += weight;
+            const double distance = fabs((k - centre + 0.5) / support);
+            weights[k - first] = distance < 1 ? 1 - distance : 0;
+            total += weights[k - first];
+        }
+        int64_t sum[3] = {1 << (BITS - 1), 1 << (BITS - 1), 1 << (BITS - 1)};
+        for (int k = first; k < last; k++) {
+            const int64_t weight = (int64_t)(0.5 + weights[k - first] / total * (1 << BITS));
             for (int c = 0; c < 3; c++)
                 sum[c] += weight * source[(size_t)k * pixel_step + (size_t)c];
         }
         for (int c = 0; c < 3; c++)
-            to[(size_t)i * to_step + (size_t)c] = (uint8_t)(weights > 0 ? sum[c] / weights + 0.5 : 0);
+            to[(size_t)i * to_step + (size_t)c] = (uint8_t)(sum[c] >> BITS > 255 ? 255 : sum[c] >> BITS);
     }
+    free(weights);
+    return good;
 }
 
 bool image_resize(image *i, int width, int height)
@@ -143,21 +153,21 @@ bool image_resize(image *i, int width, int height)
         return true;
     uint8_t *across = malloc((size_t)width * (size_t)i->height * 3);
     uint8_t *done = malloc((size_t)width * (size_t)height * 3);
-    if (across && done) {
-        for (int y = 0; y < i->height; y++)
-            resize_line(i->rgb + (size_t)y * (size_t)i->width * 3, 3, i->width, across + (size_t)y * (size_t)width * 3, 3,
-                        width);
-        for (int x = 0; x < width; x++)
-            resize_line(across + (size_t)x * 3, (size_t)width * 3, i->height, done + (size_t)x * 3, (size_t)width * 3,
-                        height);
-        free(i->rgb);
-        *i = (image){width, height, done};
-        done = NULL;
-    }
-    const bool good = across && !done;
+    bool good = across && done;
+    for (int y = 0; good && y < i->height; y++)
+        good = resize_line(i->rgb + (size_t)y * (size_t)i->width * 3, 3, i->width, across + (size_t)y * (size_t)width * 3, 3,
+                           width);
+    for (int x = 0; good && x < width; x++)
+        good = resize_line(across + (size_t)x * 3, (size_t)width * 3, i->height, done + (size_t)x * 3, (size_t)width * 3,
+                           height);
     free(across);
-    free(done);
-    return good;
+    if (!good) {
+        free(done);
+        return false;
+    }
+    free(i->rgb);
+    *i = (image){width, height, done};
+    return true;
 }
 
 bool image_crop(image *i, int width, int height)
