@@ -6,6 +6,7 @@
  *     reshape           result and operand share their bytes
  *     slice             the result is a sub-range of the operand
  *     concat            operands are sub-ranges of the result; each one counts by itself
+ *     pad               the operand is the inside of the result, and only the border is written
  *     read_variable     the result is the variable's memory
  *
  * A part of a larger value has the strides of the whole.  Only what place_accepts_strides allows becomes such a view;

@@ -258,6 +258,16 @@ static void view_concat(place_map *m, const ir_op *op)
     }
 }
 
+/* The operand is the inside of the padded result: pad writes the border only. */
+static void view_pad(place_map *m, const ir_op *op)
+{
+    place_storage *x = storage_of(m, op->operands[0].value);
+    const int64_t one[IR_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1}, *before;
+    ir_ints(op, IR_ATTR_BEFORE, &before);
+    if (x)
+        attach_box(x, storage_of(m, op->results[0]), before, one);
+}
+
 static void find_views(place_map *m)
 {
     for (int32_t at = 0; at < m->op_count; at++) {
@@ -270,6 +280,9 @@ static void find_views(place_map *m)
             break;
         case IR_CONCAT:
             view_concat(m, m->ops[at]);
+            break;
+        case IR_PAD:
+            view_pad(m, m->ops[at]);
             break;
         default:
             break;
