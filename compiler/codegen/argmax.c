@@ -38,12 +38,25 @@ static LLVMValueRef worst(const arg_reduction *a)
     return LLVMConstInt(a->element, a->is_max ? low : ~low, 0);
 }
 
+/* The best of all lanes.  Floats: halves compared until one is left (LLVM's own reduction looks after NaN and is slow). */
 static LLVMValueRef reduce(arg_reduction *a, LLVMValueRef v)
 {
-    const char *name = is_float(a) ? (a->is_max ? "llvm.vector.reduce.fmax" : "llvm.vector.reduce.fmin")
-                     : is_unsigned(a) ? (a->is_max ? "llvm.vector.reduce.umax" : "llvm.vector.reduce.umin")
-                                      : (a->is_max ? "llvm.vector.reduce.smax" : "llvm.vector.reduce.smin");
-    return cg_intrinsic(a->k, name, &a->vector, 1, &v, 1);
+    cg_kernel *k = a->k;
+    if (!is_float(a)) {
+        const char *name = is_unsigned(a) ? (a->is_max ? "llvm.vector.reduce.umax" : "llvm.vector.reduce.umin")
+                                          : (a->is_max ? "llvm.vector.reduce.smax" : "llvm.vector.reduce.smin");
+        return cg_intrinsic(k, name, &a->vector, 1, &v, 1);
+    }
+    for (unsigned n = a->lanes / 2; n >= 1; n /= 2) {
+        int low[64], high[64];
+        for (unsigned i = 0; i < n; i++) {
+            low[i] = (int)i;
+            high[i] = (int)(n + i);
+        }
+        LLVMValueRef x = cg_shuffle(k, v, NULL, low, n), y = cg_shuffle(k, v, NULL, high, n);
+        v = LLVMBuildSelect(k->b, better(a, y, x), y, x, "");
+    }
+    return LLVMBuildExtractElement(k->b, v, cg_i32(k, 0), "");
 }
 
 static LLVMValueRef load_part(const arg_reduction *a, LLVMValueRef row, LLVMValueRef first)
