@@ -204,6 +204,21 @@ static bool transpose_conv(tflite_node *n, ir_value *x, ir_value *w, ir_value *b
     return tflite_bind_activated(n, 0, op, act, 4, (int64_t[]){x->type.dims[0], out[0], out[1], channels});
 }
 
+/* Of the result, from operand 0; where that is computed, from the file's declaration, which it has to equal. */
+static bool transpose_conv_shape(tflite_node *n, int64_t out[4], int *out_count)
+{
+    tflite_tensor y;
+    const ir_value *shape = tflite_input(n, 0);
+    if (!shape || !tflite_output_tensor(n, 0, &y))
+        return false;
+    if (ir_is_const(shape) || y.any_shape || n->model->reshaped)
+        return tflite_param_ints(n, 0, "result's shape", 4, out, out_count);
+    *out_count = y.type.rank;
+    for (int i = 0; i < y.type.rank && i < 4; i++)
+        out[i] = y.type.dims[i];
+    return true;
+}
+
 bool tflite_op_transpose_conv(tflite_node *n)
 {
     int64_t shape[4];
@@ -212,7 +227,7 @@ bool tflite_op_transpose_conv(tflite_node *n)
     tflite_activation act;
     if (!x || !tflite_optional_input(n, 3, &b) || !tflite_activation_read(n, TRANSPOSE_CONV_ACT, &act) ||
         !check_rank(n, x, 4, "image") || !check_rank(n, w, 4, "filter") ||
-        !tflite_param_ints(n, 0, "result's shape", 4, shape, &count))
+        !transpose_conv_shape(n, shape, &count))
         return false;
     if (count != 4 || shape[1] < 1 || shape[2] < 1 || shape[3] != w->type.dims[0])
         return tflite_error(n, "the result's shape does not fit the filter");
