@@ -8,6 +8,7 @@
 
 #include "compiler/codegen/copy.h"
 #include "compiler/codegen/mac.h"
+#include "compiler/codegen/wide.h"
 
 typedef struct conv {
     int64_t images, in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w, depth, groups;
@@ -62,7 +63,7 @@ static cg_steps steps_of(cg_module *m, const conv *c, const cg_gemm_rows *x)
     for (int64_t ky = 0; ky < c->k_h; ky++)
         for (int64_t kx = 0; kx < per_line; kx++)
             offset[ky * per_line + kx] = ky * c->dilation_y * x->y + kx * c->dilation_x * x->x;
-    return cg_steps_of_runs(m->arena, (int)c->k_h * per_line, offset, joined ? c->k_w * c->depth : c->depth, c->element == 4);
+    return cg_steps_of_runs(m->arena, (int)c->k_h * per_line, offset, joined ? c->k_w * c->depth : c->depth, c->element);
 }
 
 /* Emits the step that copies x into the scratch, padded, and returns where the padded image's lines and pixels are. */
@@ -103,6 +104,8 @@ bool cg_emit_conv2d(cg_module *m, const ir_op *op)
     if (r)
         g.residual.rows = cg_mac_rows(r);
     cg_gemm_flatten(&g);
+    if (c.element == 2)
+        return cg_wide_emit(m, &g, &steps, c.k_h * c.k_w * c.depth);
     const schedule_tiles tiles = cg_gemm_tiles(m->target, &g);
     cg_mac_bind(m, &g, &steps, &tiles, c.k_h * c.k_w * c.depth);
     if (c.sums_bytes &&

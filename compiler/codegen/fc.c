@@ -4,6 +4,7 @@
 #include "compiler/codegen/copy.h"
 #include "compiler/codegen/mac.h"
 #include "compiler/codegen/matmul.h"
+#include "compiler/codegen/wide.h"
 
 enum { SLACK = 64 };
 
@@ -15,7 +16,7 @@ static int64_t rows_of(const ir_op *op)
 
 static bool copies(const ir_op *op)
 {
-    return !cg_mac_is_float(op) && op->operands[1].value->type.dims[1] < 4;
+    return ir_dtype_bytes(op->operands[0].value->type.dtype) == 1 && op->operands[1].value->type.dims[1] < 4;
 }
 
 static size_t copy_bytes(const ir_op *op)
@@ -28,7 +29,7 @@ size_t cg_fully_connected_scratch(const ir_op *op, const cg_target *target)
     (void)target;
     if (!ir_is_const(op->operands[1].value))
         return cg_product_scratch(op);
-    const bool sums = !cg_mac_is_float(op) && cg_mac_weight_zero(op) != 0;
+    const bool sums = ir_dtype_bytes(op->operands[0].value->type.dtype) == 1 && cg_mac_weight_zero(op) != 0;
     return copy_bytes(op) + (sums ? cg_mac_row_sums_bytes(rows_of(op), 1) : 0);
 }
 
@@ -95,9 +96,11 @@ bool cg_emit_fully_connected(cg_module *m, const ir_op *op)
         return false;
     if (copies(op))
         copy_rows(m, &g, inputs);
-    const cg_steps steps = cg_steps_of_runs(m->arena, 1, &none, inputs, g.is_float);
+    const cg_steps steps = cg_steps_of_runs(m->arena, 1, &none, inputs, (int64_t)ir_dtype_bytes(op->operands[0].value->type.dtype));
     g.steps = steps.count;
     cg_gemm_flatten(&g);
+    if (op->operands[0].value->type.dtype == IR_I16)
+        return cg_wide_emit(m, &g, &steps, inputs);
     const schedule_tiles tiles = cg_gemm_tiles(m->target, &g);
     cg_mac_bind(m, &g, &steps, &tiles, inputs);
     if (!g.is_float && cg_mac_weight_zero(op) != 0) {

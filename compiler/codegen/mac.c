@@ -35,14 +35,15 @@ bool cg_mac_check(const cg_module *m, const ir_op *op)
     const ir_dtype xt = x->type.dtype, wt = w->type.dtype, yt = y->type.dtype;
     const bool reals = xt == IR_F32 && wt == IR_F32 && yt == IR_F32;
     const bool bytes = xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_U8 || yt == IR_F32);
+    const bool shorts = xt == IR_I16 && wt == IR_I8 && (yt == IR_I16 || yt == IR_F32) && !ir_operand_value(op, 3);
     const char *name = ir_op_info_of(op->code)->text;
-    if (!reals && !bytes)
+    if (!reals && !bytes && !shorts)
         return diag_error(m->diag, &op->loc, "%s of %s and %s to %s is not supported by code generation", name,
                           ir_dtype_text(xt), ir_dtype_text(wt), ir_dtype_text(yt));
     if (!ir_is_const(w) || (ir_operand_value(op, 2) && !ir_is_const(ir_operand_value(op, 2))))
         return diag_error(m->diag, &op->loc, "%s with weights or a bias that are not constant is not supported by code "
                           "generation", name);
-    for (int32_t i = 1; w->quant && i < w->quant->count; i++)
+    for (int32_t i = 1; bytes && i < w->quant->count; i++)
         if (w->quant->zero[i] != w->quant->zero[0])
             return diag_error(m->diag, &op->loc, "%s with weight zero points that differ between channels is not supported "
                               "by code generation", name);

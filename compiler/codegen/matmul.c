@@ -130,7 +130,7 @@ static product product_of(arena *arena_, const ir_op *op, bool joins)
         p.a_offsets = p.b_offsets = p.y_offsets = (cg_group_offsets){.count = 1};
     }
     const int64_t none = 0;
-    p.steps = cg_steps_of_runs(arena_, 1, &none, p.depth, p.is_float);
+    p.steps = cg_steps_of_runs(arena_, 1, &none, p.depth, p.element);
     p.gathers = p.a_column != p.element || !linear(&p.a_offsets) || p.steps.overreads;
     p.packed_bytes = round_up(cg_prepacked_bytes(&p.steps, p.batches, p.columns));
     p.bias_bytes = round_up((size_t)(p.batches * cg_prepacked_columns(p.columns) * 4));

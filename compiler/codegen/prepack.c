@@ -4,11 +4,11 @@
 #include <assert.h>
 #include <string.h>
 
-cg_steps cg_steps_of_runs(arena *a, int runs, const int64_t run_offset[], int64_t length, bool is_float)
+cg_steps cg_steps_of_runs(arena *a, int runs, const int64_t run_offset[], int64_t length, int64_t element)
 {
-    const int width = is_float ? 1 : 4;
+    const int width = element == 1 ? 4 : 1;
     const int64_t per_run = (length + width - 1) / width;
-    cg_steps s = {.count = runs * per_run, .width = width, .linear = true, .overreads = !is_float && length < 4};
+    cg_steps s = {.count = runs * per_run, .width = width, .linear = true, .overreads = element == 1 && length < 4};
     s.runs = runs;
     s.run_length = length;
     s.run_offset = arena_copy(a, run_offset, (size_t)runs * sizeof *run_offset);
@@ -19,7 +19,7 @@ cg_steps cg_steps_of_runs(arena *a, int runs, const int64_t run_offset[], int64_
         for (int64_t first = 0; first < length; first += width, step++) {
             /* The last group of a run reaches back rather than past the end; what was read before weighs nothing. */
             const int64_t begin = first + width > length && length >= width ? length - width : first;
-            s.offset[step] = (int32_t)(run_offset[r] + begin * (is_float ? 4 : 1));
+            s.offset[step] = (int32_t)(run_offset[r] + begin * element);
             s.linear &= s.offset[step] == 4 * step;
             for (int64_t i = 0; i < width; i++)
                 s.weight[step * width + i] =

@@ -140,6 +140,40 @@ LLVMValueRef cg_requant_apply(cg_kernel *k, const cg_requant *q, LLVMValueRef pa
                                                   : apply_fixed_once(k, q, mantissa, shift, acc, lanes);
 }
 
+/* acc, within 48 bits, * the mantissa's upper 16 bits / 2^(15 - shift), rounded half up. */
+static LLVMValueRef apply_fixed_i64(cg_kernel *k, const cg_requant *q, LLVMValueRef mantissa, LLVMValueRef shift,
+                                    LLVMValueRef acc, unsigned lanes)
+{
+    LLVMBuilderRef b = k->b;
+    LLVMTypeRef wide = cg_vector(k->m->i64, lanes);
+    LLVMValueRef largest = cg_splat_i32(k, 0x7fff0000, lanes), one = splat_i64(k, 1, lanes), zeros = splat_i64(k, 0, lanes);
+    LLVMValueRef upper = LLVMBuildAdd(b, cg_min(k, mantissa, largest), cg_splat_i32(k, 1 << 15, lanes), "");
+    upper = cg_min(k, LLVMBuildAShr(b, upper, cg_splat_i32(k, 16, lanes), ""), cg_splat_i32(k, 0x7fff, lanes));
+    LLVMValueRef total = LLVMBuildSub(b, splat_i64(k, 15, lanes), LLVMBuildSExt(b, shift, wide, ""), "");
+    LLVMValueRef huge = LLVMBuildICmp(b, LLVMIntSLT, total, one, "");
+    total = cg_max(k, total, one);
+    LLVMValueRef x = cg_min(k, cg_max(k, acc, splat_i64(k, -((int64_t)1 << 47), lanes)),
+                            splat_i64(k, ((int64_t)1 << 47) - 1, lanes));
+    LLVMValueRef v = LLVMBuildMul(b, x, LLVMBuildSExt(b, upper, wide, ""), "");
+    v = LLVMBuildAdd(b, v, LLVMBuildShl(b, one, LLVMBuildSub(b, total, one, ""), ""), "");
+    v = LLVMBuildAShr(b, v, total, "");
+    LLVMValueRef sign = LLVMBuildSub(b, LLVMBuildZExt(b, LLVMBuildICmp(b, LLVMIntSGT, acc, zeros, ""), wide, ""),
+                                     LLVMBuildZExt(b, LLVMBuildICmp(b, LLVMIntSLT, acc, zeros, ""), wide, ""), "");
+    v = LLVMBuildSelect(b, huge, LLVMBuildMul(b, sign, splat_i64(k, INT32_MAX, lanes), ""), v, "");
+    v = cg_min(k, cg_max(k, v, splat_i64(k, (int64_t)q->min - q->zero, lanes)), splat_i64(k, (int64_t)q->max - q->zero, lanes));
+    return LLVMBuildAdd(b, LLVMBuildTrunc(b, v, cg_vector(k->m->i32, lanes), ""), cg_splat_i32(k, q->zero, lanes), "");
+}
+
+LLVMValueRef cg_requant_apply_i64(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first, LLVMValueRef acc)
+{
+    const unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(acc));
+    if (q->rounding == IR_ROUNDING_EVEN_F32)
+        return apply_even_f32(k, q, params, first, acc, lanes);
+    LLVMValueRef mantissa = load_parameters(k, q, params, first, k->m->i32, lanes, 0);
+    LLVMValueRef shift = load_parameters(k, q, params, first, k->m->i32, lanes, 1);
+    return apply_fixed_i64(k, q, mantissa, shift, acc, lanes);
+}
+
 LLVMValueRef cg_narrow_to_bytes(cg_kernel *k, LLVMValueRef v)
 {
     return LLVMBuildTrunc(k->b, v, cg_vector(k->m->i8, LLVMGetVectorSize(LLVMTypeOf(v))), "");
