@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "compiler/codegen/backend.h"
 #include "frontends/frontend.h"
@@ -196,6 +197,10 @@ bool driver_passes(const driver_options *o, driver_module *m, bool lower, const 
         .print_after_all = o->print_after_all,
         .write = write_stderr,
     };
+    if (o->dump_dir && mkdir(o->dump_dir, 0777) != 0 && errno != EEXIST) {
+        const ir_loc loc = {.file = o->dump_dir, .subgraph = -1, .node = -1};
+        return diag_error(d, &loc, "%s", strerror(errno));
+    }
     return pass_run(m->graph, &options, &debug, names, count, d);
 }
 
@@ -272,7 +277,7 @@ bool driver_is_identifier(const char *text)
         "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
         "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
         "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main",
-        "qcc_default_model", "bool", "class", "delete", "new", "namespace", "private", "public", "template", "this",
+        "memcpy", "memmove", "memset", "bool", "class", "delete", "new", "namespace", "private", "public", "template", "this",
     };
     if (!*text || isdigit((unsigned char)*text))
         return false;
@@ -282,7 +287,7 @@ bool driver_is_identifier(const char *text)
     for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
         if (strcmp(text, keywords[i]) == 0)
             return false;
-    return true;
+    return strncmp(text, "qcc_", 4) != 0; /* the library's names */
 }
 
 /* ---- Diagnostics ---- */

@@ -16,7 +16,7 @@ class Usage(Case):
         for arguments in (
             [], [self.add], [self.add, "-o"], [self.add, "-o", "x.unknown"], ["--frobnicate", self.add, "-o", "x.o"],
             [self.add, self.add, "-o", "x.o"], [self.add, "-o", "x.o", "--target=pdp11"], [self.add, "-o", "x.o", "-O7"],
-            [self.add, "-o", "x.o", "--name=7up"], [self.add, "-o", "x.o", "--name=int"], [self.add, "-o", "x.o", "--emit=exe"],
+            [self.add, "-o", "x.o", "--name=7up"], [self.add, "-o", "x.o", "--name=int"], [self.add, "-o", "x.o", "--name=qcc_run"], [self.add, "-o", "x.o", "--emit=exe"],
             [self.add, "-o", "x.o", "--rounding=up"], [self.add, "-o", "x.o", "--batch=0"], [self.add, "-o", "x.o", "--batch=1e9"],
             [self.add, "-o", "x.o", "--print-ir-after=nothing"], [self.add, "-o", "x.o", "--input-shape=1x2"],
             [self.add, "-o", "x.o", "--quantize=static"], [self.add, "-o", "x.o", "--calib=x"], [self.add, "-o", "x.tflite"],
@@ -94,7 +94,6 @@ class Outputs(Case):
     def test_looking_inside(self):
         _, _, err = run(QCC, self.scale, "-o", self.folder / "m.o", "--print-ir-after-all", "--verify-each", "--time-passes")
         self.assertIn("graph", err)
-        (self.folder / "dump").mkdir()
         self.fine(QCC, self.scale, "-o", self.folder / "m.o", f"--dump-dir={self.folder / 'dump'}")
         self.assertTrue(os.listdir(self.folder / "dump"))
 
