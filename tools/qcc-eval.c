@@ -224,11 +224,13 @@ static bool evaluate_all(const command *c, const sample_set *set, session *s, se
 
 static bool evaluate(const command *c, result *r, diag *d)
 {
+    sample_options samples = c->samples;
     sample_set set;
     session s, other;
-    if (!samples_load(&c->samples, &set, d))
+    if (!session_open(&s, &c->options, c->file, c->interpret, (unsigned)c->threads, d))
         return false;
-    bool good = session_open(&s, &c->options, c->file, c->interpret, (unsigned)c->threads, d);
+    samples.classes = s.output_count ? ir_type_elements(&s.output_types[0]) : 0;
+    bool good = samples_load(&samples, &set, d);
     if (good) {
         good = !c->other || session_open(&other, &c->options, c->other, c->interpret, (unsigned)c->threads, d);
         if (good) {
@@ -236,9 +238,9 @@ static bool evaluate(const command *c, result *r, diag *d)
             if (c->other)
                 session_close(&other);
         }
-        session_close(&s);
+        samples_free(&set);
     }
-    samples_free(&set);
+    session_close(&s);
     return good;
 }
 

@@ -35,18 +35,25 @@ static bool whole_number(const char *text, long *out)
     return end != text && !*end;
 }
 
-/* The column named or numbered by the option; -1: no such name in the heading. */
-static int label_column(const char *option, char *const heading[], int count)
+/* "index1001" ends in 1001. */
+static bool ends_in_number(const char *text, int64_t number)
+{
+    char digits[24];
+    const int length = snprintf(digits, sizeof digits, "%" PRId64, number), at = (int)strlen(text) - length;
+    return at > 0 && strcmp(text + at, digits) == 0 && !isdigit((unsigned char)text[at - 1]);
+}
+
+/* The column of class numbers: the one that the option names or numbers; otherwise one that the heading says is for this
+ * many classes; otherwise 1.  -1: the heading has no such name. */
+static int label_column(const sample_options *o, char *const heading[], int count)
 {
     long number;
-    if (!option)
-        return 1;
-    if (whole_number(option, &number))
+    if (o->label_column && whole_number(o->label_column, &number))
         return (int)number;
     for (int i = 0; i < count; i++)
-        if (strcmp(heading[i], option) == 0)
+        if (o->label_column ? strcmp(heading[i], o->label_column) == 0 : i > 0 && ends_in_number(heading[i], o->classes))
             return i;
-    return -1;
+    return o->label_column ? -1 : 1;
 }
 
 static bool add_sample(sample_set *set, char *path, int64_t row, long label, diag *d)
@@ -101,7 +108,7 @@ static bool add_line(const sample_options *o, sample_set *set, const folder *nam
 static bool read_labels(const sample_options *o, sample_set *set, const folder *names, char *text, diag *d)
 {
     ir_loc loc = {.file = o->labels, .subgraph = -1, .node = 0};
-    int column = label_column(o->label_column, NULL, 0);
+    int column = 1;
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n"));) {
         char *columns[MAX_COLUMNS];
@@ -111,7 +118,7 @@ static bool read_labels(const sample_options *o, sample_set *set, const folder *
         if (count == 0)
             continue;
         if (loc.node == 1) {
-            column = label_column(o->label_column, columns, count);
+            column = label_column(o, columns, count);
             if (column < 0)
                 return diag_error(d, &loc, "no column '%s' in the heading", o->label_column);
             const int at = count == 1 && column == 1 ? 0 : column;

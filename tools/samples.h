@@ -30,6 +30,7 @@ typedef struct preprocessing {
 typedef struct sample_options {
     const char *data, *labels, *label_column;
     long label_offset, limit; /* limit 0: all */
+    int64_t classes;          /* of the model */
 } sample_options;
 
 bool samples_load(const sample_options *, sample_set *out, diag *);
