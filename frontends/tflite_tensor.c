@@ -1,8 +1,6 @@
 /* tflite_tensor.c: what the file says of tensors.
  *
  *     Tensor{shape, type, buffer, quantization, sparsity} ──▶ ir_type, ir_quant, and a constant where it has data */
-#include <math.h>
-
 #include "frontends/tflite_import.h"
 
 static const struct {
@@ -52,6 +50,17 @@ static bool read_shape(tflite_scope *s, const ir_loc *loc, int32_t index, tflite
     return ir_type_valid(&t->type) || diag_error(d, loc, "tensor %d is larger than 2 GiB", index);
 }
 
+/* Scales within a range that leaves room for the products and quotients of three of them in a float.  Those of weights
+ * and biases may be smaller, down to 0 for channels that were pruned. */
+static bool sensible_scale(const tflite_tensor *t, int axis, float scale)
+{
+    const float largest = 68719476736.0f; /* 2^36 */
+    bool activation = axis < 0 && ir_dtype_bytes(t->type.dtype) <= 2;
+    if (activation)
+        return scale >= 1 / largest && scale <= largest;
+    return (scale > 0 || (scale == 0 && axis >= 0)) && scale <= largest;
+}
+
 /* Scale and zero point of each channel, checked; NULL after a diagnostic. */
 static const ir_quant *read_parameters(tflite_scope *s, const ir_loc *loc, int32_t index, const tflite_tensor *t,
                                        fb_vector scales, fb_vector zeros, int axis)
@@ -70,9 +79,9 @@ static const ir_quant *read_parameters(tflite_scope *s, const ir_loc *loc, int32
         int64_t z = zeros.count ? fb_vec_i64(zeros, i) : 0;
         scale[i] = fb_vec_f32(scales, i);
         zero[i] = (int32_t)z;
-        /* 0 occurs among the scales of weights, for channels that were pruned */
-        if (!(scale[i] > 0 || (scale[i] == 0 && axis >= 0)) || !isfinite(scale[i])) {
-            diag_error(m->diag, loc, "tensor %d has scale %g, which is not a positive number", index, (double)scale[i]);
+        if (!sensible_scale(t, axis, scale[i])) {
+            diag_error(m->diag, loc, "tensor %d has scale %g, which is not a positive number of sensible size", index,
+                       (double)scale[i]);
             return NULL;
         }
         if (z < low || z > high) {
