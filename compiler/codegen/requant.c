@@ -164,6 +164,29 @@ static LLVMValueRef apply_fixed_i64(cg_kernel *k, const cg_requant *q, LLVMValue
     return LLVMBuildAdd(b, LLVMBuildTrunc(b, v, cg_vector(k->m->i32, lanes), ""), cg_splat_i32(k, q->zero, lanes), "");
 }
 
+/* acc * mantissa / 2^(31 - shift), rounded half up, of a 64-bit sum: in two halves, so that no product overflows.  A
+ * multiplier of 2^7 and more takes sums as 32-bit ones. */
+static LLVMValueRef apply_once_i64(cg_kernel *k, const cg_requant *q, LLVMValueRef mantissa, LLVMValueRef shift,
+                                   LLVMValueRef acc, unsigned lanes)
+{
+    LLVMBuilderRef b = k->b;
+    LLVMTypeRef wide = cg_vector(k->m->i64, lanes), narrow = cg_vector(k->m->i32, lanes);
+    LLVMValueRef one = splat_i64(k, 1, lanes), part = splat_i64(k, 24, lanes);
+    LLVMValueRef m = LLVMBuildSExt(b, mantissa, wide, "");
+    LLVMValueRef total = LLVMBuildSub(b, splat_i64(k, 31, lanes), LLVMBuildSExt(b, shift, wide, ""), "");
+    LLVMValueRef half = LLVMBuildShl(b, one, LLVMBuildSub(b, total, one, ""), "");
+    LLVMValueRef x = cg_min(k, cg_max(k, acc, splat_i64(k, -((int64_t)1 << 55), lanes)), splat_i64(k, (int64_t)1 << 55, lanes));
+    LLVMValueRef low = LLVMBuildMul(b, LLVMBuildAnd(b, x, splat_i64(k, 0xffffff, lanes), ""), m, "");
+    low = LLVMBuildAShr(b, LLVMBuildAdd(b, low, half, ""), part, "");
+    LLVMValueRef v = LLVMBuildAdd(b, LLVMBuildMul(b, LLVMBuildAShr(b, x, part, ""), m, ""), low, "");
+    v = LLVMBuildAShr(b, v, cg_max(k, LLVMBuildSub(b, total, part, ""), splat_i64(k, 0, lanes)), "");
+    v = cg_min(k, cg_max(k, v, splat_i64(k, (int64_t)q->min - q->zero, lanes)), splat_i64(k, (int64_t)q->max - q->zero, lanes));
+    v = LLVMBuildAdd(b, LLVMBuildTrunc(b, v, narrow, ""), cg_splat_i32(k, q->zero, lanes), "");
+    LLVMValueRef sum = cg_min(k, cg_max(k, acc, splat_i64(k, INT32_MIN, lanes)), splat_i64(k, INT32_MAX, lanes));
+    LLVMValueRef large = apply_fixed_once(k, q, mantissa, shift, LLVMBuildTrunc(b, sum, narrow, ""), lanes);
+    return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, total, part, ""), large, v, "");
+}
+
 LLVMValueRef cg_requant_apply_i64(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first, LLVMValueRef acc)
 {
     const unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(acc));
@@ -171,7 +194,8 @@ LLVMValueRef cg_requant_apply_i64(cg_kernel *k, const cg_requant *q, LLVMValueRe
         return apply_even_f32(k, q, params, first, acc, lanes);
     LLVMValueRef mantissa = load_parameters(k, q, params, first, k->m->i32, lanes, 0);
     LLVMValueRef shift = load_parameters(k, q, params, first, k->m->i32, lanes, 1);
-    return apply_fixed_i64(k, q, mantissa, shift, acc, lanes);
+    return q->rounding == IR_ROUNDING_FIXED_TWICE ? apply_fixed_i64(k, q, mantissa, shift, acc, lanes)
+                                                  : apply_once_i64(k, q, mantissa, shift, acc, lanes);
 }
 
 LLVMValueRef cg_narrow_to_bytes(cg_kernel *k, LLVMValueRef v)

@@ -30,7 +30,7 @@ const char *cg_requant_key(const cg_module *, const cg_requant *);
 /* lanes accumulators of channels first…first+lanes-1 (i64, compile- or run-time) -> lanes i32 within min..max, zero
  * added.  params: pointer to cg_requant.bytes. */
 LLVMValueRef cg_requant_apply(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first, LLVMValueRef acc);
-/* The same for 64-bit sums, which 16-bit activations have; both fixed roundings are TFLite's 64-bit form. */
+/* The same for 64-bit sums, which 16-bit activations have; fixed_twice is TFLite's 64-bit form. */
 LLVMValueRef cg_requant_apply_i64(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first, LLVMValueRef acc);
 /* lanes i32, already within the type's range -> lanes bytes (truncation of each). */
 LLVMValueRef cg_narrow_to_bytes(cg_kernel *, LLVMValueRef i32_vector);
