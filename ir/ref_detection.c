@@ -4,7 +4,8 @@
  *       -> boxes [1, M, 4] (top, left, bottom, right), classes [1, M], scores [1, M], count [1], all f32
  *
  * Decode each box, drop weak ones, suppress the weaker of two that overlap; either over the best class of each box (the
- * fast form) or class by class (the regular one).  Rows beyond the count are 0.  Of equal scores the first box wins.
+ * fast form) or class by class (the regular one).  The count is that of boxes: with several classes a box, each has
+ * as many rows as classes.  Rows beyond are 0.  Of equal scores the first box wins.
  * Arithmetic: decoding in double, rounded to f32; overlap in f32; as TFLite's custom op. */
 #include <stdlib.h>
 
@@ -168,7 +169,7 @@ static int64_t detect_fast(const detector *n, void *const results[])
             const float *row = n->scores + n->selected[i] * n->labels + n->label_offset;
             emit(n, results, i * taken + rank, n->selected[i], class_of_rank(row, n->classes, rank));
         }
-    return count * taken;
+    return count;
 }
 
 /* Merges the class's survivors into the list of the best over all classes, which keeps max_detections entries. */

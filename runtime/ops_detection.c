@@ -174,7 +174,7 @@ static int64_t detect_fast(const detector *n)
             const float *row = n->scores + n->selected[i] * op->labels + n->label_offset;
             put_row(n, i * taken + rank, n->selected[i], class_of_rank(row, op->classes, rank));
         }
-    return count * taken;
+    return count;
 }
 
 /* Merges the class's survivors into the best over all classes, of which max_detections are kept. */

@@ -469,3 +469,4 @@ def cases(seed=1):
     for regular in (False, True):
         for t in (real, "uint8"):
             yield named(f"detection_{t}_{'regular' if regular else 'fast'}", detection, regular, t)
+    yield named("detection_float32_two_classes", detection, False, max_classes=2)
