@@ -241,6 +241,11 @@ static bool emit_pool(cg_module *m, const ir_op *op, bool is_max)
         s.stride[d] = ir_ints_at(op, IR_ATTR_STRIDE, d);
         s.pad[d] = ir_ints_at(op, IR_ATTR_PAD, d);
     }
+    for (int d = 0; d < 2; d++) {
+        int64_t last = (s.y.dims[1 + d] - 1) * s.stride[d] - s.pad[d];
+        if (s.pad[d] >= s.kernel[d] || last >= s.x.dims[1 + d])
+            return diag_error(m->diag, &op->loc, "%s: windows that lie wholly in the padding", ir_op_info_of(op->code)->text);
+    }
     find_inside(&s);
     if (!s.is_float) {
         s.zero = y->quant ? y->quant->zero[0] : 0;
