@@ -55,7 +55,7 @@ static bool parse_header(const char *header, ir_type *type, const ir_loc *loc, d
 {
     const char *descr = find_key(header, "descr"), *order = find_key(header, "fortran_order");
     const char *shape = find_key(header, "shape");
-    if (!descr || !order || !shape || !parse_shape(shape, type))
+    if (!descr || !*descr || !order || !shape || !parse_shape(shape, type))
         return diag_error(d, loc, "malformed .npy header");
     for (int i = 0; i < DESCRIPTIONS; i++)
         if (strncmp(descr + 1, descriptions[i].descr, 3) == 0)
