@@ -24,8 +24,10 @@ static ir_attr *attr_of(const ir_op *op, ir_attr_id id)
     return &op->attrs[i];
 }
 
+#ifndef NDEBUG /* used by assert alone */
 static bool is_kind(ir_attr_id id, ir_attr_kind kind) { return ir_attr_info_of(id)->kind == kind; }
 static bool is_int(ir_attr_id id) { return is_kind(id, IR_KIND_INT) || ir_attr_info_of(id)->kind > IR_KIND_STR; }
+#endif
 
 bool ir_has_attr(const ir_op *op, ir_attr_id id) { return attr_index(op, id) >= 0; }
 

@@ -469,7 +469,7 @@ static bool define(parser *p, slice name, ir_value *v)
 
 static bool parse_use(parser *p, ir_value **out)
 {
-    slice name;
+    slice name = {0};
     if (!parse_value_name(p, &name))
         return false;
     entry *e = p->table_size ? table_slot(p->table, p->table_size, name) : NULL;

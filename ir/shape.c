@@ -127,7 +127,7 @@ static bool image(inference *i, int64_t kh, int64_t kw, bool dilated, int64_t ch
     const ir_op *op = i->op;
     const ir_type *x = operand(i, 0);
     const int64_t *pad;
-    int64_t h, w, dy = dilated ? ir_ints_at(op, IR_ATTR_DILATION, 0) : 1;
+    int64_t h = 0, w = 0, dy = dilated ? ir_ints_at(op, IR_ATTR_DILATION, 0) : 1;
     int64_t dx = dilated ? ir_ints_at(op, IR_ATTR_DILATION, 1) : 1;
     ir_ints(op, IR_ATTR_PAD, &pad);
     if (!positions(i, x->dims[1], pad[0] + pad[2], kh, dy, ir_ints_at(op, IR_ATTR_STRIDE, 0), &h) ||

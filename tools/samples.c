@@ -253,7 +253,7 @@ static void store_picture(const preprocessing *p, const input_shape *shape, cons
 static bool prepare_picture(const char *path, const preprocessing *p, session *s, diag *d)
 {
     image i;
-    input_shape shape;
+    input_shape shape = {0};
     if (!shape_of_input(s, p->layout, &shape, d) || !image_read(path, &i, d))
         return false;
     bool good = p->crop_first ? crop(p, &i) && scale(p, &shape, &i) : scale(p, &shape, &i) && crop(p, &i);
