@@ -214,16 +214,29 @@ static bool import_operators(tflite_scope *s, fb_table subgraph)
     return fb_ok(&m->reader) || tflite_malformed(m, &loc);
 }
 
+/* A subgraph that another one names. */
+static bool enter_scope(tflite_model *m, tflite_scope *s, fb_table *out_table, const ir_loc *loc)
+{
+    if (s->subgraph < 0 || (uint32_t)s->subgraph >= m->subgraphs.count)
+        return diag_error(m->diag, loc, "subgraph %d does not exist, the model has %u", s->subgraph, m->subgraphs.count);
+    if (s->depth > TFLITE_MAX_DEPTH)
+        return diag_error(m->diag, loc, "subgraphs are nested more than %d deep", TFLITE_MAX_DEPTH);
+    return open_scope(m, s, out_table, loc);
+}
+
+bool tflite_import_initial(tflite_model *m, int32_t subgraph, int depth, const ir_loc *loc)
+{
+    tflite_scope s = {.model = m, .subgraph = subgraph, .depth = depth, .initial = true};
+    fb_table t;
+    return enter_scope(m, &s, &t, loc) && import_operators(&s, t);
+}
+
 bool tflite_import_subgraph(tflite_model *m, int32_t subgraph, int depth, const ir_loc *loc, uint32_t input_count,
                             ir_value *const inputs[], uint32_t output_count, ir_value *outputs[])
 {
     tflite_scope s = {.model = m, .subgraph = subgraph, .depth = depth};
     fb_table t;
-    if (subgraph < 0 || (uint32_t)subgraph >= m->subgraphs.count)
-        return diag_error(m->diag, loc, "subgraph %d does not exist, the model has %u", subgraph, m->subgraphs.count);
-    if (depth > TFLITE_MAX_DEPTH)
-        return diag_error(m->diag, loc, "subgraphs are nested more than %d deep", TFLITE_MAX_DEPTH);
-    if (!open_scope(m, &s, &t, loc))
+    if (!enter_scope(m, &s, &t, loc))
         return false;
     fb_vector in = fb_vec(t, SUBGRAPH_INPUTS, 4), out = fb_vec(t, SUBGRAPH_OUTPUTS, 4);
     if (!fb_ok(&m->reader))

@@ -20,6 +20,7 @@
 enum {
     TFLITE_MAX_NODES = 1 << 18,       /* operators imported, inlined ones included */
     TFLITE_MAX_OPERANDS = 1 << 12,    /* of one operator */
+    TFLITE_MAX_VARIABLES = 1 << 12,   /* handles of state variables */
     TFLITE_MAX_DEPTH = 16,            /* composites within composites */
     TFLITE_MAX_FOLDED = 1 << 10       /* elements of a constant that is computed while importing */
 };
@@ -30,6 +31,8 @@ typedef struct tflite_opcode {
     const char *name; /* of the builtin operator, or the custom code; never NULL */
     bool custom;
 } tflite_opcode;
+
+typedef struct tflite_variable tflite_variable; /* tflite_ops_state.c */
 
 typedef struct tflite_model {
     fb_reader reader;
@@ -44,6 +47,8 @@ typedef struct tflite_model {
     bool reshaped;        /* an option changes the inputs' shapes: the file's shapes of other tensors don't count */
     uint32_t node_count;  /* imported so far */
     int64_t total_bytes;  /* of all tensors so far */
+    tflite_variable *variables;
+    int variable_count;
     int64_t dense_budget; /* bytes that constants made by the importer may still take */
 } tflite_model;
 
@@ -54,6 +59,8 @@ typedef struct tflite_scope {
     int depth;
     fb_vector tensors;
     ir_value **values; /* a tensor's value: NULL until it is defined or first used as a constant */
+    tflite_variable **variables; /* what a tensor is a handle of; NULL as long as the subgraph has no handles */
+    bool initial;      /* the subgraph runs once, before the first run, and gives variables their initial values */
 } tflite_scope;
 
 typedef struct tflite_op_entry tflite_op_entry;
@@ -92,6 +99,7 @@ typedef struct tflite_tensor {
 /* ---- tflite.c ---- */
 bool tflite_import_subgraph(tflite_model *, int32_t subgraph, int depth, const ir_loc *, uint32_t input_count,
                             ir_value *const inputs[], uint32_t output_count, ir_value *outputs[]);
+bool tflite_import_initial(tflite_model *, int32_t subgraph, int depth, const ir_loc *);
 bool tflite_malformed(tflite_model *, const ir_loc *); /* reports the reader's error; always false */
 
 /* ---- tflite_tensor.c ---- */
@@ -137,6 +145,7 @@ ir_op *tflite_emit2(tflite_node *, ir_opcode, ir_value *, ir_value *);
 /* Types an intermediate result and checks that the op is defined for its types; NULL after a diagnostic.  The value may
  * be a constant that replaces the op. */
 ir_value *tflite_typed(tflite_node *, ir_op *, ir_type, const ir_quant *);
+bool tflite_check(tflite_node *, const ir_op *); /* the same check for an op without results */
 ir_value *tflite_reshaped(tflite_node *, ir_value *, int rank, const int64_t dims[]); /* the same value if equal */
 ir_value *tflite_int_constant(tflite_node *, ir_dtype, int rank, int64_t count, const int64_t values[]);
 

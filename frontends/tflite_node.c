@@ -163,7 +163,7 @@ static bool check_size(tflite_node *n, const ir_type *type)
 }
 
 /* The importers compute extents themselves, to compare them with the file's; the IR has the last word. */
-static bool check_form(tflite_node *n, const ir_op *op)
+bool tflite_check(tflite_node *n, const ir_op *op)
 {
     diag *d = n->model->diag;
     if (!ir_verify_attrs(op, d))
@@ -184,7 +184,7 @@ static bool check_form(tflite_node *n, const ir_op *op)
 static ir_value *settle(tflite_node *n, ir_op *op)
 {
     diag *d = n->model->diag;
-    if (!check_form(n, op))
+    if (!tflite_check(n, op))
         return NULL;
     if (!foldable(op))
         return op->results[0];

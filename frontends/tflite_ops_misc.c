@@ -175,6 +175,8 @@ bool tflite_op_composite(tflite_node *n)
     for (int i = 0; i < inputs; i++)
         if (!(in[i] = tflite_input(n, i)))
             return false;
+    if (n->scope->initial)
+        return tflite_error(n, "the initial value of a variable is computed by a composite");
     if (subgraph == n->scope->subgraph || subgraph == 0)
         return tflite_error(n, "the decomposition, subgraph %d, contains the operator itself", subgraph);
     if (!tflite_import_subgraph(n->model, subgraph, n->scope->depth + 1, &n->loc, (uint32_t)inputs, in, (uint32_t)outputs,

@@ -13,6 +13,7 @@ import sys
 
 NETWORKS = ["tflite/imagenet/*", "tflite/inat/*", "tflite/cifar10/*", "tflite/mnist/*", "tflite/vww/*", "tflite/vision/*",
             "tflite/audio/arm_*", "tflite/audio/mlperf_*", "tflite/audio/moonshine_*", "tflite/audio/silabs_*",
+            "tflite/audio/mww_*", "tflite/audio/lyra_*",
             "tflite/audio/tflm_micro_speech*", "tflite/audio/tflm_hello_world*", "ops/tflite/*"]
 
 # What is refused of these, with a part of the diagnostic.

@@ -242,7 +242,37 @@ def transposed():
     return m
 
 
-IMPORTED = [conv_int8, conv_uint8, float_ops, shapes, slices, data_movement, composite, sparse, detection, transposed]
+def state(initial=0, name="states", kind="float32"):
+    """A variable that is read, shifted and written; its initial zeros are assigned by a subgraph that runs once."""
+    m, init = Model(), Model("init")
+    m.op("CALL_ONCE", [], [], "CallOnceOptions", initSubgraphIndex=1)
+    x = m.input("x", "float32", [1, 2])
+    h = m.tensor("handle", "resource", [])
+    m.op("VAR_HANDLE", [], [h], "VarHandleOptions", container="", sharedName=name)
+    old = m.tensor("old", kind, [1, 4])
+    m.op("READ_VARIABLE", [h], [old], "ReadVariableOptions")
+    both = m.tensor("both", "float32", [1, 6])
+    m.op("CONCATENATION", [old, x], [both], "ConcatenationOptions", axis=1)
+    new = m.tensor("new", "float32", [1, 4])
+    m.op("SLICE", [both, ints(m, "begin", [0, 2]), ints(m, "size", [1, 4])], [new], "SliceOptions")
+    m.op("ASSIGN_VARIABLE", [h, new], [], "AssignVariableOptions")
+    m.output(both)
+    g = init.tensor("handle", "resource", [])
+    init.op("VAR_HANDLE", [], [g], "VarHandleOptions", container="", sharedName=name)
+    zeros = init.tensor("zeros", "float32", [1, 4])
+    init.op("ASSIGN_VARIABLE", [g, zeros], [], "AssignVariableOptions")
+    init.graph.tensors[zeros].buffer = len(m.model.buffers)
+    b = schema.BufferT()
+    b.data = np.frombuffer(np.full(4, initial, np.float32).tobytes(), np.uint8)
+    m.model.buffers.append(b)
+    for o in init.graph.operators:
+        o.opcodeIndex += len(m.model.operatorCodes)
+    m.model.operatorCodes += init.model.operatorCodes
+    m.model.subgraphs.append(init.graph)
+    return m
+
+
+IMPORTED = [conv_int8, conv_uint8, float_ops, shapes, slices, data_movement, composite, sparse, detection, transposed, state]
 
 
 # ---- Models that are refused, each for one reason; the name says it ----
@@ -433,6 +463,11 @@ REFUSED = {
     "sparse_extent": lambda: sparse_with([3, ([0, 1, 2, 3], [0, 3, 1])]),
     "composite_itself": lambda: composite_with(0),
     "composite_missing": lambda: composite_with(12),
+    "state_initial": lambda: state(initial=1),
+    "state_unnamed": lambda: state(name=""),
+    "state_type": lambda: state(kind="int32"),
+    "state_handle": lambda: changed(state(), lambda m: m.graph.operators[2].inputs.__setitem__(0, 0)),
+    "state_call_itself": lambda: changed(state(), lambda m: setattr(m.graph.operators[0].builtinOptions, "initSubgraphIndex", 0)),
     "detection_option": lambda: detection(num_classes=7),
     "detection_range": lambda: detection(max_detections=0),
 }
