@@ -4,8 +4,8 @@
  *       -> boxes [1, M, 4] (top, left, bottom, right), classes [1, M], scores [1, M], count [1], all f32
  *
  * Decode each box, drop weak ones, suppress the weaker of two that overlap; either over the best class of each box (the
- * fast form) or class by class (the regular one).  The count is that of boxes: with several classes a box, each has
- * as many rows as classes.  Rows beyond are 0.  Of equal scores the first box wins.
+ * fast form) or class by class (the regular one).  The count is that of boxes, each of
+ * which has max_classes rows in the fast form.  Rows beyond are 0.  Of equal scores the first box wins.
  * Arithmetic: decoding in double, rounded to f32; overlap in f32; as TFLite's custom op. */
 #include <stdlib.h>
 
