@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ir/private.h"
 #include "ir/shape.h"
@@ -268,6 +269,52 @@ static bool verify_op(verifier *v, const ir_op *op)
     return ir_verify_attrs(op, v->d) && verify_results(v, op);
 }
 
+/* ---- State variables: one type each, whoever names them ---- */
+
+typedef struct variable_use {
+    const char *name;
+    const ir_type *type;
+} variable_use;
+
+static bool verify_variable(verifier *v, variable_use *known, size_t *count, variable_use use, const ir_loc *loc)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (strcmp(known[i].name, use.name) != 0)
+            continue;
+        return ir_type_equal(known[i].type, use.type) ||
+               diag_error(v->d, loc, "variable \"%s\" is used with different types", use.name);
+    }
+    known[(*count)++] = use;
+    return true;
+}
+
+static bool verify_variables(verifier *v)
+{
+    const ir_graph *g = v->g;
+    size_t most = (size_t)g->variable_count, count = 0;
+    for (const ir_op *op = g->first; op; op = op->next)
+        most += op->code == IR_READ_VARIABLE || op->code == IR_WRITE_VARIABLE;
+    variable_use *known = calloc(most + 1, sizeof *known);
+    if (!known)
+        return diag_error(v->d, NULL, "out of memory");
+    bool ok = true;
+    for (int32_t i = 0; ok && i < g->variable_count; i++) {
+        const ir_variable *x = &g->variables[i];
+        ok = *x->name && ir_type_valid(&x->type) &&
+             verify_variable(v, known, &count, (variable_use){x->name, &x->type}, NULL) && count == (size_t)i + 1;
+        if (!ok)
+            diag_error(v->d, NULL, "variable \"%s\" is listed twice, or has no name or type", x->name);
+    }
+    for (const ir_op *op = g->first; ok && op; op = op->next) {
+        if (op->code != IR_READ_VARIABLE && op->code != IR_WRITE_VARIABLE)
+            continue;
+        const ir_value *x = op->code == IR_READ_VARIABLE ? op->results[0] : op->operands[0].value;
+        ok = verify_variable(v, known, &count, (variable_use){ir_str(op, IR_ATTR_VARIABLE), &x->type}, &op->loc);
+    }
+    free(known);
+    return ok;
+}
+
 static bool verify_graph(verifier *v)
 {
     const ir_graph *g = v->g;
@@ -282,7 +329,7 @@ static bool verify_graph(verifier *v)
     for (int32_t i = 0; i < g->output_count; i++)
         if (!verify_use(v, g->outputs[i], NULL))
             return false;
-    return true;
+    return verify_variables(v);
 }
 
 bool ir_verify(const ir_graph *g, diag *d)
