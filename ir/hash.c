@@ -5,7 +5,10 @@
 
 #include "ir/private.h"
 
-uint64_t ir_hash_bytes(const void *bytes, size_t size, uint64_t seed) { return XXH3_64bits_withSeed(bytes, size, seed); }
+uint64_t ir_hash_bytes(const void *bytes, size_t size, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, size, seed);
+}
 
 #define MIX(h, x) ir_hash_bytes(&(x), sizeof(x), h)
 

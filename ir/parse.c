@@ -11,8 +11,8 @@
 #include "ir/private.h"
 
 enum {
-    ID_LIMIT = 1 << 24,          /* passes allocate arrays by id */
-    LIST_LIMIT = 1 << 20,        /* elements of a list */
+    ID_LIMIT = 1 << 24,   /* passes allocate arrays by id */
+    LIST_LIMIT = 1 << 20, /* elements of a list */
     OPERAND_LIMIT = 1 << 16,
     SPLAT_TOTAL_LIMIT = 1 << 28, /* bytes of all splat constants of a file */
     NUMBER_CHARS = 64
@@ -31,7 +31,7 @@ typedef struct entry {
 typedef struct parser {
     const char *at, *end;
     int32_t line, start; /* present line; that where the statement began */
-    ir_loc loc; /* of the statement: file and line */
+    ir_loc loc;          /* of the statement: file and line */
     diag *d;
     ir_graph *g;
     arena *scratch;
@@ -123,7 +123,10 @@ static slice take_word(parser *p)
     return w;
 }
 
-static bool slice_is(slice s, const char *text) { return s.length == strlen(text) && memcmp(s.at, text, s.length) == 0; }
+static bool slice_is(slice s, const char *text)
+{
+    return s.length == strlen(text) && memcmp(s.at, text, s.length) == 0;
+}
 
 static bool accept_word(parser *p, const char *text)
 {
@@ -455,7 +458,8 @@ static bool define(parser *p, slice name, ir_value *v)
     entry *e = table_slot(p->table, p->table_size, name);
     if (e->name.length) {
         p->loc.node = p->start;
-        return diag_error(p->d, &p->loc, "%%%.*s is defined twice", (int)(name.length < 60 ? name.length : 60), name.at);
+        return diag_error(p->d, &p->loc, "%%%.*s is defined twice", (int)(name.length < 60 ? name.length : 60),
+                          name.at);
     }
     *e = (entry){name, v};
     p->table_used++;
@@ -707,8 +711,8 @@ static bool parse_attr(parser *p, ir_op *op, bool given[])
         i++;
     p->loc.node = p->line;
     if (i == info->attr_count)
-        return diag_error(p->d, &p->loc, "%s has no attribute '%.*s'", info->text,
-                          (int)(w.length < 60 ? w.length : 60), w.at ? w.at : "");
+        return diag_error(p->d, &p->loc, "%s has no attribute '%.*s'", info->text, (int)(w.length < 60 ? w.length : 60),
+                          w.at ? w.at : "");
     if (given[i])
         return diag_error(p->d, &p->loc, "%s is given twice", ir_attr_info_of(info->attrs[i])->text);
     given[i] = true;

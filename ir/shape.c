@@ -113,11 +113,13 @@ static bool infer_broadcast(inference *i)
 /* ---- Windows and matrices ---- */
 
 /* Positions of a window of `taps` taps along an extent; false when there is none. */
-static bool positions(inference *i, int64_t extent, int64_t pad, int64_t taps, int64_t dilation, int64_t stride, int64_t *out)
+static bool positions(inference *i, int64_t extent, int64_t pad, int64_t taps, int64_t dilation, int64_t stride,
+                      int64_t *out)
 {
     int64_t reach = (taps - 1) * dilation + 1, padded = extent + pad;
     if (taps < 1 || reach > padded)
-        return refuse(i, "%s: a window of %lld does not fit into %lld", text_of(i), (long long)reach, (long long)padded);
+        return refuse(i, "%s: a window of %lld does not fit into %lld", text_of(i), (long long)reach,
+                      (long long)padded);
     *out = (padded - reach) / stride + 1;
     return true;
 }
@@ -162,8 +164,8 @@ static bool infer_conv2d(inference *i)
     const ir_type *x = operand(i, 0), *w = operand(i, 1);
     int64_t groups = ir_int(i->op, IR_ATTR_GROUPS);
     if (w->dims[3] * groups != x->dims[3] || w->dims[0] % groups != 0)
-        return refuse(i, "conv2d: weights of %lld x %lld channels in %lld groups for %lld channels", (long long)w->dims[0],
-                      (long long)w->dims[3], (long long)groups, (long long)x->dims[3]);
+        return refuse(i, "conv2d: weights of %lld x %lld channels in %lld groups for %lld channels",
+                      (long long)w->dims[0], (long long)w->dims[3], (long long)groups, (long long)x->dims[3]);
     return image(i, w->dims[1], w->dims[2], true, w->dims[0]) && check_bias(i, w->dims[0]) && check_residual(i);
 }
 
@@ -294,8 +296,7 @@ static bool infer_normalize(inference *i)
 static bool infer_reshape(inference *i)
 {
     int64_t from = ir_type_elements(operand(i, 0)), to = ir_type_elements(i->present);
-    return from == to ? as_stated(i)
-                      : refuse(i, "reshape: %lld elements to %lld", (long long)from, (long long)to);
+    return from == to ? as_stated(i) : refuse(i, "reshape: %lld elements to %lld", (long long)from, (long long)to);
 }
 
 static bool infer_transpose(inference *i)
@@ -435,7 +436,8 @@ static bool infer_scatter_nd(inference *i)
     int64_t tuple = indices->rank ? indices->dims[indices->rank - 1] : -1;
     bool fits = tuple >= 0 && tuple <= y->rank && updates->rank == indices->rank - 1 + y->rank - tuple;
     for (int d = 0; fits && d < updates->rank; d++)
-        fits = updates->dims[d] == (d < indices->rank - 1 ? indices->dims[d] : y->dims[d - (indices->rank - 1) + tuple]);
+        fits =
+            updates->dims[d] == (d < indices->rank - 1 ? indices->dims[d] : y->dims[d - (indices->rank - 1) + tuple]);
     if (!fits)
         return refuse(i, "scatter_nd: shapes of indices, updates and result do not fit together");
     i->out->dtype = updates->dtype;
@@ -486,8 +488,8 @@ static bool infer_space_to_depth(inference *i)
         return false;
     const int64_t *x = operand(i, 0)->dims;
     if (x[1] % by != 0 || x[2] % bx != 0)
-        return refuse(i, "space_to_depth: %lld x %lld pixels in blocks of %lld x %lld", (long long)x[1], (long long)x[2],
-                      (long long)by, (long long)bx);
+        return refuse(i, "space_to_depth: %lld x %lld pixels in blocks of %lld x %lld", (long long)x[1],
+                      (long long)x[2], (long long)by, (long long)bx);
     *i->out = ir_type_make(i->out->dtype, 4, (int64_t[]){x[0], x[1] / by, x[2] / bx, x[3]});
     return multiply_dim(i, 3, by * bx);
 }

@@ -1,5 +1,6 @@
-/* verify.c: is the graph well-formed?  Form only: order of definitions, use lists, operand counts, ranges of attributes,
- * quantization parameters, and the shapes (shape.c).  Whether an op is defined on its types is ir_op_supported's. */
+/* verify.c: is the graph well-formed?  Form only: order of definitions, use lists, operand counts, ranges of
+ * attributes, quantization parameters, and the shapes (shape.c).  Whether an op is defined on its types is
+ * ir_op_supported's. */
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -181,15 +182,16 @@ static bool verify_attr(verifier *v, const ir_op *op, ir_attr_id id, const ir_at
                 return false;
         return true;
     case IR_KIND_FLOAT:
-        return !isnan(a->f) || diag_error(v->d, &op->loc, "%s: %s is not a number", ir_op_info_of(op->code)->text, info->text);
+        return !isnan(a->f) ||
+               diag_error(v->d, &op->loc, "%s: %s is not a number", ir_op_info_of(op->code)->text, info->text);
     case IR_KIND_FLOATS:
         return verify_count(v, op, info->text, r, a->floats.n);
     case IR_KIND_STR:
-        return (a->s && *a->s) || diag_error(v->d, &op->loc, "%s: %s is empty", ir_op_info_of(op->code)->text, info->text);
+        return (a->s && *a->s) ||
+               diag_error(v->d, &op->loc, "%s: %s is empty", ir_op_info_of(op->code)->text, info->text);
     default:
-        return ir_enum_text(info->kind, a->i) ||
-               diag_error(v->d, &op->loc, "%s: %s = %lld is no such value", ir_op_info_of(op->code)->text, info->text,
-                          (long long)a->i);
+        return ir_enum_text(info->kind, a->i) || diag_error(v->d, &op->loc, "%s: %s = %lld is no such value",
+                                                            ir_op_info_of(op->code)->text, info->text, (long long)a->i);
     }
 }
 

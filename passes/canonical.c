@@ -144,10 +144,10 @@ static bool rewrite_relu(ir_graph *g, ir_op *op)
 }
 
 static rewrite_fn *const rewrites[IR_OPCODE_COUNT] = {
-    [IR_RESHAPE] = rewrite_reshape,     [IR_TRANSPOSE] = rewrite_transpose,  [IR_SLICE] = rewrite_slice,
-    [IR_CONCAT] = rewrite_concat,       [IR_PAD] = rewrite_if_same,          [IR_MIRROR_PAD] = rewrite_if_same,
-    [IR_BROADCAST] = rewrite_if_same,   [IR_TILE] = rewrite_if_same,         [IR_REQUANTIZE] = rewrite_if_same,
-    [IR_CAST] = rewrite_cast,           [IR_MAX_POOL2D] = rewrite_pool,      [IR_AVG_POOL2D] = rewrite_pool,
+    [IR_RESHAPE] = rewrite_reshape,   [IR_TRANSPOSE] = rewrite_transpose, [IR_SLICE] = rewrite_slice,
+    [IR_CONCAT] = rewrite_concat,     [IR_PAD] = rewrite_if_same,         [IR_MIRROR_PAD] = rewrite_if_same,
+    [IR_BROADCAST] = rewrite_if_same, [IR_TILE] = rewrite_if_same,        [IR_REQUANTIZE] = rewrite_if_same,
+    [IR_CAST] = rewrite_cast,         [IR_MAX_POOL2D] = rewrite_pool,     [IR_AVG_POOL2D] = rewrite_pool,
     [IR_RELU] = rewrite_relu,
 };
 

@@ -26,7 +26,8 @@ static bool is_plain_clamp(const ir_op *relu)
         return false;
     if (!ir_lookup_table(relu, table, &ignored))
         return false;
-    ir_act_bounds((ir_enum_ACT)ir_int(relu, IR_ATTR_ACT), r->type.dtype, r->quant->scale[0], r->quant->zero[0], &min, &max);
+    ir_act_bounds((ir_enum_ACT)ir_int(relu, IR_ATTR_ACT), r->type.dtype, r->quant->scale[0], r->quant->zero[0], &min,
+                  &max);
     for (int i = 0; i < 256; i++) {
         int32_t q = x->type.dtype == IR_I8 ? (int8_t)i : i, expected = q < min ? min : q > max ? max : q;
         if (table[i] != (uint8_t)expected)

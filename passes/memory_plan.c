@@ -91,7 +91,9 @@ static place_storage *scratch_of(place_map *m, const pass_options *o)
     place_storage *s = ARENA_ARRAY(m->scratch, place_storage, m->op_count);
     for (int32_t at = 0; at < m->op_count; at++)
         s[at] = (place_storage){.bytes = o->scratch_bytes ? (int64_t)o->scratch_bytes(m->ops[at], o->target) : 0,
-                                .first = at, .last = at, .space = IR_SPACE_WORKSPACE};
+                                .first = at,
+                                .last = at,
+                                .space = IR_SPACE_WORKSPACE};
     return s;
 }
 
@@ -134,7 +136,8 @@ static void write_places(place_map *m, const place_storage *scratch)
         const place_storage *s = &m->of_value[id];
         if (!s->value)
             continue;
-        s->value->place = (ir_place){.space = s->root->space, .index = s->root->index, .offset = s->root->offset + s->at};
+        s->value->place =
+            (ir_place){.space = s->root->space, .index = s->root->index, .offset = s->root->offset + s->at};
         memcpy(s->value->place.stride, s->stride, sizeof s->stride);
     }
 }

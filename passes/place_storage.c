@@ -137,8 +137,12 @@ static void unlink_part(place_storage *part)
 static void add_value(place_map *m, ir_value *v, int32_t defined_at)
 {
     place_storage *s = &m->of_value[v->id];
-    *s = (place_storage){.bytes = (int64_t)ir_type_bytes(&v->type), .first = defined_at, .last = defined_at,
-                         .space = IR_SPACE_WORKSPACE, .value = v, .root = s};
+    *s = (place_storage){.bytes = (int64_t)ir_type_bytes(&v->type),
+                         .first = defined_at,
+                         .last = defined_at,
+                         .space = IR_SPACE_WORKSPACE,
+                         .value = v,
+                         .root = s};
     set_dense(s);
 }
 
@@ -174,7 +178,10 @@ static void collect(place_map *m)
 
 /* ---- Views ---- */
 
-static bool is_movable_root(const place_storage *s) { return !s->parent && s->space == IR_SPACE_WORKSPACE && !s->fixed; }
+static bool is_movable_root(const place_storage *s)
+{
+    return !s->parent && s->space == IR_SPACE_WORKSPACE && !s->fixed;
+}
 
 /* `part` becomes elements begin + i * step of `whole`, which has as many dimensions, if all kernels can work so. */
 static bool attach_box(place_storage *part, place_storage *whole, const int64_t begin[], const int64_t step[])
@@ -232,7 +239,8 @@ static void view_reshape(place_map *m, const ir_op *op)
  * 1, all the memory behind it as a range of bytes. */
 static void view_concat_operand(place_storage *x, place_storage *r, int axis, int64_t at)
 {
-    int64_t begin[IR_MAX_RANK] = {0}, step[IR_MAX_RANK], outer = 1, inner = (int64_t)ir_dtype_bytes(r->value->type.dtype);
+    int64_t begin[IR_MAX_RANK] = {0}, step[IR_MAX_RANK], outer = 1,
+            inner = (int64_t)ir_dtype_bytes(r->value->type.dtype);
     begin[axis] = at;
     for (int d = 0; d < r->value->type.rank; d++) {
         step[d] = 1;
@@ -347,8 +355,11 @@ place_map *place_map_new(ir_graph *g, arena *scratch)
     m->of_value = ARENA_ARRAY(scratch, place_storage, g->next_id);
     m->variables = ARENA_ARRAY(scratch, place_storage, g->variable_count);
     for (int32_t i = 0; i < g->variable_count; i++)
-        m->variables[i] = (place_storage){.bytes = (int64_t)ir_type_bytes(&g->variables[i].type), .last = INT_MAX,
-                                          .first = -1, .space = IR_SPACE_WORKSPACE, .fixed = true,
+        m->variables[i] = (place_storage){.bytes = (int64_t)ir_type_bytes(&g->variables[i].type),
+                                          .last = INT_MAX,
+                                          .first = -1,
+                                          .space = IR_SPACE_WORKSPACE,
+                                          .fixed = true,
                                           .root = &m->variables[i]};
     collect(m);
     find_views(m);

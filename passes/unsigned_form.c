@@ -119,7 +119,8 @@ static void fill_signed_slots(ir_graph *g, const signed_slot *slot)
     for (; slot; slot = slot->next) {
         ir_value *v = slot->op->operands[slot->index].value;
         bool is_twin = v->def && v->def->code == IR_REQUANTIZE && is_activation(v->def->operands[0].value);
-        ir_set_operand(slot->op, slot->index, is_twin ? v->def->operands[0].value : convert_back(g, v, slot->op, slot->op));
+        ir_set_operand(slot->op, slot->index,
+                       is_twin ? v->def->operands[0].value : convert_back(g, v, slot->op, slot->op));
     }
 }
 

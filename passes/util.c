@@ -34,7 +34,8 @@ ir_value *pass_const_flipped(ir_graph *g, const ir_value *v)
     bool to_unsigned = v->type.dtype == IR_I8;
     ir_type type = v->type;
     type.dtype = to_unsigned ? IR_U8 : IR_I8;
-    ir_value *flipped = ir_const_new(g, type, v->quant ? pass_quant_shifted(g, v->quant, to_unsigned ? 128 : -128) : NULL, to);
+    ir_value *flipped =
+        ir_const_new(g, type, v->quant ? pass_quant_shifted(g, v->quant, to_unsigned ? 128 : -128) : NULL, to);
     flipped->name = v->name;
     flipped->scale_from = v->scale_from;
     return flipped;

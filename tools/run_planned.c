@@ -77,8 +77,9 @@ static bool run_op(const frame *f, const ir_op *op, diag *d)
     if (op->code == IR_READ_VARIABLE || op->code == IR_WRITE_VARIABLE) {
         unsigned char *memory = f->workspace + variable_of(f->g, op)->offset;
         if (op->code == IR_READ_VARIABLE)
-            store(f, op->results[0], memcpy(arena_alloc(f->temporary, ir_type_bytes(&op->results[0]->type)), memory,
-                                            ir_type_bytes(&op->results[0]->type)));
+            store(f, op->results[0],
+                  memcpy(arena_alloc(f->temporary, ir_type_bytes(&op->results[0]->type)), memory,
+                         ir_type_bytes(&op->results[0]->type)));
         else
             memcpy(memory, load(f, op->operands[0].value), ir_type_bytes(&op->operands[0].value->type));
         return true;
@@ -112,7 +113,8 @@ void planned_reset(const ir_graph *g, unsigned char *workspace)
     }
 }
 
-bool planned_run(const ir_graph *g, const void *const inputs[], void *const outputs[], unsigned char *workspace, diag *d)
+bool planned_run(const ir_graph *g, const void *const inputs[], void *const outputs[], unsigned char *workspace,
+                 diag *d)
 {
     frame f = {g, inputs, outputs, workspace, arena_new()};
     if (!f.temporary)
