@@ -103,6 +103,12 @@ static int16_t shift_left_i16(int32_t x, int by)
     return (int16_t)(wide > INT16_MAX ? INT16_MAX : wide < INT16_MIN ? INT16_MIN : wide);
 }
 
+/* x / 2^by, ties away from zero.  Past 15 bits the kernel's 16-bit mask is all ones, and what is not negative becomes 1. */
+static int32_t shift_right_i16(int32_t x, int by)
+{
+    return by <= 15 ? ir_fixed_shift_right(x, by) : x < 0 ? -1 : 1;
+}
+
 /* x * relu6(x + 3) / 6 with x and (x + 3) / 6 as 16-bit fractions. */
 static int32_t hard_swish_fixed(const unary *u, int32_t c)
 {
@@ -115,11 +121,11 @@ static int32_t hard_swish_fixed(const unary *u, int32_t c)
     if (u->swish_relu_shift > 0)
         gate = shift_left_i16(gate, 1);
     else
-        gate = ir_fixed_shift_right(gate, -u->swish_relu_shift);
+        gate = shift_right_i16(gate, -u->swish_relu_shift);
     gate = (gate + (1 << 15)) >> 1;
     const int32_t y = gate * on_result_scale / (1 << 15);
     const int32_t scaled = u->swish_output_shift > 0 ? shift_left_i16(y, u->swish_output_shift)
-                                                     : ir_fixed_shift_right(y, -u->swish_output_shift);
+                                                     : shift_right_i16(y, -u->swish_output_shift);
     return ir_clamp_i32((int64_t)scaled + u->zero, u->min, u->max);
 }
 
