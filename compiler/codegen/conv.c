@@ -28,8 +28,9 @@ static conv conv_of(const ir_op *op)
 {
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *y = op->results[0];
     const int64_t *xd = x->type.dims, *wd = w->type.dims, *yd = y->type.dims;
+    const bool depthwise = op->code == IR_DEPTHWISE_CONV2D;
     conv c = {.images = xd[0], .in_h = xd[1], .in_w = xd[2], .in_c = xd[3], .out_h = yd[1], .out_w = yd[2], .out_c = yd[3],
-              .k_h = wd[1], .k_w = wd[2], .depth = wd[3], .groups = ir_int(op, IR_ATTR_GROUPS),
+              .k_h = wd[1], .k_w = wd[2], .depth = depthwise ? 1 : wd[3], .groups = depthwise ? xd[3] : ir_int(op, IR_ATTR_GROUPS),
               .stride_y = ir_ints_at(op, IR_ATTR_STRIDE, 0), .stride_x = ir_ints_at(op, IR_ATTR_STRIDE, 1),
               .dilation_y = ir_ints_at(op, IR_ATTR_DILATION, 0), .dilation_x = ir_ints_at(op, IR_ATTR_DILATION, 1),
               .pad_top = ir_ints_at(op, IR_ATTR_PAD, 0), .pad_left = ir_ints_at(op, IR_ATTR_PAD, 1)};
@@ -45,6 +46,18 @@ static conv conv_of(const ir_op *op)
     if (c.element == 1 && cg_mac_weight_zero(op) != 0)
         c.sums_bytes = cg_mac_row_sums_bytes(c.images * c.out_h * c.out_w, c.groups);
     return c;
+}
+
+/* What depthwise.c has no kernel for: as a convolution of as many groups as there are channels. */
+static bool is_rare_depthwise(const ir_op *op)
+{
+    return op->operands[0].value->type.dtype == IR_I16 ||
+           (op->operands[0].value->type.dtype == IR_U8 && op->results[0]->type.dtype == IR_F32);
+}
+
+size_t cg_depthwise_conv2d_scratch(const ir_op *op, const cg_target *target)
+{
+    return is_rare_depthwise(op) ? cg_conv2d_scratch(op, target) : 0;
 }
 
 size_t cg_conv2d_scratch(const ir_op *op, const cg_target *target)

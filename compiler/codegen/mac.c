@@ -50,15 +50,23 @@ bool cg_mac_check(const cg_module *m, const ir_op *op)
     return true;
 }
 
-/* u8 weights as s8; others as they are. */
-static const void *signed_weights(cg_module *m, const ir_value *w)
+int64_t cg_mac_weight_index(const ir_op *op, int64_t column, int64_t column_size, int64_t index)
 {
-    if (w->type.dtype != IR_U8)
-        return w->data;
-    const size_t n = ir_type_bytes(&w->type);
-    uint8_t *out = arena_copy(m->arena, w->data, n);
-    for (size_t i = 0; i < n; i++)
-        out[i] ^= 0x80;
+    const ir_type *w = &op->operands[1].value->type;
+    return op->code == IR_DEPTHWISE_CONV2D ? index * w->dims[3] + column : column * column_size + index;
+}
+
+/* u8 weights as s8; depthwise ones column by column; others as they are. */
+static const void *signed_weights(cg_module *m, const ir_op *op, int64_t column_size)
+{
+    const ir_value *w = op->operands[1].value;
+    const uint8_t *from = w->data, flip = w->type.dtype == IR_U8 ? 0x80 : 0;
+    if (op->code != IR_DEPTHWISE_CONV2D && !flip)
+        return from;
+    const int64_t n = (int64_t)ir_type_bytes(&w->type);
+    uint8_t *out = arena_alloc(m->arena, (size_t)n + 1);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = from[cg_mac_weight_index(op, i / column_size, column_size, i % column_size)] ^ flip;
     return out;
 }
 
@@ -124,9 +132,8 @@ static void bind_requant(cg_module *m, cg_gemm *g)
 void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, int64_t column_size)
 {
     const int64_t all = g->groups * g->columns, padded = g->groups * cg_prepacked_columns(g->columns);
-    const ir_value *w = g->op->operands[1].value;
     int32_t *sums = g->is_float ? NULL : ARENA_ARRAY(m->arena, int32_t, all + 1);
-    const void *packed = cg_prepack(m->arena, steps, signed_weights(m, w), g->groups, g->columns, column_size,
+    const void *packed = cg_prepack(m->arena, steps, signed_weights(m, g->op, column_size), g->groups, g->columns, column_size,
                                     tiles->blocks, sums), *bias;
     if (g->is_float) {
         bias = float_bias(m, g);

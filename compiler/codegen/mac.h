@@ -10,6 +10,8 @@ cg_gemm_rows cg_mac_rows(const ir_value *);
 /* Refuses what the product can't do: element types, weights that are not constant or have several zero points. */
 bool cg_mac_check(const cg_module *, const ir_op *);
 bool cg_mac_is_float(const ir_op *);
+/* Index of weight `index` of a column: columns are contiguous but for depthwise_conv2d. */
+int64_t cg_mac_weight_index(const ir_op *, int64_t column, int64_t column_size, int64_t index);
 /* Zero point of the 8-bit weights as int8; u8 weights count as shifted by 128. */
 int32_t cg_mac_weight_zero(const ir_op *);
 
