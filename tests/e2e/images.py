@@ -1,7 +1,7 @@
 """images.py: compiled classifiers on real pictures.
 
 Protects: what a user sees.  With --rounding=tflite every output equals that of TFLite's reference kernels (all of its
-elements; float models: the class); with the default rounding, which is XNNPACK's, the class is that of TFLite with XNNPACK
+elements; float models: the class, for 99 % or for as many as TFLite agrees with itself on); with the default rounding, which is XNNPACK's, the class is that of TFLite with XNNPACK
 for 99 % of the pictures at least, or for as many as TFLite's own two sets of kernels agree on (a model whose logits have
 few steps, like squeezenet_224_int8, changes its mind with a single one).
 
@@ -69,7 +69,8 @@ def main():
             print(f"{name:45} {str(error).splitlines()[0][:150]}")
             broken += 1
             continue
-        fine = r[3] == 1 and r[4] == 1 and r[5] >= min(LEAST_AGREEMENT, r[6])
+        least = min(LEAST_AGREEMENT, r[6])
+        fine = (r[3] == 1 or ("fp32" in name or "FAKE_QUANT" in name) and r[4] >= least) and r[5] >= least
         print(f"{name:45} {r[0]:7.3f} {r[1]:7.3f} {r[2]:7.3f}   {r[3]:9.3f}  {r[4]:.3f} {r[5]:.3f}   {r[6]:.3f}"
               f"{'' if fine else '  BROKEN'}", flush=True)
         broken += not fine

@@ -13,6 +13,10 @@ FOLDERS = ["imagenet", "inat", "cifar10", "mnist", "vww", "vision"]
 AUDIO = ["arm_*", "mlperf_*", "moonshine_*", "silabs_*", "tflm_micro_speech*", "tflm_hello_world*"]
 
 
+# Others that it compiles too: streaming models and some of other domains.
+MORE = ["audio/mww_*", "audio/lyra_*", "audio/dtln_1_fp32", "audio/torchaudio_*", "text/*", "transformer/*"]
+
+
 def root():
     """The folder of the model set, or None."""
     here = os.path.dirname(os.path.abspath(__file__))
@@ -30,6 +34,10 @@ def networks():
     for pattern in AUDIO:
         found += glob.glob(os.path.join(root(), "tflite", "audio", pattern + ".tflite"))
     return sorted(found)
+
+
+def more_networks():
+    return sorted(sum([glob.glob(os.path.join(root(), "tflite", pattern + ".tflite")) for pattern in MORE], []))
 
 
 def single_ops():

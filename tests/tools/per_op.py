@@ -26,7 +26,7 @@ def dump(reference, directory, arrays, steps=1):
             f.write(np.ascontiguousarray(a).tobytes())
     details = reference.tensors()
     count = Counter(d["name"] for d in details.values())
-    produced = {int(i) for o in reference.ops() for i in o["outputs"]}
+    produced = {int(i) for o in reference.ops() if o["op_name"] != "VAR_HANDLE" for i in o["outputs"]}
     with open(os.path.join(directory, "names.txt"), "w") as names:
         for index, d in sorted(details.items()):
             if index not in produced or count[d["name"]] != 1:
