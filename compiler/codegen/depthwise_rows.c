@@ -5,7 +5,8 @@
  *
  *     rows y … y+3 of column x   a0 b0 c0 d0 a1 b1 c1 d1 …      result row y: w0 w1 w2 0    result row y+1: 0 w0 w1 w2
  *
- * The columns that the next window needs again stay in registers; J of the four vectors of a block at a time, so that they fit.
+ * U result columns at once share the loads of weights, which are memory operands otherwise.  Columns that the next window needs
+ * again stay in registers; J of the four vectors of a block at a time, so that they fit.
  *
  * A vector holds F slots of V/F channels, each slot with result rows of its own (slot f: rows f*R … f*R + R-1 of the unit): whole
  * blocks of 64 channels have F = 1, few channels, or the last few of many, F = 2 or 4.  Blocks outermost, units (rows) inside: a
@@ -14,7 +15,8 @@
 
 #include <string.h>
 
-enum { V = 64, LANES = V / 4, MAX_WINDOW = 16, MAX_ROWS = 16, MAX_R = 4, MAX_SLOTS = 4, REGISTERS = 29 };
+enum { V = 64, LANES = V / 4, MAX_WINDOW = 16, MAX_ROWS = 16, MAX_R = 4, MAX_SLOTS = 4, MAX_UNROLL = 2, REGISTERS = 28,
+       MAX_SPAN = 2 * MAX_WINDOW };
 enum { ARG_X, ARG_Y, ARG_WEIGHTS, ARG_BIAS, ARG_REQUANT, ARG_ZERO_ROW, ARG_RESIDUAL, ARG_ADD, ARG_COUNT };
 
 /* Channels that are done with the same number of slots. */
@@ -29,7 +31,7 @@ typedef struct part {
 typedef struct shape_of_work {
     int rows_at_once, vectors;   /* R, J */
     int rows, groups;            /* operand rows of a slot, groups of four of them */
-    int unroll;                  /* result columns in the body of the loop */
+    int unroll;                  /* result columns at once (U), which share the loads of weights */
     double cost;
 } shape_of_work;
 
@@ -47,7 +49,8 @@ typedef struct emitter {
     LLVMTypeRef bytes, sums;
     LLVMValueRef mask;           /* of a slot's bytes, or NULL */
     LLVMValueRef row[MAX_SLOTS][MAX_ROWS], out[MAX_SLOTS][MAX_R], other[MAX_SLOTS][MAX_R];
-    LLVMValueRef weights, slot;  /* of the block */
+    LLVMValueRef weights, bias, slot; /* of the block */
+    LLVMValueRef scales;
     int pass;
 } emitter;
 
@@ -65,15 +68,18 @@ static shape_of_work work_of(const depthwise_plan *p, int r, int j)
     shape_of_work s = {.rows_at_once = r, .vectors = j, .rows = (int)(p->kernel[0] + p->stride[0] * (r - 1)), .cost = 1e30};
     s.groups = (s.rows + 3) / 4;
     int64_t fresh = p->stride[1] < p->kernel[1] ? p->stride[1] : p->kernel[1];
-    if (s.rows > MAX_ROWS || p->kernel[1] > MAX_WINDOW || p->kernel[1] * s.groups * j + r * j > REGISTERS || p->y.dims[1] < r)
+    int64_t registers = p->kernel[1] * s.groups * j + j;
+    if (s.rows > MAX_ROWS || p->kernel[1] > MAX_WINDOW || p->stride[1] > MAX_WINDOW || registers > REGISTERS - 2 || p->y.dims[1] < r)
         return s;
     int dots = 0;
     for (int i = 0; i < r; i++)
         for (int g = 0; g < s.groups; g++)
             dots += touches(p, i, g);
+    int64_t passes = 4 / j; /* each loads its rows again, and stores */
+    double again = (double)((passes - 1) * (s.rows * fresh + r)) / r;
     double waste = (double)((p->y.dims[1] + r - 1) / r * r) / (double)p->y.dims[1];
-    s.cost = waste * ((double)(4 * p->kernel[1] * dots + 8 * fresh * s.groups) / r + 18);
-    s.unroll = p->kernel[1] * dots * j > 100 ? 1 : 2;
+    s.cost = waste * ((double)(4 * p->kernel[1] * dots + 8 * fresh * s.groups) / r + 18 + again);
+    s.unroll = registers + p->stride[1] * s.groups * j + j <= REGISTERS && p->y.dims[2] > 3 ? MAX_UNROLL : 1;
     return s;
 }
 
@@ -263,7 +269,7 @@ static LLVMValueRef requantize_packed(emitter *e, LLVMValueRef acc[4])
     int j = e->s.vectors;
     for (int i = 0; i < j; i++) {
         LLVMValueRef first = cg_add(k, e->slot, cg_i64(k, (e->pass * j + i) * (int64_t)LANES));
-        LLVMValueRef scale = cg_requant_scale(k, q, k->arg[ARG_REQUANT], first, LANES);
+        LLVMValueRef scale = cg_requant_scale(k, q, e->scales, first, LANES);
         LLVMValueRef real = LLVMBuildSIToFP(k->b, acc[i], cg_vector(k->m->f32, LANES), "");
         acc[i] = cg_round_to_i32(k, LLVMBuildFMul(k->b, real, scale, ""));
     }
@@ -283,7 +289,7 @@ static LLVMValueRef requantize_any(emitter *e, LLVMValueRef acc[4], LLVMValueRef
     int j = e->s.vectors;
     for (int i = 0; i < j; i++) {
         LLVMValueRef first = cg_add(k, e->slot, cg_i64(k, (e->pass * j + i) * (int64_t)LANES));
-        acc[i] = cg_requant_apply(k, &e->params->requant, k->arg[ARG_REQUANT], first, acc[i]);
+        acc[i] = cg_requant_apply(k, &e->params->requant, e->scales, first, acc[i]);
         if (e->residual)
             acc[i] = cg_residual_apply(k, e->residual, k->arg[ARG_ADD], acc[i], cg_bitcast(k, other[i], e->sums));
     }
@@ -318,11 +324,13 @@ static void store_slots(emitter *e, LLVMValueRef v, int r, LLVMValueRef offset)
     }
 }
 
-static void finish_row(emitter *e, LLVMValueRef acc[4], int r, LLVMValueRef column)
+static LLVMValueRef finish_row(emitter *e, LLVMValueRef acc[4], int r, LLVMValueRef column)
 {
     cg_kernel *k = e->k;
     const cg_requant *q = &e->params->requant;
-    LLVMValueRef v, order[4];
+    LLVMValueRef order[4];
+    if (!e->residual && q->rounding == IR_ROUNDING_EVEN_F32 && q->below_one)
+        return requantize_packed(e, acc);
     if (e->residual) {
         LLVMValueRef address[MAX_SLOTS], rows[4];
         for (int f = 0; f < e->part->slots; f++)
@@ -331,88 +339,111 @@ static void finish_row(emitter *e, LLVMValueRef acc[4], int r, LLVMValueRef colu
         rows[1] = rows[2] = rows[3] = LLVMConstNull(e->bytes);
         cg_interleave(k, rows, order);
     }
-    if (!e->residual && q->rounding == IR_ROUNDING_EVEN_F32 && q->below_one)
-        v = requantize_packed(e, acc);
-    else
-        v = requantize_any(e, acc, order);
-    store_slots(e, v, r, cg_mul_const(k, column, e->p->y.stride[2]));
+    return requantize_any(e, acc, order);
 }
 
 /* ---- Result columns ---- */
 
-static void emit_results(emitter *e, LLVMValueRef window[MAX_WINDOW][32], LLVMValueRef column)
+/* The same pointer, but LLVM no longer knows it: what is loaded through it stays a memory operand where it is used, instead
+ * of being loaded once before the loop and spilled there. */
+static LLVMValueRef forget(emitter *e, LLVMValueRef pointer)
+{
+    cg_kernel *k = e->k;
+    LLVMTypeRef type = LLVMFunctionType(k->m->ptr, &k->m->ptr, 1, 0);
+    LLVMValueRef barrier = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, 1, 0, LLVMInlineAsmDialectATT, 0);
+    return LLVMBuildCall2(k->b, type, barrier, &pointer, 1, "");
+}
+
+/* `count` result columns from `column` on, whose windows begin at span[0], span[stride], …; a weight serves them all. */
+static void emit_results(emitter *e, LLVMValueRef span[MAX_SPAN][32], LLVMValueRef column, int count)
 {
     cg_kernel *k = e->k;
     int j = e->s.vectors;
+    LLVMValueRef weights = forget(e, e->weights), bias = forget(e, e->bias);
+    e->scales = forget(e, k->arg[ARG_REQUANT]);
     for (int r = 0; r < e->s.rows_at_once; r++) {
-        LLVMValueRef acc[4];
+        LLVMValueRef acc[MAX_UNROLL][4], v[MAX_UNROLL], at[MAX_UNROLL];
         for (int i = 0; i < j; i++) {
-            LLVMValueRef at = cg_mul_const(k, cg_add(k, e->slot, cg_i64(k, (e->pass * j + i) * (int64_t)LANES)), 4);
-            acc[i] = cg_load(k, e->sums, cg_at(k, k->arg[ARG_BIAS], at), 16);
+            acc[0][i] = cg_load(k, e->sums, cg_at_const(k, bias, (e->pass * j + i) * (int64_t)LANES * 4), 64);
+            for (int u = 1; u < count; u++)
+                acc[u][i] = acc[0][i];
         }
         for (int64_t kx = 0; kx < e->p->kernel[1]; kx++)
             for (int g = 0; g < e->s.groups; g++)
                 for (int i = 0; i < j && touches(e->p, r, g); i++) {
-                    LLVMValueRef w = cg_at_const(k, e->weights, weights_at(e, e->pass * j + i, kx, g, r));
-                    acc[i] = cg_dot4(k, acc[i], window[kx][g * j + i], cg_load(k, e->bytes, w, 64));
+                    LLVMValueRef w = cg_load(k, e->bytes, cg_at_const(k, weights, weights_at(e, e->pass * j + i, kx, g, r)), 64);
+                    for (int u = 0; u < count; u++)
+                        acc[u][i] = cg_dot4(k, acc[u][i], span[kx + u * e->p->stride[1]][g * j + i], w);
                 }
-        finish_row(e, acc, r, column);
+        for (int u = 0; u < count; u++) {
+            at[u] = cg_add(k, column, cg_i64(k, u));
+            v[u] = finish_row(e, acc[u], r, at[u]);
+        }
+        for (int u = 0; u < count; u++)
+            store_slots(e, v[u], r, cg_mul_const(k, at[u], e->p->y.stride[2]));
     }
 }
 
-/* Moves the window to result column `column`; `base` its first operand column when that is known, for what lies outside. */
-static void next_window(emitter *e, LLVMValueRef window[MAX_WINDOW][32], LLVMValueRef column, bool known, int64_t base)
+static int64_t kept_columns(const depthwise_plan *p)
+{
+    return p->kernel[1] > p->stride[1] ? p->kernel[1] - p->stride[1] : 0;
+}
+
+/* Fills the span of `count` result columns behind the kept operand columns.  `base`: the first window's first operand column
+ * when that is known (`known`), for what lies outside. */
+static void load_span(emitter *e, LLVMValueRef span[MAX_SPAN][32], LLVMValueRef column, int count, bool known, int64_t base)
 {
     cg_kernel *k = e->k;
     const depthwise_plan *p = e->p;
-    int64_t kept = p->kernel[1] > p->stride[1] ? p->kernel[1] - p->stride[1] : 0;
-    for (int64_t i = 0; i < kept; i++)
-        memcpy(window[i], window[i + p->stride[1]], sizeof window[i]);
-    for (int64_t i = kept; i < p->kernel[1]; i++) {
+    for (int64_t i = kept_columns(p); i < p->kernel[1] + (count - 1) * p->stride[1]; i++) {
         LLVMValueRef offset;
         if (known)
             offset = base + i < 0 || base + i >= p->x.dims[2] ? NULL : cg_i64(k, (base + i) * p->x.stride[2]);
         else
             offset = cg_mul_const(k, cg_add(k, cg_mul_const(k, column, p->stride[1]), cg_i64(k, i - p->pad[1])), p->x.stride[2]);
-        load_column(e, offset, window[i]);
+        load_column(e, offset, span[i]);
     }
+}
+
+/* What the window behind `count` result columns keeps becomes the span's beginning. */
+static void keep_columns(emitter *e, LLVMValueRef span[MAX_SPAN][32], int count)
+{
+    for (int64_t i = 0; i < kept_columns(e->p); i++)
+        memcpy(span[i], span[i + count * e->p->stride[1]], sizeof span[i]);
 }
 
 static void emit_pass(emitter *e)
 {
     cg_kernel *k = e->k;
     const depthwise_plan *p = e->p;
-    int vectors = e->s.groups * e->s.vectors;
-    int64_t kept = p->kernel[1] > p->stride[1] ? p->kernel[1] - p->stride[1] : 0;
-    int64_t looped = e->prefix / e->s.unroll * e->s.unroll;
-    LLVMValueRef window[MAX_WINDOW][32];
-    /* Before column 0 the kept ones are where the window of column -1 has its last. */
+    int vectors = e->s.groups * e->s.vectors, u = e->s.unroll;
+    int64_t kept = kept_columns(p), looped = e->prefix / u * u;
+    LLVMValueRef span[MAX_SPAN][32];
     for (int64_t i = 0; i < kept; i++) {
         int64_t at = i - p->pad[1];
-        load_column(e, at < 0 || at >= p->x.dims[2] ? NULL : cg_i64(k, at * p->x.stride[2]), window[i + p->stride[1]]);
+        load_column(e, at < 0 || at >= p->x.dims[2] ? NULL : cg_i64(k, at * p->x.stride[2]), span[i]);
     }
     if (looped > 0) {
-        cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, looped), e->s.unroll);
+        cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, looped), u);
         cg_loop_hint_no_unroll(k, &loop);
-        LLVMValueRef carried[MAX_WINDOW][32];
+        LLVMValueRef carried[MAX_SPAN][32];
         for (int64_t i = 0; i < kept; i++)
             for (int v = 0; v < vectors; v++)
-                carried[i][v] = window[i + p->stride[1]][v] = cg_loop_carry(k, &loop, window[i + p->stride[1]][v]);
-        for (int u = 0; u < e->s.unroll; u++) {
-            LLVMValueRef column = cg_add(k, loop.index, cg_i64(k, u));
-            next_window(e, window, column, false, 0);
-            emit_results(e, window, column);
-        }
+                carried[i][v] = span[i][v] = cg_loop_carry(k, &loop, span[i][v]);
+        load_span(e, span, loop.index, u, false, 0);
+        emit_results(e, span, loop.index, u);
+        keep_columns(e, span, u);
         for (int64_t i = 0; i < kept; i++)
             for (int v = 0; v < vectors; v++)
-                cg_loop_update(k, &loop, (int)(i * vectors + v), window[i + p->stride[1]][v]);
+                cg_loop_update(k, &loop, (int)(i * vectors + v), span[i][v]);
         cg_loop_end(k, &loop);
         for (int64_t i = 0; i < kept; i++)
-            memcpy(window[i + p->stride[1]], carried[i], sizeof carried[i]);
+            memcpy(span[i], carried[i], sizeof carried[i]);
     }
     for (int64_t column = looped; column < p->y.dims[2]; column++) {
-        next_window(e, window, NULL, true, column * p->stride[1] - p->pad[1]);
-        emit_results(e, window, cg_i64(k, column));
+        load_span(e, span, NULL, 1, true, column * p->stride[1] - p->pad[1]);
+        emit_results(e, span, cg_i64(k, column), 1);
+        keep_columns(e, span, 1);
     }
 }
 
@@ -468,6 +499,7 @@ static void emit_part(emitter *e, int64_t base)
     LLVMValueRef block = cg_add(k, blocks.index, cg_i64(k, q->block_base));
     e->weights = cg_at(k, k->arg[ARG_WEIGHTS], cg_mul_const(k, block, block_weights(e)));
     e->slot = cg_mul_const(k, block, V);
+    e->bias = cg_at(k, k->arg[ARG_BIAS], cg_mul_const(k, e->slot, 4));
     cg_loop units = cg_loop_begin(k, from, to, 1);
     cg_loop_hint_no_unroll(k, &units);
     find_rows(e, units.index, first);
