@@ -1,11 +1,11 @@
 """images.py: compiled classifiers on real pictures.
 
 Protects: what a user sees.  With --rounding=tflite every output equals that of TFLite's reference kernels (all of its
-elements; float models: the class, for 99 % or for as many as TFLite agrees with itself on); with the default rounding, which is XNNPACK's, the class is that of TFLite with XNNPACK
-for 99 % of the pictures at least, or for as many as TFLite's own two sets of kernels agree on (a model whose logits have
-few steps, like squeezenet_224_int8, changes its mind with a single one).
+elements; of float models and those with FAKE_QUANT the class).  With the default rounding, which is XNNPACK's, the class is
+that of TFLite with XNNPACK.  Classes agree for 99 % of the pictures at least, or for as many as TFLite's own two sets of
+kernels agree on (a model whose logits have few steps, like squeezenet_224_int8, changes its mind with a single one).
 
-    images.py --qcc=PATH [--images=N] [--report=FILE] [PATTERN ...]
+    images.py --qcc=PATH [--images=N] [PATTERN ...]
 
 Prints for each model: accuracy of TFLite and of both roundings, agreement.  Exit 1 on a broken promise, 77 when models,
 pictures or TFLite are not here.
