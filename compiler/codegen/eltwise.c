@@ -52,6 +52,25 @@ LLVMValueRef cg_elt_act(cg_kernel *k, const cg_eltwise *e, ir_enum_ACT act, LLVM
     return LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, high, x, ""), high, x, "");
 }
 
+/* Without the instruction: the bits in a float's places, times 2^112 to correct the exponent (subnormals come out right,
+ * too), but infinities and NaN have the largest exponent there as here. */
+LLVMValueRef cg_elt_half(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
+{
+    LLVMTypeRef wide = cg_elt_type(k, e, IR_I32), real = cg_elt_type(k, e, IR_F32);
+    LLVMValueRef bits, sign, y, special;
+
+    if (k->m->target->avx512)
+        return LLVMBuildFPExt(k->b, x, real, "");
+    bits = LLVMBuildZExt(k->b, cg_bitcast(k, x, cg_elt_type(k, e, IR_I16)), wide, "");
+    sign = LLVMBuildShl(k->b, LLVMBuildAnd(k->b, bits, cg_elt_i32(k, e, 0x8000), ""), cg_elt_i32(k, e, 16), "");
+    bits = LLVMBuildShl(k->b, LLVMBuildAnd(k->b, bits, cg_elt_i32(k, e, 0x7fff), ""), cg_elt_i32(k, e, 13), "");
+    y = LLVMBuildFMul(k->b, cg_bitcast(k, bits, real), cg_elt_f32(k, e, 0x1p112f), "");
+    special = LLVMBuildICmp(k->b, LLVMIntSGE, bits, cg_elt_i32(k, e, 31 << 23), "");
+    bits = LLVMBuildOr(k->b, bits, cg_elt_i32(k, e, 0x7f800000), "");
+    bits = LLVMBuildSelect(k->b, special, bits, cg_bitcast(k, y, wide), "");
+    return cg_bitcast(k, LLVMBuildOr(k->b, bits, sign, ""), real);
+}
+
 /* ---- Shapes ---- */
 
 /* Strides of v along the result's dimensions: 0 where it is broadcast. */

@@ -45,6 +45,7 @@ LLVMTypeRef cg_elt_type(cg_kernel *, const cg_eltwise *, ir_dtype);
 
 /* The activation on floats; NaN passes. */
 LLVMValueRef cg_elt_act(cg_kernel *, const cg_eltwise *, ir_enum_ACT, LLVMValueRef);
-
+/* f16 -> f32. */
+LLVMValueRef cg_elt_half(cg_kernel *, const cg_eltwise *, LLVMValueRef);
 
 #endif

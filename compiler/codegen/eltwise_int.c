@@ -203,6 +203,8 @@ static LLVMValueRef cast_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in
 {
     ir_dtype from = e->in[0]->type.dtype, to = e->out->type.dtype;
 
+    if (from == IR_F16 && to == IR_F32)
+        return cg_elt_half(k, e, in[0]);
     if (ir_dtype_is_float(from) && ir_dtype_is_float(to))
         return LLVMBuildFPCast(k->b, in[0], cg_elt_type(k, e, to), "");
     if (ir_dtype_is_float(from))

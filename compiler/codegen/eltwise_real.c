@@ -25,7 +25,7 @@ static LLVMValueRef dequantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValue
     LLVMValueRef x, scale;
 
     if (t == IR_F16)
-        return LLVMBuildFPExt(k->b, in[0], cg_elt_type(k, e, IR_F32), "");
+        return cg_elt_half(k, e, in[0]);
     x = LLVMBuildIntCast2(k->b, in[0], cg_elt_type(k, e, wide), t != IR_U8 && t != IR_U16, "");
     x = LLVMBuildSub(k->b, x, cg_elt_int(k, e, wide, q->zero[0]), "");
     x = LLVMBuildSIToFP(k->b, x, cg_elt_type(k, e, real), "");

@@ -86,7 +86,10 @@ static ir_graph *graph_load(const char *path, const char *text, size_t length, c
     for (ir_op *op = g->first; op && c->rounding_given; op = op->next)
         if (ir_has_attr(op, IR_ATTR_ROUNDING))
             ir_set_int(op, IR_ATTR_ROUNDING, c->rounding);
-    return g;
+    if (ir_verify(g, d))
+        return g;
+    ir_graph_free(g);
+    return NULL;
 }
 
 /* ---- A plan without sharing: every value between guards ---- */
