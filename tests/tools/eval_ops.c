@@ -32,9 +32,11 @@ typedef struct tensor_name {
 
 typedef struct session {
     const char *dir;
+    char *name_text; /* what the names point into */
     tensor_name *names;
     size_t name_count;
     slot *slots;
+    size_t slot_count;
     bool chain;
 } session;
 
@@ -62,7 +64,7 @@ static bool read_names(session *s)
     char path[4096];
     size_t size;
     snprintf(path, sizeof path, "%s/names.txt", s->dir);
-    char *text = read_file(path, &size);
+    char *text = s->name_text = read_file(path, &size);
     if (!text)
         return false;
     for (char *line = text; *line;) {
@@ -151,9 +153,19 @@ static const void *operand_bytes(const session *s, const ir_value *v)
     return at->theirs && (!s->chain || v->is_input || !at->ours) ? at->theirs : at->ours;
 }
 
-static bool evaluate(session *s, const ir_op *op, diag *d)
+static void session_free(session *s)
 {
-    const void **operands = calloc((size_t)op->operand_count + 1, sizeof *operands);
+    for (size_t i = 0; i < s->slot_count; i++) {
+        free(s->slots[i].ours);
+        free(s->slots[i].theirs);
+    }
+    free(s->slots);
+    free(s->names);
+    free(s->name_text);
+}
+
+static bool evaluate_into(session *s, const ir_op *op, const void **operands, diag *d)
+{
     void *results[8] = {0};
     const int result_count = ir_op_info_of(op->code)->results;
     for (int i = 0; i < op->operand_count; i++) {
@@ -178,11 +190,18 @@ static bool evaluate(session *s, const ir_op *op, diag *d)
     }
     if (!ir_eval_op(op, operands, results, d))
         return false;
-    free(operands);
     for (int i = 0; i < result_count; i++)
         if (s->slots[op->results[i]->id].theirs)
             report(op, op->results[i], &s->slots[op->results[i]->id]);
     return true;
+}
+
+static bool evaluate(session *s, const ir_op *op, diag *d)
+{
+    const void **operands = calloc((size_t)op->operand_count + 1, sizeof *operands);
+    const bool fine = evaluate_into(s, op, operands, d);
+    free(operands);
+    return fine;
 }
 
 static void set_rounding(ir_graph *g, ir_enum_ROUNDING rounding)
@@ -231,10 +250,13 @@ int main(int argc, char **argv)
     ir_graph *g = frontend_import(bytes, size, model, &options, &d);
     if (!g) {
         fprintf(stderr, "%s\n", d.text);
+        session_free(&s);
+        free(bytes);
         return 1;
     }
     set_rounding(g, rounding);
-    s.slots = calloc((size_t)g->next_id + 1, sizeof *s.slots);
+    s.slot_count = (size_t)g->next_id + 1;
+    s.slots = calloc(s.slot_count, sizeof *s.slots);
     for (int i = 0; i < g->input_count; i++)
         s.slots[g->inputs[i]->id].theirs = load_theirs(&s, g->inputs[i]);
     bool fine = true;
@@ -242,5 +264,8 @@ int main(int argc, char **argv)
         fine = evaluate(&s, op, &d);
     if (!fine)
         fprintf(stderr, "%s\n", d.text);
+    session_free(&s);
+    ir_graph_free(g);
+    free(bytes);
     return fine ? 0 : 1;
 }
