@@ -264,3 +264,22 @@ fb_table fb_vec_table(fb_vector v, uint32_t i)
         return (fb_table){0};
     return table_at(v.reader, target);
 }
+
+const char *fb_vec_string(fb_vector v, uint32_t i, uint32_t *out_length)
+{
+    const uint8_t *p = element(v, i, 4);
+    size_t target;
+    *out_length = 0;
+    if (!p || !follow(v.reader, (size_t)(p - v.reader->bytes), &target))
+        return NULL;
+    fb_reader *r = v.reader;
+    uint32_t count = inside(r, target, 4) ? fb_load_u32(r->bytes + target) : UINT32_MAX;
+    if (count == UINT32_MAX || count > r->size - target - 4) {
+        fb_fail(r, target, "a string lies outside the file");
+        return NULL;
+    }
+    if (!charge(r, target, (size_t)count + 4))
+        return NULL;
+    *out_length = count;
+    return (const char *)r->bytes + target + 4;
+}

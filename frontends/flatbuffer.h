@@ -75,6 +75,7 @@ float fb_vec_f32(fb_vector, uint32_t index);
 uint8_t fb_vec_u8(fb_vector, uint32_t index);
 uint16_t fb_vec_u16(fb_vector, uint32_t index);
 fb_table fb_vec_table(fb_vector, uint32_t index); /* of a vector of offsets, element_bytes 4 */
+const char *fb_vec_string(fb_vector, uint32_t index, uint32_t *out_length); /* likewise; as fb_string */
 
 /* ---- Little-endian loads for the other readers of untrusted bytes; the caller has checked the bounds ---- */
 

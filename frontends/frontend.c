@@ -63,10 +63,8 @@ ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, c
     }
     if (fb_identifier_is(bytes, size, "TFL3"))
         return frontend_import_tflite(bytes, size, file, options, d);
-    if (fb_identifier_is(bytes, size, "ORTM")) {
-        diag_error(d, &loc, "this is a model in ONNX Runtime's format, which is not supported yet");
-        return NULL;
-    }
+    if (fb_identifier_is(bytes, size, "ORTM"))
+        return frontend_import_ort(bytes, size, file, options, d);
     if (is_paddle(bytes, size)) {
         diag_error(d, &loc, "this is a model in Paddle Lite's format (.nb), which is not supported yet");
         return NULL;

@@ -1,0 +1,344 @@
+/* ort_ops_mac.c: convolutions and matrix products.
+ *
+ * Filters come as [O, I/groups, spatial...] and become [O, KH, KW, I/groups], or [1, KH, KW, O] when each channel has its
+ * own; one spatial dimension is imported as two, the first of extent 1. */
+#include <string.h>
+
+#include "frontends/ort_import.h"
+
+typedef struct window {
+    int spatial;          /* 1 or 2; entries of one dimension stand at [1] */
+    int64_t kernel[2], stride[2], dilation[2], before[2], after[2];
+} window;
+
+static bool read_numbers(ort_node *n, const char *name, int spatial, int64_t out[2])
+{
+    int64_t v[2];
+    int count = 0;
+    out[0] = out[1] = 1;
+    if (!ort_ints(n, name, 2, v, &count))
+        return false;
+    if (count && count != spatial)
+        return ort_error(n, "attribute %s has %d numbers, expected %d", name, count, spatial);
+    for (int i = 0; i < count; i++)
+        if ((out[2 - spatial + i] = v[i]) < 1 || v[i] > 1 << 20)
+            return ort_error(n, "attribute %s is out of range", name);
+    return true;
+}
+
+static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int64_t kernel[2], window *w)
+{
+    int64_t pads[4] = {0};
+    int count = 0;
+    *w = (window){.spatial = spatial, .kernel = {kernel[0], kernel[1]}};
+    if (!read_numbers(n, "strides", spatial, w->stride) || !read_numbers(n, "dilations", spatial, w->dilation) ||
+        !ort_ints(n, "pads", 4, pads, &count))
+        return false;
+    if (count && count != 2 * spatial)
+        return ort_error(n, "attribute pads has %d numbers, expected %d", count, 2 * spatial);
+    const char *automatic = ort_text(n, "auto_pad", "NOTSET");
+    bool upper = strcmp(automatic, "SAME_UPPER") == 0, lower = strcmp(automatic, "SAME_LOWER") == 0;
+    for (int i = 0; i < spatial; i++) {
+        int at = 2 - spatial + i;
+        w->before[at] = count ? pads[i] : 0;
+        w->after[at] = count ? pads[spatial + i] : 0;
+        if (strcmp(automatic, "NOTSET") == 0)
+            continue;
+        int64_t covered = (kernel[at] - 1) * w->dilation[at] + 1, total = 0;
+        if (upper || lower)
+            total = ((in[at] + w->stride[at] - 1) / w->stride[at] - 1) * w->stride[at] + covered - in[at];
+        total = total < 0 ? 0 : total;
+        w->before[at] = lower ? total - total / 2 : total / 2;
+        w->after[at] = total - w->before[at];
+    }
+    return true;
+}
+
+static void set_window(ir_op *op, const window *w)
+{
+    ir_set_ints(op, IR_ATTR_STRIDE, 2, w->stride);
+    ir_set_ints(op, IR_ATTR_PAD, 4, (int64_t[]){w->before[0], w->before[1], w->after[0], w->after[1]});
+    if (ir_has_attr(op, IR_ATTR_DILATION))
+        ir_set_ints(op, IR_ATTR_DILATION, 2, w->dilation);
+}
+
+/* [N, L, C] as [N, 1, L, C]. */
+static ir_value *as_image(ort_node *n, ir_value *v)
+{
+    if (!v || v->type.rank == 4)
+        return v;
+    return ort_reshaped(n, v, 4, (int64_t[]){v->type.dims[0], 1, v->type.dims[1], v->type.dims[2]});
+}
+
+static ir_value *from_image(ort_node *n, ir_value *v, int spatial)
+{
+    if (!v || spatial == 2)
+        return v;
+    return ort_reshaped(n, v, 3, (int64_t[]){v->type.dims[0], v->type.dims[2], v->type.dims[3]});
+}
+
+typedef struct filters {
+    ir_value *w, *bias;
+    const ir_quant *quant, *result; /* NULL: real */
+    ir_dtype dtype;
+} filters;
+
+/* x: [N, spatial..., C].  weights: operand number. */
+static ir_value *convolve(ort_node *n, ir_value *x, int weights, filters *f)
+{
+    ir_value *plain = ort_plain(n, weights);
+    if (!x || !plain)
+        return NULL;
+    int rank = plain->type.rank, spatial = rank - 2;
+    if (x->type.rank != rank || (spatial != 1 && spatial != 2)) {
+        ort_error(n, "an image of rank %d and filters of rank %d are not supported", x->type.rank, rank);
+        return NULL;
+    }
+    int64_t groups = ort_int(n, "group", 1), channels = x->type.dims[rank - 1], depth = plain->type.dims[1];
+    if (groups < 1 || groups > channels || depth * groups != channels || plain->type.dims[0] % groups ||
+        plain->type.dims[0] < 1) {
+        ort_error(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit", (long long)channels,
+                  (long long)groups, (long long)plain->type.dims[0], (long long)depth);
+        return NULL;
+    }
+    bool depthwise = groups > 1 && depth == 1;
+    ir_value *w = depthwise ? ort_transposed(n, plain, spatial == 1 ? (int64_t[]){1, 2, 0} : (int64_t[]){1, 2, 3, 0})
+                            : ort_in(n, weights, ORT_LAST);
+    w = as_image(n, w);
+    x = as_image(n, x);
+    if (!x || !w)
+        return NULL;
+    if (f->quant) {
+        const ir_quant *q = f->quant;
+        if (q->axis >= 0)
+            q = ir_quant_new(n->model->graph, depthwise ? 3 : 0, q->count, q->scale, q->zero);
+        if (!(w = ort_quantized(n, w, q)))
+            return NULL;
+    }
+    window win;
+    if (!read_window(n, spatial, &x->type.dims[1], &w->type.dims[1], &win))
+        return NULL;
+    ir_op *op = ort_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, f->bias ? 3 : 2, (ir_value *[]){x, w, f->bias});
+    set_window(op, &win);
+    if (!depthwise)
+        ir_set_int(op, IR_ATTR_GROUPS, groups);
+    return from_image(n, ort_done_quant(n, op, f->dtype, f->result), spatial);
+}
+
+bool ort_op_conv(ort_node *n)
+{
+    filters f = {.dtype = IR_F32};
+    ir_value *x = ort_in(n, 0, ORT_LAST), *y;
+    if (!x || !ort_optional(n, 2, &f.bias))
+        return false;
+    y = convolve(n, x, 1, &f);
+    if (y && ort_has(n, 3)) {
+        ir_value *z = ort_in(n, 3, ORT_LAST);
+        y = ort_binary(n, IR_ADD, y, z);
+    }
+    return ort_put(n, 0, ort_activated(n, y, "activation", "activation_params"), ORT_LAST);
+}
+
+/* An int32 bias has scale x * w. */
+static ir_value *int_bias(ort_node *n, int index, const ir_quant *x, const ir_quant *w, int64_t channels)
+{
+    ir_value *b = ort_param(n, index, "bias");
+    if (!b)
+        return NULL;
+    if (b->type.dtype != IR_I32 || ir_type_elements(&b->type) != channels) {
+        ort_error(n, "the bias must be %lld numbers of type i32", (long long)channels);
+        return NULL;
+    }
+    float *scale = ARENA_ARRAY(n->model->graph->arena, float, w->count);
+    int32_t *zero = ARENA_ARRAY(n->model->graph->arena, int32_t, w->count);
+    for (int32_t i = 0; i < w->count; i++)
+        scale[i] = x->scale[0] * w->scale[i];
+    const ir_quant *q = ir_quant_new(n->model->graph, w->axis < 0 ? -1 : 0, w->count, scale, zero);
+    return ort_quantized(n, ort_reshaped(n, b, 1, &channels), q);
+}
+
+bool ort_op_qlinear_conv(ort_node *n)
+{
+    ort_layout layout = ort_int(n, "channels_last", 0) ? ORT_PLAIN : ORT_LAST;
+    ir_value *x = ort_in(n, 0, layout), *w = ort_param(n, 3, "weights");
+    if (!x || !w || w->type.rank < 1)
+        return false;
+    int64_t channels = w->type.dims[0];
+    const ir_quant *qx = ort_quant(n, 1, 2, -1, 1), *qw = qx ? ort_quant(n, 4, 5, 0, channels) : NULL;
+    filters f = {.quant = qw, .result = qw ? ort_quant(n, 6, 7, -1, 1) : NULL, .dtype = x->type.dtype};
+    if (!f.result || !(x = ort_quantized(n, x, qx)))
+        return false;
+    if (ort_has(n, 8) && !(f.bias = int_bias(n, 8, qx, qw, channels)))
+        return false;
+    return ort_put(n, 0, convolve(n, x, 3, &f), layout);
+}
+
+bool ort_op_conv_transpose(ort_node *n)
+{
+    ir_value *x = ort_in(n, 0, ORT_LAST), *w = x ? ort_param(n, 1, "filters") : NULL, *b;
+    int64_t extra[2] = {0}, fixed[2];
+    int extras = 0, fixeds = 0;
+    if (!w || !ort_optional(n, 2, &b) || !ort_ints(n, "output_padding", 2, extra, &extras) ||
+        !ort_ints(n, "output_shape", 2, fixed, &fixeds))
+        return false;
+    if (x->type.rank != 4 || w->type.rank != 4 || ort_int(n, "group", 1) != 1 || fixeds ||
+        strcmp(ort_text(n, "auto_pad", "NOTSET"), "NOTSET") != 0)
+        return ort_error(n, "groups, output_shape, auto_pad and images that are not two-dimensional are not supported");
+    w = ort_transposed(n, w, (int64_t[]){1, 2, 3, 0});
+    window win;
+    if (!w || !read_window(n, 2, &x->type.dims[1], &w->type.dims[1], &win))
+        return false;
+    int64_t extent[2];
+    for (int i = 0; i < 2; i++) {
+        win.after[i] -= extra[i];
+        if (win.dilation[i] != 1 || win.before[i] < 0 || win.after[i] < 0)
+            return ort_error(n, "dilation, and results past the reach of the filters, are not supported");
+        extent[i] = (x->type.dims[1 + i] - 1) * win.stride[i] + win.kernel[i] - win.before[i] - win.after[i];
+    }
+    if (extent[0] < 1 || extent[1] < 1)
+        return ort_error(n, "the result has no pixels");
+    ir_op *op = ort_emit(n, IR_TRANSPOSE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+    set_window(op, &win);
+    ir_type type = ir_type_make(IR_F32, 4, (int64_t[]){x->type.dims[0], extent[0], extent[1], w->type.dims[0]});
+    return ort_put(n, 0, ort_typed(n, op, type, NULL), ORT_LAST);
+}
+
+/* ---- Pools ---- */
+
+bool ort_op_pool(ort_node *n)
+{
+    ir_value *x = ort_in(n, 0, ORT_LAST);
+    if (!x)
+        return false;
+    int spatial = x->type.rank - 2;
+    int64_t kernel[2];
+    window w;
+    if (spatial != 1 && spatial != 2)
+        return ort_error(n, "pools over %d dimensions are not supported", spatial);
+    if (ort_wanted(n, 1) || ort_int(n, "storage_order", 0))
+        return ort_error(n, "the indices of maxima are not supported");
+    x = as_image(n, x);
+    if (!x || !read_numbers(n, "kernel_shape", spatial, kernel) || !read_window(n, spatial, &x->type.dims[1], kernel, &w))
+        return false;
+    bool average = n->entry->code == IR_AVG_POOL2D;
+    for (int i = 0; i < 2; i++) {
+        int64_t room = x->type.dims[1 + i] + w.before[i] + w.after[i] - kernel[i], rest = room % w.stride[i];
+        if (w.dilation[i] != 1)
+            return ort_error(n, "dilated pools are not supported");
+        if (w.before[i] < 0 || w.after[i] < 0 || w.before[i] > 1 << 20 || w.after[i] > 1 << 20 || room < 0)
+            return ort_error(n, "the window does not fit the image");
+        /* One more window, unless it would start behind the image. */
+        if (ort_int(n, "ceil_mode", 0) && rest && (room / w.stride[i] + 1) * w.stride[i] < x->type.dims[1 + i] + w.before[i]) {
+            if (average && ort_int(n, "count_include_pad", 0))
+                return ort_error(n, "ceil_mode together with count_include_pad is not supported");
+            w.after[i] += w.stride[i] - rest;
+        }
+    }
+    if (average && ort_int(n, "count_include_pad", 0) && (w.before[0] | w.before[1] | w.after[0] | w.after[1])) {
+        ir_op *pad = ort_emit1(n, IR_PAD, x);
+        ir_set_ints(pad, IR_ATTR_BEFORE, 4, (int64_t[]){0, w.before[0], w.before[1], 0});
+        ir_set_ints(pad, IR_ATTR_AFTER, 4, (int64_t[]){0, w.after[0], w.after[1], 0});
+        if (!(x = ort_done(n, pad)))
+            return false;
+        memset(w.before, 0, sizeof w.before);
+        memset(w.after, 0, sizeof w.after);
+    }
+    ir_op *op = ort_emit1(n, n->entry->code, x);
+    ir_set_ints(op, IR_ATTR_KERNEL, 2, kernel);
+    set_window(op, &w);
+    return ort_put(n, 0, from_image(n, ort_done(n, op), spatial), ORT_LAST);
+}
+
+/* ---- Matrix products ---- */
+
+static ir_value *swapped(ort_node *n, ir_value *v)
+{
+    int64_t perm[IR_MAX_RANK];
+    int rank = v->type.rank;
+    for (int i = 0; i < rank; i++)
+        perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
+    return ort_transposed(n, v, perm);
+}
+
+/* a times b; b [K, N], or [N, K] when b_swapped; bias [N] or NULL. */
+static ir_value *product(ort_node *n, ir_value *a, bool a_swapped, ir_value *b, bool b_swapped, ir_value *bias)
+{
+    if (a->type.rank < 2 || b->type.rank < 2) {
+        ort_error(n, "products with vectors are not supported");
+        return NULL;
+    }
+    if (b->type.rank == 2 && ir_is_const(b)) {
+        a = a_swapped ? swapped(n, a) : a;
+        b = b_swapped ? b : swapped(n, b);
+        return a && b ? ort_done(n, ort_emit(n, IR_FULLY_CONNECTED, bias ? 3 : 2, (ir_value *[]){a, b, bias})) : NULL;
+    }
+    ir_op *op = ort_emit2(n, IR_BATCH_MATMUL, a, b);
+    ir_set_int(op, IR_ATTR_ADJ_A, a_swapped);
+    ir_set_int(op, IR_ATTR_ADJ_B, b_swapped);
+    ir_value *y = ort_done(n, op);
+    return y && bias ? ort_binary(n, IR_ADD, y, bias) : y;
+}
+
+static ir_value *scaled(ort_node *n, ir_value *v, float factor)
+{
+    return !v || factor == 1 ? v : ort_binary(n, IR_MUL, v, ort_real(n, factor));
+}
+
+bool ort_op_gemm(ort_node *n)
+{
+    ir_value *a = ort_plain(n, 0), *b = a ? ort_plain(n, 1) : NULL, *c, *bias = NULL;
+    float alpha = ort_float(n, "alpha", 1), beta = ort_float(n, "beta", 1);
+    if (!b || !ort_optional(n, 2, &c))
+        return false;
+    bool b_swapped = ort_int(n, "transB", 0);
+    int64_t channels = b->type.rank == 2 ? b->type.dims[!b_swapped] : -1;
+    if (c && alpha == 1 && beta == 1 && ir_is_const(c) && ir_type_elements(&c->type) == channels &&
+        (c->type.rank == 0 || c->type.dims[c->type.rank - 1] == channels)) {
+        if (!(bias = ort_reshaped(n, c, 1, &channels)))
+            return false;
+    }
+    ir_value *y = scaled(n, product(n, a, ort_int(n, "transA", 0), b, b_swapped, bias), alpha);
+    if (y && c && !bias)
+        y = ort_binary(n, IR_ADD, y, scaled(n, c, beta));
+    return ort_put(n, 0, ort_activated(n, y, "activation", "activation_params"), ORT_PLAIN);
+}
+
+bool ort_op_matmul(ort_node *n)
+{
+    ir_value *a = ort_plain(n, 0), *b = a ? ort_plain(n, 1) : NULL;
+    if (!b)
+        return false;
+    if (ort_int(n, "transBatchA", 0) || ort_int(n, "transBatchB", 0))
+        return ort_error(n, "transposed batches are not supported");
+    ir_value *y = product(n, a, ort_int(n, "transA", 0), b, ort_int(n, "transB", 0), NULL);
+    return ort_put(n, 0, scaled(n, y, ort_float(n, "alpha", 1)), ORT_PLAIN);
+}
+
+static bool quantized_product(ort_node *n, bool b_swapped, int bias, int result)
+{
+    ir_value *a = ort_plain(n, 0), *b = a ? ort_param(n, 3, "weights") : NULL, *c = NULL;
+    if (!b)
+        return false;
+    if (b->type.rank != 2 || a->type.rank < 2)
+        return ort_error(n, "quantized products need a matrix of weights");
+    if (!b_swapped && !(b = swapped(n, b)))
+        return false;
+    int64_t channels = b->type.dims[0];
+    const ir_quant *qa = ort_quant(n, 1, 2, -1, 1), *qb = qa ? ort_quant(n, 4, 5, 0, channels) : NULL;
+    const ir_quant *qy = qb ? ort_quant(n, result, result + 1, -1, 1) : NULL;
+    if (!qy || !(a = ort_quantized(n, a, qa)) || !(b = ort_quantized(n, b, qb)))
+        return false;
+    if (bias >= 0 && ort_has(n, bias) && !(c = int_bias(n, bias, qa, qb, channels)))
+        return false;
+    ir_op *op = ort_emit(n, IR_FULLY_CONNECTED, c ? 3 : 2, (ir_value *[]){a, b, c});
+    return ort_put(n, 0, ort_done_quant(n, op, a->type.dtype, qy), ORT_PLAIN);
+}
+
+bool ort_op_qlinear_matmul(ort_node *n) { return quantized_product(n, false, -1, 6); }
+
+bool ort_op_qgemm(ort_node *n)
+{
+    if (ort_int(n, "transA", 0) || ort_float(n, "alpha", 1) != 1 || !ort_has(n, 7))
+        return ort_error(n, "transA, alpha and real results are not supported");
+    return quantized_product(n, ort_int(n, "transB", 0), 6, 7);
+}

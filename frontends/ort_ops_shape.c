@@ -1,0 +1,186 @@
+/* ort_ops_shape.c: operators that only change the shape. */
+#include "frontends/ort_import.h"
+
+bool ort_op_constant(ort_node *n)
+{
+    float one = ort_float(n, "value_float", 0);
+    int64_t ints[IR_MAX_RANK];
+    int count = 0;
+    if (ort_has_attr(n, "value")) {
+        fb_table t = ort_tensor_attr(n, "value");
+        if (!fb_present(t))
+            return ort_error(n, "the constant has no value");
+        return ort_put(n, 0, ort_tensor_constant(n->model, &n->loc, t), ORT_PLAIN);
+    }
+    if (ort_has_attr(n, "value_float"))
+        return ort_put(n, 0, ort_real(n, one), ORT_PLAIN);
+    if (ort_has_attr(n, "value_int"))
+        return ort_put(n, 0, ort_i64s(n, 0, 1, (int64_t[]){ort_int(n, "value_int", 0)}), ORT_PLAIN);
+    if (ort_has_attr(n, "value_ints") && ort_ints(n, "value_ints", IR_MAX_RANK, ints, &count))
+        return ort_put(n, 0, ort_i64s(n, 1, count, ints), ORT_PLAIN);
+    return ort_error(n, "a constant of this kind is not supported");
+}
+
+bool ort_op_shape(ort_node *n)
+{
+    ir_type shape;
+    if (!ort_shape(n, 0, &shape))
+        return false;
+    int64_t start = ort_int(n, "start", 0), end = ort_int(n, "end", shape.rank);
+    start += start < 0 ? shape.rank : 0;
+    end += end < 0 ? shape.rank : 0;
+    start = start < 0 ? 0 : start > shape.rank ? shape.rank : start;
+    end = end < start ? start : end > shape.rank ? shape.rank : end;
+    return ort_put(n, 0, ort_i64s(n, 1, end - start, shape.dims + start), ORT_PLAIN);
+}
+
+bool ort_op_reshape(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0);
+    int64_t dims[IR_MAX_RANK], known = 1, elements;
+    int rank, open = -1;
+    if (!x || !ort_param_ints(n, 1, "shape", IR_MAX_RANK, dims, &rank))
+        return false;
+    elements = ir_type_elements(&x->type);
+    for (int i = 0; i < rank; i++) {
+        if (dims[i] == 0 && !ort_int(n, "allowzero", 0)) {
+            if (i >= x->type.rank)
+                return ort_error(n, "dimension %d is to stay, but there is none", i);
+            dims[i] = x->type.dims[i];
+        }
+        if (dims[i] == -1 && open < 0)
+            open = i;
+        else if (dims[i] < 0 || dims[i] > IR_MAX_BYTES || (dims[i] && known > IR_MAX_BYTES / dims[i]))
+            return ort_error(n, "extent %lld", (long long)dims[i]);
+        else
+            known *= dims[i];
+    }
+    if (open >= 0) {
+        if (!known || elements % known)
+            return ort_error(n, "%lld elements don't fit the shape", (long long)elements);
+        dims[open] = elements / known;
+    }
+    return ort_put(n, 0, ort_reshaped(n, x, rank, dims), ORT_PLAIN);
+}
+
+bool ort_op_flatten(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0);
+    int64_t axis = ort_int(n, "axis", 1), rows = 1, columns = 1;
+    if (!x)
+        return false;
+    axis += axis < 0 ? x->type.rank : 0;
+    if (axis < 0 || axis > x->type.rank)
+        return ort_error(n, "dimension %lld is outside the operand's", (long long)axis);
+    for (int i = 0; i < x->type.rank; i++)
+        *(i < axis ? &rows : &columns) *= x->type.dims[i];
+    return ort_put(n, 0, ort_reshaped(n, x, 2, (int64_t[]){rows, columns}), ORT_PLAIN);
+}
+
+static bool read_axes(ort_node *n, int rank, bool out[IR_MAX_RANK], int *out_count)
+{
+    int64_t axes[IR_MAX_RANK];
+    int count = 0;
+    if (ort_has(n, 1) ? !ort_param_ints(n, 1, "dimensions", IR_MAX_RANK, axes, &count)
+                      : !ort_ints(n, "axes", IR_MAX_RANK, axes, &count))
+        return false;
+    for (int i = 0; i < IR_MAX_RANK; i++)
+        out[i] = false;
+    for (int i = 0; i < count; i++) {
+        int axis;
+        if (!ort_axis(n, axes[i], rank < 0 ? count - rank - 1 : rank, &axis))
+            return false;
+        if (axis >= IR_MAX_RANK || out[axis])
+            return ort_error(n, "dimension %d is named twice or is one too many", axis);
+        out[axis] = true;
+    }
+    *out_count = count;
+    return true;
+}
+
+bool ort_op_squeeze(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0);
+    bool gone[IR_MAX_RANK];
+    int64_t dims[IR_MAX_RANK];
+    int count, rank = 0;
+    if (!x || !read_axes(n, x->type.rank, gone, &count))
+        return false;
+    for (int i = 0; i < x->type.rank; i++) {
+        bool drop = count ? gone[i] : x->type.dims[i] == 1;
+        if (drop && x->type.dims[i] != 1)
+            return ort_error(n, "dimension %d has extent %lld", i, (long long)x->type.dims[i]);
+        if (!drop)
+            dims[rank++] = x->type.dims[i];
+    }
+    return ort_put(n, 0, ort_reshaped(n, x, rank, dims), ORT_PLAIN);
+}
+
+bool ort_op_unsqueeze(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0);
+    bool fresh[IR_MAX_RANK];
+    int64_t dims[IR_MAX_RANK];
+    int count, from = 0;
+    if (!x || !read_axes(n, -1 - x->type.rank, fresh, &count))
+        return false;
+    if (x->type.rank + count > IR_MAX_RANK)
+        return ort_error(n, "more than %d dimensions", IR_MAX_RANK);
+    for (int i = 0; i < x->type.rank + count; i++)
+        dims[i] = fresh[i] ? 1 : x->type.dims[from++];
+    return ort_put(n, 0, ort_reshaped(n, x, x->type.rank + count, dims), ORT_PLAIN);
+}
+
+bool ort_op_expand(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0);
+    int64_t want[IR_MAX_RANK];
+    int count;
+    if (!x || !ort_param_ints(n, 1, "shape", IR_MAX_RANK, want, &count))
+        return false;
+    ir_type type = {.dtype = x->type.dtype, .rank = count > x->type.rank ? count : x->type.rank};
+    for (int i = 1; i <= type.rank; i++) {
+        int64_t a = i <= x->type.rank ? x->type.dims[x->type.rank - i] : 1, b = i <= count ? want[count - i] : 1;
+        if (a != b && a != 1 && b != 1)
+            return ort_error(n, "extents %lld and %lld can't be broadcast", (long long)a, (long long)b);
+        type.dims[type.rank - i] = a == 1 ? b : a;
+    }
+    if (ir_type_equal(&type, &x->type))
+        return ort_put(n, 0, x, ORT_PLAIN);
+    return ort_put(n, 0, ort_typed(n, ort_emit1(n, IR_BROADCAST, x), type, x->quant), ORT_PLAIN);
+}
+
+/* One that only turns channels-last into channels-second, as converters put around image models, is a change of layout. */
+bool ort_op_transpose(ort_node *n)
+{
+    ir_type shape;
+    int64_t perm[IR_MAX_RANK];
+    int count = 0, axis;
+    if (!ort_shape(n, 0, &shape))
+        return false;
+    for (int i = 0; i < shape.rank; i++)
+        perm[i] = shape.rank - 1 - i;
+    if (!ort_ints(n, "perm", IR_MAX_RANK, perm, &count))
+        return false;
+    if (count && count != shape.rank)
+        return ort_error(n, "%d numbers permute %d dimensions", count, shape.rank);
+    unsigned seen = 0;
+    for (int i = 0; i < shape.rank; i++) {
+        if (!ort_axis(n, perm[i], shape.rank, &axis))
+            return false;
+        perm[i] = axis;
+        seen |= 1u << axis;
+    }
+    if (seen + 1 != 1u << shape.rank)
+        return ort_error(n, "a dimension is named twice");
+    ort_layout layout = ort_layout_of(n, 0);
+    ir_value *x = ort_in(n, 0, layout);
+    bool relayout = x && shape.rank >= 3;
+    for (int i = 0; i < shape.rank; i++)
+        perm[i] = ort_dim(layout, shape.rank, (int)perm[i]);
+    for (int i = 0; i < shape.rank; i++)
+        relayout &= perm[i] == ort_dim(ORT_LAST, shape.rank, i);
+    if (relayout)
+        return ort_put(n, 0, x, ORT_LAST);
+    return ort_put(n, 0, ort_transposed(n, x, perm), ORT_PLAIN);
+}
