@@ -277,7 +277,7 @@ static ort_name **read_operands(ort_model *m, fb_table t, unsigned field, int *o
 
 static bool read_node(ort_model *m, ort_node *n, int32_t index, fb_table t)
 {
-    *n = (ort_node){.model = m, .table = t, .loc = {.file = m->file, .subgraph = -1, .node = index}};
+    *n = (ort_node){.model = m, .table = t, .loc = {.file = m->file, .subgraph = 0, .node = index}};
     const char *type = copied_string(m, t, NODE_OP_TYPE), *domain = copied_string(m, t, NODE_DOMAIN);
     n->loc.kind = type;
     n->since = fb_i32(t, NODE_SINCE_VERSION, 1);

@@ -164,13 +164,26 @@ bool ort_op_quick_gelu(ort_node *n)
     return ort_put(n, 0, ort_binary(n, IR_MUL, x, ort_unary(n, IR_LOGISTIC, s)), layout);
 }
 
+/* Bounds are attributes or operands; operands need not be constant. */
 bool ort_op_clip(ort_node *n)
 {
     ort_layout layout = ort_layout_of(n, 0);
-    ir_value *x = ort_in(n, 0, layout);
+    ir_value *x = ort_in(n, 0, layout), *bounds[2];
     float low = ort_float(n, "min", -INFINITY), high = ort_float(n, "max", INFINITY);
-    if (!x || (ort_has(n, 1) && !ort_param_real(n, 1, "lower bound", &low)) ||
-        (ort_has(n, 2) && !ort_param_real(n, 2, "upper bound", &high)))
+    if (!x || !ort_optional(n, 1, &bounds[0]) || !ort_optional(n, 2, &bounds[1]))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        if (!bounds[i] || ir_is_const(bounds[i]))
+            continue;
+        if (ir_type_elements(&bounds[i]->type) != 1 || bounds[i]->type.rank > x->type.rank)
+            return ort_error(n, "bound %d must be one number", i);
+        x = ort_binary(n, i ? IR_MINIMUM : IR_MAXIMUM, x, bounds[i]);
+        if (!x)
+            return false;
+        bounds[i] = NULL;
+    }
+    if ((bounds[0] && !ort_param_real(n, 1, "lower bound", &low)) ||
+        (bounds[1] && !ort_param_real(n, 2, "upper bound", &high)))
         return false;
     return ort_put(n, 0, ort_clamped(n, x, low, high), layout);
 }
