@@ -117,6 +117,8 @@ ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, fb_table t)
         diag_error(m->diag, loc, "constant '%s' has %u bytes of data, which its shape does not fit", name, raw.count);
         return NULL;
     }
+    if (type.dtype == IR_BOOL && !ort_charge(m, loc, raw.count))
+        return NULL;
     if (type.dtype == IR_BOOL)
         for (uint32_t i = 0; i < raw.count; i++)
             if (raw.data[i] > 1) {

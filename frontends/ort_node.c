@@ -153,6 +153,8 @@ const ir_quant *ort_quant(ort_node *n, int scale, int zero, int axis, int64_t ch
                   (long long)channels);
         return NULL;
     }
+    if (!ort_charge(n->model, &n->loc, count * 16))
+        return NULL;
     float *scales = ARENA_ARRAY(n->model->graph->arena, float, count);
     int32_t *zero_points = ARENA_ARRAY(n->model->graph->arena, int32_t, count);
     for (int64_t i = 0; i < count; i++) {
@@ -329,6 +331,10 @@ ir_value *ort_done(ort_node *n, ir_op *op)
         ort_error(n, "the operator is not defined on quantized values");
         return NULL;
     }
+    if (x->quant && x->quant->axis >= 0) {
+        ort_error(n, "moving values that are quantized per channel is not supported");
+        return NULL;
+    }
     return ort_done_quant(n, op, x->type.dtype, x->quant);
 }
 
@@ -360,7 +366,11 @@ ir_value *ort_reshaped(ort_node *n, ir_value *v, int rank, const int64_t dims[])
                   (long long)(ir_type_valid(&type) ? ir_type_elements(&type) : -1));
         return NULL;
     }
-    if (ir_is_const(v) && (!v->quant || v->quant->axis < 0))
+    if (v->quant && v->quant->axis >= 0) {
+        ort_error(n, "reshaping values that are quantized per channel is not supported");
+        return NULL;
+    }
+    if (ir_is_const(v))
         return ir_const_new(n->model->graph, type, v->quant, v->data);
     return ort_typed(n, ort_emit1(n, IR_RESHAPE, v), type, v->quant);
 }

@@ -36,6 +36,9 @@ static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int
         return false;
     if (count && count != 2 * spatial)
         return ort_error(n, "attribute pads has %d numbers, expected %d", count, 2 * spatial);
+    for (int i = 0; i < count; i++)
+        if (pads[i] < -(1 << 24) || pads[i] > 1 << 24)
+            return ort_error(n, "attribute pads is out of range");
     const char *automatic = ort_text(n, "auto_pad", "NOTSET");
     bool upper = strcmp(automatic, "SAME_UPPER") == 0, lower = strcmp(automatic, "SAME_LOWER") == 0;
     for (int i = 0; i < spatial; i++) {
@@ -149,6 +152,8 @@ static ir_value *int_bias(ort_node *n, int index, const ir_quant *x, const ir_qu
         ort_error(n, "the bias must be %lld numbers of type i32", (long long)channels);
         return NULL;
     }
+    if (!ort_charge(n->model, &n->loc, (int64_t)w->count * 16))
+        return NULL;
     float *scale = ARENA_ARRAY(n->model->graph->arena, float, w->count);
     int32_t *zero = ARENA_ARRAY(n->model->graph->arena, int32_t, w->count);
     for (int32_t i = 0; i < w->count; i++)
@@ -190,6 +195,8 @@ bool ort_op_conv_transpose(ort_node *n)
         return false;
     int64_t extent[2];
     for (int i = 0; i < 2; i++) {
+        if (extra[i] < 0 || extra[i] > 1 << 24)
+            return ort_error(n, "attribute output_padding is out of range");
         win.after[i] -= extra[i];
         if (win.dilation[i] != 1 || win.before[i] < 0 || win.after[i] < 0)
             return ort_error(n, "dilation, and results past the reach of the filters, are not supported");

@@ -41,7 +41,7 @@ bool ort_op_split(ort_node *n)
     ort_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     int axis, count = 0;
-    int64_t *sizes = ARENA_ARRAY(n->model->graph->arena, int64_t, ORT_MAX_OPERANDS);
+    int64_t sizes[ORT_MAX_OPERANDS];
     if (!x || !ort_axis(n, ort_int(n, "axis", 0), x->type.rank, &axis))
         return false;
     if (ort_has(n, 1) ? !ort_param_ints(n, 1, "sizes", ORT_MAX_OPERANDS, sizes, &count)

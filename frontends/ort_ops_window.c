@@ -104,6 +104,8 @@ bool ort_op_batch_norm(ort_node *n)
             return ort_error(n, "parameters for %lld channels", (long long)channels);
     for (int i = 0; i < x->type.rank; i++)
         dims[i] = i == at ? channels : 1;
+    if (!ort_charge(n->model, &n->loc, channels * 16))
+        return false;
     float *factor = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
     float *offset = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
     for (int64_t c = 0; c < channels; c++) {
