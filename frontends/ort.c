@@ -91,8 +91,9 @@ static const char *copied_string(ort_model *m, fb_table t, unsigned field)
 
 static ir_dtype dtype_of(int32_t type)
 {
-    static const ir_dtype dtypes[] = {[1] = IR_F32, [2] = IR_U8,   [3] = IR_I8,   [4] = IR_U16,  [5] = IR_I16, [6] = IR_I32,
-                                      [7] = IR_I64, [9] = IR_BOOL, [10] = IR_F16, [11] = IR_F64, [12] = IR_U32};
+    static const ir_dtype dtypes[] = {
+        [1] = IR_F32, [2] = IR_U8,   [3] = IR_I8,   [4] = IR_U16,  [5] = IR_I16, [6] = IR_I32,
+        [7] = IR_I64, [9] = IR_BOOL, [10] = IR_F16, [11] = IR_F64, [12] = IR_U32};
     return type > 0 && type < (int32_t)(sizeof dtypes / sizeof *dtypes) ? dtypes[type] : IR_DTYPE_NONE;
 }
 
@@ -168,8 +169,8 @@ static bool parse_shape(ort_model *m, const char *option, const char *text, ir_t
             return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x3x224x224", option);
         c = *end ? end + 1 : end;
     }
-    return rank == type->rank || diag_error(m->diag, &loc, "input shape '%s' has %d dimensions, the input has %d", option,
-                                            rank, type->rank);
+    return rank == type->rank ||
+           diag_error(m->diag, &loc, "input shape '%s' has %d dimensions, the input has %d", option, rank, type->rank);
 }
 
 static bool override_shape(ort_model *m, const char *name, ir_type *type, bool used[])
@@ -204,7 +205,8 @@ static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
     if (!fb_ok(&m->reader))
         return ort_malformed(m, &loc);
     if (!out->dtype || !fb_present(fb_sub(tensor, TENSOR_TYPE_SHAPE)) || dims.count > IR_MAX_RANK)
-        return diag_error(m->diag, &loc, "input '%s' has an element type that is not supported, or no shape", name->text);
+        return diag_error(m->diag, &loc, "input '%s' has an element type that is not supported, or no shape",
+                          name->text);
     out->rank = (int)dims.count;
     for (uint32_t i = 0; i < dims.count; i++) {
         fb_table value = fb_sub(fb_vec_table(dims, i), DIMENSION_VALUE);
@@ -243,7 +245,8 @@ static bool make_inputs(ort_model *m)
     }
     for (int i = 0; i < m->options->input_shape_count; i++)
         if (!used[i])
-            return diag_error(m->diag, &loc, "input shape '%s': the model has no such input", m->options->input_shapes[i]);
+            return diag_error(m->diag, &loc, "input shape '%s': the model has no such input",
+                              m->options->input_shapes[i]);
     return true;
 }
 
@@ -411,7 +414,8 @@ static bool import_model(ort_model *m)
     return read_names(m) && make_inputs(m) && import_nodes(m) && make_outputs(m);
 }
 
-ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options, diag *d)
+ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
+                              diag *d)
 {
     ort_model m = {.file = file, .options = options, .diag = d};
     fb_open(&m.reader, bytes, size);

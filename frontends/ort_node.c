@@ -28,7 +28,8 @@ bool ort_wanted(const ort_node *n, int output) { return output < n->output_count
 
 ort_layout ort_layout_of(ort_node *n, int index)
 {
-    return ort_has(n, index) && n->inputs[index]->forms[ORT_LAST] && !n->inputs[index]->forms[ORT_PLAIN] ? ORT_LAST : ORT_PLAIN;
+    return ort_has(n, index) && n->inputs[index]->forms[ORT_LAST] && !n->inputs[index]->forms[ORT_PLAIN] ? ORT_LAST
+                                                                                                         : ORT_PLAIN;
 }
 
 int ort_dim(ort_layout layout, int rank, int axis)
@@ -111,7 +112,8 @@ bool ort_param_ints(ort_node *n, int index, const char *what, int max, int64_t o
         return ort_error(n, "the %s (operand %d) must be integers", what, index);
     int64_t count = ir_type_elements(&v->type);
     if (count > max)
-        return ort_error(n, "the %s (operand %d) has %lld elements, at most %d make sense", what, index, (long long)count, max);
+        return ort_error(n, "the %s (operand %d) has %lld elements, at most %d make sense", what, index,
+                         (long long)count, max);
     for (int64_t i = 0; i < count; i++)
         out[i] = ir_const_int(v, i);
     *out_count = (int)count;
@@ -143,8 +145,8 @@ const ir_quant *ort_quant(ort_node *n, int scale, int zero, int axis, int64_t ch
     if (!s || (ort_has(n, zero) && !(z = ort_param(n, zero, "zero point"))))
         return NULL;
     int64_t count = ir_type_elements(&s->type), zeros = z ? ir_type_elements(&z->type) : 0;
-    if (s->type.dtype != IR_F32 || (z && z->type.dtype != IR_U8 && z->type.dtype != IR_I8 && z->type.dtype != IR_I16 &&
-                                    z->type.dtype != IR_I32)) {
+    if (s->type.dtype != IR_F32 ||
+        (z && z->type.dtype != IR_U8 && z->type.dtype != IR_I8 && z->type.dtype != IR_I16 && z->type.dtype != IR_I32)) {
         ort_error(n, "scale or zero point has a type that is not supported");
         return NULL;
     }
@@ -249,7 +251,10 @@ ir_op *ort_emit(ort_node *n, ir_opcode code, int operand_count, ir_value *const 
 }
 
 ir_op *ort_emit1(ort_node *n, ir_opcode code, ir_value *x) { return ort_emit(n, code, 1, &x); }
-ir_op *ort_emit2(ort_node *n, ir_opcode code, ir_value *a, ir_value *b) { return ort_emit(n, code, 2, (ir_value *[]){a, b}); }
+ir_op *ort_emit2(ort_node *n, ir_opcode code, ir_value *a, ir_value *b)
+{
+    return ort_emit(n, code, 2, (ir_value *[]){a, b});
+}
 
 /* Small computations are worth it because they may steer shapes; moving a constant's bytes always is. */
 static bool foldable(const ir_op *op)
@@ -285,7 +290,8 @@ static ir_value *settle(ort_node *n, ir_op *op)
     if (!ir_verify_attrs(op, d) || !ir_infer_shape(op, 0, &type, d))
         return NULL;
     if (!ir_type_equal(&type, &r->type)) {
-        ort_error(n, "the result has type %s, or its shape does not follow from the operands", ir_dtype_text(r->type.dtype));
+        ort_error(n, "the result has type %s, or its shape does not follow from the operands",
+                  ir_dtype_text(r->type.dtype));
         return NULL;
     }
     if (!ir_op_supported(op, d))

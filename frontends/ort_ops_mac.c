@@ -1,13 +1,13 @@
 /* ort_ops_mac.c: convolutions and matrix products.
  *
- * Filters come as [O, I/groups, spatial...] and become [O, KH, KW, I/groups], or [1, KH, KW, O] when each channel has its
- * own; one spatial dimension is imported as two, the first of extent 1. */
+ * Filters come as [O, I/groups, spatial...] and become [O, KH, KW, I/groups], or [1, KH, KW, O] when each channel has
+ * its own; one spatial dimension is imported as two, the first of extent 1. */
 #include <string.h>
 
 #include "frontends/ort_import.h"
 
 typedef struct window {
-    int spatial;          /* 1 or 2; entries of one dimension stand at [1] */
+    int spatial; /* 1 or 2; entries of one dimension stand at [1] */
     int64_t kernel[2], stride[2], dilation[2], before[2], after[2];
 } window;
 
@@ -121,7 +121,8 @@ static ir_value *convolve(ort_node *n, ir_value *x, int weights, filters *f)
     window win;
     if (!read_window(n, spatial, &x->type.dims[1], &w->type.dims[1], &win))
         return NULL;
-    ir_op *op = ort_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, f->bias ? 3 : 2, (ir_value *[]){x, w, f->bias});
+    ir_op *op =
+        ort_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, f->bias ? 3 : 2, (ir_value *[]){x, w, f->bias});
     set_window(op, &win);
     if (!depthwise)
         ir_set_int(op, IR_ATTR_GROUPS, groups);
@@ -225,7 +226,8 @@ bool ort_op_pool(ort_node *n)
     if (ort_wanted(n, 1) || ort_int(n, "storage_order", 0))
         return ort_error(n, "the indices of maxima are not supported");
     x = as_image(n, x);
-    if (!x || !read_numbers(n, "kernel_shape", spatial, kernel) || !read_window(n, spatial, &x->type.dims[1], kernel, &w))
+    if (!x || !read_numbers(n, "kernel_shape", spatial, kernel) ||
+        !read_window(n, spatial, &x->type.dims[1], kernel, &w))
         return false;
     bool average = n->entry->code == IR_AVG_POOL2D;
     for (int i = 0; i < 2; i++) {
@@ -235,7 +237,8 @@ bool ort_op_pool(ort_node *n)
         if (w.before[i] < 0 || w.after[i] < 0 || w.before[i] > 1 << 20 || w.after[i] > 1 << 20 || room < 0)
             return ort_error(n, "the window does not fit the image");
         /* One more window, unless it would start behind the image. */
-        if (ort_int(n, "ceil_mode", 0) && rest && (room / w.stride[i] + 1) * w.stride[i] < x->type.dims[1 + i] + w.before[i]) {
+        if (ort_int(n, "ceil_mode", 0) && rest &&
+            (room / w.stride[i] + 1) * w.stride[i] < x->type.dims[1 + i] + w.before[i]) {
             if (average && ort_int(n, "count_include_pad", 0))
                 return ort_error(n, "ceil_mode together with count_include_pad is not supported");
             w.after[i] += w.stride[i] - rest;

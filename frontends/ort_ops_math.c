@@ -8,7 +8,10 @@
 
 ir_value *ort_clamped(ort_node *n, ir_value *x, float low, float high)
 {
-    static const struct { float low, high; ir_enum_ACT act; } acts[] = {
+    static const struct {
+        float low, high;
+        ir_enum_ACT act;
+    } acts[] = {
         {0, INFINITY, IR_ACT_RELU}, {0, 6, IR_ACT_RELU6}, {-1, 1, IR_ACT_RELU_N1_TO_1}, {0, 1, IR_ACT_RELU_0_TO_1}};
     if (!x)
         return NULL;
@@ -31,7 +34,8 @@ ir_value *ort_clamped(ort_node *n, ir_value *x, float low, float high)
 
 ir_value *ort_hard_sigmoid(ort_node *n, ir_value *x, float alpha, float beta)
 {
-    return ort_binary_act(n, IR_ADD, ort_binary(n, IR_MUL, x, ort_real(n, alpha)), ort_real(n, beta), IR_ACT_RELU_0_TO_1);
+    return ort_binary_act(n, IR_ADD, ort_binary(n, IR_MUL, x, ort_real(n, alpha)), ort_real(n, beta),
+                          IR_ACT_RELU_0_TO_1);
 }
 
 static ir_value *sloped(ort_node *n, ir_value *x, float alpha)
@@ -55,7 +59,8 @@ ir_value *ort_activated(ort_node *n, ir_value *x, const char *name, const char *
     if (strcmp(kind, "Clip") == 0)
         return ort_clamped(n, x, count > 0 ? p[0] : -INFINITY, count > 1 ? p[1] : INFINITY);
     if (strcmp(kind, "LeakyRelu") == 0)
-        return sloped(n, x, count > 0 ? p[0] : ort_float(n, "leaky_relu_alpha", ort_float(n, "activation_alpha", 0.01f)));
+        return sloped(n, x,
+                      count > 0 ? p[0] : ort_float(n, "leaky_relu_alpha", ort_float(n, "activation_alpha", 0.01f)));
     if (strcmp(kind, "HardSigmoid") == 0)
         return ort_hard_sigmoid(n, x, count > 0 ? p[0] : 0.2f, count > 1 ? p[1] : 0.5f);
     if (strcmp(kind, "Sigmoid") == 0)
@@ -89,7 +94,8 @@ bool ort_pair(ort_node *n, int a, int b, ir_value **out_a, ir_value **out_b, ort
     if (!ort_shape(n, a, &ta) || !ort_shape(n, b, &tb))
         return false;
     int rank = ta.rank > tb.rank ? ta.rank : tb.rank;
-    bool last = (ta.rank == rank && ort_layout_of(n, a) == ORT_LAST) || (tb.rank == rank && ort_layout_of(n, b) == ORT_LAST);
+    bool last =
+        (ta.rank == rank && ort_layout_of(n, a) == ORT_LAST) || (tb.rank == rank && ort_layout_of(n, b) == ORT_LAST);
     *out = last ? ORT_LAST : ORT_PLAIN;
     *out_a = broadcastable(n, a, rank, *out);
     *out_b = *out_a ? broadcastable(n, b, rank, *out) : NULL;
@@ -134,7 +140,8 @@ bool ort_op_hard_sigmoid(ort_node *n)
     return x && ort_put(n, 0, ort_hard_sigmoid(n, x, ort_float(n, "alpha", 0.2f), ort_float(n, "beta", 0.5f)), layout);
 }
 
-/* gelu(t) = t / 2 (1 + erf(t / sqrt 2)), so erf(x) = sign(x) (2 gelu(t) / t - 1) with t = sqrt 2 |x|, kept away from 0. */
+/* gelu(t) = t / 2 (1 + erf(t / sqrt 2)), so erf(x) = sign(x) (2 gelu(t) / t - 1) with t = sqrt 2 |x|, kept away from 0.
+ */
 bool ort_op_erf(ort_node *n)
 {
     ort_layout layout = ort_layout_of(n, 0);
@@ -190,8 +197,8 @@ bool ort_op_clip(ort_node *n)
 
 bool ort_op_cast(ort_node *n)
 {
-    static const ir_dtype dtypes[] = {[1] = IR_F32, [2] = IR_U8, [3] = IR_I8, [5] = IR_I16, [6] = IR_I32, [7] = IR_I64,
-                                      [9] = IR_BOOL};
+    static const ir_dtype dtypes[] = {
+        [1] = IR_F32, [2] = IR_U8, [3] = IR_I8, [5] = IR_I16, [6] = IR_I32, [7] = IR_I64, [9] = IR_BOOL};
     int64_t to = ort_int(n, "to", 0);
     ort_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
@@ -217,8 +224,8 @@ bool ort_op_identity(ort_node *n)
 static ir_value *binary(ort_node *n, ir_value *a, ir_value *b)
 {
     ir_opcode code = n->entry->code;
-    bool compares = code == IR_EQUAL || code == IR_LESS || code == IR_LESS_EQUAL || code == IR_GREATER ||
-                    code == IR_GREATER_EQUAL;
+    bool compares =
+        code == IR_EQUAL || code == IR_LESS || code == IR_LESS_EQUAL || code == IR_GREATER || code == IR_GREATER_EQUAL;
     if (!compares)
         return ort_binary(n, code, a, b);
     return ort_done_quant(n, ort_emit2(n, code, a, b), IR_BOOL, NULL);
@@ -237,7 +244,8 @@ bool ort_op_pow(ort_node *n)
     ort_layout layout;
     if (!ort_pair(n, 0, 1, &a, &b, &layout))
         return false;
-    bool single = ir_is_const(b) && ir_type_elements(&b->type) == 1 && a->type.dtype == IR_F32 && b->type.rank <= a->type.rank;
+    bool single =
+        ir_is_const(b) && ir_type_elements(&b->type) == 1 && a->type.dtype == IR_F32 && b->type.rank <= a->type.rank;
     double exponent = single ? ir_const_real(b, 0) : 0;
     if (single && exponent == 2)
         return ort_put(n, 0, ort_binary(n, IR_MUL, a, a), layout);

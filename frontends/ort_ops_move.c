@@ -83,7 +83,8 @@ bool ort_op_slice(ort_node *n)
             (ort_has(n, 3) && !ort_param_ints(n, 3, "axes", IR_MAX_RANK, axes, &axis_count)) ||
             (ort_has(n, 4) && !ort_param_ints(n, 4, "steps", IR_MAX_RANK, steps, &step_count)))
             return false;
-    } else if (!ort_ints(n, "starts", IR_MAX_RANK, starts, &count) || !ort_ints(n, "ends", IR_MAX_RANK, ends, &end_count) ||
+    } else if (!ort_ints(n, "starts", IR_MAX_RANK, starts, &count) ||
+               !ort_ints(n, "ends", IR_MAX_RANK, ends, &end_count) ||
                !ort_ints(n, "axes", IR_MAX_RANK, axes, &axis_count)) {
         return false;
     }
@@ -101,7 +102,8 @@ bool ort_op_slice(ort_node *n)
         int64_t extent = x->type.dims[at], by = step_count ? steps[i] : 1;
         if (by == 0 || by < -(1 << 30) || by > 1 << 30)
             return ort_error(n, "step %lld is not supported", (long long)by);
-        int64_t from = clamped(starts[i], -IR_MAX_BYTES, IR_MAX_BYTES), to = clamped(ends[i], -IR_MAX_BYTES, IR_MAX_BYTES);
+        int64_t from = clamped(starts[i], -IR_MAX_BYTES, IR_MAX_BYTES),
+                to = clamped(ends[i], -IR_MAX_BYTES, IR_MAX_BYTES);
         from += from < 0 ? extent : 0;
         to += to < 0 ? extent : 0;
         from = by > 0 ? clamped(from, 0, extent) : clamped(from, 0, extent - 1);
@@ -204,7 +206,8 @@ static bool resized(ort_node *n, const ir_type *x, int64_t out[4])
     int count;
     ir_value *scales = NULL;
     if (ort_has(n, 3))
-        return (ort_param_ints(n, 3, "sizes", 4, out, &count) && count == 4) || ort_error(n, "sizes of four dimensions expected");
+        return (ort_param_ints(n, 3, "sizes", 4, out, &count) && count == 4) ||
+               ort_error(n, "sizes of four dimensions expected");
     int at = n->input_count == 2 ? 1 : 2;
     if (!ort_has(n, at) || !(scales = ort_param(n, at, "scales")))
         return ort_error(n, "neither scales nor sizes");
@@ -229,10 +232,11 @@ static bool nearest_agrees(ort_node *n, const ir_type *x, const int64_t out[4], 
         bool whole = x->dims[i] && out[i] % x->dims[i] == 0;
         int64_t factor = whole ? out[i] / x->dims[i] : 0;
         bool fine = half ? factor && strncmp(mode, "round", 5) == 0
-                         : strcmp(mode, "floor") == 0 || factor == 1 || (factor == 2 && strcmp(mode, "round_prefer_floor") == 0);
+                         : strcmp(mode, "floor") == 0 || factor == 1 ||
+                               (factor == 2 && strcmp(mode, "round_prefer_floor") == 0);
         if (!fine)
-            return ort_error(n, "the nearest mode %s is not supported for %lld to %lld pixels", mode, (long long)x->dims[i],
-                             (long long)out[i]);
+            return ort_error(n, "the nearest mode %s is not supported for %lld to %lld pixels", mode,
+                             (long long)x->dims[i], (long long)out[i]);
     }
     return true;
 }

@@ -1,5 +1,5 @@
-/* ort_ops_quant.c: between real and quantized values, and arithmetic on quantized ones.  ONNX Runtime computes in float32
- * and rounds ties to even: even_f32, the default of the rounding attribute. */
+/* ort_ops_quant.c: between real and quantized values, and arithmetic on quantized ones.  ONNX Runtime computes in
+ * float32 and rounds ties to even: even_f32, the default of the rounding attribute. */
 #include "frontends/ort_import.h"
 
 /* Scales of lists lie along the attribute axis. */

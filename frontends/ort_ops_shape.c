@@ -150,7 +150,8 @@ bool ort_op_expand(ort_node *n)
     return ort_put(n, 0, ort_typed(n, ort_emit1(n, IR_BROADCAST, x), type, x->quant), ORT_PLAIN);
 }
 
-/* One that only turns channels-last into channels-second, as converters put around image models, is a change of layout. */
+/* One that only turns channels-last into channels-second, as converters put around image models, is a change of layout.
+ */
 bool ort_op_transpose(ort_node *n)
 {
     ir_type shape;

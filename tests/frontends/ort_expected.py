@@ -22,6 +22,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TIGHT, LOOSE = 1e-3, 0.15
 REFUSED = ('lstm', 'dynquant', 'silero_vad_op18')  # recurrent layers, dynamic quantization, control flow
+VARIABLE_WEIGHTS = ('conv_clip11',)  # interpreted only
 SLOW = ('ppocrv3', 'super_resolution', 'vittrack', 'mobilenet_v2', 'edgetpu')  # left to --only when interpreted
 
 
@@ -116,7 +117,7 @@ def main():
         if not only and not compiled and any(s in name for s in SLOW):
             continue
         worst, problem = run(sys.argv[1], model, os.path.join(base, 'expected', 'ort', name + '.json'), compiled)
-        if any(r in name for r in REFUSED):
+        if any(r in name for r in REFUSED + (VARIABLE_WEIGHTS if compiled else ())):
             good = worst is None and 'not supported' in problem
         else:
             good = worst is not None and worst <= (LOOSE if 'int8' in name or 'qdq' in name else TIGHT)
