@@ -1,0 +1,29 @@
+/* qdq.h: what the passes over fake-quantized graphs (dequantize -> float op -> quantize) share. */
+#ifndef QCC_PASS_QDQ_H
+#define QCC_PASS_QDQ_H
+
+#include "passes/util.h"
+
+/* An 8-bit value with one usable scale. */
+bool qdq_is_byte(const ir_value *);
+/* The 8-bit value whose real numbers v is: the operand of the dequantize that defines v; NULL when there is none. */
+ir_value *qdq_source(const ir_value *v);
+/* Is this a quantize to 8 bits that rounds as ONNX does?  Others are to be computed as the file has them. */
+bool qdq_is_target(const ir_op *);
+/* Is v used, and by quantizes only? */
+bool qdq_only_quantized(const ir_value *v);
+/* `like` with other operands and another result, in front of `before`; NULL when that op is not defined on its types.
+ * An attribute `rounding` becomes even_f32, `act` what is given. */
+ir_value *qdq_clone(const ir_op *like, ir_op *before, ir_value *const operands[], ir_dtype, const ir_quant *,
+                    ir_enum_ACT act);
+/* x with the element type `dtype`, by a requantize that flips the highest bit; x itself when it has it already. */
+ir_value *qdq_as_dtype(ir_value *x, ir_dtype dtype, ir_op *before);
+/* Erases v's op when nobody uses it. */
+void qdq_drop(ir_value *v);
+/* Integer form of the convolution or matrix product that computes `y`, with a sum with a constant behind it as bias, for
+ * the quantize `q`; NULL when there is none.  The result is clamped by `act`, too. */
+ir_value *qdq_product(ir_graph *, const ir_op *op, ir_op *q, ir_enum_ACT act);
+/* The activation of an op; IR_ACT_NONE without the attribute. */
+ir_enum_ACT qdq_act(const ir_op *);
+
+#endif

@@ -1,0 +1,211 @@
+/* qdq_compute.c: a float op between dequantizes and a quantize becomes the op on the integers.
+ *
+ *     %3:f32<…> = dequantize %0:u8<…; 0.05, 128>        %6:u8<…; 0.1, 3> = conv2d %0, %1, %2 {act = relu}
+ *     %4:f32<…> = dequantize const %1:i8<…; 0.02, 0>
+ *     %5:f32<…> = relu (conv2d %3, %4, const %2:f32)
+ *     %6:u8<…; 0.1, 3> = quantize %5
+ *
+ * This is the one pass that changes integers: a fake-quantized graph stands for the integer graph.  The result differs by
+ * at most 1 from what the floats give, where a real bias is rounded to the accumulator's scale, or floats to the nearest
+ * integer in another way.  Constants without scales, apart from single numbers and biases, leave an op in float; so do
+ * other users of its real result, and a quantize that rounds otherwise than ONNX's. */
+#include <math.h>
+
+#include "ir/interp.h"
+#include "passes/qdq.h"
+
+/* ---- Operands ---- */
+
+/* A single number as one integer, which is exact: |c| is the scale. */
+static ir_value *integer_of(ir_graph *g, const ir_value *v, ir_dtype dtype)
+{
+    if (!ir_is_const(v) || v->type.dtype != IR_F32 || ir_type_elements(&v->type) != 1)
+        return NULL;
+    float c = (float)ir_const_real(v, 0);
+    if (c != 0 && !isnormal(c))
+        return NULL;
+    unsigned char *q = ARENA_ARRAY(g->arena, unsigned char, 1);
+    int32_t zero = dtype == IR_U8 ? 128 : 0;
+    *q = (unsigned char)(zero + (c > 0) - (c < 0));
+    ir_type type = v->type;
+    type.dtype = dtype;
+    ir_value *r = ir_const_new(g, type, ir_quant_tensor(g, c == 0 ? 1 : fabsf(c), zero), q);
+    r->name = v->name;
+    return r;
+}
+
+/* Operands of `op` as integers of type `dtype`; false when one has none.  At least one is not constant. */
+static bool integer_operands(ir_graph *g, const ir_op *op, ir_op *before, ir_dtype dtype, ir_value *to[2])
+{
+    bool real = false;
+    for (int i = 0; i < op->operand_count; i++) {
+        const ir_value *v = op->operands[i].value;
+        to[i] = qdq_source(v);
+        real = real || to[i];
+        if (!to[i] && !(to[i] = integer_of(g, v, dtype)))
+            return false;
+    }
+    for (int i = 0; real && i < op->operand_count; i++)
+        to[i] = qdq_as_dtype(to[i], dtype, before);
+    return real;
+}
+
+/* ---- Ops with parameters of their own for each operand ---- */
+
+static bool divides_by_number(const ir_op *op)
+{
+    const ir_value *b = op->operands[1].value;
+    return ir_is_const(b) && ir_type_elements(&b->type) == 1 && ir_const_real(b, 0) != 0;
+}
+
+static bool is_simple(const ir_op *op)
+{
+    switch (op->code) {
+    case IR_DEQUANTIZE:
+    case IR_REQUANTIZE:
+        return false;
+    case IR_ADD:
+    case IR_SUB:
+    case IR_MUL:
+    case IR_MINIMUM:
+    case IR_MAXIMUM:
+    case IR_SQUARED_DIFFERENCE:
+    case IR_PRELU:
+    case IR_BATCH_MATMUL:
+    case IR_MEAN:
+    case IR_SUM:
+    case IR_SOFTMAX:
+    case IR_LOG_SOFTMAX:
+    case IR_L2_NORMALIZE:
+        return true;
+    case IR_DIV: /* by 0 gives infinity, and 0 in integers */
+        return divides_by_number(op);
+    default:
+        return (ir_op_info_of(op->code)->flags & IR_LOOKUP) != 0;
+    }
+}
+
+static ir_value *simple(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
+{
+    ir_value *x[2] = {NULL, NULL};
+    const ir_value *y = q->results[0];
+    if (!is_simple(op) || !integer_operands(g, op, q, y->type.dtype, x))
+        return NULL;
+    ir_value *r = qdq_clone(op, q, x, y->type.dtype, y->quant, act);
+    for (int i = 0; !r && i < op->operand_count; i++)
+        qdq_drop(x[i]);
+    return r;
+}
+
+/* ---- Ops that keep parameters: another scale is a requantize behind them, unless that loses precision ---- */
+
+/* Is the window of an average the whole image? */
+static bool is_global(const ir_op *op)
+{
+    const ir_type *x = &op->operands[0].value->type, *y = &op->results[0]->type;
+    bool whole = y->dims[1] == 1 && y->dims[2] == 1;
+    for (int i = 0; i < 2; i++)
+        whole = whole && ir_ints_at(op, IR_ATTR_KERNEL, i) == x->dims[1 + i];
+    for (int i = 0; i < 4; i++)
+        whole = whole && ir_ints_at(op, IR_ATTR_PAD, i) == 0;
+    return whole;
+}
+
+static ir_value *global_mean(ir_graph *g, const ir_op *op, ir_op *q, ir_value *x)
+{
+    const ir_value *y = q->results[0];
+    diag ignored = {0};
+    ir_value *r = pass_op1(g, IR_MEAN, q, op, 1, &x, y->type, y->quant);
+    ir_set_ints(r->def, IR_ATTR_AXES, 2, (int64_t[]){1, 2});
+    ir_set_int(r->def, IR_ATTR_KEEP_DIMS, 1);
+    if (ir_op_supported(r->def, &ignored))
+        return r;
+    ir_op_erase(r->def);
+    return NULL;
+}
+
+static ir_value *same_scale(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
+{
+    if (op->code != IR_AVG_POOL2D && op->code != IR_RESIZE_BILINEAR && op->code != IR_MAX_POOL2D)
+        return NULL;
+    const ir_value *y = q->results[0];
+    ir_value *x = qdq_source(op->operands[0].value);
+    if (!x)
+        return NULL;
+    ir_value *flipped = qdq_as_dtype(x, y->type.dtype, q), *r;
+    bool equal = ir_quant_equal(flipped->quant, y->quant);
+    if (!equal && op->code == IR_AVG_POOL2D && act == IR_ACT_NONE && is_global(op))
+        r = global_mean(g, op, q, flipped);
+    else if (equal || (x->quant->scale[0] <= y->quant->scale[0] && act == IR_ACT_NONE))
+        r = qdq_clone(op, q, &flipped, flipped->type.dtype, flipped->quant, act);
+    else
+        r = NULL;
+    if (!r && flipped != x)
+        qdq_drop(flipped);
+    if (!r || ir_quant_equal(r->quant, y->quant))
+        return r;
+    return pass_op1(g, IR_REQUANTIZE, q, op, 1, &r, y->type, y->quant);
+}
+
+/* ---- The pass ---- */
+
+static ir_value *compute(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
+{
+    ir_value *r = qdq_product(g, op, q, act);
+    if (!r)
+        r = simple(g, op, q, act);
+    return r ? r : same_scale(g, op, q, act);
+}
+
+/* A clamp by itself, on integers that have the result's parameters already. */
+static ir_value *clamp(ir_graph *g, const ir_op *relu, ir_op *q, ir_value *x)
+{
+    ir_value *r = pass_op1(g, IR_RELU, q, relu, 1, &x, x->type, x->quant);
+    ir_set_int(r->def, IR_ATTR_ACT, qdq_act(relu));
+    return r;
+}
+
+static ir_value *integer_form(ir_graph *g, ir_op *q)
+{
+    ir_value *v = q->operands[0].value, *x = qdq_source(v);
+    if (x)
+        return pass_op1(g, IR_REQUANTIZE, q, q, 1, &x, q->results[0]->type, q->results[0]->quant);
+    if (!v->def || !qdq_only_quantized(v))
+        return NULL;
+    ir_op *relu = v->def->code == IR_RELU ? v->def : NULL;
+    if (!relu)
+        return compute(g, v->def, q, qdq_act(v->def));
+    const ir_value *inner = relu->operands[0].value;
+    if (!inner->def || inner->def->code == IR_DEQUANTIZE || pass_single_user(inner) != relu)
+        return compute(g, relu, q, qdq_act(relu));
+    bool takes = ir_has_attr(inner->def, IR_ATTR_ACT) && qdq_act(inner->def) == IR_ACT_NONE;
+    ir_value *r = compute(g, inner->def, q, takes ? qdq_act(relu) : qdq_act(inner->def));
+    return r && !takes ? clamp(g, relu, q, r) : r;
+}
+
+/* Does requantize do nothing? */
+static bool is_identity(const ir_value *r)
+{
+    const ir_value *x = r->def->operands[0].value;
+    return r->def->code == IR_REQUANTIZE && ir_type_equal(&x->type, &r->type) && ir_quant_equal(x->quant, r->quant);
+}
+
+pass_result pass_qdq_compute(ir_graph *g, pass_context *c)
+{
+    (void)c;
+    pass_result result = PASS_UNCHANGED;
+    for (ir_op *op = g->first, *next; op; op = next) {
+        next = op->next;
+        ir_value *y = op->results && op->code == IR_QUANTIZE ? op->results[0] : NULL;
+        ir_value *r = y && qdq_is_target(op) ? integer_form(g, op) : NULL;
+        if (!r)
+            continue;
+        result = PASS_CHANGED;
+        r->name = y->name;
+        r->scale_from = y->scale_from;
+        ir_replace_uses(y, is_identity(r) ? r->def->operands[0].value : r);
+        qdq_drop(r);
+        ir_op_erase(op);
+    }
+    return result;
+}

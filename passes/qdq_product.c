@@ -1,0 +1,185 @@
+/* qdq_product.c: convolutions and matrix products for qdq_compute: weights, and biases in units of the accumulator. */
+#include <float.h>
+#include <math.h>
+
+#include "ir/interp.h"
+#include "passes/qdq.h"
+
+#define MOST_MULTIPLIER 65536.0 /* of the accumulator: beyond, the scales make no sense */
+
+static int channel_axis(const ir_op *op) { return op->code == IR_DEPTHWISE_CONV2D ? 3 : 0; }
+
+/* The 8-bit constant that v is the real numbers of; scales per tensor or along `axis`, there without zero points. */
+static ir_value *weights_of(const ir_value *v, int axis)
+{
+    if (!v->def || v->def->code != IR_DEQUANTIZE)
+        return NULL;
+    ir_value *w = v->def->operands[0].value;
+    if (!ir_is_const(w) || !w->quant || (w->type.dtype != IR_I8 && w->type.dtype != IR_U8))
+        return NULL;
+    if (w->quant->axis < 0)
+        return w;
+    for (int32_t i = 0; i < w->quant->count; i++)
+        if (w->quant->zero[i] != (w->type.dtype == IR_U8 ? 128 : 0))
+            return NULL;
+    return w->quant->axis == axis ? w : NULL;
+}
+
+static double scale_at(const ir_quant *q, int64_t i) { return (double)q->scale[q->axis < 0 ? 0 : i]; }
+
+/* ---- Bias ---- */
+
+/* The constant behind a bias, real or of 32-bit integers with scales. */
+static const ir_value *bias_source(const ir_value *b, int64_t channels)
+{
+    if (b->def && b->def->code == IR_DEQUANTIZE)
+        b = b->def->operands[0].value;
+    bool known = b->type.dtype == IR_F32 || (b->type.dtype == IR_I32 && b->quant);
+    return ir_is_const(b) && known && ir_type_elements(&b->type) == channels ? b : NULL;
+}
+
+/* Element i in units of `unit`; the integer itself when it has that unit. */
+static double in_units(const ir_value *b, int64_t i, double unit)
+{
+    if (b->type.dtype == IR_I32) {
+        const ir_quant *q = b->quant;
+        double centred = (double)(ir_const_int(b, i) - q->zero[q->axis < 0 ? 0 : i]);
+        return fabs(scale_at(q, i) - unit) <= 1e-5 * unit ? centred : scale_at(q, i) * centred / unit;
+    }
+    double real = ir_const_real(b, i);
+    return real == 0 ? 0 : real / unit; /* a channel that is pruned has unit 0 */
+}
+
+/* b as 32-bit integers of scale x * w; NULL when they would not fit beside `taps` products. */
+static ir_value *bias_of(ir_graph *g, const ir_value *b, double x_scale, const ir_quant *w, int64_t channels, int64_t taps)
+{
+    int32_t *to = ARENA_ARRAY(g->arena, int32_t, channels);
+    double room = fmax(0x1p31 - 255.0 * 255.0 * (double)taps, 0x1p30);
+    for (int64_t i = 0; i < channels; i++) {
+        double q = nearbyint(in_units(b, i, x_scale * scale_at(w, i)));
+        if (!(fabs(q) < room))
+            return NULL;
+        to[i] = (int32_t)q;
+    }
+    ir_value *v = ir_const_new(g, ir_type_make(IR_I32, 1, &channels), NULL, to);
+    v->name = b->name;
+    return v;
+}
+
+/* ---- The product ---- */
+
+typedef struct product {
+    const ir_op *op;
+    ir_value *x, *w, *bias; /* bias is real, or NULL */
+} product;
+
+/* [K, N] -> [N, K] */
+static ir_value *transposed(ir_graph *g, const ir_value *w)
+{
+    int64_t rows = w->type.dims[0], columns = w->type.dims[1];
+    const unsigned char *from = w->data;
+    unsigned char *to = ARENA_ARRAY(g->arena, unsigned char, rows * columns);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            to[j * rows + i] = from[i * columns + j];
+    const ir_quant *q = w->quant;
+    ir_value *v = ir_const_new(g, ir_type_make(w->type.dtype, 2, (int64_t[]){columns, rows}),
+                               ir_quant_new(g, q->axis < 0 ? -1 : 0, q->count, q->scale, q->zero), to);
+    v->name = w->name;
+    v->scale_from = w->scale_from;
+    return v;
+}
+
+static bool is_product(const ir_op *op)
+{
+    return op && ((ir_op_info_of(op->code)->flags & IR_MAC) || op->code == IR_BATCH_MATMUL) &&
+           op->results[0]->type.dtype == IR_F32 && !ir_operand_value(op, 3);
+}
+
+/* Operands of the product `op`.  A batch_matmul by a constant matrix gets the weights of a fully_connected. */
+static bool match(ir_graph *g, const ir_op *op, product *p)
+{
+    if (!is_product(op))
+        return false;
+    bool matmul = op->code == IR_BATCH_MATMUL;
+    p->op = op;
+    p->x = qdq_source(op->operands[0].value);
+    p->bias = matmul ? NULL : ir_operand_value(op, 2);
+    bool as_is = !matmul || ir_int(op, IR_ATTR_ADJ_B);
+    p->w = weights_of(op->operands[1].value, as_is ? channel_axis(op) : 1);
+    if (!p->x || !p->w || (matmul && (p->w->type.rank != 2 || ir_int(op, IR_ATTR_ADJ_A))))
+        return false;
+    if (!as_is)
+        p->w = transposed(g, p->w);
+    return true;
+}
+
+/* The product that the sum `op` shifts by a constant a channel: that is its bias. */
+static bool match_sum(ir_graph *g, const ir_op *op, product *p)
+{
+    for (int i = 0; op->code == IR_ADD && i < 2; i++) {
+        const ir_value *v = op->operands[i].value;
+        ir_value *b = op->operands[!i].value;
+        if (!is_product(v->def) || pass_single_user(v) != op || qdq_act(v->def) != IR_ACT_NONE ||
+            !match(g, v->def, p) || p->bias)
+            continue;
+        const ir_type *y = &op->results[0]->type;
+        int64_t channels = p->w->type.dims[channel_axis(p->op)];
+        if (!ir_type_equal(y, &v->type) || b->type.rank == 0 || b->type.dims[b->type.rank - 1] != channels ||
+            !bias_source(b, channels))
+            continue;
+        p->bias = b;
+        return true;
+    }
+    return false;
+}
+
+static bool multipliers_make_sense(const product *p, const ir_value *y)
+{
+    for (int32_t i = 0; i < p->w->quant->count; i++) {
+        double m = (double)p->x->quant->scale[0] * (double)p->w->quant->scale[i] / (double)y->quant->scale[0];
+        if (!(m < MOST_MULTIPLIER))
+            return false;
+    }
+    return true;
+}
+
+static ir_value *fully_connected(ir_graph *g, const ir_op *like, ir_op *before, ir_value *const operands[3], const ir_value *y,
+                                 ir_enum_ACT act)
+{
+    diag ignored = {0};
+    ir_value *r = pass_op1(g, IR_FULLY_CONNECTED, before, like, 3, operands, y->type, y->quant);
+    ir_set_int(r->def, IR_ATTR_ACT, act);
+    if (ir_op_supported(r->def, &ignored))
+        return r;
+    ir_op_erase(r->def);
+    return NULL;
+}
+
+ir_value *qdq_product(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
+{
+    product p;
+    const ir_value *y = q->results[0];
+    if (!match(g, op, &p) && !match_sum(g, op, &p))
+        return NULL;
+    if (!multipliers_make_sense(&p, y))
+        return NULL;
+    int64_t channels = p.w->type.dims[channel_axis(p.op)];
+    const ir_value *source = p.bias ? bias_source(p.bias, channels) : NULL;
+    ir_value *bias = source ? bias_of(g, source, (double)p.x->quant->scale[0], p.w->quant, channels,
+                                      ir_type_elements(&p.w->type) / (channels ? channels : 1))
+                            : NULL;
+    if (p.bias && !bias)
+        return NULL;
+    ir_value *operands[4] = {p.x, p.w, bias, NULL};
+    if (p.op->code == IR_BATCH_MATMUL)
+        return fully_connected(g, p.op, q, operands, y, act);
+    ir_op *slim = ir_op_new(g, p.op->code, q, bias ? 3 : 2, operands);
+    slim->loc = p.op->loc;
+    ir_result_set(slim, 0, p.op->results[0]->type, NULL);
+    for (int i = 0; i < ir_op_info_of(slim->code)->attr_count; i++)
+        slim->attrs[i] = p.op->attrs[i];
+    ir_value *r = qdq_clone(slim, q, operands, y->type.dtype, y->quant, act);
+    ir_op_erase(slim);
+    return r;
+}
