@@ -56,7 +56,9 @@ pass_result pass_qdq_clip(ir_graph *g, pass_context *c)
         while (qdq_is_target(op) && op->operands[0].value->def &&
                (x = clamped(op->operands[0].value->def, &lo, &hi)) != NULL && x->type.dtype == IR_F32 &&
                is_range(op->results[0], lo, hi)) {
+            ir_value *behind = op->operands[0].value;
             ir_set_operand(op, 0, x);
+            qdq_drop(behind); /* it would count as another user of x */
             result = PASS_CHANGED;
         }
     }
