@@ -85,7 +85,34 @@ static void count_value(const ir_value *v, int *quantized, int *real)
     *real += !v->quant && ir_dtype_is_float(v->type.dtype);
 }
 
-static arithmetic arithmetic_of(const ir_op *op, const char **out_why)
+static bool has_scale(const ir_value *v)
+{
+    return v->quant || (v->def && v->def->code == IR_DEQUANTIZE);
+}
+
+/* Why an op beside dequantize or quantize is computed in float: the scale that is missing. */
+static const char *missing_scale(const ir_graph *g, const ir_op *op)
+{
+    bool beside = false, quantized = false, other = op->results[0]->uses == NULL;
+    int without = -1;
+    for (int i = op->operand_count - 1; i >= 0; i--) {
+        const ir_value *v = op->operands[i].value;
+        beside = beside || (v && has_scale(v));
+        if (v && v->type.dtype == IR_F32 && !has_scale(v))
+            without = i;
+    }
+    for (const ir_operand *use = op->results[0]->uses; use; use = use->next_use)
+        *(use->user->code == IR_QUANTIZE ? &quantized : &other) = true;
+    if (!beside && !quantized)
+        return "the file gives no quantization for it";
+    if (without >= 0)
+        return arena_format(g->arena, "operand %d has no scale", without);
+    if (other || ir_value_is_output(g, op->results[0]))
+        return quantized ? "its real result is used, too" : "its result has no scale";
+    return "has scales, but no integer form";
+}
+
+static arithmetic arithmetic_of(const ir_graph *g, const ir_op *op, const char **out_why)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
     int quantized = 0, real = 0, weights = 0, ignored = 0;
@@ -114,7 +141,7 @@ static arithmetic arithmetic_of(const ir_op *op, const char **out_why)
         *out_why = info->flags & IR_SAME_QUANT ? "moves or compares quantized values" : "the file quantizes operands and results";
         return INTEGER;
     }
-    *out_why = real ? "the file gives no quantization for it" : "works on plain integers or booleans";
+    *out_why = real && info->results > 0 ? missing_scale(g, op) : real ? "keeps real values" : "works on plain integers or booleans";
     return real ? FLOAT : DATA;
 }
 
@@ -148,7 +175,7 @@ static json_t *op_json(const ir_graph *g, const ir_op *op)
     const char *name = op->name, *why;
     if (!name && info->results > 0)
         name = op->results[0]->name;
-    const arithmetic kind = arithmetic_of(op, &why);
+    const arithmetic kind = arithmetic_of(g, op, &why);
     json_t *o = json_object(), *operands = json_array(), *results = json_array();
     json_object_set_new(o, "name", text_json(name ? name : info->text));
     json_object_set_new(o, "op", json_string(info->text));
@@ -181,7 +208,7 @@ static json_t *graph_json(const ir_graph *g, const report_facts *facts)
         json_array_append_new(ops, op_json(g, op));
         macs += macs_of(op);
         weights += constant_bytes(op);
-        counts[arithmetic_of(op, &why)]++;
+        counts[arithmetic_of(g, op, &why)]++;
     }
     json_object_set_new(o, "model", text_json(facts->name));
     json_object_set_new(o, "source", text_json(facts->source));

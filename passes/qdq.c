@@ -45,8 +45,8 @@ ir_enum_ACT qdq_act(const ir_op *op)
     return ir_has_attr(op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE;
 }
 
-ir_value *qdq_clone(const ir_op *like, ir_op *before, ir_value *const operands[], ir_dtype dtype,
-                    const ir_quant *quant, ir_enum_ACT act)
+ir_value *qdq_clone(const ir_op *like, ir_op *before, ir_value *const operands[], ir_dtype dtype, const ir_quant *quant,
+                    ir_enum_ACT act)
 {
     ir_type type = like->results[0]->type;
     type.dtype = dtype;

@@ -21,8 +21,8 @@ ir_value *qdq_clone(const ir_op *like, ir_op *before, ir_value *const operands[]
 ir_value *qdq_as_dtype(ir_value *x, ir_dtype dtype, ir_op *before);
 /* Erases v's op when nobody uses it. */
 void qdq_drop(ir_value *v);
-/* Integer form of the convolution or matrix product that computes `y`, with a sum with a constant behind it as bias, for
- * the quantize `q`; NULL when there is none.  The result is clamped by `act`, too. */
+/* Integer form of the convolution or matrix product that computes `y`, with a sum with a constant behind it as bias,
+ * for the quantize `q`; NULL when there is none.  The result is clamped by `act`, too. */
 ir_value *qdq_product(ir_graph *, const ir_op *op, ir_op *q, ir_enum_ACT act);
 /* The activation of an op; IR_ACT_NONE without the attribute. */
 ir_enum_ACT qdq_act(const ir_op *);

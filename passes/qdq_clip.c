@@ -4,7 +4,8 @@
  *     %2:u8<4; 0.1, 0> = quantize %1
  *
  * Quantization is monotonic, so quantize(clamp(x, lo, hi)) = clamp(quantize(x), quantize(lo), quantize(hi)): when the
- * bounds become the smallest and the largest integer, nothing is left of it.  Also minimum and maximum with one constant. */
+ * bounds become the smallest and the largest integer, nothing is left of it.  Also minimum and maximum with one
+ * constant. */
 #include <math.h>
 
 #include "ir/interp.h"

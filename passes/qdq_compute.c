@@ -5,10 +5,11 @@
  *     %5:f32<…> = relu (conv2d %3, %4, const %2:f32)
  *     %6:u8<…; 0.1, 3> = quantize %5
  *
- * This is the one pass that changes integers: a fake-quantized graph stands for the integer graph.  The result differs by
- * at most 1 from what the floats give, where a real bias is rounded to the accumulator's scale, or floats to the nearest
- * integer in another way.  Constants without scales, apart from single numbers and biases, leave an op in float; so do
- * other users of its real result, and a quantize that rounds otherwise than ONNX's, or comes from TFLite. */
+ * This is the one pass that changes integers: a fake-quantized graph stands for the integer graph.  The result differs
+ * by at most 1 from what the floats give, where a real bias is rounded to the accumulator's scale, or floats to the
+ * nearest integer in another way.  Constants without scales, apart from single numbers and biases, leave an op in
+ * float; so do other users of its real result, and a quantize that rounds otherwise than ONNX's, or comes from TFLite.
+ */
 #include <math.h>
 
 #include "ir/interp.h"

@@ -51,7 +51,8 @@ static double in_units(const ir_value *b, int64_t i, double unit)
 }
 
 /* b as 32-bit integers of scale x * w; NULL when they would not fit beside `taps` products. */
-static ir_value *bias_of(ir_graph *g, const ir_value *b, double x_scale, const ir_quant *w, int64_t channels, int64_t taps)
+static ir_value *bias_of(ir_graph *g, const ir_value *b, double x_scale, const ir_quant *w, int64_t channels,
+                         int64_t taps)
 {
     int32_t *to = ARENA_ARRAY(g->arena, int32_t, channels);
     double room = fmax(0x1p31 - 255.0 * 255.0 * (double)taps, 0x1p30);
@@ -78,7 +79,7 @@ static ir_value *transposed(ir_graph *g, const ir_value *w)
 {
     int64_t rows = w->type.dims[0], columns = w->type.dims[1];
     const unsigned char *from = w->data;
-    unsigned char *to = ARENA_ARRAY(g->arena, unsigned char, rows * columns);
+    unsigned char *to = ARENA_ARRAY(g->arena, unsigned char, rows *columns);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++)
             to[j * rows + i] = from[i * columns + j];
@@ -144,8 +145,8 @@ static bool multipliers_make_sense(const product *p, const ir_value *y)
     return true;
 }
 
-static ir_value *fully_connected(ir_graph *g, const ir_op *like, ir_op *before, ir_value *const operands[3], const ir_value *y,
-                                 ir_enum_ACT act)
+static ir_value *fully_connected(ir_graph *g, const ir_op *like, ir_op *before, ir_value *const operands[3],
+                                 const ir_value *y, ir_enum_ACT act)
 {
     diag ignored = {0};
     ir_value *r = pass_op1(g, IR_FULLY_CONNECTED, before, like, 3, operands, y->type, y->quant);

@@ -1,5 +1,5 @@
-/* qdq_weights.c: constants of fake-quantized graphs become integers that a dequantize reads, before constants are folded
- * (which would turn them into floats for good).
+/* qdq_weights.c: constants of fake-quantized graphs become integers that a dequantize reads, before constants are
+ * folded (which would turn them into floats for good).
  *
  *     %1:i8<…; 0.5, 0> = quantize const %0:f32              const %1:i8<…; 0.5, 0> = …
  *     %2:f32<3x2> = transpose (dequantize const %1:i8<2x3; axis 0: […], 0>)
@@ -57,7 +57,8 @@ static bool move_constant(ir_graph *g, ir_op *op)
     ir_value *moved = pass_op1(g, op->code, op, op, 1, &plain, type, NULL);
     if (op->code == IR_TRANSPOSE)
         moved->def->attrs[0] = op->attrs[0];
-    ir_value *to = evaluate(g, moved->def, w->data, ir_quant_new(g, axis, w->quant->count, w->quant->scale, w->quant->zero));
+    ir_value *to =
+        evaluate(g, moved->def, w->data, ir_quant_new(g, axis, w->quant->count, w->quant->scale, w->quant->zero));
     ir_op_erase(moved->def);
     if (!to)
         return false;

@@ -1,5 +1,5 @@
-/* qdq_values.c: protects what the integer form of a fake-quantized graph computes: within one integer of the floats, for
- * every op that qdq_compute rewrites, several scales and both signednesses; and that it does rewrite them. */
+/* qdq_values.c: protects what the integer form of a fake-quantized graph computes: within one integer of the floats,
+ * for every op that qdq_compute rewrites, several scales and both signednesses; and that it does rewrite them. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,17 +78,19 @@ static void check(const char *text)
 
 /* ---- Graphs: two operands x and y of 1x4x4x8, and one expression ---- */
 
-static void check_expression(const char *expression, const char *result_shape, const char *dtype, double scale, int zero,
-                             double out_scale, int out_zero)
+static void check_expression(const char *expression, const char *result_shape, const char *dtype, double scale,
+                             int zero, double out_scale, int out_zero)
 {
     char text[2048];
     snprintf(text, sizeof text,
              "graph \"x\" {\n"
              "  input %%0:%s<1x4x4x8; %g, %d>\n  input %%1:%s<1x4x4x8; %g, %d>\n"
-             "  const %%10:i8<2x1x1x8; axis 0: [0.01, 0.03], 0> = [1, -2, 3, 4, -5, 6, 7, -8, 9, 10, 11, -120, 13, 127, -128, 16]\n"
+             "  const %%10:i8<2x1x1x8; axis 0: [0.01, 0.03], 0> = [1, -2, 3, 4, -5, 6, 7, -8, 9, 10, 11, -120, 13, "
+             "127, -128, 16]\n"
              "  const %%11:u8<1x2x1x8; 0.02, 130> = [1, 200, 3, 4, 255, 6, 7, 8, 9, 10, 11, 0, 13, 127, 128, 16]\n"
              "  const %%12:f32<2> = [1.234, -2.345]\n"
-             "  const %%13:i8<8x2; axis 1: [0.01, 0.03], 0> = [1, -2, 3, 4, -5, 6, 7, -8, 9, 10, 11, -120, 13, 127, -128, 16]\n"
+             "  const %%13:i8<8x2; axis 1: [0.01, 0.03], 0> = [1, -2, 3, 4, -5, 6, 7, -8, 9, 10, 11, -120, 13, 127, "
+             "-128, 16]\n"
              "  const %%14:f32<1> = [0.37]\n"
              "  const %%15:i8<8; 0.01, 0> = [10, 20, -30, 40, 50, 60, 70, 80]\n"
              "  %%2:f32<1x4x4x8> = dequantize %%0\n  %%3:f32<1x4x4x8> = dequantize %%1\n"
@@ -112,7 +114,8 @@ static const expression expressions[] = {
     {"%29:f32<1x4x4x2> = conv2d %2, %20, %12\n  %30:f32<1x4x4x2> = relu %29 {act = relu}", "1x4x4x2", 4, 0},
     {"%30:f32<1x3x4x8> = depthwise_conv2d %2, %21", "1x3x4x8", 2, 0},
     {"%29:f32<16x8> = reshape %2\n  %30:f32<16x2> = batch_matmul %29, %22", "16x2", 4, 0},
-    {"%29:f32<16x8> = reshape %2\n  %28:f32<16x2> = batch_matmul %29, %22\n  %30:f32<16x2> = add %28, %12", "16x2", 4, 0},
+    {"%29:f32<16x8> = reshape %2\n  %28:f32<16x2> = batch_matmul %29, %22\n  %30:f32<16x2> = add %28, %12", "16x2", 4,
+     0},
     {"%30:f32<1x4x4x4> = batch_matmul %2, %3 {adj_b = 1}", "1x4x4x4", 40, 0},
     {"%30:f32<" SAME "> = add %2, %3 {act = relu}", SAME, 2, 0},
     {"%30:f32<" SAME "> = sub %2, %3", SAME, 2, 0},
