@@ -95,7 +95,7 @@ static const char *missing_scale(const ir_graph *g, const ir_op *op)
 {
     bool beside = false, quantized = false, other = op->results[0]->uses == NULL;
     int without = -1;
-    for (int i = op->operand_count - 1; i >= 0; i--) {
+    for (int i = op->operand_count < 2 ? op->operand_count - 1 : 1; i >= 0; i--) { /* biases need none */
         const ir_value *v = op->operands[i].value;
         beside = beside || (v && has_scale(v));
         if (v && v->type.dtype == IR_F32 && !has_scale(v))
@@ -105,10 +105,10 @@ static const char *missing_scale(const ir_graph *g, const ir_op *op)
         *(use->user->code == IR_QUANTIZE ? &quantized : &other) = true;
     if (!beside && !quantized)
         return "the file gives no quantization for it";
-    if (without >= 0)
-        return arena_format(g->arena, "operand %d has no scale", without);
     if (other || ir_value_is_output(g, op->results[0]))
         return quantized ? "its real result is used, too" : "its result has no scale";
+    if (without >= 0)
+        return arena_format(g->arena, "operand %d has no scale", without);
     return "has scales, but no integer form";
 }
 
