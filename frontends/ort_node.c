@@ -256,13 +256,16 @@ ir_op *ort_emit2(ort_node *n, ir_opcode code, ir_value *a, ir_value *b)
     return ort_emit(n, code, 2, (ir_value *[]){a, b});
 }
 
-/* Small computations are worth it because they may steer shapes; moving a constant's bytes always is. */
+/* Small computations are worth it because they may steer shapes; moving a constant's bytes always is.
+ * Not dequantize, but of one number, which may be a parameter: passes make integer ops of floats whose scales they see. */
 static bool foldable(const ir_op *op)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
-    bool moves = op->code == IR_TRANSPOSE || op->code == IR_DEQUANTIZE || op->code == IR_CAST;
+    bool moves = op->code == IR_TRANSPOSE || op->code == IR_CAST;
     if (!(info->flags & IR_PURE) || info->results != 1 || op->operand_count == 0)
         return false;
+    if (op->code == IR_DEQUANTIZE)
+        return ir_is_const(op->operands[0].value) && ir_type_elements(&op->results[0]->type) == 1;
     if (!moves && (op->results[0]->quant || ir_type_elements(&op->results[0]->type) > ORT_MAX_FOLDED))
         return false;
     for (int i = 0; i < op->operand_count; i++) {
