@@ -3,315 +3,17 @@
  *
  * Beyond the printed form it accepts comments (// to the end of the line), any white space, and names for values:
  * `%x` is a value that gets the number after the largest one written. */
-#include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/private.h"
-
-enum {
-    ID_LIMIT = 1 << 24,   /* passes allocate arrays by id */
-    LIST_LIMIT = 1 << 20, /* elements of a list */
-    OPERAND_LIMIT = 1 << 16,
-    SPLAT_TOTAL_LIMIT = 1 << 28, /* bytes of all splat constants of a file */
-    NUMBER_CHARS = 64
-};
-
-typedef struct slice {
-    const char *at;
-    size_t length;
-} slice;
-
-typedef struct entry {
-    slice name; /* empty: a free slot */
-    ir_value *value;
-} entry;
-
-typedef struct parser {
-    const char *at, *end;
-    int32_t line, start; /* present line; that where the statement began */
-    ir_loc loc;          /* of the statement: file and line */
-    diag *d;
-    ir_graph *g;
-    arena *scratch;
-    entry *table; /* open addressing, size a power of two */
-    size_t table_size, table_used;
-    ir_value **named; /* values that get their numbers at the end */
-    size_t named_count, named_capacity;
-    uint32_t next_number;
-    size_t splat_bytes;
-} parser;
-
-static bool fail(parser *p, const char *what)
-{
-    p->loc.node = p->line;
-    return diag_error(p->d, &p->loc, "%s", what);
-}
-
-/* Of what is found after looking past the statement's end. */
-static bool fail_statement(parser *p, const char *what)
-{
-    p->loc.node = p->start;
-    return diag_error(p->d, &p->loc, "%s", what);
-}
-
-/* ---- Characters ---- */
-
-static void skip_space(parser *p)
-{
-    while (p->at < p->end) {
-        char c = *p->at;
-        if (c == '/' && p->end - p->at > 1 && p->at[1] == '/') {
-            while (p->at < p->end && *p->at != '\n')
-                p->at++;
-        } else if (c == '\n') {
-            p->line++;
-            p->at++;
-        } else if (c == ' ' || c == '\t' || c == '\r') {
-            p->at++;
-        } else {
-            break;
-        }
-    }
-}
-
-static char peek(parser *p)
-{
-    skip_space(p);
-    return p->at < p->end ? *p->at : '\0';
-}
-
-static bool accept(parser *p, char c)
-{
-    if (p->at >= p->end || peek(p) != c || p->at >= p->end)
-        return false;
-    p->at++;
-    return true;
-}
-
-static bool expect(parser *p, char c)
-{
-    if (accept(p, c))
-        return true;
-    p->loc.node = p->line;
-    if (p->at >= p->end)
-        return diag_error(p->d, &p->loc, "expected '%c' at the end of the text", c);
-    return diag_error(p->d, &p->loc, "expected '%c' before '%.*s'", c, (int)(p->end - p->at < 12 ? p->end - p->at : 12),
-                      p->at);
-}
-
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-
-/* The word here, without taking it; empty if there is none. */
-static slice peek_word(parser *p)
-{
-    slice w = {NULL, 0};
-    if (!is_letter(peek(p)))
-        return w;
-    w.at = p->at;
-    while (p->at + w.length < p->end && (is_letter(w.at[w.length]) || is_digit(w.at[w.length])))
-        w.length++;
-    return w;
-}
-
-static slice take_word(parser *p)
-{
-    slice w = peek_word(p);
-    p->at += w.length;
-    return w;
-}
-
-static bool slice_is(slice s, const char *text)
-{
-    return s.length == strlen(text) && memcmp(s.at, text, s.length) == 0;
-}
-
-static bool accept_word(parser *p, const char *text)
-{
-    slice w = peek_word(p);
-    if (!slice_is(w, text))
-        return false;
-    p->at += w.length;
-    return true;
-}
-
-static int hex_digit(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* One character of a string, escapes resolved; -1 on a malformed one. */
-static int string_char(parser *p)
-{
-    char c = *p->at++;
-    if (c == '\n')
-        return -1;
-    if (c != '\\')
-        return (unsigned char)c;
-    if (p->at >= p->end)
-        return -1;
-    c = *p->at++;
-    if (c == '"' || c == '\\')
-        return c;
-    if (c != 'x' || p->end - p->at < 2)
-        return -1;
-    int high = hex_digit(p->at[0]), low = hex_digit(p->at[1]);
-    p->at += 2;
-    return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-static const char *parse_string(parser *p)
-{
-    if (!expect(p, '"'))
-        return NULL;
-    const char *close = p->at;
-    while (close < p->end && *close != '"' && *close != '\n')
-        close += *close == '\\' && p->end - close > 1 ? 2 : 1;
-    char *s = arena_alloc(p->g->arena, (size_t)(close - p->at) + 1);
-    size_t n = 0;
-    while (p->at < p->end && *p->at != '"') {
-        int c = string_char(p);
-        if (c <= 0)
-            return fail(p, "malformed string"), NULL;
-        s[n++] = (char)c;
-    }
-    return expect(p, '"') ? s : NULL;
-}
-
-/* ---- Numbers ---- */
-
-/* Copies the number here to `text`; an empty text when there is none or it is too long. */
-static void number_text(parser *p, char text[NUMBER_CHARS])
-{
-    size_t n = 0;
-    peek(p);
-    while (p->at + n < p->end && n < NUMBER_CHARS - 1 &&
-           (is_digit(p->at[n]) || is_letter(p->at[n]) || p->at[n] == '.' || p->at[n] == '-' || p->at[n] == '+'))
-        n++;
-    if (n == NUMBER_CHARS - 1)
-        n = 0;
-    memcpy(text, p->at, n);
-    text[n] = '\0';
-}
-
-static bool parse_int(parser *p, int64_t min, int64_t max, int64_t *out)
-{
-    char c = peek(p);
-    bool negative = c == '-';
-    const char *at = p->at + negative, *first = at;
-    uint64_t value = 0;
-    while (at < p->end && is_digit(*at) && value <= (UINT64_MAX - 9) / 10)
-        value = value * 10 + (uint64_t)(*at++ - '0');
-    if (at == first)
-        return fail(p, "expected an integer");
-    bool fits = at >= p->end || !is_digit(*at);
-    fits = fits && value <= (uint64_t)INT64_MAX + negative;
-    int64_t x = negative ? (int64_t)(0 - value) : (int64_t)value;
-    if (!fits || x < min || x > max)
-        return fail(p, "integer out of range");
-    p->at = at;
-    *out = x;
-    return true;
-}
-
-static bool parse_i32(parser *p, int32_t *out)
-{
-    int64_t x;
-    if (!parse_int(p, INT32_MIN, INT32_MAX, &x))
-        return false;
-    *out = (int32_t)x;
-    return true;
-}
-
-static bool parse_offset(parser *p, int64_t *out) { return parse_int(p, 0, INT64_MAX / 2, out); }
-
-static bool number_ok(parser *p, const char *text, const char *stop, bool infinite)
-{
-    if (stop == text || *stop)
-        return fail(p, "expected a number");
-    if (infinite && !strstr(text, "inf"))
-        return fail(p, "number out of range");
-    p->at += strlen(text);
-    return true;
-}
-
-static bool parse_float(parser *p, float *out)
-{
-    char text[NUMBER_CHARS], *stop;
-    number_text(p, text);
-    *out = strtof(text, &stop);
-    return number_ok(p, text, stop, isinf(*out));
-}
-
-static bool parse_double(parser *p, double *out)
-{
-    char text[NUMBER_CHARS], *stop;
-    number_text(p, text);
-    *out = strtod(text, &stop);
-    return number_ok(p, text, stop, isinf(*out));
-}
-
-/* How many elements the bracketed list has at most that starts here: for allocation, bounded by the text's length. */
-static int32_t list_bound(const parser *p)
-{
-    int32_t n = 1;
-    for (const char *c = p->at; c < p->end && *c != ']' && n < LIST_LIMIT; c++)
-        n += *c == ',';
-    return n;
-}
-
-static bool parse_ints(parser *p, const int64_t **out, int32_t *out_count)
-{
-    if (!expect(p, '['))
-        return false;
-    int32_t bound = list_bound(p), n = 0;
-    int64_t *v = ARENA_ARRAY(p->g->arena, int64_t, bound);
-    if (!accept(p, ']')) {
-        do {
-            if (n == bound)
-                return fail(p, "list too long");
-            if (!parse_int(p, INT64_MIN, INT64_MAX, &v[n++]))
-                return false;
-        } while (accept(p, ','));
-        if (!expect(p, ']'))
-            return false;
-    }
-    *out = v;
-    *out_count = n;
-    return true;
-}
-
-static bool parse_floats(parser *p, const float **out, int32_t *out_count)
-{
-    if (!expect(p, '['))
-        return false;
-    int32_t bound = list_bound(p), n = 0;
-    float *v = ARENA_ARRAY(p->g->arena, float, bound);
-    if (!accept(p, ']')) {
-        do {
-            if (n == bound)
-                return fail(p, "list too long");
-            if (!parse_float(p, &v[n++]))
-                return false;
-        } while (accept(p, ','));
-        if (!expect(p, ']'))
-            return false;
-    }
-    *out = v;
-    *out_count = n;
-    return true;
-}
+#include "ir/scan.h"
 
 /* ---- Types and quantization ---- */
 
 static bool parse_zeros(parser *p, int32_t count, int32_t *zero)
 {
-    if (peek(p) != '[') {
-        if (!parse_i32(p, &zero[0]))
+    if (ir_scan_peek(p) != '[') {
+        if (!ir_scan_i32(p, &zero[0]))
             return false;
         for (int32_t i = 1; i < count; i++)
             zero[i] = zero[0];
@@ -319,13 +21,13 @@ static bool parse_zeros(parser *p, int32_t count, int32_t *zero)
     }
     const int64_t *v;
     int32_t n;
-    if (!parse_ints(p, &v, &n))
+    if (!ir_scan_ints(p, &v, &n))
         return false;
     if (n != count)
-        return fail(p, "as many zero points as scales expected");
+        return ir_scan_fail(p, "as many zero points as scales expected");
     for (int32_t i = 0; i < n; i++) {
         if (v[i] < INT32_MIN || v[i] > INT32_MAX)
-            return fail(p, "zero point out of range");
+            return ir_scan_fail(p, "zero point out of range");
         zero[i] = (int32_t)v[i];
     }
     return true;
@@ -336,18 +38,18 @@ static bool parse_quant(parser *p, const ir_quant **out)
     float scale;
     const float *scales = &scale;
     int32_t axis = -1, count = 1;
-    if (accept_word(p, "axis")) {
+    if (ir_scan_accept_word(p, "axis")) {
         int64_t a;
-        if (!parse_int(p, 0, IR_MAX_RANK - 1, &a) || !expect(p, ':') || !parse_floats(p, &scales, &count))
+        if (!ir_scan_int(p, 0, IR_MAX_RANK - 1, &a) || !ir_scan_expect(p, ':') || !ir_scan_floats(p, &scales, &count))
             return false;
         if (count == 0)
-            return fail(p, "no scales");
+            return ir_scan_fail(p, "no scales");
         axis = (int32_t)a;
-    } else if (!parse_float(p, &scale)) {
+    } else if (!ir_scan_float(p, &scale)) {
         return false;
     }
     int32_t *zero = ARENA_ARRAY(p->scratch, int32_t, count);
-    if (!expect(p, ',') || !parse_zeros(p, count, zero))
+    if (!ir_scan_expect(p, ',') || !parse_zeros(p, count, zero))
         return false;
     *out = ir_quant_new(p->g, axis, count, scales, zero);
     return true;
@@ -355,12 +57,12 @@ static bool parse_quant(parser *p, const ir_quant **out)
 
 static bool parse_dims(parser *p, ir_type *type)
 {
-    if (!is_digit(peek(p)))
+    if (!ir_scan_is_digit(ir_scan_peek(p)))
         return true; /* a scalar */
     for (;;) {
         if (type->rank == IR_MAX_RANK)
-            return fail(p, "more than 8 dimensions");
-        if (!parse_int(p, 0, IR_MAX_BYTES, &type->dims[type->rank++]))
+            return ir_scan_fail(p, "more than 8 dimensions");
+        if (!ir_scan_int(p, 0, IR_MAX_BYTES, &type->dims[type->rank++]))
             return false;
         if (p->at >= p->end || *p->at != 'x')
             return true;
@@ -370,18 +72,18 @@ static bool parse_dims(parser *p, ir_type *type)
 
 static bool parse_type(parser *p, ir_type *type, const ir_quant **quant)
 {
-    slice w = take_word(p);
+    slice w = ir_scan_word(p);
     *type = (ir_type){.dtype = ir_dtype_from_text(w.at, w.length)};
     *quant = NULL;
     if (w.length == 0 || type->dtype == IR_DTYPE_NONE)
-        return fail(p, "expected an element type");
-    if (!expect(p, '<') || !parse_dims(p, type))
+        return ir_scan_fail(p, "expected an element type");
+    if (!ir_scan_expect(p, '<') || !parse_dims(p, type))
         return false;
-    if (accept(p, ';') && !parse_quant(p, quant))
+    if (ir_scan_accept(p, ';') && !parse_quant(p, quant))
         return false;
-    if (!expect(p, '>'))
+    if (!ir_scan_expect(p, '>'))
         return false;
-    return ir_type_valid(type) || fail(p, "tensor too large");
+    return ir_type_valid(type) || ir_scan_fail(p, "tensor too large");
 }
 
 /* ---- Values by name ---- */
@@ -409,13 +111,13 @@ static void table_grow(parser *p)
 /* After '%': a number without leading zeros, or a name. */
 static bool parse_value_name(parser *p, slice *out)
 {
-    if (!expect(p, '%'))
+    if (!ir_scan_expect(p, '%'))
         return false;
     slice s = {p->at, 0};
-    while (p->at < p->end && (is_letter(*p->at) || is_digit(*p->at)))
+    while (p->at < p->end && (ir_scan_is_letter(*p->at) || ir_scan_is_digit(*p->at)))
         p->at++, s.length++;
     if (s.length == 0)
-        return fail(p, "expected the name of a value after '%'");
+        return ir_scan_fail(p, "expected the name of a value after '%'");
     *out = s;
     return true;
 }
@@ -437,14 +139,14 @@ static bool value_number(parser *p, slice name, ir_value *v)
 {
     uint32_t id = 0;
     for (size_t i = 0; i < name.length; i++) {
-        if (!is_digit(name.at[i]))
-            return fail_statement(p, "a value's name starts with a letter, or is a number");
+        if (!ir_scan_is_digit(name.at[i]))
+            return ir_scan_fail_statement(p, "a value's name starts with a letter, or is a number");
         id = id * 10 + (uint32_t)(name.at[i] - '0');
         if (id >= ID_LIMIT)
-            return fail_statement(p, "value number too large");
+            return ir_scan_fail_statement(p, "value number too large");
     }
     if (name.length > 1 && name.at[0] == '0')
-        return fail_statement(p, "value number with a leading zero");
+        return ir_scan_fail_statement(p, "value number with a leading zero");
     v->id = id;
     if (id >= p->next_number)
         p->next_number = id + 1;
@@ -463,7 +165,7 @@ static bool define(parser *p, slice name, ir_value *v)
     }
     *e = (entry){name, v};
     p->table_used++;
-    if (is_digit(name.at[0]))
+    if (ir_scan_is_digit(name.at[0]))
         return value_number(p, name, v);
     if (!v->name)
         v->name = arena_string(p->g->arena, name.at, name.length);
@@ -499,38 +201,38 @@ typedef struct definition {
 static bool parse_place(parser *p, const ir_type *type, ir_place *place)
 {
     int64_t index = 0;
-    if (accept_word(p, "workspace"))
+    if (ir_scan_accept_word(p, "workspace"))
         place->space = IR_SPACE_WORKSPACE;
-    else if (accept_word(p, "const"))
+    else if (ir_scan_accept_word(p, "const"))
         place->space = IR_SPACE_CONST;
-    else if (accept_word(p, "input"))
+    else if (ir_scan_accept_word(p, "input"))
         place->space = IR_SPACE_INPUT;
-    else if (accept_word(p, "output"))
+    else if (ir_scan_accept_word(p, "output"))
         place->space = IR_SPACE_OUTPUT;
     else
-        return fail(p, "expected workspace, const, input or output");
+        return ir_scan_fail(p, "expected workspace, const, input or output");
     if (place->space == IR_SPACE_INPUT || place->space == IR_SPACE_OUTPUT)
-        if (!parse_int(p, 0, INT32_MAX, &index))
+        if (!ir_scan_int(p, 0, INT32_MAX, &index))
             return false;
     place->index = (uint32_t)index;
-    if (!parse_offset(p, &place->offset))
+    if (!ir_scan_offset(p, &place->offset))
         return false;
     int64_t stride = 1;
     for (int i = type->rank - 1; i >= 0; i--) {
         place->stride[i] = stride;
         stride *= type->dims[i] > 0 ? type->dims[i] : 1;
     }
-    if (!accept_word(p, "strides"))
+    if (!ir_scan_accept_word(p, "strides"))
         return true;
     const int64_t *v;
     int32_t n;
-    if (!parse_ints(p, &v, &n))
+    if (!ir_scan_ints(p, &v, &n))
         return false;
     if (n != type->rank)
-        return fail(p, "as many strides as dimensions expected");
+        return ir_scan_fail(p, "as many strides as dimensions expected");
     for (int i = 0; i < n; i++) {
         if (v[i] < -IR_MAX_BYTES || v[i] > IR_MAX_BYTES)
-            return fail(p, "stride out of range");
+            return ir_scan_fail(p, "stride out of range");
         place->stride[i] = v[i];
     }
     return true;
@@ -539,13 +241,13 @@ static bool parse_place(parser *p, const ir_type *type, ir_place *place)
 static bool parse_definition(parser *p, definition *d)
 {
     *d = (definition){.label = NULL};
-    if (!parse_value_name(p, &d->name) || !expect(p, ':') || !parse_type(p, &d->type, &d->quant))
+    if (!parse_value_name(p, &d->name) || !ir_scan_expect(p, ':') || !parse_type(p, &d->type, &d->quant))
         return false;
-    if (peek(p) == '"' && !(d->label = parse_string(p)))
+    if (ir_scan_peek(p) == '"' && !(d->label = ir_scan_string(p)))
         return false;
-    if (accept_word(p, "from") && !(d->scale_from = parse_string(p)))
+    if (ir_scan_accept_word(p, "from") && !(d->scale_from = ir_scan_string(p)))
         return false;
-    return !accept_word(p, "at") || parse_place(p, &d->type, &d->place);
+    return !ir_scan_accept_word(p, "at") || parse_place(p, &d->type, &d->place);
 }
 
 static bool finish_value(parser *p, ir_value *v, const definition *d)
@@ -591,40 +293,40 @@ static bool parse_element(parser *p, ir_dtype t, unsigned char *to)
     float f;
     double d;
     if (t == IR_F32) {
-        if (!parse_float(p, &f))
+        if (!ir_scan_float(p, &f))
             return false;
         memcpy(to, &f, sizeof f);
     } else if (t == IR_F64) {
-        if (!parse_double(p, &d))
+        if (!ir_scan_double(p, &d))
             return false;
         memcpy(to, &d, sizeof d);
     } else if (int_range(t, &min, &max)) {
-        if (!parse_int(p, min, max, &x))
+        if (!ir_scan_int(p, min, max, &x))
             return false;
         for (size_t i = 0; i < ir_dtype_bytes(t); i++)
             to[i] = (unsigned char)((uint64_t)x >> (8 * i));
     } else {
-        return fail(p, "elements of this type can only be written as dense<0x…>");
+        return ir_scan_fail(p, "elements of this type can only be written as dense<0x…>");
     }
     return true;
 }
 
 static bool parse_dense(parser *p, unsigned char **out, size_t size)
 {
-    if (!expect(p, '<') || !expect(p, '0') || p->at >= p->end || *p->at != 'x')
-        return fail(p, "expected <0x…> after dense");
+    if (!ir_scan_expect(p, '<') || !ir_scan_expect(p, '0') || p->at >= p->end || *p->at != 'x')
+        return ir_scan_fail(p, "expected <0x…> after dense");
     p->at++;
     if ((size_t)(p->end - p->at) / 2 < size)
-        return fail(p, "fewer bytes than the type has");
+        return ir_scan_fail(p, "fewer bytes than the type has");
     unsigned char *bytes = arena_alloc(p->g->arena, size);
     for (size_t i = 0; i < size; i++, p->at += 2) {
-        int high = hex_digit(p->at[0]), low = hex_digit(p->at[1]);
+        int high = ir_scan_hex_digit(p->at[0]), low = ir_scan_hex_digit(p->at[1]);
         if (high < 0 || low < 0)
-            return fail(p, "fewer bytes than the type has, or a digit that is none");
+            return ir_scan_fail(p, "fewer bytes than the type has, or a digit that is none");
         bytes[i] = (unsigned char)(high * 16 + low);
     }
     *out = bytes;
-    return expect(p, '>');
+    return ir_scan_expect(p, '>');
 }
 
 static bool parse_splat(parser *p, const ir_type *type, unsigned char **out)
@@ -632,7 +334,7 @@ static bool parse_splat(parser *p, const ir_type *type, unsigned char **out)
     size_t size = ir_type_bytes(type), element = ir_dtype_bytes(type->dtype);
     p->splat_bytes += size;
     if (size > IR_SPLAT_MAX || p->splat_bytes > SPLAT_TOTAL_LIMIT)
-        return fail(p, "splat constant too large");
+        return ir_scan_fail(p, "splat constant too large");
     unsigned char *bytes = arena_alloc(p->g->arena, size), one[8];
     if (!parse_element(p, type->dtype, one))
         return false;
@@ -646,23 +348,23 @@ static bool parse_list(parser *p, const ir_type *type, unsigned char **out)
 {
     int64_t count = ir_type_elements(type);
     size_t element = ir_dtype_bytes(type->dtype);
-    if (!expect(p, '['))
+    if (!ir_scan_expect(p, '['))
         return false;
-    if (count > list_bound(p))
-        return fail(p, "fewer elements than the type has");
+    if (count > ir_scan_list_bound(p))
+        return ir_scan_fail(p, "fewer elements than the type has");
     unsigned char *bytes = arena_alloc(p->g->arena, ir_type_bytes(type));
     for (int64_t i = 0; i < count; i++)
-        if ((i > 0 && !expect(p, ',')) || !parse_element(p, type->dtype, bytes + (size_t)i * element))
+        if ((i > 0 && !ir_scan_expect(p, ',')) || !parse_element(p, type->dtype, bytes + (size_t)i * element))
             return false;
     *out = bytes;
-    return expect(p, ']');
+    return ir_scan_expect(p, ']');
 }
 
 static bool parse_data(parser *p, const ir_type *type, unsigned char **out)
 {
-    if (accept_word(p, "dense"))
+    if (ir_scan_accept_word(p, "dense"))
         return parse_dense(p, out, ir_type_bytes(type));
-    if (accept_word(p, "splat"))
+    if (ir_scan_accept_word(p, "splat"))
         return parse_splat(p, type, out);
     return parse_list(p, type, out);
 }
@@ -671,7 +373,7 @@ static bool parse_const(parser *p)
 {
     definition d;
     unsigned char *bytes = NULL;
-    if (!parse_definition(p, &d) || !expect(p, '=') || !parse_data(p, &d.type, &bytes))
+    if (!parse_definition(p, &d) || !ir_scan_expect(p, '=') || !parse_data(p, &d.type, &bytes))
         return false;
     return finish_value(p, ir_const_new(p->g, d.type, d.quant, bytes), &d);
 }
@@ -682,17 +384,17 @@ static bool parse_attr_value(parser *p, const ir_attr_info *info, ir_attr *out)
 {
     switch (info->kind) {
     case IR_KIND_INT:
-        return parse_int(p, INT64_MIN, INT64_MAX, &out->i);
+        return ir_scan_int(p, INT64_MIN, INT64_MAX, &out->i);
     case IR_KIND_FLOAT:
-        return parse_float(p, &out->f);
+        return ir_scan_float(p, &out->f);
     case IR_KIND_INTS:
-        return parse_ints(p, &out->ints.v, &out->ints.n);
+        return ir_scan_ints(p, &out->ints.v, &out->ints.n);
     case IR_KIND_FLOATS:
-        return parse_floats(p, &out->floats.v, &out->floats.n);
+        return ir_scan_floats(p, &out->floats.v, &out->floats.n);
     case IR_KIND_STR:
-        return (out->s = parse_string(p)) != NULL;
+        return (out->s = ir_scan_string(p)) != NULL;
     default: {
-        slice w = take_word(p);
+        slice w = ir_scan_word(p);
         if (w.length && ir_enum_from_text(info->kind, w.at, w.length, &out->i))
             return true;
         p->loc.node = p->line;
@@ -705,9 +407,9 @@ static bool parse_attr_value(parser *p, const ir_attr_info *info, ir_attr *out)
 static bool parse_attr(parser *p, ir_op *op, bool given[])
 {
     const ir_op_info *info = ir_op_info_of(op->code);
-    slice w = take_word(p);
+    slice w = ir_scan_word(p);
     int i = 0;
-    while (i < info->attr_count && !(w.length && slice_is(w, ir_attr_info_of(info->attrs[i])->text)))
+    while (i < info->attr_count && !(w.length && ir_scan_slice_is(w, ir_attr_info_of(info->attrs[i])->text)))
         i++;
     p->loc.node = p->line;
     if (i == info->attr_count)
@@ -716,19 +418,19 @@ static bool parse_attr(parser *p, ir_op *op, bool given[])
     if (given[i])
         return diag_error(p->d, &p->loc, "%s is given twice", ir_attr_info_of(info->attrs[i])->text);
     given[i] = true;
-    return expect(p, '=') && parse_attr_value(p, ir_attr_info_of(info->attrs[i]), &op->attrs[i]);
+    return ir_scan_expect(p, '=') && parse_attr_value(p, ir_attr_info_of(info->attrs[i]), &op->attrs[i]);
 }
 
 static bool parse_attrs(parser *p, ir_op *op)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
     bool given[IR_MAX_ATTRS] = {false};
-    if (accept(p, '{')) {
+    if (ir_scan_accept(p, '{')) {
         do {
             if (!parse_attr(p, op, given))
                 return false;
-        } while (accept(p, ','));
-        if (!expect(p, '}'))
+        } while (ir_scan_accept(p, ','));
+        if (!ir_scan_expect(p, '}'))
             return false;
     }
     for (int i = 0; i < info->attr_count; i++) {
@@ -743,36 +445,36 @@ static bool parse_attrs(parser *p, ir_op *op)
 static bool parse_loc(parser *p, ir_loc *loc)
 {
     *loc = (ir_loc){0};
-    if (!expect(p, '(') || !(loc->file = parse_string(p)) || !expect(p, ',') || !parse_i32(p, &loc->subgraph) ||
-        !expect(p, ',') || !parse_i32(p, &loc->node))
+    if (!ir_scan_expect(p, '(') || !(loc->file = ir_scan_string(p)) || !ir_scan_expect(p, ',') ||
+        !ir_scan_i32(p, &loc->subgraph) || !ir_scan_expect(p, ',') || !ir_scan_i32(p, &loc->node))
         return false;
-    if (accept(p, ',') && !(loc->kind = parse_string(p)))
+    if (ir_scan_accept(p, ',') && !(loc->kind = ir_scan_string(p)))
         return false;
-    return expect(p, ')');
+    return ir_scan_expect(p, ')');
 }
 
 static bool parse_suffix(parser *p, ir_op *op)
 {
     op->loc = (ir_loc){.file = p->loc.file, .subgraph = -1, .node = p->start};
-    if (accept_word(p, "name") && !(op->name = parse_string(p)))
+    if (ir_scan_accept_word(p, "name") && !(op->name = ir_scan_string(p)))
         return false;
-    if (accept_word(p, "scratch") && !parse_offset(p, &op->scratch_offset))
+    if (ir_scan_accept_word(p, "scratch") && !ir_scan_offset(p, &op->scratch_offset))
         return false;
-    return !accept_word(p, "loc") || parse_loc(p, &op->loc);
+    return !ir_scan_accept_word(p, "loc") || parse_loc(p, &op->loc);
 }
 
 static bool parse_operands(parser *p, ir_value **operands, int *out_count)
 {
     int n = 0;
-    if (peek(p) == '%' || slice_is(peek_word(p), "none")) {
+    if (ir_scan_peek(p) == '%' || ir_scan_slice_is(ir_scan_peek_word(p), "none")) {
         do {
             if (n == OPERAND_LIMIT)
-                return fail(p, "too many operands");
-            if (accept_word(p, "none"))
+                return ir_scan_fail(p, "too many operands");
+            if (ir_scan_accept_word(p, "none"))
                 operands[n++] = NULL;
             else if (!parse_use(p, &operands[n++]))
                 return false;
-        } while (accept(p, ','));
+        } while (ir_scan_accept(p, ','));
     }
     *out_count = n;
     return true;
@@ -789,7 +491,7 @@ static int operand_bound(const parser *p)
 
 static bool parse_op(parser *p, int result_count, const definition results[])
 {
-    slice w = take_word(p);
+    slice w = ir_scan_word(p);
     ir_opcode code;
     p->loc.node = p->line;
     if (!w.length || !ir_opcode_from_text(w.at, w.length, &code))
@@ -818,11 +520,11 @@ static bool parse_op_with_results(parser *p)
     int n = 0;
     do {
         if (n == 8)
-            return fail(p, "too many results");
+            return ir_scan_fail(p, "too many results");
         if (!parse_definition(p, &results[n++]))
             return false;
-    } while (accept(p, ','));
-    return expect(p, '=') && parse_op(p, n, results);
+    } while (ir_scan_accept(p, ','));
+    return ir_scan_expect(p, '=') && parse_op(p, n, results);
 }
 
 /* ---- Graphs ---- */
@@ -834,7 +536,7 @@ static bool parse_input(parser *p)
         return false;
     const char *name = d.label;
     if (!name)
-        name = is_digit(d.name.at[0]) ? "" : arena_string(p->g->arena, d.name.at, d.name.length);
+        name = ir_scan_is_digit(d.name.at[0]) ? "" : arena_string(p->g->arena, d.name.at, d.name.length);
     return finish_value(p, ir_input_new(p->g, d.type, d.quant, name), &d);
 }
 
@@ -842,7 +544,7 @@ static bool parse_output(parser *p)
 {
     ir_value *v;
     const char *name = "";
-    if (!parse_use(p, &v) || (peek(p) == '"' && !(name = parse_string(p))))
+    if (!parse_use(p, &v) || (ir_scan_peek(p) == '"' && !(name = ir_scan_string(p))))
         return false;
     ir_output_add(p->g, v, name);
     return true;
@@ -853,11 +555,11 @@ static bool parse_variable(parser *p)
     ir_graph *g = p->g;
     ir_variable v = {0};
     unsigned char *bytes = NULL;
-    if (!(v.name = parse_string(p)) || !expect(p, ':') || !parse_type(p, &v.type, &v.quant))
+    if (!(v.name = ir_scan_string(p)) || !ir_scan_expect(p, ':') || !parse_type(p, &v.type, &v.quant))
         return false;
-    if (accept_word(p, "at") && !parse_offset(p, &v.offset))
+    if (ir_scan_accept_word(p, "at") && !ir_scan_offset(p, &v.offset))
         return false;
-    if (accept(p, '=') && !parse_data(p, &v.type, &bytes))
+    if (ir_scan_accept(p, '=') && !parse_data(p, &v.type, &bytes))
         return false;
     v.initial = bytes;
     if ((g->variable_count & (g->variable_count - 1)) == 0) { /* 0 or a power of two: full */
@@ -873,9 +575,9 @@ static bool parse_variable(parser *p)
 static bool parse_workspace(parser *p)
 {
     int64_t bytes, state, offset;
-    if (!parse_offset(p, &bytes) || !expect(p, ',') || !accept_word(p, "state") || !parse_offset(p, &state) ||
-        !accept_word(p, "at") || !parse_offset(p, &offset))
-        return fail(p, "expected: workspace BYTES, state BYTES at OFFSET");
+    if (!ir_scan_offset(p, &bytes) || !ir_scan_expect(p, ',') || !ir_scan_accept_word(p, "state") ||
+        !ir_scan_offset(p, &state) || !ir_scan_accept_word(p, "at") || !ir_scan_offset(p, &offset))
+        return ir_scan_fail(p, "expected: workspace BYTES, state BYTES at OFFSET");
     p->g->workspace_bytes = (size_t)bytes;
     p->g->state_bytes = (size_t)state;
     p->g->state_offset = (size_t)offset;
@@ -884,36 +586,36 @@ static bool parse_workspace(parser *p)
 
 static bool parse_statement(parser *p)
 {
-    bool is_op = peek(p) == '%';
+    bool is_op = ir_scan_peek(p) == '%';
     p->start = p->line;
     if (is_op)
         return parse_op_with_results(p);
-    if (accept_word(p, "const"))
+    if (ir_scan_accept_word(p, "const"))
         return parse_const(p);
-    if (accept_word(p, "input"))
+    if (ir_scan_accept_word(p, "input"))
         return parse_input(p);
-    if (accept_word(p, "output"))
+    if (ir_scan_accept_word(p, "output"))
         return parse_output(p);
-    if (accept_word(p, "variable"))
+    if (ir_scan_accept_word(p, "variable"))
         return parse_variable(p);
-    if (accept_word(p, "workspace"))
+    if (ir_scan_accept_word(p, "workspace"))
         return parse_workspace(p);
     if (p->at >= p->end)
-        return fail(p, "expected '}' at the end of the text");
+        return ir_scan_fail(p, "expected '}' at the end of the text");
     return parse_op(p, 0, NULL);
 }
 
 static bool parse_graph(parser *p)
 {
-    if (!accept_word(p, "graph"))
-        return fail(p, "expected graph \"name\" {");
-    if (!(p->g->name = parse_string(p)) || !expect(p, '{'))
+    if (!ir_scan_accept_word(p, "graph"))
+        return ir_scan_fail(p, "expected graph \"name\" {");
+    if (!(p->g->name = ir_scan_string(p)) || !ir_scan_expect(p, '{'))
         return false;
-    while (!accept(p, '}'))
+    while (!ir_scan_accept(p, '}'))
         if (!parse_statement(p))
             return false;
-    skip_space(p);
-    return p->at == p->end || fail(p, "text after the graph");
+    ir_scan_space(p);
+    return p->at == p->end || ir_scan_fail(p, "text after the graph");
 }
 
 static void number_values(parser *p)
