@@ -65,10 +65,8 @@ ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, c
         return frontend_import_tflite(bytes, size, file, options, d);
     if (fb_identifier_is(bytes, size, "ORTM"))
         return frontend_import_ort(bytes, size, file, options, d);
-    if (is_paddle(bytes, size)) {
-        diag_error(d, &loc, "this is a model in Paddle Lite's format (.nb), which is not supported yet");
-        return NULL;
-    }
+    if (is_paddle(bytes, size))
+        return frontend_import_paddle(bytes, size, file, options, d);
     if (is_text(bytes, size)) {
         if (options->batch || options->input_shape_count) {
             diag_error(d, &loc, "the shapes of textual IR can't be changed");

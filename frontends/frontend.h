@@ -17,5 +17,6 @@ ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, c
 /* One importer a format. */
 ir_graph *frontend_import_tflite(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
+ir_graph *frontend_import_paddle(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 
 #endif

@@ -1,0 +1,425 @@
+/* paddle.c: a Paddle Lite model (.nb, meta version 2) to IR.
+ *
+ *     u16 meta version, char[16] library version, u64 size of the program, the program (a FlatBuffer)
+ *     u16 parameters' version 0, u16 n, n bytes
+ *     u16 size of the header, header: u16 count of parameters, u32 size of the largest
+ *     each parameter: u32 total size, u32 offset, the parameter (a FlatBuffer)
+ *
+ * total size counts from behind itself, offset from behind total size.  The program's first block has the variables and
+ * the operators; operators `feed` and `fetch` say which variables are inputs and outputs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontends/paddle_import.h"
+
+enum { HEADER_BYTES = 26, META_VERSION = 2 };
+
+static const paddle_op_entry known_ops[] = {
+#define PADDLE_OP(NAME, importer, code) {#NAME, importer, NULL, IR_##code},
+#define PADDLE_NO(NAME, reason) {#NAME, NULL, reason, IR_RESHAPE},
+#include "frontends/paddle_ops.def"
+#undef PADDLE_OP
+#undef PADDLE_NO
+};
+
+static const paddle_op_entry *entry_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof known_ops / sizeof *known_ops; i++)
+        if (strcmp(known_ops[i].name, name) == 0)
+            return &known_ops[i];
+    return NULL;
+}
+
+static ir_loc file_loc(const paddle_model *m) { return (ir_loc){.file = m->file, .subgraph = -1, .node = -1}; }
+
+bool paddle_malformed(paddle_model *m, const ir_loc *loc)
+{
+    return diag_error(m->diag, loc, "malformed program: %s (byte %zu)", m->reader.error, m->reader.error_at + HEADER_BYTES);
+}
+
+static const char *copied_string(paddle_model *m, fb_table t, unsigned field)
+{
+    uint32_t length;
+    const char *text = fb_string(t, field, &length);
+    return text ? arena_string(m->graph->arena, text, length) : "";
+}
+
+ir_dtype paddle_dtype(int64_t type)
+{
+    switch (type) {
+    case 0: return IR_BOOL;
+    case 1: return IR_I16;
+    case 2: return IR_I32;
+    case 3: return IR_I64;
+    case 4: return IR_F16;
+    case 5: return IR_F32;
+    case 6: return IR_F64;
+    case 20: return IR_U8;
+    case 21: return IR_I8;
+    default: return IR_DTYPE_NONE;
+    }
+}
+
+/* ---- Variables ---- */
+
+static paddle_variable **slot_of(paddle_model *m, const char *text, size_t length)
+{
+    uint32_t i = (uint32_t)ir_hash_bytes(text, length, 0) & (m->slots - 1);
+    while (m->variables[i] && (strncmp(m->variables[i]->text, text, length) != 0 || m->variables[i]->text[length]))
+        i = (i + 1) & (m->slots - 1);
+    return &m->variables[i];
+}
+
+static void grow(paddle_model *m)
+{
+    paddle_variable **old = m->variables;
+    uint32_t slots = m->slots;
+    m->slots = slots ? slots * 2 : 256;
+    m->variables = ARENA_ARRAY(m->graph->arena, paddle_variable *, m->slots);
+    for (uint32_t i = 0; i < slots; i++)
+        if (old[i])
+            *slot_of(m, old[i]->text, strlen(old[i]->text)) = old[i];
+}
+
+paddle_variable *paddle_variable_of(paddle_model *m, const char *text, size_t length)
+{
+    const char *end = length ? memchr(text, 0, length) : NULL; /* a name ends at its first zero byte */
+    length = end ? (size_t)(end - text) : length;
+    if (m->variable_count * 2 >= m->slots)
+        grow(m);
+    paddle_variable **slot = slot_of(m, length ? text : "", length);
+    if (!*slot) {
+        *slot = ARENA_NEW(m->graph->arena, paddle_variable);
+        (*slot)->text = arena_string(m->graph->arena, length ? text : "", length);
+        m->variable_count++;
+    }
+    return *slot;
+}
+
+static bool read_variables(paddle_model *m, fb_table block)
+{
+    const ir_loc loc = file_loc(m);
+    fb_vector vars = fb_vec(block, BLOCK_VARS, 4);
+    for (uint32_t i = 0; i < vars.count && fb_ok(&m->reader); i++) {
+        fb_table t = fb_vec_table(vars, i);
+        uint32_t length = 0;
+        const char *name = fb_string(t, VAR_NAME, &length);
+        if (fb_ok(&m->reader))
+            paddle_variable_of(m, name, length)->desc = t;
+    }
+    return fb_ok(&m->reader) || paddle_malformed(m, &loc);
+}
+
+/* ---- Parameters ---- */
+
+static bool read_parameter(paddle_model *m, const uint8_t *bytes, size_t size, uint32_t index)
+{
+    const ir_loc loc = file_loc(m);
+    fb_reader reader;
+    fb_open(&reader, bytes, size);
+    fb_table root = fb_root(&reader), t = fb_sub(root, PARAM_VARIABLE);
+    uint32_t length = 0;
+    const char *name = fb_string(root, PARAM_NAME, &length);
+    int kind = fb_u8(root, PARAM_VARIABLE_TYPE, 0), number = fb_i32(t, PARAM_DATA_TYPE, 0);
+    fb_vector dims = fb_vec(t, PARAM_DIM, 8), data = fb_bytes(t, PARAM_DATA);
+    ir_type type = {.dtype = paddle_dtype(number), .rank = (int)(dims.count <= IR_MAX_RANK ? dims.count : 0)};
+    for (int i = 0; i < type.rank; i++)
+        type.dims[i] = fb_vec_i64(dims, (uint32_t)i);
+    if (!fb_ok(&reader))
+        return diag_error(m->diag, &loc, "malformed parameter %u: %s (byte %zu)", index, reader.error,
+                          (size_t)(bytes - m->bytes) + reader.error_at);
+    paddle_variable *v = paddle_variable_of(m, name, length);
+    if (kind != PARAM_IS_TENSOR || type.dtype == IR_DTYPE_NONE)
+        return diag_error(m->diag, &loc, "parameter %u, '%s', is no tensor, or has type %d, which is not supported", index,
+                          v->text, number);
+    if (dims.count > IR_MAX_RANK || !ir_type_valid(&type))
+        return diag_error(m->diag, &loc, "parameter %u, '%s', has impossible dimensions", index, v->text);
+    if (ir_type_bytes(&type) != data.count)
+        return diag_error(m->diag, &loc, "parameter %u, '%s', has %u bytes of data, expected %zu", index, v->text, data.count,
+                          ir_type_bytes(&type));
+    if (v->forms[PADDLE_PLAIN])
+        return diag_error(m->diag, &loc, "parameter %u, '%s', is there twice", index, v->text);
+    v->forms[PADDLE_PLAIN] = ir_const_new(m->graph, type, NULL, data.count ? data.data : (const uint8_t *)"");
+    v->forms[PADDLE_PLAIN]->name = v->text;
+    return true;
+}
+
+static bool read_parameters(paddle_model *m, size_t at)
+{
+    const ir_loc loc = file_loc(m);
+    const uint8_t *b = m->bytes;
+    if (m->size - at < 4 || fb_load_u16(b + at) != 0)
+        return diag_error(m->diag, &loc, "the parameters are missing, or of an unknown version");
+    size_t skip = fb_load_u16(b + at + 2);
+    at += 4;
+    if (m->size - at < skip || m->size - at - skip < 2)
+        return diag_error(m->diag, &loc, "the file ends within the parameters' header");
+    at += skip;
+    size_t header = fb_load_u16(b + at);
+    at += 2;
+    if (header < 6 || m->size - at < header)
+        return diag_error(m->diag, &loc, "the parameters' header has %zu bytes", header);
+    uint32_t count = fb_load_u16(b + at);
+    at += header;
+    for (uint32_t i = 0; i < count; i++) {
+        if (m->size - at < 8)
+            return diag_error(m->diag, &loc, "the file ends before parameter %u of %u", i, count);
+        size_t total = fb_load_u32(b + at), offset = fb_load_u32(b + at + 4);
+        at += 4;
+        if (m->size - at < total || offset < 4 || offset > total)
+            return diag_error(m->diag, &loc, "parameter %u does not lie within the file", i);
+        if (!read_parameter(m, b + at + offset, total - offset, i))
+            return false;
+        at += total;
+    }
+    return true;
+}
+
+/* ---- Inputs and outputs ---- */
+
+/* "1x3x224x224" against the type: the dimensions replace the type's. */
+static bool parse_shape(paddle_model *m, const char *option, const char *text, ir_type *type)
+{
+    const ir_loc loc = file_loc(m);
+    int rank = 0;
+    for (const char *c = text; *c || rank == 0;) {
+        char *end;
+        if (*c < '0' || *c > '9' || rank == IR_MAX_RANK)
+            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x3x224x224", option);
+        type->dims[rank++] = strtoll(c, &end, 10);
+        c = *end == 'x' && end[1] ? end + 1 : end;
+        if (*end && *end != 'x')
+            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x3x224x224", option);
+    }
+    return rank == type->rank || diag_error(m->diag, &loc, "input shape '%s' has %d dimensions, the input has %d", option,
+                                            rank, type->rank);
+}
+
+/* The type that the file, --batch and --input-shape say; a batch that the file leaves open is 1. */
+static bool input_type(paddle_node *n, const paddle_variable *v, ir_type *out)
+{
+    const frontend_options *o = n->model->options;
+    fb_table tensor = fb_sub(fb_sub(fb_sub(v->desc, VAR_TYPE), VAR_TYPE_LOD_TENSOR), LOD_TENSOR_TENSOR);
+    fb_vector dims = fb_vec(tensor, TENSOR_DIMS, 8);
+    ir_type type = {.dtype = paddle_dtype(fb_i32(tensor, TENSOR_DATA_TYPE, 0)), .rank = (int)dims.count};
+    if (!fb_present(tensor) || dims.count < 1 || dims.count > IR_MAX_RANK || type.dtype == IR_DTYPE_NONE)
+        return paddle_error(n, "input '%s' is no tensor of a supported type", v->text);
+    for (int i = 0; i < type.rank; i++)
+        type.dims[i] = fb_vec_i64(dims, (uint32_t)i);
+    if (o->batch > 0 || type.dims[0] < 0)
+        type.dims[0] = o->batch > 0 ? o->batch : 1;
+    for (int i = 0; i < o->input_shape_count; i++) {
+        const char *colon = strrchr(o->input_shapes[i], ':');
+        size_t length = strlen(v->text);
+        bool match = colon && (size_t)(colon - o->input_shapes[i]) == length && memcmp(v->text, o->input_shapes[i], length) == 0;
+        if (match && !parse_shape(n->model, o->input_shapes[i], colon + 1, &type))
+            return false;
+    }
+    for (int i = 0; i < type.rank; i++)
+        if (type.dims[i] < 0)
+            return paddle_error(n, "dimension %d of input '%s' is open: give it with --input-shape", i, v->text);
+    *out = type;
+    return ir_type_valid(&type) || paddle_error(n, "input '%s' is too large", v->text);
+}
+
+static bool column(paddle_node *n, int64_t *out)
+{
+    *out = paddle_int(n, "col", 0);
+    return (*out >= 0 && *out < PADDLE_MAX_OPERANDS) || paddle_error(n, "column %lld is out of range", (long long)*out);
+}
+
+static paddle_variable *single(paddle_node *n, const paddle_list *lists, uint32_t count, const char *parameter)
+{
+    uint32_t length;
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(lists[i].parameter, parameter) == 0 && lists[i].names.count == 1) {
+            const char *name = fb_vec_string(lists[i].names, 0, &length);
+            return fb_ok(&n->model->reader) ? paddle_variable_of(n->model, name, length) : NULL;
+        }
+    paddle_error(n, "parameter %s needs one variable", parameter);
+    return NULL;
+}
+
+/* The inputs themselves are made when all columns are known: they stand in the order of their columns. */
+bool paddle_import_feed(paddle_node *n)
+{
+    paddle_model *m = n->model;
+    paddle_variable *v = single(n, n->outputs, n->output_count, "Out");
+    int64_t col;
+    if (!v || !column(n, &col))
+        return false;
+    if (!m->inputs[col])
+        return paddle_error(n, "column %lld has no input", (long long)col);
+    v->forms[PADDLE_PLAIN] = m->inputs[col];
+    v->forms[PADDLE_LAST] = NULL;
+    return true;
+}
+
+bool paddle_import_fetch(paddle_node *n)
+{
+    paddle_model *m = n->model;
+    paddle_variable *v = single(n, n->inputs, n->input_count, "X");
+    int64_t col;
+    if (!v || !column(n, &col))
+        return false;
+    if (m->outputs[col])
+        return paddle_error(n, "column %lld is fetched twice", (long long)col);
+    m->output_names[col] = v->text;
+    if (m->output_count <= col)
+        m->output_count = (int)col + 1;
+    return (m->outputs[col] = paddle_plain(n, "X")) != NULL;
+}
+
+/* ---- Operators ---- */
+
+static bool read_lists(paddle_node *n, fb_vector from, paddle_list **out, uint32_t *out_count)
+{
+    paddle_model *m = n->model;
+    if (from.count > PADDLE_MAX_OPERANDS)
+        return paddle_error(n, "more than %d parameters", PADDLE_MAX_OPERANDS);
+    *out = ARENA_ARRAY(m->graph->arena, paddle_list, from.count);
+    *out_count = from.count;
+    for (uint32_t i = 0; i < from.count; i++) {
+        fb_table t = fb_vec_table(from, i);
+        (*out)[i].parameter = copied_string(m, t, ARGUMENT_PARAMETER);
+        (*out)[i].names = fb_vec(t, ARGUMENT_NAMES, 4);
+        if (fb_ok(&m->reader) && (*out)[i].names.count > PADDLE_MAX_OPERANDS)
+            return paddle_error(n, "more than %d variables for one parameter", PADDLE_MAX_OPERANDS);
+    }
+    return fb_ok(&m->reader) || paddle_malformed(m, &n->loc);
+}
+
+static bool read_attributes(paddle_node *n, fb_vector from)
+{
+    paddle_model *m = n->model;
+    if (from.count > PADDLE_MAX_OPERANDS)
+        return paddle_error(n, "more than %d attributes", PADDLE_MAX_OPERANDS);
+    n->attributes = arena_alloc(m->graph->arena, (from.count + 1) * sizeof *n->attributes);
+    n->attribute_count = from.count;
+    for (uint32_t i = 0; i < from.count; i++) {
+        n->attributes[i].table = fb_vec_table(from, i);
+        n->attributes[i].name = copied_string(m, n->attributes[i].table, ATTR_NAME);
+    }
+    return fb_ok(&m->reader) || paddle_malformed(m, &n->loc);
+}
+
+static bool open_node(paddle_model *m, uint32_t index, paddle_node *n)
+{
+    *n = (paddle_node){.model = m};
+    n->loc = (ir_loc){.file = m->file, .subgraph = 0, .node = (int32_t)index};
+    fb_table t = fb_vec_table(m->ops, index);
+    n->loc.kind = copied_string(m, t, OP_TYPE);
+    fb_vector inputs = fb_vec(t, OP_INPUTS, 4), outputs = fb_vec(t, OP_OUTPUTS, 4), attrs = fb_vec(t, OP_ATTRS, 4);
+    if (!fb_ok(&m->reader))
+        return paddle_malformed(m, &n->loc);
+    n->entry = entry_of(n->loc.kind);
+    if (!n->entry)
+        return paddle_error(n, "this operator is not known");
+    if (!n->entry->import)
+        return paddle_error(n, "%s", n->entry->reason);
+    return read_lists(n, inputs, &n->inputs, &n->input_count) && read_lists(n, outputs, &n->outputs, &n->output_count) &&
+           read_attributes(n, attrs);
+}
+
+/* Gives every feed its input, in the order of columns. */
+static bool make_inputs(paddle_model *m, paddle_node *nodes)
+{
+    const ir_loc loc = file_loc(m);
+    int32_t *feed = ARENA_ARRAY(m->graph->arena, int32_t, PADDLE_MAX_OPERANDS);
+    for (uint32_t i = 0; i < m->ops.count; i++) {
+        int64_t col;
+        if (nodes[i].entry->import != paddle_import_feed)
+            continue;
+        if (!column(&nodes[i], &col))
+            return false;
+        if (feed[col])
+            return paddle_error(&nodes[i], "column %lld is fed twice", (long long)col);
+        feed[col] = (int32_t)i + 1;
+    }
+    for (int i = 0; i < m->options->input_shape_count; i++) {
+        const char *option = m->options->input_shapes[i], *colon = strrchr(option, ':');
+        paddle_variable *v = colon ? paddle_variable_of(m, option, (size_t)(colon - option)) : NULL;
+        if (!v || !fb_present(v->desc))
+            return diag_error(m->diag, &loc, "input shape '%s': the model has no such input", option);
+    }
+    for (int col = 0; col < PADDLE_MAX_OPERANDS; col++) {
+        paddle_node *n = feed[col] ? &nodes[feed[col] - 1] : NULL;
+        paddle_variable *v = n ? single(n, n->outputs, n->output_count, "Out") : NULL;
+        ir_type type;
+        if (!n)
+            continue;
+        if (!v || !input_type(n, v, &type))
+            return false;
+        m->inputs[col] = ir_input_new(m->graph, type, NULL, v->text);
+    }
+    return fb_ok(&m->reader) || paddle_malformed(m, &loc);
+}
+
+static bool import_operators(paddle_model *m)
+{
+    paddle_node *nodes = ARENA_ARRAY(m->graph->arena, paddle_node, m->ops.count);
+    for (uint32_t i = 0; i < m->ops.count; i++)
+        if (!open_node(m, i, &nodes[i]))
+            return false;
+    if (!make_inputs(m, nodes))
+        return false;
+    for (uint32_t i = 0; i < m->ops.count; i++) {
+        bool imported = nodes[i].entry->import(&nodes[i]);
+        if (!fb_ok(&m->reader) && !m->diag->failed) /* defaults read after an error mean nothing, whatever came of them */
+            return paddle_malformed(m, &nodes[i].loc);
+        if (!imported || !fb_ok(&m->reader))
+            return false;
+    }
+    return true;
+}
+
+static bool import_model(paddle_model *m)
+{
+    const ir_loc loc = file_loc(m);
+    unsigned version = m->size >= 2 ? fb_load_u16(m->bytes) : 0;
+    if (version != META_VERSION)
+        return diag_error(m->diag, &loc, "meta version %u of Paddle Lite's format, expected %d", version, META_VERSION);
+    if (m->size < HEADER_BYTES || fb_load_u64(m->bytes + 18) > m->size - HEADER_BYTES)
+        return diag_error(m->diag, &loc, "the file ends within the program");
+    size_t program = (size_t)fb_load_u64(m->bytes + 18);
+    fb_open(&m->reader, m->bytes + HEADER_BYTES, program);
+    fb_vector blocks = fb_vec(fb_root(&m->reader), PROGRAM_BLOCKS, 4);
+    if (!fb_ok(&m->reader))
+        return paddle_malformed(m, &loc);
+    if (blocks.count != 1)
+        return diag_error(m->diag, &loc, "the program has %u blocks: control flow is not supported", blocks.count);
+    fb_table block = fb_vec_table(blocks, 0);
+    m->ops = fb_vec(block, BLOCK_OPS, 4);
+    if (!fb_ok(&m->reader))
+        return paddle_malformed(m, &loc);
+    if (m->ops.count > PADDLE_MAX_NODES)
+        return diag_error(m->diag, &loc, "the program has %u operators, more than %d", m->ops.count, PADDLE_MAX_NODES);
+    m->inputs = ARENA_ARRAY(m->graph->arena, ir_value *, PADDLE_MAX_OPERANDS);
+    m->outputs = ARENA_ARRAY(m->graph->arena, ir_value *, PADDLE_MAX_OPERANDS);
+    m->output_names = ARENA_ARRAY(m->graph->arena, const char *, PADDLE_MAX_OPERANDS);
+    if (!read_variables(m, block) || !read_parameters(m, HEADER_BYTES + program) || !import_operators(m))
+        return false;
+    if (!m->output_count)
+        return diag_error(m->diag, &loc, "the model has no outputs");
+    for (int i = 0; i < m->output_count; i++)
+        if (m->outputs[i])
+            ir_output_add(m->graph, m->outputs[i], m->output_names[i]);
+    return true;
+}
+
+ir_graph *frontend_import_paddle(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
+                                 diag *d)
+{
+    paddle_model m = {.bytes = bytes, .size = size, .file = file, .options = options, .diag = d};
+    m.dense_budget = (int64_t)size * 64 + (1 << 20);
+    m.graph = ir_graph_new();
+    if (!m.graph) {
+        const ir_loc loc = file_loc(&m);
+        diag_error(d, &loc, "out of memory");
+        return NULL;
+    }
+    if (import_model(&m))
+        return m.graph;
+    ir_graph_free(m.graph);
+    return NULL;
+}

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Paddle Lite models (.nb) against outputs that were computed independently.
+
+    nb_expected.py QCC_RUN [--only=TEXT] [--all] [--compiled]      exit 77 where the model set is not
+
+Protects: the importer's operators, layouts, variables and quantization (docs/paddle.md).
+
+The models and outputs lie in ../shared/models, beside the tree; without them the test is skipped.  Inputs are made from a
+hash of their index.  Real models must agree to 1e-4 of the output's largest magnitude; quantized ones to LOOSE of it: their
+expected outputs round ties away from zero and saturate at -127, and one step early in a network is several at its end.
+Models that are slow to interpret are left to --all and --only."""
+import glob
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+except ImportError:
+    sys.exit(77)
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TIGHT, LOOSE = 1e-4, 0.15
+REFUSED = {'picodet_s_320_nms_fp32': 'node 214 (multiclass_nms3)', 'ppocr_rec_v2_slim_lstm_int8': 'node 150 (rnn)'}
+SLOW = ('ppocr_det', 'mobilenet_v1')
+
+
+def models_dir():
+    for up in ('..', '../..', '../../..'):
+        path = os.path.join(ROOT, up, 'shared', 'models')
+        if os.path.isdir(os.path.join(path, 'nb')):
+            return path
+    return None
+
+
+def make(spec):
+    count = int(np.prod(spec['shape'], dtype=np.int64))
+    x = (np.arange(count, dtype=np.uint64) * 0x9E3779B9 + spec['seed'] * 0x85EBCA77 + 1) & 0xFFFFFFFF
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        x ^= x >> np.uint64(shift)
+        x = (x * np.uint64(factor)) & np.uint64(0xFFFFFFFF)
+    x ^= x >> np.uint64(16)
+    return ((x >> np.uint64(8)).astype(np.float64) / 8388608 - 1).astype(np.float32).reshape(spec['shape'])
+
+
+def run(qcc_run, model, expected, compiled):
+    """The largest difference of any output, relative to its largest magnitude; or a message."""
+    with open(expected) as f:
+        spec = json.load(f)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [qcc_run, model, *([] if compiled else ['--interpret'])]
+        for i in spec['inputs']:
+            np.save(os.path.join(folder, f"in{len(command)}.npy"), make(i))
+            command += ['--input-shape', f"{i['name']}:{'x'.join(map(str, i['shape']))}", '--input',
+                        os.path.join(folder, f"in{len(command)}.npy")]
+        outputs = [os.path.join(folder, f'out{k}.npy') for k in range(len(spec['outputs']))]
+        result = subprocess.run(command + ['--output', *outputs], capture_output=True, text=True, check=False)
+        if result.returncode:
+            return result.stderr.strip() or f'exit code {result.returncode}'
+        worst = 0
+        for o, path in zip(spec['outputs'], outputs):
+            got = np.load(path)
+            if list(got.shape) != o['shape']:
+                return f"shape {got.shape}, expected {o['shape']}"
+            want = np.fromfile(os.path.join(os.path.dirname(expected), o['file']), dtype=o['dtype'])
+            difference = np.abs(got.reshape(-1)[::o['stride']].astype(np.float64) - want)
+            worst = max(worst, float(difference.max() / max(np.abs(want).max(), 1e-2)))
+        return worst
+
+
+def main():
+    folder = models_dir()
+    if not folder:
+        print('the model set is not here')
+        return 77
+    only = next((a[7:] for a in sys.argv[2:] if a.startswith('--only=')), None)
+    failures = 0
+    for model in sorted(glob.glob(os.path.join(folder, 'nb', '*.nb'))):
+        name = os.path.basename(model)[:-3]
+        if (only or '') not in name or (not only and '--all' not in sys.argv and name.startswith(SLOW)):
+            continue
+        got = run(sys.argv[1], model, os.path.join(folder, 'expected', 'nb', name + '.json'), '--compiled' in sys.argv)
+        if isinstance(got, str):
+            good = name in REFUSED and REFUSED[name] in got
+        else:
+            good = name not in REFUSED and got <= (TIGHT if name.endswith('_fp32') else LOOSE)
+        print(('ok  ' if good else 'FAIL'), name, got if isinstance(got, str) else f'{got:.3g}', flush=True)
+        failures += not good
+    return 1 if failures else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
