@@ -71,7 +71,8 @@ bool ir_op_same(const ir_op *a, const ir_op *b)
             return false;
     for (int i = 0; i < info->results; i++)
         if (!ir_type_equal(&a->results[i]->type, &b->results[i]->type) ||
-            !ir_quant_equal(a->results[i]->quant, b->results[i]->quant))
+            !ir_quant_equal(a->results[i]->quant, b->results[i]->quant) ||
+            !ir_quant_equal(a->results[i]->as, b->results[i]->as))
             return false;
     return true;
 }

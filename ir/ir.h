@@ -183,7 +183,9 @@ struct ir_value {
     const char *name;      /* from the file, or NULL; printed, never meant */
     uint32_t id;           /* unique in the graph, stable */
     bool is_input;
-    const char *scale_from; /* where the scale came from, for the report; NULL: the file */
+    const ir_quant *as;     /* real values of a fake-quantized graph: the integers that stand for them; NULL: none */
+    ir_dtype as_dtype;      /* the element type of those integers */
+    const char *scale_from; /* where the scale of `quant` or `as` came from, for the report; NULL: the file */
     ir_place place;
 };
 

@@ -188,12 +188,13 @@ static bool parse_use(parser *p, ir_value **out)
     return true;
 }
 
-/* ---- A value's definition: %3:u8<1x2; 0.5, 0> "name" from "where" at workspace 64 strides [4, 1] ---- */
+/* ---- A value's definition: %3:u8<1x2; 0.5, 0> "name" as u8<0.5, 0> from "where" at workspace 64 strides [4, 1] ---- */
 
 typedef struct definition {
     slice name;
     ir_type type;
-    const ir_quant *quant;
+    const ir_quant *quant, *as;
+    ir_dtype as_dtype;
     const char *label, *scale_from;
     ir_place place;
 } definition;
@@ -238,12 +239,24 @@ static bool parse_place(parser *p, const ir_type *type, ir_place *place)
     return true;
 }
 
+/* u8<0.05, 128>: integers that real values stand for */
+static bool parse_as(parser *p, definition *d)
+{
+    slice w = ir_scan_word(p);
+    d->as_dtype = ir_dtype_from_text(w.at, w.length);
+    if (w.length == 0 || d->as_dtype == IR_DTYPE_NONE)
+        return ir_scan_fail(p, "expected an element type");
+    return ir_scan_expect(p, '<') && parse_quant(p, &d->as) && ir_scan_expect(p, '>');
+}
+
 static bool parse_definition(parser *p, definition *d)
 {
     *d = (definition){.label = NULL};
     if (!parse_value_name(p, &d->name) || !ir_scan_expect(p, ':') || !parse_type(p, &d->type, &d->quant))
         return false;
     if (ir_scan_peek(p) == '"' && !(d->label = ir_scan_string(p)))
+        return false;
+    if (ir_scan_accept_word(p, "as") && !parse_as(p, d))
         return false;
     if (ir_scan_accept_word(p, "from") && !(d->scale_from = ir_scan_string(p)))
         return false;
@@ -254,6 +267,8 @@ static bool finish_value(parser *p, ir_value *v, const definition *d)
 {
     if (d->label)
         v->name = d->label;
+    v->as = d->as;
+    v->as_dtype = d->as_dtype;
     v->scale_from = d->scale_from;
     v->place = d->place;
     return define(p, d->name, v);

@@ -135,20 +135,27 @@ static void put_zeros(text *t, const int32_t *zero, int32_t n)
     put(t, "]");
 }
 
+static void put_quant(text *t, const ir_quant *q)
+{
+    if (q->axis < 0) {
+        put_float(t, q->scale[0]);
+        putf(t, ", %d", q->zero[0]);
+    } else {
+        putf(t, "axis %d: ", q->axis);
+        put_floats(t, q->scale, q->count);
+        put(t, ", ");
+        put_zeros(t, q->zero, q->count);
+    }
+}
+
 static void put_type(text *t, const ir_type *type, const ir_quant *q)
 {
     putf(t, "%s<", ir_dtype_text(type->dtype));
     for (int i = 0; i < type->rank; i++)
         putf(t, i ? "x%lld" : "%lld", (long long)type->dims[i]);
-    if (q && q->axis < 0) {
+    if (q) {
         put(t, "; ");
-        put_float(t, q->scale[0]);
-        putf(t, ", %d", q->zero[0]);
-    } else if (q) {
-        putf(t, "; axis %d: ", q->axis);
-        put_floats(t, q->scale, q->count);
-        put(t, ", ");
-        put_zeros(t, q->zero, q->count);
+        put_quant(t, q);
     }
     put(t, ">");
 }
@@ -185,6 +192,11 @@ static void put_value(text *t, const ir_value *v, const char *name)
     if (name && *name) {
         put(t, " ");
         put_string(t, name);
+    }
+    if (v->as) {
+        putf(t, " as %s<", ir_dtype_text(v->as_dtype));
+        put_quant(t, v->as);
+        put(t, ">");
     }
     if (v->scale_from) {
         put(t, " from ");

@@ -76,13 +76,8 @@ static bool zero_in_range(ir_dtype t, int32_t zero)
     }
 }
 
-static bool verify_quant(verifier *v, const ir_value *x, const ir_loc *loc)
+static bool verify_scales(verifier *v, const ir_value *x, ir_dtype dtype, const ir_quant *q, const ir_loc *loc)
 {
-    const ir_quant *q = x->quant;
-    if (!q)
-        return true;
-    if (ir_dtype_is_float(x->type.dtype) || x->type.dtype == IR_BOOL)
-        return diag_error(v->d, loc, "%%%u: quantization of a %s tensor", x->id, ir_dtype_text(x->type.dtype));
     if (q->axis < -1 || q->axis >= x->type.rank)
         return diag_error(v->d, loc, "%%%u: quantized axis %d of a tensor of rank %d", x->id, q->axis, x->type.rank);
     int64_t expected = q->axis < 0 ? 1 : x->type.dims[q->axis];
@@ -92,11 +87,23 @@ static bool verify_quant(verifier *v, const ir_value *x, const ir_loc *loc)
         if (!(q->scale[i] >= 0) || isinf(q->scale[i])) /* 0 occurs in pruned channels of weights */
             return diag_error(v->d, loc, "%%%u: scale %g of channel %d is negative or not finite", x->id,
                               (double)q->scale[i], i);
-        if (!zero_in_range(x->type.dtype, q->zero[i]))
+        if (!zero_in_range(dtype, q->zero[i]))
             return diag_error(v->d, loc, "%%%u: zero point %d of channel %d is outside %s", x->id, q->zero[i], i,
-                              ir_dtype_text(x->type.dtype));
+                              ir_dtype_text(dtype));
     }
     return true;
+}
+
+static bool verify_quant(verifier *v, const ir_value *x, const ir_loc *loc)
+{
+    const ir_dtype t = x->type.dtype;
+    if (x->quant && (ir_dtype_is_float(t) || t == IR_BOOL))
+        return diag_error(v->d, loc, "%%%u: quantization of a %s tensor", x->id, ir_dtype_text(t));
+    if (x->as && (t != IR_F32 || (x->as_dtype != IR_I8 && x->as_dtype != IR_U8 && x->as_dtype != IR_I16)))
+        return diag_error(v->d, loc, "%%%u: %s values cannot stand for %s integers", x->id, ir_dtype_text(t),
+                          ir_dtype_text(x->as_dtype));
+    return (!x->quant || verify_scales(v, x, t, x->quant, loc)) &&
+           (!x->as || verify_scales(v, x, x->as_dtype, x->as, loc));
 }
 
 static bool verify_value(verifier *v, const ir_value *x, const ir_loc *loc)

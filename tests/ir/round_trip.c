@@ -120,6 +120,9 @@ static void places_and_axes(void)
     x->place = (ir_place){.space = IR_SPACE_INPUT, .stride = {3, 1}};
     y->place = (ir_place){.space = IR_SPACE_INPUT, .index = 1, .offset = 5, .stride = {7, 2}};
     y->scale_from = "calibration";
+    ir_value *real = ir_input_new(g, ir_type_make(IR_F32, 2, (int64_t[]){2, 3}), NULL, "real");
+    real->as = y->quant;
+    real->as_dtype = IR_I8;
     ir_op *op = ir_op_new(g, IR_ADD, NULL, 2, (ir_value *[]){x, y});
     ir_result_set(op, 0, type, ir_quant_tensor(g, 0.5f, 0));
     op->results[0]->place = (ir_place){.space = IR_SPACE_WORKSPACE, .offset = 640, .stride = {3, 1}};
