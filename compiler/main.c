@@ -138,7 +138,7 @@ static bool add_report(const command *c, const driver_module *m, const cg_output
 {
     if (!c->report)
         return true;
-    const report_facts facts = {c->name, m->file, c->options.target, code->size};
+    const report_facts facts = {.name = c->name, .source = m->file, .target = c->options.target, .object_bytes = code->size};
     size_t length;
     char *text = report_text(m->graph, &facts, strcmp(strrchr(c->report, '.'), ".html") == 0, &length);
     const bool good = text ? output_add(files, c->report, text, length, d) : diag_error(d, NULL, "out of memory");

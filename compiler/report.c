@@ -1,8 +1,12 @@
-/* report.c: lowered graph -> one JSON object; the HTML page is a view of the same object.
+/* report.c: lowered graph -> one JSON object; the HTML page (report_html.c) is a view of the same object.
  *
- *     {"model": …, "target": …, "workspace_bytes": …, "weights_bytes": …, "macs": …,
+ *     {"model": …, "target": …, "workspace_bytes": …, "weights_bytes": …, "macs": …, "seconds": …,
  *      "ops": [{"name", "op", "source", "arithmetic": "int8" | "float" | "mixed" | "data", "why", "fused": […],
- *               "operands": [{"type", "shape", "scale", "zero", "scale_from"}], "results": […], "macs", "weights_bytes"}]} */
+ *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "histogram"}], "results": […],
+ *               "macs", "weights_bytes", "seconds"}],
+ *      "memory": [{"value", "offset", "bytes", "first", "last"}]}
+ *
+ * Times and activations' histograms are there when a run made them (qcc-run --report), weights' histograms always. */
 #define _GNU_SOURCE
 #include "compiler/report.h"
 
@@ -11,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "compiler/report_html.h"
 
 /* Names come from files and need not be UTF-8. */
 static json_t *text_json(const char *text)
@@ -27,9 +33,36 @@ static const char *shape_text(const ir_graph *g, const ir_type *type)
     return s;
 }
 
-static json_t *value_json(const ir_graph *g, const ir_value *v)
+static json_t *histogram_json(const histogram *h)
 {
-    json_t *o = json_object();
+    json_t *o = json_object(), *counts = json_array();
+    json_object_set_new(o, "low", json_real(h->low));
+    json_object_set_new(o, "high", json_real(h->high));
+    for (int i = 0; i < HISTOGRAM_BINS; i++)
+        json_array_append_new(counts, json_integer((json_int_t)h->counts[i]));
+    json_object_set_new(o, "counts", counts);
+    json_object_set_new(o, "elements", json_integer((json_int_t)h->elements));
+    json_object_set_new(o, "at_low", json_integer((json_int_t)h->at_low));
+    json_object_set_new(o, "at_high", json_integer((json_int_t)h->at_high));
+    return o;
+}
+
+/* Distribution of a constant's elements, or of those that a run has seen; NULL: unknown. */
+static json_t *distribution(const ir_value *v, const report_facts *facts)
+{
+    histogram h;
+    if (ir_is_const(v))
+        return histogram_make(v, v->data, &h) ? histogram_json(&h) : NULL;
+    return facts->activations && facts->activations[v->id].elements ? histogram_json(&facts->activations[v->id]) : NULL;
+}
+
+static json_t *value_json(const ir_graph *g, const ir_value *v, const report_facts *facts)
+{
+    json_t *o = json_object(), *numbers = distribution(v, facts);
+    if (v->name)
+        json_object_set_new(o, "name", text_json(v->name));
+    if (numbers)
+        json_object_set_new(o, "histogram", numbers);
     json_object_set_new(o, "type", json_string(ir_dtype_text(v->type.dtype)));
     json_object_set_new(o, "shape", json_string(shape_text(g, &v->type)));
     json_object_set_new(o, "bytes", json_integer((json_int_t)ir_type_bytes(&v->type)));
@@ -169,7 +202,7 @@ static int64_t constant_bytes(const ir_op *op)
     return bytes;
 }
 
-static json_t *op_json(const ir_graph *g, const ir_op *op)
+static json_t *op_json(const ir_graph *g, const ir_op *op, int64_t index, const report_facts *facts)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
     const char *name = op->name, *why;
@@ -188,27 +221,68 @@ static json_t *op_json(const ir_graph *g, const ir_op *op)
         json_object_set_new(o, "rounding", json_string(ir_enum_text(IR_KIND_ENUM_ROUNDING, ir_int(op, IR_ATTR_ROUNDING))));
     json_object_set_new(o, "fused", fused_json(op));
     for (int i = 0; i < op->operand_count; i++)
-        json_array_append_new(operands, op->operands[i].value ? value_json(g, op->operands[i].value) : json_null());
+        json_array_append_new(operands, op->operands[i].value ? value_json(g, op->operands[i].value, facts) : json_null());
     for (int i = 0; i < info->results; i++)
-        json_array_append_new(results, value_json(g, op->results[i]));
+        json_array_append_new(results, value_json(g, op->results[i], facts));
     json_object_set_new(o, "operands", operands);
     json_object_set_new(o, "results", results);
     json_object_set_new(o, "macs", json_integer(macs_of(op)));
     json_object_set_new(o, "weights_bytes", json_integer(constant_bytes(op)));
+    if (facts->seconds && facts->seconds[index] >= 0)
+        json_object_set_new(o, "seconds", json_real(facts->seconds[index]));
     return o;
 }
+
+/* ---- Memory: where in the workspace a value is, and between which ops it lives ---- */
+
+/* Position of the op that uses each value last, by id. */
+static int64_t *last_uses(const ir_graph *g)
+{
+    int64_t *last = calloc((size_t)g->next_id + 1, sizeof *last), index = 0;
+    for (const ir_op *op = g->first; last && op; op = op->next, index++)
+        for (int i = 0; i < op->operand_count; i++)
+            if (op->operands[i].value)
+                last[op->operands[i].value->id] = index;
+    return last;
+}
+
+static json_t *memory_json(const ir_graph *g)
+{
+    json_t *list = json_array();
+    int64_t *last = last_uses(g), index = 0;
+    for (const ir_op *op = g->first; last && op; op = op->next, index++)
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
+            const ir_value *v = op->results[i];
+            if (v->place.space != IR_SPACE_WORKSPACE)
+                continue;
+            json_t *o = json_object();
+            json_object_set_new(o, "value", text_json(v->name ? v->name : ir_op_info_of(op->code)->text));
+            json_object_set_new(o, "offset", json_integer(v->place.offset));
+            json_object_set_new(o, "bytes", json_integer((json_int_t)ir_type_bytes(&v->type)));
+            json_object_set_new(o, "first", json_integer(index));
+            json_object_set_new(o, "last", json_integer(last[v->id] > index ? last[v->id] : index));
+            json_array_append_new(list, o);
+        }
+    free(last);
+    return list;
+}
+
+/* ---- The whole ---- */
 
 static json_t *graph_json(const ir_graph *g, const report_facts *facts)
 {
     json_t *o = json_object(), *ops = json_array();
-    int64_t macs = 0, weights = 0;
+    int64_t macs[4] = {0}, weights = 0, index = 0;
     int counts[4] = {0};
+    double seconds = 0;
     const char *why;
-    for (const ir_op *op = g->first; op; op = op->next) {
-        json_array_append_new(ops, op_json(g, op));
-        macs += macs_of(op);
+    for (const ir_op *op = g->first; op; op = op->next, index++) {
+        const arithmetic kind = arithmetic_of(g, op, &why);
+        json_array_append_new(ops, op_json(g, op, index, facts));
+        macs[kind] += macs_of(op);
         weights += constant_bytes(op);
-        counts[arithmetic_of(g, op, &why)]++;
+        counts[kind]++;
+        seconds += facts->seconds && facts->seconds[index] > 0 ? facts->seconds[index] : 0;
     }
     json_object_set_new(o, "model", text_json(facts->name));
     json_object_set_new(o, "source", text_json(facts->source));
@@ -217,107 +291,18 @@ static json_t *graph_json(const ir_graph *g, const report_facts *facts)
     json_object_set_new(o, "workspace_bytes", json_integer((json_int_t)g->workspace_bytes));
     json_object_set_new(o, "state_bytes", json_integer((json_int_t)g->state_bytes));
     json_object_set_new(o, "weights_bytes", json_integer(weights));
-    json_object_set_new(o, "object_bytes", json_integer((json_int_t)facts->object_bytes));
-    json_object_set_new(o, "macs", json_integer(macs));
-    for (int i = 0; i < 4; i++)
+    if (facts->object_bytes)
+        json_object_set_new(o, "object_bytes", json_integer((json_int_t)facts->object_bytes));
+    json_object_set_new(o, "macs", json_integer(macs[INTEGER] + macs[FLOAT] + macs[MIXED] + macs[DATA]));
+    for (int i = 0; i < 4; i++) {
         json_object_set_new(o, arena_format(g->arena, "ops_%s", arithmetic_names[i]), json_integer(counts[i]));
+        json_object_set_new(o, arena_format(g->arena, "macs_%s", arithmetic_names[i]), json_integer(macs[i]));
+    }
+    if (facts->seconds)
+        json_object_set_new(o, "seconds", json_real(seconds));
     json_object_set_new(o, "ops", ops);
+    json_object_set_new(o, "memory", memory_json(g));
     return o;
-}
-
-/* ---- HTML ---- */
-
-static void print_escaped(FILE *out, const char *text)
-{
-    for (; *text; text++)
-        switch (*text) {
-        case '<': fputs("&lt;", out); break;
-        case '>': fputs("&gt;", out); break;
-        case '&': fputs("&amp;", out); break;
-        case '"': fputs("&quot;", out); break;
-        default: fputc(*text, out);
-        }
-}
-
-static const char *member(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-    return text ? text : "";
-}
-
-static void print_cell(FILE *out, const char *text)
-{
-    fputs("<td>", out);
-    print_escaped(out, text);
-    fputs("</td>", out);
-}
-
-static void print_values(FILE *out, const json_t *values)
-{
-    fputs("<td>", out);
-    for (size_t i = 0; i < json_array_size(values); i++) {
-        const json_t *v = json_array_get(values, i), *scale = json_object_get(v, "scale");
-        if (json_is_null(v))
-            continue;
-        fprintf(out, "%s%s %s", i ? "<br>" : "", member(v, "type"), member(v, "shape"));
-        if (json_object_get(v, "scale_max"))
-            fprintf(out, " <small>scale %.3g&hellip;%.3g</small>", json_real_value(scale),
-                    json_real_value(json_object_get(v, "scale_max")));
-        else if (scale)
-            fprintf(out, " <small>scale %.4g, zero %d</small>", json_real_value(scale),
-                    (int)json_integer_value(json_object_get(v, "zero")));
-    }
-    fputs("</td>", out);
-}
-
-static void print_row(FILE *out, size_t index, const json_t *op)
-{
-    fprintf(out, "<tr class=\"%s\"><td>%zu</td>", member(op, "arithmetic"), index);
-    print_cell(out, member(op, "name"));
-    fputs("<td>", out);
-    print_escaped(out, member(op, "op"));
-    const json_t *fused = json_object_get(op, "fused");
-    for (size_t i = 0; i < json_array_size(fused); i++)
-        fprintf(out, " + %s", json_string_value(json_array_get(fused, i)));
-    fprintf(out, "</td><td><b>%s</b>: ", member(op, "arithmetic"));
-    print_escaped(out, member(op, "why"));
-    fputs("</td>", out);
-    print_values(out, json_object_get(op, "operands"));
-    print_values(out, json_object_get(op, "results"));
-    fprintf(out, "<td class=\"n\">%" JSON_INTEGER_FORMAT "</td><td class=\"n\">%" JSON_INTEGER_FORMAT "</td></tr>\n",
-            json_integer_value(json_object_get(op, "macs")), json_integer_value(json_object_get(op, "weights_bytes")));
-}
-
-static void print_html(FILE *out, const json_t *o)
-{
-    static const char *const facts[][2] = {
-        {"source", "Model file"}, {"target", "Target"}, {"workspace_bytes", "Workspace, bytes"},
-        {"weights_bytes", "Weights, bytes"}, {"object_bytes", "Object, bytes"}, {"macs", "Multiply-adds"},
-        {"ops_int8", "Ops in int8"}, {"ops_float", "Ops in float"}, {"ops_mixed", "Ops between the two"},
-    };
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>qcc: ", out);
-    print_escaped(out, member(o, "model"));
-    fputs("</title><style>\nbody{font:14px sans-serif;margin:2em}table{border-collapse:collapse;margin:1em 0}"
-          "td,th{border-bottom:1px solid #ccc;padding:.3em .6em;text-align:left;vertical-align:top}"
-          "th{position:sticky;top:0;background:#fff}.n{text-align:right;font-variant-numeric:tabular-nums}"
-          "small{color:#666}tr.float{background:#fff1e0}tr.mixed{background:#fffbe0}</style></head><body>\n<h1>", out);
-    print_escaped(out, member(o, "model"));
-    fputs("</h1>\n<table>\n", out);
-    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
-        const json_t *value = json_object_get(o, facts[i][0]);
-        fprintf(out, "<tr><th>%s</th><td class=\"n\">", facts[i][1]);
-        if (json_is_string(value))
-            print_escaped(out, json_string_value(value));
-        else
-            fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        fputs("</td></tr>\n", out);
-    }
-    fputs("</table>\n<table>\n<tr><th></th><th>Layer</th><th>Op</th><th>Arithmetic</th><th>Operands</th><th>Results</th>"
-          "<th>Multiply-adds</th><th>Weights, bytes</th></tr>\n", out);
-    const json_t *ops = json_object_get(o, "ops");
-    for (size_t i = 0; i < json_array_size(ops); i++)
-        print_row(out, i, json_array_get(ops, i));
-    fputs("</table>\n</body></html>\n", out);
 }
 
 char *report_text(const ir_graph *g, const report_facts *facts, bool html, size_t *out_length)
@@ -327,7 +312,7 @@ char *report_text(const ir_graph *g, const report_facts *facts, bool html, size_
     FILE *out = open_memstream(&text, out_length);
     bool good = o && out;
     if (good && html)
-        print_html(out, o);
+        report_print_html(out, o);
     else if (good)
         good = json_dumpf(o, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) == 0 && fputc('\n', out) != EOF;
     good = out && fclose(out) == 0 && good;

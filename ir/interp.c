@@ -311,7 +311,17 @@ static void count_uses(const ir_graph *g, buffers *b)
         b->left[g->outputs[i]->id]++;
 }
 
-bool ir_interpret(const ir_graph *g, const void *const inputs[], void *const outputs[], ir_state *state, diag *d)
+static bool run_seen(buffers *b, const ir_op *op, ir_state *state, ir_observer *see, void *context, diag *d)
+{
+    if (!run_op(b, op, state, d))
+        return false;
+    for (int i = 0; see && i < ir_op_info_of(op->code)->results; i++)
+        see(context, op->results[i], b->read[op->results[i]->id]);
+    return true;
+}
+
+bool ir_interpret_observed(const ir_graph *g, const void *const inputs[], void *const outputs[], ir_state *state,
+                           ir_observer *see, void *context, diag *d)
 {
     const size_t ids = (size_t)g->next_id + 1;
     buffers b = {calloc(ids, sizeof *b.data), calloc(ids, sizeof *b.read), calloc(ids, sizeof *b.left)};
@@ -320,11 +330,14 @@ bool ir_interpret(const ir_graph *g, const void *const inputs[], void *const out
         diag_error(d, NULL, "out of memory");
     if (fine) {
         count_uses(g, &b);
-        for (int i = 0; i < g->input_count; i++)
+        for (int i = 0; i < g->input_count; i++) {
             b.read[g->inputs[i]->id] = inputs[i];
+            if (see)
+                see(context, g->inputs[i], inputs[i]);
+        }
     }
     for (const ir_op *op = g->first; op && fine; op = op->next)
-        fine = run_op(&b, op, state, d);
+        fine = run_seen(&b, op, state, see, context, d);
     for (int i = 0; i < g->output_count && fine; i++)
         memcpy(outputs[i], value_data(&b, g->outputs[i]), ir_type_bytes(&g->outputs[i]->type));
     for (size_t i = 0; b.data && i < ids; i++)
@@ -333,6 +346,11 @@ bool ir_interpret(const ir_graph *g, const void *const inputs[], void *const out
     free(b.read);
     free(b.left);
     return fine;
+}
+
+bool ir_interpret(const ir_graph *g, const void *const inputs[], void *const outputs[], ir_state *state, diag *d)
+{
+    return ir_interpret_observed(g, inputs, outputs, state, NULL, NULL, d);
 }
 
 /* ---- Look-up tables ---- */

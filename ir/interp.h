@@ -22,6 +22,11 @@ void ir_state_free(ir_state *);
 /* The whole graph, in order. */
 bool ir_interpret(const ir_graph *, const void *const inputs[], void *const outputs[], ir_state *, diag *);
 
+/* The same; `see` gets each input and each op's result as soon as it is known. */
+typedef void ir_observer(void *context, const ir_value *, const void *data);
+bool ir_interpret_observed(const ir_graph *, const void *const inputs[], void *const outputs[], ir_state *,
+                           ir_observer *see, void *context, diag *);
+
 /* For a LOOKUP op on an 8-bit operand: result byte for each operand byte (index = the byte as unsigned). */
 bool ir_lookup_table(const ir_op *, uint8_t table[256], diag *);
 

@@ -35,7 +35,7 @@ typedef struct qcc_step {
     const char *shape;     /* "1x56x56x64 -> 1x56x56x256, 1x1" */
     uint64_t macs;         /* useful multiply-adds, 0 where that says nothing */
     uint32_t is_int8;      /* 1: its arithmetic is integer */
-    uint32_t reserved;
+    uint32_t op_index;     /* position of its op in the lowered graph, as in --report */
 } qcc_step;
 
 struct qcc_model {

@@ -8,15 +8,15 @@
 
 #include "runtime/profile.h"
 #include "tools/npy.h"
-#include "tools/peak.h"
+#include "tools/profile.h"
+#include "tools/run_report.h"
 #include "tools/session.h"
 
-enum { EXIT_USAGE = 2, SHOWN_ELEMENTS = 8, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000, MAX_NAME_WIDTH = 48,
-       MAX_PROFILED_RUNS = 1000 };
+enum { EXIT_USAGE = 2, SHOWN_ELEMENTS = 8, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000 };
 
 typedef struct command {
     driver_options options;
-    const char *file;
+    const char *file, *report;
     driver_list inputs, outputs, expected;
     driver_list *open_list; /* takes further .npy arguments */
     long seed, threads, steps;
@@ -73,6 +73,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_STEPS: return options_number(value, 1, 1000000, &c->steps, error, size);
     case OPT_TOLERANCE: return options_real(value, &c->tolerance, error, size);
     case OPT_INTERP: c->interpret = true; return true;
+    case OPT_REPORT: c->report = value; return true;
     case OPT_PROFILE: c->profile = true; return true;
     case OPT_BENCH:
         c->bench = true;
@@ -88,6 +89,10 @@ static const char *complete(const command *c)
         return "no model given";
     if (c->interpret && c->profile)
         return "--profile is about compiled code, --interp runs none";
+    if (c->report && !has_extension(c->report, ".json") && !has_extension(c->report, ".html"))
+        return "--report takes a file .json or .html";
+    if (c->report && c->interpret)
+        return "--report is about compiled code, --interp runs none";
     if (c->bench_seconds < 0 || c->tolerance < 0)
         return "--bench and --tolerance take no negative numbers";
     return NULL;
@@ -200,13 +205,7 @@ static bool compare_outputs(const command *c, const session *s, bool *out_within
     return true;
 }
 
-/* ---- --bench and --profile ---- */
-
-static int compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+/* ---- --bench, --profile and --report ---- */
 
 static bool bench(const command *c, session *s, diag *d)
 {
@@ -226,7 +225,7 @@ static bool bench(const command *c, session *s, diag *d)
         before = now;
     }
     if (good) {
-        qsort(times, (size_t)count, sizeof *times, compare_doubles);
+        qsort(times, (size_t)count, sizeof *times, profile_compare);
         const double median = count % 2 ? times[count / 2] : (times[count / 2 - 1] + times[count / 2]) / 2;
         printf("{\"median_ms\": %.6f, \"min_ms\": %.6f, \"p99_ms\": %.6f, \"iterations\": %d, \"threads\": %u}\n",
                median * 1e3, times[0] * 1e3, times[(int)((count - 1) * 0.99)] * 1e3, count, s->threads);
@@ -235,79 +234,13 @@ static bool bench(const command *c, session *s, diag *d)
     return good;
 }
 
-/* Fraction of what as many cores as take part could do; negative: says nothing. */
-static double peak_share(const qcc_step *step, double seconds, const peak *p, unsigned threads)
-{
-    const double rate = step->is_int8 ? p->int8 : p->f32;
-    if (step->macs == 0 || seconds <= 0 || rate <= 0)
-        return -1;
-    return (double)step->macs / seconds / (rate * threads);
-}
-
-static void print_profile(const session *s, const double seconds[])
-{
-    const qcc_model *m = s->model;
-    const peak p = peak_measure();
-    double total = 0;
-    uint64_t macs = 0;
-    int name_width = 4, op_width = 2, shape_width = 5;
-    for (uint32_t i = 0; i < m->step_count; i++) {
-        const qcc_step *step = &m->steps[i];
-        total += seconds[i];
-        macs += step->macs;
-        name_width = (int)strlen(step->name) > name_width ? (int)strlen(step->name) : name_width;
-        op_width = (int)strlen(step->op) > op_width ? (int)strlen(step->op) : op_width;
-        shape_width = (int)strlen(step->shape) > shape_width ? (int)strlen(step->shape) : shape_width;
-    }
-    if (name_width > MAX_NAME_WIDTH) /* frameworks chain names; the last part says most */
-        name_width = MAX_NAME_WIDTH;
-    printf("%-*s  %-*s  %-*s  %9s  %6s  %12s  %6s\n", name_width, "name", op_width, "op", shape_width, "shape", "us",
-           "share", "MACs", "peak");
-    for (uint32_t i = 0; i < m->step_count; i++) {
-        const qcc_step *step = &m->steps[i];
-        const double time = seconds[i], share = peak_share(step, time, &p, s->threads);
-        const size_t length = strlen(step->name), cut = length > (size_t)name_width ? length - (size_t)name_width : 0;
-        printf("%-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name + cut, op_width, step->op, shape_width,
-               step->shape, time * 1e6, total > 0 ? 100 * time / total : 0.0, step->macs);
-        if (share < 0)
-            printf("  %6s\n", "-");
-        else
-            printf("  %5.1f%%\n", 100 * share);
-    }
-    printf("total %.2f us over %u steps, %" PRIu64 " MACs, %u thread%s; peak of a core: %.1f GMAC/s int8, %.1f GMAC/s float\n",
-           total * 1e6, m->step_count, macs, s->threads, s->threads == 1 ? "" : "s", p.int8 * 1e-9, p.f32 * 1e-9);
-}
-
-/* times[run][step] -> the median of each step: a machine that does other things too disturbs it least. */
-static void medians(const double *times, int runs, uint32_t steps, double out[])
-{
-    double *column = malloc(sizeof *column * (size_t)runs);
-    for (uint32_t i = 0; column && i < steps; i++) {
-        for (int r = 0; r < runs; r++)
-            column[r] = times[(size_t)r * steps + i];
-        qsort(column, (size_t)runs, sizeof *column, compare_doubles);
-        out[i] = column[runs / 2];
-    }
-    free(column);
-}
-
+/* --profile and --report tell of the same runs. */
 static bool profile(const command *c, session *s, diag *d)
 {
-    const uint32_t steps = s->model->step_count;
-    double *times = calloc((size_t)MAX_PROFILED_RUNS * steps + 1, sizeof *times), *seconds = calloc(steps + 1, sizeof *seconds);
-    bool good = (times && seconds) || diag_error(d, NULL, "out of memory");
-    for (int i = 0; good && i < WARM_UP_RUNS; i++)
-        good = session_run(s, d);
-    int runs = 0;
-    const double start = qcc_clock_seconds();
-    while (good && runs < MAX_PROFILED_RUNS && (runs == 0 || qcc_clock_seconds() - start < c->bench_seconds))
-        qcc_run_timed(s->model, (const void *const *)s->input_buffers, s->output_buffers, s->workspace, s->pool,
-                      times + (size_t)runs++ * steps);
-    if (good) {
-        medians(times, runs, steps, seconds);
-        print_profile(s, seconds);
-    }
-    free(times);
+    double *seconds = profile_measure(s, c->bench_seconds, d);
+    if (seconds && c->profile)
+        profile_print(s, seconds);
+    const bool good = seconds && (!c->report || run_report_write(s, &c->options, seconds, c->report, d));
     free(seconds);
     return good;
 }
@@ -323,12 +256,12 @@ static bool run(const command *c, bool *out_within, diag *d)
     for (long step = 0; good && step < c->steps; step++)
         good = fill_inputs(c, &s, step, d) && session_run(&s, d);
     good = good && write_outputs(c, &s, d) && compare_outputs(c, &s, out_within, d);
-    if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile)
+    if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile && !c->report)
         for (uint32_t i = 0; i < s.output_count; i++)
             print_output(&s, i);
     if (good && c->bench)
         good = bench(c, &s, d);
-    if (good && c->profile)
+    if (good && (c->profile || c->report))
         good = profile(c, &s, d);
     session_close(&s);
     return good;

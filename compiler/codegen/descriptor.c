@@ -154,7 +154,7 @@ static const char *step_shape(cg_module *m, const ir_op *op)
     return arena_string(m->arena, buffer, strlen(buffer));
 }
 
-static LLVMValueRef step_entry(cg_module *m, const step_record *s)
+static LLVMValueRef step_entry(cg_module *m, const step_record *s, uint32_t op_index)
 {
     LLVMValueRef fields[9];
 
@@ -167,7 +167,7 @@ static LLVMValueRef step_entry(cg_module *m, const step_record *s)
     fields[5] = text(m, step_shape(m, s->op));
     fields[6] = c64(m, s->info.macs);
     fields[7] = c32(m, s->info.is_int8);
-    fields[8] = c32(m, 0);
+    fields[8] = c32(m, op_index);
     return structure(m, fields, 9);
 }
 
@@ -175,8 +175,13 @@ static LLVMValueRef steps(cg_module *m)
 {
     LLVMValueRef *all = ARENA_ARRAY(m->arena, LLVMValueRef, m->p->step_count + 1);
 
-    for (uint32_t i = 0; i < m->p->step_count; i++)
-        all[i] = step_entry(m, &m->p->steps[i]);
+    const ir_op *op = m->graph->first;
+    uint32_t op_index = 0;
+    for (uint32_t i = 0; i < m->p->step_count; i++) { /* steps are in the order of ops */
+        for (; op != m->p->steps[i].op; op = op->next)
+            op_index++;
+        all[i] = step_entry(m, &m->p->steps[i], op_index);
+    }
     return array(m, all, m->p->step_count, "steps");
 }
 

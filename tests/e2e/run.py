@@ -37,6 +37,27 @@ class Run(Case):
         self.assertIn(b"max 0.25, mean 0.05", out)
         self.fine(QCC_RUN, "-i", zero, zero, self.add, "--compare", want, "--tolerance=0.25")
 
+    def test_report(self):
+        """Times of layers, and distributions of weights and of the values that this input makes."""
+        report, page = self.folder / "r.json", self.folder / "r.html"
+        self.fine(QCC_RUN, DIGITS, f"--report={report}", "--bench=0.01")
+        facts = json.loads(report.read_text())
+        self.assertGreater(facts["seconds"], 0)
+        self.assertTrue(facts["memory"])
+        products = [op for op in facts["ops"] if op["op"] == "conv2d"]
+        for op in products:
+            weights, result = op["operands"][1], op["results"][0]
+            for value in (weights, result):
+                histogram = value["histogram"]
+                self.assertEqual(sum(histogram["counts"]), histogram["elements"])
+            self.assertGreaterEqual(op["seconds"], 0)
+        self.fine(QCC_RUN, DIGITS, f"--report={page}", "--bench=0.01")
+        self.assertIn("</svg>", page.read_text())
+        library = self.folder / "digits.so"
+        self.fine(QCC, DIGITS, "-o", library)
+        self.refused(1, QCC_RUN, library, f"--report={report}")
+        self.refused(2, QCC_RUN, DIGITS, "--report=r.txt")
+
     def test_bench_and_profile(self):
         bench = json.loads(self.fine(QCC_RUN, DIGITS, "--bench=0.01", "--threads=2"))
         self.assertEqual(sorted(bench), ["iterations", "median_ms", "min_ms", "p99_ms", "threads"])

@@ -1,0 +1,96 @@
+/* profile.c: how long each step of a compiled model takes, as a table. */
+#define _GNU_SOURCE
+#include "tools/profile.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/profile.h"
+#include "tools/peak.h"
+
+enum { MAX_NAME_WIDTH = 48, MAX_PROFILED_RUNS = 1000, WARM_UP_RUNS = 3 };
+
+int profile_compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Fraction of what as many cores as take part could do; negative: says nothing. */
+static double peak_share(const qcc_step *step, double seconds, const peak *p, unsigned threads)
+{
+    const double rate = step->is_int8 ? p->int8 : p->f32;
+    if (step->macs == 0 || seconds <= 0 || rate <= 0)
+        return -1;
+    return (double)step->macs / seconds / (rate * threads);
+}
+
+void profile_print(const session *s, const double seconds[])
+{
+    const qcc_model *m = s->model;
+    const peak p = peak_measure();
+    double total = 0;
+    uint64_t macs = 0;
+    int name_width = 4, op_width = 2, shape_width = 5;
+    for (uint32_t i = 0; i < m->step_count; i++) {
+        const qcc_step *step = &m->steps[i];
+        total += seconds[i];
+        macs += step->macs;
+        name_width = (int)strlen(step->name) > name_width ? (int)strlen(step->name) : name_width;
+        op_width = (int)strlen(step->op) > op_width ? (int)strlen(step->op) : op_width;
+        shape_width = (int)strlen(step->shape) > shape_width ? (int)strlen(step->shape) : shape_width;
+    }
+    if (name_width > MAX_NAME_WIDTH) /* frameworks chain names; the last part says most */
+        name_width = MAX_NAME_WIDTH;
+    printf("%-*s  %-*s  %-*s  %9s  %6s  %12s  %6s\n", name_width, "name", op_width, "op", shape_width, "shape", "us",
+           "share", "MACs", "peak");
+    for (uint32_t i = 0; i < m->step_count; i++) {
+        const qcc_step *step = &m->steps[i];
+        const double time = seconds[i], share = peak_share(step, time, &p, s->threads);
+        const size_t length = strlen(step->name), cut = length > (size_t)name_width ? length - (size_t)name_width : 0;
+        printf("%-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name + cut, op_width, step->op, shape_width,
+               step->shape, time * 1e6, total > 0 ? 100 * time / total : 0.0, step->macs);
+        if (share < 0)
+            printf("  %6s\n", "-");
+        else
+            printf("  %5.1f%%\n", 100 * share);
+    }
+    printf("total %.2f us over %u steps, %" PRIu64 " MACs, %u thread%s; peak of a core: %.1f GMAC/s int8, %.1f GMAC/s float\n",
+           total * 1e6, m->step_count, macs, s->threads, s->threads == 1 ? "" : "s", p.int8 * 1e-9, p.f32 * 1e-9);
+}
+
+/* times[run][step] -> the median of each step: a machine that does other things too disturbs it least. */
+static void medians(const double *times, int runs, uint32_t steps, double out[])
+{
+    double *column = malloc(sizeof *column * (size_t)runs);
+    for (uint32_t i = 0; column && i < steps; i++) {
+        for (int r = 0; r < runs; r++)
+            column[r] = times[(size_t)r * steps + i];
+        qsort(column, (size_t)runs, sizeof *column, profile_compare);
+        out[i] = column[runs / 2];
+    }
+    free(column);
+}
+
+double *profile_measure(session *s, double for_seconds, diag *d)
+{
+    const uint32_t steps = s->model->step_count;
+    double *times = calloc((size_t)MAX_PROFILED_RUNS * steps + 1, sizeof *times), *seconds = calloc(steps + 1, sizeof *seconds);
+    bool good = (times && seconds) || diag_error(d, NULL, "out of memory");
+    for (int i = 0; good && i < WARM_UP_RUNS; i++)
+        good = session_run(s, d);
+    int runs = 0;
+    const double start = qcc_clock_seconds();
+    while (good && runs < MAX_PROFILED_RUNS && (runs == 0 || qcc_clock_seconds() - start < for_seconds))
+        qcc_run_timed(s->model, (const void *const *)s->input_buffers, s->output_buffers, s->workspace, s->pool,
+                      times + (size_t)runs++ * steps);
+    if (good)
+        medians(times, runs, steps, seconds);
+    free(times);
+    if (good)
+        return seconds;
+    free(seconds);
+    return NULL;
+}

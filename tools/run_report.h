@@ -1,0 +1,11 @@
+/* run_report.h: the report on a compiled model, with what running it tells. */
+#ifndef QCC_TOOLS_RUN_REPORT_H
+#define QCC_TOOLS_RUN_REPORT_H
+
+#include "tools/session.h"
+
+/* seconds: of each step of s->model, which was compiled from a model file; the values that it reports on follow from the
+ * inputs in the session's buffers. */
+bool run_report_write(const session *, const driver_options *, const double seconds[], const char *path, diag *);
+
+#endif
