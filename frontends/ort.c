@@ -1,26 +1,9 @@
 /* ort.c: a model in ONNX Runtime's format to IR: names, initializers, inputs, nodes in an order that works, outputs.
  *
  * Nodes need not be sorted in the file: each is imported after the nodes that make its operands. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "frontends/ort_import.h"
-
-static ir_loc file_loc(const ort_model *m) { return (ir_loc){.file = m->file, .subgraph = -1, .node = -1}; }
-
-bool ort_malformed(ort_model *m, const ir_loc *loc)
-{
-    return diag_error(m->diag, loc, "malformed file: %s at byte %zu", m->reader.error, m->reader.error_at);
-}
-
-bool ort_charge(ort_model *m, const ir_loc *loc, int64_t bytes)
-{
-    if (bytes > m->dense_budget)
-        return diag_error(m->diag, loc, "constants that are computed while importing take too much memory");
-    m->dense_budget -= bytes;
-    return true;
-}
 
 /* ---- Names ---- */
 
@@ -80,13 +63,6 @@ static ort_name *field_name(ort_model *m, fb_table t, unsigned field)
     return find_name(m, text, length);
 }
 
-static const char *copied_string(ort_model *m, fb_table t, unsigned field)
-{
-    uint32_t length;
-    const char *text = fb_string(t, field, &length);
-    return text ? arena_string(m->graph->arena, text, length) : "";
-}
-
 /* ---- Tensors ---- */
 
 static ir_dtype dtype_of(int32_t type)
@@ -101,9 +77,9 @@ ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, fb_table t)
 {
     fb_vector dims = fb_vec(t, TENSOR_DIMS, 8), raw = fb_bytes(t, TENSOR_RAW_DATA);
     ir_type type = {.dtype = dtype_of(fb_i32(t, TENSOR_DATA_TYPE, 0))};
-    const char *name = copied_string(m, t, TENSOR_NAME);
+    const char *name = model_string(m, t, TENSOR_NAME, "");
     if (!fb_ok(&m->reader)) {
-        ort_malformed(m, loc);
+        model_malformed(m, loc);
         return NULL;
     }
     if (!type.dtype || dims.count > IR_MAX_RANK) {
@@ -118,7 +94,7 @@ ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, fb_table t)
         diag_error(m->diag, loc, "constant '%s' has %u bytes of data, which its shape does not fit", name, raw.count);
         return NULL;
     }
-    if (type.dtype == IR_BOOL && !ort_charge(m, loc, raw.count))
+    if (type.dtype == IR_BOOL && !model_charge(m, loc, raw.count))
         return NULL;
     if (type.dtype == IR_BOOL)
         for (uint32_t i = 0; i < raw.count; i++)
@@ -133,13 +109,13 @@ ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, fb_table t)
 
 static bool read_names(ort_model *m)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_vector tensors = fb_vec(m->table, GRAPH_INITIALIZERS, 4), infos = fb_vec(m->table, GRAPH_NODE_ARGS, 4);
     for (uint32_t i = 0; i < tensors.count; i++) {
         fb_table t = fb_vec_table(tensors, i);
         ort_name *name = field_name(m, t, TENSOR_NAME);
         if (!fb_ok(&m->reader))
-            return ort_malformed(m, &loc);
+            return model_malformed(m, &loc);
         if (!name || fb_present(name->initializer))
             return diag_error(m->diag, &loc, "initializer %u has no name, or that of another one", i);
         name->initializer = t;
@@ -150,52 +126,15 @@ static bool read_names(ort_model *m)
         if (name)
             name->info = t;
     }
-    return fb_ok(&m->reader) || ort_malformed(m, &loc);
+    return fb_ok(&m->reader) || model_malformed(m, &loc);
 }
 
 /* ---- Inputs ---- */
 
-/* "NAME:1x224x224x3" for an input of that name and rank. */
-static bool parse_shape(ort_model *m, const char *option, const char *text, ir_type *type)
-{
-    const ir_loc loc = file_loc(m);
-    int rank = 0;
-    for (const char *c = text; *c || rank == 0;) {
-        char *end;
-        if (*c < '0' || *c > '9' || rank == IR_MAX_RANK)
-            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x3x224x224", option);
-        type->dims[rank++] = strtoll(c, &end, 10);
-        if (*end && (*end != 'x' || !end[1]))
-            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x3x224x224", option);
-        c = *end ? end + 1 : end;
-    }
-    return rank == type->rank ||
-           diag_error(m->diag, &loc, "input shape '%s' has %d dimensions, the input has %d", option, rank, type->rank);
-}
-
-static bool override_shape(ort_model *m, const char *name, ir_type *type, bool used[])
-{
-    const frontend_options *o = m->options;
-    const ir_loc loc = file_loc(m);
-    if (o->batch > 0 && type->rank > 0)
-        type->dims[0] = o->batch;
-    for (int i = 0; i < o->input_shape_count; i++) {
-        const char *option = o->input_shapes[i], *colon = strrchr(option, ':');
-        if (!colon)
-            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x3x224x224", option);
-        if (strlen(name) != (size_t)(colon - option) || memcmp(name, option, strlen(name)) != 0)
-            continue;
-        used[i] = true;
-        if (!parse_shape(m, option, colon + 1, type))
-            return false;
-    }
-    return true;
-}
-
-/* Extents that the file leaves open are -1; an open first one, the batch, is taken as 1. */
+/* Extents that the file leaves open are -1. */
 static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_table info = fb_sub(name->info, VALUE_INFO_TYPE);
     if (fb_u8(info, TYPE_INFO_KIND, 0) != TYPE_IS_TENSOR)
         return diag_error(m->diag, &loc, "input '%s' is not a tensor", name->text);
@@ -203,7 +142,7 @@ static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
     fb_vector dims = fb_vec(fb_sub(tensor, TENSOR_TYPE_SHAPE), SHAPE_DIMS, 4);
     *out = (ir_type){.dtype = dtype_of(fb_i32(tensor, TENSOR_TYPE_ELEMENT, 0))};
     if (!fb_ok(&m->reader))
-        return ort_malformed(m, &loc);
+        return model_malformed(m, &loc);
     if (!out->dtype || !fb_present(fb_sub(tensor, TENSOR_TYPE_SHAPE)) || dims.count > IR_MAX_RANK)
         return diag_error(m->diag, &loc, "input '%s' has an element type that is not supported, or no shape",
                           name->text);
@@ -211,43 +150,32 @@ static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
     for (uint32_t i = 0; i < dims.count; i++) {
         fb_table value = fb_sub(fb_vec_table(dims, i), DIMENSION_VALUE);
         bool fixed = fb_i8(value, DIMENSION_KIND, 0) == DIMENSION_IS_FIXED && fb_i64(value, DIMENSION_EXTENT, -1) >= 0;
-        out->dims[i] = fixed ? fb_i64(value, DIMENSION_EXTENT, 0) : i == 0 ? 1 : -1;
+        out->dims[i] = fixed ? fb_i64(value, DIMENSION_EXTENT, 0) : -1;
     }
-    return fb_ok(&m->reader) || ort_malformed(m, &loc);
+    return fb_ok(&m->reader) || model_malformed(m, &loc);
 }
 
 static bool make_inputs(ort_model *m)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_vector in = fb_vec(m->table, GRAPH_INPUTS, 4);
     if (in.count > ORT_MAX_OPERANDS)
         return diag_error(m->diag, &loc, "more than %d inputs", ORT_MAX_OPERANDS);
-    bool *used = ARENA_ARRAY(m->graph->arena, bool, m->options->input_shape_count + 1);
     for (uint32_t i = 0; i < in.count; i++) {
         ort_name *name = vector_name(m, in, i);
         ir_type type;
         if (!fb_ok(&m->reader))
-            return ort_malformed(m, &loc);
+            return model_malformed(m, &loc);
         if (name && fb_present(name->initializer))
             continue; /* a default that the caller could replace stays what it is */
         if (!name || name->is_input)
             return diag_error(m->diag, &loc, "input %u has no name, or that of another one", i);
-        if (!input_type(m, name, &type) || !override_shape(m, name->text, &type, used))
+        if (!input_type(m, name, &type) || !model_input_type(m, name->text, NULL, &type))
             return false;
-        for (int d = 0; d < type.rank; d++)
-            if (type.dims[d] < 0)
-                return diag_error(m->diag, &loc, "dimension %d of input '%s' is open; --input-shape can set it", d,
-                                  name->text);
-        if (!ir_type_valid(&type))
-            return diag_error(m->diag, &loc, "input '%s' is too large", name->text);
         name->is_input = true;
-        name->forms[ORT_PLAIN] = ir_input_new(m->graph, type, NULL, name->text);
+        name->forms[LAYOUT_PLAIN] = ir_input_new(m->graph, type, NULL, name->text);
     }
-    for (int i = 0; i < m->options->input_shape_count; i++)
-        if (!used[i])
-            return diag_error(m->diag, &loc, "input shape '%s': the model has no such input",
-                              m->options->input_shapes[i]);
-    return true;
+    return model_input_shapes_used(m);
 }
 
 /* ---- Nodes ---- */
@@ -283,7 +211,7 @@ static ort_name **read_operands(ort_model *m, fb_table t, unsigned field, int *o
 static bool read_node(ort_model *m, ort_node *n, int32_t index, fb_table t)
 {
     *n = (ort_node){.model = m, .table = t, .loc = {.file = m->file, .subgraph = 0, .node = index}};
-    const char *type = copied_string(m, t, NODE_OP_TYPE), *domain = copied_string(m, t, NODE_DOMAIN);
+    const char *type = model_string(m, t, NODE_OP_TYPE, ""), *domain = model_string(m, t, NODE_DOMAIN, "");
     n->loc.kind = type;
     n->since = fb_i32(t, NODE_SINCE_VERSION, 1);
     fb_vector attributes = fb_vec(t, NODE_ATTRIBUTES, 4);
@@ -291,23 +219,23 @@ static bool read_node(ort_model *m, ort_node *n, int32_t index, fb_table t)
     n->attributes = ARENA_ARRAY(m->graph->arena, struct ort_attribute, attributes.count + 1);
     for (uint32_t i = 0; i < attributes.count && fb_ok(&m->reader); i++) {
         n->attributes[i].table = fb_vec_table(attributes, i);
-        n->attributes[i].name = copied_string(m, n->attributes[i].table, ATTRIBUTE_NAME);
+        n->attributes[i].name = model_string(m, n->attributes[i].table, ATTRIBUTE_NAME, "");
     }
     n->inputs = read_operands(m, t, NODE_INPUTS, &n->input_count);
     n->outputs = read_operands(m, t, NODE_OUTPUTS, &n->output_count);
     if (!fb_ok(&m->reader))
-        return ort_malformed(m, &n->loc);
+        return model_malformed(m, &n->loc);
     n->entry = find_op(domain, type);
     if (!n->entry || !n->entry->import)
-        return ort_error(n, "the operator %s%s%s is not supported%s%s", domain, *domain ? "." : "", type,
+        return node_error(n, "the operator %s%s%s is not supported%s%s", domain, *domain ? "." : "", type,
                          n->entry ? ": " : "", n->entry ? n->entry->reason : "");
     if (n->input_count < n->entry->min_inputs || n->output_count < 1 || n->output_count > ORT_MAX_OPERANDS ||
         n->input_count > (n->entry->max_inputs < 0 ? ORT_MAX_OPERANDS : n->entry->max_inputs))
-        return ort_error(n, "%d operands and %d results do not fit the operator", n->input_count, n->output_count);
+        return node_error(n, "%d operands and %d results do not fit the operator", n->input_count, n->output_count);
     for (int i = 0; i < n->output_count; i++) {
         ort_name *out = n->outputs[i];
         if (out && (out->producer >= 0 || out->is_input || fb_present(out->initializer)))
-            return ort_error(n, "result %d, '%s', already has a value", i, out->text);
+            return node_error(n, "result %d, '%s', already has a value", i, out->text);
         if (out)
             out->producer = index;
     }
@@ -318,9 +246,9 @@ static bool import_node(ort_node *n)
 {
     ort_model *m = n->model;
     if (!n->entry->import(n))
-        return m->diag->failed ? false : ort_error(n, "cannot be imported");
+        return m->diag->failed ? false : node_error(n, "cannot be imported");
     if (!fb_ok(&m->reader))
-        return ort_malformed(m, &n->loc);
+        return model_malformed(m, &n->loc);
     return true;
 }
 
@@ -329,7 +257,7 @@ static int32_t needed(const ort_node *n, int *cursor)
 {
     for (; *cursor < n->input_count; ++*cursor) {
         const ort_name *name = n->inputs[*cursor];
-        if (name && name->producer >= 0 && !name->forms[ORT_PLAIN] && !name->forms[ORT_LAST])
+        if (name && name->producer >= 0 && !name->forms[LAYOUT_PLAIN] && !name->forms[LAYOUT_LAST])
             return name->producer;
     }
     return -1;
@@ -337,7 +265,7 @@ static int32_t needed(const ort_node *n, int *cursor)
 
 static bool import_nodes(ort_model *m)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_vector v = fb_vec(m->table, GRAPH_NODES, 4);
     if (v.count > ORT_MAX_NODES)
         return diag_error(m->diag, &loc, "%u nodes, more than %d", v.count, ORT_MAX_NODES);
@@ -351,7 +279,7 @@ static bool import_nodes(ort_model *m)
     for (uint32_t i = 0; i < count; i++) {
         fb_table t = fb_vec_table(v, i);
         if (!fb_ok(&m->reader))
-            return ort_malformed(m, &loc);
+            return model_malformed(m, &loc);
         if (!read_node(m, &nodes[i], (int32_t)i, t))
             return false;
     }
@@ -368,7 +296,7 @@ static bool import_nodes(ort_model *m)
                 continue;
             }
             if (before >= 0)
-                return ort_error(&nodes[top], "operand %d depends on the node's own result, or was not computed",
+                return node_error(&nodes[top], "operand %d depends on the node's own result, or was not computed",
                                  cursors[top]);
             if (!import_node(&nodes[top]))
                 return false;
@@ -381,14 +309,14 @@ static bool import_nodes(ort_model *m)
 
 static bool make_outputs(ort_model *m)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_vector v = fb_vec(m->table, GRAPH_OUTPUTS, 4);
     if (!v.count || v.count > ORT_MAX_OPERANDS)
         return diag_error(m->diag, &loc, "%u outputs", v.count);
     for (uint32_t i = 0; i < v.count; i++) {
         ort_name *name = vector_name(m, v, i);
         if (!fb_ok(&m->reader))
-            return ort_malformed(m, &loc);
+            return model_malformed(m, &loc);
         static const ort_op_entry none = {.domain = "", .name = "output"};
         ort_node n = {.model = m, .entry = &none, .loc = loc, .inputs = &name, .input_count = 1};
         ir_value *out = ort_plain(&n, 0);
@@ -401,12 +329,12 @@ static bool make_outputs(ort_model *m)
 
 static bool import_model(ort_model *m)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_table model = fb_sub(fb_root(&m->reader), SESSION_MODEL);
     m->table = fb_sub(model, MODEL_GRAPH);
     fb_vector sparse = fb_vec(m->table, GRAPH_SPARSE_INITIALIZERS, 4);
     if (!fb_ok(&m->reader))
-        return ort_malformed(m, &loc);
+        return model_malformed(m, &loc);
     if (!fb_present(m->table))
         return diag_error(m->diag, &loc, "the file has no graph");
     if (sparse.count)
@@ -417,17 +345,8 @@ static bool import_model(ort_model *m)
 ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
                               diag *d)
 {
-    ort_model m = {.file = file, .options = options, .diag = d};
-    fb_open(&m.reader, bytes, size);
-    m.dense_budget = (int64_t)size * 64 + (1 << 20);
-    m.graph = ir_graph_new();
-    if (!m.graph) {
-        const ir_loc loc = file_loc(&m);
-        diag_error(d, &loc, "out of memory");
-        return NULL;
-    }
-    if (import_model(&m))
-        return m.graph;
-    ir_graph_free(m.graph);
-    return NULL;
+    /* One number may be a parameter; passes make integer ops of other dequantized constants, whose scales they see. */
+    static const frontend_folding folding = {.elements = 1 << 12, .reals = 1 << 12, .dequantized = 1, .moves = true};
+    ort_model m = {0};
+    return model_open(&m, bytes, size, file, options, &folding, d) ? model_close(&m, import_model(&m)) : NULL;
 }

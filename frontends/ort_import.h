@@ -1,27 +1,45 @@
 /* ort_import.h: what the files of the importer of ONNX Runtime's format share.
  *
  *     ort.c         the model: names, initializers, inputs, the order of nodes, outputs
- *     ort_node.c    what every operator importer needs: operands, attributes, layouts, results
+ *     ort_node.c    what every operator importer needs beyond node.h: operands, attributes, layouts, results
  *     ort_ops_*.c   one function for each kind of operator; ort_ops.def says which operator goes to which
  *
- * ONNX puts channels second, the IR puts them last.  A name's value is therefore held in one of two layouts, or in both
- * once somebody needed the other: ORT_PLAIN, the dimensions as ONNX has them, and ORT_LAST, dimension 1 moved to the
- * end. Convolutions and pools take and give ORT_LAST, elementwise operators keep what they get, and what can't do with
- * ORT_LAST asks for ORT_PLAIN, which makes a transpose. */
+ * Values are held in the layouts of node.h. */
 #ifndef QCC_ORT_IMPORT_H
 #define QCC_ORT_IMPORT_H
 
-#include "frontends/flatbuffer.h"
-#include "frontends/frontend.h"
-#include "ir/ir.h"
+#include "frontends/node.h"
+
+/* Other names for what is in node.h. */
+#define ort_error node_error
+#define ort_axis node_axis
+#define ort_emit node_emit
+#define ort_emit1 node_emit1
+#define ort_emit2 node_emit2
+#define ort_typed node_typed
+#define ort_done node_done
+#define ort_done_quant node_done_quant
+#define ort_unary node_unary
+#define ort_binary node_binary
+#define ort_binary_act node_binary_act
+#define ort_reshaped node_reshaped
+#define ort_transposed node_transposed
+#define ort_to_layout node_to_layout
+#define ort_real node_real
+#define ort_reals node_reals
+#define ort_dim node_dim
+#define ort_malformed model_malformed
+#define ort_i64s(n, rank, count, values) node_ints(n, IR_I64, rank, count, values)
+#define ort_charge model_charge
+#define ort_layout node_layout
+#define ORT_PLAIN LAYOUT_PLAIN
+#define ORT_LAST LAYOUT_LAST
 
 /* Limits on what a file can make the compiler do. */
 enum {
     ORT_MAX_NODES = 1 << 16,
-    ORT_MAX_OPERANDS = 1 << 10, /* of one node, and of the graph */
-    ORT_MAX_FOLDED = 1 << 12    /* elements of a constant that is computed while importing */
+    ORT_MAX_OPERANDS = 1 << 10 /* of one node, and of the graph */
 };
-#define ORT_MAX_TOTAL_BYTES ((int64_t)1 << 36) /* all values of a model together */
 
 /* Fields by their index in the schema. */
 enum { SESSION_VERSION, SESSION_MODEL };
@@ -71,8 +89,6 @@ enum { DIMENSION_VALUE };
 enum { DIMENSION_KIND, DIMENSION_EXTENT };
 enum { DIMENSION_IS_FIXED = 1 };
 
-typedef enum ort_layout { ORT_PLAIN, ORT_LAST } ort_layout;
-
 /* A name of the graph: an input, an initializer, or a node's result. */
 typedef struct ort_name {
     const char *text;     /* terminated */
@@ -84,24 +100,17 @@ typedef struct ort_name {
 } ort_name;
 
 typedef struct ort_model {
-    fb_reader reader;
-    const char *file;
-    const frontend_options *options;
-    diag *diag;
-    ir_graph *graph;
+    FRONTEND_MODEL;
     fb_table table;   /* the graph */
     ort_name **names; /* open addressing */
     uint32_t name_slots, name_count;
-    int64_t total_bytes;  /* of all values so far */
-    int64_t dense_budget; /* bytes that constants made by the importer may still take */
 } ort_model;
 
 typedef struct ort_op_entry ort_op_entry;
 
 typedef struct ort_node {
-    ort_model *model;
+    FRONTEND_NODE(ort_model);
     const ort_op_entry *entry;
-    ir_loc loc;
     fb_table table;
     struct ort_attribute {
         const char *name;
@@ -124,27 +133,21 @@ struct ort_op_entry {
 };
 
 /* ---- ort.c ---- */
-bool ort_malformed(ort_model *, const ir_loc *); /* reports the reader's error; always false */
 ir_value *ort_tensor_constant(ort_model *, const ir_loc *, fb_table tensor); /* of an initializer or an attribute */
-bool ort_charge(ort_model *, const ir_loc *, int64_t bytes);                 /* constants that the importer makes */
 
 /* ---- ort_node.c: operands ---- */
-bool ort_error(ort_node *, const char *format, ...) __attribute__((format(printf, 2, 3))); /* always false */
 bool ort_has(const ort_node *, int index);
-ort_layout ort_layout_of(ort_node *, int index);     /* that it is held in: ORT_LAST if that is the only one */
-ir_value *ort_in(ort_node *, int index, ort_layout); /* NULL after a diagnostic */
+node_layout ort_layout_of(ort_node *, int index);     /* that it is held in: LAYOUT_LAST if that is the only one */
+ir_value *ort_in(ort_node *, int index, node_layout); /* NULL after a diagnostic */
 ir_value *ort_plain(ort_node *, int index);
 bool ort_optional(ort_node *, int index, ir_value **out); /* plain; *out NULL when absent */
 /* Extents as ONNX has them; false after a diagnostic. */
 bool ort_shape(ort_node *, int index, ir_type *out);
-/* Dimension of a layout that is ONNX's dimension `axis`. */
-int ort_dim(ort_layout, int rank, int axis);
 
 /* ---- Parameters ---- */
 ir_value *ort_param(ort_node *, int index, const char *what);
 bool ort_param_ints(ort_node *, int index, const char *what, int max, int64_t out[], int *out_count);
 bool ort_param_real(ort_node *, int index, const char *what, float *out); /* one number */
-bool ort_axis(ort_node *, int64_t axis, int rank, int *out);
 /* Scale and zero point operands (index, index + 1) as quantization; channels is the extent along axis, for those that
  * are lists.  dtype: of the values. */
 const ir_quant *ort_quant(ort_node *, int scale, int zero, int axis, int64_t channels);
@@ -160,25 +163,8 @@ bool ort_ints(ort_node *, const char *name, int max, int64_t out[], int *out_cou
 int ort_floats(ort_node *, const char *name, int max, float out[]); /* count */
 fb_table ort_tensor_attr(ort_node *, const char *name);
 
-/* ---- Building ---- */
-ir_op *ort_emit(ort_node *, ir_opcode, int operand_count, ir_value *const operands[]);
-ir_op *ort_emit1(ort_node *, ir_opcode, ir_value *);
-ir_op *ort_emit2(ort_node *, ir_opcode, ir_value *, ir_value *);
-/* Types the result of a complete op and checks it; NULL after a diagnostic.  The value may be a constant that replaces
- * the op. */
-ir_value *ort_typed(ort_node *, ir_op *, ir_type, const ir_quant *);
-ir_value *ort_done(ort_node *, ir_op *); /* the same with the shape that follows from the operands, like operand 0 */
-ir_value *ort_done_quant(ort_node *, ir_op *, ir_dtype, const ir_quant *);
-ir_value *ort_unary(ort_node *, ir_opcode, ir_value *);
-ir_value *ort_binary(ort_node *, ir_opcode, ir_value *, ir_value *);
-ir_value *ort_binary_act(ort_node *, ir_opcode, ir_value *, ir_value *, ir_enum_ACT);
-ir_value *ort_reshaped(ort_node *, ir_value *, int rank, const int64_t dims[]);
-ir_value *ort_transposed(ort_node *, ir_value *, const int64_t perm[]);
-ir_value *ort_to_layout(ort_node *, ir_value *, ort_layout from, ort_layout to);
-ir_value *ort_real(ort_node *, float); /* a constant of rank 0 */
-ir_value *ort_reals(ort_node *, int rank, const int64_t dims[], const float values[]);
-ir_value *ort_i64s(ort_node *, int rank, int64_t count, const int64_t values[]);
-bool ort_put(ort_node *, int output, ir_value *, ort_layout);
+/* ---- Results ---- */
+bool ort_put(ort_node *, int output, ir_value *, node_layout);
 bool ort_wanted(const ort_node *, int output); /* the result has a name */
 
 /* ---- Shared by importers ---- */
@@ -187,7 +173,7 @@ ir_value *ort_hard_sigmoid(ort_node *, ir_value *, float alpha, float beta);
 /* Activation of a fused operator: attribute `name` names it, `params` has its numbers. */
 ir_value *ort_activated(ort_node *, ir_value *, const char *name, const char *params);
 /* Two operands in one layout that suits both. */
-bool ort_pair(ort_node *, int a, int b, ir_value **out_a, ir_value **out_b, ort_layout *out);
+bool ort_pair(ort_node *, int a, int b, ir_value **out_a, ir_value **out_b, node_layout *out);
 
 #define ORT_OP(domain, NAME, min, max, importer, code) ort_import_fn importer;
 #define ORT_NO(domain, NAME, reason)

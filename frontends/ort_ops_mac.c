@@ -19,10 +19,10 @@ static bool read_numbers(ort_node *n, const char *name, int spatial, int64_t out
     if (!ort_ints(n, name, 2, v, &count))
         return false;
     if (count && count != spatial)
-        return ort_error(n, "attribute %s has %d numbers, expected %d", name, count, spatial);
+        return node_error(n, "attribute %s has %d numbers, expected %d", name, count, spatial);
     for (int i = 0; i < count; i++)
         if ((out[2 - spatial + i] = v[i]) < 1 || v[i] > 1 << 20)
-            return ort_error(n, "attribute %s is out of range", name);
+            return node_error(n, "attribute %s is out of range", name);
     return true;
 }
 
@@ -35,10 +35,10 @@ static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int
         !ort_ints(n, "pads", 4, pads, &count))
         return false;
     if (count && count != 2 * spatial)
-        return ort_error(n, "attribute pads has %d numbers, expected %d", count, 2 * spatial);
+        return node_error(n, "attribute pads has %d numbers, expected %d", count, 2 * spatial);
     for (int i = 0; i < count; i++)
         if (pads[i] < -(1 << 24) || pads[i] > 1 << 24)
-            return ort_error(n, "attribute pads is out of range");
+            return node_error(n, "attribute pads is out of range");
     const char *automatic = ort_text(n, "auto_pad", "NOTSET");
     bool upper = strcmp(automatic, "SAME_UPPER") == 0, lower = strcmp(automatic, "SAME_LOWER") == 0;
     for (int i = 0; i < spatial; i++) {
@@ -70,14 +70,14 @@ static ir_value *as_image(ort_node *n, ir_value *v)
 {
     if (!v || v->type.rank == 4)
         return v;
-    return ort_reshaped(n, v, 4, (int64_t[]){v->type.dims[0], 1, v->type.dims[1], v->type.dims[2]});
+    return node_reshaped(n, v, 4, (int64_t[]){v->type.dims[0], 1, v->type.dims[1], v->type.dims[2]});
 }
 
 static ir_value *from_image(ort_node *n, ir_value *v, int spatial)
 {
     if (!v || spatial == 2)
         return v;
-    return ort_reshaped(n, v, 3, (int64_t[]){v->type.dims[0], v->type.dims[2], v->type.dims[3]});
+    return node_reshaped(n, v, 3, (int64_t[]){v->type.dims[0], v->type.dims[2], v->type.dims[3]});
 }
 
 typedef struct filters {
@@ -94,19 +94,19 @@ static ir_value *convolve(ort_node *n, ir_value *x, int weights, filters *f)
         return NULL;
     int rank = plain->type.rank, spatial = rank - 2;
     if (x->type.rank != rank || (spatial != 1 && spatial != 2)) {
-        ort_error(n, "an image of rank %d and filters of rank %d are not supported", x->type.rank, rank);
+        node_error(n, "an image of rank %d and filters of rank %d are not supported", x->type.rank, rank);
         return NULL;
     }
     int64_t groups = ort_int(n, "group", 1), channels = x->type.dims[rank - 1], depth = plain->type.dims[1];
     if (groups < 1 || groups > channels || depth * groups != channels || plain->type.dims[0] % groups ||
         plain->type.dims[0] < 1) {
-        ort_error(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit", (long long)channels,
+        node_error(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit", (long long)channels,
                   (long long)groups, (long long)plain->type.dims[0], (long long)depth);
         return NULL;
     }
     bool depthwise = groups > 1 && depth == 1;
-    ir_value *w = depthwise ? ort_transposed(n, plain, spatial == 1 ? (int64_t[]){1, 2, 0} : (int64_t[]){1, 2, 3, 0})
-                            : ort_in(n, weights, ORT_LAST);
+    ir_value *w = depthwise ? node_transposed(n, plain, spatial == 1 ? (int64_t[]){1, 2, 0} : (int64_t[]){1, 2, 3, 0})
+                            : ort_in(n, weights, LAYOUT_LAST);
     w = as_image(n, w);
     x = as_image(n, x);
     if (!x || !w)
@@ -122,25 +122,25 @@ static ir_value *convolve(ort_node *n, ir_value *x, int weights, filters *f)
     if (!read_window(n, spatial, &x->type.dims[1], &w->type.dims[1], &win))
         return NULL;
     ir_op *op =
-        ort_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, f->bias ? 3 : 2, (ir_value *[]){x, w, f->bias});
+        node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, f->bias ? 3 : 2, (ir_value *[]){x, w, f->bias});
     set_window(op, &win);
     if (!depthwise)
         ir_set_int(op, IR_ATTR_GROUPS, groups);
-    return from_image(n, ort_done_quant(n, op, f->dtype, f->result), spatial);
+    return from_image(n, node_done_quant(n, op, f->dtype, f->result), spatial);
 }
 
 bool ort_op_conv(ort_node *n)
 {
     filters f = {.dtype = IR_F32};
-    ir_value *x = ort_in(n, 0, ORT_LAST), *y;
+    ir_value *x = ort_in(n, 0, LAYOUT_LAST), *y;
     if (!x || !ort_optional(n, 2, &f.bias))
         return false;
     y = convolve(n, x, 1, &f);
     if (y && ort_has(n, 3)) {
-        ir_value *z = ort_in(n, 3, ORT_LAST);
-        y = ort_binary(n, IR_ADD, y, z);
+        ir_value *z = ort_in(n, 3, LAYOUT_LAST);
+        y = node_binary(n, IR_ADD, y, z);
     }
-    return ort_put(n, 0, ort_activated(n, y, "activation", "activation_params"), ORT_LAST);
+    return ort_put(n, 0, ort_activated(n, y, "activation", "activation_params"), LAYOUT_LAST);
 }
 
 /* An int32 bias has scale x * w. */
@@ -150,22 +150,22 @@ static ir_value *int_bias(ort_node *n, int index, const ir_quant *x, const ir_qu
     if (!b)
         return NULL;
     if (b->type.dtype != IR_I32 || ir_type_elements(&b->type) != channels) {
-        ort_error(n, "the bias must be %lld numbers of type i32", (long long)channels);
+        node_error(n, "the bias must be %lld numbers of type i32", (long long)channels);
         return NULL;
     }
-    if (!ort_charge(n->model, &n->loc, (int64_t)w->count * 16))
+    if (!model_charge(n->model, &n->loc, (int64_t)w->count * 16))
         return NULL;
     float *scale = ARENA_ARRAY(n->model->graph->arena, float, w->count);
     int32_t *zero = ARENA_ARRAY(n->model->graph->arena, int32_t, w->count);
     for (int32_t i = 0; i < w->count; i++)
         scale[i] = x->scale[0] * w->scale[i];
     const ir_quant *q = ir_quant_new(n->model->graph, w->axis < 0 ? -1 : 0, w->count, scale, zero);
-    return ort_quantized(n, ort_reshaped(n, b, 1, &channels), q);
+    return ort_quantized(n, node_reshaped(n, b, 1, &channels), q);
 }
 
 bool ort_op_qlinear_conv(ort_node *n)
 {
-    ort_layout layout = ort_int(n, "channels_last", 0) ? ORT_PLAIN : ORT_LAST;
+    node_layout layout = ort_int(n, "channels_last", 0) ? LAYOUT_PLAIN : LAYOUT_LAST;
     ir_value *x = ort_in(n, 0, layout), *w = ort_param(n, 3, "weights");
     if (!x || !w || w->type.rank < 1)
         return false;
@@ -181,7 +181,7 @@ bool ort_op_qlinear_conv(ort_node *n)
 
 bool ort_op_conv_transpose(ort_node *n)
 {
-    ir_value *x = ort_in(n, 0, ORT_LAST), *w = x ? ort_param(n, 1, "filters") : NULL, *b;
+    ir_value *x = ort_in(n, 0, LAYOUT_LAST), *w = x ? ort_param(n, 1, "filters") : NULL, *b;
     int64_t extra[2] = {0}, fixed[2];
     int extras = 0, fixeds = 0;
     if (!w || !ort_optional(n, 2, &b) || !ort_ints(n, "output_padding", 2, extra, &extras) ||
@@ -189,42 +189,42 @@ bool ort_op_conv_transpose(ort_node *n)
         return false;
     if (x->type.rank != 4 || w->type.rank != 4 || ort_int(n, "group", 1) != 1 || fixeds ||
         strcmp(ort_text(n, "auto_pad", "NOTSET"), "NOTSET") != 0)
-        return ort_error(n, "groups, output_shape, auto_pad and images that are not two-dimensional are not supported");
-    w = ort_transposed(n, w, (int64_t[]){1, 2, 3, 0});
+        return node_error(n, "groups, output_shape, auto_pad and images that are not two-dimensional are not supported");
+    w = node_transposed(n, w, (int64_t[]){1, 2, 3, 0});
     window win;
     if (!w || !read_window(n, 2, &x->type.dims[1], &w->type.dims[1], &win))
         return false;
     int64_t extent[2];
     for (int i = 0; i < 2; i++) {
         if (extra[i] < 0 || extra[i] > 1 << 24)
-            return ort_error(n, "attribute output_padding is out of range");
+            return node_error(n, "attribute output_padding is out of range");
         win.after[i] -= extra[i];
         if (win.dilation[i] != 1 || win.before[i] < 0 || win.after[i] < 0)
-            return ort_error(n, "dilation, and results past the reach of the filters, are not supported");
+            return node_error(n, "dilation, and results past the reach of the filters, are not supported");
         extent[i] = (x->type.dims[1 + i] - 1) * win.stride[i] + win.kernel[i] - win.before[i] - win.after[i];
     }
     if (extent[0] < 1 || extent[1] < 1)
-        return ort_error(n, "the result has no pixels");
-    ir_op *op = ort_emit(n, IR_TRANSPOSE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+        return node_error(n, "the result has no pixels");
+    ir_op *op = node_emit(n, IR_TRANSPOSE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
     set_window(op, &win);
     ir_type type = ir_type_make(IR_F32, 4, (int64_t[]){x->type.dims[0], extent[0], extent[1], w->type.dims[0]});
-    return ort_put(n, 0, ort_typed(n, op, type, NULL), ORT_LAST);
+    return ort_put(n, 0, node_typed(n, op, type, NULL), LAYOUT_LAST);
 }
 
 /* ---- Pools ---- */
 
 bool ort_op_pool(ort_node *n)
 {
-    ir_value *x = ort_in(n, 0, ORT_LAST);
+    ir_value *x = ort_in(n, 0, LAYOUT_LAST);
     if (!x)
         return false;
     int spatial = x->type.rank - 2;
     int64_t kernel[2];
     window w;
     if (spatial != 1 && spatial != 2)
-        return ort_error(n, "pools over %d dimensions are not supported", spatial);
+        return node_error(n, "pools over %d dimensions are not supported", spatial);
     if (ort_wanted(n, 1) || ort_int(n, "storage_order", 0))
-        return ort_error(n, "the indices of maxima are not supported");
+        return node_error(n, "the indices of maxima are not supported");
     x = as_image(n, x);
     if (!x || !read_numbers(n, "kernel_shape", spatial, kernel) ||
         !read_window(n, spatial, &x->type.dims[1], kernel, &w))
@@ -233,30 +233,30 @@ bool ort_op_pool(ort_node *n)
     for (int i = 0; i < 2; i++) {
         int64_t room = x->type.dims[1 + i] + w.before[i] + w.after[i] - kernel[i], rest = room % w.stride[i];
         if (w.dilation[i] != 1)
-            return ort_error(n, "dilated pools are not supported");
+            return node_error(n, "dilated pools are not supported");
         if (w.before[i] < 0 || w.after[i] < 0 || w.before[i] > 1 << 20 || w.after[i] > 1 << 20 || room < 0)
-            return ort_error(n, "the window does not fit the image");
+            return node_error(n, "the window does not fit the image");
         /* One more window, unless it would start behind the image. */
         if (ort_int(n, "ceil_mode", 0) && rest &&
             (room / w.stride[i] + 1) * w.stride[i] < x->type.dims[1 + i] + w.before[i]) {
             if (average && ort_int(n, "count_include_pad", 0))
-                return ort_error(n, "ceil_mode together with count_include_pad is not supported");
+                return node_error(n, "ceil_mode together with count_include_pad is not supported");
             w.after[i] += w.stride[i] - rest;
         }
     }
     if (average && ort_int(n, "count_include_pad", 0) && (w.before[0] | w.before[1] | w.after[0] | w.after[1])) {
-        ir_op *pad = ort_emit1(n, IR_PAD, x);
+        ir_op *pad = node_emit1(n, IR_PAD, x);
         ir_set_ints(pad, IR_ATTR_BEFORE, 4, (int64_t[]){0, w.before[0], w.before[1], 0});
         ir_set_ints(pad, IR_ATTR_AFTER, 4, (int64_t[]){0, w.after[0], w.after[1], 0});
-        if (!(x = ort_done(n, pad)))
+        if (!(x = node_done(n, pad)))
             return false;
         memset(w.before, 0, sizeof w.before);
         memset(w.after, 0, sizeof w.after);
     }
-    ir_op *op = ort_emit1(n, n->entry->code, x);
+    ir_op *op = node_emit1(n, n->entry->code, x);
     ir_set_ints(op, IR_ATTR_KERNEL, 2, kernel);
     set_window(op, &w);
-    return ort_put(n, 0, from_image(n, ort_done(n, op), spatial), ORT_LAST);
+    return ort_put(n, 0, from_image(n, node_done(n, op), spatial), LAYOUT_LAST);
 }
 
 /* ---- Matrix products ---- */
@@ -267,31 +267,31 @@ static ir_value *swapped(ort_node *n, ir_value *v)
     int rank = v->type.rank;
     for (int i = 0; i < rank; i++)
         perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
-    return ort_transposed(n, v, perm);
+    return node_transposed(n, v, perm);
 }
 
 /* a times b; b [K, N], or [N, K] when b_swapped; bias [N] or NULL. */
 static ir_value *product(ort_node *n, ir_value *a, bool a_swapped, ir_value *b, bool b_swapped, ir_value *bias)
 {
     if (a->type.rank < 2 || b->type.rank < 2) {
-        ort_error(n, "products with vectors are not supported");
+        node_error(n, "products with vectors are not supported");
         return NULL;
     }
     if (b->type.rank == 2 && ir_is_const(b)) {
         a = a_swapped ? swapped(n, a) : a;
         b = b_swapped ? b : swapped(n, b);
-        return a && b ? ort_done(n, ort_emit(n, IR_FULLY_CONNECTED, bias ? 3 : 2, (ir_value *[]){a, b, bias})) : NULL;
+        return a && b ? node_done(n, node_emit(n, IR_FULLY_CONNECTED, bias ? 3 : 2, (ir_value *[]){a, b, bias})) : NULL;
     }
-    ir_op *op = ort_emit2(n, IR_BATCH_MATMUL, a, b);
+    ir_op *op = node_emit2(n, IR_BATCH_MATMUL, a, b);
     ir_set_int(op, IR_ATTR_ADJ_A, a_swapped);
     ir_set_int(op, IR_ATTR_ADJ_B, b_swapped);
-    ir_value *y = ort_done(n, op);
-    return y && bias ? ort_binary(n, IR_ADD, y, bias) : y;
+    ir_value *y = node_done(n, op);
+    return y && bias ? node_binary(n, IR_ADD, y, bias) : y;
 }
 
 static ir_value *scaled(ort_node *n, ir_value *v, float factor)
 {
-    return !v || factor == 1 ? v : ort_binary(n, IR_MUL, v, ort_real(n, factor));
+    return !v || factor == 1 ? v : node_binary(n, IR_MUL, v, node_real(n, factor));
 }
 
 bool ort_op_gemm(ort_node *n)
@@ -304,13 +304,13 @@ bool ort_op_gemm(ort_node *n)
     int64_t channels = b->type.rank == 2 ? b->type.dims[!b_swapped] : -1;
     if (c && alpha == 1 && beta == 1 && ir_is_const(c) && ir_type_elements(&c->type) == channels &&
         (c->type.rank == 0 || c->type.dims[c->type.rank - 1] == channels)) {
-        if (!(bias = ort_reshaped(n, c, 1, &channels)))
+        if (!(bias = node_reshaped(n, c, 1, &channels)))
             return false;
     }
     ir_value *y = scaled(n, product(n, a, ort_int(n, "transA", 0), b, b_swapped, bias), alpha);
     if (y && c && !bias)
-        y = ort_binary(n, IR_ADD, y, scaled(n, c, beta));
-    return ort_put(n, 0, ort_activated(n, y, "activation", "activation_params"), ORT_PLAIN);
+        y = node_binary(n, IR_ADD, y, scaled(n, c, beta));
+    return ort_put(n, 0, ort_activated(n, y, "activation", "activation_params"), LAYOUT_PLAIN);
 }
 
 bool ort_op_matmul(ort_node *n)
@@ -319,9 +319,9 @@ bool ort_op_matmul(ort_node *n)
     if (!b)
         return false;
     if (ort_int(n, "transBatchA", 0) || ort_int(n, "transBatchB", 0))
-        return ort_error(n, "transposed batches are not supported");
+        return node_error(n, "transposed batches are not supported");
     ir_value *y = product(n, a, ort_int(n, "transA", 0), b, ort_int(n, "transB", 0), NULL);
-    return ort_put(n, 0, scaled(n, y, ort_float(n, "alpha", 1)), ORT_PLAIN);
+    return ort_put(n, 0, scaled(n, y, ort_float(n, "alpha", 1)), LAYOUT_PLAIN);
 }
 
 static bool quantized_product(ort_node *n, bool b_swapped, int bias, int result)
@@ -330,7 +330,7 @@ static bool quantized_product(ort_node *n, bool b_swapped, int bias, int result)
     if (!b)
         return false;
     if (b->type.rank != 2 || a->type.rank < 2)
-        return ort_error(n, "quantized products need a matrix of weights");
+        return node_error(n, "quantized products need a matrix of weights");
     if (!b_swapped && !(b = swapped(n, b)))
         return false;
     int64_t channels = b->type.dims[0];
@@ -340,8 +340,8 @@ static bool quantized_product(ort_node *n, bool b_swapped, int bias, int result)
         return false;
     if (bias >= 0 && ort_has(n, bias) && !(c = int_bias(n, bias, qa, qb, channels)))
         return false;
-    ir_op *op = ort_emit(n, IR_FULLY_CONNECTED, c ? 3 : 2, (ir_value *[]){a, b, c});
-    return ort_put(n, 0, ort_done_quant(n, op, a->type.dtype, qy), ORT_PLAIN);
+    ir_op *op = node_emit(n, IR_FULLY_CONNECTED, c ? 3 : 2, (ir_value *[]){a, b, c});
+    return ort_put(n, 0, node_done_quant(n, op, a->type.dtype, qy), LAYOUT_PLAIN);
 }
 
 bool ort_op_qlinear_matmul(ort_node *n) { return quantized_product(n, false, -1, 6); }
@@ -349,6 +349,6 @@ bool ort_op_qlinear_matmul(ort_node *n) { return quantized_product(n, false, -1,
 bool ort_op_qgemm(ort_node *n)
 {
     if (ort_int(n, "transA", 0) || ort_float(n, "alpha", 1) != 1 || !ort_has(n, 7))
-        return ort_error(n, "transA, alpha and real results are not supported");
+        return node_error(n, "transA, alpha and real results are not supported");
     return quantized_product(n, ort_int(n, "transB", 0), 6, 7);
 }

@@ -19,30 +19,30 @@ ir_value *ort_clamped(ort_node *n, ir_value *x, float low, float high)
     low = low <= -3.4028234e38f ? -INFINITY : low;
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
         if (acts[i].low == low && acts[i].high == high && x->type.dtype == IR_F32) {
-            ir_op *op = ort_emit1(n, IR_RELU, x);
+            ir_op *op = node_emit1(n, IR_RELU, x);
             ir_set_int(op, IR_ATTR_ACT, acts[i].act);
-            return ort_done(n, op);
+            return node_done(n, op);
         }
     if (x->type.dtype != IR_F32) {
-        ort_error(n, "bounds for values of type %s are not supported", ir_dtype_text(x->type.dtype));
+        node_error(n, "bounds for values of type %s are not supported", ir_dtype_text(x->type.dtype));
         return NULL;
     }
     if (isfinite(low))
-        x = ort_binary(n, IR_MAXIMUM, x, ort_real(n, low));
-    return isfinite(high) ? ort_binary(n, IR_MINIMUM, x, ort_real(n, high)) : x;
+        x = node_binary(n, IR_MAXIMUM, x, node_real(n, low));
+    return isfinite(high) ? node_binary(n, IR_MINIMUM, x, node_real(n, high)) : x;
 }
 
 ir_value *ort_hard_sigmoid(ort_node *n, ir_value *x, float alpha, float beta)
 {
-    return ort_binary_act(n, IR_ADD, ort_binary(n, IR_MUL, x, ort_real(n, alpha)), ort_real(n, beta),
+    return node_binary_act(n, IR_ADD, node_binary(n, IR_MUL, x, node_real(n, alpha)), node_real(n, beta),
                           IR_ACT_RELU_0_TO_1);
 }
 
 static ir_value *sloped(ort_node *n, ir_value *x, float alpha)
 {
-    ir_op *op = ort_emit1(n, IR_LEAKY_RELU, x);
+    ir_op *op = node_emit1(n, IR_LEAKY_RELU, x);
     ir_set_float(op, IR_ATTR_ALPHA, alpha);
-    return ort_done(n, op);
+    return node_done(n, op);
 }
 
 ir_value *ort_activated(ort_node *n, ir_value *x, const char *name, const char *params)
@@ -64,20 +64,20 @@ ir_value *ort_activated(ort_node *n, ir_value *x, const char *name, const char *
     if (strcmp(kind, "HardSigmoid") == 0)
         return ort_hard_sigmoid(n, x, count > 0 ? p[0] : 0.2f, count > 1 ? p[1] : 0.5f);
     if (strcmp(kind, "Sigmoid") == 0)
-        return ort_unary(n, IR_LOGISTIC, x);
+        return node_unary(n, IR_LOGISTIC, x);
     if (strcmp(kind, "Tanh") == 0)
-        return ort_unary(n, IR_TANH, x);
-    ort_error(n, "the fused activation %s is not supported", kind);
+        return node_unary(n, IR_TANH, x);
+    node_error(n, "the fused activation %s is not supported", kind);
     return NULL;
 }
 
 /* An operand in a layout in which it broadcasts against values of `rank` dimensions. */
-static ir_value *broadcastable(ort_node *n, int index, int rank, ort_layout layout)
+static ir_value *broadcastable(ort_node *n, int index, int rank, node_layout layout)
 {
     ir_type shape;
     if (!ort_shape(n, index, &shape))
         return NULL;
-    if (layout == ORT_PLAIN || shape.rank == rank)
+    if (layout == LAYOUT_PLAIN || shape.rank == rank)
         return ort_in(n, index, layout);
     ir_value *v = ort_plain(n, index);
     if (!v || ir_type_elements(&v->type) == 1)
@@ -85,18 +85,18 @@ static ir_value *broadcastable(ort_node *n, int index, int rank, ort_layout layo
     int64_t dims[IR_MAX_RANK];
     for (int i = 0; i < rank; i++)
         dims[i] = i < rank - shape.rank ? 1 : shape.dims[i - (rank - shape.rank)];
-    return ort_to_layout(n, ort_reshaped(n, v, rank, dims), ORT_PLAIN, layout);
+    return node_to_layout(n, node_reshaped(n, v, rank, dims), LAYOUT_PLAIN, layout);
 }
 
-bool ort_pair(ort_node *n, int a, int b, ir_value **out_a, ir_value **out_b, ort_layout *out)
+bool ort_pair(ort_node *n, int a, int b, ir_value **out_a, ir_value **out_b, node_layout *out)
 {
     ir_type ta, tb;
     if (!ort_shape(n, a, &ta) || !ort_shape(n, b, &tb))
         return false;
     int rank = ta.rank > tb.rank ? ta.rank : tb.rank;
     bool last =
-        (ta.rank == rank && ort_layout_of(n, a) == ORT_LAST) || (tb.rank == rank && ort_layout_of(n, b) == ORT_LAST);
-    *out = last ? ORT_LAST : ORT_PLAIN;
+        (ta.rank == rank && ort_layout_of(n, a) == LAYOUT_LAST) || (tb.rank == rank && ort_layout_of(n, b) == LAYOUT_LAST);
+    *out = last ? LAYOUT_LAST : LAYOUT_PLAIN;
     *out_a = broadcastable(n, a, rank, *out);
     *out_b = *out_a ? broadcastable(n, b, rank, *out) : NULL;
     return *out_b != NULL;
@@ -106,7 +106,7 @@ bool ort_pair(ort_node *n, int a, int b, ir_value **out_a, ir_value **out_b, ort
 
 bool ort_op_unary(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     if (!x)
         return false;
@@ -115,27 +115,27 @@ bool ort_op_unary(ort_node *n)
     if (n->entry->code == IR_LEAKY_RELU)
         return ort_put(n, 0, sloped(n, x, ort_float(n, "alpha", 0.01f)), layout);
     if (n->entry->code == IR_ELU && ort_float(n, "alpha", 1) != 1)
-        return ort_error(n, "alpha other than 1 is not supported");
-    ir_op *op = ort_emit1(n, n->entry->code, x);
+        return node_error(n, "alpha other than 1 is not supported");
+    ir_op *op = node_emit1(n, n->entry->code, x);
     if (n->entry->code == IR_GELU)
         ir_set_int(op, IR_ATTR_APPROXIMATE, strcmp(ort_text(n, "approximate", "none"), "tanh") == 0);
-    return ort_put(n, 0, ort_done(n, op), layout);
+    return ort_put(n, 0, node_done(n, op), layout);
 }
 
 /* entry->code 1: the tanh form. */
 bool ort_op_bias_gelu(ort_node *n)
 {
     ir_value *x = ort_plain(n, 0), *b;
-    if (!x || !ort_optional(n, 1, &b) || (b && !(x = ort_binary(n, IR_ADD, x, b))))
+    if (!x || !ort_optional(n, 1, &b) || (b && !(x = node_binary(n, IR_ADD, x, b))))
         return false;
-    ir_op *op = ort_emit1(n, IR_GELU, x);
+    ir_op *op = node_emit1(n, IR_GELU, x);
     ir_set_int(op, IR_ATTR_APPROXIMATE, (int)n->entry->code);
-    return ort_put(n, 0, ort_done(n, op), ORT_PLAIN);
+    return ort_put(n, 0, node_done(n, op), LAYOUT_PLAIN);
 }
 
 bool ort_op_hard_sigmoid(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     return x && ort_put(n, 0, ort_hard_sigmoid(n, x, ort_float(n, "alpha", 0.2f), ort_float(n, "beta", 0.5f)), layout);
 }
@@ -144,37 +144,37 @@ bool ort_op_hard_sigmoid(ort_node *n)
  */
 bool ort_op_erf(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
-    ir_value *t = ort_binary(n, IR_MUL, ort_unary(n, IR_ABS, x), x ? ort_real(n, 1.41421356f) : NULL);
-    t = ort_binary(n, IR_MAXIMUM, t, t ? ort_real(n, 1e-20f) : NULL);
-    ir_value *y = ort_binary(n, IR_DIV, ort_unary(n, IR_GELU, t), t);
-    y = ort_binary(n, IR_MUL, y, y ? ort_real(n, 2) : NULL);
-    y = ort_binary(n, IR_SUB, y, y ? ort_real(n, 1) : NULL);
-    return y && ort_put(n, 0, ort_binary(n, IR_MUL, y, ort_unary(n, IR_SIGN, x)), layout);
+    ir_value *t = node_binary(n, IR_MUL, node_unary(n, IR_ABS, x), x ? node_real(n, 1.41421356f) : NULL);
+    t = node_binary(n, IR_MAXIMUM, t, t ? node_real(n, 1e-20f) : NULL);
+    ir_value *y = node_binary(n, IR_DIV, node_unary(n, IR_GELU, t), t);
+    y = node_binary(n, IR_MUL, y, y ? node_real(n, 2) : NULL);
+    y = node_binary(n, IR_SUB, y, y ? node_real(n, 1) : NULL);
+    return y && ort_put(n, 0, node_binary(n, IR_MUL, y, node_unary(n, IR_SIGN, x)), layout);
 }
 
 bool ort_op_reciprocal(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
-    return x && ort_put(n, 0, ort_binary(n, IR_DIV, ort_real(n, 1), x), layout);
+    return x && ort_put(n, 0, node_binary(n, IR_DIV, node_real(n, 1), x), layout);
 }
 
 bool ort_op_quick_gelu(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     if (!x)
         return false;
-    ir_value *s = ort_binary(n, IR_MUL, x, ort_real(n, ort_float(n, "alpha", 1.702f)));
-    return ort_put(n, 0, ort_binary(n, IR_MUL, x, ort_unary(n, IR_LOGISTIC, s)), layout);
+    ir_value *s = node_binary(n, IR_MUL, x, node_real(n, ort_float(n, "alpha", 1.702f)));
+    return ort_put(n, 0, node_binary(n, IR_MUL, x, node_unary(n, IR_LOGISTIC, s)), layout);
 }
 
 /* Bounds are attributes or operands; operands need not be constant. */
 bool ort_op_clip(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout), *bounds[2];
     float low = ort_float(n, "min", -INFINITY), high = ort_float(n, "max", INFINITY);
     if (!x || !ort_optional(n, 1, &bounds[0]) || !ort_optional(n, 2, &bounds[1]))
@@ -183,8 +183,8 @@ bool ort_op_clip(ort_node *n)
         if (!bounds[i] || ir_is_const(bounds[i]))
             continue;
         if (ir_type_elements(&bounds[i]->type) != 1 || bounds[i]->type.rank > x->type.rank)
-            return ort_error(n, "bound %d must be one number", i);
-        x = ort_binary(n, i ? IR_MINIMUM : IR_MAXIMUM, x, bounds[i]);
+            return node_error(n, "bound %d must be one number", i);
+        x = node_binary(n, i ? IR_MINIMUM : IR_MAXIMUM, x, bounds[i]);
         if (!x)
             return false;
         bounds[i] = NULL;
@@ -200,22 +200,22 @@ bool ort_op_cast(ort_node *n)
     static const ir_dtype dtypes[] = {
         [1] = IR_F32, [2] = IR_U8, [3] = IR_I8, [5] = IR_I16, [6] = IR_I32, [7] = IR_I64, [9] = IR_BOOL};
     int64_t to = ort_int(n, "to", 0);
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     if (!x)
         return false;
     if (to < 1 || to > 9 || !dtypes[to])
-        return ort_error(n, "casting to type %lld is not supported", (long long)to);
+        return node_error(n, "casting to type %lld is not supported", (long long)to);
     if (x->type.dtype == dtypes[to] && !x->quant)
         return ort_put(n, 0, x, layout);
-    return ort_put(n, 0, ort_done_quant(n, ort_emit1(n, IR_CAST, x), dtypes[to], NULL), layout);
+    return ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_CAST, x), dtypes[to], NULL), layout);
 }
 
 bool ort_op_identity(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     if (ort_wanted(n, 1))
-        return ort_error(n, "a second result is not supported");
+        return node_error(n, "a second result is not supported");
     return ort_put(n, 0, ort_in(n, 0, layout), layout);
 }
 
@@ -227,31 +227,31 @@ static ir_value *binary(ort_node *n, ir_value *a, ir_value *b)
     bool compares =
         code == IR_EQUAL || code == IR_LESS || code == IR_LESS_EQUAL || code == IR_GREATER || code == IR_GREATER_EQUAL;
     if (!compares)
-        return ort_binary(n, code, a, b);
-    return ort_done_quant(n, ort_emit2(n, code, a, b), IR_BOOL, NULL);
+        return node_binary(n, code, a, b);
+    return node_done_quant(n, node_emit2(n, code, a, b), IR_BOOL, NULL);
 }
 
 bool ort_op_binary(ort_node *n)
 {
     ir_value *a, *b;
-    ort_layout layout;
+    node_layout layout;
     return ort_pair(n, 0, 1, &a, &b, &layout) && ort_put(n, 0, binary(n, a, b), layout);
 }
 
 bool ort_op_pow(ort_node *n)
 {
     ir_value *a, *b;
-    ort_layout layout;
+    node_layout layout;
     if (!ort_pair(n, 0, 1, &a, &b, &layout))
         return false;
     bool single =
         ir_is_const(b) && ir_type_elements(&b->type) == 1 && a->type.dtype == IR_F32 && b->type.rank <= a->type.rank;
     double exponent = single ? ir_const_real(b, 0) : 0;
     if (single && exponent == 2)
-        return ort_put(n, 0, ort_binary(n, IR_MUL, a, a), layout);
+        return ort_put(n, 0, node_binary(n, IR_MUL, a, a), layout);
     if (single && exponent == 0.5)
-        return ort_put(n, 0, ort_unary(n, IR_SQRT, a), layout);
-    return ort_put(n, 0, ort_binary(n, IR_POW, a, b), layout);
+        return ort_put(n, 0, node_unary(n, IR_SQRT, a), layout);
+    return ort_put(n, 0, node_binary(n, IR_POW, a, b), layout);
 }
 
 bool ort_op_variadic(ort_node *n)
@@ -259,14 +259,14 @@ bool ort_op_variadic(ort_node *n)
     if (n->input_count == 1)
         return ort_op_identity(n);
     ir_value *a, *b;
-    ort_layout layout;
+    node_layout layout;
     if (n->input_count == 2)
         return ort_op_binary(n);
     if (!(a = ort_plain(n, 0)))
         return false;
-    layout = ORT_PLAIN;
+    layout = LAYOUT_PLAIN;
     for (int i = 1; i < n->input_count; i++)
-        if (!(b = ort_plain(n, i)) || !(a = ort_binary(n, n->entry->code, a, b)))
+        if (!(b = ort_plain(n, i)) || !(a = node_binary(n, n->entry->code, a, b)))
             return false;
     return ort_put(n, 0, a, layout);
 }
@@ -276,6 +276,6 @@ bool ort_op_where(ort_node *n)
     ir_value *c = ort_plain(n, 0), *a = c ? ort_plain(n, 1) : NULL, *b = a ? ort_plain(n, 2) : NULL;
     if (!b)
         return false;
-    return ort_put(n, 0, ort_done_quant(n, ort_emit(n, IR_SELECT, 3, (ir_value *[]){c, a, b}), a->type.dtype, a->quant),
-                   ORT_PLAIN);
+    return ort_put(n, 0, node_done_quant(n, node_emit(n, IR_SELECT, 3, (ir_value *[]){c, a, b}), a->type.dtype, a->quant),
+                   LAYOUT_PLAIN);
 }

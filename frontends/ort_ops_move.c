@@ -8,14 +8,14 @@ bool ort_op_concat(ort_node *n)
 {
     ir_type shape, other;
     int axis;
-    ort_layout layout = ORT_PLAIN;
-    if (!ort_shape(n, 0, &shape) || !ort_axis(n, ort_int(n, "axis", 0), shape.rank, &axis))
+    node_layout layout = LAYOUT_PLAIN;
+    if (!ort_shape(n, 0, &shape) || !node_axis(n, ort_int(n, "axis", 0), shape.rank, &axis))
         return false;
     for (int i = 0; i < n->input_count; i++) {
         if (!ort_shape(n, i, &other))
             return false;
-        if (ort_layout_of(n, i) == ORT_LAST)
-            layout = ORT_LAST;
+        if (ort_layout_of(n, i) == LAYOUT_LAST)
+            layout = LAYOUT_LAST;
     }
     ir_value **parts = ARENA_ARRAY(n->model->graph->arena, ir_value *, n->input_count);
     for (int i = 0; i < n->input_count; i++)
@@ -23,41 +23,41 @@ bool ort_op_concat(ort_node *n)
             return false;
     if (n->input_count == 1)
         return ort_put(n, 0, parts[0], layout);
-    ir_op *op = ort_emit(n, IR_CONCAT, n->input_count, parts);
-    ir_set_int(op, IR_ATTR_AXIS, ort_dim(layout, shape.rank, axis));
-    return ort_put(n, 0, ort_done(n, op), layout);
+    ir_op *op = node_emit(n, IR_CONCAT, n->input_count, parts);
+    ir_set_int(op, IR_ATTR_AXIS, node_dim(layout, shape.rank, axis));
+    return ort_put(n, 0, node_done(n, op), layout);
 }
 
 static ir_value *cut(ort_node *n, ir_value *x, const int64_t begin[], const int64_t step[], const ir_type *type)
 {
-    ir_op *op = ort_emit1(n, IR_SLICE, x);
+    ir_op *op = node_emit1(n, IR_SLICE, x);
     ir_set_ints(op, IR_ATTR_BEGIN, x->type.rank, begin);
     ir_set_ints(op, IR_ATTR_STEP, x->type.rank, step);
-    return ort_typed(n, op, *type, x->quant);
+    return node_typed(n, op, *type, x->quant);
 }
 
 bool ort_op_split(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     int axis, count = 0;
     int64_t sizes[ORT_MAX_OPERANDS];
-    if (!x || !ort_axis(n, ort_int(n, "axis", 0), x->type.rank, &axis))
+    if (!x || !node_axis(n, ort_int(n, "axis", 0), x->type.rank, &axis))
         return false;
     if (ort_has(n, 1) ? !ort_param_ints(n, 1, "sizes", ORT_MAX_OPERANDS, sizes, &count)
                       : !ort_ints(n, "split", ORT_MAX_OPERANDS, sizes, &count))
         return false;
-    int at = ort_dim(layout, x->type.rank, axis);
+    int at = node_dim(layout, x->type.rank, axis);
     int64_t extent = x->type.dims[at], begin[IR_MAX_RANK] = {0}, step[IR_MAX_RANK];
     if (count && count != n->output_count)
-        return ort_error(n, "%d sizes for %d results", count, n->output_count);
+        return node_error(n, "%d sizes for %d results", count, n->output_count);
     for (int i = 0; i < IR_MAX_RANK; i++)
         step[i] = 1;
     for (int i = 0; i < n->output_count; i++) {
         int64_t share = (extent + n->output_count - 1) / n->output_count, rest = extent - begin[at];
         int64_t size = count ? sizes[i] : share < rest ? share : rest;
         if (size < 0 || size > rest)
-            return ort_error(n, "the sizes don't fit the extent %lld", (long long)extent);
+            return node_error(n, "the sizes don't fit the extent %lld", (long long)extent);
         ir_type type = x->type;
         type.dims[at] = size;
         if (ort_wanted(n, i) && !ort_put(n, i, cut(n, x, begin, step, &type), layout))
@@ -71,7 +71,7 @@ static int64_t clamped(int64_t v, int64_t low, int64_t high) { return v < low ? 
 
 bool ort_op_slice(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     int64_t starts[IR_MAX_RANK], ends[IR_MAX_RANK], axes[IR_MAX_RANK], steps[IR_MAX_RANK];
     int count = 0, end_count = 0, axis_count = 0, step_count = 0;
@@ -89,19 +89,19 @@ bool ort_op_slice(ort_node *n)
         return false;
     }
     if (count != end_count || (axis_count && axis_count != count) || (step_count && step_count != count))
-        return ort_error(n, "starts, ends, axes and steps differ in length");
+        return node_error(n, "starts, ends, axes and steps differ in length");
     int64_t begin[IR_MAX_RANK] = {0}, step[IR_MAX_RANK];
     ir_type type = x->type;
     for (int i = 0; i < IR_MAX_RANK; i++)
         step[i] = 1;
     for (int i = 0; i < count; i++) {
         int axis;
-        if (!ort_axis(n, axis_count ? axes[i] : i, x->type.rank, &axis))
+        if (!node_axis(n, axis_count ? axes[i] : i, x->type.rank, &axis))
             return false;
-        int at = ort_dim(layout, x->type.rank, axis);
+        int at = node_dim(layout, x->type.rank, axis);
         int64_t extent = x->type.dims[at], by = step_count ? steps[i] : 1;
         if (by == 0 || by < -(1 << 30) || by > 1 << 30)
-            return ort_error(n, "step %lld is not supported", (long long)by);
+            return node_error(n, "step %lld is not supported", (long long)by);
         int64_t from = clamped(starts[i], -IR_MAX_BYTES, IR_MAX_BYTES),
                 to = clamped(ends[i], -IR_MAX_BYTES, IR_MAX_BYTES);
         from += from < 0 ? extent : 0;
@@ -118,7 +118,7 @@ bool ort_op_slice(ort_node *n)
 
 bool ort_op_pad(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     int64_t pads[2 * IR_MAX_RANK], axes[IR_MAX_RANK], before[IR_MAX_RANK] = {0}, after[IR_MAX_RANK] = {0};
     int count = 0, axis_count = 0;
@@ -133,31 +133,31 @@ bool ort_op_pad(ort_node *n)
         return false;
     int pairs = ort_has(n, 3) ? axis_count : x->type.rank;
     if (count != 2 * pairs)
-        return ort_error(n, "%d pads for %d dimensions", count, pairs);
+        return node_error(n, "%d pads for %d dimensions", count, pairs);
     for (int i = 0; i < pairs; i++) {
         int axis;
-        if (!ort_axis(n, ort_has(n, 3) ? axes[i] : i, x->type.rank, &axis))
+        if (!node_axis(n, ort_has(n, 3) ? axes[i] : i, x->type.rank, &axis))
             return false;
-        int at = ort_dim(layout, x->type.rank, axis);
+        int at = node_dim(layout, x->type.rank, axis);
         before[at] = pads[i];
         after[at] = pads[pairs + i];
         if (before[at] < 0 || after[at] < 0)
-            return ort_error(n, "negative pads are not supported");
+            return node_error(n, "negative pads are not supported");
     }
     const char *mode = ort_text(n, "mode", "constant");
     bool constant = strcmp(mode, "constant") == 0;
     if (!constant && strcmp(mode, "reflect") != 0)
-        return ort_error(n, "the mode %s is not supported", mode);
+        return node_error(n, "the mode %s is not supported", mode);
     if (x->quant)
         value = ((float)value - (float)x->quant->zero[0]) * x->quant->scale[0];
-    ir_op *op = ort_emit1(n, constant ? IR_PAD : IR_MIRROR_PAD, x);
+    ir_op *op = node_emit1(n, constant ? IR_PAD : IR_MIRROR_PAD, x);
     ir_set_ints(op, IR_ATTR_BEFORE, x->type.rank, before);
     ir_set_ints(op, IR_ATTR_AFTER, x->type.rank, after);
     if (constant)
         ir_set_float(op, IR_ATTR_VALUE, value);
     else
         ir_set_int(op, IR_ATTR_MIRROR, IR_MIRROR_REFLECT);
-    return ort_put(n, 0, ort_done(n, op), layout);
+    return ort_put(n, 0, node_done(n, op), layout);
 }
 
 /* Negative indices count from the end. */
@@ -165,39 +165,39 @@ bool ort_op_gather(ort_node *n)
 {
     ir_value *x = ort_plain(n, 0), *indices = x ? ort_plain(n, 1) : NULL;
     int axis;
-    if (!indices || !ort_axis(n, ort_int(n, "axis", 0), x->type.rank, &axis))
+    if (!indices || !node_axis(n, ort_int(n, "axis", 0), x->type.rank, &axis))
         return false;
     if (ir_is_const(indices) && (indices->type.dtype == IR_I64 || indices->type.dtype == IR_I32)) {
         int64_t count = ir_type_elements(&indices->type), extent = x->type.dims[axis];
-        if (!ort_charge(n->model, &n->loc, count * 8))
+        if (!model_charge(n->model, &n->loc, count * 8))
             return false;
         int64_t *fixed = ARENA_ARRAY(n->model->graph->arena, int64_t, count + 1);
         for (int64_t i = 0; i < count; i++) {
             fixed[i] = ir_const_int(indices, i);
             if (fixed[i] < -extent || fixed[i] >= extent)
-                return ort_error(n, "index %lld is outside the extent %lld", (long long)fixed[i], (long long)extent);
+                return node_error(n, "index %lld is outside the extent %lld", (long long)fixed[i], (long long)extent);
             fixed[i] += fixed[i] < 0 ? extent : 0;
         }
         ir_type type = indices->type;
         type.dtype = IR_I64;
         indices = ir_const_new(n->model->graph, type, NULL, fixed);
     }
-    ir_op *op = ort_emit2(n, IR_GATHER, x, indices);
+    ir_op *op = node_emit2(n, IR_GATHER, x, indices);
     ir_set_int(op, IR_ATTR_AXIS, axis);
-    return ort_put(n, 0, ort_done(n, op), ORT_PLAIN);
+    return ort_put(n, 0, node_done(n, op), LAYOUT_PLAIN);
 }
 
 bool ort_op_depth_to_space(ort_node *n)
 {
-    ir_value *x = ort_in(n, 0, ORT_LAST);
+    ir_value *x = ort_in(n, 0, LAYOUT_LAST);
     int64_t block = ort_int(n, "blocksize", 0);
     if (!x)
         return false;
     if (strcmp(ort_text(n, "mode", "DCR"), "DCR") != 0 || block < 1 || block > 1 << 15)
-        return ort_error(n, "only the mode DCR with a block of at least 1 is supported");
-    ir_op *op = ort_emit1(n, IR_DEPTH_TO_SPACE, x);
+        return node_error(n, "only the mode DCR with a block of at least 1 is supported");
+    ir_op *op = node_emit1(n, IR_DEPTH_TO_SPACE, x);
     ir_set_ints(op, IR_ATTR_BLOCK, 2, (int64_t[]){block, block});
-    return ort_put(n, 0, ort_done(n, op), ORT_LAST);
+    return ort_put(n, 0, node_done(n, op), LAYOUT_LAST);
 }
 
 /* Extents that scales or sizes ask for, in ONNX's order. */
@@ -207,19 +207,19 @@ static bool resized(ort_node *n, const ir_type *x, int64_t out[4])
     ir_value *scales = NULL;
     if (ort_has(n, 3))
         return (ort_param_ints(n, 3, "sizes", 4, out, &count) && count == 4) ||
-               ort_error(n, "sizes of four dimensions expected");
+               node_error(n, "sizes of four dimensions expected");
     int at = n->input_count == 2 ? 1 : 2;
     if (!ort_has(n, at) || !(scales = ort_param(n, at, "scales")))
-        return ort_error(n, "neither scales nor sizes");
+        return node_error(n, "neither scales nor sizes");
     if (ir_type_elements(&scales->type) != 4 || scales->type.dtype != IR_F32)
-        return ort_error(n, "four scales expected");
+        return node_error(n, "four scales expected");
     for (int i = 0; i < 4; i++) {
         double extent = floor((double)x->dims[i] * ir_const_real(scales, i));
         if (!(extent >= 1 && extent < 1 << 24))
-            return ort_error(n, "the result has no pixels, or too many");
+            return node_error(n, "the result has no pixels, or too many");
         out[i] = (int64_t)extent;
         if ((double)out[i] != (double)x->dims[i] * ir_const_real(scales, i))
-            return ort_error(n, "scales that do not give whole extents are not supported");
+            return node_error(n, "scales that do not give whole extents are not supported");
     }
     return true;
 }
@@ -235,7 +235,7 @@ static bool nearest_agrees(ort_node *n, const ir_type *x, const int64_t out[4], 
                          : strcmp(mode, "floor") == 0 || factor == 1 ||
                                (factor == 2 && strcmp(mode, "round_prefer_floor") == 0);
         if (!fine)
-            return ort_error(n, "the nearest mode %s is not supported for %lld to %lld pixels", mode,
+            return node_error(n, "the nearest mode %s is not supported for %lld to %lld pixels", mode,
                              (long long)x->dims[i], (long long)out[i]);
     }
     return true;
@@ -245,15 +245,15 @@ bool ort_op_resize(ort_node *n)
 {
     ir_type shape;
     int64_t out[4];
-    ir_value *x = ort_in(n, 0, ORT_LAST);
+    ir_value *x = ort_in(n, 0, LAYOUT_LAST);
     if (!x || !ort_shape(n, 0, &shape))
         return false;
     if (shape.rank != 4)
-        return ort_error(n, "only images of two dimensions are supported");
+        return node_error(n, "only images of two dimensions are supported");
     if (!resized(n, &shape, out))
         return false;
     if (out[0] != shape.dims[0] || out[1] != shape.dims[1])
-        return ort_error(n, "only height and width can change");
+        return node_error(n, "only height and width can change");
     const char *mode = ort_text(n, "mode", "nearest");
     const char *position = ort_text(n, "coordinate_transformation_mode", n->since < 11 ? "asymmetric" : "half_pixel");
     bool nearest = strcmp(mode, "nearest") == 0, align = strcmp(position, "align_corners") == 0;
@@ -261,14 +261,14 @@ bool ort_op_resize(ort_node *n)
                 (strcmp(position, "pytorch_half_pixel") == 0 && out[2] > 1 && out[3] > 1);
     if ((!nearest && strcmp(mode, "linear") != 0) || (!half && !align && strcmp(position, "asymmetric") != 0) ||
         (nearest && align) || ort_int(n, "antialias", 0) || ort_int(n, "exclude_outside", 0) || ort_has_attr(n, "axes"))
-        return ort_error(n, "mode %s with positions by %s is not supported", mode, position);
+        return node_error(n, "mode %s with positions by %s is not supported", mode, position);
     if (nearest && n->since >= 11 && !nearest_agrees(n, &shape, out, half))
         return false;
-    ir_op *op = ort_emit1(n, nearest ? IR_RESIZE_NEAREST : IR_RESIZE_BILINEAR, x);
+    ir_op *op = node_emit1(n, nearest ? IR_RESIZE_NEAREST : IR_RESIZE_BILINEAR, x);
     ir_set_int(op, IR_ATTR_HALF_PIXEL, half);
     ir_set_int(op, IR_ATTR_ALIGN, align);
     ir_type type = x->type;
     type.dims[1] = out[2];
     type.dims[2] = out[3];
-    return ort_put(n, 0, ort_typed(n, op, type, x->quant), ORT_LAST);
+    return ort_put(n, 0, node_typed(n, op, type, x->quant), LAYOUT_LAST);
 }

@@ -12,11 +12,11 @@ static const ir_quant *axis_quant(ort_node *n, const ir_type *shape)
     return ort_quant(n, 1, 2, axis >= 0 && axis < shape->rank ? (int)axis : 0, channels);
 }
 
-static const ir_quant *in_layout(ort_node *n, const ir_quant *q, ort_layout layout, int rank)
+static const ir_quant *in_layout(ort_node *n, const ir_quant *q, node_layout layout, int rank)
 {
     if (!q || q->axis < 0)
         return q;
-    return ir_quant_new(n->model->graph, ort_dim(layout, rank, q->axis), q->count, q->scale, q->zero);
+    return ir_quant_new(n->model->graph, node_dim(layout, rank, q->axis), q->count, q->scale, q->zero);
 }
 
 bool ort_op_quantize(ort_node *n)
@@ -24,12 +24,12 @@ bool ort_op_quantize(ort_node *n)
     ir_type shape;
     if (!ort_shape(n, 0, &shape))
         return false;
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     const ir_quant *q = in_layout(n, axis_quant(n, &shape), layout, shape.rank);
     ir_value *x = q ? ort_in(n, 0, layout) : NULL, *z;
     if (!x || !ort_optional(n, 2, &z))
         return false;
-    return ort_put(n, 0, ort_done_quant(n, ort_emit1(n, IR_QUANTIZE, x), z ? z->type.dtype : IR_U8, q), layout);
+    return ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_QUANTIZE, x), z ? z->type.dtype : IR_U8, q), layout);
 }
 
 bool ort_op_dequantize(ort_node *n)
@@ -37,11 +37,11 @@ bool ort_op_dequantize(ort_node *n)
     ir_type shape;
     if (!ort_shape(n, 0, &shape))
         return false;
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     const ir_quant *q = in_layout(n, axis_quant(n, &shape), layout, shape.rank);
     ir_value *x = q ? ort_in(n, 0, layout) : NULL;
     x = x ? ort_quantized(n, x, q) : NULL;
-    return x && ort_put(n, 0, ort_done_quant(n, ort_emit1(n, IR_DEQUANTIZE, x), IR_F32, NULL), layout);
+    return x && ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_DEQUANTIZE, x), IR_F32, NULL), layout);
 }
 
 /* ort_pair for the operands 0 and 3, with their quantization. */
@@ -50,43 +50,43 @@ bool ort_op_qlinear_binary(ort_node *n)
     const ir_quant *qa = ort_quant(n, 1, 2, -1, 1), *qb = qa ? ort_quant(n, 4, 5, -1, 1) : NULL;
     const ir_quant *qy = qb ? ort_quant(n, 6, 7, -1, 1) : NULL;
     ir_value *a, *b;
-    ort_layout layout;
+    node_layout layout;
     if (!qy || !ort_pair(n, 0, 3, &a, &b, &layout))
         return false;
     if (!(a = ort_quantized(n, a, qa)) || !(b = ort_quantized(n, b, qb)))
         return false;
-    return ort_put(n, 0, ort_done_quant(n, ort_emit2(n, n->entry->code, a, b), a->type.dtype, qy), layout);
+    return ort_put(n, 0, node_done_quant(n, node_emit2(n, n->entry->code, a, b), a->type.dtype, qy), layout);
 }
 
 bool ort_op_qlinear_unary(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     const ir_quant *qx = x ? ort_quant(n, 1, 2, -1, 1) : NULL, *qy = qx ? ort_quant(n, 3, 4, -1, 1) : NULL;
     if (!qy || !(x = ort_quantized(n, x, qx)))
         return false;
-    ir_op *op = ort_emit1(n, n->entry->code, x);
+    ir_op *op = node_emit1(n, n->entry->code, x);
     if (n->entry->code == IR_LEAKY_RELU)
         ir_set_float(op, IR_ATTR_ALPHA, ort_float(n, "alpha", 0.01f));
-    return ort_put(n, 0, ort_done_quant(n, op, x->type.dtype, qy), layout);
+    return ort_put(n, 0, node_done_quant(n, op, x->type.dtype, qy), layout);
 }
 
 bool ort_op_qlinear_global_pool(ort_node *n)
 {
-    ort_layout layout = ort_int(n, "channels_last", 0) ? ORT_PLAIN : ORT_LAST;
+    node_layout layout = ort_int(n, "channels_last", 0) ? LAYOUT_PLAIN : LAYOUT_LAST;
     ir_value *x = ort_in(n, 0, layout);
     const ir_quant *qx = x ? ort_quant(n, 1, 2, -1, 1) : NULL, *qy = qx ? ort_quant(n, 3, 4, -1, 1) : NULL;
     if (!qy || !(x = ort_quantized(n, x, qx)))
         return false;
     if (x->type.rank < 3)
-        return ort_error(n, "the operand has no pixels");
+        return node_error(n, "the operand has no pixels");
     int64_t axes[IR_MAX_RANK];
     for (int i = 1; i < x->type.rank - 1; i++)
         axes[i - 1] = i;
-    ir_op *op = ort_emit1(n, IR_MEAN, x);
+    ir_op *op = node_emit1(n, IR_MEAN, x);
     ir_set_ints(op, IR_ATTR_AXES, x->type.rank - 2, axes);
     ir_set_int(op, IR_ATTR_KEEP_DIMS, 1);
-    return ort_put(n, 0, ort_done_quant(n, op, x->type.dtype, qy), layout);
+    return ort_put(n, 0, node_done_quant(n, op, x->type.dtype, qy), layout);
 }
 
 /* Result scale and zero point, then triples of operand, scale, zero point. */
@@ -96,20 +96,20 @@ bool ort_op_qlinear_concat(ort_node *n)
     int count = (n->input_count - 2) / 3, axis;
     if (!qy)
         return false;
-    ort_layout layout = ort_layout_of(n, 2);
+    node_layout layout = ort_layout_of(n, 2);
     ir_value **parts = ARENA_ARRAY(n->model->graph->arena, ir_value *, count + 1);
     for (int i = 0; i < count; i++) {
         ir_value *x = ort_in(n, 2 + 3 * i, layout);
         const ir_quant *q = x ? ort_quant(n, 3 + 3 * i, 4 + 3 * i, -1, 1) : NULL;
         if (!q || !(x = ort_quantized(n, x, q)))
             return false;
-        if (!ir_quant_equal(q, qy) && !(x = ort_done_quant(n, ort_emit1(n, IR_REQUANTIZE, x), x->type.dtype, qy)))
+        if (!ir_quant_equal(q, qy) && !(x = node_done_quant(n, node_emit1(n, IR_REQUANTIZE, x), x->type.dtype, qy)))
             return false;
         parts[i] = x;
     }
-    if (!count || !ort_axis(n, ort_int(n, "axis", 0), parts[0]->type.rank, &axis))
+    if (!count || !node_axis(n, ort_int(n, "axis", 0), parts[0]->type.rank, &axis))
         return false;
-    ir_op *op = ort_emit(n, IR_CONCAT, count, parts);
-    ir_set_int(op, IR_ATTR_AXIS, ort_dim(layout, parts[0]->type.rank, axis));
-    return ort_put(n, 0, ort_done(n, op), layout);
+    ir_op *op = node_emit(n, IR_CONCAT, count, parts);
+    ir_set_int(op, IR_ATTR_AXIS, node_dim(layout, parts[0]->type.rank, axis));
+    return ort_put(n, 0, node_done(n, op), layout);
 }

@@ -9,16 +9,16 @@ bool ort_op_constant(ort_node *n)
     if (ort_has_attr(n, "value")) {
         fb_table t = ort_tensor_attr(n, "value");
         if (!fb_present(t))
-            return ort_error(n, "the constant has no value");
-        return ort_put(n, 0, ort_tensor_constant(n->model, &n->loc, t), ORT_PLAIN);
+            return node_error(n, "the constant has no value");
+        return ort_put(n, 0, ort_tensor_constant(n->model, &n->loc, t), LAYOUT_PLAIN);
     }
     if (ort_has_attr(n, "value_float"))
-        return ort_put(n, 0, ort_real(n, one), ORT_PLAIN);
+        return ort_put(n, 0, node_real(n, one), LAYOUT_PLAIN);
     if (ort_has_attr(n, "value_int"))
-        return ort_put(n, 0, ort_i64s(n, 0, 1, (int64_t[]){ort_int(n, "value_int", 0)}), ORT_PLAIN);
+        return ort_put(n, 0, node_ints(n, IR_I64, 0, 1, (int64_t[]){ort_int(n, "value_int", 0)}), LAYOUT_PLAIN);
     if (ort_has_attr(n, "value_ints") && ort_ints(n, "value_ints", IR_MAX_RANK, ints, &count))
-        return ort_put(n, 0, ort_i64s(n, 1, count, ints), ORT_PLAIN);
-    return ort_error(n, "a constant of this kind is not supported");
+        return ort_put(n, 0, node_ints(n, IR_I64, 1, count, ints), LAYOUT_PLAIN);
+    return node_error(n, "a constant of this kind is not supported");
 }
 
 bool ort_op_shape(ort_node *n)
@@ -31,7 +31,7 @@ bool ort_op_shape(ort_node *n)
     end += end < 0 ? shape.rank : 0;
     start = start < 0 ? 0 : start > shape.rank ? shape.rank : start;
     end = end < start ? start : end > shape.rank ? shape.rank : end;
-    return ort_put(n, 0, ort_i64s(n, 1, end - start, shape.dims + start), ORT_PLAIN);
+    return ort_put(n, 0, node_ints(n, IR_I64, 1, end - start, shape.dims + start), LAYOUT_PLAIN);
 }
 
 bool ort_op_reshape(ort_node *n)
@@ -45,22 +45,22 @@ bool ort_op_reshape(ort_node *n)
     for (int i = 0; i < rank; i++) {
         if (dims[i] == 0 && !ort_int(n, "allowzero", 0)) {
             if (i >= x->type.rank)
-                return ort_error(n, "dimension %d is to stay, but there is none", i);
+                return node_error(n, "dimension %d is to stay, but there is none", i);
             dims[i] = x->type.dims[i];
         }
         if (dims[i] == -1 && open < 0)
             open = i;
         else if (dims[i] < 0 || dims[i] > IR_MAX_BYTES || (dims[i] && known > IR_MAX_BYTES / dims[i]))
-            return ort_error(n, "extent %lld", (long long)dims[i]);
+            return node_error(n, "extent %lld", (long long)dims[i]);
         else
             known *= dims[i];
     }
     if (open >= 0) {
         if (!known || elements % known)
-            return ort_error(n, "%lld elements don't fit the shape", (long long)elements);
+            return node_error(n, "%lld elements don't fit the shape", (long long)elements);
         dims[open] = elements / known;
     }
-    return ort_put(n, 0, ort_reshaped(n, x, rank, dims), ORT_PLAIN);
+    return ort_put(n, 0, node_reshaped(n, x, rank, dims), LAYOUT_PLAIN);
 }
 
 bool ort_op_flatten(ort_node *n)
@@ -71,10 +71,10 @@ bool ort_op_flatten(ort_node *n)
         return false;
     axis += axis < 0 ? x->type.rank : 0;
     if (axis < 0 || axis > x->type.rank)
-        return ort_error(n, "dimension %lld is outside the operand's", (long long)axis);
+        return node_error(n, "dimension %lld is outside the operand's", (long long)axis);
     for (int i = 0; i < x->type.rank; i++)
         *(i < axis ? &rows : &columns) *= x->type.dims[i];
-    return ort_put(n, 0, ort_reshaped(n, x, 2, (int64_t[]){rows, columns}), ORT_PLAIN);
+    return ort_put(n, 0, node_reshaped(n, x, 2, (int64_t[]){rows, columns}), LAYOUT_PLAIN);
 }
 
 static bool read_axes(ort_node *n, int rank, bool out[IR_MAX_RANK], int *out_count)
@@ -88,10 +88,10 @@ static bool read_axes(ort_node *n, int rank, bool out[IR_MAX_RANK], int *out_cou
         out[i] = false;
     for (int i = 0; i < count; i++) {
         int axis;
-        if (!ort_axis(n, axes[i], rank < 0 ? count - rank - 1 : rank, &axis))
+        if (!node_axis(n, axes[i], rank < 0 ? count - rank - 1 : rank, &axis))
             return false;
         if (axis >= IR_MAX_RANK || out[axis])
-            return ort_error(n, "dimension %d is named twice or is one too many", axis);
+            return node_error(n, "dimension %d is named twice or is one too many", axis);
         out[axis] = true;
     }
     *out_count = count;
@@ -109,11 +109,11 @@ bool ort_op_squeeze(ort_node *n)
     for (int i = 0; i < x->type.rank; i++) {
         bool drop = count ? gone[i] : x->type.dims[i] == 1;
         if (drop && x->type.dims[i] != 1)
-            return ort_error(n, "dimension %d has extent %lld", i, (long long)x->type.dims[i]);
+            return node_error(n, "dimension %d has extent %lld", i, (long long)x->type.dims[i]);
         if (!drop)
             dims[rank++] = x->type.dims[i];
     }
-    return ort_put(n, 0, ort_reshaped(n, x, rank, dims), ORT_PLAIN);
+    return ort_put(n, 0, node_reshaped(n, x, rank, dims), LAYOUT_PLAIN);
 }
 
 bool ort_op_unsqueeze(ort_node *n)
@@ -125,10 +125,10 @@ bool ort_op_unsqueeze(ort_node *n)
     if (!x || !read_axes(n, -1 - x->type.rank, fresh, &count))
         return false;
     if (x->type.rank + count > IR_MAX_RANK)
-        return ort_error(n, "more than %d dimensions", IR_MAX_RANK);
+        return node_error(n, "more than %d dimensions", IR_MAX_RANK);
     for (int i = 0; i < x->type.rank + count; i++)
         dims[i] = fresh[i] ? 1 : x->type.dims[from++];
-    return ort_put(n, 0, ort_reshaped(n, x, x->type.rank + count, dims), ORT_PLAIN);
+    return ort_put(n, 0, node_reshaped(n, x, x->type.rank + count, dims), LAYOUT_PLAIN);
 }
 
 bool ort_op_expand(ort_node *n)
@@ -142,12 +142,12 @@ bool ort_op_expand(ort_node *n)
     for (int i = 1; i <= type.rank; i++) {
         int64_t a = i <= x->type.rank ? x->type.dims[x->type.rank - i] : 1, b = i <= count ? want[count - i] : 1;
         if (a != b && a != 1 && b != 1)
-            return ort_error(n, "extents %lld and %lld can't be broadcast", (long long)a, (long long)b);
+            return node_error(n, "extents %lld and %lld can't be broadcast", (long long)a, (long long)b);
         type.dims[type.rank - i] = a == 1 ? b : a;
     }
     if (ir_type_equal(&type, &x->type))
-        return ort_put(n, 0, x, ORT_PLAIN);
-    return ort_put(n, 0, ort_typed(n, ort_emit1(n, IR_BROADCAST, x), type, x->quant), ORT_PLAIN);
+        return ort_put(n, 0, x, LAYOUT_PLAIN);
+    return ort_put(n, 0, node_typed(n, node_emit1(n, IR_BROADCAST, x), type, x->quant), LAYOUT_PLAIN);
 }
 
 /* One that only turns channels-last into channels-second, as converters put around image models, is a change of layout.
@@ -164,24 +164,24 @@ bool ort_op_transpose(ort_node *n)
     if (!ort_ints(n, "perm", IR_MAX_RANK, perm, &count))
         return false;
     if (count && count != shape.rank)
-        return ort_error(n, "%d numbers permute %d dimensions", count, shape.rank);
+        return node_error(n, "%d numbers permute %d dimensions", count, shape.rank);
     unsigned seen = 0;
     for (int i = 0; i < shape.rank; i++) {
-        if (!ort_axis(n, perm[i], shape.rank, &axis))
+        if (!node_axis(n, perm[i], shape.rank, &axis))
             return false;
         perm[i] = axis;
         seen |= 1u << axis;
     }
     if (seen + 1 != 1u << shape.rank)
-        return ort_error(n, "a dimension is named twice");
-    ort_layout layout = ort_layout_of(n, 0);
+        return node_error(n, "a dimension is named twice");
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     bool relayout = x && shape.rank >= 3;
     for (int i = 0; i < shape.rank; i++)
-        perm[i] = ort_dim(layout, shape.rank, (int)perm[i]);
+        perm[i] = node_dim(layout, shape.rank, (int)perm[i]);
     for (int i = 0; i < shape.rank; i++)
-        relayout &= perm[i] == ort_dim(ORT_LAST, shape.rank, i);
+        relayout &= perm[i] == node_dim(LAYOUT_LAST, shape.rank, i);
     if (relayout)
-        return ort_put(n, 0, x, ORT_LAST);
-    return ort_put(n, 0, ort_transposed(n, x, perm), ORT_PLAIN);
+        return ort_put(n, 0, x, LAYOUT_LAST);
+    return ort_put(n, 0, node_transposed(n, x, perm), LAYOUT_PLAIN);
 }

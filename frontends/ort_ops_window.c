@@ -13,23 +13,23 @@ static ir_value *reduced(ort_node *n, ir_opcode code, ir_value *x, int count, co
         for (int i = 0; i < count; i++)
             if (axes[i] == d && (k == 0 || sorted[k - 1] != d))
                 sorted[k++] = d;
-    ir_op *op = ort_emit1(n, code, x);
+    ir_op *op = node_emit1(n, code, x);
     ir_set_ints(op, IR_ATTR_AXES, k, sorted);
     ir_set_int(op, IR_ATTR_KEEP_DIMS, keep);
-    return ort_done(n, op);
+    return node_done(n, op);
 }
 
 bool ort_op_global_pool(ort_node *n)
 {
-    ir_value *x = ort_in(n, 0, ORT_LAST);
+    ir_value *x = ort_in(n, 0, LAYOUT_LAST);
     int64_t axes[IR_MAX_RANK];
     if (!x)
         return false;
     if (x->type.rank < 3)
-        return ort_error(n, "the operand has no pixels");
+        return node_error(n, "the operand has no pixels");
     for (int i = 1; i < x->type.rank - 1; i++)
         axes[i - 1] = i;
-    return ort_put(n, 0, reduced(n, n->entry->code, x, x->type.rank - 2, axes, true), ORT_LAST);
+    return ort_put(n, 0, reduced(n, n->entry->code, x, x->type.rank - 2, axes, true), LAYOUT_LAST);
 }
 
 bool ort_op_reduce(ort_node *n)
@@ -49,7 +49,7 @@ bool ort_op_reduce(ort_node *n)
         axes[count++] = i;
     for (int i = 0; i < count; i++) {
         int axis;
-        if (!ort_axis(n, axes[i], shape.rank, &axis))
+        if (!node_axis(n, axes[i], shape.rank, &axis))
             return false;
         axes[i] = axis;
         channel |= axis == 1;
@@ -61,50 +61,50 @@ bool ort_op_reduce(ort_node *n)
         pixels &= gone;
     }
     /* What is left is in ONNX's order when either the channels or the pixels go. */
-    ort_layout layout = keep || pixels || channel ? ort_layout_of(n, 0) : ORT_PLAIN;
+    node_layout layout = keep || pixels || channel ? ort_layout_of(n, 0) : LAYOUT_PLAIN;
     ir_value *x = ort_in(n, 0, layout);
     for (int i = 0; i < count; i++)
-        axes[i] = ort_dim(layout, shape.rank, (int)axes[i]);
-    return ort_put(n, 0, count ? reduced(n, n->entry->code, x, count, axes, keep) : x, keep ? layout : ORT_PLAIN);
+        axes[i] = node_dim(layout, shape.rank, (int)axes[i]);
+    return ort_put(n, 0, count ? reduced(n, n->entry->code, x, count, axes, keep) : x, keep ? layout : LAYOUT_PLAIN);
 }
 
 bool ort_op_arg(ort_node *n)
 {
     ir_value *x = ort_plain(n, 0);
     int axis;
-    if (!x || !ort_axis(n, ort_int(n, "axis", 0), x->type.rank, &axis))
+    if (!x || !node_axis(n, ort_int(n, "axis", 0), x->type.rank, &axis))
         return false;
     if (ort_int(n, "select_last_index", 0))
-        return ort_error(n, "select_last_index is not supported");
-    ir_op *op = ort_emit1(n, n->entry->code, x);
+        return node_error(n, "select_last_index is not supported");
+    ir_op *op = node_emit1(n, n->entry->code, x);
     ir_set_int(op, IR_ATTR_AXIS, axis);
-    ir_value *y = ort_done_quant(n, op, IR_I64, NULL);
+    ir_value *y = node_done_quant(n, op, IR_I64, NULL);
     if (y && ort_int(n, "keepdims", 1)) {
         ir_type type = x->type;
         type.dims[axis] = 1;
-        y = ort_reshaped(n, y, type.rank, type.dims);
+        y = node_reshaped(n, y, type.rank, type.dims);
     }
-    return ort_put(n, 0, y, ORT_PLAIN);
+    return ort_put(n, 0, y, LAYOUT_PLAIN);
 }
 
 /* y = x * factor + offset, a number each for a channel. */
 bool ort_op_batch_norm(ort_node *n)
 {
-    ort_layout layout = ort_layout_of(n, 0);
+    node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout), *p[4];
     for (int i = 0; i < 4; i++)
         if (!x || !(p[i] = ort_param(n, 1 + i, "parameters")))
             return false;
     if (x->type.rank < 2 || ort_wanted(n, 1) || ort_int(n, "training_mode", 0))
-        return ort_error(n, "only normalisation by constants is supported");
-    int at = ort_dim(layout, x->type.rank, 1);
+        return node_error(n, "only normalisation by constants is supported");
+    int at = node_dim(layout, x->type.rank, 1);
     int64_t channels = x->type.dims[at], dims[IR_MAX_RANK];
     for (int i = 0; i < 4; i++)
         if (ir_type_elements(&p[i]->type) != channels || p[i]->type.dtype != IR_F32)
-            return ort_error(n, "parameters for %lld channels", (long long)channels);
+            return node_error(n, "parameters for %lld channels", (long long)channels);
     for (int i = 0; i < x->type.rank; i++)
         dims[i] = i == at ? channels : 1;
-    if (!ort_charge(n->model, &n->loc, channels * 16))
+    if (!model_charge(n->model, &n->loc, channels * 16))
         return false;
     float *factor = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
     float *offset = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
@@ -113,8 +113,8 @@ bool ort_op_batch_norm(ort_node *n)
         factor[c] = (float)f;
         offset[c] = (float)(ir_const_real(p[1], c) - ir_const_real(p[2], c) * f);
     }
-    x = ort_binary(n, IR_MUL, x, ort_reals(n, x->type.rank, dims, factor));
-    return x && ort_put(n, 0, ort_binary(n, IR_ADD, x, ort_reals(n, x->type.rank, dims, offset)), layout);
+    x = node_binary(n, IR_MUL, x, node_reals(n, x->type.rank, dims, factor));
+    return x && ort_put(n, 0, node_binary(n, IR_ADD, x, node_reals(n, x->type.rank, dims, offset)), layout);
 }
 
 /* Over the dimensions from `axis` on; scale and shift are operands of the node, the shift may be absent. */
@@ -129,22 +129,22 @@ static ir_value *layer_norm(ort_node *n, ir_value *x, int axis, int scale, int s
     ir_value *g = ort_plain(n, scale), *b;
     if (!g || !ort_optional(n, shift, &b))
         return NULL;
-    ir_value *centred = ort_binary(n, IR_SUB, x, reduced(n, IR_MEAN, x, count, axes, true));
-    ir_value *variance = reduced(n, IR_MEAN, ort_binary(n, IR_MUL, centred, centred), count, axes, true);
-    ir_value *inverse = ort_unary(n, IR_RSQRT, ort_binary(n, IR_ADD, variance, ort_real(n, epsilon)));
-    ir_value *y = ort_binary(n, IR_MUL, ort_binary(n, IR_MUL, centred, inverse), g);
-    return b ? ort_binary(n, IR_ADD, y, b) : y;
+    ir_value *centred = node_binary(n, IR_SUB, x, reduced(n, IR_MEAN, x, count, axes, true));
+    ir_value *variance = reduced(n, IR_MEAN, node_binary(n, IR_MUL, centred, centred), count, axes, true);
+    ir_value *inverse = node_unary(n, IR_RSQRT, node_binary(n, IR_ADD, variance, node_real(n, epsilon)));
+    ir_value *y = node_binary(n, IR_MUL, node_binary(n, IR_MUL, centred, inverse), g);
+    return b ? node_binary(n, IR_ADD, y, b) : y;
 }
 
 bool ort_op_layer_norm(ort_node *n)
 {
     ir_value *x = ort_plain(n, 0);
     int axis;
-    if (!x || !ort_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
+    if (!x || !node_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
         return false;
     if (ort_wanted(n, 1) || ort_wanted(n, 2))
-        return ort_error(n, "mean and deviation as results are not supported");
-    return ort_put(n, 0, layer_norm(n, x, axis, 1, 2, ort_float(n, "epsilon", 1e-5f)), ORT_PLAIN);
+        return node_error(n, "mean and deviation as results are not supported");
+    return ort_put(n, 0, layer_norm(n, x, axis, 1, 2, ort_float(n, "epsilon", 1e-5f)), LAYOUT_PLAIN);
 }
 
 bool ort_op_skip_layer_norm(ort_node *n)
@@ -153,13 +153,13 @@ bool ort_op_skip_layer_norm(ort_node *n)
     if (!skip || !ort_optional(n, 4, &bias))
         return false;
     if (ort_wanted(n, 1) || ort_wanted(n, 2))
-        return ort_error(n, "mean and deviation as results are not supported");
+        return node_error(n, "mean and deviation as results are not supported");
     if (x->type.rank < 1)
-        return ort_error(n, "the operand has no dimensions");
-    x = ort_binary(n, IR_ADD, x, skip);
-    x = bias ? ort_binary(n, IR_ADD, x, bias) : x;
-    return x && ort_put(n, 3, x, ORT_PLAIN) &&
-           ort_put(n, 0, layer_norm(n, x, x->type.rank - 1, 2, 3, ort_float(n, "epsilon", 1e-12f)), ORT_PLAIN);
+        return node_error(n, "the operand has no dimensions");
+    x = node_binary(n, IR_ADD, x, skip);
+    x = bias ? node_binary(n, IR_ADD, x, bias) : x;
+    return x && ort_put(n, 3, x, LAYOUT_PLAIN) &&
+           ort_put(n, 0, layer_norm(n, x, x->type.rank - 1, 2, 3, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
 }
 
 /* Before operator set 13 the operand counted as a matrix, whose columns start at the axis. */
@@ -168,7 +168,7 @@ bool ort_op_softmax(ort_node *n)
     ir_type shape;
     int axis;
     bool flat = n->since < 13;
-    if (!ort_shape(n, 0, &shape) || !ort_axis(n, ort_int(n, "axis", flat ? 1 : -1), shape.rank, &axis))
+    if (!ort_shape(n, 0, &shape) || !node_axis(n, ort_int(n, "axis", flat ? 1 : -1), shape.rank, &axis))
         return false;
     if (shape.rank == 1 || (axis == shape.rank - 1) || flat) {
         ir_value *x = ort_plain(n, 0), *y;
@@ -176,16 +176,16 @@ bool ort_op_softmax(ort_node *n)
         for (int i = 0; i < axis; i++)
             rows *= shape.dims[i];
         if (x && flat && axis != shape.rank - 1)
-            x = ort_reshaped(n, x, 2, (int64_t[]){rows, rows ? ir_type_elements(&shape) / rows : 0});
-        y = ort_unary(n, n->entry->code, x);
-        return y && ort_put(n, 0, ort_reshaped(n, y, shape.rank, shape.dims), ORT_PLAIN);
+            x = node_reshaped(n, x, 2, (int64_t[]){rows, rows ? ir_type_elements(&shape) / rows : 0});
+        y = node_unary(n, n->entry->code, x);
+        return y && ort_put(n, 0, node_reshaped(n, y, shape.rank, shape.dims), LAYOUT_PLAIN);
     }
     if (axis == 1)
-        return ort_put(n, 0, ort_unary(n, n->entry->code, ort_in(n, 0, ORT_LAST)), ORT_LAST);
+        return ort_put(n, 0, node_unary(n, n->entry->code, ort_in(n, 0, LAYOUT_LAST)), LAYOUT_LAST);
     int64_t perm[IR_MAX_RANK];
     for (int i = 0; i < shape.rank; i++)
         perm[i] = i == axis ? shape.rank - 1 : i == shape.rank - 1 ? axis : i;
     ir_value *x = ort_plain(n, 0);
-    x = ort_unary(n, n->entry->code, x ? ort_transposed(n, x, perm) : NULL);
-    return x && ort_put(n, 0, ort_transposed(n, x, perm), ORT_PLAIN);
+    x = node_unary(n, n->entry->code, x ? node_transposed(n, x, perm) : NULL);
+    return x && ort_put(n, 0, node_transposed(n, x, perm), LAYOUT_PLAIN);
 }

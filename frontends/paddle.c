@@ -7,7 +7,6 @@
  *
  * total size counts from behind itself, offset from behind total size.  The program's first block has the variables and
  * the operators; operators `feed` and `fetch` say which variables are inputs and outputs. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "frontends/paddle_import.h"
@@ -28,20 +27,6 @@ static const paddle_op_entry *entry_of(const char *name)
         if (strcmp(known_ops[i].name, name) == 0)
             return &known_ops[i];
     return NULL;
-}
-
-static ir_loc file_loc(const paddle_model *m) { return (ir_loc){.file = m->file, .subgraph = -1, .node = -1}; }
-
-bool paddle_malformed(paddle_model *m, const ir_loc *loc)
-{
-    return diag_error(m->diag, loc, "malformed program: %s (byte %zu)", m->reader.error, m->reader.error_at + HEADER_BYTES);
-}
-
-static const char *copied_string(paddle_model *m, fb_table t, unsigned field)
-{
-    uint32_t length;
-    const char *text = fb_string(t, field, &length);
-    return text ? arena_string(m->graph->arena, text, length) : "";
 }
 
 ir_dtype paddle_dtype(int64_t type)
@@ -98,7 +83,7 @@ paddle_variable *paddle_variable_of(paddle_model *m, const char *text, size_t le
 
 static bool read_variables(paddle_model *m, fb_table block)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_vector vars = fb_vec(block, BLOCK_VARS, 4);
     for (uint32_t i = 0; i < vars.count && fb_ok(&m->reader); i++) {
         fb_table t = fb_vec_table(vars, i);
@@ -107,14 +92,14 @@ static bool read_variables(paddle_model *m, fb_table block)
         if (fb_ok(&m->reader))
             paddle_variable_of(m, name, length)->desc = t;
     }
-    return fb_ok(&m->reader) || paddle_malformed(m, &loc);
+    return fb_ok(&m->reader) || model_malformed(m, &loc);
 }
 
 /* ---- Parameters ---- */
 
 static bool read_parameter(paddle_model *m, const uint8_t *bytes, size_t size, uint32_t index)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_reader reader;
     fb_open(&reader, bytes, size);
     fb_table root = fb_root(&reader), t = fb_sub(root, PARAM_VARIABLE);
@@ -137,16 +122,16 @@ static bool read_parameter(paddle_model *m, const uint8_t *bytes, size_t size, u
     if (ir_type_bytes(&type) != data.count)
         return diag_error(m->diag, &loc, "parameter %u, '%s', has %u bytes of data, expected %zu", index, v->text, data.count,
                           ir_type_bytes(&type));
-    if (v->forms[PADDLE_PLAIN])
+    if (v->forms[LAYOUT_PLAIN])
         return diag_error(m->diag, &loc, "parameter %u, '%s', is there twice", index, v->text);
-    v->forms[PADDLE_PLAIN] = ir_const_new(m->graph, type, NULL, data.count ? data.data : (const uint8_t *)"");
-    v->forms[PADDLE_PLAIN]->name = v->text;
+    v->forms[LAYOUT_PLAIN] = ir_const_new(m->graph, type, NULL, data.count ? data.data : (const uint8_t *)"");
+    v->forms[LAYOUT_PLAIN]->name = v->text;
     return true;
 }
 
 static bool read_parameters(paddle_model *m, size_t at)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     const uint8_t *b = m->bytes;
     if (m->size - at < 4 || fb_load_u16(b + at) != 0)
         return diag_error(m->diag, &loc, "the parameters are missing, or of an unknown version");
@@ -177,55 +162,23 @@ static bool read_parameters(paddle_model *m, size_t at)
 
 /* ---- Inputs and outputs ---- */
 
-/* "1x3x224x224" against the type: the dimensions replace the type's. */
-static bool parse_shape(paddle_model *m, const char *option, const char *text, ir_type *type)
-{
-    const ir_loc loc = file_loc(m);
-    int rank = 0;
-    for (const char *c = text; *c || rank == 0;) {
-        char *end;
-        if (*c < '0' || *c > '9' || rank == IR_MAX_RANK)
-            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x3x224x224", option);
-        type->dims[rank++] = strtoll(c, &end, 10);
-        c = *end == 'x' && end[1] ? end + 1 : end;
-        if (*end && *end != 'x')
-            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x3x224x224", option);
-    }
-    return rank == type->rank || diag_error(m->diag, &loc, "input shape '%s' has %d dimensions, the input has %d", option,
-                                            rank, type->rank);
-}
-
-/* The type that the file, --batch and --input-shape say; a batch that the file leaves open is 1. */
+/* The type that the file, --batch and --input-shape say. */
 static bool input_type(paddle_node *n, const paddle_variable *v, ir_type *out)
 {
-    const frontend_options *o = n->model->options;
     fb_table tensor = fb_sub(fb_sub(fb_sub(v->desc, VAR_TYPE), VAR_TYPE_LOD_TENSOR), LOD_TENSOR_TENSOR);
     fb_vector dims = fb_vec(tensor, TENSOR_DIMS, 8);
-    ir_type type = {.dtype = paddle_dtype(fb_i32(tensor, TENSOR_DATA_TYPE, 0)), .rank = (int)dims.count};
-    if (!fb_present(tensor) || dims.count < 1 || dims.count > IR_MAX_RANK || type.dtype == IR_DTYPE_NONE)
-        return paddle_error(n, "input '%s' is no tensor of a supported type", v->text);
-    for (int i = 0; i < type.rank; i++)
-        type.dims[i] = fb_vec_i64(dims, (uint32_t)i);
-    if (o->batch > 0 || type.dims[0] < 0)
-        type.dims[0] = o->batch > 0 ? o->batch : 1;
-    for (int i = 0; i < o->input_shape_count; i++) {
-        const char *colon = strrchr(o->input_shapes[i], ':');
-        size_t length = strlen(v->text);
-        bool match = colon && (size_t)(colon - o->input_shapes[i]) == length && memcmp(v->text, o->input_shapes[i], length) == 0;
-        if (match && !parse_shape(n->model, o->input_shapes[i], colon + 1, &type))
-            return false;
-    }
-    for (int i = 0; i < type.rank; i++)
-        if (type.dims[i] < 0)
-            return paddle_error(n, "dimension %d of input '%s' is open: give it with --input-shape", i, v->text);
-    *out = type;
-    return ir_type_valid(&type) || paddle_error(n, "input '%s' is too large", v->text);
+    *out = (ir_type){.dtype = paddle_dtype(fb_i32(tensor, TENSOR_DATA_TYPE, 0)), .rank = (int)dims.count};
+    if (!fb_present(tensor) || dims.count < 1 || dims.count > IR_MAX_RANK || out->dtype == IR_DTYPE_NONE)
+        return node_error(n, "input '%s' is no tensor of a supported type", v->text);
+    for (int i = 0; i < out->rank; i++)
+        out->dims[i] = fb_vec_i64(dims, (uint32_t)i);
+    return model_input_type(n->model, v->text, NULL, out);
 }
 
 static bool column(paddle_node *n, int64_t *out)
 {
     *out = paddle_int(n, "col", 0);
-    return (*out >= 0 && *out < PADDLE_MAX_OPERANDS) || paddle_error(n, "column %lld is out of range", (long long)*out);
+    return (*out >= 0 && *out < PADDLE_MAX_OPERANDS) || node_error(n, "column %lld is out of range", (long long)*out);
 }
 
 static paddle_variable *single(paddle_node *n, const paddle_list *lists, uint32_t count, const char *parameter)
@@ -236,7 +189,7 @@ static paddle_variable *single(paddle_node *n, const paddle_list *lists, uint32_
             const char *name = fb_vec_string(lists[i].names, 0, &length);
             return fb_ok(&n->model->reader) ? paddle_variable_of(n->model, name, length) : NULL;
         }
-    paddle_error(n, "parameter %s needs one variable", parameter);
+    node_error(n, "parameter %s needs one variable", parameter);
     return NULL;
 }
 
@@ -249,9 +202,9 @@ bool paddle_import_feed(paddle_node *n)
     if (!v || !column(n, &col))
         return false;
     if (!m->inputs[col])
-        return paddle_error(n, "column %lld has no input", (long long)col);
-    v->forms[PADDLE_PLAIN] = m->inputs[col];
-    v->forms[PADDLE_LAST] = NULL;
+        return node_error(n, "column %lld has no input", (long long)col);
+    v->forms[LAYOUT_PLAIN] = m->inputs[col];
+    v->forms[LAYOUT_LAST] = NULL;
     return true;
 }
 
@@ -263,7 +216,7 @@ bool paddle_import_fetch(paddle_node *n)
     if (!v || !column(n, &col))
         return false;
     if (m->outputs[col])
-        return paddle_error(n, "column %lld is fetched twice", (long long)col);
+        return node_error(n, "column %lld is fetched twice", (long long)col);
     m->output_names[col] = v->text;
     if (m->output_count <= col)
         m->output_count = (int)col + 1;
@@ -276,31 +229,31 @@ static bool read_lists(paddle_node *n, fb_vector from, paddle_list **out, uint32
 {
     paddle_model *m = n->model;
     if (from.count > PADDLE_MAX_OPERANDS)
-        return paddle_error(n, "more than %d parameters", PADDLE_MAX_OPERANDS);
+        return node_error(n, "more than %d parameters", PADDLE_MAX_OPERANDS);
     *out = ARENA_ARRAY(m->graph->arena, paddle_list, from.count);
     *out_count = from.count;
     for (uint32_t i = 0; i < from.count; i++) {
         fb_table t = fb_vec_table(from, i);
-        (*out)[i].parameter = copied_string(m, t, ARGUMENT_PARAMETER);
+        (*out)[i].parameter = model_string(m, t, ARGUMENT_PARAMETER, "");
         (*out)[i].names = fb_vec(t, ARGUMENT_NAMES, 4);
         if (fb_ok(&m->reader) && (*out)[i].names.count > PADDLE_MAX_OPERANDS)
-            return paddle_error(n, "more than %d variables for one parameter", PADDLE_MAX_OPERANDS);
+            return node_error(n, "more than %d variables for one parameter", PADDLE_MAX_OPERANDS);
     }
-    return fb_ok(&m->reader) || paddle_malformed(m, &n->loc);
+    return fb_ok(&m->reader) || model_malformed(m, &n->loc);
 }
 
 static bool read_attributes(paddle_node *n, fb_vector from)
 {
     paddle_model *m = n->model;
     if (from.count > PADDLE_MAX_OPERANDS)
-        return paddle_error(n, "more than %d attributes", PADDLE_MAX_OPERANDS);
+        return node_error(n, "more than %d attributes", PADDLE_MAX_OPERANDS);
     n->attributes = arena_alloc(m->graph->arena, (from.count + 1) * sizeof *n->attributes);
     n->attribute_count = from.count;
     for (uint32_t i = 0; i < from.count; i++) {
         n->attributes[i].table = fb_vec_table(from, i);
-        n->attributes[i].name = copied_string(m, n->attributes[i].table, ATTR_NAME);
+        n->attributes[i].name = model_string(m, n->attributes[i].table, ATTR_NAME, "");
     }
-    return fb_ok(&m->reader) || paddle_malformed(m, &n->loc);
+    return fb_ok(&m->reader) || model_malformed(m, &n->loc);
 }
 
 static bool open_node(paddle_model *m, uint32_t index, paddle_node *n)
@@ -308,15 +261,15 @@ static bool open_node(paddle_model *m, uint32_t index, paddle_node *n)
     *n = (paddle_node){.model = m};
     n->loc = (ir_loc){.file = m->file, .subgraph = 0, .node = (int32_t)index};
     fb_table t = fb_vec_table(m->ops, index);
-    n->loc.kind = copied_string(m, t, OP_TYPE);
+    n->loc.kind = model_string(m, t, OP_TYPE, "");
     fb_vector inputs = fb_vec(t, OP_INPUTS, 4), outputs = fb_vec(t, OP_OUTPUTS, 4), attrs = fb_vec(t, OP_ATTRS, 4);
     if (!fb_ok(&m->reader))
-        return paddle_malformed(m, &n->loc);
+        return model_malformed(m, &n->loc);
     n->entry = entry_of(n->loc.kind);
     if (!n->entry)
-        return paddle_error(n, "this operator is not known");
+        return node_error(n, "this operator is not known");
     if (!n->entry->import)
-        return paddle_error(n, "%s", n->entry->reason);
+        return node_error(n, "%s", n->entry->reason);
     return read_lists(n, inputs, &n->inputs, &n->input_count) && read_lists(n, outputs, &n->outputs, &n->output_count) &&
            read_attributes(n, attrs);
 }
@@ -324,7 +277,7 @@ static bool open_node(paddle_model *m, uint32_t index, paddle_node *n)
 /* Gives every feed its input, in the order of columns. */
 static bool make_inputs(paddle_model *m, paddle_node *nodes)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     int32_t *feed = ARENA_ARRAY(m->graph->arena, int32_t, PADDLE_MAX_OPERANDS);
     for (uint32_t i = 0; i < m->ops.count; i++) {
         int64_t col;
@@ -333,14 +286,8 @@ static bool make_inputs(paddle_model *m, paddle_node *nodes)
         if (!column(&nodes[i], &col))
             return false;
         if (feed[col])
-            return paddle_error(&nodes[i], "column %lld is fed twice", (long long)col);
+            return node_error(&nodes[i], "column %lld is fed twice", (long long)col);
         feed[col] = (int32_t)i + 1;
-    }
-    for (int i = 0; i < m->options->input_shape_count; i++) {
-        const char *option = m->options->input_shapes[i], *colon = strrchr(option, ':');
-        paddle_variable *v = colon ? paddle_variable_of(m, option, (size_t)(colon - option)) : NULL;
-        if (!v || !fb_present(v->desc))
-            return diag_error(m->diag, &loc, "input shape '%s': the model has no such input", option);
     }
     for (int col = 0; col < PADDLE_MAX_OPERANDS; col++) {
         paddle_node *n = feed[col] ? &nodes[feed[col] - 1] : NULL;
@@ -352,7 +299,9 @@ static bool make_inputs(paddle_model *m, paddle_node *nodes)
             return false;
         m->inputs[col] = ir_input_new(m->graph, type, NULL, v->text);
     }
-    return fb_ok(&m->reader) || paddle_malformed(m, &loc);
+    if (!model_input_shapes_used(m))
+        return false;
+    return fb_ok(&m->reader) || model_malformed(m, &loc);
 }
 
 static bool import_operators(paddle_model *m)
@@ -366,7 +315,7 @@ static bool import_operators(paddle_model *m)
     for (uint32_t i = 0; i < m->ops.count; i++) {
         bool imported = nodes[i].entry->import(&nodes[i]);
         if (!fb_ok(&m->reader) && !m->diag->failed) /* defaults read after an error mean nothing, whatever came of them */
-            return paddle_malformed(m, &nodes[i].loc);
+            return model_malformed(m, &nodes[i].loc);
         if (!imported || !fb_ok(&m->reader))
             return false;
     }
@@ -375,7 +324,7 @@ static bool import_operators(paddle_model *m)
 
 static bool import_model(paddle_model *m)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     unsigned version = m->size >= 2 ? fb_load_u16(m->bytes) : 0;
     if (version != META_VERSION)
         return diag_error(m->diag, &loc, "meta version %u of Paddle Lite's format, expected %d", version, META_VERSION);
@@ -383,15 +332,16 @@ static bool import_model(paddle_model *m)
         return diag_error(m->diag, &loc, "the file ends within the program");
     size_t program = (size_t)fb_load_u64(m->bytes + 18);
     fb_open(&m->reader, m->bytes + HEADER_BYTES, program);
+    m->reader_at = HEADER_BYTES;
     fb_vector blocks = fb_vec(fb_root(&m->reader), PROGRAM_BLOCKS, 4);
     if (!fb_ok(&m->reader))
-        return paddle_malformed(m, &loc);
+        return model_malformed(m, &loc);
     if (blocks.count != 1)
         return diag_error(m->diag, &loc, "the program has %u blocks: control flow is not supported", blocks.count);
     fb_table block = fb_vec_table(blocks, 0);
     m->ops = fb_vec(block, BLOCK_OPS, 4);
     if (!fb_ok(&m->reader))
-        return paddle_malformed(m, &loc);
+        return model_malformed(m, &loc);
     if (m->ops.count > PADDLE_MAX_NODES)
         return diag_error(m->diag, &loc, "the program has %u operators, more than %d", m->ops.count, PADDLE_MAX_NODES);
     m->inputs = ARENA_ARRAY(m->graph->arena, ir_value *, PADDLE_MAX_OPERANDS);
@@ -410,16 +360,7 @@ static bool import_model(paddle_model *m)
 ir_graph *frontend_import_paddle(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
                                  diag *d)
 {
-    paddle_model m = {.bytes = bytes, .size = size, .file = file, .options = options, .diag = d};
-    m.dense_budget = (int64_t)size * 64 + (1 << 20);
-    m.graph = ir_graph_new();
-    if (!m.graph) {
-        const ir_loc loc = file_loc(&m);
-        diag_error(d, &loc, "out of memory");
-        return NULL;
-    }
-    if (import_model(&m))
-        return m.graph;
-    ir_graph_free(m.graph);
-    return NULL;
+    static const frontend_folding folding = {1 << 12, 1 << 12, .dequantized = INT64_MAX, .moves = true};
+    paddle_model m = {.bytes = bytes, .size = size};
+    return model_open(&m, bytes, size, file, options, &folding, d) ? model_close(&m, import_model(&m)) : NULL;
 }

@@ -19,7 +19,7 @@ static bool pair(paddle_node *n, const char *name, int64_t def, int64_t low, int
         out[1] = out[0];
     for (int i = 0; i < 2; i++)
         if (out[i] < low || out[i] > 1 << 20)
-            return paddle_error(n, "attribute %s is out of range", name);
+            return node_error(n, "attribute %s is out of range", name);
     return true;
 }
 
@@ -32,12 +32,12 @@ static bool read_window(paddle_node *n, const int64_t in[2], window *w)
         !paddle_ints(n, "paddings", 4, pads, &count))
         return false;
     if (count != 0 && count != 2 && count != 4)
-        return paddle_error(n, "attribute paddings has %d numbers", count);
+        return node_error(n, "attribute paddings has %d numbers", count);
     const char *algorithm = paddle_text(n, "padding_algorithm", "EXPLICIT");
     bool same = strcmp(algorithm, "SAME") == 0, valid = strcmp(algorithm, "VALID") == 0;
     for (int i = 0; i < 2; i++) {
         if (w->kernel[i] < 1 || w->kernel[i] > 1 << 20)
-            return paddle_error(n, "the window is out of range");
+            return node_error(n, "the window is out of range");
         w->before[i] = valid ? 0 : count == 4 ? pads[2 * i] : pads[i];
         w->after[i] = valid ? 0 : count == 4 ? pads[2 * i + 1] : pads[i];
         if (same) {
@@ -47,7 +47,7 @@ static bool read_window(paddle_node *n, const int64_t in[2], window *w)
             w->after[i] = total > 0 ? total - total / 2 : 0;
         }
         if (w->before[i] < 0 || w->after[i] < 0 || w->before[i] > 1 << 20 || w->after[i] > 1 << 20)
-            return paddle_error(n, "attribute paddings is out of range");
+            return node_error(n, "attribute paddings is out of range");
     }
     return true;
 }
@@ -77,7 +77,7 @@ static bool first_float(paddle_node *n, const char *name, const char *other, flo
     const char *from = paddle_has_attr(n, name) ? name : other;
     int64_t count;
     *out = 0;
-    return paddle_floats(n, from, 1, out, &count) && (count == 1 || paddle_error(n, "attribute %s is missing", name));
+    return paddle_floats(n, from, 1, out, &count) && (count == 1 || node_error(n, "attribute %s is missing", name));
 }
 
 /* A bias as int32 of scale x * w.  Where that would come near overflow (channels whose filters are all but zero), it is
@@ -112,10 +112,10 @@ static bool make_integer(paddle_node *n, product *p, const char *input, const ch
         !paddle_floats(n, paddle_has_attr(n, weights) ? weights : "Y0_scale", channels, scale, &count))
         return false;
     if (count != 1 && count != channels)
-        return paddle_error(n, "%lld scales for %lld channels (attribute %s)", (long long)count, (long long)channels, weights);
+        return node_error(n, "%lld scales for %lld channels (attribute %s)", (long long)count, (long long)channels, weights);
     for (int64_t i = 0; i < count; i++)
         if (!(scale[i] > 0) || !isfinite(scale[i]))
-            return paddle_error(n, "scale %lld of the weights is not a positive number", (long long)i);
+            return node_error(n, "scale %lld of the weights is not a positive number", (long long)i);
     p->integer = true;
     p->integer_result = strstr(kernel, "int8_out") || strstr(kernel, "int8out");
     if (p->integer_result && !first_float(n, result, "Out0_scale", &p->result_scale))
@@ -141,15 +141,15 @@ static ir_value *finish(paddle_node *n, const product *p, ir_op *op, ir_type typ
     if (fused)
         ir_set_int(op, IR_ATTR_ACT, p->act.act);
     if (p->integer_result && (!(p->result_scale > 0) || !isfinite(p->result_scale))) {
-        paddle_error(n, "the result's scale is not a positive number");
+        node_error(n, "the result's scale is not a positive number");
         return NULL;
     }
     if (p->integer_result && fused)
         q = ir_quant_tensor(n->model->graph, p->result_scale, 0);
     type.dtype = q ? IR_I8 : IR_F32;
-    ir_value *y = type.rank ? paddle_typed(n, op, type, q) : paddle_done_quant(n, op, type.dtype, q);
+    ir_value *y = type.rank ? node_typed(n, op, type, q) : node_done_quant(n, op, type.dtype, q);
     if (y && p->late_bias)
-        y = paddle_binary(n, IR_ADD, y, p->late_bias, p->act.act);
+        y = node_binary_act(n, IR_ADD, y, p->late_bias, p->act.act);
     y = paddle_activated(n, y, &p->act);
     return y && p->integer_result && !fused ? paddle_quantized(n, y, p->result_scale) : y;
 }
@@ -162,8 +162,8 @@ static bool read_bias(paddle_node *n, int64_t channels, ir_value **out)
     if (!(*out = paddle_param(n, "Bias")))
         return false;
     if ((*out)->type.dtype != IR_F32 || ir_type_elements(&(*out)->type) != channels)
-        return paddle_error(n, "the bias must be %lld real numbers", (long long)channels);
-    return (*out = paddle_reshaped(n, *out, 1, &channels)) != NULL;
+        return node_error(n, "the bias must be %lld real numbers", (long long)channels);
+    return (*out = node_reshaped(n, *out, 1, &channels)) != NULL;
 }
 
 static const char *activation_name(paddle_node *n)
@@ -179,19 +179,19 @@ bool paddle_op_conv(paddle_node *n)
     product p = {0};
     window win;
     ir_value *w = paddle_param(n, "Filter");
-    p.x = w ? paddle_in(n, "Input", 0, PADDLE_LAST) : NULL;
+    p.x = w ? paddle_in(n, "Input", 0, LAYOUT_LAST) : NULL;
     if (!p.x || !paddle_absent(n, "ResidualData") || !paddle_activation_of(n, activation_name(n), &p.act))
         return false;
     if (p.x->type.rank != 4 || w->type.rank != 4)
-        return paddle_error(n, "images and filters must have four dimensions");
+        return node_error(n, "images and filters must have four dimensions");
     int64_t groups = paddle_int(n, "groups", 1), channels = p.x->type.dims[3], out = w->type.dims[0], depth = w->type.dims[1];
     if (groups < 1 || out < 1 || depth < 1 || channels % groups || channels / groups != depth || out % groups)
-        return paddle_error(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit", (long long)channels,
+        return node_error(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit", (long long)channels,
                             (long long)groups, (long long)out, (long long)depth);
     if (!read_bias(n, out, &p.bias))
         return false;
     bool depthwise = groups > 1 && depth == 1;
-    p.w = paddle_transposed(n, w, depthwise ? (int64_t[]){1, 2, 3, 0} : (int64_t[]){0, 2, 3, 1});
+    p.w = node_transposed(n, w, depthwise ? (int64_t[]){1, 2, 3, 0} : (int64_t[]){0, 2, 3, 1});
     if (!p.w)
         return false;
     if (w->type.dtype == IR_I8 && !make_integer(n, &p, "Input0_scale", "Filter0_scale", "Output0_scale", depthwise ? 3 : 0, out))
@@ -199,11 +199,11 @@ bool paddle_op_conv(paddle_node *n)
     memcpy(win.kernel, &p.w->type.dims[1], sizeof win.kernel);
     if (!read_window(n, &p.x->type.dims[1], &win))
         return false;
-    ir_op *op = paddle_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, p.bias ? 3 : 2, (ir_value *[]){p.x, p.w, p.bias});
+    ir_op *op = node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, p.bias ? 3 : 2, (ir_value *[]){p.x, p.w, p.bias});
     set_window(op, &win);
     if (!depthwise)
         ir_set_int(op, IR_ATTR_GROUPS, groups);
-    return paddle_put(n, "Output", finish(n, &p, op, (ir_type){0}), PADDLE_LAST);
+    return paddle_put(n, "Output", finish(n, &p, op, (ir_type){0}), LAYOUT_LAST);
 }
 
 bool paddle_op_conv_transpose(paddle_node *n)
@@ -213,31 +213,31 @@ bool paddle_op_conv_transpose(paddle_node *n)
     int64_t extra[2], extent[2], size[2];
     int sizes;
     ir_value *w = paddle_param(n, "Filter");
-    p.x = w ? paddle_in(n, "Input", 0, PADDLE_LAST) : NULL;
+    p.x = w ? paddle_in(n, "Input", 0, LAYOUT_LAST) : NULL;
     if (!p.x || !paddle_activation_of(n, activation_name(n), &p.act) || !pair(n, "output_padding", 0, 0, extra) ||
         !paddle_ints(n, "output_size", 2, size, &sizes))
         return false;
     if (p.x->type.rank != 4 || w->type.rank != 4 || w->type.dtype != IR_F32 || paddle_int(n, "groups", 1) != 1 || sizes)
-        return paddle_error(n, "groups, output_size, and other than real two-dimensional filters are not supported");
-    if (!read_bias(n, w->type.dims[1], &p.bias) || !(p.w = paddle_transposed(n, w, (int64_t[]){1, 2, 3, 0})))
+        return node_error(n, "groups, output_size, and other than real two-dimensional filters are not supported");
+    if (!read_bias(n, w->type.dims[1], &p.bias) || !(p.w = node_transposed(n, w, (int64_t[]){1, 2, 3, 0})))
         return false;
     memcpy(win.kernel, &p.w->type.dims[1], sizeof win.kernel);
     if (strcmp(paddle_text(n, "padding_algorithm", "EXPLICIT"), "SAME") == 0)
-        return paddle_error(n, "the padding algorithm SAME is not supported");
+        return node_error(n, "the padding algorithm SAME is not supported");
     if (!read_window(n, &p.x->type.dims[1], &win))
         return false;
     for (int i = 0; i < 2; i++) {
         win.after[i] -= extra[i];
         if (win.dilation[i] != 1 || win.after[i] < 0)
-            return paddle_error(n, "dilation, and results past the reach of the filters, are not supported");
+            return node_error(n, "dilation, and results past the reach of the filters, are not supported");
         extent[i] = (p.x->type.dims[1 + i] - 1) * win.stride[i] + win.kernel[i] - win.before[i] - win.after[i];
         if (extent[i] < 1)
-            return paddle_error(n, "the result has no pixels");
+            return node_error(n, "the result has no pixels");
     }
-    ir_op *op = paddle_emit(n, IR_TRANSPOSE_CONV2D, p.bias ? 3 : 2, (ir_value *[]){p.x, p.w, p.bias});
+    ir_op *op = node_emit(n, IR_TRANSPOSE_CONV2D, p.bias ? 3 : 2, (ir_value *[]){p.x, p.w, p.bias});
     set_window(op, &win);
     ir_type type = ir_type_make(IR_F32, 4, (int64_t[]){p.x->type.dims[0], extent[0], extent[1], p.w->type.dims[0]});
-    return paddle_put(n, "Output", finish(n, &p, op, type), PADDLE_LAST);
+    return paddle_put(n, "Output", finish(n, &p, op, type), LAYOUT_LAST);
 }
 
 /* ---- Pools ---- */
@@ -253,7 +253,7 @@ static bool pool_window(paddle_node *n, const int64_t in[2], window *w)
     for (int i = 0; i < 2; i++) {
         int64_t results = whole ? 1 : w->kernel[i];
         if (in[i] < 1 || in[i] % results)
-            return paddle_error(n, "an adaptive pool of %lld into %lld pixels is not supported", (long long)in[i], (long long)results);
+            return node_error(n, "an adaptive pool of %lld into %lld pixels is not supported", (long long)in[i], (long long)results);
         w->kernel[i] = w->stride[i] = in[i] / results;
         w->before[i] = w->after[i] = 0;
         w->dilation[i] = 1;
@@ -263,38 +263,38 @@ static bool pool_window(paddle_node *n, const int64_t in[2], window *w)
 
 bool paddle_op_pool(paddle_node *n)
 {
-    ir_value *x = paddle_in(n, "X", 0, PADDLE_LAST);
+    ir_value *x = paddle_in(n, "X", 0, LAYOUT_LAST);
     const char *type = paddle_text(n, "pooling_type", "");
     bool average = strcmp(type, "avg") == 0;
     window w;
     if (!x)
         return false;
     if (x->type.rank != 4 || (!average && strcmp(type, "max") != 0))
-        return paddle_error(n, "a pool of type '%s' over an operand of %d dimensions is not supported", type, x->type.rank);
+        return node_error(n, "a pool of type '%s' over an operand of %d dimensions is not supported", type, x->type.rank);
     if (!pool_window(n, &x->type.dims[1], &w))
         return false;
     bool padded = (w.before[0] | w.before[1] | w.after[0] | w.after[1]) != 0, inclusive = average && !paddle_int(n, "exclusive", 1);
     for (int i = 0; i < 2; i++) {
         int64_t room = x->type.dims[1 + i] + w.before[i] + w.after[i] - w.kernel[i];
         if (w.dilation[i] != 1 || room < 0)
-            return paddle_error(n, "the window is dilated, or does not fit the image");
+            return node_error(n, "the window is dilated, or does not fit the image");
         if (!paddle_int(n, "ceil_mode", 0) || room % w.stride[i] == 0)
             continue;
         if (inclusive)
-            return paddle_error(n, "ceil_mode without exclusive is not supported");
+            return node_error(n, "ceil_mode without exclusive is not supported");
         w.after[i] += w.stride[i] - room % w.stride[i];
     }
     if (inclusive && padded) {
-        ir_op *pad = paddle_emit(n, IR_PAD, 1, &x);
+        ir_op *pad = node_emit(n, IR_PAD, 1, &x);
         ir_set_ints(pad, IR_ATTR_BEFORE, 4, (int64_t[]){0, w.before[0], w.before[1], 0});
         ir_set_ints(pad, IR_ATTR_AFTER, 4, (int64_t[]){0, w.after[0], w.after[1], 0});
-        if (!(x = paddle_done(n, pad)))
+        if (!(x = node_done(n, pad)))
             return false;
         w.before[0] = w.before[1] = w.after[0] = w.after[1] = 0;
     }
-    ir_op *op = paddle_emit(n, average ? IR_AVG_POOL2D : IR_MAX_POOL2D, 1, &x);
+    ir_op *op = node_emit(n, average ? IR_AVG_POOL2D : IR_MAX_POOL2D, 1, &x);
     set_window(op, &w);
-    return paddle_put(n, "Out", paddle_done(n, op), PADDLE_LAST);
+    return paddle_put(n, "Out", node_done(n, op), LAYOUT_LAST);
 }
 
 /* ---- Matrix products ---- */
@@ -304,11 +304,11 @@ static ir_value *weighted(paddle_node *n, product *p, const char *weights)
 {
     int64_t out = p->w->type.dims[1];
     bool integer = p->w->type.dtype == IR_I8;
-    if (!(p->w = paddle_transposed(n, p->w, (int64_t[]){1, 0})))
+    if (!(p->w = node_transposed(n, p->w, (int64_t[]){1, 0})))
         return NULL;
     if (integer && !make_integer(n, p, "Input0_scale", weights, "Output0_scale", 0, out))
         return NULL;
-    ir_op *op = paddle_emit(n, IR_FULLY_CONNECTED, p->bias ? 3 : 2, (ir_value *[]){p->x, p->w, p->bias});
+    ir_op *op = node_emit(n, IR_FULLY_CONNECTED, p->bias ? 3 : 2, (ir_value *[]){p->x, p->w, p->bias});
     return finish(n, p, op, (ir_type){0});
 }
 
@@ -322,16 +322,16 @@ bool paddle_op_fc(paddle_node *n)
         return false;
     int64_t kept = paddle_int(n, "in_num_col_dims", 1), dims[IR_MAX_RANK], inner = 1;
     if (p.w->type.rank != 2 || kept < 1 || kept >= p.x->type.rank || paddle_int(n, "padding_weights", 0))
-        return paddle_error(n, "an operand of %d dimensions, %lld of them kept, is not supported", p.x->type.rank, (long long)kept);
+        return node_error(n, "an operand of %d dimensions, %lld of them kept, is not supported", p.x->type.rank, (long long)kept);
     for (int i = 0; i < p.x->type.rank; i++) {
         dims[i < kept ? i : kept] = p.x->type.dims[i];
         inner *= i < kept ? 1 : p.x->type.dims[i];
     }
     dims[kept] = inner;
     if (inner != p.w->type.dims[0])
-        return paddle_error(n, "%lld numbers times %lld rows of weights", (long long)inner, (long long)p.w->type.dims[0]);
-    p.x = paddle_reshaped(n, p.x, (int)kept + 1, dims);
-    return p.x && read_bias(n, p.w->type.dims[1], &p.bias) && paddle_put(n, "Out", weighted(n, &p, "W0_scale"), PADDLE_PLAIN);
+        return node_error(n, "%lld numbers times %lld rows of weights", (long long)inner, (long long)p.w->type.dims[0]);
+    p.x = node_reshaped(n, p.x, (int)kept + 1, dims);
+    return p.x && read_bias(n, p.w->type.dims[1], &p.bias) && paddle_put(n, "Out", weighted(n, &p, "W0_scale"), LAYOUT_PLAIN);
 }
 
 bool paddle_op_matmul(paddle_node *n)
@@ -344,24 +344,24 @@ bool paddle_op_matmul(paddle_node *n)
     if (!y)
         return false;
     bool vector = y->type.rank == 1;
-    if (vector && !(y = paddle_reshaped(n, y, 2, (int64_t[]){y->type.dims[0], 1})))
+    if (vector && !(y = node_reshaped(n, y, 2, (int64_t[]){y->type.dims[0], 1})))
         return false;
     if (x->type.rank < 2 || y->type.rank < 2 || (vector && y_swapped))
-        return paddle_error(n, "products of operands of %d and %d dimensions are not supported", x->type.rank, y->type.rank);
+        return node_error(n, "products of operands of %d and %d dimensions are not supported", x->type.rank, y->type.rank);
     if (ir_is_const(y) && y->type.rank == 2 && !x_swapped && !y_swapped) {
         p.act.code = IR_RELU;
         p.x = x;
         p.w = y;
         z = weighted(n, &p, "Y0_scale");
     } else {
-        ir_op *op = paddle_emit(n, IR_BATCH_MATMUL, 2, (ir_value *[]){x, y});
+        ir_op *op = node_emit(n, IR_BATCH_MATMUL, 2, (ir_value *[]){x, y});
         ir_set_int(op, IR_ATTR_ADJ_A, x_swapped);
         ir_set_int(op, IR_ATTR_ADJ_B, y_swapped);
-        z = paddle_done(n, op);
+        z = node_done(n, op);
     }
     if (z && alpha != 1)
-        z = paddle_binary(n, IR_MUL, z, paddle_real(n, alpha), IR_ACT_NONE);
+        z = node_binary_act(n, IR_MUL, z, node_real(n, alpha), IR_ACT_NONE);
     if (z && vector)
-        z = paddle_reshaped(n, z, z->type.rank - 1, z->type.dims);
-    return paddle_put(n, "Out", z, PADDLE_PLAIN);
+        z = node_reshaped(n, z, z->type.rank - 1, z->type.dims);
+    return paddle_put(n, "Out", z, LAYOUT_PLAIN);
 }

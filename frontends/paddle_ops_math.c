@@ -7,7 +7,7 @@
 /* fp32_to_int8 and int8_to_fp32 around kernels that compute on integers. */
 bool paddle_op_calib(paddle_node *n)
 {
-    paddle_layout layout = paddle_layout_of(n, "Input", 0);
+    node_layout layout = paddle_layout_of(n, "Input", 0);
     ir_value *x = paddle_in(n, "Input", 0, layout);
     const char *kernel = paddle_text(n, "__@kernel_type_attr@__", "");
     float scale = paddle_float(n, "scale", 0);
@@ -17,15 +17,15 @@ bool paddle_op_calib(paddle_node *n)
         return paddle_put(n, "Out", paddle_quantized(n, x, scale), layout);
     if (strstr(kernel, "int8_to_fp32") && x->type.dtype == IR_I8) {
         x = paddle_quantized(n, x, scale);
-        return paddle_put(n, "Out", x ? paddle_done_quant(n, paddle_emit(n, IR_DEQUANTIZE, 1, &x), IR_F32, NULL) : NULL, layout);
+        return paddle_put(n, "Out", x ? node_done_quant(n, node_emit(n, IR_DEQUANTIZE, 1, &x), IR_F32, NULL) : NULL, layout);
     }
-    return paddle_error(n, "the conversion '%s' of %s values is not supported", kernel, ir_dtype_text(x->type.dtype));
+    return node_error(n, "the conversion '%s' of %s values is not supported", kernel, ir_dtype_text(x->type.dtype));
 }
 
 bool paddle_op_unary(paddle_node *n)
 {
-    paddle_layout layout = paddle_layout_of(n, "X", 0);
-    return paddle_put(n, "Out", paddle_unary(n, n->entry->code, paddle_in(n, "X", 0, layout)), layout);
+    node_layout layout = paddle_layout_of(n, "X", 0);
+    return paddle_put(n, "Out", node_unary(n, n->entry->code, paddle_in(n, "X", 0, layout)), layout);
 }
 
 bool paddle_op_hard_swish(paddle_node *n) { return paddle_standard_hard_swish(n, "") && paddle_op_unary(n); }
@@ -34,54 +34,54 @@ static ir_value *clamped(paddle_node *n, ir_value *x, ir_enum_ACT act)
 {
     if (!x)
         return NULL;
-    ir_op *op = paddle_emit(n, IR_RELU, 1, &x);
+    ir_op *op = node_emit(n, IR_RELU, 1, &x);
     ir_set_int(op, IR_ATTR_ACT, act);
     /* A clamp keeps the parameters of 8-bit values. */
-    return paddle_done_quant(n, op, x->type.dtype, x->quant);
+    return node_done_quant(n, op, x->type.dtype, x->quant);
 }
 
 bool paddle_op_clamp(paddle_node *n)
 {
-    paddle_layout layout = paddle_layout_of(n, "X", 0);
+    node_layout layout = paddle_layout_of(n, "X", 0);
     bool six = strcmp(n->entry->name, "relu6") == 0;
     if (six && paddle_float(n, "threshold", 6) != 6)
-        return paddle_error(n, "a relu6 with the bound %g is not supported", (double)paddle_float(n, "threshold", 6));
+        return node_error(n, "a relu6 with the bound %g is not supported", (double)paddle_float(n, "threshold", 6));
     return paddle_put(n, "Out", clamped(n, paddle_in(n, "X", 0, layout), six ? IR_ACT_RELU6 : IR_ACT_RELU), layout);
 }
 
 bool paddle_op_leaky_relu(paddle_node *n)
 {
-    paddle_layout layout = paddle_layout_of(n, "X", 0);
+    node_layout layout = paddle_layout_of(n, "X", 0);
     const paddle_activation a = {IR_ACT_NONE, IR_LEAKY_RELU, paddle_float(n, "alpha", 0.02f)};
     return paddle_put(n, "Out", paddle_activated(n, paddle_in(n, "X", 0, layout), &a), layout);
 }
 
 bool paddle_op_hard_sigmoid(paddle_node *n)
 {
-    paddle_layout layout = paddle_layout_of(n, "X", 0);
+    node_layout layout = paddle_layout_of(n, "X", 0);
     ir_value *x = paddle_in(n, "X", 0, layout);
-    x = paddle_binary(n, IR_MUL, x, paddle_real(n, paddle_float(n, "slope", 0.2f)), IR_ACT_NONE);
-    x = paddle_binary(n, IR_ADD, x, paddle_real(n, paddle_float(n, "offset", 0.5f)), IR_ACT_RELU_0_TO_1);
+    x = node_binary_act(n, IR_MUL, x, node_real(n, paddle_float(n, "slope", 0.2f)), IR_ACT_NONE);
+    x = node_binary_act(n, IR_ADD, x, node_real(n, paddle_float(n, "offset", 0.5f)), IR_ACT_RELU_0_TO_1);
     return paddle_put(n, "Out", x, layout);
 }
 
 bool paddle_op_scale(paddle_node *n)
 {
-    paddle_layout layout = paddle_layout_of(n, "X", 0);
+    node_layout layout = paddle_layout_of(n, "X", 0);
     ir_value *x = paddle_in(n, "X", 0, layout);
     float scale = paddle_float(n, "scale", 1), bias = paddle_float(n, "bias", 0);
     paddle_activation a;
     if (!x || !paddle_absent(n, "ScaleTensor") || !paddle_activation_of(n, paddle_text(n, "activation_type", ""), &a))
         return false;
     if (x->type.dtype != IR_F32)
-        return paddle_error(n, "values of type %s are not supported", ir_dtype_text(x->type.dtype));
+        return node_error(n, "values of type %s are not supported", ir_dtype_text(x->type.dtype));
     bool after = paddle_int(n, "bias_after_scale", 1);
     if (!after && bias != 0)
-        x = paddle_binary(n, IR_ADD, x, paddle_real(n, bias), IR_ACT_NONE);
+        x = node_binary_act(n, IR_ADD, x, node_real(n, bias), IR_ACT_NONE);
     if (scale != 1)
-        x = paddle_binary(n, IR_MUL, x, paddle_real(n, scale), IR_ACT_NONE);
+        x = node_binary_act(n, IR_MUL, x, node_real(n, scale), IR_ACT_NONE);
     if (after && bias != 0)
-        x = paddle_binary(n, IR_ADD, x, paddle_real(n, bias), IR_ACT_NONE);
+        x = node_binary_act(n, IR_ADD, x, node_real(n, bias), IR_ACT_NONE);
     if (a.act != IR_ACT_NONE)
         x = clamped(n, x, a.act);
     return paddle_put(n, "Out", paddle_activated(n, x, &a), layout);
@@ -90,7 +90,7 @@ bool paddle_op_scale(paddle_node *n)
 /* Y's dimensions stand at X's dimension `axis`, or at the end of X's for -1. */
 bool paddle_op_elementwise(paddle_node *n)
 {
-    paddle_layout layout = paddle_layout_of(n, "X", 0), y_layout = paddle_layout_of(n, "Y", 0);
+    node_layout layout = paddle_layout_of(n, "X", 0), y_layout = paddle_layout_of(n, "Y", 0);
     ir_value *x = paddle_in(n, "X", 0, layout), *y = x ? paddle_in(n, "Y", 0, y_layout) : NULL;
     paddle_activation a;
     if (!y || !paddle_activation_of(n, paddle_text(n, "act_type", ""), &a))
@@ -98,7 +98,7 @@ bool paddle_op_elementwise(paddle_node *n)
     int rank = x->type.rank, y_rank = y->type.rank;
     int64_t axis = paddle_int(n, "axis", -1), dims[IR_MAX_RANK];
     if (y_rank == rank) {
-        layout = layout == PADDLE_LAST || y_layout == PADDLE_LAST ? PADDLE_LAST : PADDLE_PLAIN;
+        layout = layout == LAYOUT_LAST || y_layout == LAYOUT_LAST ? LAYOUT_LAST : LAYOUT_PLAIN;
         x = paddle_in(n, "X", 0, layout);
         y = x ? paddle_in(n, "Y", 0, layout) : NULL;
     } else if (y_rank < rank) {
@@ -108,32 +108,32 @@ bool paddle_op_elementwise(paddle_node *n)
         for (; y_rank > 0 && axis + y_rank > rank && y->type.dims[y_rank - 1] == 1; y_rank--)
             continue; /* extents of 1 past the end say nothing */
         if (axis + y_rank > rank)
-            return paddle_error(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank, y_rank);
+            return node_error(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank, y_rank);
         for (int i = 0; i < rank; i++)
             dims[i] = i >= axis && i < axis + y_rank ? y->type.dims[i - axis] : 1;
-        y = paddle_to_layout(n, paddle_reshaped(n, y, rank, dims), PADDLE_PLAIN, layout);
+        y = node_to_layout(n, node_reshaped(n, y, rank, dims), LAYOUT_PLAIN, layout);
     } else {
         if (axis >= 0 && axis != y_rank - rank)
-            return paddle_error(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank, y_rank);
-        layout = PADDLE_PLAIN;
+            return node_error(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank, y_rank);
+        layout = LAYOUT_PLAIN;
         x = paddle_plain(n, "X");
         y = paddle_plain(n, "Y");
     }
-    return paddle_put(n, "Out", paddle_activated(n, paddle_binary(n, n->entry->code, x, y, a.act), &a), layout);
+    return paddle_put(n, "Out", paddle_activated(n, node_binary_act(n, n->entry->code, x, y, a.act), &a), layout);
 }
 
 bool paddle_op_batch_norm(paddle_node *n)
 {
     static const char *const names[] = {"Scale", "Bias", "Mean", "Variance"};
-    ir_value *x = paddle_in(n, "X", 0, PADDLE_LAST), *p[4];
+    ir_value *x = paddle_in(n, "X", 0, LAYOUT_LAST), *p[4];
     if (!x || x->type.rank < 2)
-        return x && paddle_error(n, "the operand needs channels");
+        return x && node_error(n, "the operand needs channels");
     int64_t channels = x->type.dims[x->type.rank - 1];
     for (int i = 0; i < 4; i++) {
         if (!(p[i] = paddle_param(n, names[i])))
             return false;
         if (p[i]->type.dtype != IR_F32 || ir_type_elements(&p[i]->type) != channels)
-            return paddle_error(n, "operand %s must be %lld numbers", names[i], (long long)channels);
+            return node_error(n, "operand %s must be %lld numbers", names[i], (long long)channels);
     }
     float *factor = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
     float *offset = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
@@ -143,35 +143,35 @@ bool paddle_op_batch_norm(paddle_node *n)
         factor[c] = (float)f;
         offset[c] = (float)(ir_const_real(p[1], c) - ir_const_real(p[2], c) * f);
     }
-    x = paddle_binary(n, IR_MUL, x, paddle_reals(n, 1, &channels, factor), IR_ACT_NONE);
-    x = paddle_binary(n, IR_ADD, x, paddle_reals(n, 1, &channels, offset), IR_ACT_NONE);
-    return paddle_put(n, "Y", x, PADDLE_LAST);
+    x = node_binary_act(n, IR_MUL, x, node_reals(n, 1, &channels, factor), IR_ACT_NONE);
+    x = node_binary_act(n, IR_ADD, x, node_reals(n, 1, &channels, offset), IR_ACT_NONE);
+    return paddle_put(n, "Y", x, LAYOUT_LAST);
 }
 
 bool paddle_op_softmax(paddle_node *n)
 {
-    paddle_layout layout = paddle_layout_of(n, "X", 0);
+    node_layout layout = paddle_layout_of(n, "X", 0);
     ir_value *x = paddle_in(n, "X", 0, layout);
     int axis;
-    if (!x || !paddle_axis(n, paddle_int(n, "axis", -1), x->type.rank, &axis))
+    if (!x || !node_axis(n, paddle_int(n, "axis", -1), x->type.rank, &axis))
         return false;
     if (axis == 1 && x->type.rank > 2)
-        return paddle_put(n, "Out", paddle_unary(n, IR_SOFTMAX, paddle_in(n, "X", 0, PADDLE_LAST)), PADDLE_LAST);
+        return paddle_put(n, "Out", node_unary(n, IR_SOFTMAX, paddle_in(n, "X", 0, LAYOUT_LAST)), LAYOUT_LAST);
     x = paddle_plain(n, "X");
     if (!x)
         return false;
     int64_t perm[IR_MAX_RANK]; /* swaps axis and the last dimension: its own inverse */
     for (int i = 0; i < x->type.rank; i++)
         perm[i] = i == axis ? x->type.rank - 1 : i == x->type.rank - 1 ? axis : i;
-    x = paddle_unary(n, IR_SOFTMAX, paddle_transposed(n, x, perm));
-    return paddle_put(n, "Out", paddle_transposed(n, x, perm), PADDLE_PLAIN);
+    x = node_unary(n, IR_SOFTMAX, node_transposed(n, x, perm));
+    return paddle_put(n, "Out", node_transposed(n, x, perm), LAYOUT_PLAIN);
 }
 
 bool paddle_op_dropout(paddle_node *n)
 {
-    paddle_layout layout = paddle_layout_of(n, "X", 0);
+    node_layout layout = paddle_layout_of(n, "X", 0);
     ir_value *x = paddle_in(n, "X", 0, layout);
     if (strcmp(paddle_text(n, "dropout_implementation", "downgrade_in_infer"), "upscale_in_train") != 0)
-        x = paddle_binary(n, IR_MUL, x, paddle_real(n, 1 - paddle_float(n, "dropout_prob", 0.5f)), IR_ACT_NONE);
+        x = node_binary_act(n, IR_MUL, x, node_real(n, 1 - paddle_float(n, "dropout_prob", 0.5f)), IR_ACT_NONE);
     return paddle_put(n, "Out", x, layout);
 }

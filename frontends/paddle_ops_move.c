@@ -7,45 +7,45 @@
 bool paddle_op_concat(paddle_node *n)
 {
     int count = paddle_count(n, "X"), axis;
-    paddle_layout layout = PADDLE_PLAIN;
+    node_layout layout = LAYOUT_PLAIN;
     ir_value **operands = ARENA_ARRAY(n->model->graph->arena, ir_value *, count + 1);
     for (int i = 0; i < count; i++)
-        if (paddle_layout_of(n, "X", i) == PADDLE_LAST)
-            layout = PADDLE_LAST;
+        if (paddle_layout_of(n, "X", i) == LAYOUT_LAST)
+            layout = LAYOUT_LAST;
     if (!paddle_absent(n, "AxisTensor"))
         return false;
     if (!count)
-        return paddle_error(n, "operand X is missing");
+        return node_error(n, "operand X is missing");
     for (int i = 0; i < count; i++)
         if (!(operands[i] = paddle_in(n, "X", i, layout)))
             return false;
-    if (!paddle_axis(n, paddle_int(n, "axis", 0), operands[0]->type.rank, &axis))
+    if (!node_axis(n, paddle_int(n, "axis", 0), operands[0]->type.rank, &axis))
         return false;
-    ir_op *op = paddle_emit(n, IR_CONCAT, count, operands);
-    ir_set_int(op, IR_ATTR_AXIS, paddle_dim(layout, operands[0]->type.rank, axis));
-    return paddle_put(n, "Out", paddle_done(n, op), layout);
+    ir_op *op = node_emit(n, IR_CONCAT, count, operands);
+    ir_set_int(op, IR_ATTR_AXIS, node_dim(layout, operands[0]->type.rank, axis));
+    return paddle_put(n, "Out", node_done(n, op), layout);
 }
 
 bool paddle_op_split(paddle_node *n)
 {
-    paddle_layout layout = paddle_layout_of(n, "X", 0);
+    node_layout layout = paddle_layout_of(n, "X", 0);
     ir_value *x = paddle_in(n, "X", 0, layout);
     int64_t sections[64], begin[IR_MAX_RANK] = {0}, dims[IR_MAX_RANK];
     int count, axis, results = paddle_result_count(n, "Out");
     if (!x || !paddle_absent(n, "AxisTensor") || !paddle_absent(n, "SectionsTensorList") ||
-        !paddle_axis(n, paddle_int(n, "axis", 0), x->type.rank, &axis) || !paddle_ints(n, "sections", 64, sections, &count))
+        !node_axis(n, paddle_int(n, "axis", 0), x->type.rank, &axis) || !paddle_ints(n, "sections", 64, sections, &count))
         return false;
-    int at = paddle_dim(layout, x->type.rank, axis);
+    int at = node_dim(layout, x->type.rank, axis);
     int64_t extent = x->type.dims[at], rest = extent;
     if (results < 1 || results > 64 || (count && count != results) || (!count && extent % results))
-        return paddle_error(n, "an extent of %lld can't be split into %d", (long long)extent, results);
+        return node_error(n, "an extent of %lld can't be split into %d", (long long)extent, results);
     for (int i = 0; i < count; i++)
         rest -= sections[i] > 0 && sections[i] <= extent ? sections[i] : 0;
     memcpy(dims, x->type.dims, sizeof dims);
     for (int i = 0; i < results; i++) {
         dims[at] = !count ? extent / results : sections[i] == -1 ? rest : sections[i];
         if (dims[at] < 0 || dims[at] > extent - begin[at])
-            return paddle_error(n, "the parts don't fit an extent of %lld", (long long)extent);
+            return node_error(n, "the parts don't fit an extent of %lld", (long long)extent);
         if (!paddle_put_at(n, "Out", i, paddle_sliced(n, x, begin, dims), layout))
             return false;
         begin[at] += dims[at];
@@ -78,21 +78,21 @@ bool paddle_op_slice(paddle_node *n)
         !paddle_ints(n, "decrease_axis", IR_MAX_RANK, dropped, &drop_count))
         return false;
     if (start_count != count || end_count != count)
-        return paddle_error(n, "%d axes, %d starts and %d ends", count, start_count, end_count);
+        return node_error(n, "%d axes, %d starts and %d ends", count, start_count, end_count);
     memcpy(dims, x->type.dims, sizeof dims);
     for (int i = 0; i < count; i++) {
-        if (!paddle_axis(n, axes[i], x->type.rank, &axis))
+        if (!node_axis(n, axes[i], x->type.rank, &axis))
             return false;
         begin[axis] = within(starts[i], x->type.dims[axis]);
         dims[axis] = within(ends[i], x->type.dims[axis]) - begin[axis];
         if (dims[axis] < 1)
-            return paddle_error(n, "the slice is empty");
+            return node_error(n, "the slice is empty");
     }
     for (int i = 0; i < drop_count; i++) {
-        if (!paddle_axis(n, dropped[i], x->type.rank, &axis))
+        if (!node_axis(n, dropped[i], x->type.rank, &axis))
             return false;
         if (dims[axis] != 1)
-            return paddle_error(n, "a dimension of extent %lld can't be dropped", (long long)dims[axis]);
+            return node_error(n, "a dimension of extent %lld can't be dropped", (long long)dims[axis]);
         drop[axis] = true;
     }
     for (int i = 0; i < x->type.rank; i++)
@@ -100,7 +100,7 @@ bool paddle_op_slice(paddle_node *n)
             kept[rank++] = dims[i];
     if (!rank && x->type.rank)
         kept[rank++] = 1; /* Paddle Lite has no tensors without dimensions */
-    return paddle_put(n, "Out", paddle_reshaped(n, paddle_sliced(n, x, begin, dims), rank, kept), PADDLE_PLAIN);
+    return paddle_put(n, "Out", node_reshaped(n, paddle_sliced(n, x, begin, dims), rank, kept), LAYOUT_PLAIN);
 }
 
 /* The new shape: of tensors of one number each, of one tensor, or of the attribute. */
@@ -108,7 +108,7 @@ static bool new_shape(paddle_node *n, int64_t out[IR_MAX_RANK], int *out_rank)
 {
     int count = paddle_count(n, "ShapeTensor");
     if (count > IR_MAX_RANK)
-        return paddle_error(n, "more than %d dimensions", IR_MAX_RANK);
+        return node_error(n, "more than %d dimensions", IR_MAX_RANK);
     for (int i = 0; i < count; i++)
         if (!paddle_param_int(n, "ShapeTensor", i, &out[i]))
             return false;
@@ -122,7 +122,7 @@ static bool new_shape(paddle_node *n, int64_t out[IR_MAX_RANK], int *out_rank)
         return false;
     int64_t elements = ir_type_elements(&v->type);
     if ((v->type.dtype != IR_I32 && v->type.dtype != IR_I64) || elements > IR_MAX_RANK)
-        return paddle_error(n, "operand Shape must be at most %d integers", IR_MAX_RANK);
+        return node_error(n, "operand Shape must be at most %d integers", IR_MAX_RANK);
     for (int i = 0; i < elements; i++)
         out[i] = ir_const_int(v, i);
     *out_rank = (int)elements;
@@ -141,17 +141,17 @@ bool paddle_op_reshape(paddle_node *n)
         if (dims[i] == 0 && i < x->type.rank)
             dims[i] = x->type.dims[i];
         if (dims[i] < -1 || dims[i] > IR_MAX_BYTES || (dims[i] == -1 && open >= 0))
-            return paddle_error(n, "the new shape is impossible");
+            return node_error(n, "the new shape is impossible");
         if (dims[i] == -1)
             open = i;
         else if (dims[i] > 0 && known > IR_MAX_BYTES / dims[i])
-            return paddle_error(n, "the new shape is impossible");
+            return node_error(n, "the new shape is impossible");
         else
             known *= dims[i];
     }
     if (open >= 0)
         dims[open] = known ? elements / known : 0;
-    return paddle_put(n, "Out", paddle_reshaped(n, x, rank, dims), PADDLE_PLAIN);
+    return paddle_put(n, "Out", node_reshaped(n, x, rank, dims), LAYOUT_PLAIN);
 }
 
 bool paddle_op_flatten(paddle_node *n)
@@ -159,15 +159,15 @@ bool paddle_op_flatten(paddle_node *n)
     ir_value *x = paddle_plain(n, "X");
     int64_t dims[IR_MAX_RANK];
     int first, last, rank = 0;
-    if (!x || !paddle_axis(n, paddle_int(n, "start_axis", 1), x->type.rank, &first) ||
-        !paddle_axis(n, paddle_int(n, "stop_axis", -1), x->type.rank, &last))
+    if (!x || !node_axis(n, paddle_int(n, "start_axis", 1), x->type.rank, &first) ||
+        !node_axis(n, paddle_int(n, "stop_axis", -1), x->type.rank, &last))
         return false;
     for (int i = 0; i < x->type.rank; i++)
         if (i > first && i <= last)
             dims[rank - 1] *= x->type.dims[i];
         else
             dims[rank++] = x->type.dims[i];
-    return paddle_put(n, "Out", paddle_reshaped(n, x, rank, dims), PADDLE_PLAIN);
+    return paddle_put(n, "Out", node_reshaped(n, x, rank, dims), LAYOUT_PLAIN);
 }
 
 bool paddle_op_transpose(paddle_node *n)
@@ -178,10 +178,10 @@ bool paddle_op_transpose(paddle_node *n)
     unsigned seen = 0;
     if (!paddle_ints(n, "axis", IR_MAX_RANK, perm, &count))
         return false;
-    if (count == 4 && memcmp(perm, to_last, sizeof to_last) == 0 && paddle_layout_of(n, "X", 0) == PADDLE_LAST) {
-        ir_value *image = paddle_in(n, "X", 0, PADDLE_LAST);
+    if (count == 4 && memcmp(perm, to_last, sizeof to_last) == 0 && paddle_layout_of(n, "X", 0) == LAYOUT_LAST) {
+        ir_value *image = paddle_in(n, "X", 0, LAYOUT_LAST);
         if (image && image->type.rank == 4)
-            return paddle_put(n, "Out", image, PADDLE_PLAIN);
+            return paddle_put(n, "Out", image, LAYOUT_PLAIN);
     }
     ir_value *x = paddle_plain(n, "X");
     if (!x)
@@ -189,8 +189,8 @@ bool paddle_op_transpose(paddle_node *n)
     for (int i = 0; i < count; i++)
         seen |= perm[i] >= 0 && perm[i] < count ? 1u << perm[i] : 0;
     if (count != x->type.rank || seen != (1u << count) - 1)
-        return paddle_error(n, "attribute axis is no order of %d dimensions", x->type.rank);
-    return paddle_put(n, "Out", paddle_transposed(n, x, perm), PADDLE_PLAIN);
+        return node_error(n, "attribute axis is no order of %d dimensions", x->type.rank);
+    return paddle_put(n, "Out", node_transposed(n, x, perm), LAYOUT_PLAIN);
 }
 
 bool paddle_op_squeeze(paddle_node *n)
@@ -202,14 +202,14 @@ bool paddle_op_squeeze(paddle_node *n)
     if (!x || !paddle_absent(n, "AxesTensor") || !paddle_ints(n, "axes", IR_MAX_RANK, axes, &count))
         return false;
     for (int i = 0; i < count; i++) {
-        if (!paddle_axis(n, axes[i], x->type.rank, &axis))
+        if (!node_axis(n, axes[i], x->type.rank, &axis))
             return false;
         drop[axis] = x->type.dims[axis] == 1;
     }
     for (int i = 0; i < x->type.rank; i++)
         if (!(count ? drop[i] : x->type.dims[i] == 1))
             dims[rank++] = x->type.dims[i];
-    return paddle_put(n, "Out", paddle_reshaped(n, x, rank, dims), PADDLE_PLAIN);
+    return paddle_put(n, "Out", node_reshaped(n, x, rank, dims), LAYOUT_PLAIN);
 }
 
 bool paddle_op_unsqueeze(paddle_node *n)
@@ -223,15 +223,15 @@ bool paddle_op_unsqueeze(paddle_node *n)
     rank = x->type.rank;
     memcpy(dims, x->type.dims, sizeof dims);
     if (rank + count > IR_MAX_RANK)
-        return paddle_error(n, "more than %d dimensions", IR_MAX_RANK);
+        return node_error(n, "more than %d dimensions", IR_MAX_RANK);
     for (int i = 0; i < count; i++) { /* one after the other */
-        if (!paddle_axis(n, axes[i], rank + 1, &axis))
+        if (!node_axis(n, axes[i], rank + 1, &axis))
             return false;
         memmove(dims + axis + 1, dims + axis, (size_t)(rank - axis) * sizeof *dims);
         dims[axis] = 1;
         rank++;
     }
-    return paddle_put(n, "Out", paddle_reshaped(n, x, rank, dims), PADDLE_PLAIN);
+    return paddle_put(n, "Out", node_reshaped(n, x, rank, dims), LAYOUT_PLAIN);
 }
 
 /* ---- Constants ---- */
@@ -248,26 +248,26 @@ static ir_value *integers(paddle_node *n, ir_dtype dtype, int rank, int64_t coun
 
 bool paddle_op_shape(paddle_node *n)
 {
-    paddle_layout layout = paddle_layout_of(n, "Input", 0);
+    node_layout layout = paddle_layout_of(n, "Input", 0);
     ir_value *x = paddle_in(n, "Input", 0, layout);
     int64_t dims[IR_MAX_RANK];
     if (!x)
         return false;
     for (int i = 0; i < x->type.rank; i++)
-        dims[i] = x->type.dims[paddle_dim(layout, x->type.rank, i)];
-    return paddle_put(n, "Out", integers(n, IR_I32, 1, x->type.rank, dims), PADDLE_PLAIN);
+        dims[i] = x->type.dims[node_dim(layout, x->type.rank, i)];
+    return paddle_put(n, "Out", integers(n, IR_I32, 1, x->type.rank, dims), LAYOUT_PLAIN);
 }
 
 /* One dimension of fill_constant_batch_size_like is that of another value. */
 static bool batch_like(paddle_node *n, int64_t dims[], int rank)
 {
-    paddle_layout layout = paddle_layout_of(n, "Input", 0);
+    node_layout layout = paddle_layout_of(n, "Input", 0);
     ir_value *x = paddle_in(n, "Input", 0, layout);
     int from, to;
-    if (!x || !paddle_axis(n, paddle_int(n, "input_dim_idx", 0), x->type.rank, &from) ||
-        !paddle_axis(n, paddle_int(n, "output_dim_idx", 0), rank, &to))
+    if (!x || !node_axis(n, paddle_int(n, "input_dim_idx", 0), x->type.rank, &from) ||
+        !node_axis(n, paddle_int(n, "output_dim_idx", 0), rank, &to))
         return false;
-    dims[to] = x->type.dims[paddle_dim(layout, x->type.rank, from)];
+    dims[to] = x->type.dims[node_dim(layout, x->type.rank, from)];
     return true;
 }
 
@@ -283,40 +283,40 @@ bool paddle_op_fill(paddle_node *n)
     if (n->entry->name[sizeof "fill_constant" - 1] && !batch_like(n, dims, rank))
         return false;
     if (dtype != IR_F32 && dtype != IR_I32 && dtype != IR_I64)
-        return paddle_error(n, "constants of type %lld are not supported", (long long)paddle_int(n, "dtype", 5));
+        return node_error(n, "constants of type %lld are not supported", (long long)paddle_int(n, "dtype", 5));
     if (dtype != IR_F32 && !(value > -9e15 && value < 9e15))
-        return paddle_error(n, "the constant %g is no integer", value);
+        return node_error(n, "the constant %g is no integer", value);
     ir_type type = ir_type_make(dtype, rank, dims);
     if (!ir_type_valid(&type))
-        return paddle_error(n, "the shape is impossible");
+        return node_error(n, "the shape is impossible");
     int64_t integer = dtype == IR_F32 ? 0 : (int64_t)value;
-    ir_value *one = dtype == IR_F32 ? paddle_real(n, (float)value) : integers(n, dtype, 0, 1, &integer);
-    return paddle_put(n, "Out", paddle_typed(n, paddle_emit(n, IR_BROADCAST, 1, &one), type, NULL), PADDLE_PLAIN);
+    ir_value *one = dtype == IR_F32 ? node_real(n, (float)value) : integers(n, dtype, 0, 1, &integer);
+    return paddle_put(n, "Out", node_typed(n, node_emit(n, IR_BROADCAST, 1, &one), type, NULL), LAYOUT_PLAIN);
 }
 
 /* ---- Resizing ---- */
 
 bool paddle_op_interp(paddle_node *n)
 {
-    ir_value *x = paddle_in(n, "X", 0, PADDLE_LAST);
+    ir_value *x = paddle_in(n, "X", 0, LAYOUT_LAST);
     float scale[2] = {0};
     int64_t count, extent[2] = {paddle_int(n, "out_h", -1), paddle_int(n, "out_w", -1)};
     if (!x || !paddle_floats(n, "scale", 2, scale, &count) || !paddle_absent(n, "OutSize") || !paddle_absent(n, "Scale") ||
         !paddle_absent(n, "SizeTensor"))
         return false;
     if (x->type.rank != 4 || strcmp(paddle_text(n, "data_layout", "NCHW"), "NCHW") != 0)
-        return paddle_error(n, "the operand must be images with channels second");
+        return node_error(n, "the operand must be images with channels second");
     for (int i = 0; i < 2; i++) {
         float factor = scale[count == 2 ? i : 0];
         if (count && factor > 0 && factor < 1 << 20)
             extent[i] = (int64_t)((float)x->type.dims[1 + i] * factor);
         if (extent[i] < 1 || extent[i] > IR_MAX_BYTES)
-            return paddle_error(n, "the result's size is impossible");
+            return node_error(n, "the result's size is impossible");
     }
-    ir_op *op = paddle_emit(n, n->entry->code, 1, &x);
+    ir_op *op = node_emit(n, n->entry->code, 1, &x);
     bool corners = paddle_int(n, "align_corners", 0);
     ir_set_int(op, IR_ATTR_ALIGN, corners);
     ir_set_int(op, IR_ATTR_HALF_PIXEL, n->entry->code == IR_RESIZE_BILINEAR && !corners && paddle_int(n, "align_mode", 1) == 0);
     ir_type type = ir_type_make(x->type.dtype, 4, (int64_t[]){x->type.dims[0], extent[0], extent[1], x->type.dims[3]});
-    return paddle_put(n, "Out", paddle_typed(n, op, type, x->quant), PADDLE_LAST);
+    return paddle_put(n, "Out", node_typed(n, op, type, x->quant), LAYOUT_LAST);
 }

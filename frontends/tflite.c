@@ -4,7 +4,6 @@
  *
  * The file has ops and tensors by index; a scope keeps, for each tensor of a subgraph, the value that stands for it.
  * Names of inputs and outputs come from the subgraph's signature where there is one. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "frontends/tflite_import.h"
@@ -49,23 +48,9 @@ static const tflite_op_entry *entry_of(const tflite_opcode *code)
 
 /* ---- The model's own tables ---- */
 
-static ir_loc file_loc(const tflite_model *m) { return (ir_loc){.file = m->file, .subgraph = -1, .node = -1}; }
-
-bool tflite_malformed(tflite_model *m, const ir_loc *loc)
-{
-    return diag_error(m->diag, loc, "malformed file: %s (byte %zu)", m->reader.error, m->reader.error_at);
-}
-
-static const char *copied_string(tflite_model *m, fb_table t, unsigned field)
-{
-    uint32_t length;
-    const char *text = fb_string(t, field, &length);
-    return text ? arena_string(m->graph->arena, text, length) : NULL;
-}
-
 static bool read_opcodes(tflite_model *m, fb_table root)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_vector codes = fb_vec(root, MODEL_OPERATOR_CODES, 4);
     m->opcode_count = codes.count;
     m->opcodes = ARENA_ARRAY(m->graph->arena, tflite_opcode, codes.count);
@@ -76,24 +61,24 @@ static bool read_opcodes(tflite_model *m, fb_table root)
         code->builtin = builtin > old ? builtin : old;
         code->custom = code->builtin == BUILTIN_CUSTOM;
         if (code->custom)
-            code->name = copied_string(m, t, OPCODE_CUSTOM);
+            code->name = model_string(m, t, OPCODE_CUSTOM, NULL);
         else if (code->builtin >= 0 && code->builtin < BUILTIN_COUNT)
             code->name = builtin_ops[code->builtin].name;
         if (!code->name)
             code->name = code->custom ? "CUSTOM" : arena_format(m->graph->arena, "operator %d", code->builtin);
     }
-    return fb_ok(&m->reader) || tflite_malformed(m, &loc);
+    return fb_ok(&m->reader) || model_malformed(m, &loc);
 }
 
 static bool read_model(tflite_model *m, fb_table *out_root)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_table root = fb_root(&m->reader);
     uint32_t version = fb_u32(root, MODEL_VERSION, 0);
     m->subgraphs = fb_vec(root, MODEL_SUBGRAPHS, 4);
     m->buffers = fb_vec(root, MODEL_BUFFERS, 4);
     if (!fb_ok(&m->reader))
-        return tflite_malformed(m, &loc);
+        return model_malformed(m, &loc);
     if (version != TFLITE_SCHEMA_VERSION)
         return diag_error(m->diag, &loc, "version %u of the TFLite schema, expected %d", version, TFLITE_SCHEMA_VERSION);
     if (!m->subgraphs.count)
@@ -116,10 +101,10 @@ static bool check_counts(tflite_node *n)
     int inputs = tflite_input_count(n), outputs = tflite_output_count(n);
     /* Absent operands at the end need not be written. */
     if (inputs < e->min_inputs || (e->max_inputs >= 0 && inputs > e->max_inputs))
-        return tflite_error(n, "%d operands, expected %d%s", inputs, e->min_inputs,
+        return node_error(n, "%d operands, expected %d%s", inputs, e->min_inputs,
                             e->max_inputs == e->min_inputs ? "" : " or more");
     if (e->outputs >= 0 && outputs != e->outputs)
-        return tflite_error(n, "%d results, expected %d", outputs, e->outputs);
+        return node_error(n, "%d results, expected %d", outputs, e->outputs);
     return true;
 }
 
@@ -133,7 +118,7 @@ static bool read_options(tflite_node *n)
     if (type == OPTIONS_NONE)
         return true;
     if (type != e->options)
-        return tflite_error(n, "the options are those of another operator (type %d, expected %d)", type, e->options);
+        return node_error(n, "the options are those of another operator (type %d, expected %d)", type, e->options);
     n->options = fb_sub(n->table, second ? OPERATOR_OPTIONS2 : OPERATOR_OPTIONS);
     return true;
 }
@@ -147,25 +132,25 @@ static bool import_operator(tflite_scope *s, fb_table table, int32_t index)
     n.inputs = fb_vec(table, OPERATOR_INPUTS, 4);
     n.outputs = fb_vec(table, OPERATOR_OUTPUTS, 4);
     if (!fb_ok(&m->reader))
-        return tflite_malformed(m, &n.loc);
+        return model_malformed(m, &n.loc);
     if (opcode >= m->opcode_count)
         return diag_error(m->diag, &n.loc, "opcode index %u, the model has %u opcodes", opcode, m->opcode_count);
     const tflite_opcode *code = &m->opcodes[opcode];
     n.loc.kind = code->name;
     n.entry = entry_of(code);
     if (!n.entry)
-        return tflite_error(&n, code->custom ? "this custom operator is not known" : "this operator is not known");
+        return node_error(&n, code->custom ? "this custom operator is not known" : "this operator is not known");
     if (!n.entry->import)
-        return tflite_error(&n, "%s", n.entry->reason ? n.entry->reason : "this operator is not supported");
+        return node_error(&n, "%s", n.entry->reason ? n.entry->reason : "this operator is not supported");
     if (n.inputs.count > TFLITE_MAX_OPERANDS || n.outputs.count > TFLITE_MAX_OPERANDS)
-        return tflite_error(&n, "more than %d operands or results", TFLITE_MAX_OPERANDS);
+        return node_error(&n, "more than %d operands or results", TFLITE_MAX_OPERANDS);
     if (++m->node_count > TFLITE_MAX_NODES)
-        return tflite_error(&n, "the model has more than %d operators", TFLITE_MAX_NODES);
+        return node_error(&n, "the model has more than %d operators", TFLITE_MAX_NODES);
     if (!check_counts(&n) || !read_options(&n))
         return false;
     bool imported = n.entry->import(&n);
     if (!fb_ok(&m->reader) && !m->diag->failed) /* defaults read after an error mean nothing, whatever came of them */
-        return tflite_malformed(m, &n.loc);
+        return model_malformed(m, &n.loc);
     return imported && fb_ok(&m->reader);
 }
 
@@ -194,7 +179,7 @@ static bool open_scope(tflite_model *m, tflite_scope *s, fb_table *out_table, co
     fb_table t = fb_vec_table(m->subgraphs, (uint32_t)s->subgraph);
     s->tensors = fb_vec(t, SUBGRAPH_TENSORS, 4);
     if (!fb_ok(&m->reader))
-        return tflite_malformed(m, loc);
+        return model_malformed(m, loc);
     s->values = ARENA_ARRAY(m->graph->arena, ir_value *, s->tensors.count);
     *out_table = t;
     return true;
@@ -203,7 +188,7 @@ static bool open_scope(tflite_model *m, tflite_scope *s, fb_table *out_table, co
 static bool import_operators(tflite_scope *s, fb_table subgraph)
 {
     tflite_model *m = s->model;
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_vector operators = fb_vec(subgraph, SUBGRAPH_OPERATORS, 4);
     if (operators.count > TFLITE_MAX_NODES)
         return diag_error(m->diag, &loc, "subgraph %d has %u operators, more than %d", s->subgraph, operators.count,
@@ -211,7 +196,7 @@ static bool import_operators(tflite_scope *s, fb_table subgraph)
     for (uint32_t i = 0; i < operators.count; i++)
         if (!import_operator(s, fb_vec_table(operators, i), (int32_t)i))
             return false;
-    return fb_ok(&m->reader) || tflite_malformed(m, &loc);
+    return fb_ok(&m->reader) || model_malformed(m, &loc);
 }
 
 /* A subgraph that another one names. */
@@ -240,7 +225,7 @@ bool tflite_import_subgraph(tflite_model *m, int32_t subgraph, int depth, const 
         return false;
     fb_vector in = fb_vec(t, SUBGRAPH_INPUTS, 4), out = fb_vec(t, SUBGRAPH_OUTPUTS, 4);
     if (!fb_ok(&m->reader))
-        return tflite_malformed(m, loc);
+        return model_malformed(m, loc);
     if (in.count != input_count || out.count != output_count)
         return diag_error(m->diag, loc, "subgraph %d has %u inputs and %u outputs, the operator %u and %u", subgraph,
                           in.count, out.count, input_count, output_count);
@@ -271,60 +256,16 @@ static const char *signature_name(tflite_model *m, unsigned list, int32_t index,
     for (uint32_t i = 0; i < maps.count; i++) {
         fb_table t = fb_vec_table(maps, i);
         if (fb_u32(t, TENSOR_MAP_INDEX, 0) == (uint32_t)index && fb_has(t, TENSOR_MAP_NAME)) {
-            const char *name = copied_string(m, t, TENSOR_MAP_NAME);
+            const char *name = model_string(m, t, TENSOR_MAP_NAME, otherwise);
             return name ? name : otherwise;
         }
     }
     return otherwise;
 }
 
-/* "1x224x224x3" against the type: the dimensions replace the type's. */
-static bool parse_shape(tflite_model *m, const char *option, const char *text, ir_type *type)
-{
-    const ir_loc loc = file_loc(m);
-    int rank = 0;
-    for (const char *c = text; *c || rank == 0;) {
-        char *end;
-        if (*c < '0' || *c > '9' || rank == IR_MAX_RANK)
-            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x224x224x3", option);
-        type->dims[rank++] = strtoll(c, &end, 10);
-        c = *end == 'x' && end[1] ? end + 1 : end;
-        if (*end && *end != 'x')
-            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x224x224x3", option);
-    }
-    if (rank != type->rank)
-        return diag_error(m->diag, &loc, "input shape '%s' has %d dimensions, the input has %d", option, rank, type->rank);
-    return ir_type_valid(type) || diag_error(m->diag, &loc, "input shape '%s' is too large", option);
-}
-
-/* Applies --batch and --input-shape.  `used` marks the options that found their input. */
-static bool override_shape(tflite_model *m, const char *name, const char *tensor_name, ir_type *type, bool used[])
-{
-    const frontend_options *o = m->options;
-    const ir_loc loc = file_loc(m);
-    if (o->batch > 0 && type->rank > 0) {
-        type->dims[0] = o->batch;
-        if (!ir_type_valid(type))
-            return diag_error(m->diag, &loc, "input '%s' is too large for a batch of %lld", name, (long long)o->batch);
-    }
-    for (int i = 0; i < o->input_shape_count; i++) {
-        const char *option = o->input_shapes[i], *colon = strrchr(option, ':');
-        size_t length = colon ? (size_t)(colon - option) : 0;
-        if (!colon)
-            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x224x224x3", option);
-        bool match = (strlen(name) == length && memcmp(name, option, length) == 0) ||
-                     (strlen(tensor_name) == length && memcmp(tensor_name, option, length) == 0);
-        if (match && !parse_shape(m, option, colon + 1, type))
-            return false;
-        used[i] |= match;
-    }
-    return true;
-}
-
 static bool make_inputs(tflite_model *m, tflite_scope *s, fb_vector in)
 {
-    const ir_loc loc = file_loc(m);
-    bool *used = ARENA_ARRAY(m->graph->arena, bool, m->options->input_shape_count + 1);
+    const ir_loc loc = model_loc(m);
     for (uint32_t i = 0; i < in.count; i++) {
         int32_t index = fb_vec_i32(in, i);
         tflite_tensor t;
@@ -333,19 +274,18 @@ static bool make_inputs(tflite_model *m, tflite_scope *s, fb_vector in)
         if (s->values[index])
             return diag_error(m->diag, &loc, "tensor %d is an input twice", index);
         const char *name = signature_name(m, SIGNATURE_INPUTS, index, t.name);
-        if (!override_shape(m, name, t.name, &t.type, used))
+        if (!model_input_type(m, name, t.name, &t.type))
             return false;
         s->values[index] = ir_input_new(m->graph, t.type, t.quant, name);
     }
-    for (int i = 0; i < m->options->input_shape_count; i++)
-        if (!used[i])
-            return diag_error(m->diag, &loc, "input shape '%s': the model has no such input", m->options->input_shapes[i]);
-    return fb_ok(&m->reader) || tflite_malformed(m, &loc);
+    if (!model_input_shapes_used(m))
+        return false;
+    return fb_ok(&m->reader) || model_malformed(m, &loc);
 }
 
 static bool make_outputs(tflite_model *m, tflite_scope *s, fb_vector out)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     if (!out.count)
         return diag_error(m->diag, &loc, "the model has no outputs");
     for (uint32_t i = 0; i < out.count; i++) {
@@ -356,22 +296,22 @@ static bool make_outputs(tflite_model *m, tflite_scope *s, fb_vector out)
             return false;
         ir_output_add(m->graph, v, signature_name(m, SIGNATURE_OUTPUTS, index, t.name));
     }
-    return fb_ok(&m->reader) || tflite_malformed(m, &loc);
+    return fb_ok(&m->reader) || model_malformed(m, &loc);
 }
 
 static bool import_model(tflite_model *m)
 {
-    const ir_loc loc = file_loc(m);
+    const ir_loc loc = model_loc(m);
     fb_table root, t;
     tflite_scope s = {.model = m};
     if (!read_model(m, &root) || !open_scope(m, &s, &t, &loc))
         return false;
-    const char *name = copied_string(m, t, SUBGRAPH_NAME);
+    const char *name = model_string(m, t, SUBGRAPH_NAME, NULL);
     if (name)
         m->graph->name = name;
     fb_vector in = fb_vec(t, SUBGRAPH_INPUTS, 4), out = fb_vec(t, SUBGRAPH_OUTPUTS, 4);
     if (!fb_ok(&m->reader))
-        return tflite_malformed(m, &loc);
+        return model_malformed(m, &loc);
     if (in.count > TFLITE_MAX_OPERANDS || out.count > TFLITE_MAX_OPERANDS)
         return diag_error(m->diag, &loc, "more than %d inputs or outputs", TFLITE_MAX_OPERANDS);
     return make_inputs(m, &s, in) && import_operators(&s, t) && make_outputs(m, &s, out);
@@ -380,18 +320,8 @@ static bool import_model(tflite_model *m)
 ir_graph *frontend_import_tflite(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
                                  diag *d)
 {
-    tflite_model m = {.file = file, .options = options, .diag = d};
-    fb_open(&m.reader, bytes, size);
-    m.reshaped = options->batch > 0 || options->input_shape_count > 0;
-    m.dense_budget = (int64_t)size * 64 + (1 << 20);
-    m.graph = ir_graph_new();
-    if (!m.graph) {
-        const ir_loc loc = file_loc(&m);
-        diag_error(d, &loc, "out of memory");
-        return NULL;
-    }
-    if (import_model(&m))
-        return m.graph;
-    ir_graph_free(m.graph);
-    return NULL;
+    /* Real numbers are folded where they are operands of RANGE and FILL, or sizes that were scaled. */
+    static const frontend_folding folding = {.elements = 1 << 10, .reals = 8, .dequantized = -1};
+    tflite_model m = {.reshaped = options->batch > 0 || options->input_shape_count > 0};
+    return model_open(&m, bytes, size, file, options, &folding, d) ? model_close(&m, import_model(&m)) : NULL;
 }

@@ -3,28 +3,36 @@
  *     tflite.c         the model: opcodes, subgraphs, signatures, the loop over operators
  *     tflite_tensor.c  tensors: types, shapes, quantization, buffers -> graph inputs and constants
  *     tflite_sparse.c  sparse constants -> dense ones
- *     tflite_node.c    what every operator importer needs: operands, parameters, results
+ *     tflite_node.c    what every operator importer needs beyond node.h: operands, parameters, results
  *     tflite_ops_*.c   one function for each kind of operator; tflite_ops.def says which operator goes to which
  *
- * An importer of an operator gets a tflite_node, builds ops with tflite_emit, and ends with tflite_bind for each of the
+ * An importer of an operator gets a tflite_node, builds ops with node_emit, and ends with tflite_bind for each of the
  * node's results.  It returns false after one diagnostic. */
 #ifndef QCC_TFLITE_IMPORT_H
 #define QCC_TFLITE_IMPORT_H
 
-#include "frontends/flatbuffer.h"
-#include "frontends/frontend.h"
+#include "frontends/node.h"
 #include "frontends/tflite_schema.h"
-#include "ir/ir.h"
+
+/* Other names for what is in node.h. */
+#define tflite_error node_error
+#define tflite_axis node_axis
+#define tflite_emit node_emit
+#define tflite_emit1 node_emit1
+#define tflite_emit2 node_emit2
+#define tflite_typed node_typed
+#define tflite_check node_check
+#define tflite_reshaped node_reshaped
+#define tflite_malformed model_malformed
+#define tflite_int_constant node_ints
 
 /* Limits on what a file can make the compiler do; generous for models, tight for hostile files. */
 enum {
     TFLITE_MAX_NODES = 1 << 18,       /* operators imported, inlined ones included */
     TFLITE_MAX_OPERANDS = 1 << 12,    /* of one operator */
     TFLITE_MAX_VARIABLES = 1 << 12,   /* handles of state variables */
-    TFLITE_MAX_DEPTH = 16,            /* composites within composites */
-    TFLITE_MAX_FOLDED = 1 << 10       /* elements of a constant that is computed while importing */
+    TFLITE_MAX_DEPTH = 16             /* composites within composites */
 };
-#define TFLITE_MAX_TOTAL_BYTES ((int64_t)1 << 36) /* all tensors of a model together */
 
 typedef struct tflite_opcode {
     int32_t builtin;
@@ -35,21 +43,15 @@ typedef struct tflite_opcode {
 typedef struct tflite_variable tflite_variable; /* tflite_ops_state.c */
 
 typedef struct tflite_model {
-    fb_reader reader;
-    const char *file;
-    const frontend_options *options;
-    diag *diag;
-    ir_graph *graph;
+    FRONTEND_MODEL;
     tflite_opcode *opcodes;
     uint32_t opcode_count;
     fb_vector subgraphs, buffers;
     fb_table signature;   /* the one of subgraph 0, or absent */
     bool reshaped;        /* an option changes the inputs' shapes: the file's shapes of other tensors don't count */
     uint32_t node_count;  /* imported so far */
-    int64_t total_bytes;  /* of all tensors so far */
     tflite_variable *variables;
     int variable_count;
-    int64_t dense_budget; /* bytes that constants made by the importer may still take */
 } tflite_model;
 
 /* One instantiation of a subgraph. */
@@ -66,10 +68,9 @@ typedef struct tflite_scope {
 typedef struct tflite_op_entry tflite_op_entry;
 
 typedef struct tflite_node {
-    tflite_model *model;
+    FRONTEND_NODE(tflite_model);
     tflite_scope *scope;
     const tflite_op_entry *entry;
-    ir_loc loc;
     fb_table table;
     fb_table options;   /* absent: every field has its default */
     fb_vector inputs;   /* int32 tensor indices; -1: absent */
@@ -100,7 +101,6 @@ typedef struct tflite_tensor {
 bool tflite_import_subgraph(tflite_model *, int32_t subgraph, int depth, const ir_loc *, uint32_t input_count,
                             ir_value *const inputs[], uint32_t output_count, ir_value *outputs[]);
 bool tflite_import_initial(tflite_model *, int32_t subgraph, int depth, const ir_loc *);
-bool tflite_malformed(tflite_model *, const ir_loc *); /* reports the reader's error; always false */
 
 /* ---- tflite_tensor.c ---- */
 bool tflite_tensor_read(tflite_scope *, const ir_loc *, int32_t index, tflite_tensor *out);
@@ -111,8 +111,6 @@ bool tflite_tensor_is_constant(tflite_scope *, int32_t index);
 /* The tensor as a constant. */
 ir_value *tflite_tensor_constant(tflite_scope *, const ir_loc *, int32_t index);
 const char *tflite_type_text(int type);
-/* Charges bytes of constants that the importer makes to the model's budget; false when it is spent. */
-bool tflite_charge_dense(tflite_model *, int64_t bytes);
 
 /* ---- tflite_sparse.c ---- */
 /* Expands a sparse constant into `dense`, dense_bytes long and zeroed. */
@@ -120,7 +118,6 @@ bool tflite_densify(tflite_scope *, const ir_loc *, const tflite_tensor *, const
                     uint8_t *dense, size_t dense_bytes);
 
 /* ---- tflite_node.c: operands ---- */
-bool tflite_error(tflite_node *, const char *format, ...) __attribute__((format(printf, 2, 3))); /* always false */
 int tflite_input_count(const tflite_node *);
 int tflite_output_count(const tflite_node *);
 bool tflite_has_input(const tflite_node *, int index); /* present, not -1 */
@@ -133,22 +130,8 @@ ir_value *tflite_param(tflite_node *, int index, const char *what);
 /* Integers of a parameter of rank 0 or 1; false with a diagnostic when there are more than max. */
 bool tflite_param_ints(tflite_node *, int index, const char *what, int max, int64_t out[], int *out_count);
 bool tflite_param_int(tflite_node *, int index, const char *what, int64_t *out);
-/* A dimension's number within [0, rank), from one that may be negative. */
-bool tflite_axis(tflite_node *, int64_t axis, int rank, int *out);
 
-/* ---- Building ---- */
-/* An op at the end of the graph with the node's place.  Set its attributes, then give its result a type with
- * tflite_typed, or the file's with tflite_bind. */
-ir_op *tflite_emit(tflite_node *, ir_opcode, int operand_count, ir_value *const operands[]);
-ir_op *tflite_emit1(tflite_node *, ir_opcode, ir_value *);
-ir_op *tflite_emit2(tflite_node *, ir_opcode, ir_value *, ir_value *);
-/* Types an intermediate result and checks that the op is defined for its types; NULL after a diagnostic.  The value may
- * be a constant that replaces the op. */
-ir_value *tflite_typed(tflite_node *, ir_op *, ir_type, const ir_quant *);
-bool tflite_check(tflite_node *, const ir_op *); /* the same check for an op without results */
-ir_value *tflite_reshaped(tflite_node *, ir_value *, int rank, const int64_t dims[]); /* the same value if equal */
-ir_value *tflite_int_constant(tflite_node *, ir_dtype, int rank, int64_t count, const int64_t values[]);
-
+/* ---- Results ---- */
 /* Types the result of `op` as the node's tensor `output` and makes it that tensor's value.  dims: the result's
  * extents. */
 bool tflite_bind(tflite_node *, int output, ir_op *op, int rank, const int64_t dims[]);

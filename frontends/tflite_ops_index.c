@@ -14,7 +14,7 @@ static bool check_indices(tflite_node *n, const ir_value *indices, int64_t exten
     for (int64_t i = 0, count = ir_type_elements(&indices->type); i < count; i++) {
         int64_t at = ir_const_int(indices, i);
         if (at < 0 || at >= extent)
-            return tflite_error(n, "constant index %lld is outside the dimension, which has %lld", (long long)at,
+            return node_error(n, "constant index %lld is outside the dimension, which has %lld", (long long)at,
                                 (long long)extent);
     }
     return true;
@@ -26,24 +26,24 @@ static bool gather(tflite_node *n, ir_value *x, ir_value *indices, int axis, int
 {
     ir_type shape = x->type;
     if (!is_index_type(indices))
-        return tflite_error(n, "indices of type %s", ir_dtype_text(indices->type.dtype));
+        return node_error(n, "indices of type %s", ir_dtype_text(indices->type.dtype));
     if (batch_dims < 0 || batch_dims > axis || batch_dims > indices->type.rank)
-        return tflite_error(n, "%d batch dimensions", batch_dims);
+        return node_error(n, "%d batch dimensions", batch_dims);
     for (int i = 0; i < batch_dims; i++)
         if (x->type.dims[i] != indices->type.dims[i])
-            return tflite_error(n, "operand and indices have different batch extents");
+            return node_error(n, "operand and indices have different batch extents");
     if (x->type.rank - 1 + indices->type.rank - batch_dims > IR_MAX_RANK)
-        return tflite_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
+        return node_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
     if (!check_indices(n, indices, x->type.dims[axis]))
         return false;
     if (x->type.dims[axis] == 0 && ir_type_elements(&indices->type) > 0)
-        return tflite_error(n, "the dimension has no elements");
+        return node_error(n, "the dimension has no elements");
     shape.rank = axis;
     for (int i = batch_dims; i < indices->type.rank; i++)
         shape.dims[shape.rank++] = indices->type.dims[i];
     for (int i = axis + 1; i < x->type.rank; i++)
         shape.dims[shape.rank++] = x->type.dims[i];
-    ir_op *op = tflite_emit2(n, IR_GATHER, x, indices);
+    ir_op *op = node_emit2(n, IR_GATHER, x, indices);
     ir_set_int(op, IR_ATTR_AXIS, axis);
     ir_set_int(op, IR_ATTR_BATCH_DIMS, batch_dims);
     return tflite_bind_like(n, 0, op, &shape);
@@ -53,7 +53,7 @@ bool tflite_op_gather(tflite_node *n)
 {
     ir_value *x = tflite_input(n, 0), *indices = x ? tflite_input(n, 1) : NULL;
     int axis;
-    if (!indices || !tflite_axis(n, fb_i32(n->options, GATHER_AXIS, 0), x->type.rank, &axis))
+    if (!indices || !node_axis(n, fb_i32(n->options, GATHER_AXIS, 0), x->type.rank, &axis))
         return false;
     int batch_dims = fb_i32(n->options, GATHER_BATCH_DIMS, 0);
     return gather(n, x, indices, axis, batch_dims < 0 && batch_dims >= -IR_MAX_RANK ? batch_dims + indices->type.rank : batch_dims);
@@ -66,10 +66,10 @@ bool tflite_op_embedding(tflite_node *n)
     if (!x || !tflite_output_tensor(n, 0, &t))
         return false;
     if (ir_dtype_is_float(t.type.dtype) && !ir_dtype_is_float(x->type.dtype))
-        return tflite_error(n, "hybrid (dynamic-range) quantization, a %s table with %s results, is not supported",
+        return node_error(n, "hybrid (dynamic-range) quantization, a %s table with %s results, is not supported",
                             ir_dtype_text(x->type.dtype), ir_dtype_text(t.type.dtype));
     if (x->type.rank < 1 || indices->type.rank != 1)
-        return tflite_error(n, "a table of %d dimensions and indices of %d", x->type.rank, indices->type.rank);
+        return node_error(n, "a table of %d dimensions and indices of %d", x->type.rank, indices->type.rank);
     return gather(n, x, indices, 0, 0);
 }
 
@@ -77,16 +77,16 @@ bool tflite_op_embedding(tflite_node *n)
 static bool check_tuples(tflite_node *n, const ir_value *indices, const ir_type *x, int *out_length)
 {
     if (!is_index_type(indices) || indices->type.rank < 1)
-        return tflite_error(n, "indices of type %s with %d dimensions", ir_dtype_text(indices->type.dtype),
+        return node_error(n, "indices of type %s with %d dimensions", ir_dtype_text(indices->type.dtype),
                             indices->type.rank);
     int64_t length = indices->type.dims[indices->type.rank - 1];
     if (length < 1 || length > x->rank)
-        return tflite_error(n, "index tuples of length %lld for %d dimensions", (long long)length, x->rank);
+        return node_error(n, "index tuples of length %lld for %d dimensions", (long long)length, x->rank);
     if (ir_is_const(indices))
         for (int64_t i = 0, count = ir_type_elements(&indices->type); i < count; i++) {
             int64_t at = ir_const_int(indices, i);
             if (at < 0 || at >= x->dims[i % length])
-                return tflite_error(n, "constant index %lld is outside dimension %lld, which has %lld", (long long)at,
+                return node_error(n, "constant index %lld is outside dimension %lld, which has %lld", (long long)at,
                                     (long long)(i % length), (long long)x->dims[i % length]);
         }
     *out_length = (int)length;
@@ -100,14 +100,14 @@ bool tflite_op_gather_nd(tflite_node *n)
     if (!indices || !check_tuples(n, indices, &x->type, &length))
         return false;
     if (indices->type.rank - 1 + x->type.rank - length > IR_MAX_RANK)
-        return tflite_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
+        return node_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
     if (ir_type_elements(&x->type) == 0)
-        return tflite_error(n, "the operand has no elements");
+        return node_error(n, "the operand has no elements");
     ir_type shape = indices->type;
     shape.rank--;
     for (int i = length; i < x->type.rank; i++)
         shape.dims[shape.rank++] = x->type.dims[i];
-    return tflite_bind_like(n, 0, tflite_emit2(n, IR_GATHER_ND, x, indices), &shape);
+    return tflite_bind_like(n, 0, node_emit2(n, IR_GATHER_ND, x, indices), &shape);
 }
 
 bool tflite_op_scatter_nd(tflite_node *n)
@@ -119,9 +119,9 @@ bool tflite_op_scatter_nd(tflite_node *n)
         return false;
     to.dtype = updates->type.dtype;
     if (!ir_type_valid(&to))
-        return tflite_error(n, "the result's shape is impossible");
+        return node_error(n, "the result's shape is impossible");
     if (!ir_is_const(indices)) /* TFLite fails at run time on a tuple outside; what it writes must be known to be inside */
-        return tflite_error(n, "the indices must be constant, since they could be outside the result");
+        return node_error(n, "the indices must be constant, since they could be outside the result");
     if (!check_tuples(n, indices, &to, &length))
         return false;
     const int outer = indices->type.rank - 1;
@@ -129,8 +129,8 @@ bool tflite_op_scatter_nd(tflite_node *n)
     for (int i = 0; fits && i < updates->type.rank; i++)
         fits = updates->type.dims[i] == (i < outer ? indices->type.dims[i] : to.dims[length + i - outer]);
     if (!fits)
-        return tflite_error(n, "the updates' shape does not fit the indices and the result's shape");
-    return tflite_bind_like(n, 0, tflite_emit2(n, IR_SCATTER_ND, indices, updates), &to);
+        return node_error(n, "the updates' shape does not fit the indices and the result's shape");
+    return tflite_bind_like(n, 0, node_emit2(n, IR_SCATTER_ND, indices, updates), &to);
 }
 
 bool tflite_op_one_hot(tflite_node *n)
@@ -143,13 +143,13 @@ bool tflite_op_one_hot(tflite_node *n)
     ir_type shape = indices->type;
     if (depth < 0 || depth > IR_MAX_BYTES || shape.rank == IR_MAX_RANK || ir_type_elements(&on->type) != 1 ||
         ir_type_elements(&off->type) != 1)
-        return tflite_error(n, "impossible depth, rank or values");
-    if (!tflite_axis(n, fb_i32(n->options, ONE_HOT_AXIS, 0), shape.rank + 1, &axis))
+        return node_error(n, "impossible depth, rank or values");
+    if (!node_axis(n, fb_i32(n->options, ONE_HOT_AXIS, 0), shape.rank + 1, &axis))
         return false;
     for (int i = shape.rank++; i > axis; i--)
         shape.dims[i] = shape.dims[i - 1];
     shape.dims[axis] = depth;
-    ir_op *op = tflite_emit(n, IR_ONE_HOT, 3, (ir_value *[]){indices, on, off});
+    ir_op *op = node_emit(n, IR_ONE_HOT, 3, (ir_value *[]){indices, on, off});
     ir_set_int(op, IR_ATTR_AXIS, axis);
     return tflite_bind_like(n, 0, op, &shape);
 }
@@ -163,8 +163,8 @@ bool tflite_op_dynamic_update_slice(tflite_node *n)
     for (int i = 0; fits && i < x->type.rank; i++)
         fits = update->type.dims[i] <= x->type.dims[i];
     if (!fits || ir_type_elements(&begin->type) != x->type.rank || !is_index_type(begin))
-        return tflite_error(n, "the update or its place does not fit the operand");
+        return node_error(n, "the update or its place does not fit the operand");
     if (!ir_quant_equal(update->quant, x->quant))
-        return tflite_error(n, "operand and update are quantized differently");
-    return tflite_bind_like(n, 0, tflite_emit(n, IR_DYNAMIC_UPDATE_SLICE, 3, (ir_value *[]){x, update, begin}), &x->type);
+        return node_error(n, "operand and update are quantized differently");
+    return tflite_bind_like(n, 0, node_emit(n, IR_DYNAMIC_UPDATE_SLICE, 3, (ir_value *[]){x, update, begin}), &x->type);
 }

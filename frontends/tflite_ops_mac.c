@@ -9,7 +9,7 @@
 static bool check_rank(tflite_node *n, const ir_value *v, int rank, const char *what)
 {
     return v->type.rank == rank ||
-           tflite_error(n, "the %s has %d dimensions, expected %d", what, v->type.rank, rank);
+           node_error(n, "the %s has %d dimensions, expected %d", what, v->type.rank, rank);
 }
 
 /* Operand types that all multiply-accumulate operators share. */
@@ -17,17 +17,17 @@ static bool check_mac(tflite_node *n, const ir_value *x, const ir_value *w, cons
 {
     bool float_x = ir_dtype_is_float(x->type.dtype), float_w = ir_dtype_is_float(w->type.dtype);
     if (float_x && !float_w)
-        return tflite_error(n, "hybrid (dynamic-range) quantization, %s activations with %s weights, is not supported",
+        return node_error(n, "hybrid (dynamic-range) quantization, %s activations with %s weights, is not supported",
                             ir_dtype_text(x->type.dtype), ir_dtype_text(w->type.dtype));
     if (float_x != float_w)
-        return tflite_error(n, "%s activations with %s weights", ir_dtype_text(x->type.dtype),
+        return node_error(n, "%s activations with %s weights", ir_dtype_text(x->type.dtype),
                             ir_dtype_text(w->type.dtype));
     if (!float_x && (!x->quant || !w->quant))
-        return tflite_error(n, "integer %s without quantization parameters", x->quant ? "weights" : "activations");
+        return node_error(n, "integer %s without quantization parameters", x->quant ? "weights" : "activations");
     if (w->quant && w->quant->axis >= 0 && w->quant->axis != axis)
-        return tflite_error(n, "weights are quantized along dimension %d, expected %d", w->quant->axis, axis);
+        return node_error(n, "weights are quantized along dimension %d, expected %d", w->quant->axis, axis);
     if (b && (b->type.rank < 1 || ir_type_elements(&b->type) != channels || b->type.dims[b->type.rank - 1] != channels))
-        return tflite_error(n, "the bias has %lld elements, expected %lld", (long long)ir_type_elements(&b->type),
+        return node_error(n, "the bias has %lld elements, expected %lld", (long long)ir_type_elements(&b->type),
                             (long long)channels);
     return true;
 }
@@ -38,7 +38,7 @@ static bool flat_bias(tflite_node *n, ir_value **b)
     if (!*b || (*b)->type.rank == 1)
         return true;
     int64_t count = ir_type_elements(&(*b)->type);
-    *b = tflite_reshaped(n, *b, 1, &count);
+    *b = node_reshaped(n, *b, 1, &count);
     return *b != NULL;
 }
 
@@ -70,16 +70,16 @@ bool tflite_op_conv(tflite_node *n)
         return false;
     int64_t depth = w->type.dims[3], channels = w->type.dims[0];
     if (depth < 1 || channels < 1 || x->type.dims[3] % depth || channels % (x->type.dims[3] / depth ? x->type.dims[3] / depth : 1))
-        return tflite_error(n, "%lld image channels and %lld filters of %lld channels", (long long)x->type.dims[3],
+        return node_error(n, "%lld image channels and %lld filters of %lld channels", (long long)x->type.dims[3],
                             (long long)channels, (long long)depth);
     if (x->type.dims[3] < depth)
-        return tflite_error(n, "the image has no channels");
+        return node_error(n, "the image has no channels");
     window_2d win = {.stride = {fb_i32(n->options, CONV_STRIDE_H, 0), fb_i32(n->options, CONV_STRIDE_W, 0)},
                      .dilation = {fb_i32(n->options, CONV_DILATION_H, 1), fb_i32(n->options, CONV_DILATION_W, 1)}};
     if (!check_mac(n, x, w, b, channels, 0) || !flat_bias(n, &b) ||
         !place_window(n, fb_i8(n->options, CONV_PADDING, 0), &x->type, w->type.dims[1], w->type.dims[2], &win))
         return false;
-    ir_op *op = tflite_emit(n, IR_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+    ir_op *op = node_emit(n, IR_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
     set_window(op, &win);
     if (x->type.dims[3] != depth)
         ir_set_int(op, IR_ATTR_GROUPS, x->type.dims[3] / depth);
@@ -97,7 +97,7 @@ bool tflite_op_depthwise(tflite_node *n)
         return false;
     int64_t channels = w->type.dims[3];
     if (w->type.dims[0] != 1 || x->type.dims[3] < 1 || channels < 1 || channels % x->type.dims[3])
-        return tflite_error(n, "%lld image channels and a filter of %lld x %lld channels", (long long)x->type.dims[3],
+        return node_error(n, "%lld image channels and a filter of %lld x %lld channels", (long long)x->type.dims[3],
                             (long long)w->type.dims[0], (long long)channels);
     window_2d win = {
         .stride = {fb_i32(n->options, DEPTHWISE_STRIDE_H, 0), fb_i32(n->options, DEPTHWISE_STRIDE_W, 0)},
@@ -105,7 +105,7 @@ bool tflite_op_depthwise(tflite_node *n)
     if (!check_mac(n, x, w, b, channels, 3) || !flat_bias(n, &b) ||
         !place_window(n, fb_i8(n->options, DEPTHWISE_PADDING, 0), &x->type, w->type.dims[1], w->type.dims[2], &win))
         return false;
-    ir_op *op = tflite_emit(n, IR_DEPTHWISE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+    ir_op *op = node_emit(n, IR_DEPTHWISE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
     set_window(op, &win);
     return tflite_bind_activated(n, 0, op, act, 4,
                                  (int64_t[]){x->type.dims[0], win.extent[0], win.extent[1], channels});
@@ -117,12 +117,12 @@ static ir_value *as_rows(tflite_node *n, ir_value *x, int64_t length, bool keep)
     int64_t elements = ir_type_elements(&x->type);
     bool fits = x->type.rank > 0 && x->type.dims[x->type.rank - 1] == length;
     if (length < 1 || elements % length || (keep && !fits)) {
-        tflite_error(n, "%lld activations don't fit weights of %lld inputs", (long long)elements, (long long)length);
+        node_error(n, "%lld activations don't fit weights of %lld inputs", (long long)elements, (long long)length);
         return NULL;
     }
     if (keep || (fits && x->type.rank == 2))
         return x;
-    return tflite_reshaped(n, x, 2, (int64_t[]){elements / length, length});
+    return node_reshaped(n, x, 2, (int64_t[]){elements / length, length});
 }
 
 bool tflite_op_fully_connected(tflite_node *n)
@@ -132,7 +132,7 @@ bool tflite_op_fully_connected(tflite_node *n)
     if (!w || !tflite_optional_input(n, 2, &b) || !tflite_activation_read(n, FC_ACT, &act))
         return false;
     if (fb_i8(n->options, FC_WEIGHTS_FORMAT, WEIGHTS_FORMAT_DEFAULT) != WEIGHTS_FORMAT_DEFAULT)
-        return tflite_error(n, "shuffled weights are not supported");
+        return node_error(n, "shuffled weights are not supported");
     if (!check_rank(n, w, 2, "weight matrix"))
         return false;
     int64_t channels = w->type.dims[0];
@@ -143,7 +143,7 @@ bool tflite_op_fully_connected(tflite_node *n)
         return false;
     ir_type shape = x->type;
     shape.dims[shape.rank - 1] = channels;
-    ir_op *op = tflite_emit(n, IR_FULLY_CONNECTED, b ? 3 : 2, (ir_value *[]){x, w, b});
+    ir_op *op = node_emit(n, IR_FULLY_CONNECTED, b ? 3 : 2, (ir_value *[]){x, w, b});
     return tflite_bind_activated(n, 0, op, act, shape.rank, shape.dims);
 }
 
@@ -153,22 +153,22 @@ bool tflite_op_batch_matmul(tflite_node *n)
     if (!b)
         return false;
     if (a->type.rank < 2 || b->type.rank < 2)
-        return tflite_error(n, "matrices need at least 2 dimensions");
+        return node_error(n, "matrices need at least 2 dimensions");
     if (ir_dtype_is_float(a->type.dtype) != ir_dtype_is_float(b->type.dtype))
-        return tflite_error(n, "hybrid (dynamic-range) quantization, %s with %s, is not supported",
+        return node_error(n, "hybrid (dynamic-range) quantization, %s with %s, is not supported",
                             ir_dtype_text(a->type.dtype), ir_dtype_text(b->type.dtype));
     bool adj_a = fb_bool(n->options, MATMUL_ADJ_X, false), adj_b = fb_bool(n->options, MATMUL_ADJ_Y, false);
     ir_type batch_a = a->type, batch_b = b->type, shape;
     const int64_t *da = &a->type.dims[a->type.rank - 2], *db = &b->type.dims[b->type.rank - 2];
     if (da[!adj_a] != db[adj_b])
-        return tflite_error(n, "matrices with inner extents %lld and %lld", (long long)da[!adj_a], (long long)db[adj_b]);
+        return node_error(n, "matrices with inner extents %lld and %lld", (long long)da[!adj_a], (long long)db[adj_b]);
     batch_a.rank -= 2;
     batch_b.rank -= 2;
     if (!tflite_broadcast(n, &batch_a, &batch_b, &shape))
         return false;
     shape.dims[shape.rank++] = da[adj_a];
     shape.dims[shape.rank++] = db[!adj_b];
-    ir_op *op = tflite_emit2(n, IR_BATCH_MATMUL, a, b);
+    ir_op *op = node_emit2(n, IR_BATCH_MATMUL, a, b);
     ir_set_int(op, IR_ATTR_ADJ_A, adj_a);
     ir_set_int(op, IR_ATTR_ADJ_B, adj_b);
     return tflite_bind_like(n, 0, op, &shape);
@@ -183,7 +183,7 @@ static bool cut_padding(tflite_node *n, int padding, int64_t in, int64_t out, in
     if (!tflite_window(n, padding, out, window, stride, 1, &extent, out_before, &after))
         return false;
     *out_after = (in - 1) * stride + window - out - *out_before;
-    return *out_after >= 0 || tflite_error(n, "a result of %lld is more than the window reaches", (long long)out);
+    return *out_after >= 0 || node_error(n, "a result of %lld is more than the window reaches", (long long)out);
 }
 
 static bool transpose_conv(tflite_node *n, ir_value *x, ir_value *w, ir_value *b, int padding, const int64_t stride[2],
@@ -193,12 +193,12 @@ static bool transpose_conv(tflite_node *n, ir_value *x, ir_value *w, ir_value *b
     if (!check_mac(n, x, w, b, channels, 0) || !flat_bias(n, &b))
         return false;
     if (w->type.dims[3] != x->type.dims[3])
-        return tflite_error(n, "%lld image channels and filters of %lld channels", (long long)x->type.dims[3],
+        return node_error(n, "%lld image channels and filters of %lld channels", (long long)x->type.dims[3],
                             (long long)w->type.dims[3]);
     for (int i = 0; i < 2; i++)
         if (!cut_padding(n, padding, x->type.dims[1 + i], out[i], w->type.dims[1 + i], stride[i], &pad[i], &pad[2 + i]))
             return false;
-    ir_op *op = tflite_emit(n, IR_TRANSPOSE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+    ir_op *op = node_emit(n, IR_TRANSPOSE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
     ir_set_ints(op, IR_ATTR_STRIDE, 2, stride);
     ir_set_ints(op, IR_ATTR_PAD, 4, pad);
     return tflite_bind_activated(n, 0, op, act, 4, (int64_t[]){x->type.dims[0], out[0], out[1], channels});
@@ -230,9 +230,9 @@ bool tflite_op_transpose_conv(tflite_node *n)
         !transpose_conv_shape(n, shape, &count))
         return false;
     if (count != 4 || shape[1] < 1 || shape[2] < 1 || shape[3] != w->type.dims[0])
-        return tflite_error(n, "the result's shape does not fit the filter");
+        return node_error(n, "the result's shape does not fit the filter");
     if (!n->model->reshaped && shape[0] != x->type.dims[0])
-        return tflite_error(n, "the result's batch %lld differs from the image's", (long long)shape[0]);
+        return node_error(n, "the result's batch %lld differs from the image's", (long long)shape[0]);
     const int64_t stride[2] = {fb_i32(n->options, TRANSPOSE_CONV_STRIDE_H, 0), fb_i32(n->options, TRANSPOSE_CONV_STRIDE_W, 0)};
     return transpose_conv(n, x, w, b, fb_i8(n->options, TRANSPOSE_CONV_PADDING, 0), stride, shape + 1, act);
 }

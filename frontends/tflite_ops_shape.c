@@ -17,7 +17,7 @@ static bool requested_shape(tflite_node *n, int64_t dims[], int *out_rank)
     fb_vector shape = fb_vec(n->options, RESHAPE_NEW_SHAPE, 4);
     tflite_tensor t;
     if (shape.count > IR_MAX_RANK)
-        return tflite_error(n, "the new shape has %u dimensions, more than %d", shape.count, IR_MAX_RANK);
+        return node_error(n, "the new shape has %u dimensions, more than %d", shape.count, IR_MAX_RANK);
     *out_rank = (int)shape.count;
     for (uint32_t i = 0; i < shape.count; i++)
         dims[i] = fb_vec_i32(shape, i);
@@ -42,7 +42,7 @@ static bool complete_shape(tflite_node *n, const ir_type *x, int64_t dims[], int
             continue;
         }
         if (dims[i] < 0 || (dims[i] > 0 && product > IR_MAX_BYTES / dims[i]))
-            return tflite_error(n, "the new shape has an impossible extent");
+            return node_error(n, "the new shape has an impossible extent");
         product *= dims[i];
     }
     if (open < 0 && product != elements && n->model->reshaped && rank > 0 && dims[0] > 0 && x->rank > 0 &&
@@ -59,7 +59,7 @@ static bool complete_shape(tflite_node *n, const ir_type *x, int64_t dims[], int
         return true;
     }
     return (open < 0 && product == elements) ||
-           tflite_error(n, "%lld elements don't fit the new shape", (long long)elements);
+           node_error(n, "%lld elements don't fit the new shape", (long long)elements);
 }
 
 bool tflite_op_reshape(tflite_node *n)
@@ -68,7 +68,7 @@ bool tflite_op_reshape(tflite_node *n)
     int64_t dims[IR_MAX_RANK];
     int rank;
     return x && requested_shape(n, dims, &rank) && complete_shape(n, &x->type, dims, rank) &&
-           tflite_bind(n, 0, tflite_emit1(n, IR_RESHAPE, x), rank, dims);
+           tflite_bind(n, 0, node_emit1(n, IR_RESHAPE, x), rank, dims);
 }
 
 bool tflite_op_squeeze(tflite_node *n)
@@ -80,10 +80,10 @@ bool tflite_op_squeeze(tflite_node *n)
     bool drop[IR_MAX_RANK] = {false};
     for (uint32_t i = 0; i < given.count; i++) {
         int axis;
-        if (!tflite_axis(n, fb_vec_i32(given, i), x->type.rank, &axis))
+        if (!node_axis(n, fb_vec_i32(given, i), x->type.rank, &axis))
             return false;
         if (x->type.dims[axis] != 1)
-            return tflite_error(n, "dimension %d has extent %lld and can't be dropped", axis, (long long)x->type.dims[axis]);
+            return node_error(n, "dimension %d has extent %lld and can't be dropped", axis, (long long)x->type.dims[axis]);
         drop[axis] = true;
     }
     int64_t dims[IR_MAX_RANK];
@@ -91,7 +91,7 @@ bool tflite_op_squeeze(tflite_node *n)
     for (int i = 0; i < x->type.rank; i++)
         if (!(given.count ? drop[i] : x->type.dims[i] == 1))
             dims[rank++] = x->type.dims[i];
-    return tflite_bind(n, 0, tflite_emit1(n, IR_RESHAPE, x), rank, dims);
+    return tflite_bind(n, 0, node_emit1(n, IR_RESHAPE, x), rank, dims);
 }
 
 bool tflite_op_expand_dims(tflite_node *n)
@@ -103,12 +103,12 @@ bool tflite_op_expand_dims(tflite_node *n)
         return false;
     int rank = x->type.rank + 1;
     if (rank > IR_MAX_RANK)
-        return tflite_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
-    if (!tflite_axis(n, given, rank, &axis))
+        return node_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
+    if (!node_axis(n, given, rank, &axis))
         return false;
     for (int i = 0; i < rank; i++)
         dims[i] = i < axis ? x->type.dims[i] : i == axis ? 1 : x->type.dims[i - 1];
-    return tflite_bind(n, 0, tflite_emit1(n, IR_RESHAPE, x), rank, dims);
+    return tflite_bind(n, 0, node_emit1(n, IR_RESHAPE, x), rank, dims);
 }
 
 /* The constant was expanded when it was read. */
@@ -126,8 +126,8 @@ static bool bind_integers(tflite_node *n, int rank, int64_t count, const int64_t
     if (!tflite_output_tensor(n, 0, &t))
         return false;
     if (t.type.dtype != IR_I32 && t.type.dtype != IR_I64)
-        return tflite_error(n, "the result has type %s, expected integers", ir_dtype_text(t.type.dtype));
-    return tflite_bind_value(n, 0, tflite_int_constant(n, t.type.dtype, rank, count, values));
+        return node_error(n, "the result has type %s, expected integers", ir_dtype_text(t.type.dtype));
+    return tflite_bind_value(n, 0, node_ints(n, t.type.dtype, rank, count, values));
 }
 
 bool tflite_op_shape(tflite_node *n)
@@ -151,16 +151,16 @@ bool tflite_op_range(tflite_node *n)
         if (!(p[i] = tflite_param(n, i, what[i])))
             return false;
         if (ir_type_elements(&p[i]->type) != 1 || p[i]->quant || p[i]->type.dtype != p[0]->type.dtype)
-            return tflite_error(n, "start, limit and step must be single numbers of one type");
+            return node_error(n, "start, limit and step must be single numbers of one type");
     }
     if (p[0]->type.dtype == IR_F32) {
         double start = ir_const_real(p[0], 0), limit = ir_const_real(p[1], 0), step = ir_const_real(p[2], 0);
         double count = ceil((limit - start) / step);
         if (!isfinite(start) || !isfinite(limit) || !isfinite(step) || step == 0 || !(count <= MAX_RANGE))
-            return tflite_error(n, "the range from %g to %g by %g has no sensible length", start, limit, step);
+            return node_error(n, "the range from %g to %g by %g has no sensible length", start, limit, step);
         int64_t length = count > 0 ? (int64_t)count : 0;
-        if (!tflite_charge_dense(n->model, length * 4))
-            return tflite_error(n, "computed constants are far larger than the file");
+        if (!model_charge(n->model, &n->loc, length * 4))
+            return false;
         float *data = arena_alloc(n->model->graph->arena, (size_t)length * sizeof *data + 1);
         float at = (float)start;
         for (int64_t i = 0; i < length; i++, at += (float)step)
@@ -168,17 +168,17 @@ bool tflite_op_range(tflite_node *n)
         return tflite_bind_value(n, 0, ir_const_new(n->model->graph, ir_type_make(IR_F32, 1, &length), NULL, data));
     }
     if (p[0]->type.dtype != IR_I32 && p[0]->type.dtype != IR_I64)
-        return tflite_error(n, "a range of %s is not supported", ir_dtype_text(p[0]->type.dtype));
+        return node_error(n, "a range of %s is not supported", ir_dtype_text(p[0]->type.dtype));
     int64_t start = ir_const_int(p[0], 0), limit = ir_const_int(p[1], 0), step = ir_const_int(p[2], 0);
     const int64_t bound = (int64_t)1 << 40;
     if (step == 0 || start > bound || start < -bound || limit > bound || limit < -bound || step > bound || step < -bound)
-        return tflite_error(n, "the range has no sensible length");
+        return node_error(n, "the range has no sensible length");
     int64_t count = step > 0 ? (limit - start + step - 1) / step : (start - limit - step - 1) / -step;
     if (count > MAX_RANGE)
-        return tflite_error(n, "the range has more than %d elements", MAX_RANGE);
+        return node_error(n, "the range has more than %d elements", MAX_RANGE);
     count = count > 0 ? count : 0;
-    if (!tflite_charge_dense(n->model, count * 16))
-        return tflite_error(n, "computed constants are far larger than the file");
+    if (!model_charge(n->model, &n->loc, count * 16))
+        return false;
     int64_t *values = ARENA_ARRAY(n->model->graph->arena, int64_t, count + 1);
     for (int64_t i = 0; i < count; i++)
         values[i] = start + i * step;
@@ -193,7 +193,7 @@ static bool extents_param(tflite_node *n, int index, const char *what, int64_t d
         return false;
     for (int i = 0; i < *out_rank; i++)
         if (dims[i] < 0 || dims[i] > IR_MAX_BYTES)
-            return tflite_error(n, "the %s has extent %lld", what, (long long)dims[i]);
+            return node_error(n, "the %s has extent %lld", what, (long long)dims[i]);
     return true;
 }
 
@@ -205,9 +205,9 @@ bool tflite_op_fill(tflite_node *n)
     if (!x || !extents_param(n, 0, "shape", dims, &rank))
         return false;
     if (ir_type_elements(&x->type) != 1)
-        return tflite_error(n, "the value to fill with has more than one element");
-    x = tflite_reshaped(n, x, 0, NULL);
-    return x && tflite_bind(n, 0, tflite_emit1(n, IR_BROADCAST, x), rank, dims);
+        return node_error(n, "the value to fill with has more than one element");
+    x = node_reshaped(n, x, 0, NULL);
+    return x && tflite_bind(n, 0, node_emit1(n, IR_BROADCAST, x), rank, dims);
 }
 
 bool tflite_op_zeros_like(tflite_node *n)
@@ -217,9 +217,9 @@ bool tflite_op_zeros_like(tflite_node *n)
     if (!x)
         return false;
     if (x->quant)
-        return tflite_error(n, "quantized operands are not supported");
+        return node_error(n, "quantized operands are not supported");
     ir_value *z = ir_const_new(n->model->graph, ir_type_make(x->type.dtype, 0, NULL), NULL, zero);
-    return tflite_bind_like(n, 0, tflite_emit1(n, IR_BROADCAST, z), &x->type);
+    return tflite_bind_like(n, 0, node_emit1(n, IR_BROADCAST, z), &x->type);
 }
 
 bool tflite_op_broadcast_to(tflite_node *n)
@@ -232,8 +232,8 @@ bool tflite_op_broadcast_to(tflite_node *n)
     if (!tflite_broadcast(n, &x->type, &to, &shape))
         return false;
     if (!ir_type_equal(&shape, &to))
-        return tflite_error(n, "the operand does not broadcast to the shape");
-    return tflite_bind_like(n, 0, tflite_emit1(n, IR_BROADCAST, x), &shape);
+        return node_error(n, "the operand does not broadcast to the shape");
+    return tflite_bind_like(n, 0, node_emit1(n, IR_BROADCAST, x), &shape);
 }
 
 bool tflite_op_broadcast_args(tflite_node *n)
@@ -251,11 +251,11 @@ bool tflite_op_tile(tflite_node *n)
     if (!x || !extents_param(n, 1, "multiples", times, &count))
         return false;
     if (count != x->type.rank)
-        return tflite_error(n, "%d multiples for %d dimensions", count, x->type.rank);
+        return node_error(n, "%d multiples for %d dimensions", count, x->type.rank);
     for (int i = 0; i < count; i++) {
         if (times[i] > 0 && x->type.dims[i] > IR_MAX_BYTES / times[i])
-            return tflite_error(n, "the result is larger than 2 GiB");
+            return node_error(n, "the result is larger than 2 GiB");
         dims[i] = x->type.dims[i] * times[i];
     }
-    return tflite_bind(n, 0, tflite_emit1(n, IR_TILE, x), count, dims);
+    return tflite_bind(n, 0, node_emit1(n, IR_TILE, x), count, dims);
 }

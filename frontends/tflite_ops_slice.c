@@ -11,7 +11,7 @@
 static ir_op *slice(tflite_node *n, ir_value *x, const int64_t begin[], const int64_t step[])
 {
     static const int64_t ones[IR_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
-    ir_op *op = tflite_emit1(n, IR_SLICE, x);
+    ir_op *op = node_emit1(n, IR_SLICE, x);
     ir_set_ints(op, IR_ATTR_BEGIN, x->type.rank, begin);
     ir_set_ints(op, IR_ATTR_STEP, x->type.rank, step ? step : ones);
     return op;
@@ -34,12 +34,12 @@ bool tflite_op_slice(tflite_node *n)
         !tflite_param_ints(n, 2, "size", IR_MAX_RANK, size, &sizes))
         return false;
     if (begins != x->type.rank || sizes != x->type.rank)
-        return tflite_error(n, "begin and size have %d and %d elements, the operand %d dimensions", begins, sizes,
+        return node_error(n, "begin and size have %d and %d elements, the operand %d dimensions", begins, sizes,
                             x->type.rank);
     for (int i = 0; i < begins; i++) {
         int64_t extent = x->type.dims[i];
         if (begin[i] < 0 || begin[i] > extent || size[i] < -1 || (size[i] >= 0 && size[i] > extent - begin[i]))
-            return tflite_error(n, "begin %lld and size %lld are outside dimension %d, which has %lld", (long long)begin[i],
+            return node_error(n, "begin %lld and size %lld are outside dimension %d, which has %lld", (long long)begin[i],
                                 (long long)size[i], i, (long long)extent);
         if (size[i] < 0)
             size[i] = extent - begin[i];
@@ -74,11 +74,11 @@ static bool take_dimension(tflite_node *n, const slice_spec *s, int i, int64_t e
 {
     int64_t step = s->step[i], begin = s->begin[i], end = s->offset ? s->begin[i] + s->end[i] : s->end[i];
     if (step == 0)
-        return tflite_error(n, "a stride is 0");
+        return node_error(n, "a stride is 0");
     if (s->shrink >> i & 1) {
         int64_t at = begin < 0 ? begin + extent : begin;
         if (at < 0 || at >= extent)
-            return tflite_error(n, "index %lld is outside dimension %d, which has %lld", (long long)begin, d, (long long)extent);
+            return node_error(n, "index %lld is outside dimension %d, which has %lld", (long long)begin, d, (long long)extent);
         out->begin[d] = at;
         out->step[d] = out->extent[d] = 1;
         return true;
@@ -101,12 +101,12 @@ static bool resolve_slice(tflite_node *n, const slice_spec *s, const ir_type *x,
     for (int i = 0; i < s->count; i++)
         named += !(s->ellipsis >> i & 1) && !(s->new_axis >> i & 1);
     if (named > x->rank)
-        return tflite_error(n, "the specification names %d dimensions, the operand has %d", named, x->rank);
+        return node_error(n, "the specification names %d dimensions, the operand has %d", named, x->rank);
     bool ellipsis_seen = false;
     for (int i = 0; i <= s->count; i++) {
         bool ellipsis = i == s->count ? !ellipsis_seen : s->ellipsis >> i & 1; /* what is not named at the end is whole */
         if (ellipsis && ellipsis_seen)
-            return tflite_error(n, "more than one ellipsis");
+            return node_error(n, "more than one ellipsis");
         if (ellipsis) {
             ellipsis_seen = true;
             for (int whole = x->rank - named; whole > 0; whole--, d++) {
@@ -116,7 +116,7 @@ static bool resolve_slice(tflite_node *n, const slice_spec *s, const ir_type *x,
             }
         } else if (i < s->count && s->new_axis >> i & 1) {
             if (out->result_rank + (x->rank - d) >= IR_MAX_RANK)
-                return tflite_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
+                return node_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
             out->result[out->result_rank++] = 1;
         } else if (i < s->count) {
             if (!take_dimension(n, s, i, x->dims[d], d, out))
@@ -137,11 +137,11 @@ bool tflite_op_strided_slice(tflite_node *n)
         !tflite_param_ints(n, 3, "strides", IR_MAX_RANK, s.step, &steps))
         return false;
     if (ends != s.count || steps != s.count)
-        return tflite_error(n, "begin, end and strides have %d, %d and %d elements", s.count, ends, steps);
+        return node_error(n, "begin, end and strides have %d, %d and %d elements", s.count, ends, steps);
     for (int i = 0; i < s.count; i++) /* within what a dimension can have, so that nothing overflows below */
         if (s.step[i] > IR_MAX_BYTES || s.step[i] < -IR_MAX_BYTES || s.begin[i] > IR_MAX_BYTES || s.begin[i] < -IR_MAX_BYTES ||
             s.end[i] > IR_MAX_BYTES || s.end[i] < -IR_MAX_BYTES)
-            return tflite_error(n, "a bound or stride of the slice is out of range");
+            return node_error(n, "a bound or stride of the slice is out of range");
     s.begin_mask = (uint32_t)fb_i32(n->options, SLICE_BEGIN_MASK, 0);
     s.end_mask = (uint32_t)fb_i32(n->options, SLICE_END_MASK, 0);
     s.ellipsis = (uint32_t)fb_i32(n->options, SLICE_ELLIPSIS_MASK, 0);
@@ -156,8 +156,8 @@ bool tflite_op_strided_slice(tflite_node *n)
     ir_op *op = slice(n, x, r.begin, r.step);
     if (ir_type_equal(&sliced, &result))
         return tflite_bind_like(n, 0, op, &result);
-    ir_value *v = tflite_typed(n, op, sliced, x->quant);
-    return v && tflite_bind_like(n, 0, tflite_emit1(n, IR_RESHAPE, v), &result);
+    ir_value *v = node_typed(n, op, sliced, x->quant);
+    return v && tflite_bind_like(n, 0, node_emit1(n, IR_RESHAPE, v), &result);
 }
 
 /* ---- Splits ---- */
@@ -180,12 +180,12 @@ bool tflite_op_split(tflite_node *n)
     ir_value *x = tflite_input(n, 1);
     int64_t given;
     int axis, count = tflite_output_count(n);
-    if (!x || !tflite_param_int(n, 0, "axis", &given) || !tflite_axis(n, given, x->type.rank, &axis))
+    if (!x || !tflite_param_int(n, 0, "axis", &given) || !node_axis(n, given, x->type.rank, &axis))
         return false;
     if (fb_i32(n->options, SPLIT_COUNT, 0) != count)
-        return tflite_error(n, "num_splits is %d, but there are %d results", fb_i32(n->options, SPLIT_COUNT, 0), count);
+        return node_error(n, "num_splits is %d, but there are %d results", fb_i32(n->options, SPLIT_COUNT, 0), count);
     if (count < 1 || x->type.dims[axis] % count)
-        return tflite_error(n, "%lld elements can't be split into %d parts", (long long)x->type.dims[axis], count);
+        return node_error(n, "%lld elements can't be split into %d parts", (long long)x->type.dims[axis], count);
     int64_t *sizes = ARENA_ARRAY(n->model->graph->arena, int64_t, count);
     for (int i = 0; i < count; i++)
         sizes[i] = x->type.dims[axis] / count;
@@ -199,22 +199,22 @@ bool tflite_op_split_v(tflite_node *n)
     int axis, sizes_count, open = -1, count = tflite_output_count(n);
     int64_t *sizes = ARENA_ARRAY(n->model->graph->arena, int64_t, count + 1);
     if (!x || !tflite_param_ints(n, 1, "sizes", count, sizes, &sizes_count) || !tflite_param_int(n, 2, "axis", &given) ||
-        !tflite_axis(n, given, x->type.rank, &axis))
+        !node_axis(n, given, x->type.rank, &axis))
         return false;
     if (sizes_count != count)
-        return tflite_error(n, "%d sizes for %d results", sizes_count, count);
+        return node_error(n, "%d sizes for %d results", sizes_count, count);
     for (int i = 0; i < count; i++) {
         if (sizes[i] == -1 && open < 0)
             open = i;
         else if (sizes[i] < 0 || sizes[i] > x->type.dims[axis] - sum)
-            return tflite_error(n, "the sizes don't fit dimension %d, which has %lld", axis, (long long)x->type.dims[axis]);
+            return node_error(n, "the sizes don't fit dimension %d, which has %lld", axis, (long long)x->type.dims[axis]);
         else
             sum += sizes[i];
     }
     if (open >= 0)
         sizes[open] = x->type.dims[axis] - sum;
     else if (sum != x->type.dims[axis])
-        return tflite_error(n, "the sizes add up to %lld, dimension %d has %lld", (long long)sum, axis,
+        return node_error(n, "the sizes add up to %lld, dimension %d has %lld", (long long)sum, axis,
                             (long long)x->type.dims[axis]);
     return split_along(n, x, axis, sizes, count);
 }
@@ -223,18 +223,18 @@ bool tflite_op_unpack(tflite_node *n)
 {
     ir_value *x = tflite_input(n, 0);
     int axis, count = tflite_output_count(n);
-    if (!x || !tflite_axis(n, fb_i32(n->options, PACK_AXIS, 0), x->type.rank, &axis))
+    if (!x || !node_axis(n, fb_i32(n->options, PACK_AXIS, 0), x->type.rank, &axis))
         return false;
     if (x->type.dims[axis] != count)
-        return tflite_error(n, "%lld elements, but %d results", (long long)x->type.dims[axis], count);
+        return node_error(n, "%lld elements, but %d results", (long long)x->type.dims[axis], count);
     ir_type part = x->type, flat = x->type;
     part.dims[axis] = 1;
     flat.rank--;
     for (int i = axis; i < flat.rank; i++)
         flat.dims[i] = x->type.dims[i + 1];
     for (int i = 0; i < count; i++) {
-        ir_value *v = tflite_typed(n, slice_along(n, x, axis, i), part, x->quant);
-        if (!v || !tflite_bind_like(n, i, tflite_emit1(n, IR_RESHAPE, v), &flat))
+        ir_value *v = node_typed(n, slice_along(n, x, axis, i), part, x->quant);
+        if (!v || !tflite_bind_like(n, i, node_emit1(n, IR_RESHAPE, v), &flat))
             return false;
     }
     return true;
@@ -248,13 +248,13 @@ static ir_value *with_result_quant(tflite_node *n, ir_value *x, const tflite_ten
     if (ir_quant_equal(x->quant, t->quant))
         return x;
     if (!x->quant || !t->quant) {
-        tflite_error(n, "quantized and plain operands together");
+        node_error(n, "quantized and plain operands together");
         return NULL;
     }
-    ir_op *op = tflite_emit1(n, IR_REQUANTIZE, x);
+    ir_op *op = node_emit1(n, IR_REQUANTIZE, x);
     if (x->type.dtype == IR_U8)
         ir_set_int(op, IR_ATTR_ROUNDING, IR_ROUNDING_AWAY_F32);
-    return tflite_typed(n, op, x->type, t->quant);
+    return node_typed(n, op, x->type, t->quant);
 }
 
 /* The operands must have equal extents, except along the axis. */
@@ -271,12 +271,12 @@ static bool concat(tflite_node *n, int count, ir_value *operands[], int axis)
         for (int d = 0; fits && d < shape.rank; d++)
             fits = d == axis || x->dims[d] == shape.dims[d];
         if (!fits)
-            return tflite_error(n, "operand %d has another type or shape than the first", i);
+            return node_error(n, "operand %d has another type or shape than the first", i);
         shape.dims[axis] += x->dims[axis];
         if (!(operands[i] = with_result_quant(n, operands[i], &t)))
             return false;
     }
-    ir_op *op = tflite_emit(n, IR_CONCAT, count, operands);
+    ir_op *op = node_emit(n, IR_CONCAT, count, operands);
     ir_set_int(op, IR_ATTR_AXIS, axis);
     return tflite_bind_like(n, 0, op, &shape);
 }
@@ -295,10 +295,10 @@ bool tflite_op_concat(tflite_node *n)
 {
     ir_value **v = all_inputs(n);
     int axis;
-    if (!v || !tflite_axis(n, fb_i32(n->options, CONCAT_AXIS, 0), v[0]->type.rank, &axis))
+    if (!v || !node_axis(n, fb_i32(n->options, CONCAT_AXIS, 0), v[0]->type.rank, &axis))
         return false;
     if (fb_i8(n->options, CONCAT_ACT, ACTIVATION_NONE) != ACTIVATION_NONE)
-        return tflite_error(n, "a fused activation is not supported");
+        return node_error(n, "a fused activation is not supported");
     return concat(n, tflite_input_count(n), v, axis);
 }
 
@@ -310,8 +310,8 @@ bool tflite_op_pack(tflite_node *n)
         return false;
     ir_type part = v[0]->type;
     if (part.rank == IR_MAX_RANK)
-        return tflite_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
-    if (!tflite_axis(n, fb_i32(n->options, PACK_AXIS, 0), part.rank + 1, &axis))
+        return node_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
+    if (!node_axis(n, fb_i32(n->options, PACK_AXIS, 0), part.rank + 1, &axis))
         return false;
     for (int i = part.rank; i > axis; i--)
         part.dims[i] = part.dims[i - 1];
@@ -319,9 +319,9 @@ bool tflite_op_pack(tflite_node *n)
     part.rank++;
     for (int i = 0; i < count; i++)
         if (!ir_type_equal(&v[i]->type, &v[0]->type))
-            return tflite_error(n, "operand %d has another type or shape than the first", i);
+            return node_error(n, "operand %d has another type or shape than the first", i);
     for (int i = count - 1; i >= 0; i--)
-        if (!(v[i] = tflite_reshaped(n, v[i], part.rank, part.dims)))
+        if (!(v[i] = node_reshaped(n, v[i], part.rank, part.dims)))
             return false;
     return concat(n, count, v, axis);
 }

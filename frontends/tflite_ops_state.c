@@ -41,11 +41,11 @@ bool tflite_op_var_handle(tflite_node *n)
     int32_t tensor = fb_vec_i32(n->outputs, 0);
     const char *container = text_field(n, VAR_HANDLE_CONTAINER), *shared = text_field(n, VAR_HANDLE_SHARED_NAME);
     if (tensor < 0 || (uint32_t)tensor >= s->tensors.count)
-        return tflite_error(n, "result 0 is tensor %d, which does not exist", tensor);
+        return node_error(n, "result 0 is tensor %d, which does not exist", tensor);
     if (!*shared)
-        return tflite_error(n, "the variable has no name");
+        return node_error(n, "the variable has no name");
     if (n->model->variable_count >= TFLITE_MAX_VARIABLES)
-        return tflite_error(n, "more than %d variables", TFLITE_MAX_VARIABLES);
+        return node_error(n, "more than %d variables", TFLITE_MAX_VARIABLES);
     if (!s->variables)
         s->variables = ARENA_ARRAY(n->model->graph->arena, tflite_variable *, s->tensors.count);
     const char *name = *container ? arena_format(n->model->graph->arena, "%s/%s", container, shared) : shared;
@@ -59,7 +59,7 @@ static tflite_variable *handle_operand(tflite_node *n)
     int32_t tensor = fb_vec_i32(n->inputs, 0);
     if (tensor >= 0 && (uint32_t)tensor < s->tensors.count && s->variables && s->variables[tensor])
         return s->variables[tensor];
-    tflite_error(n, "operand 0 (tensor %d) is not a variable", tensor);
+    node_error(n, "operand 0 (tensor %d) is not a variable", tensor);
     return NULL;
 }
 
@@ -71,7 +71,7 @@ static bool same_variable(tflite_node *n, tflite_variable *v, const ir_type *typ
         v->quant = quant;
     }
     return (ir_type_equal(&v->type, type) && ir_quant_equal(v->quant, quant)) ||
-           tflite_error(n, "variable '%s' has another type, shape or quantization elsewhere", v->name);
+           node_error(n, "variable '%s' has another type, shape or quantization elsewhere", v->name);
 }
 
 bool tflite_op_read_variable(tflite_node *n)
@@ -81,8 +81,8 @@ bool tflite_op_read_variable(tflite_node *n)
     if (!v || !tflite_output_tensor(n, 0, &t) || !same_variable(n, v, &t.type, t.quant))
         return false;
     if (n->scope->initial)
-        return tflite_error(n, "the initial value of a variable is computed from another");
-    ir_op *op = tflite_emit(n, IR_READ_VARIABLE, 0, NULL);
+        return node_error(n, "the initial value of a variable is computed from another");
+    ir_op *op = node_emit(n, IR_READ_VARIABLE, 0, NULL);
     ir_set_str(op, IR_ATTR_VARIABLE, v->name);
     return tflite_bind_like(n, 0, op, &t.type);
 }
@@ -104,10 +104,10 @@ bool tflite_op_assign_variable(tflite_node *n)
         return false;
     if (n->scope->initial)
         return (ir_is_const(x) && is_zero(x)) ||
-               tflite_error(n, "variable '%s' starts with another value than 0, which is not supported", v->name);
-    ir_op *op = tflite_emit1(n, IR_WRITE_VARIABLE, x);
+               node_error(n, "variable '%s' starts with another value than 0, which is not supported", v->name);
+    ir_op *op = node_emit1(n, IR_WRITE_VARIABLE, x);
     ir_set_str(op, IR_ATTR_VARIABLE, v->name);
-    return tflite_check(n, op);
+    return node_check(n, op);
 }
 
 /* The subgraph may name variables and give them their initial values, nothing else. */
@@ -115,6 +115,6 @@ bool tflite_op_call_once(tflite_node *n)
 {
     int32_t subgraph = fb_i32(n->options, CALL_ONCE_SUBGRAPH, 0);
     if (n->scope->initial || subgraph == n->scope->subgraph)
-        return tflite_error(n, "subgraph %d calls itself", subgraph);
+        return node_error(n, "subgraph %d calls itself", subgraph);
     return tflite_import_initial(n->model, subgraph, n->scope->depth + 1, &n->loc);
 }

@@ -106,7 +106,7 @@ static bool check_levels(sparse_walk *w)
             return bad(w, "the extent of a dimension");
         l->size = extent;
     }
-    return fb_ok(&w->model->reader) || tflite_malformed(w->model, w->loc);
+    return fb_ok(&w->model->reader) || model_malformed(w->model, w->loc);
 }
 
 static bool store(sparse_walk *w)

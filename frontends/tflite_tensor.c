@@ -135,7 +135,7 @@ bool tflite_tensor_read(tflite_scope *s, const ir_loc *loc, int32_t index, tflit
     *out = (tflite_tensor){.table = table};
     int type = fb_u8(table, TENSOR_TYPE, TYPE_F32);
     if (!fb_ok(&m->reader))
-        return tflite_malformed(m, loc);
+        return model_malformed(m, loc);
     out->type.dtype = type < TYPE_COUNT ? types[type].dtype : IR_DTYPE_NONE;
     if (out->type.dtype == IR_DTYPE_NONE)
         return diag_error(m->diag, loc, "tensor %d has type %s, which is not supported", index, tflite_type_text(type));
@@ -144,7 +144,7 @@ bool tflite_tensor_read(tflite_scope *s, const ir_loc *loc, int32_t index, tflit
     out->name = name ? arena_string(m->graph->arena, name, length) : arena_format(m->graph->arena, "tensor_%d", index);
     if (!read_shape(s, loc, index, out) || !read_quantization(s, loc, index, out))
         return false;
-    return fb_ok(&m->reader) || tflite_malformed(m, loc);
+    return fb_ok(&m->reader) || model_malformed(m, loc);
 }
 
 bool tflite_tensor_bytes(tflite_scope *s, const ir_loc *loc, const tflite_tensor *t, const uint8_t **out_bytes,
@@ -157,14 +157,14 @@ bool tflite_tensor_bytes(tflite_scope *s, const ir_loc *loc, const tflite_tensor
     if (fb_u32(t->table, TENSOR_EXTERNAL_BUFFER, 0))
         return diag_error(m->diag, loc, "tensor '%s' has its data in another file, which is not supported", t->name);
     if (!index)
-        return fb_ok(&m->reader) || tflite_malformed(m, loc);
+        return fb_ok(&m->reader) || model_malformed(m, loc);
     if (index >= m->buffers.count)
         return diag_error(m->diag, loc, "buffer %u does not exist, the model has %u", index, m->buffers.count);
     fb_table b = fb_vec_table(m->buffers, index);
     fb_vector data = fb_bytes(b, BUFFER_DATA);
     uint64_t offset = fb_u64(b, BUFFER_OFFSET, 0), size = fb_u64(b, BUFFER_SIZE, 0);
     if (!fb_ok(&m->reader))
-        return tflite_malformed(m, loc);
+        return model_malformed(m, loc);
     if (data.count) {
         *out_bytes = data.data;
         *out_size = data.count;
@@ -195,14 +195,6 @@ bool tflite_tensor_is_constant(tflite_scope *s, int32_t index)
     return buffer >= s->model->buffers.count && buffer; /* an error, which reading the constant reports */
 }
 
-bool tflite_charge_dense(tflite_model *m, int64_t bytes)
-{
-    if (bytes > m->dense_budget)
-        return false;
-    m->dense_budget -= bytes;
-    return true;
-}
-
 ir_value *tflite_tensor_constant(tflite_scope *s, const ir_loc *loc, int32_t index)
 {
     static const uint8_t nothing[16];
@@ -214,10 +206,8 @@ ir_value *tflite_tensor_constant(tflite_scope *s, const ir_loc *loc, int32_t ind
         return NULL;
     size_t expected = ir_type_bytes(&t.type);
     if (fb_has(t.table, TENSOR_SPARSITY)) {
-        if (!tflite_charge_dense(m, (int64_t)expected)) {
-            diag_error(m->diag, loc, "tensor %d: sparse constants expand to far more than the file holds", index);
+        if (!model_charge(m, loc, (int64_t)expected))
             return NULL;
-        }
         uint8_t *dense = arena_alloc(m->graph->arena, expected + 1);
         if (!tflite_densify(s, loc, &t, bytes, size, dense, expected))
             return NULL;

@@ -1,0 +1,151 @@
+/* node.h: what the importers of all formats share.
+ *
+ *     model.c   the model being imported: its file, options, graph and budgets; shapes of inputs
+ *     node.c    building ops for one of its nodes
+ *
+ * An importer's own structs of a model and of a node begin with FRONTEND_MODEL and FRONTEND_NODE, and the functions
+ * take pointers to them as they are (macros at the end).  Those that return false or NULL do so after one diagnostic.
+ *
+ * Small computations on constants are evaluated as they are built (node_typed), so that a chain such as
+ * SHAPE -> STRIDED_SLICE -> PACK is a constant by the time RESHAPE wants its new shape. */
+#ifndef QCC_FRONTEND_NODE_H
+#define QCC_FRONTEND_NODE_H
+
+#include "frontends/flatbuffer.h"
+#include "frontends/frontend.h"
+#include "ir/ir.h"
+
+#define FRONTEND_MAX_TOTAL_BYTES ((int64_t)1 << 36) /* all values of a model together */
+
+/* Which ops on constants become constants while importing. */
+typedef struct frontend_folding {
+    int64_t elements;    /* at most, of operands and results that may steer shapes */
+    int64_t reals;       /* the same, of a real result */
+    int64_t dequantized; /* at most, of a dequantize's result; -1: none, passes see the scales */
+    bool moves;          /* transposes and casts of constants, however large */
+} frontend_folding;
+
+#define FRONTEND_MODEL_FIELDS                                                                                          \
+    fb_reader reader;                                                                                                  \
+    size_t reader_at; /* where the reader's bytes begin in the file */                                                 \
+    const char *file;                                                                                                  \
+    const frontend_options *options;                                                                                   \
+    bool *shapes_used; /* which of the options' input shapes found their input */                                      \
+    const frontend_folding *folding;                                                                                   \
+    diag *diag;                                                                                                        \
+    ir_graph *graph;                                                                                                   \
+    int64_t total_bytes; /* of all values so far */                                                                    \
+    int64_t dense_budget /* bytes that constants made by the importer may still take */
+
+typedef struct frontend_model {
+    FRONTEND_MODEL_FIELDS;
+} frontend_model;
+
+typedef struct frontend_node {
+    frontend_model *model;
+    ir_loc loc;
+} frontend_node;
+
+/* The first member of an importer's structs: the fields above, and all of them as `common`. */
+#define FRONTEND_MODEL                                                                                                 \
+    union {                                                                                                            \
+        frontend_model common;                                                                                         \
+        struct {                                                                                                       \
+            FRONTEND_MODEL_FIELDS;                                                                                     \
+        };                                                                                                             \
+    }
+#define FRONTEND_NODE(model_type)                                                                                      \
+    union {                                                                                                            \
+        frontend_node common;                                                                                          \
+        struct {                                                                                                       \
+            model_type *model;                                                                                         \
+            ir_loc loc;                                                                                                \
+        };                                                                                                             \
+    }
+
+/* ---- model.c ---- */
+/* Opens a model over a file's bytes, with an empty graph and budgets in proportion to the file. */
+bool model_open(frontend_model *, const uint8_t *bytes, size_t size, const char *file, const frontend_options *,
+                const frontend_folding *, diag *);
+ir_graph *model_close(frontend_model *, bool imported); /* the graph if it was imported, else NULL */
+ir_loc model_loc(frontend_model *);                     /* the file as a whole */
+bool model_malformed(frontend_model *, const ir_loc *); /* reports the reader's error; always false */
+const char *model_string(frontend_model *, fb_table, unsigned field, const char *otherwise); /* terminated */
+/* Charges bytes of constants that the importer makes to the model's budget. */
+bool model_charge(frontend_model *, const ir_loc *, int64_t bytes);
+/* The type of input `name` (or `other_name`, which may be NULL) when --batch and --input-shape have been applied to
+ * what the file says, where -1 is an extent that it leaves open; an open first one, the batch, is 1. */
+bool model_input_type(frontend_model *, const char *name, const char *other_name, ir_type *type);
+bool model_input_shapes_used(frontend_model *); /* an --input-shape that names no input is an error */
+
+/* ---- node.c ---- */
+bool node_error(frontend_node *, const char *format, ...) __attribute__((format(printf, 2, 3))); /* always false */
+/* A dimension's number within [0, rank), from one that may be negative. */
+bool node_axis(frontend_node *, int64_t axis, int rank, int *out);
+
+/* An op at the end of the graph with the node's place.  Set its attributes, then give its result a type. */
+ir_op *node_emit(frontend_node *, ir_opcode, int operand_count, ir_value *const operands[]);
+ir_op *node_emit1(frontend_node *, ir_opcode, ir_value *);
+ir_op *node_emit2(frontend_node *, ir_opcode, ir_value *, ir_value *);
+/* Checks that a complete op is well-formed and defined for its types. */
+bool node_check(frontend_node *, const ir_op *);
+/* Types the result of a complete op and checks it.  The value may be a constant that replaces the op. */
+ir_value *node_typed(frontend_node *, ir_op *, ir_type, const ir_quant *);
+ir_value *node_done(frontend_node *,
+                    ir_op *); /* the same with the shape that follows from the operands, like operand 0 */
+ir_value *node_done_quant(frontend_node *, ir_op *, ir_dtype, const ir_quant *);
+
+/* Ops whose result is like their first operand; NULL when an operand is NULL. */
+ir_value *node_unary(frontend_node *, ir_opcode, ir_value *);
+ir_value *node_binary(frontend_node *, ir_opcode, ir_value *, ir_value *);
+ir_value *node_binary_act(frontend_node *, ir_opcode, ir_value *, ir_value *,
+                          ir_enum_ACT);                                               /* an op behind it if need be */
+ir_value *node_reshaped(frontend_node *, ir_value *, int rank, const int64_t dims[]); /* the same value if equal */
+ir_value *node_transposed(frontend_node *, ir_value *, const int64_t perm[]);
+
+ir_value *node_ints(frontend_node *, ir_dtype, int rank, int64_t count, const int64_t values[]); /* rank 0 or 1 */
+ir_value *node_reals(frontend_node *, int rank, const int64_t dims[], const float values[]);
+ir_value *node_real(frontend_node *, float); /* of rank 0 */
+
+/* ---- Layouts ----
+ * ONNX and Paddle put channels second, the IR puts them last.  What a name stands for is held in one of two layouts, or
+ * in both once somebody needed the other: LAYOUT_PLAIN, the dimensions as the format has them, and LAYOUT_LAST,
+ * dimension 1 moved to the end.  Windows take and give LAYOUT_LAST, elementwise operators keep what they get, and what
+ * can't do with LAYOUT_LAST asks for LAYOUT_PLAIN, which makes a transpose. */
+typedef enum node_layout { LAYOUT_PLAIN, LAYOUT_LAST } node_layout;
+
+/* Dimension of a layout that is the format's dimension `axis`. */
+int node_dim(node_layout, int rank, int axis);
+ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_layout to);
+
+/* Importers pass their own kind of model or node. */
+#ifndef FRONTEND_COMMON
+#define model_open(x, ...) model_open(&(x)->common, __VA_ARGS__)
+#define model_close(x, ...) model_close(&(x)->common, __VA_ARGS__)
+#define model_loc(x) model_loc(&(x)->common)
+#define model_malformed(x, ...) model_malformed(&(x)->common, __VA_ARGS__)
+#define model_string(x, ...) model_string(&(x)->common, __VA_ARGS__)
+#define model_charge(x, ...) model_charge(&(x)->common, __VA_ARGS__)
+#define model_input_type(x, ...) model_input_type(&(x)->common, __VA_ARGS__)
+#define model_input_shapes_used(x) model_input_shapes_used(&(x)->common)
+#define node_error(x, ...) node_error(&(x)->common, __VA_ARGS__)
+#define node_axis(x, ...) node_axis(&(x)->common, __VA_ARGS__)
+#define node_emit(x, ...) node_emit(&(x)->common, __VA_ARGS__)
+#define node_emit1(x, ...) node_emit1(&(x)->common, __VA_ARGS__)
+#define node_emit2(x, ...) node_emit2(&(x)->common, __VA_ARGS__)
+#define node_check(x, ...) node_check(&(x)->common, __VA_ARGS__)
+#define node_typed(x, ...) node_typed(&(x)->common, __VA_ARGS__)
+#define node_done(x, ...) node_done(&(x)->common, __VA_ARGS__)
+#define node_done_quant(x, ...) node_done_quant(&(x)->common, __VA_ARGS__)
+#define node_unary(x, ...) node_unary(&(x)->common, __VA_ARGS__)
+#define node_binary(x, ...) node_binary(&(x)->common, __VA_ARGS__)
+#define node_binary_act(x, ...) node_binary_act(&(x)->common, __VA_ARGS__)
+#define node_reshaped(x, ...) node_reshaped(&(x)->common, __VA_ARGS__)
+#define node_transposed(x, ...) node_transposed(&(x)->common, __VA_ARGS__)
+#define node_ints(x, ...) node_ints(&(x)->common, __VA_ARGS__)
+#define node_reals(x, ...) node_reals(&(x)->common, __VA_ARGS__)
+#define node_real(x, ...) node_real(&(x)->common, __VA_ARGS__)
+#define node_to_layout(x, ...) node_to_layout(&(x)->common, __VA_ARGS__)
+#endif
+
+#endif
