@@ -311,6 +311,17 @@ bool ir_ref_unary(const ir_op *op, const void *const operands[], void *const res
     return true;
 }
 
+bool ir_ref_table(const ir_op *op, const void *const operands[], void *const results[], diag *d)
+{
+    (void)d;
+    const uint8_t in = op->operands[0].value->type.dtype == IR_I8 ? 0x80 : 0, out = op->results[0]->type.dtype == IR_I8 ? 0x80 : 0;
+    for (int64_t i = 0; i < ir_type_elements(&op->results[0]->type); i++) {
+        const uint8_t x = ((const uint8_t *)operands[0])[i] ^ in;
+        ((uint8_t *)results[0])[i] = (uint8_t)ir_ints_at(op, IR_ATTR_ENTRIES, x) ^ out;
+    }
+    return true;
+}
+
 bool ir_ref_logical_not(const ir_op *op, const void *const operands[], void *const results[], diag *d)
 {
     (void)d;

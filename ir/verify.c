@@ -45,6 +45,7 @@ static const attr_range ranges[IR_ATTR_COUNT] = {
     [IR_ATTR_ORIGIN] = {INT16_MIN, INT16_MAX, 0},
     [IR_ATTR_BLOCK] = {1, EXTENT, 2},
     [IR_ATTR_CROPS] = {0, EXTENT, 4},
+    [IR_ATTR_ENTRIES] = {0, 255, 256},
     [IR_ATTR_K] = {0, INT_MAX, 0},
     [IR_ATTR_MAX_DETECTIONS] = {1, EXTENT, 0},
     [IR_ATTR_MAX_CLASSES] = {1, EXTENT, 0},
