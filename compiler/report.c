@@ -2,16 +2,17 @@
  *
  *     {"model": …, "target": …, "workspace_bytes": …, "weights_bytes": …, "macs": …, "seconds": …,
  *      "ops": [{"name", "op", "source", "arithmetic": "int8" | "float" | "mixed" | "data", "why", "fused": […],
- *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "histogram"}], "results": […],
+ *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "histogram", "difference"}], "results": […],
  *               "macs", "weights_bytes", "seconds"}],
  *      "memory": [{"value", "offset", "bytes", "first", "last"}]}
  *
- * Times and activations' histograms are there when a run made them (qcc-run --report), weights' histograms always. */
+ * Times, activations' histograms and differences from the file's graph are there when a run made them (qcc-run --report), weights' histograms always. */
 #define _GNU_SOURCE
 #include "compiler/report.h"
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,21 @@ static json_t *distribution(const ir_value *v, const report_facts *facts)
     return facts->activations && facts->activations[v->id].elements ? histogram_json(&facts->activations[v->id]) : NULL;
 }
 
+static json_t *difference_json(const ir_value *v, const report_difference *difference)
+{
+    json_t *o = json_object();
+    json_object_set_new(o, "unit", json_string(v->quant ? "step" : "largest magnitude"));
+    json_object_set_new(o, "max", json_real(difference->max));
+    json_object_set_new(o, "mean", json_real(difference->mean));
+    if (isfinite(difference->sqnr_db))
+        json_object_set_new(o, "sqnr_db", json_real(difference->sqnr_db));
+    if (difference->alone_known) {
+        json_object_set_new(o, "alone_max", json_real(difference->alone_max));
+        json_object_set_new(o, "alone_mean", json_real(difference->alone_mean));
+    }
+    return o;
+}
+
 static json_t *value_json(const ir_graph *g, const ir_value *v, const report_facts *facts)
 {
     json_t *o = json_object(), *numbers = distribution(v, facts);
@@ -63,6 +79,8 @@ static json_t *value_json(const ir_graph *g, const ir_value *v, const report_fac
         json_object_set_new(o, "name", text_json(v->name));
     if (numbers)
         json_object_set_new(o, "histogram", numbers);
+    if (facts->differences && !ir_is_const(v) && facts->differences[v->id].known)
+        json_object_set_new(o, "difference", difference_json(v, &facts->differences[v->id]));
     json_object_set_new(o, "type", json_string(ir_dtype_text(v->type.dtype)));
     json_object_set_new(o, "shape", json_string(shape_text(g, &v->type)));
     json_object_set_new(o, "bytes", json_integer((json_int_t)ir_type_bytes(&v->type)));

@@ -128,6 +128,19 @@ static void print_scale(FILE *out, const json_t *v)
     fputs("</small>", out);
 }
 
+static void print_difference(FILE *out, const json_t *difference)
+{
+    if (!difference)
+        return;
+    fprintf(out, "<small title=\"largest difference from the file's graph, in units of one %s\">&Delta; %.3g", member(difference, "unit"),
+            number(difference, "max"));
+    if (json_object_get(difference, "alone_max"))
+        fprintf(out, ", this op alone %.3g", number(difference, "alone_max"));
+    if (json_object_get(difference, "sqnr_db"))
+        fprintf(out, ", %.1f dB", number(difference, "sqnr_db"));
+    fputs("</small>", out);
+}
+
 static void print_values(FILE *out, const json_t *values)
 {
     fputs("<td>", out);
@@ -140,6 +153,7 @@ static void print_values(FILE *out, const json_t *values)
         fputs("</div>", out);
         if (h && number(h, "elements") > 1)
             print_histogram(out, h);
+        print_difference(out, json_object_get(v, "difference"));
     }
     fputs("</td>", out);
 }

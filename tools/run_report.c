@@ -1,4 +1,4 @@
-/* run_report.c: steps' times become ops' times; the interpreter runs the lowered graph to see every value. */
+/* run_report.c: steps' times become ops' times; the interpreter tells of the values. */
 #include "tools/run_report.h"
 
 #include <stdlib.h>
@@ -7,28 +7,7 @@
 #include "compiler/output.h"
 #include "compiler/report.h"
 #include "runtime/model_abi.h"
-
-static void see(void *context, const ir_value *v, const void *data)
-{
-    histogram *all = context, *h = &all[v->id];
-    if (!histogram_make(v, data, h))
-        *h = (histogram){0};
-}
-
-/* Distribution of every value for the session's inputs, by id. */
-static histogram *observe(const session *s, diag *d)
-{
-    const ir_graph *g = s->module.graph;
-    histogram *all = calloc((size_t)g->next_id + 1, sizeof *all);
-    ir_state *state = ir_state_new(g);
-    bool good = all || diag_error(d, NULL, "out of memory");
-    good = good && ir_interpret_observed(g, (const void *const *)s->input_buffers, s->output_buffers, state, see, all, d);
-    ir_state_free(state);
-    if (good)
-        return all;
-    free(all);
-    return NULL;
-}
+#include "tools/against_file.h"
 
 /* Several steps can make up an op, and views take none. */
 static double *seconds_of_ops(const session *s, const double seconds[], diag *d)
@@ -55,13 +34,17 @@ bool run_report_write(const session *s, const driver_options *options, const dou
     const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
     if (!s->module.graph)
         return diag_error(d, &loc, "a compiled library knows no graph: --report needs the model file");
+    const size_t ids = (size_t)s->module.graph->next_id + 1;
     double *of_ops = seconds_of_ops(s, seconds, d);
-    histogram *seen = of_ops ? observe(s, d) : NULL;
+    histogram *seen = calloc(ids, sizeof *seen);
+    report_difference *differences = calloc(ids, sizeof *differences);
     output_set files = {0};
-    bool good = seen != NULL;
+    bool good = of_ops && ((seen && differences) || diag_error(d, NULL, "out of memory")) &&
+                against_file(options, s->module.file, s->module.graph, (const void *const *)s->input_buffers, seen,
+                             differences, d);
     if (good) {
         const report_facts facts = {.name = options->name, .source = s->module.file, .target = options->target,
-                                    .seconds = of_ops, .activations = seen};
+                                    .seconds = of_ops, .activations = seen, .differences = differences};
         size_t length;
         char *text = report_text(s->module.graph, &facts, strcmp(strrchr(path, '.'), ".html") == 0, &length);
         good = text ? output_add(&files, path, text, length, d) && output_commit(&files, d)
@@ -71,5 +54,6 @@ bool run_report_write(const session *s, const driver_options *options, const dou
     output_discard(&files);
     free(of_ops);
     free(seen);
+    free(differences);
     return good;
 }

@@ -51,6 +51,7 @@ class Run(Case):
                 histogram = value["histogram"]
                 self.assertEqual(sum(histogram["counts"]), histogram["elements"])
             self.assertGreaterEqual(op["seconds"], 0)
+            self.assertLessEqual(result["difference"]["max"], 1)  # compiled from integers, with their own arithmetic
         self.fine(QCC_RUN, DIGITS, f"--report={page}", "--bench=0.01")
         self.assertIn("</svg>", page.read_text())
         library = self.folder / "digits.so"
