@@ -140,20 +140,6 @@ bool ort_op_hard_sigmoid(ort_node *n)
     return x && ort_put(n, 0, ort_hard_sigmoid(n, x, ort_float(n, "alpha", 0.2f), ort_float(n, "beta", 0.5f)), layout);
 }
 
-/* gelu(t) = t / 2 (1 + erf(t / sqrt 2)), so erf(x) = sign(x) (2 gelu(t) / t - 1) with t = sqrt 2 |x|, kept away from 0.
- */
-bool ort_op_erf(ort_node *n)
-{
-    node_layout layout = ort_layout_of(n, 0);
-    ir_value *x = ort_in(n, 0, layout);
-    ir_value *t = node_binary(n, IR_MUL, node_unary(n, IR_ABS, x), x ? node_real(n, 1.41421356f) : NULL);
-    t = node_binary(n, IR_MAXIMUM, t, t ? node_real(n, 1e-20f) : NULL);
-    ir_value *y = node_binary(n, IR_DIV, node_unary(n, IR_GELU, t), t);
-    y = node_binary(n, IR_MUL, y, y ? node_real(n, 2) : NULL);
-    y = node_binary(n, IR_SUB, y, y ? node_real(n, 1) : NULL);
-    return y && ort_put(n, 0, node_binary(n, IR_MUL, y, node_unary(n, IR_SIGN, x)), layout);
-}
-
 bool ort_op_reciprocal(ort_node *n)
 {
     node_layout layout = ort_layout_of(n, 0);

@@ -117,23 +117,32 @@ bool ort_op_batch_norm(ort_node *n)
     return x && ort_put(n, 0, node_binary(n, IR_ADD, x, node_reals(n, x->type.rank, dims, offset)), layout);
 }
 
-/* Over the dimensions from `axis` on; scale and shift are operands of the node, the shift may be absent. */
+/* Over the dimensions from `axis` on, as one row; scale and shift are operands of the node, the shift may be absent. */
 static ir_value *layer_norm(ort_node *n, ir_value *x, int axis, int scale, int shift, float epsilon)
 {
-    int64_t axes[IR_MAX_RANK];
-    int count = 0;
-    if (!x)
-        return NULL;
-    for (int i = axis; i < x->type.rank; i++)
-        axes[count++] = i;
-    ir_value *g = ort_plain(n, scale), *b;
+    int64_t rows = 1, row = 1;
+    ir_value *g = x ? ort_plain(n, scale) : NULL, *b;
     if (!g || !ort_optional(n, shift, &b))
         return NULL;
-    ir_value *centred = node_binary(n, IR_SUB, x, reduced(n, IR_MEAN, x, count, axes, true));
-    ir_value *variance = reduced(n, IR_MEAN, node_binary(n, IR_MUL, centred, centred), count, axes, true);
-    ir_value *inverse = node_unary(n, IR_RSQRT, node_binary(n, IR_ADD, variance, node_real(n, epsilon)));
-    ir_value *y = node_binary(n, IR_MUL, node_binary(n, IR_MUL, centred, inverse), g);
-    return b ? node_binary(n, IR_ADD, y, b) : y;
+    const ir_type type = x->type;
+    for (int i = 0; i < type.rank; i++)
+        *(i < axis ? &rows : &row) *= type.dims[i];
+    if (ir_type_elements(&g->type) != row || (b && ir_type_elements(&b->type) != row)) {
+        node_error(n, "parameters for %lld elements", (long long)row);
+        return NULL;
+    }
+    if (axis != type.rank - 1)
+        x = node_reshaped(n, x, 2, (int64_t[]){rows, row});
+    ir_value *operands[3] = {x, x ? node_reshaped(n, g, 1, &row) : NULL, NULL};
+    const int count = b ? 3 : 2;
+    if (operands[1] && b)
+        operands[2] = node_reshaped(n, b, 1, &row);
+    if (!operands[count - 1])
+        return NULL;
+    ir_op *op = node_emit(n, IR_LAYER_NORM, count, operands);
+    ir_set_float(op, IR_ATTR_EPSILON, epsilon);
+    x = node_done(n, op);
+    return x ? node_reshaped(n, x, type.rank, type.dims) : NULL;
 }
 
 bool ort_op_layer_norm(ort_node *n)

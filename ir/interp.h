@@ -47,6 +47,9 @@ double ir_mac_multiplier(const ir_op *, int64_t channel);
 void ir_set_rounding(ir_op *, ir_enum_ROUNDING);
 /* Bounds of an activation in the result's integers: round(real / scale) + zero, within the type. */
 void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, int32_t *out_min, int32_t *out_max);
+/* layer_norm of 8-bit values: rows up to this long, and epsilon in squared units of the integers. */
+enum { IR_LAYER_NORM_LONGEST = 1 << 16 };
+float ir_layer_norm_epsilon(const ir_op *);
 /* EVEN_F32 softmax and log_softmax of 8-bit values: exponentials of 0, -1, … -255 integers, in units of 2^-22. */
 void ir_softmax_table(const ir_op *, uint32_t table[256]);
 void ir_dtype_range(ir_dtype, int32_t *out_min, int32_t *out_max);       /* of I8, U8, I16 */

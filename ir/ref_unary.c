@@ -54,6 +54,7 @@ static float real_unary(const unary *u, float x)
     case IR_LEAKY_RELU: return x > 0 ? x : x * u->alpha;
     case IR_ELU: return x < 0 ? expm1f(x) : x;
     case IR_GELU: return gelu(x, u->approximate);
+    case IR_ERF: return erff(x);
     case IR_HARD_SWISH: return x * fminf(6.0f, fmaxf(0.0f, x + 3.0f)) / 6.0f;
     case IR_CEIL: return ceilf(x);
     case IR_FLOOR: return floorf(x);

@@ -590,6 +590,7 @@ static const struct {
     [IR_CUMSUM] = {infer_cumsum, 0},
     [IR_SOFTMAX] = {infer_normalize, FREE_DTYPE},
     [IR_LOG_SOFTMAX] = {infer_normalize, FREE_DTYPE},
+    [IR_LAYER_NORM] = {infer_normalize, FREE_DTYPE},
     [IR_L2_NORMALIZE] = {infer_normalize, FREE_DTYPE},
     [IR_RESHAPE] = {infer_reshape, 0},
     [IR_TRANSPOSE] = {infer_transpose, 0},

@@ -98,6 +98,20 @@ static ir_value *simple(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
     return r;
 }
 
+/* Rows have a scale and a shift that stay real. */
+static ir_value *layer_norm(const ir_op *op, ir_op *q)
+{
+    const ir_value *y = q->results[0];
+    ir_value *x = op->code == IR_LAYER_NORM ? qdq_source(op->operands[0].value) : NULL;
+    if (!x)
+        return NULL;
+    ir_value *operands[3] = {qdq_as_dtype(x, y->type.dtype, q), ir_operand_value(op, 1), ir_operand_value(op, 2)};
+    ir_value *r = qdq_clone(op, q, operands, y->type.dtype, y->quant, IR_ACT_NONE);
+    if (!r && operands[0] != x)
+        qdq_drop(operands[0]);
+    return r;
+}
+
 /* ---- Ops that keep parameters: another scale is a requantize behind them, unless that loses precision ---- */
 
 /* Is the window of an average the whole image? */
@@ -155,6 +169,8 @@ static ir_value *compute(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act
     ir_value *r = qdq_product(g, op, q, act);
     if (!r)
         r = simple(g, op, q, act);
+    if (!r && act == IR_ACT_NONE)
+        r = layer_norm(op, q);
     return r ? r : same_scale(g, op, q, act);
 }
 

@@ -44,3 +44,12 @@ ir_value *pass_const_flipped(ir_graph *g, const ir_value *v)
 bool pass_is_weight(const ir_op *op, int index) { return index == 1 && (ir_op_info_of(op->code)->flags & IR_MAC); }
 
 ir_op *pass_single_user(const ir_value *v) { return ir_use_count(v) == 1 && v->uses ? v->uses->user : NULL; }
+
+void pass_takes_over(ir_value *v, ir_value *from)
+{
+    v->name = from->name;
+    v->as = from->as;
+    v->as_dtype = from->as_dtype;
+    v->scale_from = from->scale_from;
+    ir_replace_uses(from, v);
+}

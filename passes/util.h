@@ -19,5 +19,7 @@ ir_value *pass_const_flipped(ir_graph *, const ir_value *);
 bool pass_is_weight(const ir_op *, int index);
 /* The one op that uses v; NULL when there is another use, or v is a graph output. */
 ir_op *pass_single_user(const ir_value *);
+/* v takes over all uses of `from`, its name, and the integers that it stands for. */
+void pass_takes_over(ir_value *v, ir_value *from);
 
 #endif

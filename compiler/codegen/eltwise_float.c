@@ -50,6 +50,7 @@ static LLVMValueRef unary_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef i
         return LLVMBuildSelect(k->b, is_negative(k, e, x), other, x, "");
     case IR_ELU: return LLVMBuildSelect(k->b, is_negative(k, e, x), cg_math_expm1(k, x), x, "");
     case IR_GELU: return cg_math_gelu(k, x, ir_int(e->op, IR_ATTR_APPROXIMATE));
+    case IR_ERF: return cg_math_erf(k, x);
     case IR_HARD_SWISH: return hard_swish(k, e, x);
     case IR_CEIL: return cg_math_ceil(k, x);
     case IR_FLOOR: return cg_math_floor(k, x);

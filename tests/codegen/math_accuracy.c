@@ -36,6 +36,7 @@ static const function functions[] = {
     {IR_ELU, elu, -0.5f, 0, 3, 0}, {IR_GELU, gelu, -10, 10, 3, 3e-7}, {IR_HARD_SWISH, hard_swish, -5, 5, 2, 0},
     {IR_CEIL, ceil, -1e7f, 1e7f, 0, 0}, {IR_FLOOR, floor, -1e7f, 1e7f, 0, 0}, {IR_ROUND, rint, -100, 100, 0, 0},
     {IR_CEIL, ceil, -3, 3, 0, 0}, {IR_FLOOR, floor, -3, 3, 0, 0}, {IR_SIGN, sign, -1, 1, 0, 0},
+    {IR_ERF, erf, -4, 4, 3, 0},
 };
 
 static const float specials[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 1, -1, 0.5f, 1.5f, 2.5f, -2.5f, 1e-40f, 5e37f, -5e37f};
