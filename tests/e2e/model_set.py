@@ -47,7 +47,7 @@ def single_ops():
 def expected(path):
     """The description of the model's reference run, or None."""
     relative = os.path.relpath(path, root())
-    file = os.path.join(root(), "expected", relative[:-len(".tflite")] + ".json")
+    file = os.path.join(root(), "expected", os.path.splitext(relative)[0] + ".json")
     if not os.path.exists(file):
         return None
     with open(file) as f:

@@ -1,11 +1,13 @@
 /* eval_ops.c: compares the interpreter with a framework op by op, so that no op inherits another's difference.
  *
- *     eval_ops MODEL DIR [--rounding=fp32|tflite|once] [--chain]
+ *     eval_ops MODEL DIR [--rounding=fp32|tflite|once] [--chain] [--passes] [--input-shape=NAME:1x8 ...]
  *
  * DIR holds the framework's values: names.txt has lines "NNNN<tab>name", tNNNN.bin the bytes of that tensor; the
- * graph's inputs are in0.bin, in1.bin, …  Every op is evaluated with the framework's values as operands, where it has them (by name), or our own for values that exist
- * only in the IR; with --chain only the graph's inputs come from the framework.  A line for each result that the
- * framework has too, separated by tabs:
+ * graph's inputs are in0.bin, in1.bin, …  A line may end in a third field, the shape "1x3x8x8" in a framework that has
+ * channels second: our value has that shape, or the one with channels last.  Every op is evaluated with the framework's
+ * values as operands, where it has them (by name), or our own for values that exist only in the IR; with --chain only the
+ * graph's inputs come from the framework.  --passes: after the passes that make integers of fake-quantized graphs, but
+ * without fusion.  A line for each result that the framework has too, separated by tabs:
  *
  *     node, operator, op, result's name, type, elements, how many differ, largest difference, largest magnitude of the
  *     framework's, index of the first difference, ours there, theirs there
@@ -19,15 +21,20 @@
 
 #include "frontends/frontend.h"
 #include "ir/interp.h"
+#include "passes/pass.h"
+
+enum { MOST_SHAPES = 16 };
 
 typedef struct slot { /* of a value, by its id */
     void *ours;
     void *theirs;
+    void *theirs_moved; /* when the shape does not tell the layouts apart: the other reading */
 } slot;
 
 typedef struct tensor_name {
     int index;
     char *name;
+    ir_type shape; /* rank -1: not said */
 } tensor_name;
 
 typedef struct session {
@@ -59,6 +66,18 @@ static void *read_file(const char *path, size_t *out_size)
     return bytes;
 }
 
+/* "1x3x8x8" */
+static ir_type read_shape(const char *text)
+{
+    ir_type shape = {.rank = text ? 0 : -1};
+    while (text && *text && shape.rank < IR_MAX_RANK) {
+        char *end;
+        shape.dims[shape.rank++] = strtoll(text, &end, 10);
+        text = *end ? end + 1 : end;
+    }
+    return shape;
+}
+
 static bool read_names(session *s)
 {
     char path[4096];
@@ -73,7 +92,10 @@ static bool read_names(session *s)
         *end = 0;
         if (tab) {
             s->names = realloc(s->names, (s->name_count + 1) * sizeof *s->names);
-            s->names[s->name_count++] = (tensor_name){atoi(line), tab + 1};
+            char *shape = strchr(tab + 1, '\t');
+            if (shape)
+                *shape++ = 0;
+            s->names[s->name_count++] = (tensor_name){atoi(line), tab + 1, read_shape(shape)};
         }
         line = last ? end : end + 1;
     }
@@ -92,17 +114,51 @@ static void *load(const session *s, const ir_value *v, const char *prefix, int i
     return NULL;
 }
 
-/* The framework's bytes of a value, or NULL: no such name, or a different size. */
-static void *load_theirs(const session *s, const ir_value *v)
+static bool has_shape(const ir_type *t, const ir_type *shape, bool channels_last)
 {
+    if (t->rank != shape->rank)
+        return false;
+    for (int i = 0; i < t->rank; i++)
+        if (t->dims[i] != shape->dims[!channels_last || i == 0 ? i : i == t->rank - 1 ? 1 : i + 1])
+            return false;
+    return true;
+}
+
+/* Bytes with channels second as bytes with channels last, of type t. */
+static void *channels_last(const ir_type *t, const char *from)
+{
+    size_t bytes = ir_dtype_bytes(t->dtype);
+    int64_t channels = t->dims[t->rank - 1], images = t->dims[0], pixels = 1;
+    char *to = malloc(ir_type_bytes(t) + 1);
+    for (int i = 1; i < t->rank - 1; i++)
+        pixels *= t->dims[i];
+    for (int64_t n = 0; n < images; n++)
+        for (int64_t p = 0; p < pixels; p++)
+            for (int64_t c = 0; c < channels; c++)
+                memcpy(to + ((n * pixels + p) * channels + c) * (int64_t)bytes,
+                       from + ((n * channels + c) * pixels + p) * (int64_t)bytes, bytes);
+    return to;
+}
+
+/* The framework's bytes of a value; none: no such name, or a different size. */
+static slot load_theirs(const session *s, const ir_value *v)
+{
+    slot at = {0};
+    size_t i = 0;
     if (v->is_input)
-        return load(s, v, "in", v->result);
+        return (slot){.theirs = load(s, v, "in", v->result)};
     if (v->def && v->def->loc.subgraph > 0) /* names are unique only in the main subgraph */
-        return NULL;
-    for (size_t i = 0; v->name && i < s->name_count; i++)
-        if (strcmp(s->names[i].name, v->name) == 0)
-            return load(s, v, "t", s->names[i].index);
-    return NULL;
+        return at;
+    while (i < s->name_count && (!v->name || strcmp(s->names[i].name, v->name) != 0))
+        i++;
+    if (i == s->name_count || !(at.theirs = load(s, v, "t", s->names[i].index)) || s->names[i].shape.rank < 3)
+        return at;
+    bool plain = has_shape(&v->type, &s->names[i].shape, false), moved = has_shape(&v->type, &s->names[i].shape, true);
+    void *other = moved ? channels_last(&v->type, at.theirs) : NULL;
+    if (plain)
+        return (slot){.theirs = at.theirs, .theirs_moved = other};
+    free(at.theirs);
+    return (slot){.theirs = other};
 }
 
 static double element(ir_dtype dtype, const void *data, int64_t i)
@@ -118,6 +174,24 @@ static double element(ir_dtype dtype, const void *data, int64_t i)
     case IR_F16: { uint16_t v; memcpy(&v, (const char *)data + 2 * i, 2); return ir_f16_to_f32(v); }
     case IR_I8: return ((const int8_t *)data)[i];
     default: return ((const uint8_t *)data)[i];
+    }
+}
+
+static double distance(const ir_value *v, const void *ours, const void *theirs)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < ir_type_elements(&v->type); i++)
+        sum += fabs(element(v->type.dtype, ours, i) - element(v->type.dtype, theirs, i));
+    return sum;
+}
+
+/* Of two readings of the framework's bytes the right one is the one that resembles ours. */
+static void choose_layout(const ir_value *v, slot *s)
+{
+    if (s->theirs_moved && distance(v, s->ours, s->theirs_moved) < distance(v, s->ours, s->theirs)) {
+        void *plain = s->theirs;
+        s->theirs = s->theirs_moved;
+        s->theirs_moved = plain;
     }
 }
 
@@ -158,6 +232,7 @@ static void session_free(session *s)
     for (size_t i = 0; i < s->slot_count; i++) {
         free(s->slots[i].ours);
         free(s->slots[i].theirs);
+        free(s->slots[i].theirs_moved);
     }
     free(s->slots);
     free(s->names);
@@ -177,7 +252,8 @@ static bool evaluate_into(session *s, const ir_op *op, const void **operands, di
     for (int i = 0; i < result_count; i++) {
         const ir_value *v = op->results[i];
         results[i] = malloc(ir_type_bytes(&v->type) + 1);
-        s->slots[v->id] = (slot){results[i], load_theirs(s, v)};
+        s->slots[v->id] = load_theirs(s, v);
+        s->slots[v->id].ours = results[i];
     }
     if (op->code == IR_WRITE_VARIABLE)
         return true;
@@ -190,9 +266,13 @@ static bool evaluate_into(session *s, const ir_op *op, const void **operands, di
     }
     if (!ir_eval_op(op, operands, results, d))
         return false;
-    for (int i = 0; i < result_count; i++)
-        if (s->slots[op->results[i]->id].theirs)
-            report(op, op->results[i], &s->slots[op->results[i]->id]);
+    for (int i = 0; i < result_count; i++) {
+        slot *at = &s->slots[op->results[i]->id];
+        if (!at->theirs)
+            continue;
+        choose_layout(op->results[i], at);
+        report(op, op->results[i], at);
+    }
     return true;
 }
 
@@ -221,9 +301,16 @@ int main(int argc, char **argv)
     session s = {0};
     const char *model = NULL;
     ir_enum_ROUNDING rounding = IR_ROUNDING_EVEN_F32;
+    bool passes = false;
+    const char *shapes[MOST_SHAPES];
+    frontend_options options = {.input_shapes = shapes};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--chain") == 0)
             s.chain = true;
+        else if (strcmp(argv[i], "--passes") == 0)
+            passes = true;
+        else if (strncmp(argv[i], "--input-shape=", 14) == 0 && options.input_shape_count < MOST_SHAPES)
+            shapes[options.input_shape_count++] = argv[i] + 14;
         else if (strcmp(argv[i], "--rounding=tflite") == 0)
             rounding = IR_ROUNDING_FIXED_TWICE;
         else if (strcmp(argv[i], "--rounding=once") == 0)
@@ -236,7 +323,7 @@ int main(int argc, char **argv)
             s.dir = argv[i];
     }
     if (!model || !s.dir) {
-        fprintf(stderr, "usage: eval_ops MODEL DIR [--rounding=fp32|tflite|once] [--chain]\n");
+        fprintf(stderr, "usage: eval_ops MODEL DIR [--rounding=fp32|tflite|once] [--chain] [--passes] [--input-shape=NAME:1x8 ...]\n");
         return 2;
     }
     size_t size = 0;
@@ -246,10 +333,11 @@ int main(int argc, char **argv)
         return 1;
     }
     diag d = {.warn = warn};
-    frontend_options options = {0};
     ir_graph *g = frontend_import(bytes, size, model, &options, &d);
-    if (!g) {
+    const pass_options unfused = {.keep_unfused = true, .opt_level = 1};
+    if (!g || (passes && !pass_run(g, &unfused, NULL, NULL, 0, &d))) {
         fprintf(stderr, "%s\n", d.text);
+        ir_graph_free(g);
         session_free(&s);
         free(bytes);
         return 1;
@@ -258,7 +346,7 @@ int main(int argc, char **argv)
     s.slot_count = (size_t)g->next_id + 1;
     s.slots = calloc(s.slot_count, sizeof *s.slots);
     for (int i = 0; i < g->input_count; i++)
-        s.slots[g->inputs[i]->id].theirs = load_theirs(&s, g->inputs[i]);
+        s.slots[g->inputs[i]->id] = load_theirs(&s, g->inputs[i]);
     bool fine = true;
     for (const ir_op *op = g->first; op && fine; op = op->next)
         fine = evaluate(&s, op, &d);

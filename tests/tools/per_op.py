@@ -46,8 +46,12 @@ def compare(eval_ops, model, arrays, kernels="ref", rounding="tflite", chain=Fal
         arrays = reference.made_inputs()
     with tempfile.TemporaryDirectory() as directory:
         dump(reference, directory, arrays)
-        command = [eval_ops, model, directory, f"--rounding={rounding}"] + (["--chain"] if chain else [])
-        done = subprocess.run(command, capture_output=True, text=True)
+        return evaluate(eval_ops, model, directory, f"--rounding={rounding}", *(["--chain"] if chain else []))
+
+
+def evaluate(eval_ops, model, directory, *options):
+    """(rows, error) of eval_ops on what the directory holds."""
+    done = subprocess.run([eval_ops, model, directory, *options], capture_output=True, text=True)
     rows = []
     for line in done.stdout.splitlines():
         c = line.split("\t")

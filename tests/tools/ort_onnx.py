@@ -1,0 +1,176 @@
+"""ort_onnx.py: a model in ONNX Runtime's format as an ONNX model, so that ONNX Runtime can show its intermediate values.
+
+    ort_onnx.py MODEL.ort MODEL.onnx
+
+As a module: load(path) -> onnx.ModelProto; Reference(path) runs it without optimizations and keeps every value.
+Needs onnx and onnxruntime, whose own schema reads the file.
+"""
+
+import sys
+
+try:
+    import numpy as np
+    import onnx
+    import onnxruntime
+    from onnx import helper
+    from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs.InferenceSession import InferenceSession
+    MISSING = None
+except ImportError as error:
+    MISSING = str(error)
+
+FLOAT, INT, STRING, TENSOR, GRAPH, FLOATS, INTS, STRINGS = 1, 2, 3, 4, 5, 6, 7, 8  # kinds of attributes
+
+
+def available():
+    """None, or the reason why models can't be rebuilt here."""
+    return MISSING
+
+
+def text(value):
+    return value.decode() if value else ""
+
+
+def tensor_of(t):
+    made = onnx.TensorProto(name=text(t.Name()), data_type=t.DataType(), dims=[t.Dims(i) for i in range(t.DimsLength())])
+    if t.StringDataLength():
+        made.string_data.extend(t.StringData(i) for i in range(t.StringDataLength()))
+    else:
+        made.raw_data = t.RawDataAsNumpy().tobytes() if t.RawDataLength() else b""
+    return made
+
+
+def attribute_of(a):
+    kind, name = a.Type(), text(a.Name())
+    made = onnx.AttributeProto(name=name, type=kind)
+    if kind == FLOAT:
+        made.f = a.F()
+    elif kind == INT:
+        made.i = a.I()
+    elif kind == STRING:
+        made.s = a.S() or b""
+    elif kind == TENSOR:
+        made.t.CopyFrom(tensor_of(a.T()))
+    elif kind == GRAPH:
+        made.g.CopyFrom(graph_of(a.G()))
+    elif kind == FLOATS:
+        made.floats.extend(a.Floats(i) for i in range(a.FloatsLength()))
+    elif kind == INTS:
+        made.ints.extend(a.Ints(i) for i in range(a.IntsLength()))
+    elif kind == STRINGS:
+        made.strings.extend(a.Strings(i) for i in range(a.StringsLength()))
+    else:
+        raise ValueError(f"attribute {name} of kind {kind}")
+    return made
+
+
+def value_of(v):
+    from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs.TensorTypeAndShape import TensorTypeAndShape
+    made = onnx.ValueInfoProto(name=text(v.Name()))
+    info = v.Type()
+    if info is None or info.ValueType() != 1:
+        return made
+    tensor = TensorTypeAndShape()
+    tensor.Init(info.Value().Bytes, info.Value().Pos)
+    made.type.tensor_type.elem_type = tensor.ElemType()
+    shape = tensor.Shape()
+    if shape is not None:
+        made.type.tensor_type.shape.SetInParent()
+        for i in range(shape.DimLength()):
+            d, value = made.type.tensor_type.shape.dim.add(), shape.Dim(i).Value()
+            if value.DimType() == 1:
+                d.dim_value = value.DimValue()
+            elif value.DimType() == 2:
+                d.dim_param = text(value.DimParam())
+    return made
+
+
+def node_of(n):
+    made = onnx.NodeProto(name=text(n.Name()), op_type=text(n.OpType()), domain=text(n.Domain()))
+    made.input.extend(text(n.Inputs(i)) for i in range(n.InputsLength()))
+    made.output.extend(text(n.Outputs(i)) for i in range(n.OutputsLength()))
+    made.attribute.extend(attribute_of(n.Attributes(i)) for i in range(n.AttributesLength()))
+    return made
+
+
+def graph_of(g):
+    made = onnx.GraphProto(name="graph")
+    infos = {text(g.NodeArgs(i).Name()): g.NodeArgs(i) for i in range(g.NodeArgsLength())}
+    named = lambda name: value_of(infos[name]) if name in infos else onnx.ValueInfoProto(name=name)
+    made.initializer.extend(tensor_of(g.Initializers(i)) for i in range(g.InitializersLength()))
+    made.node.extend(node_of(g.Nodes(i)) for i in range(g.NodesLength()))
+    made.input.extend(named(text(g.Inputs(i))) for i in range(g.InputsLength()))
+    made.output.extend(named(text(g.Outputs(i))) for i in range(g.OutputsLength()))
+    sort_nodes(made)
+    return made
+
+
+def captured(node):
+    """Names that the subgraphs of a node read from outside, and others."""
+    return [name for a in node.attribute if a.type == GRAPH for inner in a.g.node for name in [*inner.input, *captured(inner)]]
+
+
+def sort_nodes(graph):
+    """ONNX wants every node behind those that make its operands; the file doesn't."""
+    made_by = {name: k for k, n in enumerate(graph.node) for name in n.output if name}
+    nodes, state, order = list(graph.node), {}, []
+    for start in range(len(nodes)):
+        stack = [start]
+        while stack:
+            top = stack[-1]
+            missing = [made_by[name] for name in [*nodes[top].input, *captured(nodes[top])]
+                       if name in made_by and made_by[name] != top and made_by[name] not in state]
+            if missing:
+                stack.append(missing[0])
+                continue
+            stack.pop()
+            if top not in state:
+                state[top] = True
+                order.append(nodes[top])
+    del graph.node[:]
+    graph.node.extend(order)
+
+
+def load(path):
+    with open(path, "rb") as f:
+        model = InferenceSession.GetRootAs(f.read(), 0).Model()
+    opsets = [model.OpsetImport(i) for i in range(model.OpsetImportLength())]
+    made = helper.make_model(graph_of(model.Graph()), ir_version=min(10, model.IrVersion() or 10),
+                             opset_imports=[helper.make_opsetid(text(o.Domain()), o.Version()) for o in opsets])
+    return made
+
+
+class Reference:
+    """The model with every node's result as an output, in ONNX Runtime without graph optimizations."""
+
+    def __init__(self, path, keep=True):
+        model = load(path) if isinstance(path, str) else path
+        self.inputs = [i for i in model.graph.input if i.name not in {t.name for t in model.graph.initializer}]
+        self.outputs = [o.name for o in model.graph.output]
+        if keep:
+            have = set(self.outputs)
+            produced = [name for n in model.graph.node for name in n.output if name and name not in have]
+            model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in produced)
+        self.model = model
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+    def run(self, arrays):
+        """{name: array} of the model's outputs, or of all values."""
+        feeds = {i.name: a for i, a in zip(self.inputs, arrays)}
+        names = [o.name for o in self.session.get_outputs()]
+        return dict(zip(names, self.session.run(names, feeds)))
+
+
+def main():
+    if MISSING:
+        print(f"skipped: {MISSING}")
+        return 77
+    onnx.save(load(sys.argv[1]), sys.argv[2])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
