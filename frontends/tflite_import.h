@@ -145,6 +145,16 @@ typedef struct tflite_activation {
     bool tanh;       /* a separate op behind it */
 } tflite_activation;
 bool tflite_activation_read(tflite_node *, unsigned field, tflite_activation *out);
+/* ---- Float activations with int8 weights (tflite_hybrid.c) ---- */
+
+bool tflite_is_hybrid(const ir_value *x, const ir_value *w);
+bool tflite_scales_differ(const ir_value *w); /* between channels */
+/* The product `code` behind a dynamic_quantize of x, affine or symmetric; NULL after a diagnostic. */
+ir_op *tflite_emit_hybrid(tflite_node *, ir_opcode code, ir_value *x, ir_value *w, ir_value *b, bool affine, int outer);
+
+/* BATCH_MATMUL; swap: the last two dimensions of x change places; of w: unless it is [..., N, K] already. */
+bool tflite_hybrid_matmul(tflite_node *, ir_value *x, ir_value *w, bool swap_x, bool swap_w, bool affine, const ir_type *result);
+
 /* tflite_bind for an op with a fused activation. */
 bool tflite_bind_activated(tflite_node *, int output, ir_op *, tflite_activation, int rank, const int64_t dims[]);
 

@@ -2,8 +2,7 @@
  *
  *     CONV_2D {padding = SAME, stride 2, act = RELU6}  ──▶  conv2d {stride = [2, 2], pad = [0, 0, 1, 1], act = relu6}
  *
- * Padding becomes explicit.  Hybrid operators (float activations, integer weights) quantize at run time and are refused
- * here, in one place. */
+ * Padding becomes explicit.  Float activations with integer weights: tflite_hybrid.c. */
 #include "frontends/tflite_import.h"
 
 static bool check_rank(tflite_node *n, const ir_value *v, int rank, const char *what)
@@ -16,10 +15,7 @@ static bool check_rank(tflite_node *n, const ir_value *v, int rank, const char *
 static bool check_mac(tflite_node *n, const ir_value *x, const ir_value *w, const ir_value *b, int64_t channels, int axis)
 {
     bool float_x = ir_dtype_is_float(x->type.dtype), float_w = ir_dtype_is_float(w->type.dtype);
-    if (float_x && !float_w)
-        return node_error(n, "hybrid (dynamic-range) quantization, %s activations with %s weights, is not supported",
-                            ir_dtype_text(x->type.dtype), ir_dtype_text(w->type.dtype));
-    if (float_x != float_w)
+    if (float_x != float_w && !tflite_is_hybrid(x, w))
         return node_error(n, "%s activations with %s weights", ir_dtype_text(x->type.dtype),
                             ir_dtype_text(w->type.dtype));
     if (!float_x && (!x->quant || !w->quant))
@@ -79,9 +75,13 @@ bool tflite_op_conv(tflite_node *n)
     if (!check_mac(n, x, w, b, channels, 0) || !flat_bias(n, &b) ||
         !place_window(n, fb_i8(n->options, CONV_PADDING, 0), &x->type, w->type.dims[1], w->type.dims[2], &win))
         return false;
-    ir_op *op = node_emit(n, IR_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+    const bool grouped = x->type.dims[3] != depth;
+    ir_op *op = tflite_is_hybrid(x, w) ? tflite_emit_hybrid(n, IR_CONV2D, x, w, b, grouped || tflite_scales_differ(w), 1)
+                                       : node_emit(n, IR_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+    if (!op)
+        return false;
     set_window(op, &win);
-    if (x->type.dims[3] != depth)
+    if (grouped)
         ir_set_int(op, IR_ATTR_GROUPS, x->type.dims[3] / depth);
     return tflite_bind_activated(n, 0, op, act, 4,
                                  (int64_t[]){x->type.dims[0], win.extent[0], win.extent[1], channels});
@@ -105,7 +105,10 @@ bool tflite_op_depthwise(tflite_node *n)
     if (!check_mac(n, x, w, b, channels, 3) || !flat_bias(n, &b) ||
         !place_window(n, fb_i8(n->options, DEPTHWISE_PADDING, 0), &x->type, w->type.dims[1], w->type.dims[2], &win))
         return false;
-    ir_op *op = node_emit(n, IR_DEPTHWISE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+    ir_op *op = tflite_is_hybrid(x, w) ? tflite_emit_hybrid(n, IR_DEPTHWISE_CONV2D, x, w, b, true, 1)
+                                       : node_emit(n, IR_DEPTHWISE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+    if (!op)
+        return false;
     set_window(op, &win);
     return tflite_bind_activated(n, 0, op, act, 4,
                                  (int64_t[]){x->type.dims[0], win.extent[0], win.extent[1], channels});
@@ -143,7 +146,11 @@ bool tflite_op_fully_connected(tflite_node *n)
         return false;
     ir_type shape = x->type;
     shape.dims[shape.rank - 1] = channels;
-    ir_op *op = node_emit(n, IR_FULLY_CONNECTED, b ? 3 : 2, (ir_value *[]){x, w, b});
+    const bool affine = fb_bool(n->options, FC_ASYMMETRIC, false);
+    ir_op *op = tflite_is_hybrid(x, w) ? tflite_emit_hybrid(n, IR_FULLY_CONNECTED, x, w, b, affine, x->type.rank - 1)
+                                       : node_emit(n, IR_FULLY_CONNECTED, b ? 3 : 2, (ir_value *[]){x, w, b});
+    if (!op)
+        return false;
     return tflite_bind_activated(n, 0, op, act, shape.rank, shape.dims);
 }
 
@@ -154,9 +161,8 @@ bool tflite_op_batch_matmul(tflite_node *n)
         return false;
     if (a->type.rank < 2 || b->type.rank < 2)
         return node_error(n, "matrices need at least 2 dimensions");
-    if (ir_dtype_is_float(a->type.dtype) != ir_dtype_is_float(b->type.dtype))
-        return node_error(n, "hybrid (dynamic-range) quantization, %s with %s, is not supported",
-                            ir_dtype_text(a->type.dtype), ir_dtype_text(b->type.dtype));
+    if (!ir_dtype_is_float(a->type.dtype) && ir_dtype_is_float(b->type.dtype))
+        return node_error(n, "a matrix of %s with one of %s", ir_dtype_text(a->type.dtype), ir_dtype_text(b->type.dtype));
     bool adj_a = fb_bool(n->options, MATMUL_ADJ_X, false), adj_b = fb_bool(n->options, MATMUL_ADJ_Y, false);
     ir_type batch_a = a->type, batch_b = b->type, shape;
     const int64_t *da = &a->type.dims[a->type.rank - 2], *db = &b->type.dims[b->type.rank - 2];
@@ -168,6 +174,8 @@ bool tflite_op_batch_matmul(tflite_node *n)
         return false;
     shape.dims[shape.rank++] = da[adj_a];
     shape.dims[shape.rank++] = db[!adj_b];
+    if (tflite_is_hybrid(a, b))
+        return tflite_hybrid_matmul(n, a, b, adj_a, !adj_b, fb_bool(n->options, MATMUL_ASYMMETRIC, false), &shape);
     ir_op *op = node_emit2(n, IR_BATCH_MATMUL, a, b);
     ir_set_int(op, IR_ATTR_ADJ_A, adj_a);
     ir_set_int(op, IR_ATTR_ADJ_B, adj_b);
@@ -190,6 +198,8 @@ static bool transpose_conv(tflite_node *n, ir_value *x, ir_value *w, ir_value *b
                            const int64_t out[2], tflite_activation act)
 {
     int64_t pad[4], channels = w->type.dims[0];
+    if (tflite_is_hybrid(x, w))
+        return node_error(n, "hybrid (dynamic-range) quantization of a transposed convolution is not supported");
     if (!check_mac(n, x, w, b, channels, 0) || !flat_bias(n, &b))
         return false;
     if (w->type.dims[3] != x->type.dims[3])

@@ -41,6 +41,8 @@ int32_t ir_mul_fixed_once_i64(int64_t x, ir_multiplier);                 /* the 
 int32_t ir_mul_fixed_i64(int64_t x, ir_multiplier);                      /* 64-bit sums: 16 bits of the mantissa, rounded once */
 /* Real multiplier from the accumulator of output channel `channel` to the result (to MID_SCALE if an add is fused in) of
  * a conv, depthwise, transpose_conv, fully_connected or batch_matmul on quantized operands. */
+enum { IR_MAC_SCALE = 4, IR_MAC_ZERO = 5 }; /* operands of ops whose x is quantized at run time */
+static inline bool ir_mac_is_dynamic(const ir_op *op) { return ir_operand_value(op, IR_MAC_ZERO) != NULL; }
 double ir_mac_multiplier(const ir_op *, int64_t channel);
 /* Sets how an op rounds, if it has a choice.  FIXED_TWICE stands for what TFLite's reference kernel of that op does, and
  * those of fully_connected round once; away_f32, which an importer chose, stays. */

@@ -128,7 +128,7 @@ typedef enum ir_opcode {
 } ir_opcode;
 
 enum { IR_PURE = 1, IR_ELEMENTWISE = 2, IR_SAME_QUANT = 4, IR_MAC = 8, IR_LOOKUP = 16, IR_STATE = 32 };
-enum { IR_MAX_OPERANDS_NAMED = 4, IR_MAX_ATTRS = 16 };
+enum { IR_MAX_OPERANDS_NAMED = 6, IR_MAX_ATTRS = 16 };
 
 typedef struct ir_op_info {
     const char *text;     /* "conv2d" */

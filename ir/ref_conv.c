@@ -114,15 +114,6 @@ static int16_t *centred_weights(const ir_value *w, const void *data, int64_t out
     return out;
 }
 
-static int16_t *centred_operand(const ir_value *x, const void *data)
-{
-    const int64_t n = ir_type_elements(&x->type);
-    int16_t *out = malloc(((size_t)n + 1) * sizeof *out);
-    if (out)
-        ir_ints_load_i16(x->type.dtype, data, 0, n, x->quant->zero[0], out);
-    return out;
-}
-
 /* ---- conv2d ---- */
 
 typedef struct pixel { /* which taps one output pixel has */
@@ -166,7 +157,7 @@ static bool conv_int(const ir_op *op, const void *const operands[], const ir_mac
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value;
     const int64_t depth = w->type.dims[3], per_group = g.oc / ir_int(op, IR_ATTR_GROUPS);
     const bool wide = x->type.dtype == IR_I16;
-    int16_t *image = centred_operand(x, operands[0]);
+    int16_t *image = ir_mac_centred_operand(op, operands);
     int16_t *filters = centred_weights(w, operands[1], 1, g.oc, g.kh * g.kw * depth);
     int32_t *acc = malloc(((size_t)g.oc + 1) * sizeof *acc);
     const bool fine = image && filters && acc;
@@ -305,7 +296,7 @@ static bool depthwise_int(const ir_op *op, const void *const operands[], const i
     const window g = window_of(op);
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value;
     const bool wide = x->type.dtype == IR_I16;
-    int16_t *image = centred_operand(x, operands[0]);
+    int16_t *image = ir_mac_centred_operand(op, operands);
     int16_t *filters = centred_weights(w, operands[1], g.kh * g.kw, g.oc, 1);
     void *acc = malloc(((size_t)g.oc + 1) * sizeof(int64_t));
     const bool fine = image && filters && acc;

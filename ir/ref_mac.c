@@ -53,6 +53,31 @@ static bool check_residual(const ir_op *op, diag *d)
     return ir_check_quantized(op, r, "residual", d);
 }
 
+/* One number, or one for each index of leading dimensions of x. */
+static bool check_parameter(const ir_op *op, int index, diag *d)
+{
+    const ir_type *x = &op->operands[0].value->type, *p = &op->operands[index].value->type;
+    bool fits = p->rank <= (op->code == IR_FULLY_CONNECTED ? x->rank - 1 : 1); /* windows reach over all pixels of an image */
+    for (int i = 0; fits && i < p->rank; i++)
+        fits = p->dims[i] == x->dims[i];
+    return fits || ir_type_elements(p) == 1 ||
+           ir_refuse(op, d, "the %s's extents are not leading extents of the operand",
+                     index == IR_MAC_SCALE ? "scale" : "zero point");
+}
+
+static bool check_dynamic(const ir_op *op, int64_t channels, int weight_axis, diag *d)
+{
+    const ir_value *w = op->operands[1].value, *s = ir_operand_value(op, IR_MAC_SCALE), *y = op->results[0];
+    if (op->operands[0].value->quant || y->quant)
+        return ir_refuse(op, d, "parameters both static and from run time");
+    if ((y->type.dtype == IR_F32) != (s != NULL))
+        return ir_refuse(op, d, "a real result needs a scale, an integer one has none");
+    if (y->type.dtype == IR_I32 && (ir_operand_value(op, 2) || ir_operand_value(op, 3) || act_of(op, IR_ATTR_ACT)))
+        return ir_refuse(op, d, "an integer result has neither bias nor residual nor activation");
+    return (!s || check_parameter(op, IR_MAC_SCALE, d)) && check_parameter(op, IR_MAC_ZERO, d) &&
+           check_weights(op, w, channels, weight_axis, d);
+}
+
 bool ir_mac_check(const ir_op *op, int64_t channels, int weight_axis, diag *d)
 {
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *b = ir_operand_value(op, 2);
@@ -61,6 +86,10 @@ bool ir_mac_check(const ir_op *op, int64_t channels, int weight_axis, diag *d)
         return ir_refuse(op, d, "%lld biases, expected %lld", (long long)ir_type_elements(&b->type), (long long)channels);
     if (ir_has_attr(op, IR_ATTR_MID_SCALE) && !check_residual(op, d))
         return false;
+    if (ir_mac_is_dynamic(op))
+        return check_dynamic(op, channels, weight_axis, d);
+    if (ir_operand_value(op, IR_MAC_SCALE) || y->type.dtype == IR_I32)
+        return ir_refuse(op, d, "no zero point");
     if (x->type.dtype == IR_F32)
         return true;
     if (!ir_check_quantized(op, x, "operand", d) || !check_weights(op, w, channels, weight_axis, d))
@@ -75,7 +104,7 @@ static bool init_bias(ir_mac_end *e, const ir_value *b, const void *data, bool w
     if (!b)
         return true;
     const size_t n = (size_t)e->channels + 1;
-    if (e->real)
+    if (b->type.dtype == IR_F32)
         e->bias_f32 = malloc(n * sizeof *e->bias_f32);
     else if (wide)
         e->bias64 = malloc(n * sizeof *e->bias64);
@@ -98,10 +127,14 @@ static bool init_requant(ir_mac_end *e, const ir_op *op)
 {
     const ir_enum_ROUNDING rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
     const ir_value *y = op->results[0];
+    if (e->type == IR_I32)
+        return true;
     if (e->type == IR_F32) {
+        const bool dynamic = ir_mac_is_dynamic(op);
+        const ir_quant *w = op->operands[1].value->quant;
         e->to_real = malloc(((size_t)e->channels + 1) * sizeof *e->to_real);
         for (int64_t c = 0; e->to_real && c < e->channels; c++)
-            e->to_real[c] = (float)ir_mac_multiplier(op, c);
+            e->to_real[c] = dynamic ? w->scale[w->axis < 0 ? 0 : c] : (float)ir_mac_multiplier(op, c);
         return e->to_real != NULL;
     }
     const bool add = has_residual(op);
@@ -136,6 +169,11 @@ bool ir_mac_end_init(ir_mac_end *e, const ir_op *op, const void *const operands[
         e->residual_first = ir_int(op, IR_ATTR_ADD_FIRST) != 0;
         ir_act_bounds_f32(act_of(op, IR_ATTR_ADD_ACT), &e->add_min, &e->add_max);
     }
+    if (ir_operand_value(op, IR_MAC_SCALE)) {
+        const int64_t scales = ir_type_elements(&op->operands[IR_MAC_SCALE].value->type);
+        e->row_scale = operands[IR_MAC_SCALE];
+        e->rows_per_scale = ir_type_elements(y) / e->channels / scales;
+    }
     const ir_value *b = ir_has_attr(op, IR_ATTR_ADJ_A) ? NULL : ir_operand_value(op, 2);
     if (init_bias(e, b, b ? operands[2] : NULL, x == IR_I16) && (e->real || init_requant(e, op)))
         return true;
@@ -151,6 +189,17 @@ void ir_mac_end_free(ir_mac_end *e)
     free(e->requant);
     free(e->to_real);
     memset(e, 0, sizeof *e);
+}
+
+int16_t *ir_mac_centred_operand(const ir_op *op, const void *const operands[])
+{
+    const ir_value *x = op->operands[0].value, *z = ir_operand_value(op, IR_MAC_ZERO);
+    const int64_t n = ir_type_elements(&x->type), zeros = z ? ir_type_elements(&z->type) : 1, each = zeros ? n / zeros : 0;
+    int16_t *out = malloc(((size_t)n + 1) * sizeof *out);
+    for (int64_t i = 0; out && i < zeros; i++)
+        ir_ints_load_i16(x->type.dtype, operands[0], i * each, each,
+                         z ? (int32_t)ir_int_at(IR_U8, operands[IR_MAC_ZERO], i) : x->quant->zero[0], out + i * each);
+    return out;
 }
 
 static void store_real(const ir_mac_end *e, int64_t index, float v)
@@ -178,8 +227,13 @@ void ir_mac_end_i32(const ir_mac_end *e, int64_t row, int64_t first, int64_t cou
     for (int64_t i = 0; i < count; i++) {
         const int64_t c = first + i;
         const int32_t sum = e->bias ? (int32_t)((uint32_t)acc[i] + (uint32_t)e->bias[c]) : acc[i];
-        if (e->to_real)
+        if (e->row_scale) {
+            const float product = (float)sum * (ir_f32_at(e->row_scale, row / e->rows_per_scale) * e->to_real[c]);
+            store_real(e, start + i, e->bias_f32 ? product + e->bias_f32[c] : product);
+        } else if (e->to_real)
             store_real(e, start + i, (float)sum * e->to_real[c]);
+        else if (e->type == IR_I32)
+            ir_i32_put(e->result, start + i, sum);
         else
             store_int(e, start + i, ir_requant_apply(&e->requant[c], sum));
     }

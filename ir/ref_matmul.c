@@ -80,7 +80,7 @@ static bool fully_connected_int(const ir_op *op, const void *const operands[], c
 {
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value;
     const int64_t depth = w->type.dims[1];
-    int16_t *a = centred(x, operands[0], rows * depth), *b = centred(w, operands[1], end->channels * depth);
+    int16_t *a = ir_mac_centred_operand(op, operands), *b = centred(w, operands[1], end->channels * depth);
     const bool fine = a && b;
     for (int64_t row = 0; fine && row < rows; row++)
         int_row(end, row, a + row * depth, b, depth, x->type.dtype == IR_I16);

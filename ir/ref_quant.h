@@ -90,6 +90,19 @@ static inline float ir_clamp_f32(float x, float min, float max) /* NaN passes */
     return max < x ? max : x;
 }
 
+/* ---- Quantization at run time (ref_dynamic.c) ---- */
+
+typedef struct ir_dynamic {
+    ir_enum_METHOD method;
+    float scale;
+    float factor;    /* affine_even: divisor of values; otherwise what they are multiplied with */
+    int32_t zero;    /* of the unsigned integer */
+} ir_dynamic;
+
+/* Parameters for `count` floats, from element `first`. */
+ir_dynamic ir_dynamic_of(ir_enum_METHOD, const void *x, int64_t first, int64_t count);
+uint8_t ir_dynamic_apply(const ir_dynamic *, float x);
+
 /* ---- The end of a multiply-accumulate op: accumulator -> result ---- */
 
 typedef struct ir_mac_end {
@@ -100,7 +113,9 @@ typedef struct ir_mac_end {
     int64_t *bias64;       /* for 64-bit accumulators, or NULL */
     float *bias_f32;
     ir_requant *requant;   /* a channel each; integer results */
-    float *to_real;        /* a channel each: integer accumulator, f32 result */
+    float *to_real;        /* a channel each: integer accumulator, f32 result; with row_scale the weights' part of it */
+    const void *row_scale; /* floats, operand quantized at run time; or NULL */
+    int64_t rows_per_scale;
     float min, max;        /* activation, f32 results */
     float add_min, add_max;
     const void *residual;  /* same shape as the result, or NULL */
@@ -111,6 +126,8 @@ typedef struct ir_mac_end {
 
 bool ir_mac_check(const ir_op *, int64_t channels, int weight_axis, diag *); /* quantization of x, w, b, r, result */
 bool ir_mac_end_init(ir_mac_end *, const ir_op *, const void *const operands[], void *result, diag *);
+/* Operand 0 of an integer op, less its zero point, static or not; malloc'd, NULL: out of memory. */
+int16_t *ir_mac_centred_operand(const ir_op *, const void *const operands[]);
 void ir_mac_end_free(ir_mac_end *);
 /* Accumulators of channels first…first+count-1 of result row `row` (elements row * channels + first …). */
 void ir_mac_end_i32(const ir_mac_end *, int64_t row, int64_t first, int64_t count, const int32_t acc[]);

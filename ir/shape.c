@@ -202,6 +202,19 @@ static bool infer_pool(inference *i)
                  operand(i, 0)->dims[3]);
 }
 
+static bool infer_dynamic_quantize(inference *i)
+{
+    static const ir_dtype types[] = {IR_U8, IR_F32, IR_U8};
+    const int64_t outer = ir_int(i->op, IR_ATTR_OUTER);
+    copy_dims(i->out, operand(i, 0));
+    if (outer > i->out->rank)
+        return refuse(i, "dynamic_quantize: %lld outer dimensions of %d", (long long)outer, i->out->rank);
+    i->out->dtype = types[i->result];
+    if (i->result > 0)
+        *i->out = ir_type_make(i->out->dtype, (int)outer, operand(i, 0)->dims);
+    return true;
+}
+
 static bool infer_fully_connected(inference *i)
 {
     const ir_type *x = operand(i, 0), *w = operand(i, 1);
@@ -550,6 +563,7 @@ static const struct {
     [IR_TRANSPOSE_CONV2D] = {infer_transpose_conv2d, FREE_DTYPE},
     [IR_FULLY_CONNECTED] = {infer_fully_connected, FREE_DTYPE},
     [IR_BATCH_MATMUL] = {infer_batch_matmul, FREE_DTYPE},
+    [IR_DYNAMIC_QUANTIZE] = {infer_dynamic_quantize, 0},
     [IR_QUANTIZE] = {same_as_first, FREE_DTYPE},
     [IR_DEQUANTIZE] = {same_as_first, FREE_DTYPE},
     [IR_REQUANTIZE] = {same_as_first, FREE_DTYPE},

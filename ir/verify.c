@@ -28,6 +28,7 @@ static const attr_range ranges[IR_ATTR_COUNT] = {
     [IR_ATTR_ADD_FIRST] = {0, 1, 0},
     [IR_ATTR_ADJ_A] = {0, 1, 0},
     [IR_ATTR_ADJ_B] = {0, 1, 0},
+    [IR_ATTR_OUTER] = {0, IR_MAX_RANK, 0},
     [IR_ATTR_BITS] = {2, 16, 0},
     [IR_ATTR_NARROW] = {0, 1, 0},
     [IR_ATTR_APPROXIMATE] = {0, 1, 0},

@@ -62,8 +62,8 @@ static bool fits(const ir_op *pad, const ir_op *user, const int64_t sum[4])
 {
     switch (user->code) {
     case IR_CONV2D:
-    case IR_DEPTHWISE_CONV2D:
-        return pads_with_zero(pad);
+    case IR_DEPTHWISE_CONV2D: /* with a zero point from run time the real 0 is not the padding's */
+        return pads_with_zero(pad) && !ir_mac_is_dynamic(user);
     case IR_MAX_POOL2D: {
         bool own = false; /* padding of its own would now be next to that of the pad: both must not count */
         for (int side = 0; side < 4; side++)

@@ -37,6 +37,8 @@ bool cg_mac_check(const cg_module *m, const ir_op *op)
     const bool bytes = xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_U8 || yt == IR_F32);
     const bool shorts = xt == IR_I16 && wt == IR_I8 && (yt == IR_I16 || yt == IR_F32) && !ir_operand_value(op, 3);
     const char *name = ir_op_info_of(op->code)->text;
+    if (ir_mac_is_dynamic(op))
+        return diag_error(m->diag, &op->loc, "%s of values quantized at run time is not supported by code generation", name);
     if (!reals && !bytes && !shorts)
         return diag_error(m->diag, &op->loc, "%s of %s and %s to %s is not supported by code generation", name,
                           ir_dtype_text(xt), ir_dtype_text(wt), ir_dtype_text(yt));

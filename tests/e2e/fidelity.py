@@ -40,7 +40,7 @@ EXCEPTIONS = {
 
 # What qcc refuses with a diagnostic: (model pattern) -> what the diagnostic says.
 NOT_SUPPORTED = {
-    "*_hybrid": "hybrid",
+    "*_hybrid": "is not supported by the code generator",
     "tflm_mnist_lstm_*": "recurrent operators",
     "arm_ds_cnn_s_int16x8": "no kernel for i16 operands",
     "litert_matmul_quant": "is not supported by code generation",

@@ -18,7 +18,6 @@ NETWORKS = ["tflite/imagenet/*", "tflite/inat/*", "tflite/cifar10/*", "tflite/mn
 
 # What is refused of these, with a part of the diagnostic.
 REFUSED = {
-    "*_hybrid.tflite": "hybrid (dynamic-range) quantization",
     "tflm_mnist_lstm_*": "recurrent operators are not supported",
     "litert_static_w8_a16_quantized_*": "batch_matmul: not supported for types i16, i8 -> i16",
 }

@@ -142,6 +142,58 @@ def batch_matmul(seed, dtype, adj=(False, False)):
     return c.done()
 
 
+def hybrid_weights(c, shape, axis, channels, per_channel):
+    scale = c.rng.uniform(0.002, 0.02, channels if per_channel else 1).astype(np.float32)
+    return c.m.const("w", c.rng.integers(-127, 128, shape).astype(np.int8), scale=scale, zero=0, axis=axis)
+
+
+def hybrid_conv(seed, act="none", padding=SAME, stride=1, dilation=1, kernel=3, channels=(6, 8), groups=1, per_channel=True):
+    """Float activations, int8 weights: quantized at run time."""
+    c = Case(seed)
+    x, _ = c.input("x", "float32", [2, 9, 11, channels[0]])
+    wt = hybrid_weights(c, [channels[1], kernel, kernel, channels[0] // groups], 0, channels[1], per_channel)
+    b = c.m.const("b", c.rng.standard_normal(channels[1]).astype(np.float32))
+    y = c.output("float32", [2, window(padding, 9, kernel, stride, dilation), window(padding, 11, kernel, stride, dilation),
+                             channels[1]])
+    c.m.op("CONV_2D", [x, wt, b], [y], "Conv2DOptions", version=5, padding=padding, strideW=stride, strideH=stride,
+           dilationWFactor=dilation, dilationHFactor=dilation, fusedActivationFunction=ACTS[act])
+    return c.done()
+
+
+def hybrid_depthwise(seed, act="none", padding=SAME, stride=1, multiplier=1):
+    c = Case(seed)
+    x, _ = c.input("x", "float32", [2, 10, 9, 6])
+    n = 6 * multiplier
+    wt = hybrid_weights(c, [1, 3, 3, n], 3, n, True)
+    b = c.m.const("b", c.rng.standard_normal(n).astype(np.float32))
+    y = c.output("float32", [2, window(padding, 10, 3, stride), window(padding, 9, 3, stride), n])
+    c.m.op("DEPTHWISE_CONV_2D", [x, wt, b], [y], "DepthwiseConv2DOptions", version=6, padding=padding, strideW=stride,
+           strideH=stride, depthMultiplier=multiplier, dilationWFactor=1, dilationHFactor=1, fusedActivationFunction=ACTS[act])
+    return c.done()
+
+
+def hybrid_fully_connected(seed, act="none", per_channel=False, bias=True, keep=False, asymmetric=False):
+    c = Case(seed)
+    x, _ = c.input("x", "float32", [3, 4, 33] if keep else [3, 33])
+    wt = hybrid_weights(c, [17, 33], 0, 17, per_channel)
+    b = c.m.const("b", c.rng.standard_normal(17).astype(np.float32)) if bias else None
+    y = c.output("float32", [3, 4, 17] if keep else [3, 17])
+    c.m.op("FULLY_CONNECTED", [x, wt, b], [y], "FullyConnectedOptions", version=12 if per_channel else 9, keepNumDims=keep,
+           asymmetricQuantizeInputs=asymmetric, fusedActivationFunction=ACTS[act])
+    return c.done()
+
+
+def hybrid_batch_matmul(seed, a_shape=(2, 7, 13), b_shape=(2, 13, 5), adj=(False, False), asymmetric=False):
+    c = Case(seed)
+    a, _ = c.input("a", "float32", list(a_shape))
+    b = hybrid_weights(c, list(b_shape), 0, 1, False)
+    lead = list(np.broadcast_shapes(a_shape[:-2], b_shape[:-2]))
+    y = c.output("float32", lead + [a_shape[-1 if adj[0] else -2], b_shape[-2 if adj[1] else -1]])
+    c.m.op("BATCH_MATMUL", [a, b], [y], "BatchMatMulOptions", version=4, adjX=adj[0], adjY=adj[1],
+           asymmetricQuantizeInputs=asymmetric)
+    return c.done()
+
+
 BINARY_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions",
                   "MINIMUM": "MaximumMinimumOptions", "MAXIMUM": "MaximumMinimumOptions",
                   "SQUARED_DIFFERENCE": "SquaredDifferenceOptions", "POW": "PowOptions", "FLOOR_DIV": "FloorDivOptions",
@@ -356,6 +408,24 @@ def cases(seed=1):
     yield named("conv_int8_per_tensor", conv, "int8", per_channel=False)
     yield named("depthwise_int8_per_tensor", depthwise, "int8", per_channel=False)
     yield named("fully_connected_int8_per_channel", fully_connected, "int8", per_channel=True)
+    yield named("hybrid_conv", hybrid_conv)
+    yield named("hybrid_conv_stride2_relu6", hybrid_conv, "relu6", VALID, 2)
+    yield named("hybrid_conv_dilated", hybrid_conv, dilation=2)
+    yield named("hybrid_conv_groups", hybrid_conv, groups=2)
+    yield named("hybrid_conv_1x1", hybrid_conv, "relu", kernel=1, channels=(19, 23))
+    yield named("hybrid_conv_per_tensor", hybrid_conv, per_channel=False)
+    yield named("hybrid_depthwise", hybrid_depthwise, "relu")
+    yield named("hybrid_depthwise_multiplier2", hybrid_depthwise, multiplier=2)
+    yield named("hybrid_depthwise_stride2", hybrid_depthwise, "none", VALID, 2)
+    for affine in (False, True):
+        way = "asymmetric" if affine else "symmetric"
+        yield named(f"hybrid_fully_connected_{way}", hybrid_fully_connected, asymmetric=affine)
+        yield named(f"hybrid_fully_connected_{way}_keep", hybrid_fully_connected, keep=True, bias=False, asymmetric=affine)
+        yield named(f"hybrid_fully_connected_{way}_per_channel", hybrid_fully_connected, "relu", True, asymmetric=affine)
+        for a, b, adj in (((2, 7, 13), (2, 13, 5), (False, False)), ((2, 13, 7), (2, 5, 13), (True, True)),
+                          ((4, 7, 13), (13, 5), (False, False)), ((1, 7, 13), (3, 5, 13), (False, True))):
+            yield named(f"hybrid_batch_matmul_{way}_{len(a)}{a[0]}_{len(b)}{b[0]}_{adj[0]:d}{adj[1]:d}", hybrid_batch_matmul,
+                        a, b, adj, affine)
     for t in ("int8", "int16", real):
         for adj in ((False, False), (True, False), (False, True)):
             yield named(f"batch_matmul_{t}_{adj[0]:d}{adj[1]:d}", batch_matmul, t, adj)

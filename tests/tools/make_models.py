@@ -63,6 +63,32 @@ def conv_uint8():
     return m
 
 
+def hybrid():
+    """Float activations with int8 weights: per-channel and grouped convolutions, depthwise, products of both kinds."""
+    m = Model()
+    rng = np.arange(72, dtype=np.int8) - 36
+    x = m.input("x", "float32", [1, 4, 4, 2])
+    one = m.const("one scale", rng[:36].reshape(2, 3, 3, 2), scale=0.25, zero=0)
+    b = m.const("bias", np.array([1, -2], np.float32))
+    y = m.tensor("symmetric", "float32", [1, 4, 4, 2])
+    m.op("CONV_2D", [x, one, b], [y], "Conv2DOptions", padding=SAME, strideH=1, strideW=1, fusedActivationFunction=RELU)
+    two = m.const("two scales", rng[:4].reshape(2, 1, 1, 2), scale=[0.25, 0.5], zero=[0, 0], axis=0)
+    z = m.tensor("affine", "float32", [1, 4, 4, 2])
+    m.op("CONV_2D", [y, two, b], [z], "Conv2DOptions", padding=SAME, strideH=1, strideW=1, fusedActivationFunction=NONE)
+    dw = m.const("depth", rng[:8].reshape(1, 2, 2, 2), scale=[0.25, 0.5], zero=[0, 0], axis=3)
+    d = m.tensor("depthwise", "float32", [1, 3, 3, 2])
+    m.op("DEPTHWISE_CONV_2D", [z, dw, b], [d], "DepthwiseConv2DOptions", padding=VALID, strideH=1, strideW=1, depthMultiplier=1,
+         fusedActivationFunction=NONE)
+    w = m.const("weights", rng[:54].reshape(3, 18), scale=0.125, zero=0)
+    f = m.tensor("product", "float32", [1, 3])
+    m.op("FULLY_CONNECTED", [d, w], [f], "FullyConnectedOptions", fusedActivationFunction=NONE)
+    g = m.const("matrix", rng[:12].reshape(3, 4), scale=0.125, zero=0)
+    p = m.tensor("matmul", "float32", [1, 4])
+    m.op("BATCH_MATMUL", [f, g], [p], "BatchMatMulOptions", asymmetricQuantizeInputs=True)
+    m.output(p)
+    return m
+
+
 def float_ops():
     """A fused TANH, a half-precision constant, broadcasting, reductions with negative axes."""
     m = Model()
@@ -272,7 +298,7 @@ def state(initial=0, name="states", kind="float32"):
     return m
 
 
-IMPORTED = [conv_int8, conv_uint8, float_ops, shapes, slices, data_movement, composite, sparse, detection, transposed, state]
+IMPORTED = [conv_int8, conv_uint8, hybrid, float_ops, shapes, slices, data_movement, composite, sparse, detection, transposed, state]
 
 
 # ---- Models that are refused, each for one reason; the name says it ----
@@ -285,15 +311,16 @@ def binary(op="ADD", options="AddOptions", a=("float32", [2, 3]), b=("float32", 
     return m
 
 
-def conv(filter_shape=(2, 3, 3, 2), scale=0.25, zero=0, axis=0, x="float32", w=np.float32, out=(1, 4, 4, 2), bias=None, **fields):
+def conv(filter_shape=(2, 3, 3, 2), scale=0.25, zero=0, axis=0, x="float32", w=np.float32, out=(1, 4, 4, 2), bias=None,
+         bias_type=None, **fields):
     m = Model()
     quantized = {"scale": 0.5, "zero": 0} if x == "int8" else {}
     image = m.input("image", x, [1, 4, 4, 2], **quantized)
-    more = {"scale": scale, "zero": zero, "axis": axis} if w == np.int8 else {}
+    more = {"scale": scale, "zero": zero, "axis": axis} if w == np.int8 and scale else {}
     weights = m.const("filter", np.zeros(filter_shape, w), **more)
     operands = [image, weights]
     if bias is not None:
-        operands.append(m.const("bias", np.zeros(bias, np.int32 if x == "int8" else np.float32)))
+        operands.append(m.const("bias", np.zeros(bias, bias_type or (np.int32 if x == "int8" else np.float32))))
     y = m.tensor("y", x, out, **quantized)
     options = {"padding": SAME, "strideH": 1, "strideW": 1}
     options.update(fields)
@@ -421,7 +448,9 @@ REFUSED = {
     "quantized_blockwise": lambda: changed(int8_pair(), blockwise),
     "quantized_dimension": lambda: conv(x="int8", w=np.int8, scale=[0.5, 0.25], zero=[0, 0], axis=7),
     "weights_dimension": lambda: conv(x="int8", w=np.int8, scale=[0.5, 0.25], zero=[0, 0], axis=3),
-    "hybrid": lambda: conv(w=np.int8),
+    "hybrid": lambda: conv(w=np.int8, scale=None, zero=None),
+    "hybrid_zero": lambda: conv(w=np.int8, zero=3),
+    "hybrid_bias": lambda: conv(w=np.int8, bias=2, bias_type=np.int32),
     "filter_depth": lambda: conv(filter_shape=(2, 3, 3, 5)),
     "filter_rank": lambda: conv(filter_shape=(2, 3, 3)),
     "bias_length": lambda: conv(bias=3),
