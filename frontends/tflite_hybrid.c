@@ -67,15 +67,11 @@ ir_op *tflite_emit_hybrid(tflite_node *n, ir_opcode code, ir_value *x, ir_value 
 
 static ir_value *swapped(tflite_node *n, ir_value *v)
 {
-    int64_t perm[IR_MAX_RANK], dims[IR_MAX_RANK];
+    int64_t perm[IR_MAX_RANK];
     const int rank = v->type.rank;
-    for (int i = 0; i < rank; i++) {
+    for (int i = 0; i < rank; i++)
         perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
-        dims[i] = v->type.dims[perm[i]];
-    }
-    ir_op *op = node_emit1(n, IR_TRANSPOSE, v);
-    ir_set_ints(op, IR_ATTR_PERM, rank, perm);
-    return node_typed(n, op, ir_type_make(v->type.dtype, rank, dims), v->quant);
+    return node_transposed(n, v, perm);
 }
 
 /* Matrix `index` of [matrices, rows, columns], as [rows, columns]. */
