@@ -74,13 +74,17 @@ static bool set_input_shape(driver_options *o, const char *value, char *error, s
     return append(&o->input_shapes, value, error, error_size);
 }
 
-static bool set_quantize(const char *value, char *error, size_t error_size)
+static bool set_quantize(driver_options *o, const char *value, char *error, size_t error_size)
 {
-    if (strcmp(value, "auto") == 0 || strcmp(value, "none") == 0)
-        return true; /* both: quantized models stay quantized, float ones float */
-    if (strcmp(value, "static") == 0 || strcmp(value, "dynamic") == 0)
-        return fail(error, error_size, "%s: this version compiles models as their files are quantized, and quantizes none",
-                    value);
+    static const struct { const char *name; pass_quantize_mode mode; } modes[] = {
+        {"auto", PASS_QUANTIZE_AUTO}, {"none", PASS_QUANTIZE_NONE}, {"static", PASS_QUANTIZE_STATIC}};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+        if (strcmp(value, modes[i].name) == 0) {
+            o->quantize = modes[i].mode;
+            return true;
+        }
+    if (strcmp(value, "dynamic") == 0)
+        return fail(error, error_size, "%s: this version quantizes nothing at run time but what the file says", value);
     return fail(error, error_size, "'%s' is none of auto, none, static, dynamic", value);
 }
 
@@ -92,12 +96,11 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
     case OPT_BATCH: return options_number(value, 1, 65536, &o->batch, error, error_size);
     case OPT_INPUT_SHAPE: return set_input_shape(o, value, error, error_size);
     case OPT_ROUNDING: return set_rounding(o, value, error, error_size);
-    case OPT_QUANTIZE: return set_quantize(value, error, error_size);
+    case OPT_QUANTIZE: return set_quantize(o, value, error, error_size);
     case OPT_CALIB:
-    case OPT_ALGO: return fail(error, error_size, "%s", "calibration is not supported: this version quantizes no models");
-    case OPT_QUANTIZED_OPS:
-    case OPT_KEEP_FLOAT:
-        return fail(error, error_size, "%s", "not supported: this version compiles models as their files are quantized");
+    case OPT_ALGO: return fail(error, error_size, "%s", "calibration is not supported: scales come from the model file");
+    case OPT_QUANTIZED_OPS: return append(&o->quantized_ops, value, error, error_size);
+    case OPT_KEEP_FLOAT: return append(&o->keep_float, value, error, error_size);
     case OPT_TARGET: return set_target(o, value, error, error_size);
     case OPT_OPTIMIZE:
         if (!options_number(value, 0, 3, &number, error, error_size))
@@ -179,6 +182,9 @@ static void write_stderr(void *context, const char *text, size_t length)
 bool driver_passes(const driver_options *o, driver_module *m, bool lower, const char *const names[], int count, diag *d)
 {
     const pass_options options = {
+        .quantize = o->quantize,
+        .quantized_ops = {o->quantized_ops.item, o->quantized_ops.count},
+        .keep_float = {o->keep_float.item, o->keep_float.count},
         .rounding = o->rounding,
         .rounding_given = o->rounding_given,
         .keep_unfused = o->opt_level == 0 && !lower,

@@ -14,6 +14,7 @@
 #include "compiler/codegen/backend.h"
 #include "compiler/options.h"
 #include "ir/ir.h"
+#include "passes/pass.h"
 
 enum { DRIVER_MAX_LIST = 64 };
 
@@ -28,6 +29,8 @@ typedef struct driver_options {
     driver_list input_shapes;  /* "NAME:1x224x224x3" */
     ir_enum_ROUNDING rounding;
     bool rounding_given;
+    pass_quantize_mode quantize;
+    driver_list quantized_ops, keep_float; /* "a,b" each */
     /* code */
     const char *target, *name; /* name: C identifier */
     int opt_level;

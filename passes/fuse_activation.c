@@ -49,6 +49,7 @@ static bool fuse(ir_op *relu)
         return false;
     ir_set_int(op, id, ir_int(relu, IR_ATTR_ACT));
     x->name = r->name ? r->name : x->name;
+    pass_inherit_choice(op, relu);
     ir_replace_uses(r, x);
     ir_op_erase(relu);
     return true;

@@ -103,6 +103,7 @@ static bool fuse(ir_graph *g, ir_op *user)
     ir_set_int(op, IR_ATTR_ACT, ir_int(user, IR_ATTR_ACT));
     ir_value *r = op->results[0];
     r->name = y->name ? y->name : r->name;
+    pass_inherit_choice(op, user);
     ir_replace_uses(y, r);
     ir_op_erase(user);
     return true;

@@ -7,7 +7,21 @@
 
 #include "ir/ir.h"
 
+typedef enum pass_quantize_mode {
+    PASS_QUANTIZE_AUTO,   /* what the file has scales for */
+    PASS_QUANTIZE_NONE,   /* the real-valued model that the file quantizes */
+    PASS_QUANTIZE_STATIC  /* as auto; a file without any scales is an error */
+} pass_quantize_mode;
+
+typedef struct pass_names { /* "a,b" each, as often as the option was given */
+    const char *const *item;
+    int count;
+} pass_names;
+
 typedef struct pass_options {
+    pass_quantize_mode quantize;  /* --quantize */
+    pass_names quantized_ops;     /* --quantized-ops: ops by name; none: all */
+    pass_names keep_float;        /* --keep-float: layers by name */
     ir_enum_ROUNDING rounding; bool rounding_given; /* --rounding */
     bool keep_unfused;         /* stop before fusion and lowering: what --emit=ir of the imported model shows */
     bool lower;                /* run the passes that prepare for the backend (unsigned form, memory plan) */

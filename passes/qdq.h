@@ -21,9 +21,16 @@ ir_value *qdq_clone(const ir_op *like, ir_op *before, ir_value *const operands[]
 ir_value *qdq_as_dtype(ir_value *x, ir_dtype dtype, ir_op *before);
 /* Erases v's op when nobody uses it. */
 void qdq_drop(ir_value *v);
-/* Integer form of the convolution or matrix product that computes `y`, with a sum with a constant behind it as bias,
- * for the quantize `q`; NULL when there is none.  The result is clamped by `act`, too. */
-ir_value *qdq_product(ir_graph *, const ir_op *op, ir_op *q, ir_enum_ACT act);
+/* A convolution or matrix product of reals? */
+bool qdq_is_product(const ir_op *);
+/* Integer form of the convolution or matrix product `op`, or of the product that the sum `op` adds a constant to as a
+ * bias, in front of `before`; NULL when there is none.  The result has the type and quantization of y (real without
+ * one) and is clamped by `act`. */
+ir_value *qdq_product(ir_graph *, const ir_op *op, ir_op *before, const ir_value *y, ir_enum_ACT act);
+/* Other ops with an integer form, where all operands and the result have scales. */
+bool qdq_computes(const ir_op *);
+/* Does the op move, or compare, the elements of operand 0 whatever they mean? */
+bool qdq_moves(const ir_op *);
 /* The activation of an op; IR_ACT_NONE without the attribute. */
 ir_enum_ACT qdq_act(const ir_op *);
 

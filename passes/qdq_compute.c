@@ -139,9 +139,16 @@ static ir_value *global_mean(ir_graph *g, const ir_op *op, ir_op *q, ir_value *x
     return NULL;
 }
 
+static bool keeps_scale(const ir_op *op)
+{
+    return op->code == IR_AVG_POOL2D || op->code == IR_RESIZE_BILINEAR || op->code == IR_MAX_POOL2D;
+}
+
+bool qdq_computes(const ir_op *op) { return is_simple(op) || keeps_scale(op); }
+
 static ir_value *same_scale(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
 {
-    if (op->code != IR_AVG_POOL2D && op->code != IR_RESIZE_BILINEAR && op->code != IR_MAX_POOL2D)
+    if (!keeps_scale(op))
         return NULL;
     const ir_value *y = q->results[0];
     ir_value *x = qdq_source(op->operands[0].value);
@@ -166,7 +173,9 @@ static ir_value *same_scale(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT 
 
 static ir_value *compute(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
 {
-    ir_value *r = qdq_product(g, op, q, act);
+    if (op->keep_float)
+        return NULL;
+    ir_value *r = qdq_product(g, op, q, q->results[0], act);
     if (!r)
         r = simple(g, op, q, act);
     if (!r && act == IR_ACT_NONE)
@@ -188,6 +197,8 @@ static ir_value *integer_form(ir_graph *g, ir_op *q)
     if (x)
         return pass_op1(g, IR_REQUANTIZE, q, q, 1, &x, q->results[0]->type, q->results[0]->quant);
     if (!v->def || !qdq_only_quantized(v))
+        return NULL;
+    if (v->def->keep_float)
         return NULL;
     ir_op *relu = v->def->code == IR_RELU ? v->def : NULL;
     if (!relu)

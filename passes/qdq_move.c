@@ -44,9 +44,10 @@ static void find_ways(const ir_graph *g, arena *a, ways *w)
 static bool is_from(const ways *w, const ir_value *v) { return v->id >= w->count || w->from[v->id]; }
 static bool is_to(const ways *w, const ir_value *v) { return v->id >= w->count || w->to[v->id]; }
 
-/* Does the op move, or compare, the elements of operand 0 whatever they mean? */
-static bool moves(const ir_op *op)
+bool qdq_moves(const ir_op *op)
 {
+    if (op->keep_float)
+        return false;
     switch (op->code) {
     case IR_RESHAPE:
     case IR_TRANSPOSE:
@@ -113,7 +114,7 @@ static bool hoist(const ways *w, ir_op *q)
 {
     ir_value *v = q->operands[0].value, *r = q->results[0];
     ir_op *op = v->def;
-    if (!op || (!moves(op) && op->code != IR_CONCAT) || pass_single_user(v) != q || !is_from(w, v))
+    if (!op || (!qdq_moves(op) && (op->code != IR_CONCAT || op->keep_float)) || pass_single_user(v) != q || !is_from(w, v))
         return false;
     int data = op->code == IR_CONCAT ? op->operand_count : 1;
     ir_value **operands = ARENA_ARRAY(q->graph->arena, ir_value *, op->operand_count);
@@ -140,7 +141,7 @@ pass_result pass_qdq_move(ir_graph *g, pass_context *c)
     find_ways(g, c->scratch, &w);
     for (ir_op *op = g->first, *next; op; op = next) {
         next = op->next;
-        if (moves(op) && sink(&w, op))
+        if (qdq_moves(op) && sink(&w, op))
             result = PASS_CHANGED;
     }
     for (ir_op *op = g->last, *prev; op; op = prev) {

@@ -91,16 +91,17 @@ static ir_value *transposed(ir_graph *g, const ir_value *w)
     return v;
 }
 
-static bool is_product(const ir_op *op)
+bool qdq_is_product(const ir_op *op)
 {
-    return op && ((ir_op_info_of(op->code)->flags & IR_MAC) || op->code == IR_BATCH_MATMUL) &&
-           op->results[0]->type.dtype == IR_F32 && !ir_operand_value(op, 3);
+    bool known = op && (op->code == IR_CONV2D || op->code == IR_DEPTHWISE_CONV2D || op->code == IR_TRANSPOSE_CONV2D ||
+                          op->code == IR_FULLY_CONNECTED || op->code == IR_BATCH_MATMUL);
+    return known && op->results[0]->type.dtype == IR_F32 && !ir_operand_value(op, 3);
 }
 
 /* Operands of the product `op`.  A batch_matmul by a constant matrix gets the weights of a fully_connected. */
 static bool match(ir_graph *g, const ir_op *op, product *p)
 {
-    if (!is_product(op))
+    if (!qdq_is_product(op) || op->keep_float)
         return false;
     bool matmul = op->code == IR_BATCH_MATMUL;
     p->op = op;
@@ -121,7 +122,7 @@ static bool match_sum(ir_graph *g, const ir_op *op, product *p)
     for (int i = 0; op->code == IR_ADD && i < 2; i++) {
         const ir_value *v = op->operands[i].value;
         ir_value *b = op->operands[!i].value;
-        if (!is_product(v->def) || pass_single_user(v) != op || qdq_act(v->def) != IR_ACT_NONE ||
+        if (!qdq_is_product(v->def) || pass_single_user(v) != op || qdq_act(v->def) != IR_ACT_NONE ||
             !match(g, v->def, p) || p->bias)
             continue;
         const ir_type *y = &op->results[0]->type;
@@ -137,6 +138,8 @@ static bool match_sum(ir_graph *g, const ir_op *op, product *p)
 
 static bool multipliers_make_sense(const product *p, const ir_value *y)
 {
+    if (!y->quant)
+        return true;
     for (int32_t i = 0; i < p->w->quant->count; i++) {
         double m = (double)p->x->quant->scale[0] * (double)p->w->quant->scale[i] / (double)y->quant->scale[0];
         if (!(m < MOST_MULTIPLIER))
@@ -157,10 +160,9 @@ static ir_value *fully_connected(ir_graph *g, const ir_op *like, ir_op *before, 
     return NULL;
 }
 
-ir_value *qdq_product(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
+ir_value *qdq_product(ir_graph *g, const ir_op *op, ir_op *before, const ir_value *y, ir_enum_ACT act)
 {
     product p;
-    const ir_value *y = q->results[0];
     if (!match(g, op, &p) && !match_sum(g, op, &p))
         return NULL;
     if (!multipliers_make_sense(&p, y))
@@ -174,13 +176,13 @@ ir_value *qdq_product(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
         return NULL;
     ir_value *operands[4] = {p.x, p.w, bias, NULL};
     if (p.op->code == IR_BATCH_MATMUL)
-        return fully_connected(g, p.op, q, operands, y, act);
-    ir_op *slim = ir_op_new(g, p.op->code, q, bias ? 3 : 2, operands);
+        return fully_connected(g, p.op, before, operands, y, act);
+    ir_op *slim = ir_op_new(g, p.op->code, before, bias ? 3 : 2, operands);
     slim->loc = p.op->loc;
     ir_result_set(slim, 0, p.op->results[0]->type, NULL);
     for (int i = 0; i < ir_op_info_of(slim->code)->attr_count; i++)
         slim->attrs[i] = p.op->attrs[i];
-    ir_value *r = qdq_clone(slim, q, operands, y->type.dtype, y->quant, act);
+    ir_value *r = qdq_clone(slim, before, operands, y->type.dtype, y->quant, act);
     ir_op_erase(slim);
     return r;
 }

@@ -52,7 +52,7 @@ static bool collect(function *f, const ir_value *v, const ir_type *like)
             return false;
         f->source = x;
     } else {
-        if (!(ir_op_info_of(op->code)->flags & IR_ELEMENTWISE) || op->operand_count == 0)
+        if (!(ir_op_info_of(op->code)->flags & IR_ELEMENTWISE) || op->operand_count == 0 || op->keep_float)
             return false;
         for (int i = 0; i < op->operand_count; i++)
             if (!op->operands[i].value || !collect(f, op->operands[i].value, like))

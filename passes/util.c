@@ -8,8 +8,11 @@ ir_value *pass_op1(ir_graph *g, ir_opcode code, ir_op *before, const ir_op *like
 {
     ir_op *op = ir_op_new(g, code, before, operand_count, operands);
     ir_result_set(op, 0, type, quant);
-    if (like)
+    if (like) {
         op->loc = like->loc;
+        op->why_float = like->why_float;
+        op->keep_float = like->keep_float;
+    }
     return op->results[0];
 }
 
@@ -39,6 +42,14 @@ ir_value *pass_const_flipped(ir_graph *g, const ir_value *v)
     flipped->name = v->name;
     flipped->scale_from = v->scale_from;
     return flipped;
+}
+
+void pass_inherit_choice(ir_op *to, const ir_op *from)
+{
+    if (!from->keep_float)
+        return;
+    to->keep_float = true;
+    to->why_float = from->why_float;
 }
 
 bool pass_is_weight(const ir_op *op, int index) { return index == 1 && (ir_op_info_of(op->code)->flags & IR_MAC); }

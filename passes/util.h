@@ -17,6 +17,8 @@ const ir_quant *pass_quant_shifted(ir_graph *, const ir_quant *, int32_t shift);
 ir_value *pass_const_flipped(ir_graph *, const ir_value *);
 /* Is operand `index` of `op` a weight operand: int8, exempt from the unsigned form? */
 bool pass_is_weight(const ir_op *, int index);
+/* `to` takes over what `from` did: the options' wish to have that in float goes with it. */
+void pass_inherit_choice(ir_op *to, const ir_op *from);
 /* The one op that uses v; NULL when there is another use, or v is a graph output. */
 ir_op *pass_single_user(const ir_value *);
 /* v takes over all uses of `from`, its name, and the integers that it stands for. */

@@ -1,0 +1,29 @@
+/* plan.h: what the passes that decide about int8 share: which ops have integer forms, and where scales came from. */
+#ifndef QCC_PASS_PLAN_H
+#define QCC_PASS_PLAN_H
+
+#include "passes/util.h"
+
+typedef enum plan_kind {
+    PLAN_NONE,     /* no integer form */
+    PLAN_PRODUCT,  /* convolution or matrix product: operand and weights need scales; without one the result is real */
+    PLAN_COMPUTES, /* all operands and the result need scales */
+    PLAN_MOVES     /* data is moved or compared: integers where the neighbours are */
+} plan_kind;
+
+plan_kind plan_kind_of(const ir_op *);
+
+/* Is the graph a fake-quantized one: does any value say what integers it stands for? */
+bool plan_has_scales(const ir_graph *);
+/* Gives a real value without scales the ones of `as`, unless they make no sense.  `from` outlives the graph. */
+bool plan_set_scale(ir_value *, ir_dtype, const ir_quant *as, const char *from);
+/* Was the scale found by a pass, not given by the file?  Then nobody has seen the value on that grid. */
+bool plan_is_derived(const ir_value *);
+/* Text for scale_from: the range of v's op is known, whatever its operands are. */
+const char *plan_known(ir_graph *, const ir_value *);
+/* Text for scale_from: where a scale came from that spreads from v, and on to others. */
+const char *plan_from(ir_graph *, const ir_value *, const char *remark);
+/* "name", or its number when it has none. */
+const char *plan_name(ir_graph *, const ir_value *);
+
+#endif
