@@ -3,6 +3,7 @@
 
     bench/compare.py --qcc m.so --tflite m_int8.tflite --onnx m_int8.onnx --openvino m_int8.xml
     bench/compare.py --stem resnet50 --models DIR --qcc build/resnet50.so --threads 1,2 --json results.jsonl
+    bench/compare.py --ratio all --models DIR --models PEERS --compiler build/compiler/qcc
 
 Each contender is a process of its own, pinned to the same cores.  The driver asks them in turn for a slice of runs
 (A B C A B C ...), so that a drift of the clock meets all alike, and prints the median and the least time of each, the
@@ -11,6 +12,10 @@ AVX-512 VNNI: OpenVINO through ONEDNN_MAX_CPU_ISA, the others by denying the pro
 
 --stem NAME with --models DIR looks for NAME_int8.tflite, NAME_int8_u8s8.onnx, NAME_int8_s8s8.onnx,
 NAME_int8_nncf.xml, and with --float also NAME_fp32.tflite and NAME_fp32.onnx.
+
+--ratio A,B (all: every network that bench/make_networks.py makes) compiles NAME_fp32.ort and NAME_qdq.ort of the folders given by
+--models, times both beside the other systems' float and int8 in one run a network, and prints a table: how many times
+as fast the int8 form of the same graph is, and how fast qcc's float form is beside the best other float.
 Needs numpy, and of openvino, onnxruntime and ai-edge-litert those which are to be timed."""
 
 import argparse
@@ -21,8 +26,10 @@ import statistics
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
+NETWORKS = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3l", "resnet50", "resnet101", "vgg16", "vgg19")
 NUMPY_OF_QCC = {1: "f4", 2: "i1", 3: "u1", 4: "i2", 5: "i4", 6: "i8", 7: "u1"}
 VNNI_ONLY = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
 
@@ -157,7 +164,7 @@ OPENERS = {"qcc": open_qcc, "tflite": open_tflite, "onnx": open_onnx, "openvino"
 
 def work(spec):
     """The contender's process: one line of JSON when ready, then for each line `N` the times of N runs in ns."""
-    os.sched_setaffinity(0, set(range(spec["threads"])))
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:spec["threads"]])
     deny_amx()
     started = time.perf_counter()
     run = OPENERS[spec["kind"]](spec["path"], spec["threads"])
@@ -212,13 +219,19 @@ def contenders_of(options):
         if options.float:
             found += [("tflite", "_fp32.tflite"), ("onnx", "_fp32.onnx"), ("openvino", "_fp32.onnx")]
         for kind, suffix in found:
-            path = os.path.join(options.models, options.stem + suffix)
-            if os.path.exists(path):
+            path = find_model(options, options.stem + suffix)
+            if path:
                 yield f"{kind}{suffix.rsplit('.', 1)[0]}", kind, path
 
 
-def compare(options, threads):
-    contenders = [Contender(name, kind, path, threads) for name, kind, path in contenders_of(options)]
+def find_model(options, name):
+    paths = [os.path.join(folder, name) for folder in options.models or ["."]]
+    return next((path for path in paths if os.path.exists(path)), None)
+
+
+def time_all(options, threads, specs):
+    """[(kind, result)] of all that load, interleaved."""
+    contenders = [Contender(name, kind, path, threads) for name, kind, path in specs]
     for one in [c for c in contenders if not c.ready]:
         print(f"{one.name}: does not load", file=sys.stderr)
         contenders.remove(one)
@@ -230,17 +243,64 @@ def compare(options, threads):
             one.slices.append(one.ask(one.count))
     for one in contenders:
         one.close()
-    results = [one.result() for one in contenders]
+    return [(one.kind, one.result()) for one in contenders]
+
+
+def compare(options, threads):
+    timed = time_all(options, threads, contenders_of(options))
+    results = [r for _, r in timed]
     for r in sorted(results, key=lambda r: r["median_ms"]):
         print(f"{r['name']:32} {threads} threads  median {r['median_ms']:9.3f} ms  min {r['min_ms']:9.3f}  "
               f"slices {r['slices_ms'][0]:.3f}..{r['slices_ms'][1]:.3f}  runs {r['runs']}")
-    others = [r["median_ms"] for r, c in zip(results, contenders) if c.kind != "qcc"]
-    for r, c in zip(results, contenders):
-        if c.kind == "qcc" and others:
+    others = [r["median_ms"] for kind, r in timed if kind != "qcc"]
+    for kind, r in timed:
+        if kind == "qcc" and others:
             print(f"{r['name']}: {min(others) / r['median_ms']:.2f} times as fast as the best other")
     if options.json:
         with open(options.json, "a") as out:
             out.write(json.dumps({"stem": options.stem, "threads": threads, "results": results}) + "\n")
+
+
+def compiled(options, stem, form, folder):
+    """[float or int8 .so]; empty where the model is not there."""
+    source, target = find_model(options, f"{stem}_{form}.ort"), os.path.join(folder, f"{stem}_{form}.so")
+    if source:
+        subprocess.run([options.compiler, source, "-o", target, "--no-header"], check=True)
+    return [target] if source else []
+
+
+def ratio_row(options, stem, folder):
+    forms = {"float": "fp32", "int8": "qdq"}
+    others = [("tflite", "float", "_fp32.tflite"), ("onnx", "float", "_fp32.onnx"), ("openvino", "float", "_fp32.onnx"),
+              ("tflite", "int8", "_int8.tflite"), ("onnx", "int8", "_qdq.onnx"), ("openvino", "int8", "_int8_nncf.xml")]
+    specs = [(form, "qcc", path) for form in forms for path in compiled(options, stem, forms[form], folder)]
+    specs += [(form, kind, path) for kind, form, suffix in others for path in [find_model(options, stem + suffix)] if path]
+    timed = time_all(options, 1, specs)
+    if options.json:
+        with open(options.json, "a") as out:
+            out.write(json.dumps({"stem": stem, "ratio": [dict(r, kind=kind) for kind, r in timed]}) + "\n")
+
+    def cell(kind, form, key="median_ms"):
+        return next((r[key] for k, r in timed if k == kind and r["name"] == form), None)
+
+    def text(kind, form):
+        return f"{cell(kind, form):.2f} ({cell(kind, form, 'min_ms'):.2f})" if cell(kind, form) else "-"
+
+    float_others = [cell(kind, "float") for kind in ("tflite", "onnx", "openvino") if cell(kind, "float")]
+    ratio, least = (cell("qcc", "float", key) / cell("qcc", "int8", key) for key in ("median_ms", "min_ms"))
+    beside = f"{min(float_others) / cell('qcc', 'float'):.2f}" if float_others else "-"
+    columns = [text(kind, form) for form in forms for kind in ("qcc", "openvino", "onnx", "tflite")]
+    print("|", " | ".join([stem, f"{ratio:.2f} ({least:.2f})", *columns[:4], beside, *columns[4:]]), "|", flush=True)
+
+
+def ratios(options):
+    stems = NETWORKS if options.ratio == "all" else options.ratio.split(",")
+    print("Milliseconds, median (least), one thread.\n")
+    print("| network | float : int8 | qcc float | OpenVINO float | ONNX Runtime float | TFLite float | best other : qcc | "
+          "qcc int8 | OpenVINO int8 | ONNX Runtime int8 | TFLite int8 |\n" + "|---" * 11 + "|")
+    with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
+        for stem in stems:
+            ratio_row(options, stem, folder)
 
 
 def main():
@@ -248,13 +308,18 @@ def main():
     for kind in ("qcc", "tflite", "onnx", "openvino"):
         parser.add_argument(f"--{kind}", action="append", default=[], metavar="FILE")
     parser.add_argument("--stem")
-    parser.add_argument("--models", default=".")
+    parser.add_argument("--models", action="append", metavar="DIR", help="where models are looked for; may be given again")
+    parser.add_argument("--ratio", metavar="A,B|all", help="int8 against float of the same networks")
+    parser.add_argument("--compiler", default="qcc", help="the qcc that --ratio compiles with")
+    parser.add_argument("--scratch", help="folder for what --ratio compiles (about 1 GB)")
     parser.add_argument("--float", action="store_true", help="with --stem: the float models too")
     parser.add_argument("--threads", default="1", help="comma-separated list")
     parser.add_argument("--rounds", type=int, default=7, help="slices of each contender")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each contender, over all slices")
     parser.add_argument("--json", help="append the results to this file, a line each")
     options = parser.parse_args()
+    if options.ratio:
+        return ratios(options)
     for threads in map(int, options.threads.split(",")):
         compare(options, threads)
 
