@@ -16,10 +16,12 @@ extern char **environ;
 
 enum { NOT_STARTED = 127 };
 
-static bool put(const char *path, const void *bytes, size_t size, diag *d)
+static bool put(const char *path, const void *bytes, size_t size, const cg_part parts[], size_t count, diag *d)
 {
     FILE *file = fopen(path, "wbe");
     bool good = file && fwrite(bytes, 1, size, file) == size;
+    for (size_t i = 0; good && i < count; i++)
+        good = fwrite(parts[i].bytes, 1, parts[i].size, file) == parts[i].size;
     good = file && fclose(file) == 0 && good;
     return good || diag_error(d, NULL, "cannot write %s: %s", path, strerror(errno));
 }
@@ -88,9 +90,9 @@ bool driver_link_shared(const driver_options *o, const cg_output *object, const 
     snprintf(map_option, sizeof map_option, "-Wl,--version-script=%s", file[2]);
     const int map_length = write_map(map, sizeof map, o->name);
     const size_t archive_size = (size_t)(driver_runtime_archive_end - driver_runtime_archive);
-    const bool good = put(file[0], object->bytes, object->size, d) &&
-                      put(file[1], driver_runtime_archive, archive_size, d) &&
-                      put(file[2], map, (size_t)map_length, d) &&
+    const bool good = put(file[0], object->bytes, object->size, object->parts, object->separate ? 0 : object->part_count, d) &&
+                      put(file[1], driver_runtime_archive, archive_size, NULL, 0, d) &&
+                      put(file[2], map, (size_t)map_length, NULL, 0, d) &&
                       link_files((const char *const[]){file[0], file[1], map_option}, path, d);
     for (int i = 0; i < 3; i++)
         unlink(file[i]);

@@ -130,7 +130,7 @@ static bool add_header(const command *c, const driver_module *m, const cg_output
         const int stem = dot && dot > c->output ? (int)(dot - c->output) : (int)strlen(c->output);
         path = arena_format(m->graph->arena, "%.*s.h", stem, c->output);
     }
-    const char *text = header_text(m->graph, c->name, m->file, c->options.external_weights, code->weights_size);
+    const char *text = header_text(m->graph, c->name, m->file, c->options.external_weights, code->separate ? code->parts_bytes : 0);
     return output_add(files, path, text, strlen(text), d);
 }
 
@@ -138,7 +138,7 @@ static bool add_report(const command *c, const driver_module *m, const cg_output
 {
     if (!c->report)
         return true;
-    const report_facts facts = {.name = c->name, .source = m->file, .target = c->options.target, .object_bytes = code->size};
+    const report_facts facts = {.name = c->name, .source = m->file, .target = c->options.target, .object_bytes = code->size + (code->separate ? 0 : code->parts_bytes)};
     size_t length;
     char *text = report_text(m->graph, &facts, strcmp(strrchr(c->report, '.'), ".html") == 0, &length);
     const bool good = text ? output_add(files, c->report, text, length, d) : diag_error(d, NULL, "out of memory");
@@ -178,6 +178,16 @@ static bool add_shared(const command *c, const cg_output *code, output_set *file
     return temporary && driver_link_shared(&c->options, code, temporary, d);
 }
 
+static bool add_object(const command *c, const cg_output *code, output_set *files, diag *d)
+{
+    const size_t count = code->separate ? 0 : code->part_count;
+    cg_part *all = ARENA_ARRAY(code->memory, cg_part, count + 1);
+    all[0] = (cg_part){code->bytes, code->size};
+    for (size_t i = 0; i < count; i++)
+        all[1 + i] = code->parts[i];
+    return output_add_parts(files, c->output, all, count + 1, d);
+}
+
 static bool add_code(const command *c, driver_module *m, output_set *files, diag *d)
 {
     static const cg_emit emits[] = {[KIND_OBJECT] = CG_EMIT_OBJECT, [KIND_SHARED] = CG_EMIT_OBJECT,
@@ -186,12 +196,11 @@ static bool add_code(const command *c, driver_module *m, output_set *files, diag
     if (!driver_lower(&c->options, m, d) || !driver_compile(&c->options, m, emits[c->kind], &code, d))
         return false;
     bool good = c->kind == KIND_SHARED ? add_shared(c, &code, files, d)
-                                       : output_add(files, c->output, code.bytes, code.size, d);
+                                       : add_object(c, &code, files, d);
     if (good && c->weights)
-        good = output_add(files, c->weights, code.weights, code.weights_size, d);
+        good = output_add_parts(files, c->weights, code.parts, code.part_count, d);
     good = good && add_header(c, m, &code, files, d) && add_report(c, m, &code, files, d) && add_dot(c, m, files, d);
-    free(code.bytes);
-    free(code.weights);
+    cg_output_free(&code);
     return good;
 }
 

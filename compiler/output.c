@@ -40,11 +40,19 @@ bool output_in_place(const char *path)
     return strcmp(path, "-") == 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
 }
 
-static bool write_in_place(const char *path, const void *bytes, size_t size, diag *d)
+static bool write_parts(int fd, const cg_part parts[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!write_all(fd, parts[i].bytes, parts[i].size))
+            return false;
+    return true;
+}
+
+static bool write_in_place(const char *path, const cg_part parts[], size_t count, diag *d)
 {
     const bool is_stdout = strcmp(path, "-") == 0;
     const int fd = is_stdout ? STDOUT_FILENO : open(path, O_WRONLY | O_CLOEXEC);
-    const bool good = fd >= 0 && write_all(fd, bytes, size);
+    const bool good = fd >= 0 && write_parts(fd, parts, count);
     if (!good)
         file_error(is_stdout ? "<stdout>" : path, "cannot write", d);
     if (fd >= 0 && !is_stdout)
@@ -87,12 +95,17 @@ const char *output_reserve(output_set *s, const char *path, unsigned mode, diag 
 
 bool output_add(output_set *s, const char *path, const void *bytes, size_t size, diag *d)
 {
+    return output_add_parts(s, path, &(cg_part){bytes, size}, 1, d);
+}
+
+bool output_add_parts(output_set *s, const char *path, const cg_part parts[], size_t count, diag *d)
+{
     if (output_in_place(path))
-        return write_in_place(path, bytes, size, d);
+        return write_in_place(path, parts, count, d);
     const int fd = create_temporary(s, path, 0666, d);
     if (fd < 0)
         return false;
-    bool good = write_all(fd, bytes, size);
+    bool good = write_parts(fd, parts, count);
     good = close(fd) == 0 && good;
     return good || file_error(path, "cannot write", d);
 }

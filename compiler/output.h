@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ir/diag.h"
+#include "compiler/codegen/backend.h"
 
 enum { OUTPUT_MAX_FILES = 8 };
 
@@ -26,6 +26,8 @@ bool output_in_place(const char *path);
 /* A temporary name beside `path` for a program that writes the file itself; NULL with a diagnostic. */
 const char *output_reserve(output_set *, const char *path, unsigned mode, diag *);
 bool output_add(output_set *, const char *path, const void *bytes, size_t size, diag *);
+/* A file of several pieces, one behind the other. */
+bool output_add_parts(output_set *, const char *path, const cg_part parts[], size_t count, diag *);
 bool output_commit(output_set *, diag *);
 void output_discard(output_set *);
 

@@ -120,9 +120,9 @@ static bool open_compiled(session *s, const driver_options *o, const char *file,
     cg_output code = {0};
     if (!driver_compile(o, &s->module, CG_EMIT_OBJECT, &code, d))
         return false;
-    s->jit = cg_jit_load(code.bytes, code.size, d);
+    s->jit = cg_jit_load(&code, d);
     s->model = s->jit ? cg_jit_symbol(s->jit, o->name, d) : NULL;
-    free(code.bytes);
+    cg_output_free(&code);
     return s->model != NULL;
 }
 

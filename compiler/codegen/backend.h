@@ -16,13 +16,21 @@ typedef struct cg_options {
     bool default_model;       /* also export qcc_default_model (shared libraries) */
 } cg_options;
 
+typedef struct cg_part { const void *bytes; size_t size; } cg_part;
+
+/* What a file holds: `bytes`, then all parts, which are large constants.  With external_weights the parts are a file of
+ * their own.  They lie where they were packed, or in the graph: keep that until cg_output_free. */
 typedef struct cg_output {
-    void *bytes; size_t size;             /* the object, assembly or IR text; free() */
-    void *weights; size_t weights_size;   /* with external_weights; free() */
+    void *bytes; size_t size;             /* the object, assembly or IR text */
+    cg_part *parts; size_t part_count;
+    size_t parts_bytes;                   /* of all parts */
+    bool separate;                        /* external_weights: the parts don't follow the object */
+    arena *memory;
 } cg_output;
 
 /* The graph must have been lowered and planned.  False with a diagnostic. */
 bool cg_compile(const ir_graph *, const cg_options *, cg_emit, cg_output *out, diag *);
+void cg_output_free(cg_output *);
 
 /* Bytes of temporary memory that the op's kernels need for this target (0 for most): asked by the memory plan. */
 size_t cg_scratch_bytes(const ir_op *, const char *target);

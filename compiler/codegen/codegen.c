@@ -1,7 +1,6 @@
 /* codegen.c: drives the backend: ops through their emitters, then LLVM's passes, then the file's bytes. */
-#include "compiler/codegen/module.h"
+#include "compiler/codegen/module_private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <llvm-c/Analysis.h>
@@ -77,38 +76,41 @@ static bool verify(cg_module *m)
     return true;
 }
 
-static bool copy_bytes(cg_output *out, const void *bytes, size_t size, diag *d)
+static void copy_bytes(cg_module *m, cg_output *out, const void *bytes, size_t size)
 {
-    out->bytes = malloc(size + 1);
-    if (!out->bytes)
-        return diag_error(d, NULL, "out of memory");
-    memcpy(out->bytes, bytes, size);
-    ((char *)out->bytes)[size] = 0;
+    out->bytes = arena_string(m->arena, bytes, size);
     out->size = size;
-    return true;
 }
 
 static bool write_code(cg_module *m, LLVMTargetMachineRef machine, cg_emit emit, cg_output *out)
 {
     LLVMMemoryBufferRef buffer;
     char *message = NULL;
-    bool ok;
 
     if (emit == CG_EMIT_LLVM) {
         message = LLVMPrintModuleToString(m->llvm);
-        ok = copy_bytes(out, message, strlen(message), m->diag);
+        copy_bytes(m, out, message, strlen(message));
         LLVMDisposeMessage(message);
-        return ok;
+        return true;
     }
+    cg_weights_define(m);
     if (LLVMTargetMachineEmitToMemoryBuffer(machine, m->llvm, emit == CG_EMIT_OBJECT ? LLVMObjectFile : LLVMAssemblyFile,
                                             &message, &buffer)) {
         diag_error(m->diag, NULL, "LLVM: %s", message);
         LLVMDisposeMessage(message);
         return false;
     }
-    ok = copy_bytes(out, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer), m->diag);
+    copy_bytes(m, out, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer));
     LLVMDisposeMemoryBuffer(buffer);
-    return ok;
+    return cg_weights_finish(m, out);
+}
+
+static bool compile(cg_module *m, LLVMTargetMachineRef machine, cg_emit emit, cg_output *out)
+{
+    if (!emit_ops(m))
+        return false;
+    cg_module_finish(m);
+    return verify(m) && optimize(m, machine) && write_code(m, machine, emit, out);
 }
 
 bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, cg_output *out, diag *d)
@@ -124,15 +126,14 @@ bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, 
     machine = cg_target_machine(target, options->opt_level, d);
     if (!machine)
         return false;
-    ok = cg_module_init(&m, graph, options, target, machine, d) && emit_ops(&m) &&
-         cg_module_finish(&m, &out->weights, &out->weights_size) && verify(&m) && optimize(&m, machine) &&
-         write_code(&m, machine, emit, out);
-    cg_module_free(&m);
-    LLVMDisposeTargetMachine(machine);
-    if (!ok) {
-        free(out->bytes);
-        free(out->weights);
+    ok = cg_module_init(&m, graph, options, emit, target, machine, d) && compile(&m, machine, emit, out);
+    if (ok) {
+        out->memory = m.arena;
+        m.arena = NULL;
+    } else {
         *out = (cg_output){0};
     }
+    cg_module_free(&m);
+    LLVMDisposeTargetMachine(machine);
     return ok;
 }

@@ -73,6 +73,8 @@ void cg_step_add(cg_module *, const cg_kernel *, const ir_op *, const cg_step_in
 
 /* A constant in .rodata, 64-byte aligned, equal contents stored once.  `bytes` may be freed afterwards. */
 LLVMValueRef cg_constant(cg_module *, const void *bytes, size_t size, const char *name_hint);
+/* The same without a copy: `bytes` stay in the module's arena or in the graph. */
+LLVMValueRef cg_constant_in_place(cg_module *, const void *bytes, size_t size, const char *name_hint);
 static inline cg_arg cg_arg_value(const ir_value *v) { return (cg_arg){.value = v}; }
 static inline cg_arg cg_arg_constant(LLVMValueRef c) { return (cg_arg){.constant = c}; }
 

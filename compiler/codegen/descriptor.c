@@ -14,7 +14,7 @@
 
 /* ---- Module ---- */
 
-bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *options, const cg_target *target,
+bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *options, cg_emit emit, const cg_target *target,
                     LLVMTargetMachineRef machine, diag *d)
 {
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
@@ -40,6 +40,7 @@ bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *optio
     m->void_type = LLVMVoidTypeInContext(c);
     m->p = ARENA_NEW(m->arena, struct cg_module_private);
     m->p->builder = LLVMCreateBuilderInContext(c);
+    m->p->emit = emit;
     cg_debug_begin(m);
     return true;
 }
@@ -286,25 +287,11 @@ static LLVMValueRef model_fields(cg_module *m)
     f[n++] = c64(m, g->state_offset);
     f[n++] = c64(m, g->state_bytes);
     f[n++] = weights_pointer(m);
-    f[n++] = c64(m, m->p->external_bytes);
+    f[n++] = c64(m, m->options->external_weights ? m->p->weights_bytes : 0);
     return structure(m, f, (unsigned)n);
 }
 
-static bool weights_blob(const cg_module *m, void **out_weights, size_t *out_size)
-{
-    uint8_t *blob = calloc(m->p->external_bytes ? m->p->external_bytes : 1, 1);
-
-    if (!blob)
-        return diag_error(m->diag, NULL, "out of memory for %zu bytes of weights", m->p->external_bytes);
-    for (uint32_t i = 0; i < m->p->constant_count; i++)
-        if (m->p->constants[i].external_offset >= 0)
-            memcpy(blob + m->p->constants[i].external_offset, m->p->constants[i].bytes, m->p->constants[i].size);
-    *out_weights = blob;
-    *out_size = m->p->external_bytes;
-    return true;
-}
-
-bool cg_module_finish(cg_module *m, void **out_weights, size_t *out_weights_size)
+void cg_module_finish(cg_module *m)
 {
     LLVMValueRef initializer = model_fields(m), model;
 
@@ -315,6 +302,6 @@ bool cg_module_finish(cg_module *m, void **out_weights, size_t *out_weights_size
         LLVMAddAlias2(m->llvm, LLVMTypeOf(initializer), 0, model, "qcc_default_model");
     kernels_finish(m);
     constants_finish(m);
+    cg_weights_seal(m);
     cg_debug_finish(m);
-    return !m->options->external_weights || weights_blob(m, out_weights, out_weights_size);
 }

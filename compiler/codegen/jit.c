@@ -2,6 +2,7 @@
 #include "compiler/codegen/jit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <llvm-c/Core.h>
 #include <llvm-c/Error.h>
@@ -26,11 +27,28 @@ static bool check(LLVMErrorRef error, diag *d)
     return false;
 }
 
-static bool load(cg_jit *j, const void *object, size_t size, diag *d)
+/* The object in one piece; NULL: out of memory. */
+static LLVMMemoryBufferRef joined(const cg_output *object)
+{
+    const size_t all = object->size + object->parts_bytes;
+    LLVMMemoryBufferRef buffer;
+    char *bytes = malloc(all + 1), *to = bytes;
+
+    if (!bytes)
+        return NULL;
+    memcpy(to, object->bytes, object->size);
+    to += object->size;
+    for (size_t i = 0; i < object->part_count; to += object->parts[i++].size)
+        memcpy(to, object->parts[i].bytes, object->parts[i].size);
+    buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes, all, "model");
+    free(bytes);
+    return buffer;
+}
+
+static bool load(cg_jit *j, LLVMMemoryBufferRef buffer, diag *d)
 {
     LLVMOrcDefinitionGeneratorRef process;
     LLVMOrcJITDylibRef library;
-    LLVMMemoryBufferRef buffer;
 
     if (!check(LLVMOrcCreateLLJIT(&j->jit, NULL), d))
         return false;
@@ -39,22 +57,25 @@ static bool load(cg_jit *j, const void *object, size_t size, diag *d)
                                                                     NULL), d))
         return false;
     LLVMOrcJITDylibAddGenerator(library, process);
-    buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(object, size, "model");
     return check(LLVMOrcLLJITAddObjectFile(j->jit, library, buffer), d);
 }
 
-cg_jit *cg_jit_load(const void *object, size_t size, diag *d)
+cg_jit *cg_jit_load(const cg_output *object, diag *d)
 {
     cg_jit *j = calloc(1, sizeof *j);
+    /* A program loads the other kind of weights itself. */
+    const cg_output code = {.bytes = object->bytes, .size = object->size};
+    LLVMMemoryBufferRef buffer = joined(object->separate ? &code : object);
 
-    if (!j) {
+    if (!j || !buffer) {
+        free(j);
         diag_error(d, NULL, "out of memory");
         return NULL;
     }
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
-    if (load(j, object, size, d))
+    if (load(j, buffer, d))
         return j;
     cg_jit_free(j);
     return NULL;

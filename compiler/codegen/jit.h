@@ -1,6 +1,6 @@
 /* jit.h: runs an object that cg_compile made, in this process.  No LLVM types.
  *
- *     cg_jit *jit = cg_jit_load(output.bytes, output.size, diag);
+ *     cg_jit *jit = cg_jit_load(&output, diag);
  *     const qcc_model *model = cg_jit_symbol(jit, "model", diag);
  *     …
  *     cg_jit_free(jit);                       // the model is gone
@@ -10,13 +10,11 @@
 #ifndef QCC_JIT_H
 #define QCC_JIT_H
 
-#include <stddef.h>
-
-#include "ir/diag.h"
+#include "compiler/codegen/backend.h"
 
 typedef struct cg_jit cg_jit;
 
-cg_jit *cg_jit_load(const void *object, size_t size, diag *);       /* NULL with a diagnostic */
+cg_jit *cg_jit_load(const cg_output *object, diag *);               /* NULL with a diagnostic */
 void *cg_jit_symbol(cg_jit *, const char *name, diag *);            /* NULL with a diagnostic */
 void cg_jit_free(cg_jit *);
 

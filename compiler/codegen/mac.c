@@ -144,7 +144,7 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
         fold_zero_points(m, g, column_size, sums, folded);
         bias = folded;
     }
-    g->weights = cg_arg_constant(cg_constant(m, packed, cg_prepacked_bytes(steps, g->groups, g->columns), "weights"));
+    g->weights = cg_arg_constant(cg_constant_in_place(m, packed, cg_prepacked_bytes(steps, g->groups, g->columns), "weights"));
     g->bias = cg_arg_constant(cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));
     g->steps = steps->count;
     g->linear = steps->linear;

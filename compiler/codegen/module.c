@@ -2,7 +2,7 @@
  *
  *     kernels     void kernel(ptr…, i64 begin, i64 end)         by key: equal layers share one
  *     steps       void model.layer(frame, i32 begin, i32 end)   a thunk: addresses from the frame, then the kernel
- *     constants   .rodata, 64-byte aligned, by content; or one blob that the program loads (external weights)
+ *     constants   .rodata, 64-byte aligned, by content; large ones apart from LLVM (weights.c)
  *
  * Kernels and steps are internal and carry "<model>.<layer>" as names, for perf and gdb.  descriptor.c makes the model's
  * tables from them. */
@@ -151,7 +151,7 @@ static bool constant_is(const void *context, uint32_t index, const void *key)
     return c->size == k->size && !memcmp(c->bytes, k->bytes, k->size);
 }
 
-LLVMValueRef cg_constant(cg_module *m, const void *bytes, size_t size, const char *name_hint)
+static LLVMValueRef constant(cg_module *m, const void *bytes, size_t size, const char *name_hint, bool stays)
 {
     constant_key key = {bytes, size};
     uint64_t hash = XXH3_64bits(bytes, size);
@@ -162,7 +162,7 @@ LLVMValueRef cg_constant(cg_module *m, const void *bytes, size_t size, const cha
         return m->p->constants[index].global;
     GROW(m, m->p->constants, m->p->constant_count, m->p->constant_capacity);
     c = &m->p->constants[m->p->constant_count];
-    *c = (constant_record){.bytes = arena_copy(m->arena, bytes, size), .size = size, .external_offset = -1};
+    *c = (constant_record){.bytes = stays ? bytes : arena_copy(m->arena, bytes, size), .size = size, .offset = -1};
     c->global = LLVMAddGlobal(m->llvm, LLVMArrayType2(m->i8, size),
                               symbol_name(m, name_hint && name_hint[0] ? name_hint : "constant"));
     LLVMSetLinkage(c->global, LLVMInternalLinkage);
@@ -170,12 +170,20 @@ LLVMValueRef cg_constant(cg_module *m, const void *bytes, size_t size, const cha
     LLVMSetUnnamedAddress(c->global, LLVMGlobalUnnamedAddr);
     LLVMSetAlignment(c->global, 64);
     LLVMSetSection(c->global, ".rodata");
-    if (m->options->external_weights && size >= EXTERNAL_MIN_BYTES) {
-        c->external_offset = (int64_t)m->p->external_bytes;
-        m->p->external_bytes += (size + 63) & ~(size_t)63;
-    }
+    if (cg_weights_take(m, size))
+        c->offset = cg_weights_place(m, size);
     table_add(m, &m->p->constant_table, hash, m->p->constant_count++);
     return c->global;
+}
+
+LLVMValueRef cg_constant(cg_module *m, const void *bytes, size_t size, const char *name_hint)
+{
+    return constant(m, bytes, size, name_hint, false);
+}
+
+LLVMValueRef cg_constant_in_place(cg_module *m, const void *bytes, size_t size, const char *name_hint)
+{
+    return constant(m, bytes, size, name_hint, true);
 }
 
 static const constant_record *constant_of(const cg_module *m, LLVMValueRef global)
@@ -266,11 +274,11 @@ static LLVMValueRef frame_field(cg_module *m, thunk *t, LLVMValueRef *slot, size
 
 static LLVMValueRef constant_address(cg_module *m, thunk *t, LLVMValueRef global)
 {
-    const constant_record *c = m->options->external_weights ? constant_of(m, global) : NULL;
+    const constant_record *c = m->p->weights_bytes ? constant_of(m, global) : NULL;
 
-    if (!c || c->external_offset < 0)
+    if (!c || c->offset < 0)
         return global;
-    return at_bytes(m, frame_field(m, t, &t->weights, offsetof(qcc_frame, weights)), c->external_offset);
+    return at_bytes(m, m->p->weights ? m->p->weights : frame_field(m, t, &t->weights, offsetof(qcc_frame, weights)), c->offset);
 }
 
 static LLVMValueRef address_of(cg_module *m, thunk *t, const cg_arg *a)
@@ -281,7 +289,7 @@ static LLVMValueRef address_of(cg_module *m, thunk *t, const cg_arg *a)
     if (a->constant)
         return at_bytes(m, constant_address(m, t, a->constant), a->offset);
     if (v && ir_is_const(v)) {
-        base = cg_constant(m, v->data, ir_type_bytes(&v->type), v->name ? v->name : "constant");
+        base = cg_constant_in_place(m, v->data, ir_type_bytes(&v->type), v->name ? v->name : "constant");
         return at_bytes(m, constant_address(m, t, base), a->offset);
     }
     if (!v || v->place.space == IR_SPACE_WORKSPACE)

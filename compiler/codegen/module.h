@@ -17,9 +17,10 @@ void cg_target_attributes(const cg_module *, LLVMValueRef function);
 
 /* ---- module.c ---- */
 
-bool cg_module_init(cg_module *, const ir_graph *, const cg_options *, const cg_target *, LLVMTargetMachineRef, diag *);
+bool cg_module_init(cg_module *, const ir_graph *, const cg_options *, cg_emit, const cg_target *, LLVMTargetMachineRef,
+                    diag *);
 void cg_module_free(cg_module *);
-/* After the last step: emits the descriptor.  out_weights: the external weights (malloc), untouched when embedded. */
-bool cg_module_finish(cg_module *, void **out_weights, size_t *out_weights_size);
+/* After the last step: emits the descriptor. */
+void cg_module_finish(cg_module *);
 
 #endif

@@ -6,7 +6,6 @@
 
 #include "compiler/codegen/module.h"
 
-enum { EXTERNAL_MIN_BYTES = 4096 }; /* smaller constants stay in the object even with external weights */
 #define NOT_FOUND UINT32_MAX
 
 typedef struct hash_slot { uint64_t hash; uint32_t index; bool used; } hash_slot;
@@ -25,7 +24,7 @@ typedef struct constant_record {
     LLVMValueRef global;
     const void *bytes;
     size_t size;
-    int64_t external_offset; /* in the blob of external weights; -1: embedded */
+    int64_t offset; /* among the weights (weights.c); -1: a constant like others */
 } constant_record;
 
 typedef struct step_record {
@@ -47,7 +46,9 @@ struct cg_module_private {
     constant_record *constants; uint32_t constant_count, constant_capacity;
     step_record *steps;         uint32_t step_count, step_capacity;
     hash_table kernel_table, constant_table;
-    size_t external_bytes;
+    cg_emit emit;
+    size_t weights_bytes;     /* weights.c: of all of them, … */
+    LLVMValueRef weights;     /* … and where they are in an object; NULL: none */
     debug_info debug;
 };
 
@@ -55,6 +56,14 @@ struct cg_module_private {
 void cg_debug_begin(cg_module *);
 void cg_debug_function(cg_module *, LLVMValueRef function, const ir_op *);
 void cg_debug_finish(cg_module *);
+
+/* weights.c: is a constant of this size to be kept from LLVM; the place of the next one; after the last; between LLVM's
+ * passes and the writing of code; after that. */
+bool cg_weights_take(const cg_module *, size_t size);
+int64_t cg_weights_place(cg_module *, size_t size);
+void cg_weights_seal(cg_module *);
+void cg_weights_define(cg_module *);
+bool cg_weights_finish(cg_module *, cg_output *);
 
 const char *cg_layer_name(const cg_module *, const ir_op *);
 

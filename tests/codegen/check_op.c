@@ -356,14 +356,14 @@ static bool check_graph(const char *path, const char *text, size_t length, const
     bool ok = j.reference && j.compiled && lower(j.compiled, c, d);
 
     ok = ok && cg_compile(j.compiled, &options, CG_EMIT_OBJECT, &object, d);
-    ok = ok && (jit = cg_jit_load(object.bytes, object.size, d)) != NULL;
+    ok = ok && (jit = cg_jit_load(&object, d)) != NULL;
     ok = ok && (j.model = cg_jit_symbol(jit, "model", d)) != NULL;
     for (int round = 0; ok && round < c->rounds; round++)
         ok = run_round(&j, round, d);
     if (ok && c->verbose)
         printf("%s: ok\n", path);
     cg_jit_free(jit);
-    free(object.bytes);
+    cg_output_free(&object);
     if (j.reference)
         ir_graph_free(j.reference);
     if (j.compiled)

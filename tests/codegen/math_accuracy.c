@@ -101,13 +101,13 @@ static bool run(const function *f, const char *target)
     cg_jit *jit = NULL;
     const qcc_model *m = NULL;
     diag d = {0};
-    bool ok = cg_compile(g, &options, CG_EMIT_OBJECT, &object, &d) && (jit = cg_jit_load(object.bytes, object.size, &d)) &&
+    bool ok = cg_compile(g, &options, CG_EMIT_OBJECT, &object, &d) && (jit = cg_jit_load(&object, &d)) &&
               (m = cg_jit_symbol(jit, "model", &d)) && check(f, m);
 
     if (d.failed)
         fprintf(stderr, "%s\n", d.text);
     cg_jit_free(jit);
-    free(object.bytes);
+    cg_output_free(&object);
     ir_graph_free(g);
     return ok;
 }

@@ -62,12 +62,6 @@ static cg_output compile(cg_options o, cg_emit emit)
     return out;
 }
 
-static void output_free(cg_output *out)
-{
-    free(out->bytes);
-    free(out->weights);
-}
-
 static int occurrences(const char *text, const char *part)
 {
     int count = 0;
@@ -82,8 +76,9 @@ static void test_deterministic(cg_options o)
     cg_output a = compile(o, CG_EMIT_OBJECT), b = compile(o, CG_EMIT_OBJECT);
 
     CHECK(a.size == b.size && a.size && !memcmp(a.bytes, b.bytes, a.size));
-    output_free(&a);
-    output_free(&b);
+    CHECK(a.parts_bytes == b.parts_bytes && a.parts_bytes >= 4 * COUNT);
+    cg_output_free(&a);
+    cg_output_free(&b);
 }
 
 static void test_sharing(cg_options o)
@@ -94,8 +89,8 @@ static void test_sharing(cg_options o)
     CHECK(occurrences(text.bytes, "[12000 x i8]") == 1);
     CHECK(occurrences(text.bytes, "@model =") == 1);
     CHECK(occurrences(assembly.bytes, "\t.globl\t") == 1);
-    output_free(&text);
-    output_free(&assembly);
+    cg_output_free(&text);
+    cg_output_free(&assembly);
 }
 
 static void run(const qcc_model *m, const unsigned char *weights)
@@ -118,7 +113,7 @@ static void test_model(cg_options o)
 {
     cg_output out = compile(o, CG_EMIT_OBJECT);
     diag d = {0};
-    cg_jit *jit = cg_jit_load(out.bytes, out.size, &d);
+    cg_jit *jit = cg_jit_load(&out, &d);
     const qcc_model *m = jit ? cg_jit_symbol(jit, o.model_name, &d) : NULL;
 
     CHECK(m != NULL);
@@ -128,14 +123,17 @@ static void test_model(cg_options o)
         CHECK(!strcmp(m->inputs[0].name, "x") && m->inputs[0].bytes == 4 * COUNT && m->inputs[0].dims[0] == COUNT);
         CHECK(m->inputs[0].dtype == QCC_F32 && m->inputs[0].rank == 1 && m->inputs[0].scale == 0);
         CHECK(!strcmp(m->steps[0].op, "add") && !strcmp(m->steps[0].shape, "3000 -> 3000"));
-        CHECK((m->weights != NULL) == o.external_weights && m->weights_bytes == out.weights_size);
-        CHECK(!o.external_weights || (out.weights_size >= 4 * COUNT && *m->weights == NULL));
-        run(m, out.weights);
+        CHECK((m->weights != NULL) == o.external_weights && m->weights_bytes == (o.external_weights ? out.parts_bytes : 0));
+        CHECK(!o.external_weights || (out.parts_bytes >= 4 * COUNT && *m->weights == NULL));
+        static _Alignas(64) unsigned char weights[64 + 4 * COUNT];
+        if (o.external_weights)
+            memcpy(weights, out.parts[0].bytes, out.parts[0].size);
+        run(m, weights);
     }
     if (d.failed)
         fprintf(stderr, "%s\n", d.text);
     cg_jit_free(jit);
-    output_free(&out);
+    cg_output_free(&out);
 }
 
 int main(void)
