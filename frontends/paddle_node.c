@@ -192,6 +192,13 @@ ir_value *paddle_sliced(paddle_node *n, ir_value *v, const int64_t begin[], cons
     return node_typed(n, op, type, v->quant);
 }
 
+static ir_value *lite_quantize(paddle_node *n, ir_value *v, const ir_quant *q)
+{
+    ir_op *op = node_emit(n, IR_QUANTIZE, 1, &v);
+    ir_set_int(op, IR_ATTR_ROUNDING, IR_ROUNDING_LITE_F32);
+    return node_done_quant(n, op, IR_I8, q);
+}
+
 ir_value *paddle_quantized(paddle_node *n, ir_value *v, float scale)
 {
     if (!v)
@@ -202,7 +209,7 @@ ir_value *paddle_quantized(paddle_node *n, ir_value *v, float scale)
     }
     const ir_quant *q = ir_quant_tensor(n->model->graph, scale, 0);
     if (v->type.dtype == IR_F32)
-        return node_done_quant(n, node_emit(n, IR_QUANTIZE, 1, &v), IR_I8, q);
+        return lite_quantize(n, v, q);
     if (v->type.dtype != IR_I8) {
         node_error(n, "values of type %s where 8-bit ones are expected", ir_dtype_text(v->type.dtype));
         return NULL;

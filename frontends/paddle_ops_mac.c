@@ -65,8 +65,7 @@ static void set_window(ir_op *op, const window *w)
 /* ---- Integer kernels ---- */
 
 typedef struct product {
-    ir_value *x, *w, *bias; /* bias: NULL when absent, or to be added to the real result */
-    ir_value *late_bias;
+    ir_value *x, *w, *bias; /* bias: NULL when absent */
     bool integer, integer_result;
     float result_scale;
     paddle_activation act;
@@ -80,27 +79,7 @@ static bool first_float(paddle_node *n, const char *name, const char *other, flo
     return paddle_floats(n, from, 1, out, &count) && (count == 1 || node_error(n, "attribute %s is missing", name));
 }
 
-/* A bias as int32 of scale x * w.  Where that would come near overflow (channels whose filters are all but zero), it is
- * added to the real result instead. */
-static ir_value *integer_bias(paddle_node *n, const ir_value *bias, const ir_quant *w, float x)
-{
-    arena *a = n->model->graph->arena;
-    int64_t count = ir_type_elements(&bias->type);
-    float *scale = ARENA_ARRAY(a, float, w->count + 1);
-    int32_t *zero = ARENA_ARRAY(a, int32_t, w->count + 1), *q = ARENA_ARRAY(a, int32_t, count + 1);
-    for (int32_t i = 0; i < w->count; i++)
-        scale[i] = x * w->scale[i];
-    for (int64_t i = 0; i < count; i++) {
-        double v = ir_const_real(bias, i) / ((double)x * w->scale[w->count == 1 ? 0 : i]);
-        if (!(fabs(v) < 1 << 30))
-            return NULL;
-        q[i] = (int32_t)lrint(v);
-    }
-    ir_type type = ir_type_make(IR_I32, 1, &count);
-    return ir_const_new(n->model->graph, type, ir_quant_new(n->model->graph, w->axis < 0 ? -1 : 0, w->count, scale, zero), q);
-}
-
-/* x and w of an integer kernel get their quantization; p->bias is still real.  axis: of w's output channels. */
+/* x and w of an integer kernel get their quantization; the bias stays real.  axis: of w's output channels. */
 static bool make_integer(paddle_node *n, product *p, const char *input, const char *weights, const char *result, int axis,
                          int64_t channels)
 {
@@ -125,11 +104,6 @@ static bool make_integer(paddle_node *n, product *p, const char *input, const ch
     const ir_quant *q = ir_quant_new(n->model->graph, count == 1 ? -1 : axis, (int32_t)count, scale,
                                      ARENA_ARRAY(a, int32_t, count + 1));
     p->w = ir_const_new(n->model->graph, p->w->type, q, p->w->data);
-    if (p->bias) {
-        ir_value *real = p->bias;
-        p->bias = integer_bias(n, real, q, x_scale);
-        p->late_bias = p->bias ? NULL : real;
-    }
     return true;
 }
 
@@ -137,7 +111,9 @@ static bool make_integer(paddle_node *n, product *p, const char *input, const ch
 static ir_value *finish(paddle_node *n, const product *p, ir_op *op, ir_type type)
 {
     const ir_quant *q = NULL;
-    bool fused = p->act.code == IR_RELU && !p->late_bias;
+    bool fused = p->act.code == IR_RELU;
+    if (p->integer)
+        ir_set_int(op, IR_ATTR_ROUNDING, IR_ROUNDING_LITE_F32);
     if (fused)
         ir_set_int(op, IR_ATTR_ACT, p->act.act);
     if (p->integer_result && (!(p->result_scale > 0) || !isfinite(p->result_scale))) {
@@ -148,8 +124,6 @@ static ir_value *finish(paddle_node *n, const product *p, ir_op *op, ir_type typ
         q = ir_quant_tensor(n->model->graph, p->result_scale, 0);
     type.dtype = q ? IR_I8 : IR_F32;
     ir_value *y = type.rank ? node_typed(n, op, type, q) : node_done_quant(n, op, type.dtype, q);
-    if (y && p->late_bias)
-        y = node_binary_act(n, IR_ADD, y, p->late_bias, p->act.act);
     y = paddle_activated(n, y, &p->act);
     return y && p->integer_result && !fused ? paddle_quantized(n, y, p->result_scale) : y;
 }

@@ -104,6 +104,17 @@ static bool refuse_types(const ir_op *op, diag *d)
     return ir_refuse(op, d, "not supported for types %s", text);
 }
 
+/* Products, conversions and functions of 8-bit values; what computes on real values ignores its rounding. */
+static bool has_lite_form(const ir_op *op)
+{
+    const ir_op_info *info = ir_op_info_of(op->code);
+    const ir_value *x = op->operands[0].value, *y = op->results[0];
+    const bool bytes = ir_dtype_bytes(x->type.dtype) == 1 && (ir_dtype_bytes(y->type.dtype) == 1 || y->type.dtype == IR_F32);
+    if (x->type.dtype == IR_F32)
+        return op->code != IR_QUANTIZE || ir_dtype_bytes(y->type.dtype) == 1;
+    return bytes && ((info->flags & IR_MAC && !(op->operand_count > 3 && ir_operand_value(op, 3))) || info->flags & IR_LOOKUP);
+}
+
 bool ir_op_supported(const ir_op *op, diag *d)
 {
     const evaluator *e = &evaluators[op->code];
@@ -123,6 +134,8 @@ bool ir_op_supported(const ir_op *op, diag *d)
     if (ir_has_attr(op, IR_ATTR_ROUNDING) && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_AWAY_F32 &&
         (op->code != IR_REQUANTIZE || op->operands[0].value->type.dtype != IR_U8 || op->results[0]->type.dtype != IR_U8))
         return ir_refuse(op, d, "away_f32 is defined for a requantize from u8 to u8 only");
+    if (ir_has_attr(op, IR_ATTR_ROUNDING) && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32 && !has_lite_form(op))
+        return ir_refuse(op, d, "lite_f32 is not defined for this op on these types");
     return e->check(op, d);
 }
 

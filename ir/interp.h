@@ -44,14 +44,20 @@ int32_t ir_mul_fixed_i64(int64_t x, ir_multiplier);                      /* 64-b
 enum { IR_MAC_SCALE = 4, IR_MAC_ZERO = 5 }; /* operands of ops whose x is quantized at run time */
 static inline bool ir_mac_is_dynamic(const ir_op *op) { return ir_operand_value(op, IR_MAC_ZERO) != NULL; }
 double ir_mac_multiplier(const ir_op *, int64_t channel);
+/* A real bias of such an op in units of its result; 0 when the bias is of integers, or absent. */
+float ir_mac_real_bias(const ir_op *, int64_t channel);
+/* Does it multiply by a float? */
+static inline bool ir_rounding_is_real(ir_enum_ROUNDING r) { return r == IR_ROUNDING_EVEN_F32 || r == IR_ROUNDING_LITE_F32; }
 /* Sets how an op rounds, if it has a choice.  FIXED_TWICE stands for what TFLite's reference kernel of that op does, and
- * those of fully_connected round once; away_f32, which an importer chose, stays. */
+ * those of fully_connected round once; away_f32 and lite_f32, which an importer chose, stay then. */
 void ir_set_rounding(ir_op *, ir_enum_ROUNDING);
 /* Bounds of an activation in the result's integers: round(real / scale) + zero, within the type. */
 void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, int32_t *out_min, int32_t *out_max);
 /* layer_norm of 8-bit values: rows up to this long, and epsilon in squared units of the integers. */
 enum { IR_LAYER_NORM_LONGEST = 1 << 16 };
 float ir_layer_norm_epsilon(const ir_op *);
+/* The smallest integer that a rounding gives: LITE_F32 leaves out the type's. */
+int32_t ir_rounding_min(ir_enum_ROUNDING, ir_dtype, int32_t min);
 /* EVEN_F32 softmax and log_softmax of 8-bit values: exponentials of 0, -1, … -255 integers, in units of 2^-22. */
 void ir_softmax_table(const ir_op *, uint32_t table[256]);
 void ir_dtype_range(ir_dtype, int32_t *out_min, int32_t *out_max);       /* of I8, U8, I16 */

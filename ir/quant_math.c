@@ -91,14 +91,24 @@ double ir_mac_multiplier(const ir_op *op, int64_t channel)
     return (double)(x->scale[0] * weight_scale) / result_scale;
 }
 
+float ir_mac_real_bias(const ir_op *op, int64_t channel)
+{
+    const ir_value *b = ir_has_attr(op, IR_ATTR_ADJ_A) ? NULL : ir_operand_value(op, 2);
+    const ir_quant *y = op->results[0]->quant;
+    if (!b || b->type.dtype != IR_F32)
+        return 0;
+    return (float)(ir_const_real(b, channel) / (y ? (double)y->scale[0] : 1.0));
+}
+
 void ir_set_rounding(ir_op *op, ir_enum_ROUNDING rounding)
 {
     if (!ir_has_attr(op, IR_ATTR_ROUNDING))
         return;
     if (rounding == IR_ROUNDING_FIXED_TWICE && op->code == IR_FULLY_CONNECTED)
         rounding = IR_ROUNDING_FIXED_ONCE;
-    if (rounding == IR_ROUNDING_FIXED_TWICE && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_AWAY_F32)
-        rounding = IR_ROUNDING_AWAY_F32;
+    const ir_enum_ROUNDING now = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
+    if (rounding != IR_ROUNDING_EVEN_F32 && (now == IR_ROUNDING_AWAY_F32 || now == IR_ROUNDING_LITE_F32))
+        rounding = now;
     ir_set_int(op, IR_ATTR_ROUNDING, rounding);
 }
 
@@ -144,6 +154,13 @@ void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, in
     default:
         break;
     }
+}
+
+int32_t ir_rounding_min(ir_enum_ROUNDING rounding, ir_dtype type, int32_t min)
+{
+    int32_t low, high;
+    ir_dtype_range(type, &low, &high);
+    return rounding == IR_ROUNDING_LITE_F32 && min == low ? low + 1 : min;
 }
 
 float ir_f16_to_f32(uint16_t half)

@@ -1,6 +1,7 @@
 /* ref_mac.c: what multiply-accumulate ops do with a finished sum.
  *
  *     integer:  acc + bias -> requantize, clamp by act -> [add the residual, clamp by add_act] -> store
+ *               (a real bias: acc -> requantize, which adds it)
  *     real:     acc + bias -> clamp by act -> [add the residual, clamp by add_act] -> store */
 #include <stdlib.h>
 
@@ -94,6 +95,9 @@ bool ir_mac_check(const ir_op *op, int64_t channels, int weight_axis, diag *d)
         return true;
     if (!ir_check_quantized(op, x, "operand", d) || !check_weights(op, w, channels, weight_axis, d))
         return false;
+    const ir_enum_ROUNDING rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
+    if (b && b->type.dtype == IR_F32 && y->type.dtype != IR_F32 && (!ir_rounding_is_real(rounding) || has_residual(op)))
+        return ir_refuse(op, d, "a real bias needs a rounding in floats, and no residual");
     if (x->type.dtype == IR_I16 && x->quant->zero[0] != 0)
         return ir_refuse(op, d, "a 16-bit operand has zero point %d", (int)x->quant->zero[0]);
     return y->type.dtype == IR_F32 || ir_check_quantized(op, y, "result", d);
@@ -142,9 +146,12 @@ static bool init_requant(ir_mac_end *e, const ir_op *op)
     const int32_t zero = add ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : ir_zero_of(y);
     int32_t min, max;
     ir_act_bounds(act_of(op, IR_ATTR_ACT), e->type, scale, zero, &min, &max);
+    min = ir_rounding_min(rounding, e->type, min);
     e->requant = malloc(((size_t)e->channels + 1) * sizeof *e->requant);
     for (int64_t c = 0; e->requant && c < e->channels; c++)
         e->requant[c] = ir_requant_make(rounding, ir_mac_multiplier(op, c), zero, min, max);
+    for (int64_t c = 0; e->requant && e->bias_f32 && c < e->channels; c++)
+        e->requant[c].bias = (float)((double)e->bias_f32[c] / scale);
     if (add) {
         const ir_quant_point mid = {scale, zero}, r = ir_point_of(op->operands[3].value);
         ir_act_bounds(act_of(op, IR_ATTR_ADD_ACT), e->type, ir_scale_of(y), ir_zero_of(y), &min, &max);
@@ -230,7 +237,9 @@ void ir_mac_end_i32(const ir_mac_end *e, int64_t row, int64_t first, int64_t cou
         if (e->row_scale) {
             const float product = (float)sum * (ir_f32_at(e->row_scale, row / e->rows_per_scale) * e->to_real[c]);
             store_real(e, start + i, e->bias_f32 ? product + e->bias_f32[c] : product);
-        } else if (e->to_real)
+        } else if (e->to_real && e->bias_f32)
+            store_real(e, start + i, (float)sum * e->to_real[c] + e->bias_f32[c]);
+        else if (e->to_real)
             store_real(e, start + i, (float)sum * e->to_real[c]);
         else if (e->type == IR_I32)
             ir_i32_put(e->result, start + i, sum);

@@ -11,15 +11,16 @@
 
 typedef struct ir_requant {
     ir_enum_ROUNDING rounding;
-    float scale;              /* EVEN_F32 */
+    float scale;              /* EVEN_F32, LITE_F32 … */
+    float bias;               /* … a real bias in units of the result */
     ir_multiplier multiplier; /* the fixed roundings */
     int32_t zero, min, max;
 } ir_requant;
 
 static inline ir_requant ir_requant_make(ir_enum_ROUNDING rounding, double real, int32_t zero, int32_t min, int32_t max)
 {
-    ir_requant r = {rounding, (float)real, {0, 0}, zero, min, max};
-    if (rounding != IR_ROUNDING_EVEN_F32)
+    ir_requant r = {rounding, (float)real, 0, {0, 0}, zero, min, max};
+    if (!ir_rounding_is_real(rounding))
         r.multiplier = ir_multiplier_of(real);
     return r;
 }
@@ -31,9 +32,10 @@ static inline int32_t ir_mul_fixed(ir_enum_ROUNDING rounding, int32_t x, ir_mult
 
 static inline int32_t ir_requant_apply(const ir_requant *r, int32_t x)
 {
-    if (r->rounding == IR_ROUNDING_EVEN_F32)
-        return ir_round_even_f32((float)x * r->scale, r->zero, r->min, r->max);
-    return ir_clamp_i32((int64_t)ir_mul_fixed(r->rounding, x, r->multiplier) + r->zero, r->min, r->max);
+    if (!ir_rounding_is_real(r->rounding))
+        return ir_clamp_i32((int64_t)ir_mul_fixed(r->rounding, x, r->multiplier) + r->zero, r->min, r->max);
+    const float y = r->bias != 0 ? fmaf((float)x, r->scale, r->bias) : (float)x * r->scale;
+    return ir_round_even_f32(r->rounding == IR_ROUNDING_LITE_F32 ? roundf(y) : y, r->zero, r->min, r->max);
 }
 
 /* The same for a 64-bit sum; fixed_twice uses the multiplier's upper 16 bits, as TFLite's 64-bit form does. */
@@ -111,7 +113,7 @@ typedef struct ir_mac_end {
     bool real;             /* accumulators are floats */
     int32_t *bias;         /* of channels integers, or NULL */
     int64_t *bias64;       /* for 64-bit accumulators, or NULL */
-    float *bias_f32;
+    float *bias_f32;       /* of real accumulators; of integer ones: added to the real sum */
     ir_requant *requant;   /* a channel each; integer results */
     float *to_real;        /* a channel each: integer accumulator, f32 result; with row_scale the weights' part of it */
     const void *row_scale; /* floats, operand quantized at run time; or NULL */

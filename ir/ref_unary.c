@@ -78,6 +78,8 @@ static int32_t put_table(const unary *u, float y)
     return q > (float)u->min ? q < (float)u->max ? (int32_t)q : u->max : u->min;
 }
 
+static int32_t put_lite(const unary *u, float y) { return ir_round_even_f32(roundf(y / u->scale_y), u->zero, u->min, u->max); }
+
 static int32_t rsqrt_fixed(const unary *u, int32_t c)
 {
     enum { KEEP = 20 }; /* bits that keep 1 / sqrt an integer */
@@ -143,6 +145,8 @@ static int32_t requantize_away(const unary *u, int32_t c)
 
 static int32_t quantized_unary(const unary *u, int32_t c)
 {
+    if (u->rounding == IR_ROUNDING_LITE_F32)
+        return put_lite(u, real_unary(u, u->scale_x * (float)c));
     const bool even = u->rounding == IR_ROUNDING_EVEN_F32;
     const float x = u->scale_x * (float)c;
     switch (u->code) {
@@ -214,6 +218,7 @@ static unary unary_of(const ir_op *op)
         return u;
     u.inverse_y = 1.0f / u.scale_y;
     ir_act_bounds(act, y->type.dtype, u.scale_y, u.zero, &u.min, &u.max);
+    u.min = ir_rounding_min(u.rounding, y->type.dtype, u.min);
     init_linear(&u);
     if (u.rounding != IR_ROUNDING_EVEN_F32) {
         init_hard_swish(&u);

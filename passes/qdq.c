@@ -27,7 +27,7 @@ bool qdq_is_target(const ir_op *op)
 {
     if (means_floats(op))
         return false;
-    return op->code == IR_QUANTIZE && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32 &&
+    return op->code == IR_QUANTIZE && ir_rounding_is_real((ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING)) &&
            op->operands[0].value->type.dtype == IR_F32 && qdq_is_byte(op->results[0]);
 }
 
@@ -57,7 +57,7 @@ ir_value *qdq_clone(const ir_op *like, ir_op *before, ir_value *const operands[]
     if (ir_has_attr(y->def, IR_ATTR_ACT))
         ir_set_int(y->def, IR_ATTR_ACT, act);
     if (ir_has_attr(y->def, IR_ATTR_ROUNDING))
-        ir_set_int(y->def, IR_ATTR_ROUNDING, IR_ROUNDING_EVEN_F32);
+        ir_set_int(y->def, IR_ATTR_ROUNDING, before->code == IR_QUANTIZE ? ir_int(before, IR_ATTR_ROUNDING) : IR_ROUNDING_EVEN_F32);
     if (ir_op_supported(y->def, &ignored))
         return y;
     ir_op_erase(y->def);

@@ -8,13 +8,13 @@
 bool qdq_is_byte(const ir_value *);
 /* The 8-bit value whose real numbers v is: the operand of the dequantize that defines v; NULL when there is none. */
 ir_value *qdq_source(const ir_value *v);
-/* Is this a quantize to 8 bits that rounds as ONNX does?  Others, and those of
+/* Is this a quantize to 8 bits that rounds as ONNX or Paddle Lite does?  Others, and those of
  * TFLite models, are to be computed as the file has them. */
 bool qdq_is_target(const ir_op *);
 /* Is v used, and by quantizes only? */
 bool qdq_only_quantized(const ir_value *v);
 /* `like` with other operands and another result, in front of `before`; NULL when that op is not defined on its types.
- * An attribute `rounding` becomes even_f32, `act` what is given. */
+ * An attribute `rounding` becomes that of `before` if that is a quantize, else even_f32; `act` becomes what is given. */
 ir_value *qdq_clone(const ir_op *like, ir_op *before, ir_value *const operands[], ir_dtype, const ir_quant *,
                     ir_enum_ACT act);
 /* x with the element type `dtype`, by a requantize that flips the highest bit; x itself when it has it already. */

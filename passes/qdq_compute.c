@@ -171,10 +171,14 @@ static ir_value *same_scale(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT 
 
 /* ---- The pass ---- */
 
+/* Paddle Lite's models say themselves what is computed in integers: of the rest only functions of one value become
+ * integer ops, which are exact. */
 static ir_value *compute(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
 {
     if (op->keep_float)
         return NULL;
+    if (ir_int(q, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32)
+        return ir_op_info_of(op->code)->flags & IR_LOOKUP ? simple(g, op, q, act) : NULL;
     ir_value *r = qdq_product(g, op, q, q->results[0], act);
     if (!r)
         r = simple(g, op, q, act);
@@ -194,8 +198,11 @@ static ir_value *clamp(ir_graph *g, const ir_op *relu, ir_op *q, ir_value *x)
 static ir_value *integer_form(ir_graph *g, ir_op *q)
 {
     ir_value *v = q->operands[0].value, *x = qdq_source(v);
-    if (x)
-        return pass_op1(g, IR_REQUANTIZE, q, q, 1, &x, q->results[0]->type, q->results[0]->quant);
+    if (x) {
+        ir_value *r = pass_op1(g, IR_REQUANTIZE, q, q, 1, &x, q->results[0]->type, q->results[0]->quant);
+        ir_set_int(r->def, IR_ATTR_ROUNDING, ir_int(q, IR_ATTR_ROUNDING));
+        return r;
+    }
     if (!v->def || !qdq_only_quantized(v))
         return NULL;
     if (v->def->keep_float)
@@ -211,10 +218,20 @@ static ir_value *integer_form(ir_graph *g, ir_op *q)
     return r && !takes ? clamp(g, relu, q, r) : r;
 }
 
+/* Does v come from an op that leaves out the smallest integer? */
+static bool leaves_out_smallest(const ir_value *v)
+{
+    while (v->def && v->def->operand_count == 1 && ir_op_info_of(v->def->code)->flags & IR_SAME_QUANT)
+        v = v->def->operands[0].value;
+    return v->def && ir_has_attr(v->def, IR_ATTR_ROUNDING) && ir_int(v->def, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32;
+}
+
 /* Does requantize do nothing? */
 static bool is_identity(const ir_value *r)
 {
     const ir_value *x = r->def->operands[0].value;
+    if (r->def->code == IR_REQUANTIZE && ir_int(r->def, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32 && !leaves_out_smallest(x))
+        return false;
     return r->def->code == IR_REQUANTIZE && ir_type_equal(&x->type, &r->type) && ir_quant_equal(x->quant, r->quant);
 }
 

@@ -105,6 +105,7 @@ static ir_value *quantized(const ir_op *q, ir_value *x, ir_op *before)
     ir_type type = x->type;
     type.dtype = q->results[0]->type.dtype;
     ir_value *y = pass_op1(q->graph, IR_QUANTIZE, before, q, 1, &x, type, q->results[0]->quant);
+    ir_set_int(y->def, IR_ATTR_ROUNDING, ir_int(q, IR_ATTR_ROUNDING));
     y->scale_from = q->results[0]->scale_from;
     return y;
 }

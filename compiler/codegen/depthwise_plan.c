@@ -114,16 +114,18 @@ bool depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *
     int16_t *weights = ARENA_ARRAY(m->arena, int16_t, taps * channels);
     int32_t *bias = ARENA_ARRAY(m->arena, int32_t, slots), *zeros = ARENA_ARRAY(m->arena, int32_t, slots);
     double *multipliers = ARENA_ARRAY(m->arena, double, slots);
+    float *real_bias = ARENA_ARRAY(m->arena, float, slots);
     for (int64_t i = 0; i < taps * channels; i++)
         weights[i] = (int16_t)(ir_const_int(w, i) - (centred ? weight_zero_of(w, i % channels) : shift));
     for (int slot = 0; slot < slots; slot++) {
         int64_t c = channel_of[slot] < 0 ? 0 : channel_of[slot], sum = 0;
         for (int64_t t = 0; t < taps; t++)
             sum += ir_const_int(w, t * channels + c) - weight_zero_of(w, c);
-        int64_t start = (b ? ir_const_int(b, c) : 0) - x->quant->zero[0] * sum;
+        int64_t start = (b && b->type.dtype != IR_F32 ? ir_const_int(b, c) : 0) - x->quant->zero[0] * sum;
         bias[slot] = (int32_t)(uint32_t)(uint64_t)start;
         zeros[slot] = weight_zero_of(w, c) - shift;
         multipliers[slot] = ir_mac_multiplier(op, c);
+        real_bias[slot] = ir_mac_real_bias(op, c);
     }
     bool add = op->operand_count > 3 && ir_operand_value(op, 3);
     *out = (depthwise_params){.bias = bias, .weight_zero = centred ? NULL : zeros, .weights = weights};
@@ -131,6 +133,7 @@ bool depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *
                                        add ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant->scale[0],
                                        add ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : y->quant->zero[0],
                                        (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));
+    cg_requant_add_bias(m, &out->requant, real_bias);
     return true;
 }
 

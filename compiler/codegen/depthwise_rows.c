@@ -12,6 +12,7 @@
  * blocks of 64 channels have F = 1, few channels, or the last few of many, F = 2 or 4.  Blocks outermost, units (rows) inside: a
  * block's weights stay in the first cache. */
 #include "compiler/codegen/depthwise.h"
+#include "ir/interp.h"
 
 #include <string.h>
 
@@ -261,7 +262,7 @@ static LLVMValueRef clamp_bytes(emitter *e, LLVMValueRef v)
     return v;
 }
 
-/* EVEN_F32 without intermediate clamps: the packs saturate, the zero point is added to 16-bit words. */
+/* In floats without intermediate clamps: the packs saturate, the zero point is added to 16-bit words. */
 static LLVMValueRef requantize_packed(emitter *e, LLVMValueRef acc[4])
 {
     cg_kernel *k = e->k;
@@ -269,9 +270,8 @@ static LLVMValueRef requantize_packed(emitter *e, LLVMValueRef acc[4])
     int j = e->s.vectors;
     for (int i = 0; i < j; i++) {
         LLVMValueRef first = cg_add(k, e->slot, cg_i64(k, (e->pass * j + i) * (int64_t)LANES));
-        LLVMValueRef scale = cg_requant_scale(k, q, e->scales, first, LANES);
-        LLVMValueRef real = LLVMBuildSIToFP(k->b, acc[i], cg_vector(k->m->f32, LANES), "");
-        acc[i] = cg_round_to_i32(k, LLVMBuildFMul(k->b, real, scale, ""));
+        const cg_requant_factors factors = cg_requant_load(k, q, e->scales, first, LANES);
+        acc[i] = cg_requant_round(k, q, cg_requant_real(k, &factors, acc[i]));
     }
     LLVMValueRef words[2];
     LLVMTypeRef type = cg_vector(k->m->i16, 2 * LANES);
@@ -329,7 +329,7 @@ static LLVMValueRef finish_row(emitter *e, LLVMValueRef acc[4], int r, LLVMValue
     cg_kernel *k = e->k;
     const cg_requant *q = &e->params->requant;
     LLVMValueRef order[4];
-    if (!e->residual && q->rounding == IR_ROUNDING_EVEN_F32 && q->below_one)
+    if (!e->residual && ir_rounding_is_real(q->rounding) && q->below_one)
         return requantize_packed(e, acc);
     if (e->residual) {
         LLVMValueRef address[MAX_SLOTS], rows[4];

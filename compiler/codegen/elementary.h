@@ -27,5 +27,7 @@ LLVMValueRef cg_math_ceil(cg_kernel *, LLVMValueRef);
 LLVMValueRef cg_math_trunc(cg_kernel *, LLVMValueRef);
 LLVMValueRef cg_math_round_even(cg_kernel *, LLVMValueRef);
 LLVMValueRef cg_math_round_away(cg_kernel *, LLVMValueRef); /* ties away from zero, as C's roundf */
+/* The same to i32, of numbers within ±2^22.  Without any_sign, negative ones may come out as anything up to 0. */
+LLVMValueRef cg_math_round_away_i32(cg_kernel *, LLVMValueRef, bool any_sign);
 
 #endif

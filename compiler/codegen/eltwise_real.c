@@ -75,11 +75,11 @@ static LLVMValueRef quantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRe
     int32_t min, max;
 
     ir_dtype_range(t, &min, &max);
-    if (ir_int(e->op, IR_ATTR_ROUNDING) != IR_ROUNDING_EVEN_F32)
-        x = cg_math_round_away(k, x);
+    min = ir_rounding_min((ir_enum_ROUNDING)ir_int(e->op, IR_ATTR_ROUNDING), t, min);
     x = cg_max(k, x, cg_elt_f32(k, e, (float)(min - q->zero[0])));
     x = cg_min(k, x, cg_elt_f32(k, e, (float)(max - q->zero[0])));
-    x = LLVMBuildAdd(k->b, cg_round_to_i32(k, x), cg_elt_i32(k, e, q->zero[0]), "");
+    x = ir_int(e->op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32 ? cg_round_to_i32(k, x) : cg_math_round_away_i32(k, x, true);
+    x = LLVMBuildAdd(k->b, x, cg_elt_i32(k, e, q->zero[0]), "");
     return LLVMBuildTrunc(k->b, x, cg_elt_type(k, e, t), "");
 }
 

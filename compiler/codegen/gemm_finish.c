@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "compiler/codegen/gemm_private.h"
+#include "ir/interp.h"
 
 static LLVMValueRef clamp_float(cg_kernel *k, LLVMValueRef v, double min, double max)
 {
@@ -99,19 +100,18 @@ static bool stays_in_range(const cg_gemm *g)
     return g->residual.present ? r->mid_factor < 65536.0f && r->factor < 65536.0f : g->requant.below_one;
 }
 
-/* EVEN_F32: int32 results, centred and ready for the packs. */
-static LLVMValueRef round_even(gemm_kernel *e, LLVMValueRef acc, LLVMValueRef scale, LLVMValueRef residual_tile, int row,
+/* In floats: int32 results, centred and ready for the packs. */
+static LLVMValueRef round_real(gemm_kernel *e, LLVMValueRef acc, const cg_requant_factors *factors, LLVMValueRef residual_tile, int row,
                                int block)
 {
     cg_kernel *k = &e->k;
     const cg_gemm *g = e->g;
-    LLVMValueRef v = LLVMBuildSIToFP(k->b, acc, cg_vector(k->m->f32, 16), "");
-    v = LLVMBuildFMul(k->b, v, scale, "");
+    LLVMValueRef v = cg_requant_real(k, factors, acc);
     if (g->residual.present)
         v = add_residual(e, v, load_residual(e, residual_tile, row, block));
     if (!stays_in_range(g))
         v = clamp_float(k, v, -32768.0, 32767.0);
-    return cg_round_to_i32(k, v);
+    return cg_requant_round(k, &g->requant, v);
 }
 
 static LLVMValueRef pack_words(cg_kernel *k, LLVMValueRef a, LLVMValueRef b, int32_t zero)
@@ -172,16 +172,16 @@ static void finish_packed(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, 
     const int32_t zero = add ? r->result_zero : g->requant.zero;
     const int32_t min = add ? r->min : g->requant.min, max = add ? r->max : g->requant.max;
     const int all = e->rows * e->blocks;
-    LLVMValueRef scale[GEMM_MAX_BLOCKS];
+    cg_requant_factors factors[GEMM_MAX_BLOCKS];
     for (int c = 0; c < e->blocks; c++) {
         LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, 16 * c));
-        scale[c] = cg_requant_scale(k, &g->requant, e->slot[GEMM_PARAMS], channel, 16);
+        factors[c] = cg_requant_load(k, &g->requant, e->slot[GEMM_PARAMS], channel, 16);
     }
     for (int i = 0; i < all; i += 4) {
         LLVMValueRef v[4];
         for (int j = 0; j < 4; j++) {
             const int at = i + j, block = at % e->blocks;
-            v[j] = at < all ? round_even(e, acc[at], scale[block], residual, at / e->blocks, block) : v[j - 1];
+            v[j] = at < all ? round_real(e, acc[at], &factors[block], residual, at / e->blocks, block) : v[j - 1];
         }
         store_pieces(e, pack_bytes(k, zero, min, max, v), out, i);
     }
@@ -212,8 +212,10 @@ static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
         LLVMValueRef v = acc[i];
         if (!g->is_float && g->out_type == IR_F32) {
             LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, 16 * block));
+            const cg_requant_factors factors = cg_requant_load(k, &g->requant, e->slot[GEMM_PARAMS], channel, 16);
             v = LLVMBuildSIToFP(k->b, v, cg_vector(k->m->f32, 16), "");
-            v = LLVMBuildFMul(k->b, v, cg_requant_scale(k, &g->requant, e->slot[GEMM_PARAMS], channel, 16), "");
+            v = LLVMBuildFMul(k->b, v, factors.scale, "");
+            v = factors.bias ? LLVMBuildFAdd(k->b, v, factors.bias, "") : v; /* two roundings: docs/quantization.md */
         }
         if (g->out_type == IR_I32)
             v = LLVMBuildMul(k->b, v, cg_splat_i32(k, g->sum_factor, 16), "");
@@ -250,7 +252,7 @@ void gemm_finish(gemm_kernel *e, LLVMValueRef acc[])
     LLVMValueRef residual = residual_tile(e);
     if (g->out_type == IR_F32 || g->out_type == IR_I32)
         finish_words(e, acc, out, residual);
-    else if (k->m->target->avx512 && g->out_type == IR_U8 && g->requant.rounding == IR_ROUNDING_EVEN_F32)
+    else if (k->m->target->avx512 && g->out_type == IR_U8 && ir_rounding_is_real(g->requant.rounding))
         finish_packed(e, acc, out, residual);
     else
         finish_plain(e, acc, out, residual);

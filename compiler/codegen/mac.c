@@ -3,6 +3,7 @@
  * With centred integers the sum is sum (x - zx)(w - zw) + bias.  Kernels multiply the raw bytes, so
  *
  *     bias' = bias - zx * sum w + K * zx * zw        a column, at compile time
+ *     (a real bias is added to the requantized sum: requant.h)
  *     rows  = -zw * sum x                            a row, at run time, only with zw != 0 */
 #include <math.h>
 #include <string.h>
@@ -79,7 +80,7 @@ static void fold_zero_points(cg_module *m, const cg_gemm *g, int64_t column_size
     const uint32_t zx = (uint32_t)op->operands[0].value->quant->zero[0], zw = (uint32_t)cg_mac_weight_zero(op);
     (void)m;
     for (int64_t c = 0; c < g->groups * g->columns; c++) {
-        const uint32_t own = b ? (uint32_t)ir_const_int(b, c) : 0;
+        const uint32_t own = b && b->type.dtype != IR_F32 ? (uint32_t)ir_const_int(b, c) : 0;
         bias[c] = (int32_t)(own - zx * (uint32_t)sums[c] + (uint32_t)column_size * zx * zw);
     }
 }
@@ -118,9 +119,11 @@ static void bind_requant(cg_module *m, cg_gemm *g)
     const int64_t padded = cg_prepacked_columns(g->columns), channels = g->groups * padded;
     const bool act = ir_has_attr(op, IR_ATTR_ACT);
     double *multipliers = ARENA_ARRAY(m->arena, double, channels + 1);
+    float *real_bias = ARENA_ARRAY(m->arena, float, channels + 1);
     for (int64_t c = 0; c < channels; c++) {
         const int64_t in_group = c % padded < g->columns ? c % padded : 0;
         multipliers[c] = ir_mac_multiplier(op, c / padded * g->columns + in_group);
+        real_bias[c] = ir_mac_real_bias(op, c / padded * g->columns + in_group);
     }
     const bool mid = g->residual.present;
     const float scale = mid ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant ? y->quant->scale[0] : 1.0f;
@@ -129,6 +132,7 @@ static void bind_requant(cg_module *m, cg_gemm *g)
     g->requant = cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING),
                                      (int)channels, multipliers, real ? IR_U8 : y->type.dtype, scale, zero,
                                      act ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE);
+    cg_requant_add_bias(m, &g->requant, real_bias);
 }
 
 void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, int64_t column_size)

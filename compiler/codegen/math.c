@@ -145,6 +145,15 @@ LLVMValueRef cg_math_round_away(cg_kernel *k, LLVMValueRef x)
     return choose(k, LLVMBuildOr(k->b, near, is_nan(k, rest), ""), t, add(k, t, with_sign_of(k, like(k, x, 1), x)));
 }
 
+/* The largest float below a half, with x's sign, is added, and the sum truncated: the sum rounds to a whole number, or past
+ * one, where x is a tie or more, and nowhere else. */
+LLVMValueRef cg_math_round_away_i32(cg_kernel *k, LLVMValueRef x, bool any_sign)
+{
+    LLVMValueRef half = like(k, x, 0x1.fffffep-2f);
+
+    return LLVMBuildFPToSI(k->b, add(k, x, any_sign ? with_sign_of(k, half, x) : half), shaped(x, k->m->i32), "");
+}
+
 /* ---- Exponential: x = n ln 2 + r, |r| <= ln 2 / 2; e^r = 1 + r + r² p(r) ---- */
 
 /* e^r - 1 for the reduced argument, and n. */

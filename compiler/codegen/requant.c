@@ -1,12 +1,15 @@
 /* requant.c: int32 accumulators -> 8- or 16-bit results.
  *
- *     even_f32     float(acc) * scale[c], clamped to min - zero … max - zero, rounded to even, + zero
+ *     even_f32     float(acc) * scale[c] + bias[c], clamped to min - zero … max - zero, rounded to even, + zero
+ *     lite_f32     the same, rounded half away from zero
  *     fixed_twice  (acc << left) * mantissa / 2^31 rounded half up, / 2^right rounded half away from zero, clamped, + zero
  *     fixed_once   acc * mantissa / 2^(31 - shift) rounded half up, clamped, + zero
  *
  * The clamp stands before the addition of the zero point everywhere: equal results, and nothing can overflow. */
+#include <math.h>
 #include <string.h>
 
+#include "compiler/codegen/elementary.h"
 #include "compiler/codegen/requant.h"
 #include "ir/interp.h"
 
@@ -17,16 +20,17 @@ cg_requant cg_requant_make_for(cg_module *m, ir_enum_ROUNDING rounding, int chan
                                ir_dtype dtype, float scale, int32_t zero, ir_enum_ACT act)
 {
     cg_requant q = {.rounding = rounding, .channels = channels, .zero = zero, .dtype = dtype,
-                    .per_tensor = true, .below_one = rounding == IR_ROUNDING_EVEN_F32};
+                    .per_tensor = true, .below_one = ir_rounding_is_real(rounding)};
     ir_act_bounds(act, dtype, scale, zero, &q.min, &q.max);
+    q.min = ir_rounding_min(rounding, dtype, q.min);
     for (int c = 1; c < channels; c++)
         q.per_tensor &= multipliers[c] == multipliers[0];
     const size_t padded = padded_channels(channels);
-    q.size = padded * (rounding == IR_ROUNDING_EVEN_F32 ? 4 : 8);
+    q.size = padded * (ir_rounding_is_real(rounding) ? 4 : 8);
     unsigned char *bytes = arena_alloc(m->arena, q.size);
     for (size_t c = 0; c < padded; c++) {
         const double real = (int)c < channels ? multipliers[c] : q.per_tensor && channels > 0 ? multipliers[0] : 0.0;
-        if (rounding == IR_ROUNDING_EVEN_F32) {
+        if (ir_rounding_is_real(rounding)) {
             const float f = (float)real;
             memcpy(bytes + 4 * c, &f, 4);
             q.below_one &= f < 1.0f && f > -1.0f;
@@ -49,11 +53,33 @@ cg_requant cg_requant_make(cg_module *m, ir_enum_ROUNDING rounding, int channels
     return cg_requant_make_for(m, rounding, channels, multipliers, result->type.dtype, scale, zero, act);
 }
 
+void cg_requant_add_bias(cg_module *m, cg_requant *q, const float bias[])
+{
+    const size_t padded = padded_channels(q->channels);
+    for (int c = 0; c < q->channels; c++)
+        q->has_bias |= bias[c] != 0;
+    if (!q->has_bias)
+        return;
+    unsigned char *bytes = arena_alloc(m->arena, 8 * padded);
+    memcpy(bytes, q->bytes, 4 * padded);
+    memcpy(bytes + 4 * padded, bias, 4 * (size_t)q->channels);
+    if (q->per_tensor) /* the scale is read as one number, the biases never are */
+        for (size_t c = 1; c < padded; c++)
+            memcpy(bytes + 4 * c, bytes, 4);
+    for (int c = 0; c < q->channels; c++) {
+        float scale;
+        memcpy(&scale, bytes + 4 * c, 4);
+        q->below_one &= fabsf(scale) < 0.5f && fabsf(bias[c]) < 0x1p30f;
+    }
+    q->bytes = bytes;
+    q->size = 8 * padded;
+}
+
 const char *cg_requant_key(const cg_module *m, const cg_requant *q)
 {
-    return arena_format(m->arena, "%s.%d.%d.%d.%s%s%s.%zu", ir_enum_text(IR_KIND_ENUM_ROUNDING, q->rounding), q->zero,
+    return arena_format(m->arena, "%s.%d.%d.%d.%s%s%s%s.%zu", ir_enum_text(IR_KIND_ENUM_ROUNDING, q->rounding), q->zero,
                         q->min, q->max, ir_dtype_text(q->dtype), q->per_tensor ? ".t" : "", q->below_one ? ".l" : "",
-                        q->rounding == IR_ROUNDING_EVEN_F32 ? (size_t)0 : padded_channels(q->channels));
+                        q->has_bias ? ".b" : "", ir_rounding_is_real(q->rounding) && !q->has_bias ? (size_t)0 : padded_channels(q->channels));
 }
 
 /* `lanes` parameters of 4 bytes from array number `array`, channels first….  */
@@ -61,24 +87,37 @@ static LLVMValueRef load_parameters(cg_kernel *k, const cg_requant *q, LLVMValue
                                     LLVMTypeRef element, unsigned lanes, int array)
 {
     LLVMValueRef at = cg_at_const(k, params, (int64_t)(4 * padded_channels(q->channels)) * array);
-    if (q->per_tensor)
+    if (q->per_tensor && !(q->has_bias && array))
         return cg_splat(k, cg_load(k, element, at, 4), lanes);
     return cg_load(k, cg_vector(element, lanes), cg_at(k, at, cg_mul_const(k, first, 4)), 4);
 }
 
-LLVMValueRef cg_requant_scale(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first, unsigned lanes)
+cg_requant_factors cg_requant_load(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first, unsigned lanes)
 {
-    return load_parameters(k, q, params, first, k->m->f32, lanes, 0);
+    return (cg_requant_factors){load_parameters(k, q, params, first, k->m->f32, lanes, 0),
+                                q->has_bias ? load_parameters(k, q, params, first, k->m->f32, lanes, 1) : NULL};
 }
 
-static LLVMValueRef apply_even_f32(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first,
-                                   LLVMValueRef acc, unsigned lanes)
+LLVMValueRef cg_requant_real(cg_kernel *k, const cg_requant_factors *f, LLVMValueRef acc)
 {
-    LLVMValueRef real = LLVMBuildSIToFP(k->b, acc, cg_vector(k->m->f32, lanes), "");
-    real = LLVMBuildFMul(k->b, real, cg_requant_scale(k, q, params, first, lanes), "");
+    LLVMValueRef real = LLVMBuildSIToFP(k->b, acc, cg_vector(k->m->f32, LLVMGetVectorSize(LLVMTypeOf(acc))), "");
+    return f->bias ? cg_fma(k, real, f->scale, f->bias) : LLVMBuildFMul(k->b, real, f->scale, "");
+}
+
+LLVMValueRef cg_requant_round(cg_kernel *k, const cg_requant *q, LLVMValueRef x)
+{
+    /* Where negative results are clamped to zero, their sign does not matter. */
+    return q->rounding == IR_ROUNDING_LITE_F32 ? cg_math_round_away_i32(k, x, q->min < q->zero) : cg_round_to_i32(k, x);
+}
+
+static LLVMValueRef apply_real(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first,
+                               LLVMValueRef acc, unsigned lanes)
+{
+    const cg_requant_factors f = cg_requant_load(k, q, params, first, lanes);
+    LLVMValueRef real = cg_requant_real(k, &f, acc);
     real = cg_max(k, real, cg_splat_f32(k, (float)(q->min - q->zero), lanes));
     real = cg_min(k, real, cg_splat_f32(k, (float)(q->max - q->zero), lanes));
-    return LLVMBuildAdd(k->b, cg_round_to_i32(k, real), cg_splat_i32(k, q->zero, lanes), "");
+    return LLVMBuildAdd(k->b, cg_requant_round(k, q, real), cg_splat_i32(k, q->zero, lanes), "");
 }
 
 static LLVMValueRef splat_i64(cg_kernel *k, int64_t value, unsigned lanes)
@@ -132,8 +171,8 @@ static LLVMValueRef apply_fixed_once(cg_kernel *k, const cg_requant *q, LLVMValu
 LLVMValueRef cg_requant_apply(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first, LLVMValueRef acc)
 {
     const unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(acc));
-    if (q->rounding == IR_ROUNDING_EVEN_F32)
-        return apply_even_f32(k, q, params, first, acc, lanes);
+    if (ir_rounding_is_real(q->rounding))
+        return apply_real(k, q, params, first, acc, lanes);
     LLVMValueRef mantissa = load_parameters(k, q, params, first, k->m->i32, lanes, 0);
     LLVMValueRef shift = load_parameters(k, q, params, first, k->m->i32, lanes, 1);
     return q->rounding == IR_ROUNDING_FIXED_TWICE ? apply_fixed_twice(k, q, mantissa, shift, acc, lanes)
@@ -190,8 +229,8 @@ static LLVMValueRef apply_once_i64(cg_kernel *k, const cg_requant *q, LLVMValueR
 LLVMValueRef cg_requant_apply_i64(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first, LLVMValueRef acc)
 {
     const unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(acc));
-    if (q->rounding == IR_ROUNDING_EVEN_F32)
-        return apply_even_f32(k, q, params, first, acc, lanes);
+    if (ir_rounding_is_real(q->rounding))
+        return apply_real(k, q, params, first, acc, lanes);
     LLVMValueRef mantissa = load_parameters(k, q, params, first, k->m->i32, lanes, 0);
     LLVMValueRef shift = load_parameters(k, q, params, first, k->m->i32, lanes, 1);
     return q->rounding == IR_ROUNDING_FIXED_TWICE ? apply_fixed_i64(k, q, mantissa, shift, acc, lanes)

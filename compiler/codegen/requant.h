@@ -5,7 +5,8 @@
 
 #include "compiler/codegen/loops.h"
 
-/* Parameters for `channels` output channels, as they lie in the object: for EVEN_F32 float scale[padded];
+/* Parameters for `channels` output channels, as they lie in the object: for EVEN_F32 and LITE_F32 float scale[padded] and,
+ * with a real bias, float bias[padded], in units of the result;
  * for the fixed forms int32 mantissa[padded], int32 shift[padded].  padded: channels up to a multiple of 64. */
 typedef struct cg_requant {
     ir_enum_ROUNDING rounding;
@@ -14,7 +15,8 @@ typedef struct cg_requant {
     ir_dtype dtype;
     const void *bytes; size_t size;
     bool per_tensor;             /* all channels alike: the kernel may keep one splat */
-    bool below_one;              /* EVEN_F32: |scale| < 1 throughout, so that acc * scale stays within int32 */
+    bool has_bias;
+    bool below_one;              /* in floats: |scale| < 1 throughout, so that acc * scale + bias stays within int32 */
 } cg_requant;
 
 /* real multiplier of channel c: scale_x * scale_w[c] / scale_y, computed as the reference does (in double). */
@@ -22,8 +24,17 @@ cg_requant cg_requant_make(cg_module *, ir_enum_ROUNDING, int channels, const do
 /* The same for a result of these parameters: the intermediate value of a fused add, or channels in a padded order. */
 cg_requant cg_requant_make_for(cg_module *, ir_enum_ROUNDING, int channels, const double multipliers[], ir_dtype,
                                float scale, int32_t zero, ir_enum_ACT);
-/* EVEN_F32: the float scales of channels first…first+lanes-1. */
-LLVMValueRef cg_requant_scale(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first, unsigned lanes);
+/* Adds a real bias for each channel, in units of the result, all 0: none. */
+void cg_requant_add_bias(cg_module *, cg_requant *, const float bias[]);
+
+/* ---- In floats (EVEN_F32, LITE_F32) ---- */
+/* What channels first…first+lanes-1 are multiplied by, and have added: bias is NULL without. */
+typedef struct cg_requant_factors { LLVMValueRef scale, bias; } cg_requant_factors;
+cg_requant_factors cg_requant_load(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first, unsigned lanes);
+/* The accumulators (i32 or i64) as real numbers in units of the result. */
+LLVMValueRef cg_requant_real(cg_kernel *, const cg_requant_factors *, LLVMValueRef acc);
+/* Real numbers within int32 to integers; what lies below min - zero may come out as anything below it. */
+LLVMValueRef cg_requant_round(cg_kernel *, const cg_requant *, LLVMValueRef real);
 /* What a kernel's key must contain of it (rounding, zero, bounds, type; not the per-channel numbers). */
 const char *cg_requant_key(const cg_module *, const cg_requant *);
 

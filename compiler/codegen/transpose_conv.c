@@ -272,7 +272,7 @@ static const void *biases(cg_module *m, const emitter *e, const ir_value *w, con
                 for (int64_t kx = phase % e->stride[1]; kx < e->kernel[1]; kx += e->stride[1])
                     for (int64_t i = 0; i < in; i++)
                         sum += ir_const_int(w, ((o * e->kernel[0] + ky) * e->kernel[1] + kx) * in + i) - weight_zero(w, o);
-            int32_t start = (int32_t)(uint32_t)(uint64_t)((b ? ir_const_int(b, o) : 0) - ir_operand_value(e->op, 0)->quant->zero[0] * sum);
+            int32_t start = (int32_t)(uint32_t)(uint64_t)((b && b->type.dtype != IR_F32 ? ir_const_int(b, o) : 0) - ir_operand_value(e->op, 0)->quant->zero[0] * sum);
             memcpy(to, &start, 4);
         }
     return out;
@@ -281,12 +281,15 @@ static const void *biases(cg_module *m, const emitter *e, const ir_value *w, con
 static void make_requant(cg_module *m, emitter *e, const ir_value *y)
 {
     double *multipliers = ARENA_ARRAY(m->arena, double, e->padded);
+    float *real_bias = ARENA_ARRAY(m->arena, float, e->padded);
     for (int64_t o = 0; o < e->padded; o++) {
         int64_t c = o < e->channels ? o : 0;
         multipliers[o] = ir_mac_multiplier(e->op, c);
+        real_bias[o] = ir_mac_real_bias(e->op, c);
     }
     e->requant = cg_requant_make(m, (ir_enum_ROUNDING)ir_int(e->op, IR_ATTR_ROUNDING), (int)e->padded, multipliers, y,
                                  (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT));
+    cg_requant_add_bias(m, &e->requant, real_bias);
 }
 
 static bool plan(cg_module *m, emitter *e)

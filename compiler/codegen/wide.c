@@ -113,7 +113,7 @@ static void finish(wide *w, LLVMValueRef acc[], LLVMValueRef out)
         LLVMValueRef channel = cg_add(k, w->channel, cg_i64(k, 16 * b)), v;
         if (real) {
             v = LLVMBuildSIToFP(k->b, acc[b], cg_vector(k->m->f32, 16), "");
-            v = LLVMBuildFMul(k->b, v, cg_requant_scale(k, &g->requant, k->arg[ARG_PARAMS], channel, 16), "");
+            v = LLVMBuildFMul(k->b, v, cg_requant_load(k, &g->requant, k->arg[ARG_PARAMS], channel, 16).scale, "");
             if (g->min > -INFINITY)
                 v = cg_max(k, cg_splat_f32(k, g->min, 16), v);
             if (g->max < INFINITY)
