@@ -175,10 +175,61 @@ static void emit_transposed(cg_kernel *k, const cg_piece *p, int across, int64_t
     cg_loop_end(k, &outer);
 }
 
+/* ---- A few planes become neighbours: pictures that come as 3 planes ---- */
+
+enum { MAX_PLANES = 4 };
+
+static int64_t interleaved_lanes(const cg_kernel *k, int64_t bytes) { return k->m->target->vector_bytes / bytes; }
+
+/* Is the last dimension that of 2 to 4 planes, each contiguous along the one before, which is also dense in the result? */
+static bool is_interleaving(const cg_kernel *k, const cg_piece *p, int64_t bytes)
+{
+    const int last = p->rank - 1;
+    return p->from && last >= 1 && bytes <= 4 && p->count[last] >= 2 && p->count[last] <= MAX_PLANES &&
+           p->to_stride[last] == 1 && p->from_stride[last - 1] == 1 && p->to_stride[last - 1] == p->count[last] &&
+           p->count[last - 1] >= interleaved_lanes(k, bytes);
+}
+
+/* Vector `part` of the planes' elements side by side: a0 b0 c0 a1 b1 c1 … */
+static LLVMValueRef interleave(cg_kernel *k, LLVMValueRef const plane[], int planes, int lanes, int part)
+{
+    int order[64];
+    LLVMValueRef v = plane[0];
+    for (int c = 1; c < planes; c++) {
+        for (int i = 0; i < lanes; i++) {
+            const int at = part * lanes + i, from = at % planes;
+            order[i] = from == c ? lanes + at / planes : from > c ? -1 : c == 1 ? at / planes : i;
+        }
+        v = cg_shuffle(k, v, plane[c], order, (unsigned)lanes);
+    }
+    return v;
+}
+
+/* Vectors of each plane at a time; the last ones overlap their neighbours. */
+static void emit_interleaved(cg_kernel *k, const cg_piece *p, int64_t bytes, LLVMValueRef to, LLVMValueRef from)
+{
+    const int last = p->rank - 1, planes = (int)p->count[last];
+    const int64_t lanes = interleaved_lanes(k, bytes), count = p->count[last - 1];
+    LLVMTypeRef type = cg_vector(cg_bits_type(k->m, bytes), (unsigned)lanes);
+    LLVMValueRef plane[MAX_PLANES];
+    cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, count), lanes);
+    LLVMValueRef first = cg_min(k, loop.index, cg_i64(k, count - lanes));
+    LLVMValueRef source = cg_at(k, from, cg_mul_const(k, first, bytes)), target = cg_at(k, to, cg_mul_const(k, first, bytes * planes));
+    for (int c = 0; c < planes; c++)
+        plane[c] = cg_load(k, type, cg_at_const(k, source, c * p->from_stride[last] * bytes), 1);
+    for (int part = 0; part < planes; part++)
+        cg_store(k, interleave(k, plane, planes, (int)lanes, part), cg_at_const(k, target, part * lanes * bytes), 1);
+    cg_loop_end(k, &loop);
+}
+
 /* Dimensions `dim`… of the piece; `skip` is the one that emit_transposed does together with the last. */
 static void emit_dims(cg_kernel *k, const cg_piece *p, int dim, int skip, int64_t bytes, bool units, LLVMValueRef to,
                       LLVMValueRef from)
 {
+    if (dim == p->rank - 2 && !(units && dim == 0) && is_interleaving(k, p, bytes)) {
+        emit_interleaved(k, p, bytes, to, from);
+        return;
+    }
     if (dim >= p->rank - 1 && !(units && dim == 0)) {
         if (skip >= 0)
             emit_transposed(k, p, skip, bytes, to, from);
@@ -211,9 +262,12 @@ static int64_t units_of(int count, const cg_piece pieces[], int64_t bytes)
 {
     int64_t total = 0;
     for (int i = 0; i < count; i++) {
-        if (pieces[i].rank < 2 || pieces[i].count[0] != pieces[0].count[0] || pieces[i].count[0] > UINT32_MAX)
+        const cg_piece *p = &pieces[i];
+        if (p->rank < 2 || p->count[0] != pieces[0].count[0] || p->count[0] > UINT32_MAX)
             return 1;
-        total += elements_of(&pieces[i]) * bytes;
+        if (p->rank == 2 && p->count[1] <= MAX_PLANES) /* whole vectors of planes, rather than pixels */
+            return 1;
+        total += elements_of(p) * bytes;
     }
     return total >= PARALLEL_BYTES ? pieces[0].count[0] : 1;
 }
