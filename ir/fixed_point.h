@@ -15,6 +15,9 @@ int32_t ir_fixed_reciprocal_1_plus(int32_t x);                    /* 1 / (1 + x)
 /* 1 / x for x > 0 in Q(integer_bits), as a Q0 in [1/2, 1] and an exponent: 1 / x = result * 2^-exponent. */
 int32_t ir_fixed_reciprocal(int32_t x, int integer_bits, int *out_exponent);
 int32_t ir_fixed_log_q12(int32_t x);                              /* natural logarithm of x >= 1 in Q12; Q5 */
+/* The same in 16 bits, where Qn has 15 - n fractional ones and 1.0 of Q0 is 2^15 - 1 (fixed_point16.c); n up to 6. */
+int16_t ir_fixed16_logistic(int16_t x, int integer_bits);         /* Q0 */
+int16_t ir_fixed16_tanh(int16_t x, int integer_bits);             /* Q0 */
 ir_multiplier ir_fixed_inverse_sqrt(int32_t x);                   /* 1 / sqrt(x), x >= 0; 0 counts as 1 */
 
 #endif

@@ -51,6 +51,14 @@ static inline bool ir_rounding_is_real(ir_enum_ROUNDING r) { return r == IR_ROUN
 /* Sets how an op rounds, if it has a choice.  FIXED_TWICE stands for what TFLite's reference kernel of that op does, and
  * those of fully_connected round once; away_f32 and lite_f32, which an importer chose, stay then. */
 void ir_set_rounding(ir_op *, ir_enum_ROUNDING);
+/* What lstm_quant computes with beside its tensors. */
+typedef struct ir_lstm_quant {
+    int cell_bits;   /* integer bits of c: 3 for a scale of 2^-12 */
+    int32_t clip;    /* of c; 0: none */
+    double hidden;   /* from the product of two 16-bit fractions to h */
+} ir_lstm_quant;
+void ir_lstm_quant_make(ir_lstm_quant *, const ir_op *);
+double ir_lstm_quant_multiplier(const ir_op *, int weights, int64_t gate); /* weights: operand 1 or 2; to a gate's 2^-12 */
 /* Bounds of an activation in the result's integers: round(real / scale) + zero, within the type. */
 void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, int32_t *out_min, int32_t *out_max);
 /* layer_norm of 8-bit values: rows up to this long, and epsilon in squared units of the integers. */

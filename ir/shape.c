@@ -304,6 +304,52 @@ static bool infer_normalize(inference *i)
     return operand(i, 0)->rank >= 1 ? same_as_first(i) : refuse(i, "%s: a scalar", text_of(i));
 }
 
+/* ---- Recurrent layers ---- */
+
+static bool is_matrix(const ir_type *t, int64_t rows, int64_t columns)
+{
+    return t->rank == 2 && t->dims[0] == rows && t->dims[1] == columns;
+}
+
+/* Result 0 has the operand's first two dimensions and the units; results 1… are what states look like. */
+static bool infer_states(inference *i, const ir_type *r, const ir_type *state, int gates)
+{
+    const ir_type *x = operand(i, 0);
+    if (!need_rank(i, 0, 3))
+        return false;
+    const int64_t batch = x->dims[1 - ir_int(i->op, IR_ATTR_TIME_AXIS)], units = state->rank == 2 ? state->dims[1] : -1;
+    if (!is_matrix(state, batch, units) || !is_matrix(r, gates * units, units))
+        return refuse(i, "%s: recurrent weights and state do not fit to %lld sequences", text_of(i), (long long)batch);
+    i->out->dtype = state->dtype;
+    *i->out = i->result == 0 ? ir_type_make(state->dtype, 3, (int64_t[]){x->dims[0], x->dims[1], units}) : *state;
+    return true;
+}
+
+static bool infer_lstm(inference *i)
+{
+    const ir_type *h = operand(i, 2), *c = operand(i, 3);
+    if (!infer_states(i, operand(i, 1), h, 4))
+        return false;
+    if (operand(i, 0)->dims[2] != 4 * h->dims[1] || !is_matrix(c, h->dims[0], h->dims[1]))
+        return refuse(i, "lstm: %lld gates or the cell state do not fit to %lld units", (long long)operand(i, 0)->dims[2],
+                      (long long)h->dims[1]);
+    return true;
+}
+
+static bool infer_lstm_quant(inference *i)
+{
+    const ir_type *x = operand(i, 0), *b = operand(i, 3), *h = operand(i, 4), *c = operand(i, 5);
+    if (!infer_states(i, operand(i, 2), h, 4))
+        return false;
+    const int64_t gates = 4 * h->dims[1];
+    if (!is_matrix(operand(i, 1), gates, x->dims[2]) || b->rank != 1 || b->dims[0] != gates ||
+        !is_matrix(c, h->dims[0], h->dims[1]))
+        return refuse(i, "lstm_quant: weights, bias or cell state do not fit to %lld units", (long long)h->dims[1]);
+    if (i->result == 2)
+        i->out->dtype = c->dtype;
+    return true;
+}
+
 /* ---- Data movement ---- */
 
 static bool infer_reshape(inference *i)
@@ -626,6 +672,8 @@ static const struct {
     [IR_BATCH_TO_SPACE] = {infer_batch_to_space, 0},
     [IR_RESIZE_NEAREST] = {infer_resize, 0},
     [IR_RESIZE_BILINEAR] = {infer_resize, 0},
+    [IR_LSTM] = {infer_lstm, 0},
+    [IR_LSTM_QUANT] = {infer_lstm_quant, 0},
     [IR_DETECTION_POSTPROCESS] = {as_stated, FREE_DTYPE},
     [IR_READ_VARIABLE] = {as_stated, FREE_DTYPE},
 };

@@ -52,7 +52,12 @@ void pass_inherit_choice(ir_op *to, const ir_op *from)
     to->why_float = from->why_float;
 }
 
-bool pass_is_weight(const ir_op *op, int index) { return index == 1 && (ir_op_info_of(op->code)->flags & IR_MAC); }
+bool pass_is_weight(const ir_op *op, int index)
+{
+    if (op->code == IR_LSTM_QUANT)
+        return index == 1 || index == 2;
+    return index == 1 && (ir_op_info_of(op->code)->flags & IR_MAC);
+}
 
 ir_op *pass_single_user(const ir_value *v) { return ir_use_count(v) == 1 && v->uses ? v->uses->user : NULL; }
 

@@ -25,6 +25,7 @@ import tflite_reference  # noqa: E402
 import per_op  # noqa: E402
 
 FLOAT_TOLERANCE = 1e-4
+STATEFUL = ("VAR_HANDLE", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 STREAM_STEPS = 5  # runs of a model with state, all with one input; the last result counts
 
 # Reference kernels that are broken: the optimised kernels are the truth for these results.
@@ -41,7 +42,6 @@ EXCEPTIONS = {
 # What qcc refuses with a diagnostic: (model pattern) -> what the diagnostic says.
 NOT_SUPPORTED = {
     "*_hybrid": "is not supported by the code generator",
-    "tflm_mnist_lstm_*": "recurrent operators",
     "arm_ds_cnn_s_int16x8": "no kernel for i16 operands",
     "litert_matmul_quant": "is not supported by code generation",
     "litert_static_w8_a16_*": "batch_matmul: not supported for types i16, i8",
@@ -163,7 +163,7 @@ def check_whole(tools, path, name, lists, what, kernels):
     tolerance = next((t for pattern, (t, _) in STEPPED.items() if fnmatch.fnmatch(name, pattern)), FLOAT_TOLERANCE)
     for arrays in lists:
         reference = tflite_reference.Reference(path, kernels)
-        steps = STREAM_STEPS if any(o["op_name"] == "VAR_HANDLE" for o in reference.ops()) else 1
+        steps = STREAM_STEPS if any(o["op_name"] in STATEFUL for o in reference.ops()) else 1
         for _ in range(steps):
             theirs = reference.run(arrays)
         often = f"--steps={steps}"

@@ -14,11 +14,10 @@ import sys
 NETWORKS = ["tflite/imagenet/*", "tflite/inat/*", "tflite/cifar10/*", "tflite/mnist/*", "tflite/vww/*", "tflite/vision/*",
             "tflite/audio/arm_*", "tflite/audio/mlperf_*", "tflite/audio/moonshine_*", "tflite/audio/silabs_*",
             "tflite/audio/mww_*", "tflite/audio/lyra_*",
-            "tflite/audio/tflm_micro_speech*", "tflite/audio/tflm_hello_world*", "ops/tflite/*"]
+            "tflite/audio/tflm_micro_speech*", "tflite/audio/tflm_hello_world*", "tflite/audio/tflm_dtln_lstm*", "ops/tflite/*"]
 
 # What is refused of these, with a part of the diagnostic.
 REFUSED = {
-    "tflm_mnist_lstm_*": "recurrent operators are not supported",
     "litert_static_w8_a16_quantized_*": "batch_matmul: not supported for types i16, i8 -> i16",
 }
 

@@ -66,9 +66,10 @@ static void every_op(ir_opcode code)
     const ir_op_info *info = ir_op_info_of(code);
     ir_graph *g = ir_graph_new();
     ir_type type = ir_type_make(IR_U8, 2, (int64_t[]){2, 3});
-    ir_value *operands[4];
-    int most = info->max_operands < 4 ? info->max_operands : 4;
-    for (int i = 0; i < 4; i++)
+    enum { MOST = IR_MAX_OPERANDS_NAMED };
+    ir_value *operands[MOST];
+    int most = info->max_operands < MOST ? info->max_operands : MOST;
+    for (int i = 0; i < MOST; i++)
         operands[i] = ir_input_new(g, type, ir_quant_tensor(g, 0.1f * (float)(i + 1), i), i ? "in" : NULL);
     for (int round = 0; round < 3; round++) {
         ir_op *op = ir_op_new(g, code, NULL, round ? most : info->min_operands, operands);

@@ -59,7 +59,9 @@ static bool run(const golden *t, const ir_graph *g, outcome *out)
     }
     for (int i = 0; i < g->output_count; i++)
         out->bytes[i] = calloc(ir_type_bytes(&g->outputs[i]->type) + 1, 1);
-    const bool fine = ir_interpret(g, (const void *const *)inputs, (void *const *)out->bytes, NULL, &d);
+    ir_state *state = ir_state_new(g);
+    const bool fine = ir_interpret(g, (const void *const *)inputs, (void *const *)out->bytes, state, &d);
+    ir_state_free(state);
     CHECK(fine);
     if (!fine)
         fprintf(stderr, "%s: %s\n", t->name, d.text);

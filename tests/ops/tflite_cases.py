@@ -381,6 +381,48 @@ def detection(seed, regular, dtype="float32", classes=5, boxes=60, max_classes=1
     return c.done()
 
 
+def lstm(seed, dtype, shape=(2, 7, 19), units=13, time_major=False, clip=0.0, cell_bits=3, coupled=False):
+    """shape: batch, steps, operand's channels.  The states' variables start at 0."""
+    c = Case(seed)
+    rng, m, (batch, steps, inputs) = c.rng, c.m, shape
+    real = dtype == "float32"
+    x, x_params = c.input("x", dtype, (steps, batch, inputs) if time_major else shape)
+    h_params = (float(rng.uniform(0.003, 0.008)), int(rng.integers(-40, 40)))
+    operands = [x]
+    weight_scales = rng.uniform(0.001, 0.006, 8) if not real else None
+    for k in range(8):
+        columns = inputs if k < 4 else units
+        values = rng.standard_normal((units, columns)) * (2 if clip else 1)
+        if k % 4 == 0 and coupled:
+            operands.append(None)
+        elif real:
+            operands.append(m.const(f"w{k}", (values / np.sqrt(columns)).astype(np.float32)))
+        else:
+            operands.append(m.const(f"w{k}", rng.integers(-127, 128, values.shape).astype(np.int8), scale=weight_scales[k]))
+    operands += [None] * 3
+    for k in range(4):
+        if k == 0 and coupled:
+            operands.append(None)
+        elif real:
+            operands.append(m.const(f"b{k}", rng.standard_normal(units).astype(np.float32)))
+        else:
+            scale = float(weight_scales[k]) * x_params[0]
+            operands.append(m.const(f"b{k}", (rng.standard_normal(units) / scale).astype(np.int32), scale=scale))
+    operands += [None] * 2
+    state = {} if real else dict(scale=h_params[0], zero=h_params[1])
+    operands.append(m.tensor("h", dtype, (batch, units), variable=True, **state))
+    operands.append(m.tensor("c", "float32" if real else "int16", (batch, units), variable=True,
+                             **({} if real else dict(scale=2.0 ** (cell_bits - 15), zero=0))))
+    operands += [None] * 4
+    y = c.output(dtype, (steps, batch, units) if time_major else (batch, steps, units), None if real else h_params)
+    o = m.op("UNIDIRECTIONAL_SEQUENCE_LSTM", operands, [y], "UnidirectionalSequenceLSTMOptions", fusedActivationFunction=4,
+             cellClip=clip, projClip=0.0, timeMajor=time_major, asymmetricQuantizeInputs=False)
+    if not real:
+        o.intermediates = [m.tensor(f"gate{k}", "float32", [0]) for k in range(4)]
+        o.intermediates.append(m.tensor("hidden", "int8", [0], scale=h_params[0], zero=h_params[1]))
+    return c.done()
+
+
 def cases(seed=1):
     quantized, real = ("int8", "uint8", "int16"), "float32"
     every = quantized + (real,)
@@ -536,6 +578,15 @@ def cases(seed=1):
     for t in ("int8", "uint8", real, "int32"):
         for code in ("ARG_MAX", "ARG_MIN"):
             yield named(f"{code}_{t}", arg, code, t)
+    for t in ("int8", real):
+        yield named(f"lstm_{t}", lstm, t)
+        yield named(f"lstm_{t}_time_major", lstm, t, time_major=True)
+        yield named(f"lstm_{t}_clip", lstm, t, clip=0.3)
+        yield named(f"lstm_{t}_one_step", lstm, t, shape=(1, 1, 64), units=32)
+        yield named(f"lstm_{t}_long", lstm, t, shape=(1, 40, 31), units=48)
+    for bits in range(7):
+        yield named(f"lstm_int8_cell{bits}", lstm, "int8", cell_bits=bits)
+    yield named("lstm_float32_coupled", lstm, real, coupled=True)
     for regular in (False, True):
         for t in (real, "uint8"):
             yield named(f"detection_{t}_{'regular' if regular else 'fast'}", detection, regular, t)

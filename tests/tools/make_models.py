@@ -298,7 +298,48 @@ def state(initial=0, name="states", kind="float32"):
     return m
 
 
-IMPORTED = [conv_int8, conv_uint8, hybrid, float_ops, shapes, slices, data_movement, composite, sparse, detection, transposed, state]
+def lstm_layer(kind="float32", weights=None, coupled=False, variable=True, extra=(), hidden_scale=0.0078125, cell_scale=2.0**-12,
+               act=TANH, time_major=False, **options):
+    """Two units over three channels.  extra: operands (by number) that a plain LSTM does not have."""
+    m = Model()
+    is_int, units, weights = kind == "int8", 2, weights or ("int8" if kind == "int8" else "float32")
+    x = m.input("x", kind, [1, 4, 3], **({"scale": 0.5, "zero": -1} if is_int else {}))
+    operands = [x] + [None] * 23
+    for g, gate in enumerate(("input", "forget", "cell", "output")):
+        if g == 0 and coupled:
+            continue
+        for first, name, columns in ((1, "weights", 3), (5, "recurrent", units)):
+            values = (np.arange(units * columns) - g).reshape(units, columns).astype(weights)
+            scales = {"scale": 0.25 / (1 + g), "zero": 0} if weights == "int8" else {}
+            operands[first + g] = m.const(f"{gate} {name}", values, **scales)
+        operands[12 + g] = m.const(f"{gate} bias", np.arange(units).astype(np.int32 if is_int else np.float32))
+    state = {"scale": 0.0078125, "zero": 3} if is_int else {}
+    operands[18] = m.tensor("h", kind, [1, units], variable=variable, **state)
+    operands[19] = m.tensor("c", "int16" if is_int else kind, [1, units], variable=True,
+                            **({"scale": cell_scale, "zero": 0} if is_int else {}))
+    for k in extra:
+        operands[k] = m.const(f"operand {k}", np.ones(units, np.float32))
+    y = m.tensor("y", kind, [1, 4, units], **state)
+    o = m.op("UNIDIRECTIONAL_SEQUENCE_LSTM", operands, [y], "UnidirectionalSequenceLSTMOptions", fusedActivationFunction=act,
+             timeMajor=time_major, **options)
+    if is_int:
+        o.intermediates = [m.tensor(f"gate {g}", "float32", [0]) for g in range(4)]
+        o.intermediates.append(m.tensor("hidden", "int8", [0], scale=hidden_scale, zero=3))
+    m.output(y)
+    return m
+
+
+def lstm():
+    """An input gate that is coupled to the forget gate, a bound on the cell state."""
+    return lstm_layer(coupled=True, cellClip=10.0)
+
+
+def lstm_int8():
+    return lstm_layer("int8")
+
+
+IMPORTED = [conv_int8, conv_uint8, hybrid, float_ops, shapes, slices, data_movement, composite, sparse, detection, transposed, state,
+            lstm, lstm_int8]
 
 
 # ---- Models that are refused, each for one reason; the name says it ----
@@ -497,6 +538,19 @@ REFUSED = {
     "state_type": lambda: state(kind="int32"),
     "state_handle": lambda: changed(state(), lambda m: m.graph.operators[2].inputs.__setitem__(0, 0)),
     "state_call_itself": lambda: changed(state(), lambda m: setattr(m.graph.operators[0].builtinOptions, "initSubgraphIndex", 0)),
+    "lstm_peephole": lambda: lstm_layer(extra=(10, 11)),
+    "lstm_projection": lambda: lstm_layer(extra=(16,)),
+    "lstm_normalized": lambda: lstm_layer(extra=(20, 21, 22, 23)),
+    "lstm_activation": lambda: lstm_layer(act=RELU),
+    "lstm_hybrid": lambda: lstm_layer(weights="int8"),
+    "lstm_coupled_int8": lambda: lstm_layer("int8", coupled=True),
+    "lstm_not_variable": lambda: lstm_layer(variable=False),
+    "lstm_clip_negative": lambda: lstm_layer(cellClip=-1.0),
+    "lstm_state_batch": lambda: lstm_layer(time_major=True),
+    "lstm_hidden_scale": lambda: lstm_layer("int8", hidden_scale=0.5),
+    "lstm_cell_scale": lambda: lstm_layer("int8", cell_scale=0.001),
+    "lstm_intermediates": lambda: changed(lstm_layer("int8"), lambda m: m.graph.operators[0].intermediates.pop()),
+    "lstm_weight_shape": lambda: changed(lstm_layer(), lambda m: m.graph.operators[0].inputs.__setitem__(6, 3)),
     "detection_option": lambda: detection(num_classes=7),
     "detection_range": lambda: detection(max_detections=0),
 }

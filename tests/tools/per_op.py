@@ -13,6 +13,9 @@ import tflite_reference
 
 Row = namedtuple("Row", "node kind op name dtype elements differ largest magnitude first ours theirs")
 
+# Operands that operators also write: what counts is what they held before.
+STATE_OPERANDS = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19)}
+
 
 def dump(reference, directory, arrays, steps=1):
     """Runs the model and writes what eval_ops reads.  `arrays`: inputs of the last step, or a list of such lists."""
@@ -20,6 +23,8 @@ def dump(reference, directory, arrays, steps=1):
     runs = arrays if arrays and isinstance(arrays[0], list) else [arrays]
     for step in runs[:-1]:
         reference.run(step)
+    states = {int(o["inputs"][k]) for o in reference.ops() for k in STATE_OPERANDS.get(o["op_name"], ())}
+    before = {i: np.array(reference.tensor(i)) for i in states}
     reference.run(runs[-1])
     for k, a in enumerate(runs[-1]):
         with open(os.path.join(directory, f"in{k}.bin"), "wb") as f:
@@ -29,9 +34,9 @@ def dump(reference, directory, arrays, steps=1):
     produced = {int(i) for o in reference.ops() if o["op_name"] != "VAR_HANDLE" for i in o["outputs"]}
     with open(os.path.join(directory, "names.txt"), "w") as names:
         for index, d in sorted(details.items()):
-            if index not in produced or count[d["name"]] != 1:
+            if (index not in produced and index not in states) or count[d["name"]] != 1:
                 continue
-            t = reference.tensor(index)
+            t = before[index] if index in states else reference.tensor(index)
             if t is None or t.dtype == object:
                 continue
             names.write(f"{index}\t{d['name']}\n")
