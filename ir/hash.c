@@ -72,6 +72,7 @@ bool ir_op_same(const ir_op *a, const ir_op *b)
     for (int i = 0; i < info->results; i++)
         if (!ir_type_equal(&a->results[i]->type, &b->results[i]->type) ||
             !ir_quant_equal(a->results[i]->quant, b->results[i]->quant) ||
+            a->results[i]->as_dtype != b->results[i]->as_dtype ||
             !ir_quant_equal(a->results[i]->as, b->results[i]->as))
             return false;
     return true;

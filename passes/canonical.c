@@ -4,8 +4,10 @@
  *     %1 = transpose (transpose %0)                %1 = transpose %0
  *     %1 = slice (slice %0)                        %1 = slice %0
  *     %1:f32<1x4x1> = transpose %0:f32<4x1x1>      %1 = reshape %0
- *     reshape, slice, pad, … to the same type      the operand */
-#include "passes/util.h"
+ *     reshape, slice, pad, … to the same type      the operand
+ *
+ * What carries a scale of its own (`as`) that the operand can't take over stays. */
+#include "passes/scales.h"
 
 typedef bool rewrite_fn(ir_graph *, ir_op *); /* true: something changed; the op may be gone */
 
@@ -14,20 +16,26 @@ static ir_value *operand(const ir_op *op) { return op->operands[0].value; }
 static bool is_same(const ir_op *op)
 {
     const ir_value *x = operand(op), *r = op->results[0];
-    return ir_type_equal(&x->type, &r->type) && ir_quant_equal(x->quant, r->quant);
+    return ir_type_equal(&x->type, &r->type) && ir_quant_equal(x->quant, r->quant) && scales_can_join(x, r);
 }
 
 static bool become(ir_op *op, ir_value *v)
 {
     if (!v->name && v->def)
         v->name = op->results[0]->name;
+    scales_join(v, op->results[0]);
     ir_replace_uses(op->results[0], v);
     ir_op_erase(op);
     return true;
 }
 
-/* The op computing v when it is `code`, and not reading something of another type or quantization. */
-static ir_op *producer(const ir_value *v, ir_opcode code) { return v->def && v->def->code == code ? v->def : NULL; }
+/* The op computing v when it is `code`, and v is not rounded to a grid of its own. */
+static ir_op *producer(const ir_value *v, ir_opcode code)
+{
+    if (!v->def || v->def->code != code)
+        return NULL;
+    return scales_is_fixed(v) && !scales_equal(v, v->def->operands[0].value) ? NULL : v->def;
+}
 
 /* ---- One rewrite an op ---- */
 
@@ -48,6 +56,7 @@ static void into_reshape(ir_graph *g, ir_op *op)
     ir_value *x = operand(op), *r = op->results[0];
     ir_value *reshaped = pass_op1(g, IR_RESHAPE, op, op, 1, &x, r->type, r->quant);
     reshaped->name = r->name;
+    scales_copy(reshaped, r);
     reshaped->scale_from = r->scale_from;
     ir_replace_uses(r, reshaped);
     ir_op_erase(op);

@@ -5,7 +5,7 @@
  *     %3 = add %1, %2              %3 = add %1, %1 */
 #include <string.h>
 
-#include "passes/util.h"
+#include "passes/scales.h"
 
 /* An open-addressed table of ops, or of constants, by hash. */
 typedef struct table {
@@ -41,7 +41,7 @@ static bool same_op(const void *a, const void *b) { return ir_op_same(a, b); }
 static bool same_const(const void *x, const void *y)
 {
     const ir_value *a = x, *b = y;
-    return ir_type_equal(&a->type, &b->type) && ir_quant_equal(a->quant, b->quant) &&
+    return ir_type_equal(&a->type, &b->type) && ir_quant_equal(a->quant, b->quant) && scales_equal(a, b) &&
            (a->data == b->data || memcmp(a->data, b->data, ir_type_bytes(&a->type)) == 0);
 }
 

@@ -7,7 +7,7 @@
  * Not where the result would be much larger than its operands (a broadcast is cheaper at run time than in the object),
  * and not where evaluation would take long. */
 #include "ir/interp.h"
-#include "passes/util.h"
+#include "passes/scales.h"
 
 enum { SMALL = 1 << 16, GROWTH = 8 };
 #define WORK_LIMIT ((int64_t)1 << 28) /* products, for ops where each result element depends on many operand elements  \
@@ -38,6 +38,17 @@ static bool is_worthwhile(const ir_op *op)
     return to <= SMALL || to / GROWTH <= from;
 }
 
+/* The integers that the constant stands for: those of the result r, or those of what a movement moved. */
+static void keep_scale(ir_graph *g, const ir_op *op, const ir_value *r, ir_value *constant)
+{
+    const ir_value *x = op->operands[0].value;
+    const ir_quant *moved = r->as || !x || !x->as ? NULL : scales_moved(g, op, x->as);
+    if (r->as)
+        scales_copy(constant, r);
+    else if (moved)
+        scales_set(constant, x->as_dtype, moved, x->scale_from);
+}
+
 /* Replaces the op's results by constants; false when the interpreter does not define the op. */
 static bool evaluate(ir_graph *g, ir_op *op, pass_context *c)
 {
@@ -57,6 +68,7 @@ static bool evaluate(ir_graph *g, ir_op *op, pass_context *c)
         ir_value *r = op->results[i], *constant = ir_const_new(g, r->type, r->quant, results[i]);
         constant->name = r->name;
         constant->scale_from = r->scale_from;
+        keep_scale(g, op, r, constant);
         ir_replace_uses(r, constant);
     }
     return true;

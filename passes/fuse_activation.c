@@ -3,9 +3,15 @@
  *     %2:u8<…; 0.1, 3> = conv2d %0, %1              %3:u8<…; 0.1, 3> = conv2d %0, %1 {act = relu6}
  *     %3:u8<…; 0.1, 3> = relu %2 {act = relu6}
  *
- * Quantized clamps that also change the scale round twice and stay. */
+ * Quantized clamps that also change the scale round twice and stay; so do float ones between two grids (`as`) of which the
+ * second does not imply the first:
+ *
+ *     %2:f32<…> as u8<0.1, 0> = conv2d %0, %1           %3:f32<…> as u8<0.1, 0> = conv2d %0, %1 {act = relu}
+ *     %3:f32<…> as u8<0.1, 0> = relu %2 */
+#include <math.h>
+
 #include "ir/interp.h"
-#include "passes/util.h"
+#include "passes/scales.h"
 
 /* The attribute in which the op's last activation goes; IR_ATTR_COUNT when it has none. */
 static ir_attr_id last_activation(const ir_op *op)
@@ -36,6 +42,32 @@ static bool is_plain_clamp(const ir_op *relu)
     return true;
 }
 
+/* Real numbers from the smallest to the largest integer. */
+static void range_of(const ir_value *v, double *lo, double *hi)
+{
+    int32_t min, max;
+    ir_dtype_range(v->as_dtype, &min, &max);
+    *lo = (double)v->as->scale[0] * (min - v->as->zero[0]);
+    *hi = (double)v->as->scale[0] * (max - v->as->zero[0]);
+}
+
+static bool is_multiple(double x, double step) { return fabs(x / step - nearbyint(x / step)) < 1e-3; }
+
+/* clamp(round(v)), as the file has it, rounded to r's grid if it has one: is it the same with x's rounding left out, or,
+ * where r has no grid, done behind the clamp? */
+static bool keeps_rounding(const ir_value *x, const ir_value *r, ir_enum_ACT act)
+{
+    if (!scales_is_fixed(x))
+        return true;
+    double lo, hi, x_lo, x_hi, r_lo, r_hi, step = (double)x->as->scale[0];
+    scales_act_bounds(act, &lo, &hi);
+    range_of(x, &x_lo, &x_hi);
+    if (!scales_is_fixed(r))
+        return (lo <= x_lo || is_multiple(lo, step)) && (hi >= x_hi || is_multiple(hi, step));
+    range_of(r, &r_lo, &r_hi);
+    return r->as->scale[0] == x->as->scale[0] && fmax(lo, r_lo) >= x_lo && fmin(hi, r_hi) <= x_hi;
+}
+
 static bool fuse(ir_op *relu)
 {
     ir_value *x = relu->operands[0].value, *r = relu->results[0];
@@ -45,11 +77,13 @@ static bool fuse(ir_op *relu)
     ir_attr_id id = last_activation(op);
     if (id == IR_ATTR_COUNT || ir_int(op, id) != IR_ACT_NONE)
         return false;
-    if (x->type.dtype != IR_F32 && !is_plain_clamp(relu))
+    if (x->type.dtype != IR_F32 ? !is_plain_clamp(relu) : !keeps_rounding(x, r, ir_int(relu, IR_ATTR_ACT)))
         return false;
     ir_set_int(op, id, ir_int(relu, IR_ATTR_ACT));
     x->name = r->name ? r->name : x->name;
     pass_inherit_choice(op, relu);
+    if (scales_is_fixed(r) || (r->as && !scales_is_fixed(x)))
+        scales_copy(x, r);
     ir_replace_uses(r, x);
     ir_op_erase(relu);
     return true;

@@ -4,12 +4,14 @@
  *     %2 = conv2d %1, %w                                           %2 = conv2d %0, %w {pad = [1, 1, 0, 0]}
  *
  * Convolutions pad with the real value 0.  Maximum pooling ignores taps outside, so the padding has to be the smallest
- * value of the type, and no window may lie outside altogether.  Mean pooling counts taps: never. */
+ * value of the type, and no window may lie outside altogether.  Mean pooling counts taps: never.
+ *
+ * The scale that the padded value carries (`as`) moves to %0; it is not lost where %0 has another one, or other users. */
 #include <float.h>
 #include <math.h>
 
 #include "ir/interp.h"
-#include "passes/util.h"
+#include "passes/scales.h"
 
 static bool pads_image_only(const ir_op *pad)
 {
@@ -79,7 +81,7 @@ static bool fuse(ir_op *pad)
 {
     bool changed = false;
     ir_value *x = pad->operands[0].value, *r = pad->results[0];
-    if (!pads_image_only(pad) || !ir_quant_equal(x->quant, r->quant))
+    if (!pads_image_only(pad) || !ir_quant_equal(x->quant, r->quant) || !scales_can_join(x, r))
         return false;
     for (ir_operand *slot = r->uses, *next; slot; slot = next) {
         next = slot->next_use;
@@ -91,6 +93,7 @@ static bool fuse(ir_op *pad)
         if (!fits(pad, user, sum))
             continue;
         ir_set_ints(user, IR_ATTR_PAD, 4, sum);
+        scales_join(x, r);
         ir_set_operand(user, 0, x);
         changed = true;
     }

@@ -4,8 +4,13 @@
  *     %2 = conv2d %0, const w                     %3 = conv2d %0, const w * m, const m * 0 + c
  *     %3 = add (mul %2, const m), const c
  *
- * This changes the rounding of floats a little, never that of integers: quantized ops are left alone. */
-#include "passes/util.h"
+ * This changes the rounding of floats a little, never that of integers: quantized ops are left alone.
+ *
+ * Scales that values carry (`as`): the weights' are multiplied, too, channel by channel; a negative factor flips the sign of
+ * the integers, so they lose a zero point.  A product that the file rounds before it is scaled or shifted stays. */
+#include <math.h>
+
+#include "passes/scales.h"
 
 /* Which dimension of w is the output channel; -1: not an op that this pass knows. */
 static int channel_axis(const ir_op *op)
@@ -64,6 +69,27 @@ static void add_to_bias(ir_graph *g, ir_op *op, int64_t channels, const ir_value
     set_bias(g, op, channels, bias);
 }
 
+/* The grid of the products of w and c: that of w with its steps multiplied, centred unless all go by one positive number. */
+static void multiply_scales(ir_graph *g, const ir_value *w, ir_value *to, int axis, int64_t channels, const ir_value *c)
+{
+    const ir_quant *as = w->as;
+    if (!as || (as->axis >= 0 && as->axis != axis))
+        return;
+    const bool one = as->axis < 0 && ir_type_elements(&c->type) == 1;
+    const int64_t count = one ? 1 : channels;
+    float *scale = ARENA_ARRAY(g->arena, float, count);
+    int32_t *zero = ARENA_ARRAY(g->arena, int32_t, count);
+    for (int64_t i = 0; i < count; i++) {
+        scale[i] = as->scale[as->axis < 0 ? 0 : i] * fabsf(element(c, i));
+        if (!isfinite(scale[i]))
+            return;
+    }
+    if (one && element(c, 0) > 0)
+        zero[0] = as->zero[0];
+    scales_set(to, as->zero[0] == zero[0] ? w->as_dtype : IR_I8,
+               ir_quant_new(g, one ? -1 : axis, (int32_t)count, scale, zero), w->scale_from);
+}
+
 static void multiply_weights(ir_graph *g, ir_op *op, int64_t channels, const ir_value *c)
 {
     const ir_value *w = op->operands[1].value, *old = ir_operand_value(op, 2);
@@ -73,6 +99,7 @@ static void multiply_weights(ir_graph *g, ir_op *op, int64_t channels, const ir_
         scaled[i] = (float)ir_const_real(w, i) * element(c, i / inner % channels);
     ir_value *to = ir_const_new(g, w->type, NULL, scaled);
     to->name = w->name;
+    multiply_scales(g, w, to, channel_axis(op), channels, c);
     ir_set_operand(op, 1, to);
     if (!old)
         return;
@@ -91,7 +118,7 @@ static bool fuse(ir_graph *g, ir_op *user)
         op = float_product(b, user);
         c = a;
     }
-    if (!op || !ir_type_equal(&op->results[0]->type, &y->type))
+    if (!op || !ir_type_equal(&op->results[0]->type, &y->type) || scales_is_fixed(op->results[0]))
         return false;
     int64_t channels = y->type.rank ? y->type.dims[y->type.rank - 1] : 0;
     if (channels == 0 || !is_per_channel(c, channels))
@@ -104,6 +131,7 @@ static bool fuse(ir_graph *g, ir_op *user)
     ir_value *r = op->results[0];
     r->name = y->name ? y->name : r->name;
     pass_inherit_choice(op, user);
+    scales_copy(r, y);
     ir_replace_uses(y, r);
     ir_op_erase(user);
     return true;

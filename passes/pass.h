@@ -49,7 +49,8 @@ typedef struct pass_info {
 enum {
     PASS_ALWAYS = 1,   /* also at -O0 */
     PASS_LOWERING = 2, /* only with options->lower */
-    PASS_FUSION = 4    /* not with options->keep_unfused; lowering neither */
+    PASS_FUSION = 4,   /* not with options->keep_unfused; lowering neither */
+    PASS_SCALED = 8    /* always, where values carry scales (`as`): the pass decides which integers they become */
 };
 
 const pass_info *pass_list(int *out_count);            /* the pipeline, in order (passes.def) */

@@ -8,8 +8,7 @@
  * Also reshape instead of transpose.  A reshape that breaks up the dimension of the scales stays. */
 #include "ir/interp.h"
 #include "passes/qdq.h"
-
-enum { NO_AXIS = -2 };
+#include "passes/scales.h"
 
 /* Result of an op on constants, as a constant with the given quantization; NULL: not defined. */
 static ir_value *evaluate(ir_graph *g, const ir_op *op, const void *x, const ir_quant *quant)
@@ -22,24 +21,6 @@ static ir_value *evaluate(ir_graph *g, const ir_op *op, const void *x, const ir_
     return ir_const_new(g, r->type, quant, to);
 }
 
-/* Where the dimension `axis` of the operand is in the result; NO_AXIS: nowhere. */
-static int axis_behind(const ir_op *op, int axis)
-{
-    const ir_type *x = &op->operands[0].value->type, *r = &op->results[0]->type;
-    if (axis < 0)
-        return axis;
-    int64_t outer = 1, seen = 1;
-    for (int d = 0; d < axis; d++)
-        outer *= x->dims[d];
-    for (int d = 0; d < r->rank; d++) {
-        if (op->code == IR_TRANSPOSE ? ir_ints_at(op, IR_ATTR_PERM, d) == axis
-                                     : seen == outer && r->dims[d] == x->dims[axis])
-            return d;
-        seen *= r->dims[d];
-    }
-    return NO_AXIS;
-}
-
 static bool move_constant(ir_graph *g, ir_op *op)
 {
     const ir_value *v = op->operands[0].value;
@@ -48,8 +29,8 @@ static bool move_constant(ir_graph *g, ir_op *op)
     const ir_value *w = v->def->operands[0].value;
     if (!w->quant || (w->type.dtype != IR_I8 && w->type.dtype != IR_U8 && w->type.dtype != IR_I32))
         return false;
-    int axis = axis_behind(op, w->quant->axis);
-    if (axis == NO_AXIS)
+    const ir_quant *quant = scales_moved(g, op, w->quant);
+    if (!quant)
         return false;
     ir_value *plain = ir_const_new(g, w->type, NULL, w->data);
     ir_type type = op->results[0]->type;
@@ -57,8 +38,7 @@ static bool move_constant(ir_graph *g, ir_op *op)
     ir_value *moved = pass_op1(g, op->code, op, op, 1, &plain, type, NULL);
     if (op->code == IR_TRANSPOSE)
         moved->def->attrs[0] = op->attrs[0];
-    ir_value *to =
-        evaluate(g, moved->def, w->data, ir_quant_new(g, axis, w->quant->count, w->quant->scale, w->quant->zero));
+    ir_value *to = evaluate(g, moved->def, w->data, quant);
     ir_op_erase(moved->def);
     if (!to)
         return false;

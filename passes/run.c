@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "passes/util.h"
+#include "passes/plan.h"
 
 static const pass_info passes[] = {
 #define PASS(name, flags, doc) {#name, doc, pass_##name, flags},
@@ -145,8 +145,10 @@ static bool run_one(runner *r, const pass_info *pass)
 }
 
 /* Is the pass part of the pipeline with these options? */
-static bool selected(const pass_info *pass, const pass_options *o)
+static bool selected(const pass_info *pass, const pass_options *o, const ir_graph *g)
 {
+    if ((pass->flags & PASS_SCALED) && plan_has_scales(g))
+        return true;
     if (o->keep_unfused && (pass->flags & (PASS_FUSION | PASS_LOWERING)))
         return false;
     if ((pass->flags & PASS_LOWERING) && !o->lower)
@@ -157,7 +159,7 @@ static bool selected(const pass_info *pass, const pass_options *o)
 static bool run_pipeline(runner *r)
 {
     for (int i = 0; i < PASS_COUNT; i++)
-        if (selected(&passes[i], r->context.options) && !run_one(r, &passes[i]))
+        if (selected(&passes[i], r->context.options, r->g) && !run_one(r, &passes[i]))
             return false;
     return true;
 }

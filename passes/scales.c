@@ -1,0 +1,199 @@
+/* scales.c: scales of real values: where they come from, and when one may stand for another. */
+#include "passes/scales.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "ir/interp.h"
+#include "passes/qdq.h"
+
+/* ---- Ops that mean quantization ---- */
+
+static bool is_kind(const ir_op *op, const char *kind) { return op->loc.kind && strcmp(op->loc.kind, kind) == 0; }
+
+bool scales_is_quantize(const ir_op *op) { return qdq_is_target(op); }
+
+bool scales_is_dequantize(const ir_op *op)
+{
+    if (op->code != IR_DEQUANTIZE || is_kind(op, "DEQUANTIZE") || op->results[0]->type.dtype != IR_F32)
+        return false;
+    const ir_value *x = op->operands[0].value;
+    return x->quant && (x->type.dtype == IR_I8 || x->type.dtype == IR_U8);
+}
+
+/* The same formulas, in the same precision, as ir_ref_fake_quant. */
+bool scales_grid_of(const ir_op *op, scales_grid *out)
+{
+    const float min = ir_float(op, IR_ATTR_MIN), max = ir_float(op, IR_ATTR_MAX);
+    const float low = ir_int(op, IR_ATTR_NARROW) ? 1.0f : 0.0f, high = (float)((1 << ir_int(op, IR_ATTR_BITS)) - 1);
+    const float scale = (max - min) / (high - low), from_min = low - min / scale;
+    if (!(scale >= FLT_MIN) || isinf(scale))
+        return false;
+    const float zero = from_min < low ? low : from_min > high ? high : roundf(from_min);
+    *out = (scales_grid){scale, (int32_t)zero, (int32_t)low, (int32_t)high};
+    return true;
+}
+
+const ir_quant *scales_of_fake(ir_graph *g, const ir_op *op, ir_dtype *out_dtype)
+{
+    scales_grid to;
+    if (ir_int(op, IR_ATTR_BITS) != 8 || !scales_grid_of(op, &to))
+        return NULL;
+    const bool symmetric = to.low == 1 && to.zero == 128;
+    *out_dtype = symmetric ? IR_I8 : IR_U8;
+    return ir_quant_tensor(g, to.scale, symmetric ? 0 : to.zero);
+}
+
+const char *scales_origin(ir_graph *g, const ir_op *op)
+{
+    const char *text = ir_op_info_of(op->code)->text;
+    return op->loc.subgraph < 0 || op->loc.node < 0 ? text : arena_format(g->arena, "%s, node %d", text, op->loc.node);
+}
+
+/* ---- Values ---- */
+
+void scales_set(ir_value *v, ir_dtype dtype, const ir_quant *as, const char *from)
+{
+    v->as = as;
+    v->as_dtype = as ? dtype : IR_DTYPE_NONE;
+    v->scale_from = as ? from : NULL;
+}
+
+void scales_clear(ir_value *v) { scales_set(v, IR_DTYPE_NONE, NULL, NULL); }
+
+void scales_copy(ir_value *to, const ir_value *from) { scales_set(to, from->as_dtype, from->as, from->scale_from); }
+
+static bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
+
+bool scales_is_fixed(const ir_value *v)
+{
+    return v->as &&
+           !(v->scale_from && (begins(v->scale_from, SCALES_OBSERVED) || begins(v->scale_from, SCALES_ABSMAX)));
+}
+
+bool scales_equal(const ir_value *a, const ir_value *b)
+{
+    return a->as_dtype == b->as_dtype && ir_quant_equal(a->as, b->as);
+}
+
+static bool is_simulated(const ir_value *v)
+{
+    const char *from = v->scale_from ? v->scale_from : "";
+    return v->as && (begins(from, ir_op_info_of(IR_FAKE_QUANT)->text) || begins(from, SCALES_OBSERVED));
+}
+
+bool scales_simulated(const ir_graph *g)
+{
+    for (int32_t i = 0; i < g->input_count; i++)
+        if (is_simulated(g->inputs[i]))
+            return true;
+    for (const ir_op *op = g->first; op; op = op->next)
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+            if (is_simulated(op->results[i]))
+                return true;
+    return false;
+}
+
+bool scales_can_join(const ir_value *x, const ir_value *r)
+{
+    return !scales_is_fixed(r) || scales_equal(x, r) || (!scales_is_fixed(x) && pass_single_user(x) != NULL);
+}
+
+void scales_join(ir_value *x, const ir_value *r)
+{
+    if (r->as && (!x->as || (scales_is_fixed(r) && !scales_is_fixed(x))))
+        scales_copy(x, r);
+}
+
+/* ---- Clamps ---- */
+
+bool scales_imply_clamp(ir_dtype dtype, const ir_quant *as, double lo, double hi)
+{
+    int32_t min, max;
+    ir_dtype_range(dtype, &min, &max);
+    const double scale = (double)as->scale[0], zero = as->zero[0];
+    if (dtype == IR_I8 && zero == 0)
+        min = -127; /* symmetric: the range ends there, what saturation adds is one integer */
+    return as->axis < 0 && nearbyint(lo / scale) + zero <= min && nearbyint(hi / scale) + zero >= max;
+}
+
+void scales_act_bounds(ir_enum_ACT act, double *lo, double *hi)
+{
+    *lo = act == IR_ACT_NONE ? -INFINITY : act == IR_ACT_RELU_N1_TO_1 ? -1 : 0;
+    *hi = act == IR_ACT_RELU6 ? 6 : act == IR_ACT_RELU_N1_TO_1 || act == IR_ACT_RELU_0_TO_1 ? 1 : INFINITY;
+}
+
+ir_value *scales_clamped(const ir_op *op, double *lo, double *hi)
+{
+    if (op->code == IR_RELU) {
+        scales_act_bounds(qdq_act(op), lo, hi);
+        return op->operands[0].value;
+    }
+    if (op->code != IR_MINIMUM && op->code != IR_MAXIMUM)
+        return NULL;
+    for (int i = 0; i < 2; i++) {
+        ir_value *x = op->operands[!i].value;
+        const ir_value *bound = op->operands[i].value;
+        if (!ir_is_const(bound) || bound->type.dtype != IR_F32 || ir_type_elements(&bound->type) != 1)
+            continue;
+        double b = ir_const_real(bound, 0);
+        *lo = op->code == IR_MAXIMUM ? b : -INFINITY;
+        *hi = op->code == IR_MINIMUM ? b : INFINITY;
+        return isnan(b) || !ir_type_equal(&x->type, &op->results[0]->type) ? NULL : x;
+    }
+    return NULL;
+}
+
+/* ---- Weights ---- */
+
+/* Where the dimension `axis` of the operand is in the result; -2: nowhere. */
+static int axis_behind(const ir_op *op, int axis)
+{
+    const ir_type *x = &op->operands[0].value->type, *r = &op->results[0]->type;
+    if (axis < 0)
+        return axis;
+    int64_t outer = 1, seen = 1;
+    for (int d = 0; d < axis; d++)
+        outer *= x->dims[d];
+    for (int d = 0; d < r->rank; d++) {
+        if (op->code == IR_TRANSPOSE ? ir_ints_at(op, IR_ATTR_PERM, d) == axis
+                                     : seen == outer && r->dims[d] == x->dims[axis])
+            return d;
+        seen *= r->dims[d];
+    }
+    return -2;
+}
+
+const ir_quant *scales_moved(ir_graph *g, const ir_op *op, const ir_quant *quant)
+{
+    if (op->code != IR_TRANSPOSE && op->code != IR_RESHAPE)
+        return NULL;
+    const int axis = axis_behind(op, quant->axis);
+    return axis < -1 ? NULL : ir_quant_new(g, axis, quant->count, quant->scale, quant->zero);
+}
+
+int scales_weight_index(const ir_op *op)
+{
+    if (ir_op_info_of(op->code)->flags & IR_MAC || op->code == IR_BATCH_MATMUL)
+        return 1;
+    return -1;
+}
+
+int scales_weight_axis(const ir_op *op)
+{
+    switch (op->code) {
+    case IR_CONV2D:
+    case IR_TRANSPOSE_CONV2D:
+    case IR_FULLY_CONNECTED:
+        return 0;
+    case IR_DEPTHWISE_CONV2D:
+        return 3;
+    case IR_BATCH_MATMUL: {
+        const int rank = op->operands[1].value->type.rank; /* a matrix: channels are its columns */
+        return rank == 2 ? (ir_int(op, IR_ATTR_ADJ_B) ? 0 : 1) : -1;
+    }
+    default:
+        return -1;
+    }
+}

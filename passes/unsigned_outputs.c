@@ -1,0 +1,60 @@
+/* unsigned_outputs.c: results that are never negative use all integers, not the upper half.
+ *
+ *     %1:f32<4> as i8<0.1, 0> from "out_threshold" = relu …         %1:f32<4> as u8<0.0498, 0> … = relu …
+ *
+ * An observed range 127 * scale becomes 255 steps, half as wide.  A grid that the file fixes stays, unless the op's own
+ * clamp lies within it: then it is the same grid with a zero point of 0. */
+#include <math.h>
+
+#include "passes/qdq.h"
+#include "passes/scales.h"
+
+/* The largest value that v can have, if it can't be negative; -1 otherwise. */
+static double largest_of(const ir_value *v)
+{
+    const ir_op *op = v->def;
+    if (!op)
+        return -1;
+    switch (op->code) {
+    case IR_LOGISTIC:
+    case IR_SOFTMAX:
+        return 1;
+    case IR_ABS:
+    case IR_EXP:
+    case IR_SQRT:
+    case IR_RSQRT:
+    case IR_SQUARED_DIFFERENCE:
+        return INFINITY;
+    default: {
+        const bool residual = ir_has_attr(op, IR_ATTR_ADD_ACT) && ir_operand_value(op, 3);
+        const ir_enum_ACT act = residual ? (ir_enum_ACT)ir_int(op, IR_ATTR_ADD_ACT) : qdq_act(op);
+        double lo, hi;
+        scales_act_bounds(act, &lo, &hi);
+        return lo == 0 ? hi : -1;
+    }
+    }
+}
+
+static bool make_unsigned(ir_graph *g, ir_value *v)
+{
+    if (!v->as || v->as_dtype != IR_I8 || v->as->axis >= 0 || v->as->zero[0] != 0)
+        return false;
+    const float scale = v->as->scale[0];
+    const double largest = largest_of(v);
+    const bool fixed = scales_is_fixed(v);
+    if (largest < 0 || (fixed && !(largest < 127.5 * (double)scale)))
+        return false;
+    scales_set(v, IR_U8, ir_quant_tensor(g, fixed ? scale : (float)((double)scale * 127 / 255), 0), v->scale_from);
+    return true;
+}
+
+pass_result pass_unsigned_outputs(ir_graph *g, pass_context *c)
+{
+    (void)c;
+    pass_result result = PASS_UNCHANGED;
+    for (ir_op *op = g->first; op; op = op->next)
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+            if (make_unsigned(g, op->results[i]))
+                result = PASS_CHANGED;
+    return result;
+}
