@@ -66,6 +66,12 @@ enum { IR_LAYER_NORM_LONGEST = 1 << 16 };
 float ir_layer_norm_epsilon(const ir_op *);
 /* The smallest integer that a rounding gives: LITE_F32 leaves out the type's. */
 int32_t ir_rounding_min(ir_enum_ROUNDING, ir_dtype, int32_t min);
+/* softmax of 8-bit values without a mask works on a table; everything else, on real exponentials.  These are integers when
+ * the result is: e^x in units of 2^-22, 0 below the least x; so that their sum does not depend on the order. */
+enum { IR_SOFTMAX_LONGEST = 1 << 16 };
+#define IR_SOFTMAX_LEAST (-16.0f)
+bool ir_softmax_is_table(const ir_op *);
+float ir_softmax_exp(float x); /* x <= 0 */
 /* EVEN_F32 softmax and log_softmax of 8-bit values: exponentials of 0, -1, … -255 integers, in units of 2^-22. */
 void ir_softmax_table(const ir_op *, uint32_t table[256]);
 void ir_dtype_range(ir_dtype, int32_t *out_min, int32_t *out_max);       /* of I8, U8, I16 */

@@ -1,4 +1,4 @@
-/* ref_softmax.c: softmax, log_softmax and l2_normalize along the last dimension. */
+/* ref_softmax.c: softmax of integers, log_softmax and l2_normalize along the last dimension. */
 #include <float.h>
 #include <stdlib.h>
 

@@ -75,10 +75,11 @@ static bool is_simple(const ir_op *op)
     case IR_BATCH_MATMUL:
     case IR_MEAN:
     case IR_SUM:
-    case IR_SOFTMAX:
     case IR_LOG_SOFTMAX:
     case IR_L2_NORMALIZE:
         return true;
+    case IR_SOFTMAX:
+        return !ir_operand_value(op, 1);
     case IR_DIV: /* by 0 gives infinity, and 0 in integers */
         return divides_by_number(op);
     default:
@@ -98,14 +99,20 @@ static ir_value *simple(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
     return r;
 }
 
-/* Rows have a scale and a shift that stay real. */
-static ir_value *layer_norm(const ir_op *op, ir_op *q)
+/* layer_norm, softmax: gamma and beta, or the mask, stay real.  Scores in front of a softmax may stay so, too. */
+static ir_value *row_op(const ir_op *op, ir_op *q)
 {
     const ir_value *y = q->results[0];
-    ir_value *x = op->code == IR_LAYER_NORM ? qdq_source(op->operands[0].value) : NULL;
+    if (op->code != IR_LAYER_NORM && op->code != IR_SOFTMAX)
+        return NULL;
+    ir_value *x = qdq_source(op->operands[0].value);
+    if (!x && op->code == IR_SOFTMAX)
+        x = op->operands[0].value;
     if (!x)
         return NULL;
-    ir_value *operands[3] = {qdq_as_dtype(x, y->type.dtype, q), ir_operand_value(op, 1), ir_operand_value(op, 2)};
+    ir_value *operands[3] = {x, ir_operand_value(op, 1), ir_operand_value(op, 2)};
+    if (x->type.dtype != IR_F32)
+        operands[0] = qdq_as_dtype(x, y->type.dtype, q);
     ir_value *r = qdq_clone(op, q, operands, y->type.dtype, y->quant, IR_ACT_NONE);
     if (!r && operands[0] != x)
         qdq_drop(operands[0]);
@@ -183,7 +190,7 @@ static ir_value *compute(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act
     if (!r)
         r = simple(g, op, q, act);
     if (!r && act == IR_ACT_NONE)
-        r = layer_norm(op, q);
+        r = row_op(op, q);
     return r ? r : same_scale(g, op, q, act);
 }
 

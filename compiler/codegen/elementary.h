@@ -8,6 +8,9 @@
 #include "compiler/codegen/loops.h"
 
 LLVMValueRef cg_math_exp(cg_kernel *, LLVMValueRef);
+/* e^x * 2^exponent for x from `least` (at most 0, within the normal range) to 0; 0 for smaller x and NaN.  The operations
+ * are those of ir_softmax_exp, on every target. */
+LLVMValueRef cg_math_exp_below_0(cg_kernel *, LLVMValueRef, float least, int exponent);
 LLVMValueRef cg_math_expm1(cg_kernel *, LLVMValueRef); /* e to the x - 1, exact near 0 */
 LLVMValueRef cg_math_log(cg_kernel *, LLVMValueRef);
 LLVMValueRef cg_math_sqrt(cg_kernel *, LLVMValueRef);

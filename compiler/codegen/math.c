@@ -184,6 +184,24 @@ LLVMValueRef cg_math_exp(cg_kernel *k, LLVMValueRef x)
     return choose(k, is_nan(k, x), x, scale_by_two_to(k, add(k, e, like(k, x, 1)), n));
 }
 
+LLVMValueRef cg_math_exp_below_0(cg_kernel *k, LLVMValueRef x, float least, int exponent)
+{
+    static const float c[] = {0.5f, 0.166665122f, 0.0416661873f, 0.00836959854f, 0.00139515882f};
+    LLVMValueRef inside = LLVMBuildFCmp(k->b, LLVMRealOGE, x, like(k, x, least), ""), n, whole, r, y;
+
+    x = cg_max(k, x, like(k, x, least));
+    n = cg_round_to_i32(k, mul(k, x, like(k, x, 1.44269504f)));
+    whole = i32_to_float(k, n);
+    r = cg_fma(k, whole, like(k, x, -0.693359375f), x);
+    r = cg_fma(k, whole, like(k, x, 2.12194440e-4f), r);
+    y = like(k, x, c[4]);
+    for (int i = 3; i >= 0; i--)
+        y = cg_fma(k, y, r, like(k, x, c[i]));
+    y = add(k, cg_fma(k, mul(k, r, r), y, r), like(k, x, 1));
+    y = mul(k, y, power_of_two(k, LLVMBuildAdd(k->b, n, like_i32(k, n, exponent), "")));
+    return choose(k, inside, y, like(k, x, 0));
+}
+
 LLVMValueRef cg_math_expm1(cg_kernel *k, LLVMValueRef x)
 {
     LLVMValueRef n, small, reduced = exp_reduced(k, cg_min(k, cg_max(k, x, like(k, x, -1)), like(k, x, 1)), &n);

@@ -43,6 +43,7 @@ bool row_kernel_emit(cg_module *m, const ir_op *op, const char *more, row_fn *bo
     if (cg_kernel_begin(m, &k, key.text, op, 2 + constant_count)) {
         row_kernel r = {.k = &k, .op = op, .columns = from.axis, .lanes = lanes, .x_bytes = x.bytes, .y_bytes = y.bytes, .context = context};
         cg_loop rows = cg_loop_begin(&k, k.begin, k.end, 1);
+        r.row = rows.index;
         r.x = cg_at(&k, k.arg[0], cg_mul_const(&k, rows.index, from.outer_stride * x.bytes));
         r.y = cg_at(&k, k.arg[1], cg_mul_const(&k, rows.index, to.outer_stride * y.bytes));
         body(&r);

@@ -11,7 +11,7 @@ typedef struct row_kernel {
     int64_t columns;
     unsigned lanes;
     int64_t x_bytes, y_bytes;  /* of an element */
-    LLVMValueRef x, y;         /* the row */
+    LLVMValueRef row, x, y;    /* its number, and where it is */
     void *context;
 } row_kernel;
 
@@ -30,6 +30,9 @@ void row_each(row_kernel *, each_fn *);
 LLVMValueRef row_load(row_kernel *, LLVMTypeRef vector, LLVMValueRef first, LLVMValueRef mask);
 void row_store(row_kernel *, LLVMValueRef value, LLVMValueRef first, LLVMValueRef mask);
 LLVMValueRef row_reduce(row_kernel *, LLVMValueRef v, char what); /* '+' or '>' (the largest, unsigned if integer) */
+
+/* softmax of reals, or with a mask (softmax_real.c); the table form is softmax.c's. */
+bool cg_emit_softmax_real(cg_module *, const ir_op *);
 
 /* A C helper of the runtime library over rows (runtime/ops.h), with one constant. */
 bool row_helper_emit(cg_module *, const ir_op *, const char *function, const void *constant, size_t size);

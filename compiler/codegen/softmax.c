@@ -3,7 +3,7 @@
  *     8 bits, even_f32   d = largest - x picks from a table of exponentials (22 fractional bits); integer sum;
  *                        q = lrintf(float(table[d]) * (1 / (float(sum) * result scale))) + zero
  *     fixed roundings    qcc_op_softmax, qcc_op_log_softmax of the runtime library
- *     floats             exp(x - largest), sum, division */
+ *     floats             log_softmax: x - largest - log(sum of exponentials); softmax is softmax_real.c's */
 #include "compiler/codegen/normalize.h"
 
 #include <math.h>
@@ -122,39 +122,28 @@ static void quantized_row(row_kernel *r)
     row_each(r, store_quantized);
 }
 
-/* ---- Floats: softmax keeps the exponentials in the result, then divides them ---- */
+/* ---- Floats ---- */
 
-static LLVMValueRef shifted_exp(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
+static LLVMValueRef shifted(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
 {
     const softmax *s = r->context;
-    cg_kernel *k = r->k;
-    LLVMValueRef v = LLVMBuildFSub(k->b, row_load(r, s->values, first, mask), cg_splat(k, s->largest, r->lanes), "");
-    if (!s->is_log)
-        v = LLVMBuildFMul(k->b, v, cg_splat_f32(k, ir_float(r->op, IR_ATTR_BETA), r->lanes), "");
-    v = cg_math_exp(k, v);
-    return mask ? LLVMBuildSelect(k->b, mask, v, LLVMConstNull(s->values), "") : v;
+    return LLVMBuildFSub(r->k->b, row_load(r, s->values, first, mask), cg_splat(r->k, s->largest, r->lanes), "");
 }
 
 static void fold_exp(row_kernel *r, LLVMValueRef first, LLVMValueRef mask, LLVMValueRef acc[])
 {
     const softmax *s = r->context;
-    LLVMValueRef e = shifted_exp(r, first, mask);
-    if (!s->is_log)
-        row_store(r, e, first, mask);
-    acc[0] = LLVMBuildFAdd(r->k->b, acc[0], e, "");
+    cg_kernel *k = r->k;
+    LLVMValueRef e = cg_math_exp(k, shifted(r, first, mask));
+    if (mask)
+        e = LLVMBuildSelect(k->b, mask, e, LLVMConstNull(s->values), "");
+    acc[0] = LLVMBuildFAdd(k->b, acc[0], e, "");
 }
 
-static void store_real(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
+static void store_logarithm(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
 {
     const softmax *s = r->context;
-    cg_kernel *k = r->k;
-    if (s->is_log) {
-        LLVMValueRef v = LLVMBuildFSub(k->b, row_load(r, s->values, first, mask), cg_splat(k, s->largest, r->lanes), "");
-        row_store(r, LLVMBuildFSub(k->b, v, cg_splat(k, s->log_sum, r->lanes), ""), first, mask);
-        return;
-    }
-    LLVMValueRef e = cg_load_lanes(k, s->values, cg_at(k, r->y, cg_mul_const(k, first, 4)), mask);
-    row_store(r, LLVMBuildFDiv(k->b, e, cg_splat(k, s->factor, r->lanes), ""), first, mask);
+    row_store(r, LLVMBuildFSub(r->k->b, shifted(r, first, mask), cg_splat(r->k, s->log_sum, r->lanes), ""), first, mask);
 }
 
 static void real_row(row_kernel *r)
@@ -167,10 +156,8 @@ static void real_row(row_kernel *r)
     s->largest = row_reduce(r, acc[0], '>');
     acc[0] = LLVMConstNull(s->values);
     row_fold(r, fold_exp, 1, acc);
-    s->factor = row_reduce(r, acc[0], '+');
-    if (s->is_log)
-        s->log_sum = cg_math_log(k, s->factor);
-    row_each(r, store_real);
+    s->log_sum = cg_math_log(k, row_reduce(r, acc[0], '+'));
+    row_each(r, store_logarithm);
 }
 
 /* ---- Fixed roundings: tables by difference ---- */
@@ -206,10 +193,10 @@ static bool emit(cg_module *m, const ir_op *op)
     softmax s = {.is_log = op->code == IR_LOG_SOFTMAX, .is_float = x->type.dtype == IR_F32};
     unsigned lanes = m->target->vector_bytes / 4;
     char key[128];
-    if (s.is_float) {
-        snprintf(key, sizeof key, "%a", s.is_log ? 1.0 : (double)ir_float(op, IR_ATTR_BETA));
-        return row_kernel_emit(m, op, key, real_row, lanes, &s, 0, NULL);
-    }
+    if (!s.is_log && !ir_softmax_is_table(op))
+        return cg_emit_softmax_real(m, op);
+    if (s.is_float)
+        return row_kernel_emit(m, op, "", real_row, lanes, &s, 0, NULL);
     if (x->type.dtype != IR_U8 || y->type.dtype != IR_U8)
         return diag_error(m->diag, &op->loc, "%s: no kernel for %s operands and %s results", ir_op_info_of(op->code)->text,
                           ir_dtype_text(x->type.dtype), ir_dtype_text(y->type.dtype));
