@@ -12,7 +12,7 @@
 
 #include "compiler/codegen/backend.h"
 
-enum { OUTPUT_MAX_FILES = 8 };
+enum { OUTPUT_MAX_FILES = 256 };
 
 typedef struct output_set {
     struct output_file {

@@ -112,9 +112,21 @@ static ir_value *evaluated(frontend_node *n, ir_op *op)
     return constant;
 }
 
+bool node_quant_fits(frontend_node *n, const ir_type *type, const ir_quant *q)
+{
+    if (!q)
+        return true;
+    if (q->axis >= type->rank || q->count != (q->axis < 0 ? 1 : type->dims[q->axis]))
+        return node_error(n, "%d scales along dimension %d do not fit the values", q->count, q->axis);
+    for (int32_t i = 0; i < q->count; i++)
+        if (!ir_zero_in_range(type->dtype, q->zero[i]))
+            return node_error(n, "zero point %d is outside the type %s", q->zero[i], ir_dtype_text(type->dtype));
+    return true;
+}
+
 ir_value *node_typed(frontend_node *n, ir_op *op, ir_type type, const ir_quant *quant)
 {
-    if (!check_size(n, &type))
+    if (!check_size(n, &type) || !node_quant_fits(n, &type, quant))
         return NULL;
     ir_result_set(op, 0, type, quant);
     if (!node_check(n, op))

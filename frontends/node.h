@@ -89,6 +89,8 @@ ir_op *node_emit1(frontend_node *, ir_opcode, ir_value *);
 ir_op *node_emit2(frontend_node *, ir_opcode, ir_value *, ir_value *);
 /* Checks that a complete op is well-formed and defined for its types. */
 bool node_check(frontend_node *, const ir_op *);
+/* Can values of that type have that quantization (NULL: none)? */
+bool node_quant_fits(frontend_node *, const ir_type *, const ir_quant *);
 /* Types the result of a complete op and checks it.  The value may be a constant that replaces the op. */
 ir_value *node_typed(frontend_node *, ir_op *, ir_type, const ir_quant *);
 ir_value *node_done(frontend_node *,
@@ -134,6 +136,7 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define node_emit1(x, ...) node_emit1(&(x)->common, __VA_ARGS__)
 #define node_emit2(x, ...) node_emit2(&(x)->common, __VA_ARGS__)
 #define node_check(x, ...) node_check(&(x)->common, __VA_ARGS__)
+#define node_quant_fits(x, ...) node_quant_fits(&(x)->common, __VA_ARGS__)
 #define node_typed(x, ...) node_typed(&(x)->common, __VA_ARGS__)
 #define node_done(x, ...) node_done(&(x)->common, __VA_ARGS__)
 #define node_done_quant(x, ...) node_done_quant(&(x)->common, __VA_ARGS__)

@@ -131,6 +131,8 @@ ir_value *ort_quantized(ort_node *n, ir_value *v, const ir_quant *q)
 {
     if (ir_quant_equal(v->quant, q))
         return v;
+    if (!node_quant_fits(n, &v->type, q))
+        return NULL;
     if (ir_is_const(v)) {
         ir_value *c = ir_const_new(n->model->graph, v->type, q, v->data);
         c->name = v->name;

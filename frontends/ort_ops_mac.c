@@ -213,30 +213,18 @@ bool ort_op_conv_transpose(ort_node *n)
 
 /* ---- Pools ---- */
 
-bool ort_op_pool(ort_node *n)
+/* With ceil_mode one more window, unless it would start behind the image. */
+static bool read_pool(ort_node *n, const ir_value *x, int spatial, bool average, int64_t kernel[2], window *out)
 {
-    ir_value *x = ort_in(n, 0, LAYOUT_LAST);
-    if (!x)
-        return false;
-    int spatial = x->type.rank - 2;
-    int64_t kernel[2];
     window w;
-    if (spatial != 1 && spatial != 2)
-        return node_error(n, "pools over %d dimensions are not supported", spatial);
-    if (ort_wanted(n, 1) || ort_int(n, "storage_order", 0))
-        return node_error(n, "the indices of maxima are not supported");
-    x = as_image(n, x);
-    if (!x || !read_numbers(n, "kernel_shape", spatial, kernel) ||
-        !read_window(n, spatial, &x->type.dims[1], kernel, &w))
+    if (!read_numbers(n, "kernel_shape", spatial, kernel) || !read_window(n, spatial, &x->type.dims[1], kernel, &w))
         return false;
-    bool average = n->entry->code == IR_AVG_POOL2D;
     for (int i = 0; i < 2; i++) {
         int64_t room = x->type.dims[1 + i] + w.before[i] + w.after[i] - kernel[i], rest = room % w.stride[i];
         if (w.dilation[i] != 1)
             return node_error(n, "dilated pools are not supported");
         if (w.before[i] < 0 || w.after[i] < 0 || w.before[i] > 1 << 20 || w.after[i] > 1 << 20 || room < 0)
             return node_error(n, "the window does not fit the image");
-        /* One more window, unless it would start behind the image. */
         if (ort_int(n, "ceil_mode", 0) && rest &&
             (room / w.stride[i] + 1) * w.stride[i] < x->type.dims[1 + i] + w.before[i]) {
             if (average && ort_int(n, "count_include_pad", 0))
@@ -244,19 +232,67 @@ bool ort_op_pool(ort_node *n)
             w.after[i] += w.stride[i] - rest;
         }
     }
+    *out = w;
+    return true;
+}
+
+/* x has its channels last. */
+static ir_value *pooled(ort_node *n, ir_opcode code, ir_value *x)
+{
+    if (!x)
+        return NULL;
+    bool average = code == IR_AVG_POOL2D;
+    int spatial = x->type.rank - 2;
+    int64_t kernel[2];
+    window w;
+    if (spatial != 1 && spatial != 2) {
+        node_error(n, "pools over %d dimensions are not supported", spatial);
+        return NULL;
+    }
+    if (ort_wanted(n, 1) || ort_int(n, "storage_order", 0)) {
+        node_error(n, "the indices of maxima are not supported");
+        return NULL;
+    }
+    x = as_image(n, x);
+    if (!x || !read_pool(n, x, spatial, average, kernel, &w))
+        return NULL;
     if (average && ort_int(n, "count_include_pad", 0) && (w.before[0] | w.before[1] | w.after[0] | w.after[1])) {
         ir_op *pad = node_emit1(n, IR_PAD, x);
         ir_set_ints(pad, IR_ATTR_BEFORE, 4, (int64_t[]){0, w.before[0], w.before[1], 0});
         ir_set_ints(pad, IR_ATTR_AFTER, 4, (int64_t[]){0, w.after[0], w.after[1], 0});
         if (!(x = node_done(n, pad)))
-            return false;
+            return NULL;
         memset(w.before, 0, sizeof w.before);
         memset(w.after, 0, sizeof w.after);
     }
-    ir_op *op = node_emit1(n, n->entry->code, x);
+    ir_op *op = node_emit1(n, code, x);
     ir_set_ints(op, IR_ATTR_KERNEL, 2, kernel);
     set_window(op, &w);
-    return ort_put(n, 0, from_image(n, node_done(n, op), spatial), LAYOUT_LAST);
+    return from_image(n, node_done(n, op), spatial);
+}
+
+bool ort_op_pool(ort_node *n)
+{
+    return ort_put(n, 0, pooled(n, n->entry->code, ort_in(n, 0, LAYOUT_LAST)), LAYOUT_LAST);
+}
+
+/* The form that has channels last in ONNX, too. */
+bool ort_op_nhwc_pool(ort_node *n)
+{
+    return ort_put(n, 0, pooled(n, n->entry->code, ort_plain(n, 0)), LAYOUT_PLAIN);
+}
+
+/* ONNX Runtime averages real numbers here, and the passes over fake-quantized graphs know when integers do as well. */
+bool ort_op_qlinear_pool(ort_node *n)
+{
+    node_layout layout = ort_int(n, "channels_last", 0) ? LAYOUT_PLAIN : LAYOUT_LAST;
+    ir_value *x = ort_in(n, 0, layout);
+    const ir_quant *qx = x ? ort_quant(n, 1, 2, -1, 1) : NULL, *qy = qx ? ort_quant(n, 3, 4, -1, 1) : NULL;
+    if (!qy || !(x = ort_quantized(n, x, qx)))
+        return false;
+    ir_dtype dtype = x->type.dtype;
+    x = pooled(n, n->entry->code, node_done_quant(n, node_emit1(n, IR_DEQUANTIZE, x), IR_F32, NULL));
+    return x && ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_QUANTIZE, x), dtype, qy), layout);
 }
 
 /* ---- Matrix products ---- */
@@ -324,31 +360,49 @@ bool ort_op_matmul(ort_node *n)
     return ort_put(n, 0, scaled(n, y, ort_float(n, "alpha", 1)), LAYOUT_PLAIN);
 }
 
+/* Of two results of other ops: as a product of real numbers between dequantize and quantize, which the passes over
+ * fake-quantized graphs make integers of whatever the types are. */
+static bool qlinear_batch_matmul(ort_node *n, ir_value *a, ir_value *b)
+{
+    const ir_quant *qa = ort_quant(n, 1, 2, -1, 1), *qb = qa ? ort_quant(n, 4, 5, -1, 1) : NULL;
+    const ir_quant *qy = qb ? ort_quant(n, 6, 7, -1, 1) : NULL;
+    if (!qy || !(a = ort_quantized(n, a, qa)) || !(b = ort_quantized(n, b, qb)))
+        return false;
+    ir_dtype dtype = a->type.dtype;
+    a = node_done_quant(n, node_emit1(n, IR_DEQUANTIZE, a), IR_F32, NULL);
+    b = a ? node_done_quant(n, node_emit1(n, IR_DEQUANTIZE, b), IR_F32, NULL) : NULL;
+    ir_value *y = b ? product(n, a, false, b, false, NULL) : NULL;
+    return y && ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_QUANTIZE, y), dtype, qy), LAYOUT_PLAIN);
+}
+
+/* The result is quantized, or real when its scale is absent. */
 static bool quantized_product(ort_node *n, bool b_swapped, int bias, int result)
 {
-    ir_value *a = ort_plain(n, 0), *b = a ? ort_param(n, 3, "weights") : NULL, *c = NULL;
+    ir_value *a = ort_plain(n, 0), *b = a ? ort_plain(n, 3) : NULL, *c = NULL;
     if (!b)
         return false;
-    if (b->type.rank != 2 || a->type.rank < 2)
-        return node_error(n, "quantized products need a matrix of weights");
+    if (!ir_is_const(b) && bias < 0)
+        return qlinear_batch_matmul(n, a, b);
+    if (!ir_is_const(b) || b->type.rank != 2 || a->type.rank < 2)
+        return node_error(n, "quantized products need a constant matrix of weights");
     if (!b_swapped && !(b = swapped(n, b)))
         return false;
     int64_t channels = b->type.dims[0];
     const ir_quant *qa = ort_quant(n, 1, 2, -1, 1), *qb = qa ? ort_quant(n, 4, 5, 0, channels) : NULL;
-    const ir_quant *qy = qb ? ort_quant(n, result, result + 1, -1, 1) : NULL;
-    if (!qy || !(a = ort_quantized(n, a, qa)) || !(b = ort_quantized(n, b, qb)))
+    const ir_quant *qy = qb && ort_has(n, result) ? ort_quant(n, result, result + 1, -1, 1) : NULL;
+    if (!qb || (!qy && ort_has(n, result)) || !(a = ort_quantized(n, a, qa)) || !(b = ort_quantized(n, b, qb)))
         return false;
     if (bias >= 0 && ort_has(n, bias) && !(c = int_bias(n, bias, qa, qb, channels)))
         return false;
     ir_op *op = node_emit(n, IR_FULLY_CONNECTED, c ? 3 : 2, (ir_value *[]){a, b, c});
-    return ort_put(n, 0, node_done_quant(n, op, a->type.dtype, qy), LAYOUT_PLAIN);
+    return ort_put(n, 0, node_done_quant(n, op, qy ? a->type.dtype : IR_F32, qy), LAYOUT_PLAIN);
 }
 
 bool ort_op_qlinear_matmul(ort_node *n) { return quantized_product(n, false, -1, 6); }
 
 bool ort_op_qgemm(ort_node *n)
 {
-    if (ort_int(n, "transA", 0) || ort_float(n, "alpha", 1) != 1 || !ort_has(n, 7))
-        return node_error(n, "transA, alpha and real results are not supported");
+    if (ort_int(n, "transA", 0) || ort_float(n, "alpha", 1) != 1)
+        return node_error(n, "transA and alpha are not supported");
     return quantized_product(n, ort_int(n, "transB", 0), 6, 7);
 }

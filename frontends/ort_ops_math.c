@@ -114,8 +114,6 @@ bool ort_op_unary(ort_node *n)
         return ort_put(n, 0, ort_clamped(n, x, 0, INFINITY), layout);
     if (n->entry->code == IR_LEAKY_RELU)
         return ort_put(n, 0, sloped(n, x, ort_float(n, "alpha", 0.01f)), layout);
-    if (n->entry->code == IR_ELU && ort_float(n, "alpha", 1) != 1)
-        return node_error(n, "alpha other than 1 is not supported");
     ir_op *op = node_emit1(n, n->entry->code, x);
     if (n->entry->code == IR_GELU)
         ir_set_int(op, IR_ATTR_APPROXIMATE, strcmp(ort_text(n, "approximate", "none"), "tanh") == 0);
@@ -211,7 +209,7 @@ static ir_value *binary(ort_node *n, ir_value *a, ir_value *b)
 {
     ir_opcode code = n->entry->code;
     bool compares =
-        code == IR_EQUAL || code == IR_LESS || code == IR_LESS_EQUAL || code == IR_GREATER || code == IR_GREATER_EQUAL;
+        code == IR_EQUAL || code == IR_NOT_EQUAL || code == IR_LESS || code == IR_LESS_EQUAL || code == IR_GREATER || code == IR_GREATER_EQUAL;
     if (!compares)
         return node_binary(n, code, a, b);
     return node_done_quant(n, node_emit2(n, code, a, b), IR_BOOL, NULL);
@@ -222,6 +220,18 @@ bool ort_op_binary(ort_node *n)
     ir_value *a, *b;
     node_layout layout;
     return ort_pair(n, 0, 1, &a, &b, &layout) && ort_put(n, 0, binary(n, a, b), layout);
+}
+
+/* fmod follows the sign of the dividend; the IR's floor_mod that of the divisor. */
+bool ort_op_mod(ort_node *n)
+{
+    ir_value *a, *b;
+    node_layout layout;
+    if (!ort_pair(n, 0, 1, &a, &b, &layout))
+        return false;
+    if (ort_int(n, "fmod", 0) || ir_dtype_is_float(a->type.dtype))
+        return node_error(n, "fmod is not supported");
+    return ort_put(n, 0, node_binary(n, IR_FLOOR_MOD, a, b), layout);
 }
 
 bool ort_op_pow(ort_node *n)

@@ -193,11 +193,81 @@ bool ort_op_depth_to_space(ort_node *n)
     int64_t block = ort_int(n, "blocksize", 0);
     if (!x)
         return false;
-    if (strcmp(ort_text(n, "mode", "DCR"), "DCR") != 0 || block < 1 || block > 1 << 15)
-        return node_error(n, "only the mode DCR with a block of at least 1 is supported");
+    if (x->type.rank != 4 || block < 1 || block > 1 << 15)
+        return node_error(n, "a block of %lld for %d dimensions", (long long)block, x->type.rank);
+    if (strcmp(ort_text(n, "mode", "DCR"), "CRD") == 0) { /* the block's pixels are the fastest in the channels */
+        const int64_t *d = x->type.dims, inner = d[3] / (block * block);
+        int64_t pixels[] = {d[0], d[1], d[2], inner, block, block}, perm[] = {0, 1, 4, 2, 5, 3};
+        int64_t dims[] = {d[0], d[1] * block, d[2] * block, inner};
+        return ort_put(n, 0, node_reshaped(n, node_transposed(n, node_reshaped(n, x, 6, pixels), perm), 4, dims), LAYOUT_LAST);
+    }
     ir_op *op = node_emit1(n, IR_DEPTH_TO_SPACE, x);
     ir_set_ints(op, IR_ATTR_BLOCK, 2, (int64_t[]){block, block});
     return ort_put(n, 0, node_done(n, op), LAYOUT_LAST);
+}
+
+bool ort_op_space_to_depth(ort_node *n)
+{
+    ir_value *x = ort_in(n, 0, LAYOUT_LAST);
+    int64_t block = ort_int(n, "blocksize", 0);
+    if (!x)
+        return false;
+    if (block < 1 || block > 1 << 15)
+        return node_error(n, "a block of %lld", (long long)block);
+    ir_op *op = node_emit1(n, IR_SPACE_TO_DEPTH, x);
+    ir_set_ints(op, IR_ATTR_BLOCK, 2, (int64_t[]){block, block});
+    return ort_put(n, 0, node_done(n, op), LAYOUT_LAST);
+}
+
+bool ort_op_tile(ort_node *n)
+{
+    node_layout layout = ort_layout_of(n, 0);
+    ir_value *x = ort_in(n, 0, layout);
+    int64_t repeats[IR_MAX_RANK];
+    int count;
+    if (!x || !ort_param_ints(n, 1, "repeats", IR_MAX_RANK, repeats, &count))
+        return false;
+    if (count != x->type.rank)
+        return node_error(n, "%d repeats for %d dimensions", count, x->type.rank);
+    ir_type type = x->type;
+    for (int i = 0; i < count; i++) {
+        int at = node_dim(layout, count, i);
+        if (repeats[i] < 0 || repeats[i] > IR_MAX_BYTES)
+            return node_error(n, "%lld repeats", (long long)repeats[i]);
+        type.dims[at] *= repeats[i]; /* both below 2^32 */
+    }
+    return ort_put(n, 0, node_typed(n, node_emit1(n, IR_TILE, x), type, x->quant), layout);
+}
+
+bool ort_op_cumsum(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0);
+    int64_t where;
+    int count, axis;
+    if (!x || !ort_param_ints(n, 1, "dimension", 1, &where, &count))
+        return false;
+    if (count != 1 || ort_int(n, "exclusive", 0) || ort_int(n, "reverse", 0))
+        return node_error(n, "an exclusive or reversed sum is not supported");
+    if (!node_axis(n, where, x->type.rank, &axis))
+        return false;
+    ir_op *op = node_emit1(n, IR_CUMSUM, x);
+    ir_set_int(op, IR_ATTR_AXIS, axis);
+    return ort_put(n, 0, node_done(n, op), LAYOUT_PLAIN);
+}
+
+bool ort_op_gather_nd(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0), *indices = x ? ort_plain(n, 1) : NULL;
+    if (!indices)
+        return false;
+    if (ort_int(n, "batch_dims", 0))
+        return node_error(n, "batch_dims is not supported");
+    if (!ir_is_const(indices) || (indices->type.dtype != IR_I64 && indices->type.dtype != IR_I32))
+        return node_error(n, "the indices must be constant");
+    for (int64_t i = 0; i < ir_type_elements(&indices->type); i++)
+        if (ir_const_int(indices, i) < 0)
+            return node_error(n, "negative indices are not supported");
+    return ort_put(n, 0, node_done(n, node_emit2(n, IR_GATHER_ND, x, indices)), LAYOUT_PLAIN);
 }
 
 /* Extents that scales or sizes ask for, in ONNX's order. */

@@ -89,6 +89,49 @@ bool ort_op_qlinear_global_pool(ort_node *n)
     return ort_put(n, 0, node_done_quant(n, op, x->type.dtype, qy), layout);
 }
 
+bool ort_op_qlinear_mean(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0);
+    const ir_quant *qx = x ? ort_quant(n, 1, 2, -1, 1) : NULL, *qy = qx ? ort_quant(n, 3, 4, -1, 1) : NULL;
+    int64_t axes[IR_MAX_RANK], sorted[IR_MAX_RANK];
+    bool gone[IR_MAX_RANK] = {false};
+    int count = 0, kept = 0;
+    if (!qy || !(x = ort_quantized(n, x, qx)) || !ort_ints(n, "axes", IR_MAX_RANK, axes, &count))
+        return false;
+    for (int i = 0; i < count; i++) {
+        int axis;
+        if (!node_axis(n, axes[i], x->type.rank, &axis))
+            return false;
+        gone[axis] = true;
+    }
+    for (int i = 0; i < x->type.rank; i++)
+        if (gone[i] || !count)
+            sorted[kept++] = i;
+    ir_op *op = node_emit1(n, IR_MEAN, x);
+    ir_set_ints(op, IR_ATTR_AXES, kept, sorted);
+    ir_set_int(op, IR_ATTR_KEEP_DIMS, ort_int(n, "keepdims", 1) != 0);
+    return ort_put(n, 0, node_done_quant(n, op, x->type.dtype, qy), LAYOUT_PLAIN);
+}
+
+/* Condition, two triples of operand, scale, zero point, then the result's scale and zero point. */
+bool ort_op_qlinear_where(ort_node *n)
+{
+    const ir_quant *qy = ort_quant(n, 7, 8, -1, 1);
+    ir_value *operands[3] = {qy ? ort_plain(n, 0) : NULL};
+    for (int i = 0; i < 2; i++) {
+        const ir_quant *q = operands[i] ? ort_quant(n, 2 + 3 * i, 3 + 3 * i, -1, 1) : NULL;
+        ir_value *x = q ? ort_plain(n, 1 + 3 * i) : NULL;
+        if (!x || !(x = ort_quantized(n, x, q)))
+            return false;
+        operands[1 + i] =
+            ir_quant_equal(q, qy) ? x : node_done_quant(n, node_emit1(n, IR_REQUANTIZE, x), x->type.dtype, qy);
+        if (!operands[1 + i])
+            return false;
+    }
+    ir_op *op = node_emit(n, IR_SELECT, 3, operands);
+    return ort_put(n, 0, node_done_quant(n, op, operands[1]->type.dtype, qy), LAYOUT_PLAIN);
+}
+
 /* Result scale and zero point, then triples of operand, scale, zero point. */
 bool ort_op_qlinear_concat(ort_node *n)
 {

@@ -1,4 +1,6 @@
 /* ort_ops_shape.c: operators that only change the shape. */
+#include <math.h>
+
 #include "frontends/ort_import.h"
 
 bool ort_op_constant(ort_node *n)
@@ -19,6 +21,58 @@ bool ort_op_constant(ort_node *n)
     if (ort_has_attr(n, "value_ints") && ort_ints(n, "value_ints", IR_MAX_RANK, ints, &count))
         return ort_put(n, 0, node_ints(n, IR_I64, 1, count, ints), LAYOUT_PLAIN);
     return node_error(n, "a constant of this kind is not supported");
+}
+
+/* The value is an attribute of one element; a real 0 without it. */
+bool ort_op_constant_of_shape(ort_node *n)
+{
+    int64_t dims[IR_MAX_RANK];
+    int rank;
+    if (!ort_param_ints(n, 0, "shape", IR_MAX_RANK, dims, &rank))
+        return false;
+    fb_table t = ort_tensor_attr(n, "value");
+    ir_value *one = fb_present(t) ? ort_tensor_constant(n->model, &n->loc, t) : node_real(n, 0);
+    if (!one || ir_type_elements(&one->type) != 1)
+        return one && node_error(n, "the value has %lld elements", (long long)ir_type_elements(&one->type));
+    ir_type type = ir_type_make(one->type.dtype, rank, dims);
+    one = node_reshaped(n, one, 0, NULL);
+    return one && ort_put(n, 0, node_typed(n, node_emit1(n, IR_BROADCAST, one), type, NULL), LAYOUT_PLAIN);
+}
+
+bool ort_op_range(ort_node *n)
+{
+    double p[3];
+    ir_dtype dtype = IR_DTYPE_NONE;
+    for (int i = 0; i < 3; i++) {
+        ir_value *v = ort_param(n, i, "range");
+        if (!v)
+            return false;
+        if (ir_type_elements(&v->type) != 1 || (i && v->type.dtype != dtype) || v->quant ||
+            (v->type.dtype != IR_F32 && v->type.dtype != IR_I64 && v->type.dtype != IR_I32))
+            return node_error(n, "start, limit and step must be single numbers of one type");
+        dtype = v->type.dtype;
+        p[i] = dtype == IR_F32 ? ir_const_real(v, 0) : (double)ir_const_int(v, 0);
+    }
+    double length = ceil((p[1] - p[0]) / p[2]);
+    if (!(fabs(p[0]) < 0x1p40) || !(fabs(p[2]) < 0x1p40) || p[2] == 0 || !(length < 0x1p24))
+        return node_error(n, "the range from %g to %g by %g has no sensible length", p[0], p[1], p[2]);
+    int64_t count = length > 0 ? (int64_t)length : 0;
+    if (!model_charge(n->model, &n->loc, count * 16))
+        return false;
+    float *reals = ARENA_ARRAY(n->model->graph->arena, float, count + 1);
+    int64_t *ints = ARENA_ARRAY(n->model->graph->arena, int64_t, count + 1);
+    for (int64_t i = 0; i < count; i++) {
+        reals[i] = (float)p[0] + (float)i * (float)p[2];
+        ints[i] = dtype == IR_F32 ? 0 : (int64_t)p[0] + i * (int64_t)p[2];
+    }
+    return ort_put(n, 0, dtype == IR_F32 ? node_reals(n, 1, &count, reals) : node_ints(n, dtype, 1, count, ints), LAYOUT_PLAIN);
+}
+
+bool ort_op_size(ort_node *n)
+{
+    ir_type shape;
+    return ort_shape(n, 0, &shape) &&
+           ort_put(n, 0, node_ints(n, IR_I64, 0, 1, (int64_t[]){ir_type_elements(&shape)}), LAYOUT_PLAIN);
 }
 
 bool ort_op_shape(ort_node *n)

@@ -32,41 +32,86 @@ bool ort_op_global_pool(ort_node *n)
     return ort_put(n, 0, reduced(n, n->entry->code, x, x->type.rank - 2, axes, true), LAYOUT_LAST);
 }
 
-bool ort_op_reduce(ort_node *n)
+/* The operand's dimensions that a reduction takes away, ONNX's numbers; none are all of them, or none. */
+static bool read_dimensions(ort_node *n, const ir_type *shape, int64_t axes[], int *out_count)
 {
-    ir_type shape;
-    int64_t axes[IR_MAX_RANK];
     int count = 0;
-    if (!ort_shape(n, 0, &shape))
-        return false;
     if (ort_has(n, 1) ? !ort_param_ints(n, 1, "dimensions", IR_MAX_RANK, axes, &count)
                       : !ort_ints(n, "axes", IR_MAX_RANK, axes, &count))
         return false;
-    if (!count && ort_int(n, "noop_with_empty_axes", 0))
-        return ort_op_identity(n);
-    bool keep = ort_int(n, "keepdims", 1), all = !count, pixels = true, channel = false;
-    for (int i = 0; i < shape.rank && all; i++)
+    bool all = !count && !ort_int(n, "noop_with_empty_axes", 0);
+    for (int i = 0; i < shape->rank && all; i++)
         axes[count++] = i;
     for (int i = 0; i < count; i++) {
         int axis;
-        if (!node_axis(n, axes[i], shape.rank, &axis))
+        if (!node_axis(n, axes[i], shape->rank, &axis))
             return false;
         axes[i] = axis;
-        channel |= axis == 1;
     }
-    for (int d = 2; d < shape.rank; d++) {
+    *out_count = count;
+    return true;
+}
+
+/* What a reduction does to each element first, and to each result last. */
+typedef enum functions { PLAIN, NORM1, NORM2, SQUARES, LOG_OF_SUM, LOG_SUM_EXP } functions;
+
+static ir_value *reduced_by(ort_node *n, functions f, ir_opcode code, ir_value *x, int count, const int64_t axes[], bool keep)
+{
+    if (f == PLAIN || !x)
+        return reduced(n, code, x, count, axes, keep);
+    if (f == LOG_SUM_EXP) { /* less the largest, which the sum of the exponentials would overflow with */
+        ir_value *largest = reduced(n, IR_REDUCE_MAX, x, count, axes, true);
+        ir_value *e = node_unary(n, IR_EXP, node_binary(n, IR_SUB, x, largest));
+        ir_value *sum = node_binary(n, IR_ADD, node_unary(n, IR_LOG, reduced(n, IR_SUM, e, count, axes, true)), largest);
+        return sum && !keep ? reduced(n, IR_SUM, sum, count, axes, false) : sum;
+    }
+    if (f == NORM1)
+        x = node_unary(n, IR_ABS, x);
+    if (f == NORM2 || f == SQUARES)
+        x = node_binary(n, IR_MUL, x, x);
+    x = reduced(n, IR_SUM, x, count, axes, keep);
+    return f == NORM2 ? node_unary(n, IR_SQRT, x) : f == LOG_OF_SUM ? node_unary(n, IR_LOG, x) : x;
+}
+
+/* The layout to reduce in: what is left is in ONNX's order when either the channels or the pixels go. */
+static node_layout layout_to_reduce(ort_node *n, const ir_type *shape, int count, const int64_t axes[], bool keep)
+{
+    bool pixels = true, channel = false;
+    for (int i = 0; i < count; i++)
+        channel |= axes[i] == 1;
+    for (int d = 2; d < shape->rank; d++) {
         bool gone = false;
         for (int i = 0; i < count; i++)
             gone |= axes[i] == d;
         pixels &= gone;
     }
-    /* What is left is in ONNX's order when either the channels or the pixels go. */
-    node_layout layout = keep || pixels || channel ? ort_layout_of(n, 0) : LAYOUT_PLAIN;
+    return keep || pixels || channel ? ort_layout_of(n, 0) : LAYOUT_PLAIN;
+}
+
+static bool reduce(ort_node *n, functions f, ir_opcode code)
+{
+    ir_type shape;
+    int64_t axes[IR_MAX_RANK];
+    int count;
+    if (!ort_shape(n, 0, &shape) || !read_dimensions(n, &shape, axes, &count))
+        return false;
+    if (!count && f != PLAIN)
+        return node_error(n, "there is no dimension to reduce");
+    bool keep = ort_int(n, "keepdims", 1);
+    node_layout layout = layout_to_reduce(n, &shape, count, axes, keep);
     ir_value *x = ort_in(n, 0, layout);
     for (int i = 0; i < count; i++)
         axes[i] = node_dim(layout, shape.rank, (int)axes[i]);
-    return ort_put(n, 0, count ? reduced(n, n->entry->code, x, count, axes, keep) : x, keep ? layout : LAYOUT_PLAIN);
+    bool same = !count && f == PLAIN; /* of one number */
+    return ort_put(n, 0, same ? x : reduced_by(n, f, code, x, count, axes, keep), keep ? layout : LAYOUT_PLAIN);
 }
+
+bool ort_op_reduce(ort_node *n) { return reduce(n, PLAIN, n->entry->code); }
+bool ort_op_reduce_l1(ort_node *n) { return reduce(n, NORM1, IR_SUM); }
+bool ort_op_reduce_l2(ort_node *n) { return reduce(n, NORM2, IR_SUM); }
+bool ort_op_reduce_squares(ort_node *n) { return reduce(n, SQUARES, IR_SUM); }
+bool ort_op_reduce_log_sum(ort_node *n) { return reduce(n, LOG_OF_SUM, IR_SUM); }
+bool ort_op_reduce_log_sum_exp(ort_node *n) { return reduce(n, LOG_SUM_EXP, IR_SUM); }
 
 bool ort_op_arg(ort_node *n)
 {
@@ -85,6 +130,25 @@ bool ort_op_arg(ort_node *n)
         y = node_reshaped(n, y, type.rank, type.dims);
     }
     return ort_put(n, 0, y, LAYOUT_PLAIN);
+}
+
+/* Each image's channels by themselves: mean 0 and variance 1 over the pixels, then a factor and an offset a channel. */
+bool ort_op_instance_norm(ort_node *n)
+{
+    ir_value *x = ort_in(n, 0, LAYOUT_LAST), *g = x ? ort_plain(n, 1) : NULL, *b = g ? ort_plain(n, 2) : NULL;
+    int64_t axes[IR_MAX_RANK];
+    if (!b)
+        return false;
+    if (x->type.rank < 3)
+        return node_error(n, "the operand has no pixels");
+    int count = x->type.rank - 2;
+    for (int i = 0; i < count; i++)
+        axes[i] = i + 1;
+    ir_value *centred = node_binary(n, IR_SUB, x, reduced(n, IR_MEAN, x, count, axes, true));
+    ir_value *variance = reduced(n, IR_MEAN, node_binary(n, IR_MUL, centred, centred), count, axes, true);
+    variance = node_binary(n, IR_ADD, variance, node_real(n, ort_float(n, "epsilon", 1e-5f)));
+    ir_value *y = node_binary(n, IR_MUL, centred, node_unary(n, IR_RSQRT, variance));
+    return ort_put(n, 0, node_binary(n, IR_ADD, node_binary(n, IR_MUL, y, g), b), LAYOUT_LAST);
 }
 
 /* y = x * factor + offset, a number each for a channel. */
@@ -171,30 +235,64 @@ bool ort_op_skip_layer_norm(ort_node *n)
            ort_put(n, 0, layer_norm(n, x, x->type.rank - 1, 2, 3, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
 }
 
-/* Before operator set 13 the operand counted as a matrix, whose columns start at the axis. */
-bool ort_op_softmax(ort_node *n)
+/* x over its root mean square, times a factor an element of the last dimension. */
+bool ort_op_rms_norm(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0), *g = x ? ort_plain(n, 1) : NULL;
+    int axis;
+    if (!g || !node_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
+        return false;
+    if (axis != x->type.rank - 1 || ort_wanted(n, 1))
+        return node_error(n, "only the last dimension, with one result, is supported");
+    int64_t last = axis;
+    ir_value *squares = reduced(n, IR_MEAN, node_binary(n, IR_MUL, x, x), 1, &last, true);
+    squares = node_binary(n, IR_ADD, squares, node_real(n, ort_float(n, "epsilon", 1e-5f)));
+    return ort_put(n, 0, node_binary(n, IR_MUL, node_binary(n, IR_MUL, x, node_unary(n, IR_RSQRT, squares)), g),
+                   LAYOUT_PLAIN);
+}
+
+/* ---- Softmax ---- */
+
+/* Along the last dimension; real, or quantized by q. */
+static ir_value *softmax(ort_node *n, ir_value *x, const ir_quant *q)
+{
+    return x ? node_done_quant(n, node_emit1(n, n->entry->code, x), x->type.dtype, q) : NULL;
+}
+
+/* Before operator set 13 the operand counted as a matrix, whose columns start at the axis.  qx, qy: of operand and result,
+ * or NULL. */
+static bool softmax_along(ort_node *n, bool flat, const ir_quant *qx, const ir_quant *qy)
 {
     ir_type shape;
     int axis;
-    bool flat = n->since < 13;
     if (!ort_shape(n, 0, &shape) || !node_axis(n, ort_int(n, "axis", flat ? 1 : -1), shape.rank, &axis))
         return false;
-    if (shape.rank == 1 || (axis == shape.rank - 1) || flat) {
-        ir_value *x = ort_plain(n, 0), *y;
+    node_layout layout = !flat && axis == 1 && axis != shape.rank - 1 ? LAYOUT_LAST : LAYOUT_PLAIN;
+    ir_value *x = ort_in(n, 0, layout), *y;
+    if (!x || (qx && !(x = ort_quantized(n, x, qx))))
+        return false;
+    if (layout == LAYOUT_LAST)
+        return ort_put(n, 0, softmax(n, x, qy), LAYOUT_LAST);
+    if (shape.rank == 1 || axis == shape.rank - 1 || flat) {
         int64_t rows = 1;
         for (int i = 0; i < axis; i++)
             rows *= shape.dims[i];
-        if (x && flat && axis != shape.rank - 1)
+        if (flat && axis != shape.rank - 1)
             x = node_reshaped(n, x, 2, (int64_t[]){rows, rows ? ir_type_elements(&shape) / rows : 0});
-        y = node_unary(n, n->entry->code, x);
+        y = softmax(n, x, qy);
         return y && ort_put(n, 0, node_reshaped(n, y, shape.rank, shape.dims), LAYOUT_PLAIN);
     }
-    if (axis == 1)
-        return ort_put(n, 0, node_unary(n, n->entry->code, ort_in(n, 0, LAYOUT_LAST)), LAYOUT_LAST);
     int64_t perm[IR_MAX_RANK];
     for (int i = 0; i < shape.rank; i++)
         perm[i] = i == axis ? shape.rank - 1 : i == shape.rank - 1 ? axis : i;
-    ir_value *x = ort_plain(n, 0);
-    x = node_unary(n, n->entry->code, x ? node_transposed(n, x, perm) : NULL);
-    return x && ort_put(n, 0, node_transposed(n, x, perm), LAYOUT_PLAIN);
+    y = softmax(n, node_transposed(n, x, perm), qy);
+    return ort_put(n, 0, node_transposed(n, y, perm), LAYOUT_PLAIN);
+}
+
+bool ort_op_softmax(ort_node *n) { return softmax_along(n, n->since < 13, NULL, NULL); }
+
+bool ort_op_qlinear_softmax(ort_node *n)
+{
+    const ir_quant *qx = ort_quant(n, 1, 2, -1, 1), *qy = qx ? ort_quant(n, 3, 4, -1, 1) : NULL;
+    return qy && softmax_along(n, ort_int(n, "opset", 13) < 13, qx, qy);
 }

@@ -283,6 +283,7 @@ bool ir_print(const ir_graph *, char **out_text, size_t *out_length);
 void ir_print_op(const ir_op *, char *buffer, size_t size);          /* one line, cut to fit; for diagnostics */
 ir_graph *ir_parse(const char *text, size_t length, const char *file, diag *); /* NULL and a diagnostic on error */
 bool ir_verify(const ir_graph *, diag *);                              /* false and a diagnostic on the first defect */
+bool ir_zero_in_range(ir_dtype, int32_t zero);                              /* can a value of that type have that zero point? */
 
 /* ---- Hashing (hash.c): equal ops and constants ---- */
 

@@ -66,7 +66,7 @@ typedef struct verifier {
 
 /* ---- Values ---- */
 
-static bool zero_in_range(ir_dtype t, int32_t zero)
+bool ir_zero_in_range(ir_dtype t, int32_t zero)
 {
     switch (t) {
     case IR_I8:
@@ -91,7 +91,7 @@ static bool verify_scales(verifier *v, const ir_value *x, ir_dtype dtype, const 
         if (!(q->scale[i] >= 0) || isinf(q->scale[i])) /* 0 occurs in pruned channels of weights */
             return diag_error(v->d, loc, "%%%u: scale %g of channel %d is negative or not finite", x->id,
                               (double)q->scale[i], i);
-        if (!zero_in_range(dtype, q->zero[i]))
+        if (!ir_zero_in_range(dtype, q->zero[i]))
             return diag_error(v->d, loc, "%%%u: zero point %d of channel %d is outside %s", x->id, q->zero[i], i,
                               ir_dtype_text(dtype));
     }

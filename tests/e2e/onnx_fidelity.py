@@ -8,7 +8,7 @@ Protects: what docs/fidelity.md promises of ONNX models.
 
     onnx_fidelity.py --eval-ops=PATH --qcc=PATH [--what=ops,images] [--images=N] [PATTERN ...]
 
-Models: those of tests/data, and those of the model set where it is present.  Exit 1 on a broken promise, 77 when ONNX
+Models: those of tests/data/onnx, and those of the model set where it is present.  Exit 1 on a broken promise, 77 when ONNX
 Runtime is not here.
 """
 
@@ -45,7 +45,7 @@ CLASSIFIERS = {"mobilenet_v2_qdq_int8": "torch", "mobilenet_v2_qlinear_int8": "p
 
 
 def models(patterns):
-    found = glob.glob(os.path.join(HERE, "..", "data", "*.ort"))
+    found = glob.glob(os.path.join(HERE, "..", "data", "onnx", "*.ort"))
     if model_set.root():
         found += glob.glob(os.path.join(model_set.root(), "ort", "**", "*.ort"), recursive=True)
     for path in sorted(found):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""documented.py: docs/tflite.md names every operator that tflite_ops.def imports, and no other as supported.
+"""documented.py: a format's page names every operator that its ops.def imports, and no other as supported.
 
-    documented.py OPS_DEF TFLITE_MD
+    documented.py OPS_DEF PAGE
 """
 import re
 import sys
@@ -10,10 +10,10 @@ import sys
 def main(definitions, page):
     with open(definitions, encoding="utf-8") as f:
         text = f.read()
-    imported = set(re.findall(r"^TFLITE_OP\((\w+)", text, re.M)) | set(re.findall(r'^TFLITE_CUSTOM\("(\w+)"', text, re.M))
-    refused = set(re.findall(r"^TFLITE_NO\((\w+)", text, re.M))
+    imported = set(re.findall(r'^(?:TFLITE_OP|TFLITE_CUSTOM|ORT_OP)\((?:ONNX, |MS, )?"?(\w+)', text, re.M))
+    refused = set(re.findall(r'^(?:TFLITE_NO|ORT_NO)\((?:ONNX, |MS, )?"?(\w+)', text, re.M))
     with open(page, encoding="utf-8") as f:
-        rows = re.search(r"## Operators\n(.*?)\n## ", f.read(), re.S).group(1)
+        rows = re.search(r"## Operators\n(.*?)(\n## |\Z)", f.read(), re.S).group(1)
     named = set(re.findall(r"\w+", "\n".join(line.split("|")[1] for line in rows.splitlines() if line.startswith("| "))))
     for name in sorted(imported - named):
         print(f"{name} is imported, but not in the table")

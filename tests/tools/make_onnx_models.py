@@ -1,0 +1,409 @@
+"""make_onnx_models.py: writes the models of tests/data/onnx, small ones in ONNX Runtime's format, and what they come to.
+
+    make_onnx_models.py FOLDER [NAME ...]        (needs numpy, onnx and onnxruntime)
+
+For each model NAME.ort there is NAME.json: the inputs, made by the rule of tests/frontends/ort_expected.py, and ONNX Runtime's
+outputs without optimizations.  Weights are seeded; fake-quantized models take their ranges from the float model's values.
+"""
+
+import json
+import os
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from tflite_reference import made_input
+
+OPSET = 19
+LEVELS = {"disabled": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+          "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED}
+
+
+class Graph:
+    """A graph under construction."""
+
+    def __init__(self, seed):
+        self.random = np.random.default_rng(seed)
+        self.nodes, self.constants, self.inputs, self.outputs = [], [], [], []
+
+    def input(self, name, shape, kind=TensorProto.FLOAT):
+        self.inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        return name
+
+    def op(self, kind, *inputs, outputs=1, domain="", **attributes):
+        names = [f"{kind[:4].lower()}{len(self.nodes)}" + (f"_{k}" if k else "") for k in range(outputs)]
+        self.nodes.append(helper.make_node(kind, list(inputs), names, name=names[0], domain=domain, **attributes))
+        return names[0] if outputs == 1 else names
+
+    def constant(self, values, what="c"):
+        name = f"{what}{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
+        return name
+
+    def ints(self, *values):
+        return self.constant(np.array(values, np.int64), "i")
+
+    def real(self, value):
+        return self.constant(np.float32(value), "r")
+
+    def normal(self, *shape, deviation=None):
+        deviation = deviation or (2.0 / max(1, np.prod(shape[1:]))) ** 0.5
+        return self.constant((self.random.standard_normal(shape) * deviation).astype(np.float32), "w")
+
+    def conv(self, x, inside, channels, kernel=3, stride=1, groups=1, bias=True, **attributes):
+        w = self.normal(channels, inside // groups, kernel, kernel)
+        b = [self.normal(channels, deviation=0.1)] if bias else []
+        return self.op("Conv", x, w, *b, kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[kernel // 2] * 4, group=groups,
+                       **attributes)
+
+    def output(self, name):
+        self.outputs.append(name)
+
+    def model(self):
+        empty = [onnx.ValueInfoProto(name=name) for name in self.outputs]
+        graph = helper.make_graph(self.nodes, "graph", self.inputs, empty, self.constants)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+        return typed(helper.make_model(graph, opset_imports=opsets, ir_version=9))
+
+
+def session(model, level="disabled", save=None):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = LEVELS[level]
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    if save:
+        options.optimized_model_filepath = save
+        options.add_session_config_entry("session.save_model_format", "ORT")
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def typed(model):
+    """The outputs with the types that ONNX Runtime infers."""
+    kinds = {"tensor(float)": TensorProto.FLOAT, "tensor(uint8)": TensorProto.UINT8, "tensor(int8)": TensorProto.INT8,
+             "tensor(int64)": TensorProto.INT64, "tensor(int32)": TensorProto.INT32, "tensor(bool)": TensorProto.BOOL}
+    infos = [helper.make_tensor_value_info(o.name, kinds[o.type], o.shape) for o in session(model).get_outputs()]
+    del model.graph.output[:]
+    model.graph.output.extend(infos)
+    return model
+
+
+def made_inputs(model):
+    return {i.name: made_input(helper.tensor_dtype_to_np_dtype(i.type.tensor_type.elem_type),
+                               [d.dim_value for d in i.type.tensor_type.shape.dim], 1 + k, 16)
+            for k, i in enumerate(model.graph.input)}
+
+
+# ---- Fake quantization ----
+
+class Quantizer:
+    """Puts quantize and dequantize around every op of a float model, but for `keep` (kinds of ops that stay real).
+
+    act: type of activations; symmetric: their zero points are 0; channels: a scale for each channel of the weights; weights:
+    their type, uint8 with zero points that are not 128."""
+
+    def __init__(self, model, act="uint8", channels=False, weights="int8", symmetric=False, keep=(), open_ends=False):
+        self.model, self.act, self.channels, self.weights = model, np.dtype(act), channels, np.dtype(weights)
+        self.symmetric, self.keep, self.open_ends = symmetric, keep, open_ends
+        self.constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+        self.nodes, self.made, self.scales, self.weight_scales = [], [], {}, {}
+        self.ranges = self.measure()
+
+    def measure(self):
+        probe = onnx.ModelProto()
+        probe.CopyFrom(self.model)
+        have = {o.name for o in probe.graph.output}
+        probe.graph.output.extend(onnx.ValueInfoProto(name=n) for node in probe.graph.node for n in node.output if n not in have)
+        run = session(probe)
+        feeds = made_inputs(self.model)
+        values = dict(zip([o.name for o in run.get_outputs()], run.run(None, feeds)))
+        values.update(feeds)
+        return {n: (min(0, float(v.min())), max(1e-3, float(v.max()))) for n, v in values.items() if v.dtype == np.float32}
+
+    def add(self, values, name):
+        self.made.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
+        return name
+
+    def parameters(self, name):
+        low, high = self.ranges[name]
+        info = np.iinfo(self.act)
+        if name.startswith("soft"):  # what ONNX Runtime's quantizer gives it
+            return np.float32(1 / 256), np.array(info.min, self.act)
+        if self.symmetric:
+            scale, zero = max(-low, high) / info.max, 0
+        else:
+            scale = (high - low) / (info.max - info.min)
+            zero = int(np.clip(round(info.min - low / scale), info.min, info.max))
+        return np.float32(scale), np.array(zero, self.act)
+
+    def around(self, name):
+        """Quantize and dequantize behind the value; the name of what consumers read."""
+        scale, zero = self.parameters(name)
+        self.scales[name + "_real"] = scale
+        s, z = self.add(scale, name + "_scale"), self.add(zero, name + "_zero")
+        self.nodes.append(helper.make_node("QuantizeLinear", [name, s, z], [name + "_q"]))
+        self.nodes.append(helper.make_node("DequantizeLinear", [name + "_q", s, z], [name + "_real"]))
+        return name + "_real"
+
+    def weight(self, name, axis):
+        w, info = self.constants[name], np.iinfo(self.weights)
+        other = tuple(d for d in range(w.ndim) if d != axis) if self.channels else None
+        if self.weights == np.uint8:
+            low, high = np.minimum(0, w.min(axis=other)), np.maximum(0, w.max(axis=other))
+            scale = ((high - low) / 255).astype(np.float32)
+            zero = np.round(-low / scale).astype(np.uint8)
+        else:
+            scale = (np.abs(w).max(axis=other) / info.max).astype(np.float32)
+            zero = np.zeros_like(scale, self.weights)
+        spread = lambda v: np.asarray(v).reshape([-1 if d == axis else 1 for d in range(w.ndim)]) if self.channels else v
+        q = np.clip(np.round(w / spread(scale)) + spread(zero).astype(np.int32), info.min, info.max).astype(self.weights)
+        attributes = {"axis": axis} if self.channels else {}
+        self.nodes.append(helper.make_node("DequantizeLinear", [self.add(q, name + "_q"), self.add(scale, name + "_scale"),
+                                                                self.add(zero, name + "_zero")], [name + "_real"], **attributes))
+        self.weight_scales[name + "_real"] = scale
+        return name + "_real"
+
+    def bias(self, name, x, w):
+        scale = np.asarray(np.float32(self.scales[x] * self.weight_scales[w]), np.float32)
+        q = np.round(self.constants[name] / scale).astype(np.int32)
+        self.nodes.append(helper.make_node("DequantizeLinear", [self.add(q, name + "_q"), self.add(scale, name + "_scale")],
+                                           [name + "_real"], **({"axis": 0} if scale.ndim else {})))
+        return name + "_real"
+
+    def run(self):
+        graph = self.model.graph
+        users = {}
+        for node in graph.node:
+            for name in node.input:
+                users.setdefault(name, []).append(node)
+        renamed = {i.name: self.around(i.name) for i in graph.input if i.name in self.ranges}
+        ends = {o.name for o in graph.output}
+        for node in graph.node:
+            inputs = [renamed.get(name, name) for name in node.input]
+            if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") and node.input[1] in self.constants:
+                trans = any(a.name == "transB" and a.i for a in node.attribute)
+                axis = 0 if node.op_type == "Conv" or trans else 1
+                inputs[1] = self.weight(node.input[1], axis)
+                if len(inputs) > 2:
+                    inputs[2] = self.bias(node.input[2], inputs[0], inputs[1])
+            elif node.op_type not in ("Clip", "Resize"):
+                inputs = [self.weight_tensor(name) if name in self.constants and self.constants[name].dtype == np.float32 else name
+                          for name in inputs]
+            self.nodes.append(helper.make_node(node.op_type, inputs, node.output, name=node.name, domain=node.domain,
+                                               **{a.name: helper.get_attribute_value(a) for a in node.attribute}))
+            for name in node.output:
+                clamped = [u for u in users.get(name, []) if u.op_type in ("Relu", "Clip")]
+                if name not in self.ranges or node.op_type in self.keep or (clamped and len(users[name]) == 1) or \
+                        (name in ends and self.open_ends):
+                    continue
+                renamed[name] = self.around(name)
+        outputs = [onnx.ValueInfoProto(name=renamed.get(o.name, o.name)) for o in graph.output]
+        made = helper.make_graph(self.nodes, "graph", graph.input, outputs,
+                                 [*self.made, *[t for t in graph.initializer if any(t.name in n.input for n in self.nodes)]])
+        return typed(helper.make_model(made, opset_imports=self.model.opset_import, ir_version=9))
+
+    def weight_tensor(self, name):
+        """A constant operand of an elementwise op, per tensor."""
+        v = self.constants[name]
+        low, high = min(0, float(v.min())), max(1e-3, float(v.max()))
+        info = np.iinfo(self.act)
+        scale = np.float32((high - low) / (info.max - info.min))
+        zero = np.array(round(info.min - low / scale), self.act)
+        q = np.clip(np.round(v / scale) + int(zero), info.min, info.max).astype(self.act)
+        self.nodes.append(helper.make_node("DequantizeLinear", [self.add(q, name + "_q"), self.add(scale, name + "_scale"),
+                                                                self.add(zero, name + "_zero")], [name + "_real"]))
+        return name + "_real"
+
+
+# ---- Models ----
+
+def cnn(seed=1, ends=True):
+    """A convolutional network: residual add, depthwise, pools, concatenation, upsampling, a classifier."""
+    g = Graph(seed)
+    x = g.input("image", [1, 3, 20, 20])
+    x = g.op("Relu", g.conv(x, 3, 8, stride=2))
+    y = g.op("Clip", g.conv(x, 8, 16, kernel=1), g.real(0), g.real(6))
+    y = g.op("Clip", g.conv(y, 16, 16, groups=16), g.real(0), g.real(6))
+    y = g.conv(y, 16, 8, kernel=1)
+    x = g.op("Add", x, y)
+    p = g.op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    a = g.op("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
+    c = g.op("Concat", p, a, axis=1)
+    s = g.op("Sigmoid", g.conv(c, 16, 16, kernel=1, bias=False))
+    c = g.op("Mul", c, s)
+    u = g.op("Resize", g.op("LeakyRelu", g.conv(c, 16, 8), alpha=0.1), "", g.constant(np.array([1, 1, 2, 2], np.float32)),
+             mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    x = g.op("Add", u, x)
+    g.output(x)
+    x = g.op("Flatten", g.op("GlobalAveragePool", x), axis=1)
+    x = g.op("Gemm", x, g.normal(10, 8), g.normal(10, deviation=0.1), transB=1)
+    g.output(g.op("Softmax", x, axis=1) if ends else x)
+    return g.model()
+
+
+def attention(seed=2):
+    """A transformer's layer: projections, attention over two heads, layer norm, GELU."""
+    g = Graph(seed)
+    x = g.input("tokens", [1, 6, 16])
+    heads = []
+    for name in "qkv":
+        y = g.op("Add", g.op("MatMul", x, g.normal(16, 16, deviation=0.25)), g.normal(16, deviation=0.1))
+        heads.append(g.op("Transpose", g.op("Reshape", y, g.ints(1, 6, 2, 8)), perm=[0, 2, 3, 1] if name == "k" else [0, 2, 1, 3]))
+    scores = g.op("Div", g.op("MatMul", heads[0], heads[1]), g.real(8 ** 0.5))
+    y = g.op("MatMul", g.op("Softmax", scores, axis=-1), heads[2])
+    y = g.op("Reshape", g.op("Transpose", y, perm=[0, 2, 1, 3]), g.ints(1, 6, 16))
+    x = g.op("Add", x, g.op("Add", g.op("MatMul", y, g.normal(16, 16, deviation=0.25)), g.normal(16, deviation=0.1)))
+    x = g.op("LayerNormalization", x, g.normal(16, deviation=1), g.normal(16, deviation=0.1), axis=-1)
+    y = g.op("Gelu", g.op("Add", g.op("MatMul", x, g.normal(16, 32, deviation=0.25)), g.normal(32, deviation=0.1)), domain="com.microsoft")
+    g.output(g.op("Add", x, g.op("MatMul", y, g.normal(32, 16, deviation=0.2))))
+    return g.model()
+
+
+def elementwise(seed=3):
+    """Operators of one and two operands, in both layouts."""
+    g = Graph(seed)
+    x, y = g.input("x", [1, 4, 5, 6]), g.input("y", [4, 1, 6])
+    c = g.conv(x, 4, 4)
+    parts = [g.op(kind, c) for kind in ("Abs", "Neg", "Exp", "Sin", "Cos", "Tanh", "Sigmoid", "Ceil", "Floor", "Round",
+                                        "Sign", "HardSwish", "Elu", "Erf", "Softplus", "Mish", "Softsign", "Selu")]
+    parts += [g.op("Sqrt", g.op("Abs", c)), g.op("Celu", c, alpha=0.7), g.op("Elu", c, alpha=0.3), g.op("ThresholdedRelu", c, alpha=0.2)]
+    parts += [g.op("HardSigmoid", c, alpha=0.3, beta=0.4), g.op("Gelu", c, domain="com.microsoft"), g.op("PRelu", c, g.normal(4, 1, 1)),
+              g.op("Clip", c, g.real(-0.5), g.real(0.75)), g.op("Log", g.op("Add", g.op("Abs", c), g.real(1))),
+              g.op("Reciprocal", g.op("Add", g.op("Exp", c), g.real(1)))]
+    parts += [g.op(kind, c, y) for kind in ("Add", "Sub", "Mul", "Div", "Min", "Max")]
+    parts += [g.op("Pow", g.op("Abs", c), g.real(p)) for p in (2, 0.5, 1.5)]
+    parts.append(g.op("Where", g.op("Less", c, y), c, y))
+    parts.append(g.op("Where", g.op("Not", g.op("Or", g.op("Greater", c, y), g.op("Equal", c, c))), y, c))
+    total = parts[0]
+    for p in parts[1:]:
+        total = g.op("Add", total, p)
+    g.output(total)
+    g.output(g.op("Cast", g.op("Round", g.op("Mul", c, g.real(8))), to=TensorProto.INT32))
+    return g.model()
+
+
+def moves(seed=4):
+    """Data movement, windows, computed shapes."""
+    g = Graph(seed)
+    x = g.input("x", [1, 4, 6, 6])
+    c = g.conv(x, 4, 4)
+    s = g.op("Shape", c)
+    for v in (g.op("DepthToSpace", c, blocksize=2, mode="DCR"), g.op("DepthToSpace", c, blocksize=2, mode="CRD"),
+              g.op("SpaceToDepth", c, blocksize=2), g.op("Gather", c, g.ints(3, 0), axis=1),
+              g.op("Tile", g.op("Slice", c, g.ints(5), g.ints(0), g.ints(2), g.ints(-2)), g.ints(1, 2, 1, 3)),
+              g.op("Expand", g.op("ReduceMax", c, g.ints(2, 3)), s),
+              g.op("Reshape", c, g.op("Concat", g.op("Slice", s, g.ints(0), g.ints(1)), g.ints(-1), axis=0)),
+              g.op("Resize", c, "", g.constant(np.array([1, 1, 2, 2], np.float32)), mode="linear",
+                   coordinate_transformation_mode="half_pixel"),
+              g.op("Resize", c, "", "", g.ints(1, 4, 11, 11), mode="linear", coordinate_transformation_mode="align_corners"),
+              g.op("ConvTranspose", c, g.normal(4, 2, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1]),
+              g.op("Transpose", g.op("Squeeze", g.op("Unsqueeze", c, g.ints(0)), g.ints(0)), perm=[1, 3, 0, 2]),
+              *g.op("Split", c, g.ints(1, 3), outputs=2, axis=1),
+              g.op("Pad", c, g.ints(0, 0, 1, 1, 0, 0, 1, 1), mode="reflect")):
+        g.output(v)
+    return g.model()
+
+
+def reductions(seed=15):
+    """Reductions, pools, normalisations, running sums."""
+    g = Graph(seed)
+    x = g.input("x", [1, 4, 6, 6])
+    c = g.conv(x, 4, 4)
+    padded = g.op("Pad", c, g.ints(0, 0, 1, 2, 0, 0, 1, 0), g.real(0.5), mode="constant")
+    for v in (g.op("ReduceMean", c, g.ints(2, 3), keepdims=0), g.op("ReduceMax", c, g.ints(1), keepdims=1),
+              g.op("ReduceSum", padded, g.ints(1), keepdims=0), g.op("ReduceMin", c, g.ints(-1), keepdims=0),
+              g.op("ReduceProd", c, g.ints(1), keepdims=0), g.op("ReduceL1", c, g.ints(2), keepdims=0),
+              g.op("ReduceL2", c, g.ints(1), keepdims=0), g.op("ReduceLogSumExp", c, g.ints(-1), keepdims=0),
+              g.op("ReduceSumSquare", c, g.ints(0), keepdims=0), g.op("ArgMax", c, axis=1, keepdims=0),
+              g.op("InstanceNormalization", c, g.normal(4, deviation=1), g.normal(4, deviation=1)), g.op("LogSoftmax", c, axis=1),
+              g.op("CumSum", c, g.ints(3)), g.op("MaxPool", c, kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1]),
+              g.op("AveragePool", c, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], count_include_pad=1)):
+        g.output(v)
+    return g.model()
+
+
+def sequence(seed=5):
+    """One-dimensional convolutions, as networks for sound have them, and an instance norm."""
+    g = Graph(seed)
+    x = g.input("sound", [1, 4, 40])
+    x = g.op("Relu", g.op("Conv", x, g.normal(8, 4, 5), g.normal(8, deviation=0.1), kernel_shape=[5], strides=[2], pads=[2, 2]))
+    x = g.op("Relu", g.op("Conv", x, g.normal(8, 1, 3), kernel_shape=[3], group=8, dilations=[2], pads=[2, 2]))
+    x = g.op("MaxPool", g.op("Conv", x, g.normal(12, 8, 1), kernel_shape=[1]), kernel_shape=[2], strides=[2])
+    g.output(g.op("ReduceMean", x, g.ints(-1), keepdims=0))
+    return g.model()
+
+
+def fused(seed=6):
+    """What ONNX Runtime's optimizer makes of float networks: FusedConv, FusedGemm, SkipLayerNormalization, BiasGelu …"""
+    g = Graph(seed)
+    x = g.input("image", [1, 3, 8, 8])
+    x = g.op("Relu", g.conv(x, 3, 8))
+    x = g.op("LeakyRelu", g.conv(x, 8, 8), alpha=0.2)
+    x = g.op("Clip", g.op("Add", x, g.conv(x, 8, 8)), g.real(-1), g.real(1))
+    x = g.op("HardSigmoid", g.conv(x, 8, 16, stride=2))
+    x = g.op("Reshape", x, g.ints(1, 16, 16))
+    y = g.op("Gelu", g.op("Add", g.op("MatMul", x, g.normal(16, 16)), g.normal(16, deviation=0.1)), domain="com.microsoft")
+    x = g.op("LayerNormalization", g.op("Add", x, y), g.normal(16, deviation=1), g.normal(16, deviation=0.1), axis=-1)
+    y = g.op("MatMul", x, g.op("Transpose", x, perm=[0, 2, 1]))
+    y = g.op("Softmax", g.op("Mul", y, g.real(0.25)), axis=-1)
+    x = g.op("Relu", g.op("Gemm", g.op("Reshape", y, g.ints(16, 16)), g.normal(16, 8), g.normal(8, deviation=0.1)))
+    g.output(x)
+    return g.model()
+
+
+MODELS = {
+    "cnn_float": lambda: (cnn(), "disabled"),
+    "cnn_qdq_u8s8": lambda: (Quantizer(cnn()).run(), "disabled"),
+    "cnn_qdq_s8s8_channels": lambda: (Quantizer(cnn(7), act="int8", channels=True).run(), "disabled"),
+    "cnn_qdq_s8s8_symmetric": lambda: (Quantizer(cnn(8), act="int8", symmetric=True, channels=True).run(), "disabled"),
+    "cnn_qdq_u8u8_channels": lambda: (Quantizer(cnn(9), weights="uint8", channels=True).run(), "disabled"),
+    "cnn_qdq_open": lambda: (Quantizer(cnn(10, ends=False), open_ends=True, keep=("Conv",)).run(), "disabled"),
+    "cnn_qoperator": lambda: (Quantizer(cnn(11)).run(), "extended"),
+    "attention_float": lambda: (attention(), "disabled"),
+    "attention_qdq": lambda: (Quantizer(attention(12), channels=True).run(), "disabled"),
+    "attention_qoperator": lambda: (Quantizer(attention(13)).run(), "extended"),
+    "sequence_qdq": lambda: (Quantizer(sequence(14), act="int8", channels=True).run(), "disabled"),
+    "elementwise_float": lambda: (elementwise(), "disabled"),
+    "moves_float": lambda: (moves(), "disabled"),
+    "reductions_float": lambda: (reductions(), "disabled"),
+    "fused_float": lambda: (fused(), "extended"),
+}
+
+
+def write(folder, name):
+    model, level = MODELS[name]()
+    path = os.path.join(folder, name + ".ort")
+    with tempfile.TemporaryDirectory() as d:
+        session(model, level, os.path.join(d, "m.ort"))
+        with open(os.path.join(d, "m.ort"), "rb") as f:
+            content = f.read()
+    with open(path, "wb") as f:
+        f.write(content)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = LEVELS["disabled"]
+    feeds = made_inputs(model)
+    results = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(None, feeds)
+    facts = {
+        "reference": f"onnxruntime {onnxruntime.__version__}",
+        "inputs": [{"name": n, "shape": list(a.shape), "declared": [str(d) for d in a.shape], "dtype": str(a.dtype), "seed": 1 + k}
+                   for k, (n, a) in enumerate(feeds.items())],
+        "outputs": [{"name": o.name, "shape": list(r.shape), "dtype": str(r.dtype),
+                     "values": [float(f"{v:.9g}") if r.dtype.kind == "f" else int(v) for v in r.reshape(-1)]}
+                    for o, r in zip(model.graph.output, results)]}
+    text = json.dumps(facts)
+    with open(os.path.join(folder, name + ".json"), "w") as f:
+        f.write(text.replace('{"name"', '\n{"name"') + "\n")
+    print(f"{name:28} {len(content):6} bytes, expectations {len(text)}")
+
+
+def main():
+    os.makedirs(sys.argv[1], exist_ok=True)
+    for name in sys.argv[2:] or MODELS:
+        write(sys.argv[1], name)
+
+
+if __name__ == "__main__":
+    main()
