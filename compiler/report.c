@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "compiler/report_html.h"
+#include "ir/interp.h"
 
 /* Names come from files and need not be UTF-8. */
 static json_t *text_json(const char *text)
@@ -177,8 +178,13 @@ static arithmetic arithmetic_of(const ir_graph *g, const ir_op *op, const char *
     switch (op->code) {
     case IR_QUANTIZE:
     case IR_DEQUANTIZE: *out_why = "converts between real and quantized values"; return MIXED;
+    case IR_DYNAMIC_QUANTIZE: *out_why = "quantizes real values at run time"; return MIXED;
     case IR_REQUANTIZE: *out_why = "converts between two quantizations"; return INTEGER;
     default: break;
+    }
+    if (ir_mac_is_dynamic(op)) {
+        *out_why = "int8, quantized at run time";
+        return INTEGER;
     }
     if (real && weights) {
         *out_why = "the file quantizes the weights, and keeps the activations real-valued";
@@ -235,7 +241,7 @@ static json_t *op_json(const ir_graph *g, const ir_op *op, int64_t index, const 
             op->loc.node, op->loc.kind ? " (" : "", op->loc.kind ? op->loc.kind : "", op->loc.kind ? ")" : "")));
     json_object_set_new(o, "arithmetic", json_string(arithmetic_names[kind]));
     json_object_set_new(o, "why", json_string(why));
-    if (ir_has_attr(op, IR_ATTR_ROUNDING) && kind == INTEGER)
+    if (ir_has_attr(op, IR_ATTR_ROUNDING) && kind == INTEGER && !ir_mac_is_dynamic(op))
         json_object_set_new(o, "rounding", json_string(ir_enum_text(IR_KIND_ENUM_ROUNDING, ir_int(op, IR_ATTR_ROUNDING))));
     json_object_set_new(o, "fused", fused_json(op));
     for (int i = 0; i < op->operand_count; i++)

@@ -77,12 +77,15 @@ int32_t ir_mul_fixed_i64(int64_t x, ir_multiplier m)
 
 /* fixed_twice takes the product of the operands' scales in float when the weights are quantized per tensor, in double
  * when per axis: so do TFLite's kernels (which use the latter for int8 convolutions even with one scale; importers spell
- * such weights per axis).  One scale of an op without weights counts as per tensor. */
+ * such weights per axis).  One scale of an op without weights counts as per tensor.  Of an operand with a scale from run
+ * time it is the weights' part. */
 double ir_mac_multiplier(const ir_op *op, int64_t channel)
 {
     const ir_quant *x = op->operands[0].value->quant, *w = op->operands[1].value->quant, *y = op->results[0]->quant;
     const bool per_axis = w->axis >= 0;
     const float weight_scale = w->scale[per_axis ? channel : 0];
+    if (ir_mac_is_dynamic(op))
+        return weight_scale;
     float result_scale = y ? y->scale[0] : 1.0f;
     if (ir_has_attr(op, IR_ATTR_MID_SCALE) && ir_operand_value(op, 3))
         result_scale = ir_float(op, IR_ATTR_MID_SCALE);

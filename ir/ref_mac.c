@@ -134,11 +134,9 @@ static bool init_requant(ir_mac_end *e, const ir_op *op)
     if (e->type == IR_I32)
         return true;
     if (e->type == IR_F32) {
-        const bool dynamic = ir_mac_is_dynamic(op);
-        const ir_quant *w = op->operands[1].value->quant;
         e->to_real = malloc(((size_t)e->channels + 1) * sizeof *e->to_real);
         for (int64_t c = 0; e->to_real && c < e->channels; c++)
-            e->to_real[c] = dynamic ? w->scale[w->axis < 0 ? 0 : c] : (float)ir_mac_multiplier(op, c);
+            e->to_real[c] = (float)ir_mac_multiplier(op, c);
         return e->to_real != NULL;
     }
     const bool add = has_residual(op);
@@ -234,14 +232,11 @@ void ir_mac_end_i32(const ir_mac_end *e, int64_t row, int64_t first, int64_t cou
     for (int64_t i = 0; i < count; i++) {
         const int64_t c = first + i;
         const int32_t sum = e->bias ? (int32_t)((uint32_t)acc[i] + (uint32_t)e->bias[c]) : acc[i];
-        if (e->row_scale) {
-            const float product = (float)sum * (ir_f32_at(e->row_scale, row / e->rows_per_scale) * e->to_real[c]);
+        if (e->to_real) {
+            const float scale = e->row_scale ? ir_f32_at(e->row_scale, row / e->rows_per_scale) * e->to_real[c] : e->to_real[c];
+            const float product = (float)sum * scale;
             store_real(e, start + i, e->bias_f32 ? product + e->bias_f32[c] : product);
-        } else if (e->to_real && e->bias_f32)
-            store_real(e, start + i, (float)sum * e->to_real[c] + e->bias_f32[c]);
-        else if (e->to_real)
-            store_real(e, start + i, (float)sum * e->to_real[c]);
-        else if (e->type == IR_I32)
+        } else if (e->type == IR_I32)
             ir_i32_put(e->result, start + i, sum);
         else
             store_int(e, start + i, ir_requant_apply(&e->requant[c], sum));

@@ -9,6 +9,7 @@
 #include "compiler/codegen/copy.h"
 #include "compiler/codegen/mac.h"
 #include "compiler/codegen/wide.h"
+#include "ir/interp.h"
 
 typedef struct conv {
     int64_t images, in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w, depth, groups;
@@ -52,7 +53,7 @@ static conv conv_of(const ir_op *op)
 static bool is_rare_depthwise(const ir_op *op)
 {
     return op->operands[0].value->type.dtype == IR_I16 ||
-           (op->operands[0].value->type.dtype == IR_U8 && op->results[0]->type.dtype == IR_F32);
+           (op->operands[0].value->type.dtype == IR_U8 && op->results[0]->type.dtype != IR_U8);
 }
 
 size_t cg_depthwise_conv2d_scratch(const ir_op *op, const cg_target *target)
@@ -82,14 +83,15 @@ static cg_steps steps_of(cg_module *m, const conv *c, const cg_gemm_rows *x)
 /* Emits the step that copies x into the scratch, padded, and returns where the padded image's lines and pixels are. */
 static cg_gemm_rows padded_copy(cg_module *m, const ir_op *op, const conv *c)
 {
-    const ir_value *x = op->operands[0].value;
+    const ir_value *x = op->operands[0].value, *z = ir_operand_value(op, IR_MAC_ZERO);
     const cg_gemm_rows from = cg_mac_rows(x);
     const int64_t pixel = c->in_c * c->element;
     cg_gemm_rows to = {.x = pixel, .y = c->need_w * pixel, .image = c->need_h * c->need_w * pixel};
     to.arg = cg_arg_part(cg_arg_scratch(m, op), 0, (int64_t)c->copy_bytes);
     const cg_pad_copy copy = {.op = op, .from = from, .to = to, .images = c->images, .in_h = c->in_h, .in_w = c->in_w,
                               .out_h = c->need_h, .out_w = c->need_w, .top = c->pad_top, .left = c->pad_left,
-                              .pixel_bytes = pixel, .fill = x->quant ? x->quant->zero[0] : 0};
+                              .pixel_bytes = pixel, .fill = x->quant ? x->quant->zero[0] : 0,
+                              .fills = z ? cg_arg_value(z) : (cg_arg){0}, .fill_step = z && ir_type_elements(&z->type) > 1};
     cg_pad_copy_emit(m, &copy);
     return to;
 }
@@ -116,6 +118,8 @@ bool cg_emit_conv2d(cg_module *m, const ir_op *op)
     const ir_value *r = ir_operand_value(op, 3);
     if (r)
         g.residual.rows = cg_mac_rows(r);
+    if (!cg_mac_bind_dynamic(m, &g))
+        return false;
     cg_gemm_flatten(&g);
     if (c.element == 2)
         return cg_wide_emit(m, &g, &steps, c.k_h * c.k_w * c.depth);

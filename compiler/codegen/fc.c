@@ -5,6 +5,7 @@
 #include "compiler/codegen/mac.h"
 #include "compiler/codegen/matmul.h"
 #include "compiler/codegen/wide.h"
+#include "ir/interp.h"
 
 enum { SLACK = 64 };
 
@@ -34,10 +35,10 @@ size_t cg_fully_connected_scratch(const ir_op *op, const cg_target *target)
 }
 
 /* The rows of a dense value: one run of `width` elements after the other. */
-static cg_gemm_rows dense_rows(const ir_value *v, int64_t width)
+static cg_gemm_rows dense_rows(const cg_gemm *g, const ir_value *v, int64_t width)
 {
     const int64_t bytes = width * (int64_t)ir_dtype_bytes(v->type.dtype);
-    return (cg_gemm_rows){cg_arg_value(v), 0, 0, bytes};
+    return (cg_gemm_rows){cg_arg_value(v), 0, g->width * bytes, bytes};
 }
 
 static bool is_dense(const ir_value *v) { return ir_place_is_dense(&v->place, &v->type); }
@@ -50,10 +51,16 @@ static bool set_rows(cg_module *m, cg_gemm *g, int64_t inputs, int64_t outputs)
     g->images = g->height = 1;
     g->width = rows_of(op);
     if (is_dense(x) && is_dense(y) && (!r || is_dense(r))) {
-        g->x = dense_rows(x, inputs);
-        g->out = dense_rows(y, outputs);
+        const ir_value *p = ir_operand_value(op, IR_MAC_SCALE) ? op->operands[IR_MAC_SCALE].value : ir_operand_value(op, IR_MAC_ZERO);
+        const int64_t lines = p ? ir_type_elements(&p->type) : 1;
+        if (lines > 1 && lines < g->width) { /* rows that share a scale */
+            g->height = lines;
+            g->width /= lines;
+        }
+        g->x = dense_rows(g, x, inputs);
+        g->out = dense_rows(g, y, outputs);
         if (r)
-            g->residual.rows = dense_rows(r, outputs);
+            g->residual.rows = dense_rows(g, r, outputs);
         return true;
     }
     if (x->type.rank != y->type.rank || x->type.rank > 4 || x->type.rank < 1 || x->type.dims[x->type.rank - 1] != inputs)
@@ -81,7 +88,7 @@ static void copy_rows(cg_module *m, cg_gemm *g, int64_t inputs)
 
 bool cg_emit_fully_connected(cg_module *m, const ir_op *op)
 {
-    if (!ir_is_const(op->operands[1].value) && is_dense(op->operands[0].value) && is_dense(op->operands[1].value) &&
+    if (!ir_is_const(op->operands[1].value) && !ir_mac_is_dynamic(op) && is_dense(op->operands[0].value) && is_dense(op->operands[1].value) &&
         is_dense(op->results[0]))
         return cg_emit_product(m, op);
     if (!cg_mac_check(m, op))
@@ -98,6 +105,8 @@ bool cg_emit_fully_connected(cg_module *m, const ir_op *op)
         copy_rows(m, &g, inputs);
     const cg_steps steps = cg_steps_of_runs(m->arena, 1, &none, inputs, (int64_t)ir_dtype_bytes(op->operands[0].value->type.dtype));
     g.steps = steps.count;
+    if (!cg_mac_bind_dynamic(m, &g))
+        return false;
     cg_gemm_flatten(&g);
     if (op->operands[0].value->type.dtype == IR_I16)
         return cg_wide_emit(m, &g, &steps, inputs);

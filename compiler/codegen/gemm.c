@@ -34,9 +34,9 @@ static bool joins(const cg_gemm_rows *r, int64_t inner, bool images)
 
 void cg_gemm_flatten(cg_gemm *g)
 {
-    cg_gemm_rows *all[] = {&g->x, &g->out, &g->sums, &g->residual.rows};
+    cg_gemm_rows *all[] = {&g->x, &g->out, &g->sums, &g->residual.rows, &g->scales, &g->zeros};
     bool lines = true, images = true;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 6; i++) {
         lines &= g->height == 1 || joins(all[i], g->width, false);
         images &= g->images == 1 || joins(all[i], g->height, true);
     }
@@ -72,6 +72,13 @@ int64_t gemm_row_distance(const gemm_kernel *e, const cg_gemm_rows *rows, int ro
     return row / e->kind->cols * rows->y + row % e->kind->cols * rows->x;
 }
 
+LLVMValueRef gemm_row_number(gemm_kernel *e, LLVMTypeRef type, LLVMValueRef pointer, const cg_gemm_rows *rows, int row)
+{
+    cg_kernel *k = &e->k;
+    LLVMValueRef at = cg_at_const(k, gemm_rows_at(e, pointer, rows), gemm_row_distance(e, rows, row));
+    return cg_splat(k, cg_load(k, type, at, 1), 16);
+}
+
 static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
 {
     cg_kernel *k = &e->k;
@@ -88,8 +95,13 @@ static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
             LLVMValueRef at = cg_at_const(k, sums, gemm_row_distance(e, &e->g->sums, r));
             sum = cg_splat(k, cg_load(k, k->m->i32, at, 4), 16);
         }
-        for (int c = 0; c < e->blocks; c++)
-            acc[r * e->blocks + c] = sum ? LLVMBuildAdd(k->b, start[c], sum, "") : start[c];
+        LLVMValueRef zero = NULL;
+        if (e->slot[GEMM_ZEROS])
+            zero = LLVMBuildZExt(k->b, gemm_row_number(e, k->m->i8, e->slot[GEMM_ZEROS], &e->g->zeros, r), type, "");
+        for (int c = 0; c < e->blocks; c++) {
+            LLVMValueRef from = zero ? LLVMBuildMul(k->b, start[c], zero, "") : start[c];
+            acc[r * e->blocks + c] = sum ? LLVMBuildAdd(k->b, from, sum, "") : from;
+        }
     }
     for (int i = e->rows * e->blocks; i < e->rows * e->blocks * e->splits; i++)
         acc[i] = LLVMConstNull(type);
@@ -268,7 +280,8 @@ static int bind(const cg_gemm *g, cg_arg params, cg_arg add_params, cg_arg args[
     const cg_arg all[GEMM_SLOTS] = {
         [GEMM_X] = g->x.arg, [GEMM_WEIGHTS] = g->weights, [GEMM_BIAS] = g->bias, [GEMM_PARAMS] = params,
         [GEMM_OUT] = g->out.arg, [GEMM_OFFSETS] = g->linear ? (cg_arg){0} : g->offsets,
-        [GEMM_RESIDUAL] = g->residual.rows.arg, [GEMM_SUMS] = g->sums.arg, [GEMM_ADD_PARAMS] = add_params};
+        [GEMM_RESIDUAL] = g->residual.rows.arg, [GEMM_SUMS] = g->sums.arg, [GEMM_ADD_PARAMS] = add_params,
+        [GEMM_SCALES] = g->scales.arg, [GEMM_ZEROS] = g->zeros.arg};
     int count = 0;
     for (int i = 0; i < GEMM_SLOTS; i++) {
         slot_argument[i] = is_bound(&all[i]) ? count : -1;
@@ -297,10 +310,11 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
     if (r->present)
         residual = arena_format(a, "%d%s%s", r->first, rows_key(a, &r->rows), g->is_float ? "" : cg_residual_key(m, &r->add));
     return arena_format(
-        a, "gemm %s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s q{%s} r{%s} %a,%a,%a,%a,%d",
+        a, "gemm %s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s q{%s} r{%s} %a,%a,%a,%a,%d",
         g->is_float ? "f32" : "u8s8", ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
         (long long)g->width, (long long)g->groups, (long long)g->columns, (long long)g->steps, g->linear ? "l" : "t",
         (long long)g->x_group, (long long)g->out_group, (long long)g->sums_group, t->blocks, tiles, rows_key(a, &g->x), rows_key(a, &g->out), rows_key(a, &g->sums),
+        rows_key(a, &g->scales), rows_key(a, &g->zeros),
         g->is_float || g->out_type == IR_I32 ? "" : cg_requant_key(m, &g->requant), residual, (double)g->min,
         (double)g->max, (double)g->add_min, (double)g->add_max, g->sum_factor);
 }

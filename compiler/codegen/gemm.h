@@ -6,6 +6,10 @@
  * gathered.  A step is 4 neighbouring bytes (u8 x s8 products in int32) or one float.  The result is requantized, may get
  * a residual added, is clamped and stored with strides of its own: no accumulator ever reaches memory.
  *
+ * x quantized at run time: bias holds minus the sums of the weights, which the row's zero point multiplies, and
+ *
+ *     out = clamp(float(sum) * (scale of the row * scale of the column) + real bias)     or the sum as it is
+ *
  *     units = panels x tiles, panels outermost: the weights of a panel stay in the cache while all rows pass by */
 #ifndef QCC_GEMM_H
 #define QCC_GEMM_H
@@ -41,6 +45,7 @@ typedef struct cg_gemm {
     cg_requant requant;       /* over cg_prepacked_columns channels */
     cg_gemm_rows sums;        /* weight_zero: int32 per row, the sum of its x times -weight zero point, added to all columns */
     bool weight_zero;
+    cg_gemm_rows scales, zeros; /* x quantized at run time: float and u8 per row; without scales the result is I32 */
     cg_gemm_residual residual;
     float min, max;           /* is_float: bounds of the activation … */
     float add_min, add_max;   /* … and of the one behind the residual */

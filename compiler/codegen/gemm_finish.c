@@ -213,8 +213,11 @@ static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
         if (!g->is_float && g->out_type == IR_F32) {
             LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, 16 * block));
             const cg_requant_factors factors = cg_requant_load(k, &g->requant, e->slot[GEMM_PARAMS], channel, 16);
+            LLVMValueRef scale = factors.scale;
+            if (e->slot[GEMM_SCALES])
+                scale = LLVMBuildFMul(k->b, gemm_row_number(e, k->m->f32, e->slot[GEMM_SCALES], &g->scales, row), scale, "");
             v = LLVMBuildSIToFP(k->b, v, cg_vector(k->m->f32, 16), "");
-            v = LLVMBuildFMul(k->b, v, factors.scale, "");
+            v = LLVMBuildFMul(k->b, v, scale, "");
             v = factors.bias ? LLVMBuildFAdd(k->b, v, factors.bias, "") : v; /* two roundings: docs/quantization.md */
         }
         if (g->out_type == IR_I32)

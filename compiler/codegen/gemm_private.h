@@ -6,7 +6,8 @@
 
 enum { GEMM_MAX_BLOCKS = 8, GEMM_MAX_SUMS = 32 };
 enum { GEMM_X, GEMM_WEIGHTS, GEMM_BIAS, GEMM_PARAMS, GEMM_OUT, GEMM_OFFSETS, GEMM_RESIDUAL, GEMM_SUMS,
-       GEMM_ADD_PARAMS, GEMM_SLOTS };
+       GEMM_ADD_PARAMS,
+       GEMM_SCALES, GEMM_ZEROS, GEMM_SLOTS };
 
 typedef struct gemm_kernel {
     cg_kernel k;
@@ -28,6 +29,9 @@ typedef struct gemm_kernel {
 /* Address of the tile's first row, and distance of row `row` of the tile from it. */
 LLVMValueRef gemm_rows_at(gemm_kernel *, LLVMValueRef pointer, const cg_gemm_rows *);
 int64_t gemm_row_distance(const gemm_kernel *, const cg_gemm_rows *, int row);
+
+/* A number of each row, of which `rows` says where it is, in all lanes. */
+LLVMValueRef gemm_row_number(gemm_kernel *, LLVMTypeRef, LLVMValueRef pointer, const cg_gemm_rows *rows, int row);
 
 /* Before a tile's sums: brings its residual near. */
 void gemm_prefetch_residual(gemm_kernel *);

@@ -4,7 +4,9 @@
  *
  *     bias' = bias - zx * sum w + K * zx * zw        a column, at compile time
  *     (a real bias is added to the requantized sum: requant.h)
- *     rows  = -zw * sum x                            a row, at run time, only with zw != 0 */
+ *     rows  = -zw * sum x                            a row, at run time, only with zw != 0
+ *
+ * With zx from run time, bias' is what zx is multiplied with, K * zw - sum w, and the bias is real. */
 #include <math.h>
 #include <string.h>
 
@@ -38,15 +40,14 @@ bool cg_mac_check(const cg_module *m, const ir_op *op)
     const bool bytes = xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_U8 || yt == IR_F32);
     const bool shorts = xt == IR_I16 && wt == IR_I8 && (yt == IR_I16 || yt == IR_F32) && !ir_operand_value(op, 3);
     const char *name = ir_op_info_of(op->code)->text;
-    if (ir_mac_is_dynamic(op))
-        return diag_error(m->diag, &op->loc, "%s of values quantized at run time is not supported by code generation", name);
-    if (!reals && !bytes && !shorts)
+    const bool dynamic = ir_mac_is_dynamic(op) && xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_F32 || yt == IR_I32);
+    if (!reals && !bytes && !shorts && !dynamic)
         return diag_error(m->diag, &op->loc, "%s of %s and %s to %s is not supported by code generation", name,
                           ir_dtype_text(xt), ir_dtype_text(wt), ir_dtype_text(yt));
     if (!ir_is_const(w) || (ir_operand_value(op, 2) && !ir_is_const(ir_operand_value(op, 2))))
         return diag_error(m->diag, &op->loc, "%s with weights or a bias that are not constant is not supported by code "
                           "generation", name);
-    for (int32_t i = 1; bytes && i < w->quant->count; i++)
+    for (int32_t i = 1; (bytes || dynamic) && i < w->quant->count; i++)
         if (w->quant->zero[i] != w->quant->zero[0])
             return diag_error(m->diag, &op->loc, "%s with weight zero points that differ between channels is not supported "
                               "by code generation", name);
@@ -77,7 +78,8 @@ static void fold_zero_points(cg_module *m, const cg_gemm *g, int64_t column_size
 {
     const ir_op *op = g->op;
     const ir_value *b = ir_operand_value(op, 2);
-    const uint32_t zx = (uint32_t)op->operands[0].value->quant->zero[0], zw = (uint32_t)cg_mac_weight_zero(op);
+    const uint32_t zx = ir_mac_is_dynamic(op) ? 1 : (uint32_t)op->operands[0].value->quant->zero[0];
+    const uint32_t zw = (uint32_t)cg_mac_weight_zero(op);
     (void)m;
     for (int64_t c = 0; c < g->groups * g->columns; c++) {
         const uint32_t own = b && b->type.dtype != IR_F32 ? (uint32_t)ir_const_int(b, c) : 0;
@@ -156,6 +158,32 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
         g->offsets = cg_arg_constant(cg_constant(m, steps->offset, 4 * (size_t)steps->count, "offsets"));
     cg_mac_float_bounds(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min, &g->max);
     bind_residual(m, g);
-    if (!g->is_float)
+    g->sum_factor = 1;
+    if (!g->is_float && g->out_type != IR_I32)
         bind_requant(m, g);
+}
+
+static bool bind_rows(cg_module *m, cg_gemm *g, const ir_value *v, cg_gemm_rows *out)
+{
+    const int64_t count = ir_type_elements(&v->type), bytes = (int64_t)ir_dtype_bytes(v->type.dtype);
+    *out = (cg_gemm_rows){.arg = cg_arg_value(v)};
+    if (!ir_place_is_dense(&v->place, &v->type))
+        return diag_error(m->diag, &g->op->loc, "scales or zero points that lie apart are not supported by code generation");
+    if (count == 1)
+        return true;
+    if (count == g->images)
+        out->image = bytes;
+    else if (count == g->height && g->images == 1)
+        out->y = bytes;
+    else if (count == g->width && g->images * g->height == 1)
+        out->x = bytes;
+    else
+        return diag_error(m->diag, &g->op->loc, "%lld scales or zero points are not supported by code generation", (long long)count);
+    return true;
+}
+
+bool cg_mac_bind_dynamic(cg_module *m, cg_gemm *g)
+{
+    const ir_value *s = ir_operand_value(g->op, IR_MAC_SCALE), *z = ir_operand_value(g->op, IR_MAC_ZERO);
+    return !z || ((!s || bind_rows(m, g, s, &g->scales)) && bind_rows(m, g, z, &g->zeros));
 }

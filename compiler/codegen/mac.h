@@ -21,6 +21,10 @@ void cg_mac_bind(cg_module *, cg_gemm *, const cg_steps *, const schedule_tiles 
 
 void cg_mac_float_bounds(ir_enum_ACT, float *out_min, float *out_max);
 
+/* x quantized at run time: binds its scales and zero points to the rows of g, one each for all rows, for an image, for a line
+ * or for a row.  False with a diagnostic. */
+bool cg_mac_bind_dynamic(cg_module *, cg_gemm *);
+
 /* With a weight zero point (as int8): emits the step that sums each row's x into `sums`, int32 for each row, and binds it.  */
 bool cg_mac_row_sums(cg_module *, cg_gemm *, const cg_steps *, int32_t weight_zero, cg_arg sums);
 static inline size_t cg_mac_row_sums_bytes(int64_t rows, int64_t groups) { return (size_t)(rows * groups * 4); }

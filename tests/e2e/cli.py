@@ -3,7 +3,7 @@ import json
 import os
 import stat
 
-from common import DIGITS, QCC, QCC_EVAL, QCC_OPT, QCC_RUN, Case, main, run
+from common import DIGITS, QCC, QCC_EVAL, QCC_OPT, QCC_RUN, ROOT, Case, main, run
 
 
 class Usage(Case):
@@ -90,6 +90,9 @@ class Outputs(Case):
         text = page.read_text()
         self.assertTrue(text.startswith("<!DOCTYPE html>") and "conv2d" in text and "http" not in text)
         self.assertTrue(dot.read_text().startswith("digraph"))
+        self.fine(QCC, ROOT / "tests" / "data" / "hybrid.tflite", "-o", self.folder / "h.o", f"--report={report}")
+        products = [op for op in json.loads(report.read_text())["ops"] if op["macs"]]
+        self.assertTrue(products and all(op["why"] == "int8, quantized at run time" for op in products))
 
     def test_looking_inside(self):
         _, _, err = run(QCC, self.scale, "-o", self.folder / "m.o", "--print-ir-after-all", "--verify-each", "--time-passes")

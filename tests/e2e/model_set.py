@@ -14,7 +14,7 @@ AUDIO = ["arm_*", "mlperf_*", "moonshine_*", "silabs_*", "tflm_micro_speech*", "
 
 
 # Others that it compiles too: streaming models and some of other domains.
-MORE = ["audio/mww_*", "audio/lyra_*", "audio/dtln_1_fp32", "audio/torchaudio_*", "text/*", "transformer/*"]
+MORE = ["audio/mww_*", "audio/lyra_*", "audio/dtln_1_fp32", "audio/dtln_1_hybrid", "audio/torchaudio_*", "text/*", "transformer/*"]
 
 
 def root():
