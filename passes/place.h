@@ -7,10 +7,11 @@
  *     slice             the result is a sub-range of the operand
  *     concat            operands are sub-ranges of the result; each one counts by itself
  *     pad               the operand is the inside of the result, and only the border is written
+ *     transpose         result and operand are the same elements, counted in another order
  *     read_variable     the result is the variable's memory
  *
  * A part of a larger value has the strides of the whole.  Only what place_accepts_strides allows becomes such a view;
- * the innermost dimension is always contiguous.
+ * the innermost dimension is contiguous, but where batch_matmul alone sees the value.
  *
  *     %2 = conv2d …                    row of %4: ┌─ %2 ─┬── %3 ──┐
  *     %3 = conv2d …                    next row:  ├─ %2 ─┼── %3 ──┤    %2 and %3 have the row stride of %4
@@ -29,7 +30,8 @@ enum { PLACE_RESULT = -1 };
 typedef struct place_storage {
     struct place_storage *parent; /* NULL: a root */
     struct place_storage *first_part, *next_part;
-    bool is_box;                  /* how it is a part: begin and step in each of the parent's dimensions, or ... */
+    bool is_box;                  /* how it is a part: its dimension d runs along the parent's dimension along[d], from */
+    int along[IR_MAX_RANK];       /* begin[d] on by step[d]; or ... */
     int64_t begin[IR_MAX_RANK], step[IR_MAX_RANK];
     int64_t skip;                 /* ... dense, so many bytes into the parent's dense memory */
     struct place_storage *root;   /* follows from the links, as do these two: */

@@ -5,6 +5,8 @@
  *     %4 = concat %2, %3               └──────────┴──────┘
  *     %5 = slice %4 …
  *
+ * A transpose of what batch_matmul reads or writes moves nothing: batch_matmul takes the strides.
+ *
  * Nobody writes a value's memory but its definition, so parts may be read at any time while the root is alive. */
 #include <limits.h>
 #include <string.h>
@@ -64,8 +66,8 @@ static void resolve(place_storage *s)
     }
     int64_t elements = 0;
     for (int d = 0; d < s->value->type.rank; d++) {
-        elements += s->begin[d] * p->stride[d];
-        s->stride[d] = p->stride[d] * s->step[d];
+        elements += s->begin[d] * p->stride[s->along[d]];
+        s->stride[d] = p->stride[s->along[d]] * s->step[d];
     }
     s->at += elements * (int64_t)ir_dtype_bytes(s->value->type.dtype);
 }
@@ -89,20 +91,62 @@ static void resolve_all(place_storage *top)
 /* Rows shorter than this are not worth kernels that jump from one to the next. */
 enum { LEAST_ROW_BYTES = 16 };
 
+static bool has_long_rows(const place_storage *s)
+{
+    const int last = s->value->type.rank - 1;
+    return s->stride[last] == 1 && s->value->type.dims[last] * (int64_t)ir_dtype_bytes(s->value->type.dtype) >= LEAST_ROW_BYTES;
+}
+
+/* Are the leading dimensions, all but the last two, at constant distances when counted as one? */
+static bool batches_are_even(const place_storage *s)
+{
+    int64_t distance = 0, count = 1;
+    for (int d = s->value->type.rank - 3; d >= 0; d--) {
+        if (s->value->type.dims[d] == 1)
+            continue;
+        if (count > 1 && s->stride[d] != distance * count)
+            return false;
+        distance = count > 1 ? distance : s->stride[d];
+        count *= s->value->type.dims[d];
+    }
+    return true;
+}
+
+/* Matrices whose rows, or columns, lie apart: the first operand's rows are read as they are when each lies in one piece,
+ * the second operand is packed from rows or columns in one piece, the result is written in rows. */
+static bool matmul_accepts(const ir_op *op, int operand, const place_storage *s)
+{
+    const int last = s->value->type.rank - 1;
+    if (last < 1)
+        return false;
+    if (operand == 1)
+        return s->stride[last] == 1 || s->stride[last - 1] == 1;
+    const bool turned = operand == 0 && ir_int(op, IR_ATTR_ADJ_A);
+    return s->stride[turned ? last - 1 : last] == 1 && batches_are_even(s);
+}
+
+/* Can `op` work on the value of s, operand or result, as it lies? */
+static bool accepts(const ir_op *op, int operand, const place_storage *s)
+{
+    const ir_value *whole = s->parent ? s->parent->value : NULL;
+    if (op->code == IR_BATCH_MATMUL)
+        return matmul_accepts(op, operand, s);
+    if (op->code == IR_TRANSPOSE) /* has nothing to do when one of both is a view of the other */
+        return whole && whole == (operand == PLACE_RESULT ? op->operands[0].value : op->results[0]);
+    return has_long_rows(s) && place_accepts_strides(op, operand);
+}
+
 static bool layout_is_legal(const place_storage *s)
 {
     const ir_value *v = s->value;
-    int last = v->type.rank - 1;
     if (s->parent && !s->is_box && s->parent->value && !is_dense(s->parent))
         return false;
     if (is_dense(s))
         return true;
-    if (s->stride[last] != 1 || v->type.dims[last] * (int64_t)ir_dtype_bytes(v->type.dtype) < LEAST_ROW_BYTES)
-        return false;
-    if (!v->def || !place_accepts_strides(v->def, PLACE_RESULT))
+    if (!v->def || !accepts(v->def, PLACE_RESULT, s))
         return false;
     for (const ir_operand *slot = v->uses; slot; slot = slot->next_use)
-        if (!place_accepts_strides(slot->user, (int)(slot - slot->user->operands)))
+        if (!accepts(slot->user, (int)(slot - slot->user->operands), s))
             return false;
     return true;
 }
@@ -183,8 +227,9 @@ static bool is_movable_root(const place_storage *s)
     return !s->parent && s->space == IR_SPACE_WORKSPACE && !s->fixed;
 }
 
-/* `part` becomes elements begin + i * step of `whole`, which has as many dimensions, if all kernels can work so. */
-static bool attach_box(place_storage *part, place_storage *whole, const int64_t begin[], const int64_t step[])
+/* `part` becomes elements begin + i * step of `whole`, which has as many dimensions (in the order of `along`, or as they
+ * are), if all kernels can work so. */
+static bool attach_box(place_storage *part, place_storage *whole, const int64_t begin[], const int64_t step[], const int along[])
 {
     if (!is_movable_root(part) || whole->root == part || part->bytes == 0)
         return false;
@@ -193,6 +238,7 @@ static bool attach_box(place_storage *part, place_storage *whole, const int64_t 
     for (int d = 0; d < part->value->type.rank; d++) {
         part->begin[d] = begin[d];
         part->step[d] = step[d];
+        part->along[d] = along ? along[d] : d;
     }
     link_part(part, whole);
     if (all_legal(part))
@@ -222,7 +268,7 @@ static void view_slice(place_map *m, const ir_op *op)
         if (step[d] < 1 && r->value->type.dims[d] != 1)
             return;
     if (x)
-        attach_box(r, x, begin, step);
+        attach_box(r, x, begin, step, NULL);
 }
 
 /* The result shares the operand's bytes; when it has to lie in an output's buffer, the operand moves there. */
@@ -247,7 +293,7 @@ static void view_concat_operand(place_storage *x, place_storage *r, int axis, in
         outer *= d < axis ? r->value->type.dims[d] : 1;
         inner *= d > axis ? r->value->type.dims[d] : 1;
     }
-    if (attach_box(x, r, begin, step) || outer != 1 || x->bytes == 0)
+    if (attach_box(x, r, begin, step, NULL) || outer != 1 || x->bytes == 0)
         return;
     if (x->at == 0 && x->root->bytes == x->bytes && is_dense(x))
         attach_dense(x->root, r, at * inner);
@@ -273,7 +319,21 @@ static void view_pad(place_map *m, const ir_op *op)
     const int64_t one[IR_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1}, *before;
     ir_ints(op, IR_ATTR_BEFORE, &before);
     if (x)
-        attach_box(x, storage_of(m, op->results[0]), before, one);
+        attach_box(x, storage_of(m, op->results[0]), before, one, NULL);
+}
+
+/* The result is the operand counted in another order; or the operand, when what makes it can write so. */
+static void view_transpose(place_map *m, const ir_op *op)
+{
+    place_storage *x = storage_of(m, op->operands[0].value), *r = storage_of(m, op->results[0]);
+    const int64_t zero[IR_MAX_RANK] = {0}, one[IR_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+    int along[IR_MAX_RANK], inverse[IR_MAX_RANK];
+    for (int d = 0; d < op->results[0]->type.rank; d++) {
+        along[d] = (int)ir_ints_at(op, IR_ATTR_PERM, d);
+        inverse[along[d]] = d;
+    }
+    if (x && !attach_box(r, x, zero, one, along))
+        attach_box(x, r, zero, one, inverse);
 }
 
 static void find_views(place_map *m)
@@ -288,6 +348,9 @@ static void find_views(place_map *m)
             break;
         case IR_CONCAT:
             view_concat(m, m->ops[at]);
+            break;
+        case IR_TRANSPOSE:
+            view_transpose(m, m->ops[at]);
             break;
         case IR_PAD:
             view_pad(m, m->ops[at]);
