@@ -10,6 +10,7 @@
 
 #define SCALES_OBSERVED "out_threshold"   /* `scale_from` of suggested scales begins with one of these */
 #define SCALES_ABSMAX "weights, absmax"
+#define SCALES_FOUND "weights, found on a grid"
 
 /* Does the op stand for quantization?  What a TFLite model says by QUANTIZE and DEQUANTIZE is meant as it stands. */
 bool scales_is_quantize(const ir_op *);   /* real -> 8-bit integers with one scale */
@@ -48,6 +49,13 @@ void scales_act_bounds(ir_enum_ACT, double *out_lo, double *out_hi);
 /* The operand that a clamp (relu, minimum or maximum with one constant number) works on, and its bounds; NULL: no clamp. */
 ir_value *scales_clamped(const ir_op *, double *out_lo, double *out_hi);
 
+/* Elements of a constant: runs of `run` neighbours, `stride` from start to start. */
+typedef struct scales_series {
+    const ir_value *value;
+    int64_t first, run, stride, count;
+} scales_series;
+/* The largest step of which all elements are multiples, at most 255 of them; 0: none. */
+float scales_common_step(const scales_series *);
 /* `as` of a constant that a transpose or reshape made of x: the axis follows.  NULL when it can't. */
 const ir_quant *scales_moved(ir_graph *, const ir_op *, const ir_quant *);
 /* Dimension of the weights w of op that counts its result's channels; -1: op has no such weights. */

@@ -5,7 +5,8 @@
  *                                                                            from "weights, absmax" = …
  *
  * Where the weights of a channel are on the grid that the file gave them, as 8-bit integers around 0, that grid stays, so the
- * integers are those of the file; so does a grid per tensor with a zero point.  Elsewhere: the largest magnitude / 127.
+ * integers are those of the file; so does a grid per tensor with a zero point.  Weights that say nothing may be on a grid all
+ * the same, which common_step.c finds: the file has folded their fake ops.  Elsewhere: the largest magnitude / 127.
  * A channel without weights gets a scale in which its bias fits; so does one whose bias is too large for its weights.
  *
  * Not in graphs without scaled activations; and where the file quantizes by quantize and dequantize, not fake_quant or
@@ -24,7 +25,7 @@ typedef struct weights {
     int64_t channels, inner; /* element i belongs to channel i / inner % channels */
     int axis;                /* -1: per tensor */
     float *scale;            /* [channels] */
-    int64_t recomputed;      /* channels whose scale is not the file's */
+    int64_t recomputed;      /* channels whose weights are not multiples of their scale */
 } weights;
 
 static weights weights_of(const ir_op *op, const ir_value *w, arena *a)
@@ -78,15 +79,29 @@ static double least_scale(const ir_op *op, int64_t channel)
     return fabs(ir_const_real(b, channel)) / ((double)x->as->scale[0] * MOST_BIAS);
 }
 
+/* A step that all weights of a channel are multiples of, though the file does not say so; 0: none. */
+static float found_scale(const weights *w, int64_t channel, double most)
+{
+    const int64_t all = ir_type_elements(&w->value->type), block = w->channels * w->inner;
+    const scales_series series = w->channels > 1
+        ? (scales_series){w->value, channel * w->inner, w->inner, block, all / w->channels}
+        : (scales_series){w->value, 0, all, all, all};
+    const double step = w->value->as ? 0 : (double)scales_common_step(&series);
+    if (step < FLT_MIN || nearbyint(most / step) > 127)
+        return 0;
+    return (float)(step / floor(127 / nearbyint(most / step))); /* no coarser than it has to be: the bias counts in it */
+}
+
 static void choose(const ir_op *op, weights *w, arena *a)
 {
     double *most = ARENA_ARRAY(a, double, w->channels), largest = 0;
     bool *kept = ARENA_ARRAY(a, bool, w->channels);
     measure(w, most, kept);
     for (int64_t c = 0; c < w->channels; c++) {
-        w->scale[c] = kept[c] ? given_scale(w, c) : (float)(most[c] / 127);
-        if (w->scale[c] < FLT_MIN)
-            w->scale[c] = 0;
+        w->scale[c] = kept[c] ? given_scale(w, c) : found_scale(w, c, most[c]);
+        kept[c] = w->scale[c] > 0;
+        if (!kept[c] && most[c] >= FLT_MIN * 127)
+            w->scale[c] = (float)(most[c] / 127);
         largest = fmax(largest, (double)w->scale[c]);
     }
     for (int64_t c = 0; c < w->channels; c++) {
@@ -102,11 +117,27 @@ static void choose(const ir_op *op, weights *w, arena *a)
     }
 }
 
+/* One step for all that nobody says, with integers to more than 127 on one side of 0. */
+static const ir_quant *found_shifted(ir_graph *g, const ir_value *w)
+{
+    const int64_t count = ir_type_elements(&w->type);
+    const double step = (double)scales_common_step(&(scales_series){w, 0, count, count, count});
+    double min = 0, max = 0;
+    for (int64_t i = 0; step >= FLT_MIN && i < count; i++) {
+        const double q = nearbyint(ir_const_real(w, i) / step);
+        min = fmin(min, q);
+        max = fmax(max, q);
+    }
+    return step >= FLT_MIN && max - min <= 255 ? ir_quant_tensor(g, (float)step, (int32_t)(-128 - min)) : NULL;
+}
+
 /* One scale and a zero point for all: kept as it is when all weights are among its integers. */
 static const ir_quant *shifted_grid(ir_graph *g, const ir_value *w)
 {
     const ir_quant *as = w->as;
-    if (!as || as->axis >= 0 || w->as_dtype != IR_U8 || as->scale[0] < FLT_MIN)
+    if (!as)
+        return found_shifted(g, w);
+    if (as->axis >= 0 || w->as_dtype != IR_U8 || as->scale[0] < FLT_MIN)
         return NULL;
     for (int64_t i = 0; i < ir_type_elements(&w->type); i++) {
         if (!is_on_grid(ir_const_real(w, i), (double)as->scale[0], -as->zero[0], 255 - as->zero[0]))
@@ -130,16 +161,20 @@ static ir_value settle(ir_graph *g, const ir_op *op, const ir_value *w, arena *a
     ir_value to = {0};
     choose(op, &r, a);
     const ir_quant *shifted = r.recomputed > 0 ? shifted_grid(g, w) : NULL;
+    for (int64_t i = 0; shifted && i < r.channels; i++)
+        shifted = (double)shifted->scale[0] < least_scale(op, i) ? NULL : shifted;
     if (shifted) {
-        scales_set(&to, IR_I8, shifted, w->scale_from);
+        scales_set(&to, IR_I8, shifted, w->as ? w->scale_from : SCALES_FOUND);
         return to;
     }
     const bool one = w->as && w->as->axis < 0 && r.recomputed == 0 && same_scales(&r);
     int32_t *zero = ARENA_ARRAY(a, int32_t, r.channels);
-    const char *from = !w->as || r.recomputed == r.channels ? SCALES_ABSMAX
-                       : r.recomputed == 0                  ? w->scale_from
-                                                            : arena_format(g->arena, SCALES_ABSMAX " in %lld of %lld channels",
-                                                                           (long long)r.recomputed, (long long)r.channels);
+    const char *from = SCALES_ABSMAX;
+    if (r.recomputed == 0)
+        from = w->as ? w->scale_from : SCALES_FOUND;
+    else if (r.recomputed < r.channels)
+        from = arena_format(g->arena, SCALES_ABSMAX " in %lld of %lld channels", (long long)r.recomputed,
+                            (long long)r.channels);
     scales_set(&to, IR_I8,
                one || r.axis < 0 ? ir_quant_tensor(g, r.scale[0], 0)
                                  : ir_quant_new(g, r.axis, (int32_t)r.channels, r.scale, zero),
