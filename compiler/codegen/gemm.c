@@ -9,23 +9,28 @@
  *                 acc[r][c] += x[r] . w[c]
  *             finish (gemm_finish.c) */
 #include <assert.h>
+#include <limits.h>
 
 #include "compiler/codegen/gemm_private.h"
 
 enum { STREAM_AHEAD = 32768 }; /* bytes */
+enum { RESIDUAL_COST = 1 };    /* a residual doubles what a result vector costs */
 
-static const schedule_machine machine_vnni = {31, 16, 4.0, 1.6, 10.0};
-static const schedule_machine machine_generic = {8, 4, 4.0, 8.0, 10.0};
+static const schedule_machine machine_vnni = {31, 16, 4.0, 16, {1.1, 1.6}, 10.0, 0.1, 36 << 10, 0.2};
+static const schedule_machine machine_generic = {8, 4, 4.0, 0, {8.0, 8.0}, 10.0, 0, INT_MAX, 0};
+
+static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->workspace; }
 
 schedule_tiles cg_gemm_tiles(const cg_target *target, const cg_gemm *g)
 {
-    return schedule_tile(target->avx512 ? &machine_vnni : &machine_generic, g->images, g->height, g->width, g->columns,
-                         g->steps);
+    schedule_machine machine = target->avx512 ? machine_vnni : machine_generic;
+    if (is_bound(&g->residual.rows.arg))
+        for (int i = 0; i < 2; i++)
+            machine.epilogue[i] *= 1 + RESIDUAL_COST;
+    return schedule_tile(&machine, g->images, g->height, g->width, g->columns, g->steps);
 }
 
 /* ---- Rows ---- */
-
-static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->workspace; }
 
 static bool joins(const cg_gemm_rows *r, int64_t inner, bool images)
 {

@@ -23,8 +23,10 @@ static double tile_cycles(const schedule_machine *m, int64_t rows, int64_t block
     const double arithmetic = accumulators / 2.0, loads = (double)(rows + blocks) / 2.0;
     const double latency = m->chain / schedule_splits(m, accumulators, steps);
     double step = arithmetic > loads ? arithmetic : loads;
-    step = step > latency ? step : latency;
-    return (double)steps * step + m->epilogue * accumulators + m->tile_start;
+    step = (step > latency ? step : latency) + m->step;
+    if (64 * steps * blocks > m->near_bytes)
+        step += m->far * (double)blocks;
+    return (double)steps * step + m->epilogue[accumulators > m->overlapped] * accumulators + m->tile_start;
 }
 
 static bool fits(const schedule_machine *m, int64_t rows, int64_t blocks)

@@ -18,8 +18,12 @@ typedef struct schedule_machine {
     int registers;      /* vector registers of 16 32-bit lanes that a tile may use */
     int max_rows;       /* rows of a tile at most */
     double chain;       /* latency of a multiply-accumulate, cycles */
-    double epilogue;    /* cycles per result vector */
+    int overlapped;     /* tiles of up to so many vectors: their end runs beside the next one's sums (the scheduler holds it) */
+    double epilogue[2]; /* cycles per result vector: up to `overlapped`, beyond */
     double tile_start;  /* cycles per tile */
+    double step;        /* cycles per step beside the arithmetic */
+    int near_bytes;     /* a panel of more weights than these comes from the second-level cache every time … */
+    double far;         /* … which takes so many cycles more per vector of it */
 } schedule_machine;
 
 typedef struct schedule_kind {
