@@ -198,7 +198,7 @@ static arithmetic arithmetic_of(const ir_graph *g, const ir_op *op, const char *
         *out_why = info->flags & IR_SAME_QUANT ? "moves or compares quantized values" : "the file quantizes operands and results";
         return INTEGER;
     }
-    *out_why = real && info->results > 0 ? missing_scale(g, op) : real ? "keeps real values" : "works on plain integers or booleans";
+    *out_why = real && op->why_float ? op->why_float : real && info->results > 0 ? missing_scale(g, op) : real ? "keeps real values" : "works on plain integers or booleans";
     return real ? FLOAT : DATA;
 }
 

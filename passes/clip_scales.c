@@ -12,7 +12,7 @@ static bool clip(ir_op *op)
 {
     double lo, hi;
     ir_value *x = scales_clamped(op, &lo, &hi), *r = x ? op->results[0] : NULL;
-    if (!x || x->type.dtype != IR_F32 || x->quant || ir_is_const(x) || !scales_is_fixed(r) ||
+    if (!x || op->keep_float || x->type.dtype != IR_F32 || x->quant || ir_is_const(x) || !scales_is_fixed(r) ||
         !scales_imply_clamp(r->as_dtype, r->as, lo, hi) || pass_single_user(x) != op)
         return false;
     if (scales_is_fixed(x) && !scales_equal(x, r))

@@ -27,7 +27,7 @@ pass_result pass_qdq_clip(ir_graph *g, pass_context *c)
     for (ir_op *op = g->first; op; op = op->next) {
         double lo, hi;
         ir_value *x;
-        while (qdq_is_target(op) && op->operands[0].value->def &&
+        while (qdq_is_target(op) && op->operands[0].value->def && !op->operands[0].value->def->keep_float &&
                (x = scales_clamped(op->operands[0].value->def, &lo, &hi)) != NULL && x->type.dtype == IR_F32 &&
                is_range(op->results[0], lo, hi)) {
             ir_value *behind = op->operands[0].value;

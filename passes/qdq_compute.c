@@ -249,7 +249,7 @@ pass_result pass_qdq_compute(ir_graph *g, pass_context *c)
     for (ir_op *op = g->first, *next; op; op = next) {
         next = op->next;
         ir_value *y = op->results && op->code == IR_QUANTIZE ? op->results[0] : NULL;
-        ir_value *r = y && qdq_is_target(op) ? integer_form(g, op) : NULL;
+        ir_value *r = y && !op->keep_float && qdq_is_target(op) ? integer_form(g, op) : NULL;
         if (!r)
             continue;
         result = PASS_CHANGED;

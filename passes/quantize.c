@@ -198,12 +198,26 @@ static ir_op *spend(plan *p, ir_op *op)
     return next;
 }
 
+/* --quantize=static is a wish that a model without scales can't fulfil. */
+static bool has_integers(const ir_graph *g, pass_context *c)
+{
+    if (c->options->quantize != PASS_QUANTIZE_STATIC)
+        return true;
+    for (const ir_op *op = g->first; op; op = op->next)
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+            if (op->results[i]->quant)
+                return true;
+    return diag_error(c->diag, NULL, "--quantize=static: the model gives no scales");
+}
+
 pass_result pass_quantize(ir_graph *g, pass_context *c)
 {
     plan p = {.g = g, .context = c, .ids = g->next_id};
     bool any = false;
-    if (c->options->quantize == PASS_QUANTIZE_NONE || !plan_has_scales(g))
+    if (c->options->quantize == PASS_QUANTIZE_NONE)
         return PASS_UNCHANGED;
+    if (!plan_has_scales(g))
+        return has_integers(g, c) ? PASS_UNCHANGED : PASS_FAILED;
     p.integer = ARENA_ARRAY(c->scratch, bool, p.ids);
     p.on_grid = ARENA_ARRAY(c->scratch, ir_value *, p.ids);
     for (ir_op *op = g->first; op; op = op->next) {
