@@ -216,7 +216,7 @@ pass_result pass_quantize(ir_graph *g, pass_context *c)
     bool any = false;
     if (c->options->quantize == PASS_QUANTIZE_NONE)
         return PASS_UNCHANGED;
-    if (!plan_has_scales(g))
+    if (!plan_has_scales(g) && c->options->quantized_ops.count == 0) /* ops asked for need scales everywhere */
         return has_integers(g, c) ? PASS_UNCHANGED : PASS_FAILED;
     p.integer = ARENA_ARRAY(c->scratch, bool, p.ids);
     p.on_grid = ARENA_ARRAY(c->scratch, ir_value *, p.ids);
