@@ -9,7 +9,7 @@
 
 static int channel_axis(const ir_op *op) { return op->code == IR_DEPTHWISE_CONV2D ? 3 : 0; }
 
-/* The 8-bit constant that v is the real numbers of; scales per tensor or along `axis`, there without zero points. */
+/* The 8-bit constant that v is the real numbers of; scales per tensor or along `axis`. */
 static ir_value *weights_of(const ir_value *v, int axis)
 {
     if (!v->def || v->def->code != IR_DEQUANTIZE)
@@ -17,12 +17,7 @@ static ir_value *weights_of(const ir_value *v, int axis)
     ir_value *w = v->def->operands[0].value;
     if (!ir_is_const(w) || !w->quant || (w->type.dtype != IR_I8 && w->type.dtype != IR_U8))
         return NULL;
-    if (w->quant->axis < 0)
-        return w;
-    for (int32_t i = 0; i < w->quant->count; i++)
-        if (w->quant->zero[i] != (w->type.dtype == IR_U8 ? 128 : 0))
-            return NULL;
-    return w->quant->axis == axis ? w : NULL;
+    return w->quant->axis < 0 || w->quant->axis == axis ? w : NULL;
 }
 
 static double scale_at(const ir_quant *q, int64_t i) { return (double)q->scale[q->axis < 0 ? 0 : i]; }

@@ -91,7 +91,9 @@ static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
     LLVMValueRef bias = cg_at(k, e->slot[GEMM_BIAS], cg_mul_const(k, e->channel, 4)), start[GEMM_MAX_BLOCKS];
     for (int c = 0; c < e->blocks; c++)
         start[c] = cg_load(k, type, cg_at_const(k, bias, 64 * c), 64);
-    LLVMValueRef sums = NULL;
+    LLVMValueRef sums = NULL, factor[GEMM_MAX_BLOCKS] = {0};
+    for (int c = 0; c < e->blocks && e->slot[GEMM_COLUMN_ZEROS]; c++)
+        factor[c] = cg_load(k, type, cg_at_const(k, cg_at(k, e->slot[GEMM_COLUMN_ZEROS], cg_mul_const(k, e->channel, 4)), 64 * c), 64);
     if (e->g->weight_zero)
         sums = cg_at(k, gemm_rows_at(e, e->slot[GEMM_SUMS], &e->g->sums), cg_mul_const(k, e->group, e->g->sums_group));
     for (int r = 0; r < e->rows; r++) {
@@ -105,7 +107,8 @@ static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
             zero = LLVMBuildZExt(k->b, gemm_row_number(e, k->m->i8, e->slot[GEMM_ZEROS], &e->g->zeros, r), type, "");
         for (int c = 0; c < e->blocks; c++) {
             LLVMValueRef from = zero ? LLVMBuildMul(k->b, start[c], zero, "") : start[c];
-            acc[r * e->blocks + c] = sum ? LLVMBuildAdd(k->b, from, sum, "") : from;
+            LLVMValueRef term = sum && factor[c] ? LLVMBuildMul(k->b, sum, factor[c], "") : sum;
+            acc[r * e->blocks + c] = term ? LLVMBuildAdd(k->b, from, term, "") : from;
         }
     }
     for (int i = e->rows * e->blocks; i < e->rows * e->blocks * e->splits; i++)
@@ -286,7 +289,7 @@ static int bind(const cg_gemm *g, cg_arg params, cg_arg add_params, cg_arg args[
         [GEMM_X] = g->x.arg, [GEMM_WEIGHTS] = g->weights, [GEMM_BIAS] = g->bias, [GEMM_PARAMS] = params,
         [GEMM_OUT] = g->out.arg, [GEMM_OFFSETS] = g->linear ? (cg_arg){0} : g->offsets,
         [GEMM_RESIDUAL] = g->residual.rows.arg, [GEMM_SUMS] = g->sums.arg, [GEMM_ADD_PARAMS] = add_params,
-        [GEMM_SCALES] = g->scales.arg, [GEMM_ZEROS] = g->zeros.arg};
+        [GEMM_SCALES] = g->scales.arg, [GEMM_ZEROS] = g->zeros.arg, [GEMM_COLUMN_ZEROS] = g->column_zeros};
     int count = 0;
     for (int i = 0; i < GEMM_SLOTS; i++) {
         slot_argument[i] = is_bound(&all[i]) ? count : -1;
@@ -315,11 +318,11 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
     if (r->present)
         residual = arena_format(a, "%d%s%s", r->first, rows_key(a, &r->rows), g->is_float ? "" : cg_residual_key(m, &r->add));
     return arena_format(
-        a, "gemm %s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s q{%s} r{%s} %a,%a,%a,%a,%d",
+        a, "gemm %s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s q{%s} r{%s} %a,%a,%a,%a,%d",
         g->is_float ? "f32" : "u8s8", ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
         (long long)g->width, (long long)g->groups, (long long)g->columns, (long long)g->steps, g->linear ? "l" : "t",
         (long long)g->x_group, (long long)g->out_group, (long long)g->sums_group, t->blocks, tiles, rows_key(a, &g->x), rows_key(a, &g->out), rows_key(a, &g->sums),
-        rows_key(a, &g->scales), rows_key(a, &g->zeros),
+        rows_key(a, &g->scales), is_bound(&g->column_zeros) ? "z" : "", rows_key(a, &g->zeros),
         g->is_float || g->out_type == IR_I32 ? "" : cg_requant_key(m, &g->requant), residual, (double)g->min,
         (double)g->max, (double)g->add_min, (double)g->add_max, g->sum_factor);
 }

@@ -45,6 +45,7 @@ typedef struct cg_gemm {
     cg_requant requant;       /* over cg_prepacked_columns channels */
     cg_gemm_rows sums;        /* weight_zero: int32 per row, the sum of its x times -weight zero point, added to all columns */
     bool weight_zero;
+    cg_arg column_zeros;      /* int32 for each column that multiplies the row's sum; unbound: 1 */
     cg_gemm_rows scales, zeros; /* x quantized at run time: float and u8 per row; without scales the result is I32 */
     cg_gemm_residual residual;
     float min, max;           /* is_float: bounds of the activation … */

@@ -26,11 +26,23 @@ cg_gemm_rows cg_mac_rows(const ir_value *v)
 
 bool cg_mac_is_float(const ir_op *op) { return op->operands[0].value->type.dtype == IR_F32; }
 
-int32_t cg_mac_weight_zero(const ir_op *op)
+static int32_t zero_of_column(const ir_op *op, int64_t column)
 {
     const ir_value *w = op->operands[1].value;
-    return w->quant ? w->quant->zero[0] - (w->type.dtype == IR_U8 ? 128 : 0) : 0;
+    const ir_quant *q = w->quant;
+    return q ? q->zero[q->axis < 0 ? 0 : column] - (w->type.dtype == IR_U8 ? 128 : 0) : 0;
 }
+
+static bool zeros_differ(const ir_op *op)
+{
+    const ir_quant *q = op->operands[1].value->quant;
+    for (int32_t i = 1; q && i < q->count; i++)
+        if (q->zero[i] != q->zero[0])
+            return true;
+    return false;
+}
+
+int32_t cg_mac_weight_zero(const ir_op *op) { return zeros_differ(op) ? -1 : zero_of_column(op, 0); }
 
 bool cg_mac_check(const cg_module *m, const ir_op *op)
 {
@@ -47,10 +59,6 @@ bool cg_mac_check(const cg_module *m, const ir_op *op)
     if (!ir_is_const(w) || (ir_operand_value(op, 2) && !ir_is_const(ir_operand_value(op, 2))))
         return diag_error(m->diag, &op->loc, "%s with weights or a bias that are not constant is not supported by code "
                           "generation", name);
-    for (int32_t i = 1; (bytes || dynamic) && i < w->quant->count; i++)
-        if (w->quant->zero[i] != w->quant->zero[0])
-            return diag_error(m->diag, &op->loc, "%s with weight zero points that differ between channels is not supported "
-                              "by code generation", name);
     return true;
 }
 
@@ -79,12 +87,23 @@ static void fold_zero_points(cg_module *m, const cg_gemm *g, int64_t column_size
     const ir_op *op = g->op;
     const ir_value *b = ir_operand_value(op, 2);
     const uint32_t zx = ir_mac_is_dynamic(op) ? 1 : (uint32_t)op->operands[0].value->quant->zero[0];
-    const uint32_t zw = (uint32_t)cg_mac_weight_zero(op);
     (void)m;
     for (int64_t c = 0; c < g->groups * g->columns; c++) {
+        const uint32_t zw = (uint32_t)zero_of_column(op, c);
         const uint32_t own = b && b->type.dtype != IR_F32 ? (uint32_t)ir_const_int(b, c) : 0;
         bias[c] = (int32_t)(own - zx * (uint32_t)sums[c] + (uint32_t)column_size * zx * zw);
     }
+}
+
+/* Zero points that differ between columns, negative: they multiply the row sums. */
+static cg_arg column_zeros(cg_module *m, const cg_gemm *g)
+{
+    const int64_t all = g->groups * g->columns, padded = g->groups * cg_prepacked_columns(g->columns);
+    int32_t *zeros = ARENA_ARRAY(m->arena, int32_t, all + 1);
+    for (int64_t c = 0; c < all; c++)
+        zeros[c] = -zero_of_column(g->op, c);
+    const void *bytes = cg_pad_columns(m->arena, zeros, g->groups, g->columns);
+    return cg_arg_constant(cg_constant(m, bytes, 4 * (size_t)padded, "weight_zeros"));
 }
 
 static const void *float_bias(cg_module *m, const cg_gemm *g)
@@ -149,6 +168,8 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
         int32_t *folded = ARENA_ARRAY(m->arena, int32_t, all + 1);
         fold_zero_points(m, g, column_size, sums, folded);
         bias = folded;
+        if (zeros_differ(g->op))
+            g->column_zeros = column_zeros(m, g);
     }
     g->weights = cg_arg_constant(cg_constant_in_place(m, packed, cg_prepacked_bytes(steps, g->groups, g->columns), "weights"));
     g->bias = cg_arg_constant(cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));

@@ -7,12 +7,13 @@
 /* Byte strides of a value with `rank` dimensions [images, height, width, channels] (missing ones in front are 1). */
 cg_gemm_rows cg_mac_rows(const ir_value *);
 
-/* Refuses what the product can't do: element types, weights that are not constant or have several zero points. */
+/* Refuses what the product can't do: element types, weights that are not constant. */
 bool cg_mac_check(const cg_module *, const ir_op *);
 bool cg_mac_is_float(const ir_op *);
 /* Index of weight `index` of a column: columns are contiguous but for depthwise_conv2d. */
 int64_t cg_mac_weight_index(const ir_op *, int64_t column, int64_t column_size, int64_t index);
-/* Zero point of the 8-bit weights as int8; u8 weights count as shifted by 128. */
+/* Zero point of the 8-bit weights as int8; u8 weights count as shifted by 128.  -1 where columns differ: row sums are then
+ * those of x, and the columns' own zero points multiply them. */
 int32_t cg_mac_weight_zero(const ir_op *);
 
 /* Fills in everything that follows from the op's operands beyond geometry: weights, bias, requantization, residual,
