@@ -78,7 +78,8 @@ enum {
     ATTRIBUTE_T,
     ATTRIBUTE_G,
     ATTRIBUTE_FLOATS,
-    ATTRIBUTE_INTS
+    ATTRIBUTE_INTS,
+    ATTRIBUTE_STRINGS
 };
 enum { VALUE_INFO_NAME, VALUE_INFO_DOC, VALUE_INFO_TYPE };
 enum { TYPE_INFO_DENOTATION, TYPE_INFO_KIND, TYPE_INFO_VALUE };
@@ -158,6 +159,8 @@ int64_t ort_int(ort_node *, const char *name, int64_t def);
 float ort_float(ort_node *, const char *name, float def);
 bool ort_has_attr(ort_node *, const char *name);
 const char *ort_text(ort_node *, const char *name, const char *def);
+/* Is the attribute absent, or a list of the texts of `expected`, repeated as often as need be? */
+bool ort_texts_are(ort_node *, const char *name, int count, const char *const expected[]);
 /* *out_count stays when absent. */
 bool ort_ints(ort_node *, const char *name, int max, int64_t out[], int *out_count);
 int ort_floats(ort_node *, const char *name, int max, float out[]); /* count */

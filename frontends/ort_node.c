@@ -198,6 +198,18 @@ int ort_floats(ort_node *n, const char *name, int max, float out[])
     return count;
 }
 
+bool ort_texts_are(ort_node *n, const char *name, int count, const char *const expected[])
+{
+    fb_vector v = fb_vec(attribute(n, name), ATTRIBUTE_STRINGS, 4);
+    for (uint32_t i = 0; i < v.count; i++) {
+        uint32_t length;
+        const char *text = fb_vec_string(v, i, &length), *want = expected[i % (uint32_t)count];
+        if (!text || length != strlen(want) || memcmp(text, want, length) != 0)
+            return false;
+    }
+    return true;
+}
+
 fb_table ort_tensor_attr(ort_node *n, const char *name) { return fb_sub(attribute(n, name), ATTRIBUTE_T); }
 
 /* ---- Results ---- */

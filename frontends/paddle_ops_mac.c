@@ -93,7 +93,7 @@ static bool make_integer(paddle_node *n, product *p, const char *input, const ch
     if (count != 1 && count != channels)
         return node_error(n, "%lld scales for %lld channels (attribute %s)", (long long)count, (long long)channels, weights);
     for (int64_t i = 0; i < count; i++)
-        if (!(scale[i] > 0) || !isfinite(scale[i]))
+        if (!(scale[i] >= 0) || !isfinite(scale[i])) /* 0: a channel that was pruned */
             return node_error(n, "scale %lld of the weights is not a positive number", (long long)i);
     p->integer = true;
     p->integer_result = strstr(kernel, "int8_out") || strstr(kernel, "int8out");

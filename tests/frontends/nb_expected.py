@@ -23,7 +23,11 @@ except ImportError:
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TIGHT = 1e-4
-REFUSED = {'picodet_s_320_nms_fp32': 'node 214 (multiclass_nms3)', 'ppocr_rec_v2_slim_lstm_int8': 'node 150 (rnn)'}
+# Forty layers of 8-bit integers in front of a recurrent one, with values that are ties to within a float's precision: its input
+# changed by 1e-6 moves its output as far.  READS is what counts.
+LOOSE = {'ppocr_rec_v2_slim_lstm_int8': 0.15}
+READS = {'ppocr_rec_v2_slim_lstm_int8': '纯臻营养护发素'}
+REFUSED = {'picodet_s_320_nms_fp32': 'node 214 (multiclass_nms3)'}
 
 
 def models_dir():
@@ -71,6 +75,20 @@ def run(qcc_run, model, expected):
         return worst
 
 
+def text_of(qcc_run, model, data):
+    """What a model reads on the left of the test picture: the best class of each step, without repetitions and blanks."""
+    from PIL import Image
+    with open(os.path.join(data, 'ppocr_keys_v1.txt'), encoding='utf-8') as f:
+        keys = [''] + f.read().split('\n')
+    image = np.asarray(Image.open(os.path.join(data, 'ocr_rec_test_1280x32.jpg')).convert('RGB'))[:, :320, ::-1]
+    with tempfile.TemporaryDirectory() as folder:
+        x, y = os.path.join(folder, 'x.npy'), os.path.join(folder, 'y.npy')
+        np.save(x, ((image / 255 - 0.5) / 0.5).astype(np.float32).transpose(2, 0, 1)[None].copy())
+        subprocess.run([qcc_run, model, '--input-shape', 'x:1x3x32x320', '--input', x, '--output', y], check=True)
+        best = np.load(y)[0].argmax(-1)
+    return ''.join(keys[c] for c, before in zip(best, [0, *best[:-1]]) if c != before)
+
+
 def main():
     folder = models_dir()
     if not folder:
@@ -86,9 +104,16 @@ def main():
         if isinstance(got, str):
             good = name in REFUSED and REFUSED[name] in got
         else:
-            good = name not in REFUSED and got <= TIGHT
+            good = name not in REFUSED and got <= LOOSE.get(name, TIGHT)
         print(('ok  ' if good else 'FAIL'), name, got if isinstance(got, str) else f'{got:.3g}', flush=True)
         failures += not good
+        try:
+            text = text_of(sys.argv[1], model, os.path.join(folder, 'data', 'paddle')) if name in READS else ''
+        except ImportError:
+            continue
+        if text != READS.get(name, ''):
+            print('FAIL', name, 'reads', text)
+            failures += 1
     return 1 if failures else 0
 
 

@@ -24,7 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 TOLERANCE = 1e-4
 COMMITTED = os.path.join(ROOT, 'tests', 'data', 'onnx')
 STEPPED = {'cnn_qdq_open': TOLERANCE, 'mobilenet_edgetpu_slice_qdq_int8.basic': 0.04, 'mobilenet_v2_qdq_int8.basic': 0.06}
-REFUSED = ('lstm', 'dynquant', 'silero_vad_op18')  # recurrent layers, dynamic quantization, control flow
+REFUSED = ('dynquant', 'silero_vad_op18')  # dynamic quantization, control flow
 VARIABLE_WEIGHTS = ('conv_clip11',)  # interpreted only
 SLOW = ('ppocrv3', 'super_resolution', 'vittrack', 'mobilenet_v2', 'edgetpu')  # left to --only when interpreted
 

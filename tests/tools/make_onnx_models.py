@@ -354,6 +354,36 @@ def fused(seed=6):
     return g.model()
 
 
+def recurrent(seed=15):
+    """Layers over a sequence: in each direction and in both, with and without biases and initial states."""
+    g = Graph(seed)
+    x = g.input("steps", [5, 2, 6])
+
+    def layer(kind, gates, x, inside, units, direction="forward", bias=True, states=(), **more):
+        ways = 2 if direction == "bidirectional" else 1
+        operands = [g.normal(ways, gates * units, inside, deviation=0.5), g.normal(ways, gates * units, units, deviation=0.5)]
+        operands.append(g.normal(ways, 2 * gates * units, deviation=0.3) if bias else "")
+        while states or not operands[-1]:
+            if not states:
+                operands.pop()
+                continue
+            operands += ["", *states]
+            states = ()
+        return g.op(kind, x, *operands, hidden_size=units, direction=direction, outputs=3 if kind == "LSTM" else 2, **more)
+
+    def rows(y, ways, units):
+        return g.op("Reshape", g.op("Transpose", y, perm=[0, 2, 1, 3]), g.ints(5, 2, ways * units))
+
+    h, c = g.input("h", [2, 2, 8]), g.normal(2, 2, 8, deviation=0.5)
+    y, last_h, last_c = layer("LSTM", 4, x, 6, 8, "bidirectional", states=(h, c))
+    g.output(last_h)
+    y, _, last_c = layer("LSTM", 4, rows(y, 2, 8), 16, 5, "reverse", bias=False)
+    g.output(last_c)
+    y, _, _ = layer("LSTM", 4, rows(y, 1, 5), 5, 4)
+    g.output(y)
+    return g.model()
+
+
 MODELS = {
     "cnn_float": lambda: (cnn(), "disabled"),
     "cnn_qdq_u8s8": lambda: (Quantizer(cnn()).run(), "disabled"),
@@ -369,6 +399,7 @@ MODELS = {
     "elementwise_float": lambda: (elementwise(), "disabled"),
     "moves_float": lambda: (moves(), "disabled"),
     "reductions_float": lambda: (reductions(), "disabled"),
+    "recurrent_float": lambda: (recurrent(), "disabled"),
     "fused_float": lambda: (fused(), "extended"),
 }
 

@@ -1,0 +1,123 @@
+/* ort_ops_recurrent.c: LSTM.
+ *
+ *     X [T, N, I], W [D, 4H, I], R [D, 4H, H], B [D, 8H], h and c [D, N, H]   ->   Y [T, D, N, H], Y_h, Y_c [D, N, H]
+ *
+ * Each direction is a layer of its own; gates come as input, output, forget, cell. */
+#include <string.h>
+
+#include "frontends/ort_import.h"
+#include "frontends/node_recurrent.h"
+
+enum { GATES = 4, MAX_DIRECTIONS = 2 };
+enum { IN_X, IN_W, IN_R, IN_B, IN_LENGTHS, IN_H, IN_C, IN_PEEPHOLE };
+static const int gate_order[GATES] = {0, 2, 3, 1};
+
+typedef struct layer {
+    ir_value *x, *w, *r, *b, *h, *c;
+    int directions;
+    bool reversed; /* of a single direction */
+    int64_t batch, units, inputs;
+} layer;
+
+static bool refuse_variants(ort_node *n)
+{
+    if (ort_has(n, IN_LENGTHS))
+        return node_error(n, "sequences of different lengths are not supported");
+    if (ort_has(n, IN_PEEPHOLE))
+        return node_error(n, "peephole connections are not supported");
+    if (ort_has_attr(n, "clip"))
+        return node_error(n, "a bound on the activations' operands is not supported");
+    if (ort_int(n, "input_forget", 0))
+        return node_error(n, "an input gate that is coupled to the forget gate is not supported");
+    if (ort_int(n, "layout", 0))
+        return node_error(n, "batches in front of the steps are not supported");
+    return ort_texts_are(n, "activations", 3, (const char *const[]){"Sigmoid", "Tanh", "Tanh"}) ||
+           node_error(n, "other activations than Sigmoid, Tanh, Tanh are not supported");
+}
+
+static bool direction(ort_node *n, layer *l)
+{
+    const char *text = ort_text(n, "direction", "forward");
+    l->reversed = strcmp(text, "reverse") == 0;
+    l->directions = strcmp(text, "bidirectional") == 0 ? 2 : 1;
+    return l->reversed || l->directions == 2 || strcmp(text, "forward") == 0 ||
+           node_error(n, "direction '%.40s' is unknown", text);
+}
+
+static bool has_shape(const ir_value *v, int rank, const int64_t dims[])
+{
+    const ir_type type = ir_type_make(IR_F32, rank, dims);
+    return !v || ir_type_equal(&v->type, &type);
+}
+
+static bool read_layer(ort_node *n, layer *l)
+{
+    l->x = ort_plain(n, IN_X);
+    l->w = l->x ? ort_param(n, IN_W, "weights") : NULL;
+    l->r = l->w ? ort_param(n, IN_R, "recurrent weights") : NULL;
+    if (!l->r || !ort_optional(n, IN_B, &l->b) || !ort_optional(n, IN_H, &l->h) || !ort_optional(n, IN_C, &l->c))
+        return false;
+    if (l->x->type.rank != 3 || l->r->type.rank != 3 || l->x->type.dtype != IR_F32)
+        return node_error(n, "an operand of type %s and rank %d is not supported", ir_dtype_text(l->x->type.dtype),
+                          l->x->type.rank);
+    const int64_t d = l->directions, units = l->units = l->r->type.dims[2];
+    l->batch = l->x->type.dims[1];
+    l->inputs = l->x->type.dims[2];
+    if (units < 1 || l->inputs < 1 || !has_shape(l->w, 3, (int64_t[]){d, GATES * units, l->inputs}) ||
+        !has_shape(l->r, 3, (int64_t[]){d, GATES * units, units}) || !has_shape(l->b, 2, (int64_t[]){d, 2 * GATES * units}) ||
+        !has_shape(l->h, 3, (int64_t[]){d, l->batch, units}) || !has_shape(l->c, 3, (int64_t[]){d, l->batch, units}))
+        return node_error(n, "weights, biases or states don't fit to %lld units, or are no floats", (long long)units);
+    return !l->b || ir_is_const(l->b) || node_error(n, "the biases (operand %d) must be constant", IN_B);
+}
+
+static ir_value *state(ort_node *n, const layer *l, ir_value *given, int64_t d)
+{
+    return given ? node_part(n, given, d) : node_zeros(n, l->batch, l->units);
+}
+
+static bool emit_direction(ort_node *n, const layer *l, int64_t d, ir_value *out[3])
+{
+    const int64_t rows = GATES * l->units;
+    recurrent_layer one = {.code = IR_LSTM, .x = l->x, .reversed = l->reversed || d == 1};
+    const char *w = (const char *)l->w->data + 4 * d * rows * l->inputs, *r = (const char *)l->r->data + 4 * d * rows * l->units;
+    const char *b = l->b ? (const char *)l->b->data + 4 * d * 2 * rows : NULL;
+    one.w = node_gates(n, GATES, gate_order, l->units, l->inputs, w, NULL);
+    one.r = one.w ? node_gates(n, GATES, gate_order, l->units, l->units, r, NULL) : NULL;
+    one.b = one.r && b ? node_gates(n, GATES, gate_order, l->units, 0, b, b + 4 * rows) : NULL;
+    if (!one.r || (b && !one.b))
+        return false;
+    one.h = state(n, l, l->h, d);
+    one.c = one.h ? state(n, l, l->c, d) : NULL;
+    return one.c && node_recurrent(n, &one, out);
+}
+
+/* With a dimension of directions in front of the last two. */
+static ir_value *with_direction(ort_node *n, ir_value *v)
+{
+    int64_t dims[4];
+    const int rank = v->type.rank;
+    for (int i = 0; i < rank; i++)
+        dims[i + (i >= rank - 2)] = v->type.dims[i];
+    dims[rank - 2] = 1;
+    return node_reshaped(n, v, rank + 1, dims);
+}
+
+bool ort_op_lstm(ort_node *n)
+{
+    layer l = {0};
+    ir_value *parts[3][MAX_DIRECTIONS] = {{NULL}};
+    if (!refuse_variants(n) || !direction(n, &l) || !read_layer(n, &l))
+        return false;
+    for (int d = 0; d < l.directions; d++) {
+        ir_value *out[3];
+        if (!emit_direction(n, &l, d, out))
+            return false;
+        for (int i = 0; i < 3; i++)
+            if (!(parts[i][d] = with_direction(n, out[i])))
+                return false;
+    }
+    for (int i = 0; i < 3; i++)
+        if (ort_wanted(n, i) && !ort_put(n, i, node_joined(n, l.directions, parts[i], i == 0), LAYOUT_PLAIN))
+            return false;
+    return true;
+}
