@@ -179,14 +179,22 @@ bool ort_op_qlinear_conv(ort_node *n)
     return ort_put(n, 0, convolve(n, x, 3, &f), layout);
 }
 
+/* A constant, or the real numbers of a quantized one. */
+static bool is_known(const ir_value *v)
+{
+    return ir_is_const(v) || (v->def && v->def->code == IR_DEQUANTIZE && ir_is_const(v->def->operands[0].value));
+}
+
 bool ort_op_conv_transpose(ort_node *n)
 {
-    ir_value *x = ort_in(n, 0, LAYOUT_LAST), *w = x ? ort_param(n, 1, "filters") : NULL, *b;
+    ir_value *x = ort_in(n, 0, LAYOUT_LAST), *w = x ? ort_plain(n, 1) : NULL, *b;
     int64_t extra[2] = {0}, fixed[2];
     int extras = 0, fixeds = 0;
     if (!w || !ort_optional(n, 2, &b) || !ort_ints(n, "output_padding", 2, extra, &extras) ||
         !ort_ints(n, "output_shape", 2, fixed, &fixeds))
         return false;
+    if (!is_known(w))
+        return node_error(n, "the filters (operand 1) must be constant");
     if (x->type.rank != 4 || w->type.rank != 4 || ort_int(n, "group", 1) != 1 || fixeds ||
         strcmp(ort_text(n, "auto_pad", "NOTSET"), "NOTSET") != 0)
         return node_error(n, "groups, output_shape, auto_pad and images that are not two-dimensional are not supported");

@@ -27,6 +27,8 @@ bool qdq_is_product(const ir_op *);
  * bias, in front of `before`; NULL when there is none.  The result has the type and quantization of y (real without
  * one) and is clamped by `act`. */
 ir_value *qdq_product(ir_graph *, const ir_op *op, ir_op *before, const ir_value *y, ir_enum_ACT act);
+/* The average `op` of the 8-bit value x, with the quantization of q's result; NULL when it has no integer form. */
+ir_value *qdq_average(ir_graph *, const ir_op *op, ir_op *q, ir_value *x, ir_enum_ACT act);
 /* Other ops with an integer form, where all operands and the result have scales. */
 bool qdq_computes(const ir_op *);
 /* Does the op move, or compare, the elements of operand 0 whatever they mean? */

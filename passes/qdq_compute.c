@@ -121,31 +121,6 @@ static ir_value *row_op(const ir_op *op, ir_op *q)
 
 /* ---- Ops that keep parameters: another scale is a requantize behind them, unless that loses precision ---- */
 
-/* Is the window of an average the whole image? */
-static bool is_global(const ir_op *op)
-{
-    const ir_type *x = &op->operands[0].value->type, *y = &op->results[0]->type;
-    bool whole = y->dims[1] == 1 && y->dims[2] == 1;
-    for (int i = 0; i < 2; i++)
-        whole = whole && ir_ints_at(op, IR_ATTR_KERNEL, i) == x->dims[1 + i];
-    for (int i = 0; i < 4; i++)
-        whole = whole && ir_ints_at(op, IR_ATTR_PAD, i) == 0;
-    return whole;
-}
-
-static ir_value *global_mean(ir_graph *g, const ir_op *op, ir_op *q, ir_value *x)
-{
-    const ir_value *y = q->results[0];
-    diag ignored = {0};
-    ir_value *r = pass_op1(g, IR_MEAN, q, op, 1, &x, y->type, y->quant);
-    ir_set_ints(r->def, IR_ATTR_AXES, 2, (int64_t[]){1, 2});
-    ir_set_int(r->def, IR_ATTR_KEEP_DIMS, 1);
-    if (ir_op_supported(r->def, &ignored))
-        return r;
-    ir_op_erase(r->def);
-    return NULL;
-}
-
 static bool keeps_scale(const ir_op *op)
 {
     return op->code == IR_AVG_POOL2D || op->code == IR_RESIZE_BILINEAR || op->code == IR_MAX_POOL2D;
@@ -163,9 +138,9 @@ static ir_value *same_scale(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT 
         return NULL;
     ir_value *flipped = qdq_as_dtype(x, y->type.dtype, q), *r;
     bool equal = ir_quant_equal(flipped->quant, y->quant);
-    if (!equal && op->code == IR_AVG_POOL2D && act == IR_ACT_NONE && is_global(op))
-        r = global_mean(g, op, q, flipped);
-    else if (equal || (x->quant->scale[0] <= y->quant->scale[0] && act == IR_ACT_NONE))
+    if (!equal && op->code == IR_AVG_POOL2D && (r = qdq_average(g, op, q, flipped, act)) != NULL)
+        return r;
+    if (equal || (x->quant->scale[0] <= y->quant->scale[0] && act == IR_ACT_NONE))
         r = qdq_clone(op, q, &flipped, flipped->type.dtype, flipped->quant, act);
     else
         r = NULL;

@@ -336,6 +336,25 @@ def sequence(seed=5):
     return g.model()
 
 
+def decoder(seed=16):
+    """What widens images: transposed convolution, bilinear resize, pixel shuffle; averages with padding, a squeeze and
+    excitation."""
+    g = Graph(seed)
+    x = g.op("HardSwish", g.conv(g.input("image", [1, 4, 8, 8]), 4, 8, stride=2))
+    s = g.op("Relu", g.conv(g.op("GlobalAveragePool", x), 8, 4, kernel=1))
+    x = g.op("Mul", x, g.op("HardSigmoid", g.conv(s, 4, 8, kernel=1), alpha=1 / 6, beta=0.5))
+    a = g.op("AveragePool", x, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    x = g.op("Sub", x, a)
+    y = g.op("Relu", g.op("ConvTranspose", x, g.normal(8, 4, 2, 2), g.normal(4, deviation=0.1), kernel_shape=[2, 2], strides=[2, 2]))
+    z = g.op("Resize", g.conv(x, 8, 4, kernel=1), "", g.constant(np.array([1, 1, 2, 2], np.float32)), mode="linear",
+             coordinate_transformation_mode="half_pixel")
+    d = g.op("DepthToSpace", g.conv(x, 8, 16, groups=2), blocksize=2, mode="CRD")
+    first, last = g.op("Split", g.op("Concat", y, z, d, axis=1), g.ints(4, 8), outputs=2, axis=1)
+    x = g.op("Add", first, g.op("MaxPool", g.conv(last, 8, 4), kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
+    g.output(g.op("Sigmoid", g.op("Slice", x, g.ints(1, 0), g.ints(7, 8), g.ints(2, 3), g.ints(1, 2))))
+    return g.model()
+
+
 def fused(seed=6):
     """What ONNX Runtime's optimizer makes of float networks: FusedConv, FusedGemm, SkipLayerNormalization, BiasGelu …"""
     g = Graph(seed)
@@ -396,6 +415,9 @@ MODELS = {
     "attention_qdq": lambda: (Quantizer(attention(12), channels=True).run(), "disabled"),
     "attention_qoperator": lambda: (Quantizer(attention(13)).run(), "extended"),
     "sequence_qdq": lambda: (Quantizer(sequence(14), act="int8", channels=True).run(), "disabled"),
+    "decoder_float": lambda: (decoder(), "disabled"),
+    "decoder_qdq_u8s8": lambda: (Quantizer(decoder(17)).run(), "disabled"),
+    "decoder_qdq_s8s8_channels": lambda: (Quantizer(decoder(18), act="int8", channels=True).run(), "disabled"),
     "elementwise_float": lambda: (elementwise(), "disabled"),
     "moves_float": lambda: (moves(), "disabled"),
     "reductions_float": lambda: (reductions(), "disabled"),
