@@ -178,6 +178,11 @@ ir_value *ort_activated(ort_node *, ir_value *, const char *name, const char *pa
 /* Two operands in one layout that suits both. */
 bool ort_pair(ort_node *, int a, int b, ir_value **out_a, ir_value **out_b, node_layout *out);
 
+/* Integer operand x as plain u8, with its zero point (operand `zero`, 0 when absent) as a value of one u8. */
+bool ort_integer_operand(ort_node *, ir_value *x, int zero, ir_value **out_x, ir_value **out_zero);
+/* Zero points without scales, of weights: quantization with scales 1. */
+const ir_quant *ort_zeros(ort_node *, int zero, int axis, int64_t channels);
+
 #define ORT_OP(domain, NAME, min, max, importer, code) ort_import_fn importer;
 #define ORT_NO(domain, NAME, reason)
 #include "frontends/ort_ops.def"

@@ -81,7 +81,7 @@ static ir_value *from_image(ort_node *n, ir_value *v, int spatial)
 }
 
 typedef struct filters {
-    ir_value *w, *bias;
+    ir_value *w, *bias, *zero; /* zero: of the image, known at run time only */
     const ir_quant *quant, *result; /* NULL: real */
     ir_dtype dtype;
 } filters;
@@ -121,8 +121,8 @@ static ir_value *convolve(ort_node *n, ir_value *x, int weights, filters *f)
     window win;
     if (!read_window(n, spatial, &x->type.dims[1], &w->type.dims[1], &win))
         return NULL;
-    ir_op *op =
-        node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, f->bias ? 3 : 2, (ir_value *[]){x, w, f->bias});
+    ir_op *op = node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, f->zero ? 6 : f->bias ? 3 : 2,
+                          (ir_value *[]){x, w, f->bias, NULL, NULL, f->zero});
     set_window(op, &win);
     if (!depthwise)
         ir_set_int(op, IR_ATTR_GROUPS, groups);
@@ -183,6 +183,19 @@ bool ort_op_qlinear_conv(ort_node *n)
 static bool is_known(const ir_value *v)
 {
     return ir_is_const(v) || (v->def && v->def->code == IR_DEQUANTIZE && ir_is_const(v->def->operands[0].value));
+}
+
+bool ort_op_conv_integer(ort_node *n)
+{
+    ir_value *x = ort_in(n, 0, LAYOUT_LAST), *w = x ? ort_param(n, 1, "weights") : NULL;
+    if (!w)
+        return false;
+    if (w->type.rank < 1 || (w->type.dtype != IR_U8 && w->type.dtype != IR_I8))
+        return node_error(n, "weights of type %s", ir_dtype_text(w->type.dtype));
+    filters f = {.dtype = IR_I32, .quant = ort_zeros(n, 3, 0, w->type.dims[0])};
+    if (!f.quant || !ort_integer_operand(n, x, 2, &x, &f.zero))
+        return false;
+    return ort_put(n, 0, convolve(n, x, 1, &f), LAYOUT_LAST);
 }
 
 bool ort_op_conv_transpose(ort_node *n)
