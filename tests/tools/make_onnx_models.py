@@ -403,6 +403,39 @@ def recurrent(seed=15):
     return g.model()
 
 
+def dynamic(seed=16):
+    """Quantization at run time: products and convolutions of integers, with what follows them and without."""
+    g = Graph(seed)
+
+    def integers(low, high, *shape, kind=np.int8):
+        return g.constant(g.random.integers(low, high + 1, shape).astype(kind), "w")
+
+    def scaled(product, scale, *shape):
+        weights = g.constant(g.random.uniform(0.005, 0.02, shape).astype(np.float32), "s")
+        return g.op("Mul", g.op("Cast", product, to=TensorProto.FLOAT), g.op("Mul", scale, weights))
+
+    x = g.input("x", [2, 5, 24])
+    image = g.input("image", [1, 4, 7, 6])
+    q, s, z = g.op("DynamicQuantizeLinear", x, outputs=3)
+    w = integers(-127, 127, 24, 17)
+    y = g.op("Relu", g.op("Add", scaled(g.op("MatMulInteger", q, w, z), s, 17), g.normal(17, deviation=0.1)))
+    g.output(g.op("MatMulInteger", q, integers(0, 255, 24, 9, kind=np.uint8), z, g.constant(np.uint8(131))))
+    q, s, z = g.op("DynamicQuantizeLinear", y, outputs=3)
+    w = integers(-127, 127, 17, 33)
+    g.output(g.op("MatMulIntegerToFloat", q, w, s, g.real(0.01), z, domain="com.microsoft"))
+    g.output(g.op("DynamicQuantizeMatMul", y, w, g.real(0.02), "", g.normal(33, deviation=0.5), domain="com.microsoft"))
+    zero = g.constant(np.int8(-7))
+    signed = g.op("QuantizeLinear", y, g.real(0.05), zero)
+    g.output(g.op("MatMulInteger", signed, w, zero))
+    q, s, z = g.op("DynamicQuantizeLinear", image, outputs=3)
+    zero = g.constant(np.uint8(120))
+    c = g.op("ConvInteger", q, integers(0, 255, 8, 4, 3, 3, kind=np.uint8), z, zero, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    g.output(g.op("Relu", g.op("Add", scaled(c, s), g.normal(1, 8, 1, 1, deviation=0.1))))
+    c = g.op("ConvInteger", q, integers(0, 255, 4, 1, 3, 3, kind=np.uint8), z, zero, kernel_shape=[3, 3], strides=[2, 2], group=4)
+    g.output(scaled(c, s, 1))
+    return g.model()
+
+
 MODELS = {
     "cnn_float": lambda: (cnn(), "disabled"),
     "cnn_qdq_u8s8": lambda: (Quantizer(cnn()).run(), "disabled"),
@@ -422,6 +455,8 @@ MODELS = {
     "moves_float": lambda: (moves(), "disabled"),
     "reductions_float": lambda: (reductions(), "disabled"),
     "recurrent_float": lambda: (recurrent(), "disabled"),
+    "dynamic_int8": lambda: (dynamic(), "disabled"),
+    "dynamic_int8_fused": lambda: (dynamic(17), "extended"),
     "fused_float": lambda: (fused(), "extended"),
 }
 
