@@ -65,6 +65,8 @@ def sample(shape, dtype):
     generator, kind = numpy.random.default_rng(1), numpy.dtype(dtype)
     if kind.kind == "f":
         return generator.uniform(-1, 1, shape).astype(kind)
+    if kind.itemsize > 2:
+        return generator.integers(0, 2, shape).astype(kind)  # numbers of tokens and the like, which have to exist
     limits = numpy.iinfo(kind)
     return generator.integers(limits.min, limits.max + 1, shape).astype(kind)
 
@@ -154,8 +156,7 @@ def open_openvino(path, threads):
     })
     request = compiled.create_infer_request()
     for what in compiled.inputs:
-        request.set_input_tensor(what.index if hasattr(what, "index") else 0,
-                                 openvino.Tensor(sample(list(what.shape), what.element_type.to_dtype())))
+        request.set_tensor(what, openvino.Tensor(sample(list(what.shape), what.element_type.to_dtype())))
     return request.infer
 
 
