@@ -31,6 +31,8 @@ ir_value *qdq_product(ir_graph *, const ir_op *op, ir_op *before, const ir_value
 ir_value *qdq_average(ir_graph *, const ir_op *op, ir_op *q, ir_value *x, ir_enum_ACT act);
 /* Other ops with an integer form, where all operands and the result have scales. */
 bool qdq_computes(const ir_op *);
+/* Does the integer form take this operand as it is: gamma and beta of layer_norm, the mask of softmax? */
+bool qdq_stays_real(const ir_op *, int operand);
 /* Does the op move, or compare, the elements of operand 0 whatever they mean? */
 bool qdq_moves(const ir_op *);
 /* The activation of an op; IR_ACT_NONE without the attribute. */

@@ -99,11 +99,15 @@ static ir_value *simple(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
     return r;
 }
 
+static bool is_row_op(const ir_op *op) { return op->code == IR_LAYER_NORM || op->code == IR_SOFTMAX; }
+
+bool qdq_stays_real(const ir_op *op, int operand) { return is_row_op(op) && operand > 0; }
+
 /* layer_norm, softmax: gamma and beta, or the mask, stay real.  Scores in front of a softmax may stay so, too. */
 static ir_value *row_op(const ir_op *op, ir_op *q)
 {
     const ir_value *y = q->results[0];
-    if (op->code != IR_LAYER_NORM && op->code != IR_SOFTMAX)
+    if (!is_row_op(op))
         return NULL;
     ir_value *x = qdq_source(op->operands[0].value);
     if (!x && op->code == IR_SOFTMAX)
@@ -126,7 +130,7 @@ static bool keeps_scale(const ir_op *op)
     return op->code == IR_AVG_POOL2D || op->code == IR_RESIZE_BILINEAR || op->code == IR_MAX_POOL2D;
 }
 
-bool qdq_computes(const ir_op *op) { return is_simple(op) || keeps_scale(op); }
+bool qdq_computes(const ir_op *op) { return is_simple(op) || is_row_op(op) || keeps_scale(op); }
 
 static ir_value *same_scale(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
 {

@@ -84,8 +84,8 @@ static const char *why_no_form(plan *p, const ir_op *op)
 {
     for (int i = 0; i < op->operand_count; i++) {
         const ir_value *v = op->operands[i].value;
-        bool number = ir_is_const(v) && v->type.dtype == IR_F32 && ir_type_elements(&v->type) == 1;
-        if (!is_byte(v) && !number)
+        bool number = v && ir_is_const(v) && v->type.dtype == IR_F32 && ir_type_elements(&v->type) == 1;
+        if (v && !is_byte(v) && !number && !qdq_stays_real(op, i))
             return why_no_scale(p, v, ir_is_const(v) ? "constant" : "operand");
     }
     return is_byte(op->results[0]) ? NULL : why_no_scale(p, op->results[0], "result");
@@ -182,7 +182,8 @@ static void spend_result(plan *p, ir_op *op)
 static ir_op *spend(plan *p, ir_op *op)
 {
     for (int i = 0; i < op->operand_count; i++)
-        if (op->operands[i].value && !(i == 2 && plan_kind_of(op) == PLAN_PRODUCT)) /* a bias has no grid of its own */
+        if (op->operands[i].value && !qdq_stays_real(op, i) &&
+            !(i == 2 && plan_kind_of(op) == PLAN_PRODUCT)) /* a bias has no grid of its own */
             ir_set_operand(op, i, on_grid(p, op->operands[i].value, op, op));
     if (is_byte(op->results[0])) {
         spend_result(p, op);
