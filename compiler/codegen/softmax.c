@@ -205,6 +205,10 @@ static bool emit(cg_module *m, const ir_op *op)
     uint32_t table[256];
     float reals[256];
     ir_softmax_table(op, table);
+    if (!s.is_log && cg_softmax_bytes_takes(m, op)) {
+        snprintf(key, sizeof key, "bytes %a %d", (double)y->quant->scale[0], y->quant->zero[0]);
+        return cg_emit_softmax_bytes(m, op, key, table);
+    }
     for (int d = 0; d < 256; d++)
         reals[d] = (float)table[d];
     cg_arg constants[2] = {cg_arg_constant(cg_constant(m, table, sizeof table, "exponentials")),
