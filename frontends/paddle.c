@@ -205,6 +205,7 @@ bool paddle_import_feed(paddle_node *n)
         return node_error(n, "column %lld has no input", (long long)col);
     v->forms[LAYOUT_PLAIN] = m->inputs[col];
     v->forms[LAYOUT_LAST] = NULL;
+    v->unit = 0;
     return true;
 }
 
@@ -312,8 +313,11 @@ static bool import_operators(paddle_model *m)
             return false;
     if (!make_inputs(m, nodes))
         return false;
+    for (uint32_t i = 0; i < m->ops.count; i++)
+        m->integers = m->integers || nodes[i].entry->import == paddle_op_calib || paddle_int(&nodes[i], "enable_int8", 0);
     for (uint32_t i = 0; i < m->ops.count; i++) {
-        bool imported = nodes[i].entry->import(&nodes[i]);
+        bool imported = (m->integers || paddle_observe_inputs(&nodes[i])) && nodes[i].entry->import(&nodes[i]) &&
+                        (m->integers || paddle_observe_outputs(&nodes[i]));
         if (!fb_ok(&m->reader) && !m->diag->failed) /* defaults read after an error mean nothing, whatever came of them */
             return model_malformed(m, &nodes[i].loc);
         if (!imported || !fb_ok(&m->reader))
@@ -360,7 +364,7 @@ static bool import_model(paddle_model *m)
 ir_graph *frontend_import_paddle(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
                                  diag *d)
 {
-    static const frontend_folding folding = {1 << 12, 1 << 12, .dequantized = INT64_MAX, .moves = true};
+    static const frontend_folding folding = {1 << 12, 1 << 12, .dequantized = -1, .moves = true};
     paddle_model m = {.bytes = bytes, .size = size};
     return model_open(&m, bytes, size, file, options, &folding, d) ? model_close(&m, import_model(&m)) : NULL;
 }

@@ -60,6 +60,7 @@ enum { PARAM_LOD_LEVEL, PARAM_LOD, PARAM_DIM, PARAM_DATA_TYPE, PARAM_DATA };
 typedef struct paddle_variable {
     const char *text;   /* terminated */
     ir_value *forms[2]; /* by layout; both NULL while it holds nothing */
+    float unit;         /* above 0: the variable is forms / unit (paddle_ops_quant.c) */
     fb_table desc;      /* VarDesc, absent: none */
 } paddle_variable;
 
@@ -73,6 +74,7 @@ typedef struct paddle_model {
     ir_value **inputs, **outputs; /* by column of feed and fetch */
     const char **output_names;
     int input_count, output_count;
+    bool integers; /* some operators are of integers: the others are meant to be real */
 } paddle_model;
 
 typedef struct paddle_op_entry paddle_op_entry;
@@ -111,6 +113,11 @@ int paddle_count(const paddle_node *, const char *parameter);
 int paddle_result_count(const paddle_node *, const char *parameter);
 node_layout paddle_layout_of(paddle_node *, const char *parameter, int index); /* LAYOUT_LAST if that is the only one */
 ir_value *paddle_in(paddle_node *, const char *parameter, int index, node_layout); /* NULL after a diagnostic */
+/* The same for operators that deal with units: the operand is the result / *out_unit, unless that is 0. */
+ir_value *paddle_in_units(paddle_node *, const char *parameter, int index, node_layout, float *out_unit);
+bool paddle_set_unit(paddle_node *, const char *parameter, float unit); /* of a result that has been put */
+void paddle_forget(paddle_node *, const char *parameter); /* nobody can read the operand any more */
+paddle_variable *paddle_named(paddle_node *, fb_vector names, uint32_t index); /* NULL: malformed */
 ir_value *paddle_plain(paddle_node *, const char *parameter);
 bool paddle_optional(paddle_node *, const char *parameter, ir_value **out); /* plain; *out NULL when absent */
 ir_value *paddle_param(paddle_node *, const char *parameter); /* a constant */
@@ -123,7 +130,7 @@ int64_t paddle_int(paddle_node *, const char *name, int64_t def);
 float paddle_float(paddle_node *, const char *name, float def);
 const char *paddle_text(paddle_node *, const char *name, const char *def);
 bool paddle_ints(paddle_node *, const char *name, int max, int64_t out[], int *out_count); /* count 0 when absent */
-bool paddle_floats(paddle_node *, const char *name, int64_t max, float out[], int64_t *out_count);
+bool paddle_floats(paddle_node *, const char *name, int64_t max, float out[], int64_t *out_count); /* out NULL: only counts */
 
 /* ---- Building ---- */
 ir_value *paddle_sliced(paddle_node *, ir_value *, const int64_t begin[], const int64_t dims[]);
@@ -132,6 +139,11 @@ bool paddle_put_at(paddle_node *, const char *parameter, int index, ir_value *, 
 bool paddle_put(paddle_node *, const char *parameter, ir_value *, node_layout);
 
 /* ---- Shared by importers ---- */
+/* Ranges that a model which is not yet of integers knows: of operands before, of results after the operator. */
+bool paddle_observe_inputs(paddle_node *);
+bool paddle_observe_outputs(paddle_node *);
+ir_value *paddle_observed(paddle_node *, ir_value *, float threshold);
+ir_value *paddle_cast(paddle_node *, ir_value *, ir_dtype);
 /* The activation that attributes fuse into an operator: none, a clamp that ops take, or one that is an op of its own. */
 typedef struct paddle_activation {
     ir_enum_ACT act;

@@ -42,7 +42,13 @@ node_layout paddle_layout_of(paddle_node *n, const char *parameter, int index)
     return v && v->forms[LAYOUT_LAST] && !v->forms[LAYOUT_PLAIN] ? LAYOUT_LAST : LAYOUT_PLAIN;
 }
 
-ir_value *paddle_in(paddle_node *n, const char *parameter, int index, node_layout layout)
+paddle_variable *paddle_named(paddle_node *n, fb_vector names, uint32_t index)
+{
+    const paddle_list l = {NULL, names};
+    return variable_at(n, &l, (int)index);
+}
+
+ir_value *paddle_in_units(paddle_node *n, const char *parameter, int index, node_layout layout, float *out_unit)
 {
     paddle_variable *v = variable_at(n, list_of(n->inputs, n->input_count, parameter), index);
     if (!v) {
@@ -55,7 +61,30 @@ ir_value *paddle_in(paddle_node *n, const char *parameter, int index, node_layou
     }
     if (!v->forms[layout])
         v->forms[layout] = node_to_layout(n, v->forms[!layout], layout ? LAYOUT_PLAIN : LAYOUT_LAST, layout);
+    *out_unit = v->unit;
     return v->forms[layout];
+}
+
+ir_value *paddle_in(paddle_node *n, const char *parameter, int index, node_layout layout)
+{
+    float unit;
+    ir_value *v = paddle_in_units(n, parameter, index, layout, &unit);
+    return v && unit > 0 ? node_binary(n, IR_MUL, v, node_real(n, 1 / unit)) : v;
+}
+
+void paddle_forget(paddle_node *n, const char *parameter)
+{
+    paddle_variable *v = variable_at(n, list_of(n->inputs, n->input_count, parameter), 0);
+    if (v)
+        v->forms[0] = v->forms[1] = NULL;
+}
+
+bool paddle_set_unit(paddle_node *n, const char *parameter, float unit)
+{
+    paddle_variable *v = variable_at(n, list_of(n->outputs, n->output_count, parameter), 0);
+    if (v)
+        v->unit = unit;
+    return v != NULL;
 }
 
 ir_value *paddle_plain(paddle_node *n, const char *parameter) { return paddle_in(n, parameter, 0, LAYOUT_PLAIN); }
@@ -145,6 +174,8 @@ bool paddle_ints(paddle_node *n, const char *name, int max, int64_t out[], int *
     fb_table t = attribute(n, name, &type);
     bool wide = type == TYPE_LONGS;
     *out_count = 0;
+    if ((type == TYPE_INT || type == TYPE_LONG) && max >= 1)
+        out[(*out_count)++] = paddle_int(n, name, 0);
     if (type != TYPE_INTS && !wide)
         return true;
     fb_vector v = fb_vec(t, wide ? ATTR_LONGS : ATTR_INTS, wide ? 8 : 4);
@@ -162,7 +193,8 @@ bool paddle_floats(paddle_node *n, const char *name, int64_t max, float out[], i
     fb_table t = attribute(n, name, &type);
     *out_count = 0;
     if (type == TYPE_FLOAT && max >= 1) {
-        out[0] = fb_f32(t, ATTR_F, 0);
+        if (out)
+            out[0] = fb_f32(t, ATTR_F, 0);
         *out_count = 1;
     }
     if (type != TYPE_FLOATS)
@@ -170,7 +202,7 @@ bool paddle_floats(paddle_node *n, const char *name, int64_t max, float out[], i
     fb_vector v = fb_vec(t, ATTR_FLOATS, 4);
     if (v.count > max)
         return node_error(n, "attribute %s has %u numbers, at most %lld make sense", name, v.count, (long long)max);
-    for (uint32_t i = 0; i < v.count; i++)
+    for (uint32_t i = 0; out && i < v.count; i++)
         out[i] = fb_vec_f32(v, i);
     *out_count = v.count;
     return true;
@@ -229,6 +261,7 @@ bool paddle_put_at(paddle_node *n, const char *parameter, int index, ir_value *v
         layout = LAYOUT_PLAIN;
     to->forms[layout] = v;
     to->forms[!layout] = NULL;
+    to->unit = 0;
     if (!v->name)
         v->name = to->text;
     return true;

@@ -146,14 +146,30 @@ static const char *activation_name(paddle_node *n)
     return paddle_text(n, "act_type", clamp ? "relu6" : relu ? "relu" : "");
 }
 
+/* Constant weights, or such behind a dequantize; whole numbers without scales (fake_quantize_… made them) become real. */
+static ir_value *weights_of(paddle_node *n, const char *parameter, const char *scale)
+{
+    ir_value *w = paddle_plain(n, parameter);
+    if (!w)
+        return NULL;
+    bool dequantized = w->def && w->def->code == IR_DEQUANTIZE && ir_is_const(w->def->operands[0].value);
+    if (!ir_is_const(w) && !dequantized) {
+        node_error(n, "operand %s must be constant", parameter);
+        return NULL;
+    }
+    return w->type.dtype == IR_I8 && !paddle_has_attr(n, scale) ? paddle_cast(n, w, IR_F32) : w;
+}
+
 /* ---- Convolutions ---- */
 
 bool paddle_op_conv(paddle_node *n)
 {
     product p = {0};
     window win;
-    ir_value *w = paddle_param(n, "Filter");
-    p.x = w ? paddle_in(n, "Input", 0, LAYOUT_LAST) : NULL;
+    float unit = 0;
+    ir_value *w = weights_of(n, "Filter", "Input0_scale");
+    bool linear = !paddle_count(n, "Bias") && !*activation_name(n);
+    p.x = !w ? NULL : linear ? paddle_in_units(n, "Input", 0, LAYOUT_LAST, &unit) : paddle_in(n, "Input", 0, LAYOUT_LAST);
     if (!p.x || !paddle_absent(n, "ResidualData") || !paddle_activation_of(n, activation_name(n), &p.act))
         return false;
     if (p.x->type.rank != 4 || w->type.rank != 4)
@@ -177,7 +193,7 @@ bool paddle_op_conv(paddle_node *n)
     set_window(op, &win);
     if (!depthwise)
         ir_set_int(op, IR_ATTR_GROUPS, groups);
-    return paddle_put(n, "Output", finish(n, &p, op, (ir_type){0}), LAYOUT_LAST);
+    return paddle_put(n, "Output", finish(n, &p, op, (ir_type){0}), LAYOUT_LAST) && (unit == 0 || paddle_set_unit(n, "Output", unit));
 }
 
 bool paddle_op_conv_transpose(paddle_node *n)
@@ -289,9 +305,10 @@ static ir_value *weighted(paddle_node *n, product *p, const char *weights)
 bool paddle_op_fc(paddle_node *n)
 {
     product p = {0};
-    p.w = paddle_param(n, "W");
-    p.x = p.w ? paddle_plain(n, "Input") : NULL;
+    float unit = 0;
     const char *act = paddle_text(n, "activation_type", "");
+    p.w = weights_of(n, "W", "Input0_scale");
+    p.x = !p.w ? NULL : *act || paddle_count(n, "Bias") ? paddle_plain(n, "Input") : paddle_in_units(n, "Input", 0, LAYOUT_PLAIN, &unit);
     if (!p.x || !paddle_activation_of(n, act, &p.act))
         return false;
     int64_t kept = paddle_int(n, "in_num_col_dims", 1), dims[IR_MAX_RANK], inner = 1;
@@ -305,28 +322,43 @@ bool paddle_op_fc(paddle_node *n)
     if (inner != p.w->type.dims[0])
         return node_error(n, "%lld numbers times %lld rows of weights", (long long)inner, (long long)p.w->type.dims[0]);
     p.x = node_reshaped(n, p.x, (int)kept + 1, dims);
-    return p.x && read_bias(n, p.w->type.dims[1], &p.bias) && paddle_put(n, "Out", weighted(n, &p, "W0_scale"), LAYOUT_PLAIN);
+    return p.x && read_bias(n, p.w->type.dims[1], &p.bias) && paddle_put(n, "Out", weighted(n, &p, "W0_scale"), LAYOUT_PLAIN) &&
+           (unit == 0 || paddle_set_unit(n, "Out", unit));
+}
+
+/* Constant, or constant integers behind a dequantize. */
+static bool is_weight(const ir_value *v)
+{
+    return ir_is_const(v) || (v->def && v->def->code == IR_DEQUANTIZE && ir_is_const(v->def->operands[0].value));
 }
 
 bool paddle_op_matmul(paddle_node *n)
 {
+    static const int64_t swap[] = {1, 0};
     product p = {0};
-    ir_value *x = paddle_plain(n, "X"), *y = x ? paddle_plain(n, "Y") : NULL, *z;
+    float unit = 0;
+    ir_value *y = paddle_plain(n, "Y"), *x = y ? paddle_in_units(n, "X", 0, LAYOUT_PLAIN, &unit) : NULL, *z;
     bool x_swapped = paddle_int(n, "trans_x", paddle_int(n, "transpose_X", 0));
     bool y_swapped = paddle_int(n, "trans_y", paddle_int(n, "transpose_Y", 0));
     float alpha = paddle_float(n, "alpha", 1);
-    if (!y)
+    if (!x)
         return false;
-    bool vector = y->type.rank == 1;
-    if (vector && !(y = node_reshaped(n, y, 2, (int64_t[]){y->type.dims[0], 1})))
+    bool row = x->type.rank == 1, column = y->type.rank == 1; /* vectors */
+    if (row && !(x = node_reshaped(n, x, 2, (int64_t[]){1, x->type.dims[0]})))
         return false;
-    if (x->type.rank < 2 || y->type.rank < 2 || (vector && y_swapped))
-        return node_error(n, "products of operands of %d and %d dimensions are not supported", x->type.rank, y->type.rank);
-    if (ir_is_const(y) && y->type.rank == 2 && !x_swapped && !y_swapped) {
+    if (column && !(y = node_reshaped(n, y, 2, (int64_t[]){y->type.dims[0], 1})))
+        return false;
+    if (x->type.rank < 2 || y->type.rank < 2)
+        return node_error(n, "products of single numbers are not supported");
+    x_swapped = x_swapped && !row;
+    y_swapped = y_swapped && !column;
+    if (is_weight(y) && y->type.rank == 2 && !x_swapped) {
+        if (y->type.dtype == IR_I8 && !paddle_has_attr(n, "Y0_scale") && !paddle_has_attr(n, "W0_scale"))
+            y = paddle_cast(n, y, IR_F32);
         p.act.code = IR_RELU;
         p.x = x;
-        p.w = y;
-        z = weighted(n, &p, "Y0_scale");
+        p.w = y && y_swapped ? node_transposed(n, y, swap) : y;
+        z = p.w ? weighted(n, &p, "Y0_scale") : NULL;
     } else {
         ir_op *op = node_emit(n, IR_BATCH_MATMUL, 2, (ir_value *[]){x, y});
         ir_set_int(op, IR_ATTR_ADJ_A, x_swapped);
@@ -335,7 +367,43 @@ bool paddle_op_matmul(paddle_node *n)
     }
     if (z && alpha != 1)
         z = node_binary_act(n, IR_MUL, z, node_real(n, alpha), IR_ACT_NONE);
-    if (z && vector)
-        z = node_reshaped(n, z, z->type.rank - 1, z->type.dims);
-    return paddle_put(n, "Out", z, LAYOUT_PLAIN);
+    if (z && (row || column)) {
+        int64_t dims[IR_MAX_RANK];
+        int rank = 0;
+        for (int i = 0; i < z->type.rank; i++)
+            if (!(row && i == z->type.rank - 2) && !(column && i == z->type.rank - 1))
+                dims[rank++] = z->type.dims[i];
+        z = node_reshaped(n, z, rank, dims);
+    }
+    return paddle_put(n, "Out", z, LAYOUT_PLAIN) && (unit == 0 || paddle_set_unit(n, "Out", unit));
+}
+
+/* x and y as matrices: their first num_col_dims dimensions are rows. */
+bool paddle_op_mul(paddle_node *n)
+{
+    product p = {0};
+    float unit = 0;
+    ir_value *w = weights_of(n, "Y", "Y0_scale"), *x = w ? paddle_in_units(n, "X", 0, LAYOUT_PLAIN, &unit) : NULL;
+    int64_t split[2] = {paddle_int(n, "x_num_col_dims", 1), paddle_int(n, "y_num_col_dims", 1)}, dims[2][2] = {{1, 1}, {1, 1}};
+    int64_t out[2 * IR_MAX_RANK];
+    int rank = 0;
+    if (!x)
+        return false;
+    const ir_type *types[2] = {&x->type, &w->type};
+    for (int i = 0; i < 2; i++) {
+        if (split[i] < 1 || split[i] >= types[i]->rank)
+            return node_error(n, "%lld of %d dimensions are no rows", (long long)split[i], types[i]->rank);
+        for (int d = 0; d < types[i]->rank; d++) {
+            dims[i][d >= split[i]] *= types[i]->dims[d];
+            if ((d < split[i]) == (i == 0))
+                out[rank++] = types[i]->dims[d];
+        }
+    }
+    if (dims[0][1] != dims[1][0] || rank > IR_MAX_RANK)
+        return node_error(n, "%lld columns times %lld rows", (long long)dims[0][1], (long long)dims[1][0]);
+    p.act.code = IR_RELU;
+    p.x = node_reshaped(n, x, 2, dims[0]);
+    p.w = p.x ? node_reshaped(n, w, 2, dims[1]) : NULL;
+    ir_value *z = p.w ? weighted(n, &p, "Y0_scale") : NULL;
+    return paddle_put(n, "Out", z ? node_reshaped(n, z, rank, out) : NULL, LAYOUT_PLAIN) && (unit == 0 || paddle_set_unit(n, "Out", unit));
 }

@@ -170,6 +170,20 @@ bool paddle_op_flatten(paddle_node *n)
     return paddle_put(n, "Out", node_reshaped(n, x, rank, dims), LAYOUT_PLAIN);
 }
 
+/* flatten: a matrix whose rows are the first `axis` dimensions. */
+bool paddle_op_flatten_two(paddle_node *n)
+{
+    ir_value *x = paddle_plain(n, "X");
+    int64_t axis = paddle_int(n, "axis", 1), dims[2] = {1, 1};
+    if (!x)
+        return false;
+    if (axis < 0 || axis > x->type.rank)
+        return node_error(n, "axis %lld of %d dimensions", (long long)axis, x->type.rank);
+    for (int i = 0; i < x->type.rank; i++)
+        dims[i >= axis] *= x->type.dims[i];
+    return paddle_put(n, "Out", node_reshaped(n, x, 2, dims), LAYOUT_PLAIN);
+}
+
 bool paddle_op_transpose(paddle_node *n)
 {
     static const int64_t to_last[] = {0, 2, 3, 1};
@@ -292,6 +306,48 @@ bool paddle_op_fill(paddle_node *n)
     int64_t integer = dtype == IR_F32 ? 0 : (int64_t)value;
     ir_value *one = dtype == IR_F32 ? node_real(n, (float)value) : integers(n, dtype, 0, 1, &integer);
     return paddle_put(n, "Out", node_typed(n, node_emit(n, IR_BROADCAST, 1, &one), type, NULL), LAYOUT_PLAIN);
+}
+
+bool paddle_op_fill_like(paddle_node *n)
+{
+    ir_value *x = paddle_plain(n, "X");
+    float value = paddle_float(n, "value", 0);
+    int64_t type = paddle_int(n, "dtype", -1);
+    if (!x)
+        return false;
+    ir_dtype dtype = type < 0 ? x->type.dtype : paddle_dtype(type);
+    if (dtype != IR_F32 && dtype != IR_I32 && dtype != IR_I64)
+        return node_error(n, "constants of type %lld are not supported", (long long)type);
+    if (dtype != IR_F32 && !(value > -9e15f && value < 9e15f))
+        return node_error(n, "the constant %g is no integer", (double)value);
+    int64_t integer = dtype == IR_F32 ? 0 : (int64_t)value;
+    ir_value *one = dtype == IR_F32 ? node_real(n, value) : integers(n, dtype, 0, 1, &integer);
+    ir_type like = ir_type_make(dtype, x->type.rank, x->type.dims);
+    return paddle_put(n, "Out", node_typed(n, node_emit1(n, IR_BROADCAST, one), like, NULL), LAYOUT_PLAIN);
+}
+
+enum { MAX_VALUES = 1 << 16 };
+
+bool paddle_op_assign_value(paddle_node *n)
+{
+    arena *a = n->model->graph->arena;
+    int64_t dims[IR_MAX_RANK], reals;
+    int rank, count = 0;
+    ir_dtype dtype = paddle_dtype(paddle_int(n, "dtype", 5));
+    const char *name = dtype == IR_F32 ? "fp32_values" : dtype == IR_I64 ? "int64_values" : "int32_values";
+    if (!paddle_ints(n, "shape", IR_MAX_RANK, dims, &rank))
+        return false;
+    ir_type type = ir_type_make(dtype, rank, dims);
+    if ((dtype != IR_F32 && dtype != IR_I32 && dtype != IR_I64) || !ir_type_valid(&type) || ir_type_elements(&type) > MAX_VALUES)
+        return node_error(n, "values of type %lld, or their shape, are not supported", (long long)paddle_int(n, "dtype", 5));
+    int64_t wanted = ir_type_elements(&type), *values = ARENA_ARRAY(a, int64_t, wanted + 1);
+    float *numbers = ARENA_ARRAY(a, float, wanted + 1);
+    if (dtype == IR_F32 ? !paddle_floats(n, name, wanted, numbers, &reals) : !paddle_ints(n, name, (int)wanted, values, &count))
+        return false;
+    if ((dtype == IR_F32 ? reals : count) != wanted)
+        return node_error(n, "attribute %s does not have the %lld numbers of the shape", name, (long long)wanted);
+    ir_value *v = dtype == IR_F32 ? node_reals(n, rank, dims, numbers) : integers(n, dtype, 1, wanted, values);
+    return paddle_put(n, "Out", node_reshaped(n, v, rank, dims), LAYOUT_PLAIN);
 }
 
 /* ---- Resizing ---- */
