@@ -233,22 +233,54 @@ bool paddle_op_conv_transpose(paddle_node *n)
 /* ---- Pools ---- */
 
 /* The window of a pool of n x n results, or of the whole image. */
-static bool pool_window(paddle_node *n, const int64_t in[2], window *w)
+static bool pool_window(paddle_node *n, const int64_t in[2], window *w, bool *out_uneven)
 {
     bool whole = paddle_int(n, "global_pooling", 0);
+    *out_uneven = false;
     if (!pair(n, "ksize", 1, 1, w->kernel))
         return false;
     if (!whole && !paddle_int(n, "adaptive", 0))
         return read_window(n, in, w);
     for (int i = 0; i < 2; i++) {
         int64_t results = whole ? 1 : w->kernel[i];
-        if (in[i] < 1 || in[i] % results)
+        if (in[i] < 1 || results > in[i])
             return node_error(n, "an adaptive pool of %lld into %lld pixels is not supported", (long long)in[i], (long long)results);
+        *out_uneven = *out_uneven || in[i] % results;
         w->kernel[i] = w->stride[i] = in[i] / results;
         w->before[i] = w->after[i] = 0;
         w->dilation[i] = 1;
     }
     return true;
+}
+
+enum { MAX_UNEVEN = 64 };
+
+/* x reduced along dimension `at` to `results` windows, which may overlap: result i is of floor(i in / results) to
+ * ceil((i + 1) in / results). */
+static ir_value *uneven_pool(paddle_node *n, ir_value *x, bool average, int at, int64_t results)
+{
+    ir_value *parts[MAX_UNEVEN];
+    int64_t extent = x->type.dims[at], begin[IR_MAX_RANK] = {0}, dims[IR_MAX_RANK];
+    if (results > MAX_UNEVEN) {
+        node_error(n, "an adaptive pool of %lld into %lld pixels is not supported", (long long)extent, (long long)results);
+        return NULL;
+    }
+    memcpy(dims, x->type.dims, sizeof dims);
+    for (int64_t i = 0; i < results; i++) {
+        begin[at] = i * extent / results;
+        dims[at] = ((i + 1) * extent + results - 1) / results - begin[at];
+        ir_value *part = paddle_sliced(n, x, begin, dims);
+        if (!part)
+            return NULL;
+        ir_op *op = node_emit1(n, average ? IR_MEAN : IR_REDUCE_MAX, part);
+        ir_set_ints(op, IR_ATTR_AXES, 1, (int64_t[]){at});
+        ir_set_int(op, IR_ATTR_KEEP_DIMS, 1);
+        if (!(parts[i] = node_done(n, op)))
+            return NULL;
+    }
+    ir_op *op = node_emit(n, IR_CONCAT, (int)results, parts);
+    ir_set_int(op, IR_ATTR_AXIS, at);
+    return node_done(n, op);
 }
 
 bool paddle_op_pool(paddle_node *n)
@@ -261,8 +293,16 @@ bool paddle_op_pool(paddle_node *n)
         return false;
     if (x->type.rank != 4 || (!average && strcmp(type, "max") != 0))
         return node_error(n, "a pool of type '%s' over an operand of %d dimensions is not supported", type, x->type.rank);
-    if (!pool_window(n, &x->type.dims[1], &w))
+    bool uneven;
+    if (!pool_window(n, &x->type.dims[1], &w, &uneven))
         return false;
+    if (uneven) {
+        int64_t results[2];
+        if (!pair(n, "ksize", 1, 1, results))
+            return false;
+        x = uneven_pool(n, x, average, 1, results[0]);
+        return paddle_put(n, "Out", x ? uneven_pool(n, x, average, 2, results[1]) : NULL, LAYOUT_LAST);
+    }
     bool padded = (w.before[0] | w.before[1] | w.after[0] | w.after[1]) != 0, inclusive = average && !paddle_int(n, "exclusive", 1);
     for (int i = 0; i < 2; i++) {
         int64_t room = x->type.dims[1 + i] + w.before[i] + w.after[i] - w.kernel[i];

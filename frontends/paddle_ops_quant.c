@@ -94,9 +94,11 @@ static float inverse(float threshold) { return threshold <= 1e-30f ? 1 / (thresh
 
 static float whole(float x, float threshold, float most, bool even)
 {
-    x = x < -threshold ? -threshold : x > threshold ? threshold : x;
-    float y = most * inverse(threshold) * x;
-    return even ? rintf(y) : roundf(y);
+    float bounded = x < -threshold ? -threshold : x > threshold ? threshold : x;
+    if (!even)
+        return roundf(most * inverse(threshold) * bounded);
+    float y = rintf(most * inverse(threshold) * x);
+    return y < -most - 1 ? -most - 1 : y > most ? most : y;
 }
 
 /* Largest magnitudes, a channel each. */
@@ -181,10 +183,11 @@ static bool quantize(paddle_node *n, const char *out, fake f)
         return node_error(n, "the range is that of the values at run time: only constants can have such scales");
     if (f.count != 1 || !(f.threshold[0] > 0))
         return node_error(n, "an activation needs one threshold above zero");
+    /* Where ties go to even, Paddle does not bound x by the threshold, and has -128, too. */
     ir_op *op = node_emit(n, IR_FAKE_QUANT, 1, &x);
-    ir_set_float(op, IR_ATTR_MIN, -f.threshold[0]);
+    ir_set_float(op, IR_ATTR_MIN, f.even ? -f.threshold[0] * ((f.most + 1) / f.most) : -f.threshold[0]);
     ir_set_float(op, IR_ATTR_MAX, f.threshold[0]);
-    ir_set_int(op, IR_ATTR_NARROW, 1);
+    ir_set_int(op, IR_ATTR_NARROW, !f.even);
     if (!paddle_put(n, out, node_done(n, op), layout))
         return false;
     return f.dequantizes || paddle_set_unit(n, out, f.threshold[0] / f.most);

@@ -10,8 +10,8 @@ import sys
 def main(definitions, page):
     with open(definitions, encoding="utf-8") as f:
         text = f.read()
-    imported = set(re.findall(r'^(?:TFLITE_OP|TFLITE_CUSTOM|ORT_OP)\((?:ONNX, |MS, )?"?(\w+)', text, re.M))
-    refused = set(re.findall(r'^(?:TFLITE_NO|ORT_NO)\((?:ONNX, |MS, )?"?(\w+)', text, re.M))
+    imported = set(re.findall(r'^(?:TFLITE_OP|TFLITE_CUSTOM|ORT_OP|PADDLE_OP)\((?:ONNX, |MS, )?"?(\w+)', text, re.M))
+    refused = set(re.findall(r'^(?:TFLITE_NO|ORT_NO|PADDLE_NO)\((?:ONNX, |MS, )?"?(\w+)', text, re.M))
     with open(page, encoding="utf-8") as f:
         rows = re.search(r"## Operators\n(.*?)(\n## |\Z)", f.read(), re.S).group(1)
     named = set(re.findall(r"\w+", "\n".join(line.split("|")[1] for line in rows.splitlines() if line.startswith("| "))))

@@ -1,0 +1,528 @@
+#!/usr/bin/env python3
+"""make_nb_models.py: writes the small Paddle Lite models of tests/data/nb, and what Paddle computes for them.
+
+    make_nb_models.py [--check] [NAME...]      --check: compares with what is there instead of writing
+
+NAME.nb is the model, golden/NAME.json its inputs and outputs (base64 of little-endian arrays).  The operators are run one by one by
+Paddle's own kernels (pip package paddlepaddle), from the same descriptions; integer kernels, which only Paddle Lite has,
+by the few lines of `LITE` below.  Needs numpy, flatbuffers, paddlepaddle."""
+import base64
+import json
+import os
+import sys
+
+os.environ["FLAGS_enable_pir_api"] = "0"
+os.environ["GLOG_minloglevel"] = "3"
+import numpy as np  # noqa: E402
+
+import nb_file  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FOLDER = os.path.join(ROOT, "tests", "data", "nb")
+
+
+def noise(seed, shape, low=-1.0, high=1.0):
+    return (np.random.RandomState(seed).rand(*shape) * (high - low) + low).astype(np.float32)
+
+
+# ---- Paddle's kernels ----
+
+def away(x):
+    return np.sign(x) * np.floor(np.abs(x) + 0.5)
+
+
+def lite_quantize(x, scale):
+    return np.clip(away((x / np.float32(scale)).astype(np.float32)), -127, 127).astype(np.int8)
+
+
+def lite_calib(op, values):
+    x = values[op.inputs["Input"][0]]
+    s = np.float32(op.attributes["scale"])
+    return {"Out": lite_quantize(x, s) if x.dtype == np.float32 else (x.astype(np.float32) * s)}
+
+
+def lite_finish(op, sums, weights, bias, result, act):
+    a = op.attributes
+    ws = np.asarray(a[weights], np.float64).reshape(1, -1, *([1] * (sums.ndim - 2)))
+    y = sums * (np.float64(np.float32(a["Input0_scale"][0])) * np.float32(ws))
+    if bias is not None:
+        y = y + bias.reshape(1, -1, *([1] * (sums.ndim - 2)))
+    if act == "relu":
+        y = np.maximum(y, 0)
+    if act == "hard_swish":
+        y = y * np.clip(y + 3, 0, 6) / 6
+    y = y.astype(np.float32)
+    int8 = any(word in a["__@kernel_type_attr@__"] for word in ("int8_out", "int8out"))
+    return lite_quantize(y, np.float32(a[result][0])) if int8 else y
+
+
+def lite_conv(op, values):
+    x, w = (values[op.inputs[k][0]].astype(np.int64) for k in ("Input", "Filter"))
+    a = op.attributes
+    (ph, pw), (sh, sw), groups = a["paddings"], a["strides"], a["groups"]
+    x = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    n, c, h, wd = x.shape
+    o, depth, kh, kw = w.shape
+    oh, ow = (h - kh) // sh + 1, (wd - kw) // sw + 1
+    y = np.zeros((n, o, oh, ow), np.int64)
+    for channel in range(o):
+        first = channel // (o // groups) * depth
+        for i in range(oh):
+            for j in range(ow):
+                y[:, channel, i, j] = (x[:, first:first + depth, i * sh:i * sh + kh, j * sw:j * sw + kw] * w[channel]).sum((1, 2, 3))
+    bias = values[op.inputs["Bias"][0]] if op.inputs.get("Bias") else None
+    return {"Output": lite_finish(op, y, "Filter0_scale", bias, "Output0_scale", a.get("act_type", ""))}
+
+
+def lite_fc(op, values):
+    x, w = (values[op.inputs[k][0]].astype(np.int64) for k in ("Input", "W"))
+    bias = values[op.inputs["Bias"][0]] if op.inputs.get("Bias") else None
+    return {"Out": lite_finish(op, x.reshape(x.shape[0], -1) @ w, "W0_scale", bias, "Output0_scale", op.attributes.get("activation_type", ""))}
+
+
+def lite_float_fc(op, values):
+    y = values[op.inputs["Input"][0]].reshape(len(values[op.inputs["Input"][0]]), -1) @ values[op.inputs["W"][0]]
+    return {"Out": y + values[op.inputs["Bias"][0]] if op.inputs.get("Bias") else y}
+
+
+def without_bias(op, values):
+    """Paddle's own kernel has no bias."""
+    import copy
+    bare = copy.copy(op)
+    bare.inputs = {k: v for k, v in op.inputs.items() if k != "Bias"}
+    y = run_paddle(bare, values)["Output"][0]
+    return {"Output": y + values[op.inputs["Bias"][0]].reshape(1, -1, 1, 1)}
+
+
+def pad2d(op, values):
+    top, bottom, left, right = op.attributes["paddings"]
+    widths = ((0, 0), (0, 0), (top, bottom), (left, right))
+    x = values[op.inputs["X"][0]]
+    if op.attributes["mode"] == "reflect":
+        return {"Out": np.pad(x, widths, mode="reflect")}
+    return {"Out": np.pad(x, widths, constant_values=np.float32(op.attributes["pad_value"]))}
+
+
+def hard_swish(op, values):
+    """As its attributes say, which Paddle's newer kernel does not look at."""
+    x, a = values[op.inputs["X"][0]], op.attributes
+    return {"Out": (x * np.clip(x + np.float32(a["offset"]), 0, a["threshold"]) / np.float32(a["scale"])).astype(np.float32)}
+
+
+def swish(op, values):
+    """So with beta."""
+    x = values[op.inputs["X"][0]]
+    return {"Out": (x / (1 + np.exp(-np.float32(op.attributes["beta"]) * x))).astype(np.float32)}
+
+
+LITE = {"calib": lite_calib, "conv2d": lite_conv, "depthwise_conv2d": lite_conv, "fc": lite_fc}
+
+
+def is_lite(op):
+    return op.kind == "calib" or op.attributes.get("enable_int8")
+
+
+def run_paddle(op, values):
+    """One operator by Paddle's kernel, in a program of its own."""
+    import paddle
+    from paddle.base import core
+    paddle.enable_static()
+    proto = {p.name: p for p in paddle.base.framework.OpProtoHolder.instance().get_op_proto(op.kind).attrs}
+    attributes = {k: (str(v) if isinstance(v, str) else v) for k, v in op.attributes.items() if k in proto}
+    program, scope = paddle.static.Program(), core.Scope()
+    with paddle.static.program_guard(program):
+        block = program.global_block()
+        feed, inputs, outputs = {}, {}, {}
+        for parameter, names in op.inputs.items():
+            inputs[parameter] = []
+            for name in names:
+                x = values[name]
+                unique = f"in_{parameter}_{name}"
+                inputs[parameter].append(block.create_var(name=unique, shape=x.shape, dtype=str(x.dtype), persistable=False))
+                feed[unique] = x
+        for parameter, names in op.outputs.items():
+            outputs[parameter] = [block.create_var(name=f"out_{parameter}_{name}") for name in names]
+        for parameter in ("Mean", "Variance"):
+            if op.kind == "batch_norm":  # wants them to be the same variables
+                outputs[parameter + "Out"] = inputs[parameter]
+                op.outputs.pop(parameter + "Out", None)
+        block.append_op(type=op.kind, inputs={k: v for k, v in inputs.items() if v}, outputs=outputs, attrs=attributes)
+        executor = paddle.static.Executor(paddle.CPUPlace())
+        names = [f"out_{p}_{n}" for p, all_names in op.outputs.items() for n in all_names]
+        results = executor.run(program, feed=feed, fetch_list=names, scope=scope)
+    flat = iter(results)
+    return {p: [np.array(next(flat)) for _ in all_names] for p, all_names in op.outputs.items()}
+
+
+def run(program, feeds):
+    values = {**program.params}
+    columns = sorted((op.attributes["col"], op.outputs["Out"][0]) for op in program.ops if op.kind == "feed")
+    outputs = []
+    for (_, name), x in zip(columns, feeds):
+        values[name] = x
+    for op in program.ops:
+        if op.kind == "feed":
+            continue
+        if op.kind == "fetch":
+            x = np.asarray(values[op.inputs["X"][0]])
+            outputs.append(x.reshape(1) if x.ndim == 0 else x)
+            continue
+        own = {"fc": lite_float_fc, "pad2d": pad2d, "hard_swish": hard_swish, "swish": swish}.get(op.kind)
+        if is_lite(op):
+            own = LITE[op.kind]
+        elif op.inputs.get("Bias") and "conv2d" in op.kind:
+            own = without_bias
+        made = (own or run_paddle)(op, values)
+        for parameter, names in op.outputs.items():
+            for name, x in zip(names, made[parameter] if isinstance(made[parameter], list) else [made[parameter]]):
+                values[name] = x
+    return outputs
+
+
+# ---- Models ----
+
+CASES = {}
+
+
+def case(f):
+    CASES[f.__name__] = f
+    return f
+
+
+def conv(p, name, x, w, bias=None, out=None, kind="conv2d", **more):
+    p.param(name + ".w", w)
+    inputs = {"Input": [x], "Filter": [name + ".w"]}
+    if bias is not None:
+        inputs["Bias"] = [p.param(name + ".b", bias)]
+    settings = {"strides": [1, 1], "paddings": [1, 1], "dilations": [1, 1], "groups": 1, "padding_algorithm": "EXPLICIT", "data_format": "NCHW"}
+    p.op(kind, inputs, {"Output": [out or name + ".out"]}, **{**settings, **more})
+    return out or name + ".out"
+
+
+def unary(p, x, kind, parameter="X", **attributes):
+    out = f"{kind}_{len(p.ops)}.out"
+    p.op(kind, {parameter: [x]}, {"Out": [out]}, **attributes)
+    p.output(out)
+    return out
+
+
+def image(p, shape=(1, 6, 5, 4), name="x"):
+    """An input, and after a pool that leaves it as it is, the same with channels last inside."""
+    p.input(name, "float32", shape)
+    p.op("pool2d", {"X": [name]}, {"Out": [name + ".pooled"]}, pooling_type="max", ksize=[1, 1], strides=[1, 1], paddings=[0, 0])
+    return name + ".pooled"
+
+
+@case
+def functions(p):
+    x = image(p)
+    for kind in ("relu", "sigmoid", "tanh", "exp", "abs", "floor", "ceil", "sign", "sin", "cos", "erf", "silu", "square", "softsign", "mish"):
+        unary(p, x, kind)
+    unary(p, x, "relu6", threshold=6.0)
+    unary(p, x, "leaky_relu", alpha=0.1)
+    unary(p, x, "hard_sigmoid", slope=0.2, offset=0.5)
+    unary(p, x, "hard_swish", threshold=6.0, scale=6.0, offset=3.0)
+    unary(p, x, "hard_swish", threshold=4.0, scale=5.0, offset=2.0)
+    unary(p, x, "swish", beta=1.5)
+    unary(p, x, "elu", alpha=1.0)
+    unary(p, x, "elu", alpha=0.3)
+    unary(p, x, "gelu", approximate=False)
+    unary(p, x, "gelu", approximate=True)
+    unary(p, x, "softplus", beta=1.0, threshold=20.0)
+    unary(p, x, "clip", min=-0.3, max=0.4)
+    unary(p, x, "scale", scale=1.5, bias=0.25, bias_after_scale=True)
+    unary(p, x, "scale", scale=1.5, bias=0.25, bias_after_scale=False)
+    unary(p, x, "softmax", axis=-1)
+    unary(p, x, "softmax", axis=1)
+    unary(p, x, "log_softmax", axis=1)
+    unary(p, x, "cumsum", axis=2, flatten=False, exclusive=False, reverse=False)
+    for mode, alpha in (("all", noise(5, (1,))), ("channel", noise(6, (1, 6, 1, 1))), ("element", noise(7, (1, 6, 5, 4)))):
+        p.param("alpha." + mode, alpha)
+        p.op("prelu", {"X": [x], "Alpha": ["alpha." + mode]}, {"Out": ["prelu." + mode]}, mode=mode, data_format="NCHW")
+        p.output("prelu." + mode)
+    return [noise(1, (1, 6, 5, 4), -2, 2)]
+
+
+@case
+def pools(p):
+    x = image(p, (1, 3, 7, 9))
+    def pool(**more):
+        settings = {"pooling_type": "avg", "ksize": [3, 3], "strides": [2, 2], "paddings": [0, 0], "global_pooling": False, "exclusive": True,
+                    "adaptive": False, "ceil_mode": False, "padding_algorithm": "EXPLICIT", "data_format": "NCHW"}
+        unary(p, x, "pool2d", **{**settings, **more})
+    for kind in ("avg", "max"):
+        pool(pooling_type=kind)
+        pool(pooling_type=kind, paddings=[1, 1])
+        pool(pooling_type=kind, paddings=[1, 0, 0, 1])
+        pool(pooling_type=kind, ceil_mode=True, ksize=[2, 2])
+        pool(pooling_type=kind, global_pooling=True)
+        pool(pooling_type=kind, padding_algorithm="SAME")
+    pool(adaptive=True, ksize=[1, 3])  # of the largest, Paddle's operator of this name makes something else
+    pool(adaptive=True, ksize=[3, 4])
+    pool(exclusive=False, paddings=[1, 1])
+    return [noise(2, (1, 3, 7, 9))]
+
+
+@case
+def interpolation(p):
+    x = image(p, (1, 3, 5, 6))
+    for kind in ("nearest", "bilinear"):
+        for corners, mode in ((False, 1), (True, 1)) + (((False, 0),) if kind == "bilinear" else ()):
+            for size in ((10, 12), (7, 4)):
+                unary(p, x, kind + "_interp_v2", out_h=size[0], out_w=size[1], scale=[], align_corners=corners, align_mode=mode,
+                      interp_method=kind, data_layout="NCHW")
+    unary(p, x, "nearest_interp_v2", out_h=-1, out_w=-1, scale=[2.0, 2.0], align_corners=False, align_mode=1, interp_method="nearest", data_layout="NCHW")
+    return [noise(3, (1, 3, 5, 6))]
+
+
+@case
+def reductions(p):
+    x = image(p, (2, 6, 5, 4))
+    for kind in ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min", "reduce_prod"):
+        for dims, keep in (([2, 3], True), ([2, 3], False), ([1], False), ([-1], True), ([0, 2], False)):
+            unary(p, x, kind, dim=dims, keep_dim=keep, reduce_all=False)
+    unary(p, x, "reduce_mean", dim=[0], keep_dim=False, reduce_all=True)
+    for kind in ("arg_max", "arg_min"):
+        unary(p, x, kind, axis=nb_file.Long(1), keepdims=False, flatten=False, dtype=3)
+        unary(p, x, kind, axis=nb_file.Long(-1), keepdims=True, flatten=False, dtype=2)
+    p.op("top_k_v2", {"X": [x]}, {"Out": ["top"], "Indices": ["top.at"]}, k=2, axis=-1, largest=True, sorted=True)
+    p.output("top")
+    p.output("top.at")
+    return [noise(4, (2, 6, 5, 4))]
+
+
+@case
+def normalisation(p):
+    x = image(p, (2, 6, 5, 4))
+    p.param("scale", noise(11, (6,), 0.5, 1.5))
+    p.param("bias", noise(12, (6,)))
+    p.param("row.scale", noise(13, (20,), 0.5, 1.5))
+    p.param("row.bias", noise(14, (20,)))
+    p.param("mean", noise(15, (6,)))
+    p.param("variance", noise(16, (6,), 0.5, 2))
+    p.op("layer_norm", {"X": [x], "Scale": ["row.scale"], "Bias": ["row.bias"]}, {"Y": ["ln"], "Mean": ["m0"], "Variance": ["v0"]}, begin_norm_axis=2, epsilon=1e-5)
+    p.op("group_norm", {"X": [x], "Scale": ["scale"], "Bias": ["bias"]}, {"Y": ["gn"], "Mean": ["m1"], "Variance": ["v1"]}, groups=3, epsilon=1e-5, data_layout="NCHW")
+    p.op("instance_norm", {"X": [x], "Scale": ["scale"], "Bias": ["bias"]}, {"Y": ["in"], "SavedMean": ["m2"], "SavedVariance": ["v2"]}, epsilon=1e-5)
+    p.op("batch_norm", {"X": [x], "Scale": ["scale"], "Bias": ["bias"], "Mean": ["mean"], "Variance": ["variance"]},
+         {"Y": ["bn"], "MeanOut": ["mean.out"], "VarianceOut": ["variance.out"], "SavedMean": ["m3"], "SavedVariance": ["v3"]}, epsilon=1e-5,
+         is_test=True, data_layout="NCHW")
+    for name in ("ln", "gn", "in", "bn"):
+        p.output(name)
+    return [noise(10, (2, 6, 5, 4), -1, 3)]
+
+
+@case
+def movement(p):
+    x = image(p, (1, 8, 3, 4))
+    unary(p, x, "flip", axis=[1, 3])
+    unary(p, x, "pixel_shuffle", upscale_factor=2, data_format="NCHW")
+    unary(p, x, "shuffle_channel", group=2)
+    unary(p, x, "pad2d", paddings=[1, 2, 0, 3], mode="constant", pad_value=0.5, data_format="NCHW")
+    unary(p, x, "pad2d", paddings=[1, 2, 2, 1], mode="reflect", pad_value=0.0, data_format="NCHW")
+    unary(p, x, "tile", repeat_times=[1, 2, 1, 3])
+    unary(p, x, "expand_v2", shape=[3, -1, 3, 4])
+    p.op("stack", {"X": [x, x]}, {"Y": ["stacked"]}, axis=2)
+    p.output("stacked")
+    p.op("unstack", {"X": [x]}, {"Y": ["part0", "part1", "part2"]}, axis=2, num=3)
+    p.output("part2")
+    p.op("strided_slice", {"Input": [x]}, {"Out": ["strided"]}, axes=[1, 3], starts=[1, 0], ends=[7, 4], strides=[3, 2], infer_flags=[1, 1], decrease_axis=[])
+    p.output("strided")
+    p.op("slice", {"Input": [x]}, {"Out": ["sliced"]}, axes=[1, 2], starts=[-3, 1], ends=[100, 2], decrease_axis=[2], infer_flags=[1, 1])
+    p.output("sliced")
+    p.param("at", np.array([2, 0, 1, 2], np.int32))
+    p.op("gather", {"X": [x], "Index": ["at"]}, {"Out": ["gathered"]}, axis=2)
+    p.output("gathered")
+    p.param("table", noise(21, (5, 3)))
+    p.param("ids", np.array([[4, 0], [1, 1]], np.int64))
+    p.op("lookup_table_v2", {"W": ["table"], "Ids": ["ids"]}, {"Out": ["looked"]}, padding_idx=nb_file.Long(-1))
+    p.op("elementwise_add", {"X": ["looked"], "Y": ["looked"]}, {"Out": ["looked.twice"]}, axis=-1)
+    p.output("looked.twice")
+    p.op("split", {"X": [x]}, {"Out": ["s0", "s1"]}, axis=1, sections=[3, 5], num=0)
+    p.op("concat", {"X": ["s1", "s0"]}, {"Out": ["joined"]}, axis=1)
+    p.output("joined")
+    p.op("transpose2", {"X": [x]}, {"Out": ["turned"], "XShape": ["turned.shape"]}, axis=[0, 2, 3, 1])
+    p.op("reshape2", {"X": ["turned"]}, {"Out": ["flat"], "XShape": ["flat.shape"]}, shape=[0, -1, 8])
+    p.op("unsqueeze2", {"X": ["flat"]}, {"Out": ["flat.4"], "XShape": ["flat.4.shape"]}, axes=[1])
+    p.output("flat.4")
+    p.op("flatten_contiguous_range", {"X": [x]}, {"Out": ["range"], "XShape": ["range.shape"]}, start_axis=1, stop_axis=2)
+    p.output("range")
+    p.param("limit", np.array([0.1], np.float32))
+    p.op("greater_than", {"X": [x], "Y": ["limit"]}, {"Out": ["mask"]}, axis=-1)
+    p.op("cast", {"X": ["mask"]}, {"Out": ["mask.real"]}, in_dtype=0, out_dtype=5)
+    p.output("mask.real")
+    return [noise(20, (1, 8, 3, 4))]
+
+
+@case
+def products(p):
+    p.input("x", "float32", [2, 3, 4])
+    p.input("y", "float32", [2, 4, 5])
+    p.param("w", noise(31, (4, 6)))
+    p.param("wt", noise(32, (6, 4)))
+    p.param("v", noise(33, (4,)))
+    for name, inputs, swap in (("a", ("x", "y"), (False, False)), ("b", ("y", "x"), (True, True)), ("c", ("x", "w"), (False, False)),
+                               ("d", ("x", "wt"), (False, True)), ("e", ("x", "v"), (False, False))):
+        p.op("matmul_v2", {"X": [inputs[0]], "Y": [inputs[1]]}, {"Out": [name]}, trans_x=swap[0], trans_y=swap[1])
+        p.output(name)
+    p.op("matmul", {"X": ["x"], "Y": ["y"]}, {"Out": ["scaled"]}, transpose_X=False, transpose_Y=False, alpha=0.5)
+    p.output("scaled")
+    p.param("m", noise(34, (12, 5)))
+    p.op("mul", {"X": ["x"], "Y": ["m"]}, {"Out": ["mul"]}, x_num_col_dims=1, y_num_col_dims=1)
+    p.output("mul")
+    p.param("fc.b", noise(35, (5,)))
+    p.op("fc", {"Input": ["x"], "W": ["m"], "Bias": ["fc.b"]}, {"Out": ["fc"]}, in_num_col_dims=1, activation_type="")
+    p.output("fc")
+    return [noise(30, (2, 3, 4)), noise(36, (2, 4, 5))]
+
+
+@case
+def convolutions(p):
+    """Also: one variable for several values."""
+    x = image(p, (1, 4, 7, 6))
+    t = conv(p, "plain", x, noise(41, (5, 4, 3, 3)), noise(42, (5,)), out="t", with_act=False)
+    p.op("elementwise_add", {"X": ["t"], "Y": [p.param("c", noise(43, (5,)))]}, {"Out": ["t"]}, axis=1)
+    p.output("t")
+    conv(p, "strided", "t", noise(44, (6, 5, 3, 3)), out="t", strides=[2, 1], paddings=[1, 0, 2, 1])
+    conv(p, "deep", "t", noise(45, (6, 1, 3, 3)), kind="depthwise_conv2d", groups=6, dilations=[1, 1])
+    p.output("deep.out")
+    conv(p, "groups", "t", noise(46, (4, 3, 1, 1)), groups=2, paddings=[0, 0])
+    p.output("groups.out")
+    conv(p, "dilated", x, noise(47, (3, 4, 3, 3)), dilations=[2, 2], paddings=[2, 2])
+    p.output("dilated.out")
+    conv(p, "same", x, noise(48, (3, 4, 2, 3)), padding_algorithm="SAME", strides=[2, 2])
+    p.output("same.out")
+    p.param("up.w", noise(49, (4, 3, 2, 2)))
+    p.op("conv2d_transpose", {"Input": [x], "Filter": ["up.w"]}, {"Output": ["up"]}, strides=[2, 2], paddings=[0, 0], dilations=[1, 1], groups=1,
+         output_padding=[], output_size=[], padding_algorithm="EXPLICIT", data_format="NCHW")
+    p.output("up")
+    return [noise(40, (1, 4, 7, 6))]
+
+
+def fake(p, x, scale, kind="fake_quantize_dequantize_moving_average_abs_max"):
+    name = f"{x}.scale"
+    p.param(name, np.array([scale], np.float32))
+    p.op(kind, {"X": [x], "InScale": [name]}, {"Out": [x + ".fake"], "OutScale": [name + ".out"]}, bit_length=8, is_test=True, round_type=1)
+    return x + ".fake"
+
+
+@case
+def qat_fake(p):
+    """Fake quantization that dequantizes at once, as the weights and activations of training have it."""
+    p.input("x", "float32", [1, 4, 6, 6])
+    w = p.param("w", noise(51, (8, 4, 3, 3)))
+    p.op("fake_channel_wise_quantize_dequantize_abs_max", {"X": ["w"]}, {"Out": ["w.fake"], "OutScale": ["w.scale"]}, bit_length=8, quant_axis=0, is_test=False, round_type=1)
+    x = fake(p, "x", 0.9)
+    p.op("conv2d", {"Input": [x], "Filter": ["w.fake"]}, {"Output": ["conv"]}, strides=[1, 1], paddings=[1, 1], dilations=[1, 1], groups=1,
+         padding_algorithm="EXPLICIT", data_format="NCHW", out_threshold=6.5)
+    p.op("elementwise_add", {"X": ["conv"], "Y": [p.param("b", noise(52, (8,)))]}, {"Out": ["sum"]}, axis=1)
+    p.op("relu", {"X": ["sum"]}, {"Out": ["relu"]}, out_threshold=4.0)
+    y = fake(p, "relu", 4.0)
+    p.op("pool2d", {"X": [y]}, {"Out": ["pool"]}, pooling_type="avg", ksize=[6, 6], strides=[1, 1], paddings=[0, 0], global_pooling=True, exclusive=True)
+    p.param("fw", noise(53, (8, 5)))
+    p.op("fake_quantize_dequantize_abs_max", {"X": ["fw"]}, {"Out": ["fw.fake"], "OutScale": ["fw.scale"]}, bit_length=8, round_type=1)
+    p.op("flatten_contiguous_range", {"X": ["pool"]}, {"Out": ["rows"], "XShape": ["rows.shape"]}, start_axis=1, stop_axis=3)
+    z = fake(p, "rows", 1.7)
+    p.op("matmul_v2", {"X": [z], "Y": ["fw.fake"]}, {"Out": ["out"]}, trans_x=False, trans_y=False, out_threshold=2.0)
+    p.output("out")
+    p.output("relu")
+    return [noise(50, (1, 4, 6, 6))]
+
+
+@case
+def qat_split(p):
+    """Whole numbers through the convolution, dequantized behind it."""
+    p.input("x", "float32", [1, 4, 6, 6])
+    p.param("xs", np.array([0.8], np.float32))
+    p.op("fake_quantize_moving_average_abs_max", {"X": ["x"], "InScale": ["xs"]}, {"Out": ["x.q"], "OutScale": ["xs.out"]}, bit_length=8, is_test=True, round_type=1)
+    p.param("w", noise(61, (8, 4, 3, 3)))
+    p.op("fake_channel_wise_quantize_abs_max", {"X": ["w"]}, {"Out": ["w.q"], "OutScale": ["w.scale"]}, bit_length=8, quant_axis=0, is_test=False, round_type=1)
+    p.op("conv2d", {"Input": ["x.q"], "Filter": ["w.q"]}, {"Output": ["conv"]}, strides=[1, 1], paddings=[1, 1], dilations=[1, 1], groups=1,
+         padding_algorithm="EXPLICIT", data_format="NCHW")
+    p.op("fake_channel_wise_dequantize_max_abs", {"X": ["conv"], "Scales": ["w.scale", "xs"]}, {"Out": ["deq"]}, quant_bits=[8, 8], quant_axis=0, x_num_col_dims=1)
+    p.output("deq")
+    p.param("ys", np.array([3.0], np.float32))
+    p.op("fake_quantize_range_abs_max", {"X": ["deq"], "InScale": ["ys"]}, {"Out": ["y.q"], "OutScale": ["ys.out"]}, bit_length=8, is_test=True, window_size=10000, round_type=1)
+    p.param("m", np.clip(away(noise(62, (288, 3), -127, 127)), -127, 127).astype(np.float32))
+    p.op("mul", {"X": ["y.q"], "Y": ["m"]}, {"Out": ["product"]}, x_num_col_dims=1, y_num_col_dims=1)
+    p.param("ms", np.array([0.5 * 3.0 / 127], np.float32))
+    p.op("fake_dequantize_max_abs", {"X": ["product"], "Scale": ["ms"]}, {"Out": ["out"]}, max_range=127.0)
+    p.output("out")
+    return [noise(60, (1, 4, 6, 6))]
+
+
+@case
+def qat_linear(p):
+    """quantize_linear and dequantize_linear; weights stored as int8."""
+    p.input("x", "float32", [1, 4, 6, 6])
+    p.param("xs", np.array([0.8], np.float32))
+    p.param("zero", np.array([0], np.float32))
+    p.op("quantize_linear", {"X": ["x"], "Scale": ["xs"], "ZeroPoint": ["zero"]}, {"Y": ["x.q"]}, bit_length=8, quant_axis=-1, round_type=0, is_test=True, only_observer=False)
+    p.op("dequantize_linear", {"X": ["x.q"], "Scale": ["xs"], "ZeroPoint": ["zero"]}, {"Y": ["x.d"]}, bit_length=8, quant_axis=-1, round_type=0, is_test=True, only_observer=False)
+    p.param("w", np.random.RandomState(71).randint(-127, 128, (8, 4, 3, 3)).astype(np.int8))
+    p.param("ws", noise(72, (8,), 0.2, 1))
+    p.param("wz", np.zeros(8, np.float32))
+    p.op("dequantize_linear", {"X": ["w"], "Scale": ["ws"], "ZeroPoint": ["wz"]}, {"Y": ["w.d"]}, bit_length=8, quant_axis=0, round_type=0, is_test=True, only_observer=False)
+    p.op("conv2d", {"Input": ["x.d"], "Filter": ["w.d"]}, {"Output": ["conv"]}, strides=[1, 1], paddings=[1, 1], dilations=[1, 1], groups=1,
+         padding_algorithm="EXPLICIT", data_format="NCHW", out_threshold=5.0)
+    p.output("conv")
+    return [noise(70, (1, 4, 6, 6))]
+
+
+@case
+def int8(p):
+    """Paddle Lite's integer kernels; one variable is int8 and real in turn."""
+    random = np.random.RandomState(81)
+    p.input("x", "float32", [1, 8, 6, 6])
+    p.op("calib", {"Input": ["x"]}, {"Out": ["t"]}, scale=0.01, **{"__@kernel_type_attr@__": "calib/fp32_to_int8/4/2/1"})
+    def layer(name, kind, x, shape, out_kind, act="", groups=1, scale=0.05, padding=1):
+        w = random.randint(-127, 128, shape).astype(np.int8)
+        conv(p, name, x, w, noise(len(p.ops), (shape[0],)), out="t", kind=kind, groups=groups, paddings=[padding, padding], act_type=act, with_act=bool(act),
+             enable_int8=True, bit_length=8, Input0_scale=[0.01 if name == "a" else scale], out_threshold=3.0,
+             Filter0_scale=[float(v) for v in np.round(noise(len(p.ops), (shape[0],), 0.001, 0.004), 6)], Output0_scale=[0.05],
+             **{"__@kernel_type_attr@__": f"{kind}/{out_kind}/4/2/1"})
+    layer("a", "conv2d", "t", (16, 8, 3, 3), "int8_out", "relu")
+    layer("b", "depthwise_conv2d", "t", (16, 1, 3, 3), "int8_out", groups=16)
+    layer("c", "conv2d", "t", (8, 16, 1, 1), "fp32_out", "hard_swish", padding=0)
+    p.output("t")
+    p.op("hard_swish", {"X": ["t"]}, {"Out": ["t"]}, threshold=6.0, scale=6.0, offset=3.0)
+    p.op("calib", {"Input": ["t"]}, {"Out": ["u"]}, scale=0.03, **{"__@kernel_type_attr@__": "calib/fp32_to_int8/4/2/1"})
+    layer("d", "conv2d", "u", (8, 4, 3, 3), "int8_out", groups=2, scale=0.03)
+    p.op("calib", {"Input": ["t"]}, {"Out": ["u"]}, scale=0.05, **{"__@kernel_type_attr@__": "calib/int8_to_fp32/4/2/1"})
+    p.output("u")
+    p.param("fw", random.randint(-127, 128, (288, 5)).astype(np.int8))
+    p.op("fc", {"Input": ["t"], "W": ["fw"], "Bias": [p.param("fb", noise(82, (5,)))]}, {"Out": ["fc"]}, in_num_col_dims=1, activation_type="",
+         enable_int8=True, Input0_scale=[0.05], W0_scale=[0.002] * 5, **{"__@kernel_type_attr@__": "fc/fp32out/4/2/1"})
+    p.output("fc")
+    return [noise(80, (1, 8, 6, 6))]
+
+
+# ---- Files ----
+
+def pack(x):
+    return {"shape": list(x.shape), "dtype": str(x.dtype), "data": base64.b64encode(np.ascontiguousarray(x).tobytes()).decode()}
+
+
+def main(arguments):
+    check = "--check" in arguments
+    names = [a for a in arguments if not a.startswith("--")] or list(CASES)
+    os.makedirs(os.path.join(FOLDER, "golden"), exist_ok=True)
+    failures = 0
+    for name in names:
+        p = nb_file.Program()
+        feeds = CASES[name](p)
+        outputs = run(p, feeds)
+        text = json.dumps({"inputs": [pack(x) for x in feeds], "outputs": [pack(x) for x in outputs]}, indent=0)
+        for file, made in ((f"{name}.nb", p.bytes()), (f"golden/{name}.json", text.encode())):
+            path = os.path.join(FOLDER, file)
+            if not check:
+                with open(path, "wb") as f:
+                    f.write(made)
+            elif open(path, "rb").read() != made:
+                print(f"{path} is not what is made now")
+                failures += 1
+        print(name, len(p.ops), "operators", len(p.bytes()), "bytes")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
