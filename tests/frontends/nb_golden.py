@@ -4,9 +4,8 @@
     nb_golden.py QCC_RUN FOLDER [NAME...]
 
 Protects: what operators of Paddle mean, in both layouts; fake quantization; Paddle Lite's integer kernels; variables that
-hold several values.  Each model as imported (--quantize=none: fake-quantized graphs in floats, in the interpreter and
-compiled), and as it is compiled by default, where integers take the place of fake-quantized floats: those
-outputs may be off by STEPS of their scale, here 1/127 of the largest magnitude."""
+hold several values.  In the interpreter, and compiled.  Where integers take the place of fake-quantized floats (qat_*),
+outputs may be off by STEPS of their scale, here 1/127 of the largest magnitude; imported.txt has those graphs."""
 import array
 import base64
 import glob
@@ -74,7 +73,7 @@ def main(qcc_run, folder, *names):
         with open(os.path.join(folder, "golden", name + ".json"), encoding="utf-8") as f:
             golden = json.load(f)
         loose = STEPS / 127 if name.startswith("qat_") else TIGHT
-        for options, bound in ((["--interp", "--quantize=none"], TIGHT), (["--quantize=none"], TIGHT), ([], loose)):
+        for options, bound in ((["--interp"], loose), ([], loose)):
             off = difference(qcc_run, path, golden, options)
             good = not isinstance(off, str) and off <= bound
             print("ok  " if good else "FAIL", name, " ".join(options), off if isinstance(off, str) else f"{off:.3g}", flush=True)

@@ -415,7 +415,7 @@ def qat_fake(p):
     p.op("conv2d", {"Input": [x], "Filter": ["w.fake"]}, {"Output": ["conv"]}, strides=[1, 1], paddings=[1, 1], dilations=[1, 1], groups=1,
          padding_algorithm="EXPLICIT", data_format="NCHW", out_threshold=6.5)
     p.op("elementwise_add", {"X": ["conv"], "Y": [p.param("b", noise(52, (8,)))]}, {"Out": ["sum"]}, axis=1)
-    p.op("relu", {"X": ["sum"]}, {"Out": ["relu"]}, out_threshold=4.0)
+    p.op("relu", {"X": ["sum"]}, {"Out": ["relu"]}, out_threshold=6.0)
     y = fake(p, "relu", 4.0)
     p.op("pool2d", {"X": [y]}, {"Out": ["pool"]}, pooling_type="avg", ksize=[6, 6], strides=[1, 1], paddings=[0, 0], global_pooling=True, exclusive=True)
     p.param("fw", noise(53, (8, 5)))
@@ -424,7 +424,6 @@ def qat_fake(p):
     z = fake(p, "rows", 1.7)
     p.op("matmul_v2", {"X": [z], "Y": ["fw.fake"]}, {"Out": ["out"]}, trans_x=False, trans_y=False, out_threshold=2.0)
     p.output("out")
-    p.output("relu")
     return [noise(50, (1, 4, 6, 6))]
 
 
