@@ -3,7 +3,12 @@
  *     %1:f32<4> as i8<0.1, 0> from "out_threshold" = relu …         %1:f32<4> as u8<0.0498, 0> … = relu …
  *
  * An observed range 127 * scale becomes 255 steps, half as wide.  A grid that the file fixes stays, unless the op's own
- * clamp lies within it: then it is the same grid with a zero point of 0. */
+ * clamp lies within it: then it is the same grid with a zero point of 0.
+ *
+ * Where the file simulates integers, their type is ours to choose.  All other activations become unsigned, too, the same grid
+ * with 128 added, so that ops whose operands and results come from different rules agree in their type:
+ *
+ *     %1:f32<4> as i8<0.1, 0> from "fake_quant, node 3" = …         %1:f32<4> as u8<0.1, 128> … = … */
 #include <math.h>
 
 #include "passes/qdq.h"
@@ -48,13 +53,53 @@ static bool make_unsigned(ir_graph *g, ir_value *v)
     return true;
 }
 
+/* The same grid, as u8. */
+static bool shift(ir_graph *g, ir_value *v)
+{
+    if (!v->as || v->as_dtype != IR_I8 || v->as->axis >= 0)
+        return false;
+    scales_set(v, IR_U8, pass_quant_shifted(g, v->as, 128), v->scale_from);
+    return true;
+}
+
+/* Constants that some op uses as weights, by id. */
+static const bool *find_weights(const ir_graph *g, arena *a)
+{
+    bool *weights = ARENA_ARRAY(a, bool, g->next_id);
+    for (const ir_op *op = g->first; op; op = op->next) {
+        const int index = scales_weight_index(op);
+        const ir_value *w = index < 0 ? NULL : ir_operand_value(op, index);
+        if (w && ir_is_const(w))
+            weights[w->id] = true;
+    }
+    return weights;
+}
+
+static bool shift_all(ir_graph *g, arena *a)
+{
+    const bool *weights = find_weights(g, a);
+    bool changed = false;
+    for (int32_t i = 0; i < g->input_count; i++)
+        changed |= shift(g, g->inputs[i]);
+    for (ir_op *op = g->first; op; op = op->next) {
+        for (int i = 0; i < op->operand_count; i++) {
+            ir_value *v = op->operands[i].value;
+            changed |= v && ir_is_const(v) && !weights[v->id] && shift(g, v);
+        }
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+            changed |= shift(g, op->results[i]);
+    }
+    return changed;
+}
+
 pass_result pass_unsigned_outputs(ir_graph *g, pass_context *c)
 {
-    (void)c;
-    pass_result result = PASS_UNCHANGED;
+    bool changed = false;
+    const bool simulated = scales_simulated(g);
     for (ir_op *op = g->first; op; op = op->next)
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
-            if (make_unsigned(g, op->results[i]))
-                result = PASS_CHANGED;
-    return result;
+            changed |= make_unsigned(g, op->results[i]);
+    if (simulated)
+        changed |= shift_all(g, c->scratch);
+    return changed ? PASS_CHANGED : PASS_UNCHANGED;
 }

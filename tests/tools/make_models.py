@@ -338,8 +338,50 @@ def lstm_int8():
     return lstm_layer("int8")
 
 
+def fake_quant():
+    """A float classifier as training with simulated quantization leaves it: weights rounded by an operator, and rounded
+    already; a batch norm that is not folded, with a negative factor; a learned clip; a residual sum."""
+    m = Model()
+    rng = np.random.default_rng(5)
+
+    def fake(x, shape, low, high, name, narrow=False):
+        y = m.tensor(name, "float32", shape)
+        m.op("FAKE_QUANT", [x], [y], "FakeQuantOptions", min=low, max=high, numBits=8, narrowRange=narrow)
+        return y
+
+    def step(code, operands, shape, options, **fields):
+        y = m.tensor(code.lower(), "float32", shape)
+        m.op(code, operands, [y], options, **fields)
+        return y
+
+    def real(name, *shape):
+        return m.const(name, rng.normal(0, 0.4, shape).round(3).astype(np.float32))
+
+    image, maps = [1, 6, 6, 4], [1, 6, 6, 8]
+    x = fake(m.input("image", "float32", image), image, -1.0, 1.0, "image on its grid")
+    w = fake(real("filter", 8, 3, 3, 4), [8, 3, 3, 4], -1.27, 1.27, "filter on its grid", narrow=True)
+    y = step("CONV_2D", [x, w, None], maps, "Conv2DOptions", padding=SAME, strideH=1, strideW=1)
+    factor = m.const("factor", np.array([0.5, -0.7, 1.1, 0.3, 0.9, -1.2, 0.6, 0.8], np.float32))
+    y = step("ADD", [step("MUL", [y, factor], maps, "MulOptions"), real("shift", 8)], maps, "AddOptions",
+             fusedActivationFunction=RELU6)
+    a = fake(y, maps, 0.0, 6.0, "first")
+    dw = m.const("depth filter", (rng.integers(-127, 128, (1, 3, 3, 8)) * 0.01).astype(np.float32))
+    y = step("DEPTHWISE_CONV_2D", [a, dw, real("depth bias", 8)], maps, "DepthwiseConv2DOptions", padding=SAME, strideH=1,
+             strideW=1, depthMultiplier=1)
+    y = step("MINIMUM", [y, m.const("clip", np.array([5.08], np.float32))], maps, "MaximumMinimumOptions")
+    y = step("MAXIMUM", [y, m.const("minus clip", np.array([-5.08], np.float32))], maps, "MaximumMinimumOptions")
+    b = fake(y, maps, -5.08, 5.08, "second", narrow=True)
+    c = fake(step("ADD", [a, b], maps, "AddOptions", fusedActivationFunction=RELU), maps, 0.0, 8.0, "sum")
+    y = step("AVERAGE_POOL_2D", [c], [1, 1, 1, 8], "Pool2DOptions", padding=VALID, strideH=1, strideW=1, filterHeight=6, filterWidth=6)
+    y = step("RESHAPE", [fake(y, [1, 1, 1, 8], 0.0, 4.0, "pooled"), ints(m, "shape", [1, 8])], [1, 8], "ReshapeOptions")
+    y = step("FULLY_CONNECTED", [y, real("weights", 5, 8), real("bias", 5)], [1, 5], "FullyConnectedOptions")
+    y = step("SOFTMAX", [fake(y, [1, 5], -4.0, 4.0, "logits")], [1, 5], "SoftmaxOptions", beta=1.0)
+    m.output(fake(y, [1, 5], 0.0, 255 / 256, "probabilities"))
+    return m
+
+
 IMPORTED = [conv_int8, conv_uint8, hybrid, float_ops, shapes, slices, data_movement, composite, sparse, detection, transposed, state,
-            lstm, lstm_int8]
+            lstm, lstm_int8, fake_quant]
 
 
 # ---- Models that are refused, each for one reason; the name says it ----
