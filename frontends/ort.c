@@ -107,16 +107,16 @@ ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, fb_table t)
     return v;
 }
 
-static bool read_names(ort_model *m)
+static bool read_names(ort_model *m, fb_table graph)
 {
     const ir_loc loc = model_loc(m);
-    fb_vector tensors = fb_vec(m->table, GRAPH_INITIALIZERS, 4), infos = fb_vec(m->table, GRAPH_NODE_ARGS, 4);
+    fb_vector tensors = fb_vec(graph, GRAPH_INITIALIZERS, 4), infos = fb_vec(graph, GRAPH_NODE_ARGS, 4);
     for (uint32_t i = 0; i < tensors.count; i++) {
         fb_table t = fb_vec_table(tensors, i);
         ort_name *name = field_name(m, t, TENSOR_NAME);
         if (!fb_ok(&m->reader))
             return model_malformed(m, &loc);
-        if (!name || fb_present(name->initializer))
+        if (!name || fb_present(name->initializer) || name->producer >= 0 || name->is_input)
             return diag_error(m->diag, &loc, "initializer %u has no name, or that of another one", i);
         name->initializer = t;
     }
@@ -208,9 +208,9 @@ static ort_name **read_operands(ort_model *m, fb_table t, unsigned field, int *o
     return names;
 }
 
-static bool read_node(ort_model *m, ort_node *n, int32_t index, fb_table t)
+static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, fb_table t)
 {
-    *n = (ort_node){.model = m, .table = t, .loc = {.file = m->file, .subgraph = 0, .node = index}};
+    *n = (ort_node){.model = m, .table = t, .loc = {.file = m->file, .subgraph = scope, .node = index}};
     const char *type = model_string(m, t, NODE_OP_TYPE, ""), *domain = model_string(m, t, NODE_DOMAIN, "");
     n->loc.kind = type;
     n->since = fb_i32(t, NODE_SINCE_VERSION, 1);
@@ -223,6 +223,7 @@ static bool read_node(ort_model *m, ort_node *n, int32_t index, fb_table t)
     }
     n->inputs = read_operands(m, t, NODE_INPUTS, &n->input_count);
     n->outputs = read_operands(m, t, NODE_OUTPUTS, &n->output_count);
+    n->captured = read_operands(m, t, NODE_CAPTURED, &n->captured_count);
     if (!fb_ok(&m->reader))
         return model_malformed(m, &n->loc);
     n->entry = find_op(domain, type);
@@ -236,8 +237,10 @@ static bool read_node(ort_model *m, ort_node *n, int32_t index, fb_table t)
         ort_name *out = n->outputs[i];
         if (out && (out->producer >= 0 || out->is_input || fb_present(out->initializer)))
             return node_error(n, "result %d, '%s', already has a value", i, out->text);
-        if (out)
+        if (out) {
             out->producer = index;
+            out->scope = scope;
+        }
     }
     return true;
 }
@@ -252,23 +255,30 @@ static bool import_node(ort_node *n)
     return true;
 }
 
-/* The next node that must come before this one; -1: none. */
+static bool is_missing(const ort_name *name, int32_t scope)
+{
+    return name && name->producer >= 0 && name->scope == scope && !name->forms[LAYOUT_PLAIN] && !name->forms[LAYOUT_LAST];
+}
+
+/* The next node of the same graph that must come before this one; -1: none. */
 static int32_t needed(const ort_node *n, int *cursor)
 {
-    for (; *cursor < n->input_count; ++*cursor) {
-        const ort_name *name = n->inputs[*cursor];
-        if (name && name->producer >= 0 && !name->forms[LAYOUT_PLAIN] && !name->forms[LAYOUT_LAST])
+    for (; *cursor < n->input_count + n->captured_count; ++*cursor) {
+        int k = *cursor - n->input_count;
+        const ort_name *name = k < 0 ? n->inputs[*cursor] : n->captured[k];
+        if (is_missing(name, n->loc.subgraph))
             return name->producer;
     }
     return -1;
 }
 
-static bool import_nodes(ort_model *m)
+static bool import_nodes(ort_model *m, fb_table graph, int32_t scope)
 {
     const ir_loc loc = model_loc(m);
-    fb_vector v = fb_vec(m->table, GRAPH_NODES, 4);
-    if (v.count > ORT_MAX_NODES)
-        return diag_error(m->diag, &loc, "%u nodes, more than %d", v.count, ORT_MAX_NODES);
+    fb_vector v = fb_vec(graph, GRAPH_NODES, 4);
+    if (v.count > ORT_MAX_NODES - m->node_count)
+        return diag_error(m->diag, &loc, "more than %d nodes", ORT_MAX_NODES);
+    m->node_count += v.count;
     enum { NEW, WAITING, DONE };
     arena *a = m->graph->arena;
     ort_node *nodes = ARENA_ARRAY(a, ort_node, v.count + 1);
@@ -280,7 +290,7 @@ static bool import_nodes(ort_model *m)
         fb_table t = fb_vec_table(v, i);
         if (!fb_ok(&m->reader))
             return model_malformed(m, &loc);
-        if (!read_node(m, &nodes[i], (int32_t)i, t))
+        if (!read_node(m, &nodes[i], scope, (int32_t)i, t))
             return false;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -305,6 +315,62 @@ static bool import_nodes(ort_model *m)
         }
     }
     return true;
+}
+
+/* ---- Graphs within graphs ---- */
+
+static bool take_results(ort_node *n, fb_vector results)
+{
+    for (int i = 0; i < n->output_count; i++) {
+        ort_name *inner = vector_name(n->model, results, (uint32_t)i);
+        ort_node reader = {.model = n->model, .entry = n->entry, .loc = n->loc, .inputs = &inner, .input_count = 1};
+        node_layout layout = ort_layout_of(&reader, 0);
+        ir_value *v = fb_ok(&n->model->reader) ? ort_in(&reader, 0, layout) : NULL;
+        if (!v)
+            return fb_ok(&n->model->reader) ? false : model_malformed(n->model, &n->loc);
+        if (!ort_put(n, i, v, layout))
+            return false;
+    }
+    return true;
+}
+
+static void forget(ort_name *name)
+{
+    if (!name || name->is_input)
+        return;
+    name->forms[LAYOUT_PLAIN] = name->forms[LAYOUT_LAST] = NULL;
+    name->initializer = (fb_table){0};
+    name->producer = -1;
+}
+
+/* Names of a graph within say nothing outside of it. */
+static void forget_names(ort_model *m, fb_table graph)
+{
+    fb_vector tensors = fb_vec(graph, GRAPH_INITIALIZERS, 4), nodes = fb_vec(graph, GRAPH_NODES, 4);
+    for (uint32_t i = 0; i < tensors.count; i++)
+        forget(field_name(m, fb_vec_table(tensors, i), TENSOR_NAME));
+    for (uint32_t i = 0; i < nodes.count; i++) {
+        fb_vector results = fb_vec(fb_vec_table(nodes, i), NODE_OUTPUTS, 4);
+        for (uint32_t k = 0; k < results.count; k++)
+            forget(vector_name(m, results, k));
+    }
+}
+
+bool ort_import_branch(ort_node *n, fb_table graph)
+{
+    ort_model *m = n->model;
+    fb_vector inputs = fb_vec(graph, GRAPH_INPUTS, 4), results = fb_vec(graph, GRAPH_OUTPUTS, 4);
+    if (!fb_present(graph) || inputs.count || results.count != (uint32_t)n->output_count)
+        return node_error(n, "a branch with %u inputs and %u results for a node with %d", inputs.count, results.count,
+                          n->output_count);
+    if (m->depth == ORT_MAX_DEPTH)
+        return node_error(n, "graphs are nested more than %d deep", ORT_MAX_DEPTH);
+    m->depth++;
+    bool good = read_names(m, graph) && import_nodes(m, graph, ++m->scopes) && take_results(n, results);
+    if (good)
+        forget_names(m, graph);
+    m->depth--;
+    return good;
 }
 
 static bool make_outputs(ort_model *m)
@@ -339,7 +405,7 @@ static bool import_model(ort_model *m)
         return diag_error(m->diag, &loc, "the file has no graph");
     if (sparse.count)
         return diag_error(m->diag, &loc, "sparse constants are not supported");
-    return read_names(m) && make_inputs(m) && import_nodes(m) && make_outputs(m);
+    return read_names(m, m->table) && make_inputs(m) && import_nodes(m, m->table, 0) && make_outputs(m);
 }
 
 ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,

@@ -38,6 +38,7 @@
 /* Limits on what a file can make the compiler do. */
 enum {
     ORT_MAX_NODES = 1 << 16,
+    ORT_MAX_DEPTH = 16, /* graphs within graphs */
     ORT_MAX_OPERANDS = 1 << 10 /* of one node, and of the graph */
 };
 
@@ -65,7 +66,9 @@ enum {
     NODE_PROVIDER,
     NODE_INPUTS,
     NODE_OUTPUTS,
-    NODE_ATTRIBUTES
+    NODE_ATTRIBUTES,
+    NODE_INPUT_COUNTS,
+    NODE_CAPTURED /* names of the graph around that the node's own graphs use */
 };
 enum { TENSOR_NAME, TENSOR_DOC, TENSOR_DIMS, TENSOR_DATA_TYPE, TENSOR_RAW_DATA };
 enum {
@@ -96,7 +99,8 @@ typedef struct ort_name {
     ir_value *forms[2];   /* by layout; both NULL until it is defined */
     fb_table initializer; /* absent: none */
     fb_table info;        /* ValueInfo, absent: none */
-    int32_t producer;     /* node, -1: none */
+    int32_t producer;     /* node of the graph `scope`, -1: none */
+    int32_t scope;
     bool is_input;
 } ort_name;
 
@@ -105,6 +109,9 @@ typedef struct ort_model {
     fb_table table;   /* the graph */
     ort_name **names; /* open addressing */
     uint32_t name_slots, name_count;
+    uint32_t node_count;
+    int32_t scopes;   /* graphs imported so far, beside the model's own */
+    int depth;        /* of the graph within graphs that is being imported */
 } ort_model;
 
 typedef struct ort_op_entry ort_op_entry;
@@ -118,8 +125,8 @@ typedef struct ort_node {
         fb_table table;
     } * attributes;
     uint32_t attribute_count;
-    ort_name **inputs, **outputs; /* NULL: absent */
-    int input_count, output_count;
+    ort_name **inputs, **outputs, **captured; /* NULL: absent */
+    int input_count, output_count, captured_count;
     int since; /* operator set that brought this form of the operator */
 } ort_node;
 
@@ -135,6 +142,8 @@ struct ort_op_entry {
 
 /* ---- ort.c ---- */
 ir_value *ort_tensor_constant(ort_model *, const ir_loc *, fb_table tensor); /* of an initializer or an attribute */
+/* Imports a graph that an attribute of the node holds; its results become the node's. */
+bool ort_import_branch(ort_node *, fb_table graph);
 
 /* ---- ort_node.c: operands ---- */
 bool ort_has(const ort_node *, int index);
@@ -165,6 +174,7 @@ bool ort_texts_are(ort_node *, const char *name, int count, const char *const ex
 bool ort_ints(ort_node *, const char *name, int max, int64_t out[], int *out_count);
 int ort_floats(ort_node *, const char *name, int max, float out[]); /* count */
 fb_table ort_tensor_attr(ort_node *, const char *name);
+fb_table ort_graph_attr(ort_node *, const char *name);
 
 /* ---- Results ---- */
 bool ort_put(ort_node *, int output, ir_value *, node_layout);

@@ -211,6 +211,7 @@ bool ort_texts_are(ort_node *n, const char *name, int count, const char *const e
 }
 
 fb_table ort_tensor_attr(ort_node *n, const char *name) { return fb_sub(attribute(n, name), ATTRIBUTE_T); }
+fb_table ort_graph_attr(ort_node *n, const char *name) { return fb_sub(attribute(n, name), ATTRIBUTE_G); }
 
 /* ---- Results ---- */
 

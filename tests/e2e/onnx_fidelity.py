@@ -37,8 +37,7 @@ EXCEPTIONS = {
 # What qcc refuses with a diagnostic: model pattern -> what the diagnostic says.
 NOT_SUPPORTED = {
     "*dynquant*": "not supported",
-    "*_lstm_*": "recurrent layers",
-    "silero_vad_op18_*": "control flow",
+    "silero_vad_op18_*": "the condition depends on the inputs",
 }
 
 CLASSIFIERS = {"mobilenet_v2_qdq_int8": "torch", "mobilenet_v2_qlinear_int8": "pm1"}  # how they want their images

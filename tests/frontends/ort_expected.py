@@ -26,7 +26,6 @@ COMMITTED = os.path.join(ROOT, 'tests', 'data', 'onnx')
 STEPPED = {'cnn_qdq_open': TOLERANCE, 'mobilenet_edgetpu_slice_qdq_int8.basic': 0.04, 'mobilenet_v2_qdq_int8.basic': 0.06,
            'bert_toy_dynquant_int8.basic': 1e-6}
 REFUSED = ('silero_vad_op18',)  # control flow
-VARIABLE_WEIGHTS = ('conv_clip11',)  # interpreted only
 SLOW = ('ppocrv3', 'super_resolution', 'vittrack', 'mobilenet_v2', 'edgetpu')  # left to --only when interpreted
 
 
@@ -128,7 +127,7 @@ def main():
         if not only and not compiled and any(s in name for s in SLOW):
             continue
         worst, problem = run(sys.argv[1], model, os.path.join(expected, name + '.json'), compiled)
-        if any(r in name for r in REFUSED + (VARIABLE_WEIGHTS if compiled else ())):
+        if any(r in name for r in REFUSED):
             good = worst is None and 'not supported' in problem
         else:
             good = worst is not None and worst <= (0 if 'int8' in name or 'qdq' in name else TOLERANCE)

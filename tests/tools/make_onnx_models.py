@@ -436,6 +436,26 @@ def dynamic(seed=16):
     return g.model()
 
 
+def branches(seed=19):
+    """A condition that follows from shapes, in a graph within a graph, too."""
+    g = Graph(seed)
+    x = g.input("x", [1, 4, 6, 6])
+    c = g.op("Relu", g.conv(x, 4, 4))
+    kinds = helper.make_tensor_value_info
+    outer = Graph(seed + 1)
+    weights = [numpy_helper.from_array(outer.random.standard_normal((4, 4, 1, 1)).astype(np.float32), f"branch_w{k}") for k in range(2)]
+    nested = [helper.make_graph([helper.make_node("Conv", [c, weights[k].name], ["deep"])], f"deep{k}",
+                                [], [kinds("deep", TensorProto.FLOAT, None)], [weights[k]]) for k in range(2)]
+    then = helper.make_graph([helper.make_node("If", ["flag"], ["inside"], then_branch=nested[0], else_branch=nested[1]),
+                              helper.make_node("Tanh", ["inside"], ["then_out"])], "then", [], [kinds("then_out", TensorProto.FLOAT, None)])
+    other = helper.make_graph([helper.make_node("Neg", [c], ["else_out"])], "else", [], [kinds("else_out", TensorProto.FLOAT, None)])
+    g.nodes.append(helper.make_node("Not", [g.op("Equal", g.op("Shape", c, start=2, end=3), g.ints(6))], ["flag"]))
+    flag = g.op("Less", g.op("Shape", c, start=1, end=2), g.ints(5))
+    g.nodes.append(helper.make_node("If", [flag], ["chosen"], then_branch=then, else_branch=other))
+    g.output(g.op("Add", "chosen", c))
+    return g.model()
+
+
 MODELS = {
     "cnn_float": lambda: (cnn(), "disabled"),
     "cnn_qdq_u8s8": lambda: (Quantizer(cnn()).run(), "disabled"),
@@ -451,6 +471,7 @@ MODELS = {
     "decoder_float": lambda: (decoder(), "disabled"),
     "decoder_qdq_u8s8": lambda: (Quantizer(decoder(17)).run(), "disabled"),
     "decoder_qdq_s8s8_channels": lambda: (Quantizer(decoder(18), act="int8", channels=True).run(), "disabled"),
+    "branches_float": lambda: (branches(), "disabled"),
     "elementwise_float": lambda: (elementwise(), "disabled"),
     "moves_float": lambda: (moves(), "disabled"),
     "reductions_float": lambda: (reductions(), "disabled"),
