@@ -36,7 +36,6 @@ EXCEPTIONS = {
 
 # What qcc refuses with a diagnostic: model pattern -> what the diagnostic says.
 NOT_SUPPORTED = {
-    "*dynquant*": "not supported",
     "silero_vad_op18_*": "the condition depends on the inputs",
 }
 
