@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "passes/qdq.h"
-
-static const char propagated[] = "propagated from ", known[] = "known range of ";
+#include "passes/scales.h"
 
 plan_kind plan_kind_of(const ir_op *op)
 {
@@ -16,6 +15,21 @@ plan_kind plan_kind_of(const ir_op *op)
     if (qdq_moves(op) || op->code == IR_CONCAT)
         return PLAN_MOVES;
     return qdq_computes(op) ? PLAN_COMPUTES : PLAN_NONE;
+}
+
+ir_op *plan_sum_of(const ir_op *op)
+{
+    const ir_value *r = op->results[0];
+    ir_op *sum = qdq_is_product(op) && !ir_operand_value(op, 2) ? pass_single_user(r) : NULL;
+    if (!sum || sum->code != IR_ADD || sum->keep_float != op->keep_float || r->as || qdq_act(op) != IR_ACT_NONE ||
+        r->type.rank == 0 || !ir_type_equal(&r->type, &sum->results[0]->type))
+        return NULL;
+    const ir_value *b = sum->operands[sum->operands[0].value == r].value;
+    bool constant = ir_is_const(b) || (b->def && b->def->code == IR_DEQUANTIZE && ir_is_const(b->def->operands[0].value));
+    return constant && b->type.rank > 0 && b->type.dims[b->type.rank - 1] == r->type.dims[r->type.rank - 1] &&
+                   ir_type_elements(&b->type) == r->type.dims[r->type.rank - 1]
+               ? sum
+               : NULL;
 }
 
 bool plan_has_scales(const ir_graph *g)
@@ -42,12 +56,7 @@ bool plan_set_scale(ir_value *v, ir_dtype dtype, const ir_quant *as, const char 
     return true;
 }
 
-static bool starts_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
-
-bool plan_is_derived(const ir_value *v)
-{
-    return v->scale_from && (starts_with(v->scale_from, propagated) || starts_with(v->scale_from, known));
-}
+bool plan_is_free(const ir_value *v) { return v->scale_from && scales_is_suggestion(v->scale_from); }
 
 const char *plan_name(ir_graph *g, const ir_value *v)
 {
@@ -56,12 +65,12 @@ const char *plan_name(ir_graph *g, const ir_value *v)
 
 const char *plan_from(ir_graph *g, const ir_value *v, const char *remark)
 {
-    if (v->scale_from && starts_with(v->scale_from, propagated))
+    if (v->scale_from && strncmp(v->scale_from, SCALES_PROPAGATED, strlen(SCALES_PROPAGATED)) == 0)
         return *remark ? arena_format(g->arena, "%s, %s", v->scale_from, remark) : v->scale_from;
-    return arena_format(g->arena, "%s%s%s%s", propagated, plan_name(g, v), *remark ? ", " : "", remark);
+    return arena_format(g->arena, SCALES_PROPAGATED "%s%s%s", plan_name(g, v), *remark ? ", " : "", remark);
 }
 
 const char *plan_known(ir_graph *g, const ir_value *v)
 {
-    return arena_format(g->arena, "%s%s", known, ir_op_info_of(v->def->code)->text);
+    return arena_format(g->arena, SCALES_KNOWN "%s", ir_op_info_of(v->def->code)->text);
 }

@@ -7,7 +7,7 @@
 typedef enum plan_kind {
     PLAN_NONE,     /* no integer form */
     PLAN_PRODUCT,  /* convolution or matrix product: operand and weights need scales; without one the result is real */
-    PLAN_COMPUTES, /* all operands and the result need scales */
+    PLAN_COMPUTES, /* operands and the result need scales */
     PLAN_MOVES     /* data is moved or compared: integers where the neighbours are */
 } plan_kind;
 
@@ -15,10 +15,13 @@ plan_kind plan_kind_of(const ir_op *);
 
 /* Is the graph a fake-quantized one: does any value say what integers it stands for? */
 bool plan_has_scales(const ir_graph *);
+/* The sum that adds a constant a channel, as a bias, to the result of product `op`, and is all that reads it; NULL: none.
+ * Integer products take it in. */
+ir_op *plan_sum_of(const ir_op *op);
 /* Gives a real value without scales the ones of `as`, unless they make no sense.  `from` outlives the graph. */
 bool plan_set_scale(ir_value *, ir_dtype, const ir_quant *as, const char *from);
-/* Was the scale found by a pass, not given by the file?  Then nobody has seen the value on that grid. */
-bool plan_is_derived(const ir_value *);
+/* Is the grid of the real or quantized value v none that the file rounds it to?  Then it may have another one, or none. */
+bool plan_is_free(const ir_value *v);
 /* Text for scale_from: the range of v's op is known, whatever its operands are. */
 const char *plan_known(ir_graph *, const ir_value *);
 /* Text for scale_from: where a scale came from that spreads from v, and on to others. */

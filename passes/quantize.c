@@ -20,6 +20,7 @@
 #include "passes/choose.h"
 #include "passes/plan.h"
 #include "passes/qdq.h"
+#include "passes/scales.h"
 
 typedef struct plan {
     ir_graph *g;
@@ -91,6 +92,17 @@ static const char *why_no_form(plan *p, const ir_op *op)
     return is_byte(op->results[0]) ? NULL : why_no_scale(p, op->results[0], "result");
 }
 
+/* A sum that is the bias of a product on integers. */
+static bool is_bias(plan *p, const ir_op *op)
+{
+    for (int i = 0; i < 2 && op->code == IR_ADD; i++) {
+        const ir_op *product = op->operands[i].value->def;
+        if (product && product->id < p->ids && p->integer[product->id] && plan_sum_of(product) == op)
+            return true;
+    }
+    return false;
+}
+
 static bool has_reals(const ir_op *op)
 {
     for (int i = 0; i < op->operand_count; i++)
@@ -104,6 +116,8 @@ static const char *why_float(plan *p, const ir_op *op)
 {
     if (op->keep_float)
         return op->why_float;
+    if (is_bias(p, op))
+        return NULL;
     switch (plan_kind_of(op)) {
     case PLAN_PRODUCT: return why_no_product(p, op);
     case PLAN_COMPUTES: return why_no_form(p, op);
@@ -168,35 +182,65 @@ static ir_value *on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
     return real;
 }
 
-/* Everybody who used r now uses the reals of its integers. */
-static void spend_result(plan *p, ir_op *op)
+/* Everybody who used v now uses the reals of its integers. */
+static void put_on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
 {
-    ir_value *r = op->results[0], *real = on_grid(p, r, op->next, op);
-    if (real == r)
+    ir_value *real = on_grid(p, v, before, like);
+    if (real == v)
         return;
-    ir_replace_uses(r, real);
-    ir_set_operand(real->def->operands[0].value->def, 0, r);
-    r->as = NULL;
+    ir_replace_uses(v, real);
+    ir_set_operand(real->def->operands[0].value->def, 0, v);
+    if (!v->is_input)
+        v->as = NULL;
 }
 
-static ir_op *spend(plan *p, ir_op *op)
+/* Is operand i of an op on integers on a grid, too?  Biases are not, nor what the op reads as reals. */
+static bool takes_grid(plan *p, const ir_op *op, int i)
 {
-    for (int i = 0; i < op->operand_count; i++)
-        if (op->operands[i].value && !qdq_stays_real(op, i) &&
-            !(i == 2 && plan_kind_of(op) == PLAN_PRODUCT)) /* a bias has no grid of its own */
-            ir_set_operand(op, i, on_grid(p, op->operands[i].value, op, op));
-    if (is_byte(op->results[0])) {
-        spend_result(p, op);
-        return op->next;
-    }
-    ir_op *next = op->next;
+    bool bias = is_bias(p, op) || (i == 2 && plan_kind_of(op) == PLAN_PRODUCT);
+    return op->operands[i].value && !bias && !qdq_stays_real(op, i);
+}
+
+/* The product, or the sum behind it, with integers in and reals out. */
+static void make_real_result(plan *p, ir_op *op)
+{
     ir_value *r = op->results[0], *y = qdq_product(p->g, op, op, r, qdq_act(op));
     if (!y)
-        return next;
+        return;
     y->name = r->name;
     ir_replace_uses(r, y);
     ir_op_erase(op);
-    return next;
+}
+
+static void spend(plan *p, ir_op *op)
+{
+    for (int i = 0; i < op->operand_count; i++)
+        if (takes_grid(p, op, i))
+            ir_set_operand(op, i, on_grid(p, op->operands[i].value, op, op));
+    if (is_byte(op->results[0]))
+        put_on_grid(p, op->results[0], op->next, op);
+    else if (!plan_sum_of(op))
+        make_real_result(p, op);
+}
+
+static void round_input(plan *p, ir_value *v)
+{
+    if (scales_is_fixed(v) && is_byte(v) && ir_use_count(v) > 0 && p->g->first)
+        put_on_grid(p, v, p->g->first, NULL);
+}
+
+/* What stays real, and the file rounds nevertheless, is rounded: a clamp in front of it may be gone for that. */
+static bool round_result(plan *p, ir_op *op)
+{
+    bool changed = false;
+    for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
+        ir_value *r = op->results[i];
+        if (!scales_is_fixed(r) || !is_byte(r) || qdq_source(r) || ir_use_count(r) == 0)
+            continue;
+        put_on_grid(p, r, op->next, op);
+        changed = true;
+    }
+    return changed;
 }
 
 /* --quantize=static is a wish that a model without scales can't fulfil. */
@@ -226,7 +270,14 @@ pass_result pass_quantize(ir_graph *g, pass_context *c)
             return PASS_FAILED;
         any = any || p.integer[op->id];
     }
-    for (ir_op *op = g->first, *next; op; op = next)
-        next = op->id < p.ids && p.integer[op->id] ? spend(&p, op) : op->next;
+    for (int32_t i = 0; i < g->input_count; i++)
+        round_input(&p, g->inputs[i]);
+    for (ir_op *op = g->first, *next; op; op = next) {
+        next = op->next;
+        if (op->id < p.ids && p.integer[op->id])
+            spend(&p, op);
+        else if (op->id < p.ids)
+            any |= round_result(&p, op);
+    }
     return any ? PASS_CHANGED : PASS_UNCHANGED;
 }

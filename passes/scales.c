@@ -66,11 +66,13 @@ void scales_copy(ir_value *to, const ir_value *from) { scales_set(to, from->as_d
 
 static bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
 
-bool scales_is_fixed(const ir_value *v)
+bool scales_is_suggestion(const char *from)
 {
-    return v->as &&
-           !(v->scale_from && (begins(v->scale_from, SCALES_OBSERVED) || begins(v->scale_from, SCALES_ABSMAX)));
+    return begins(from, SCALES_OBSERVED) || begins(from, SCALES_ABSMAX) || begins(from, SCALES_PROPAGATED) ||
+           begins(from, SCALES_KNOWN);
 }
+
+bool scales_is_fixed(const ir_value *v) { return v->as && !(v->scale_from && scales_is_suggestion(v->scale_from)); }
 
 bool scales_equal(const ir_value *a, const ir_value *b)
 {

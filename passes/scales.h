@@ -10,6 +10,8 @@
 
 #define SCALES_OBSERVED "out_threshold"   /* `scale_from` of suggested scales begins with one of these */
 #define SCALES_ABSMAX "weights, absmax"
+#define SCALES_PROPAGATED "propagated from "
+#define SCALES_KNOWN "known range of "
 #define SCALES_FOUND "weights, found on a grid"
 
 /* Does the op stand for quantization?  What a TFLite model says by QUANTIZE and DEQUANTIZE is meant as it stands. */
@@ -29,6 +31,7 @@ const char *scales_origin(ir_graph *, const ir_op *);
 void scales_set(ir_value *, ir_dtype, const ir_quant *, const char *from);
 void scales_clear(ir_value *);
 void scales_copy(ir_value *to, const ir_value *from); /* `as` and its origin */
+bool scales_is_suggestion(const char *scale_from);
 bool scales_is_fixed(const ir_value *);
 bool scales_equal(const ir_value *, const ir_value *);
 
