@@ -182,16 +182,33 @@ static ir_value *on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
     return real;
 }
 
-/* Everybody who used v now uses the reals of its integers. */
-static void put_on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
+/* Does `op` put v on v's own grid? */
+static bool does_that_itself(const ir_op *op, const ir_value *v)
 {
-    ir_value *real = on_grid(p, v, before, like);
+    const ir_value *q = op->code == IR_QUANTIZE ? op->results[0] : NULL;
+    return q && q->type.dtype == v->as_dtype && ir_quant_equal(q->quant, v->as);
+}
+
+/* Everybody who uses v uses the reals of its integers from now on.  False: nothing to be done. */
+static bool put_on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
+{
+    int theirs = 0;
+    for (const ir_operand *slot = v->uses; slot; slot = slot->next_use)
+        theirs += does_that_itself(slot->user, v);
+    ir_value *real = theirs < ir_use_count(v) ? on_grid(p, v, before, like) : v;
     if (real == v)
-        return;
-    ir_replace_uses(v, real);
-    ir_set_operand(real->def->operands[0].value->def, 0, v);
+        return false;
+    for (ir_operand *slot = v->uses, *next; slot; slot = next) {
+        next = slot->next_use;
+        if (!does_that_itself(slot->user, v))
+            ir_set_operand(slot->user, (int)(slot - slot->user->operands), real);
+    }
+    for (int32_t i = 0; i < p->g->output_count; i++)
+        if (p->g->outputs[i] == v)
+            ir_output_set(p->g, i, real);
     if (!v->is_input)
         v->as = NULL;
+    return true;
 }
 
 /* Is operand i of an op on integers on a grid, too?  Biases are not, nor what the op reads as reals. */
@@ -223,10 +240,9 @@ static void spend(plan *p, ir_op *op)
         make_real_result(p, op);
 }
 
-static void round_input(plan *p, ir_value *v)
+static bool round_input(plan *p, ir_value *v)
 {
-    if (scales_is_fixed(v) && is_byte(v) && ir_use_count(v) > 0 && p->g->first)
-        put_on_grid(p, v, p->g->first, NULL);
+    return scales_is_fixed(v) && is_byte(v) && p->g->first && put_on_grid(p, v, p->g->first, NULL);
 }
 
 /* What stays real, and the file rounds nevertheless, is rounded: a clamp in front of it may be gone for that. */
@@ -235,10 +251,8 @@ static bool round_result(plan *p, ir_op *op)
     bool changed = false;
     for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
         ir_value *r = op->results[i];
-        if (!scales_is_fixed(r) || !is_byte(r) || qdq_source(r) || ir_use_count(r) == 0)
-            continue;
-        put_on_grid(p, r, op->next, op);
-        changed = true;
+        if (scales_is_fixed(r) && is_byte(r))
+            changed |= put_on_grid(p, r, op->next, op);
     }
     return changed;
 }
@@ -271,7 +285,7 @@ pass_result pass_quantize(ir_graph *g, pass_context *c)
         any = any || p.integer[op->id];
     }
     for (int32_t i = 0; i < g->input_count; i++)
-        round_input(&p, g->inputs[i]);
+        any |= round_input(&p, g->inputs[i]);
     for (ir_op *op = g->first, *next; op; op = next) {
         next = op->next;
         if (op->id < p.ids && p.integer[op->id])
