@@ -64,6 +64,8 @@ size_t cg_depthwise_conv2d_scratch(const ir_op *op, const cg_target *target)
 size_t cg_conv2d_scratch(const ir_op *op, const cg_target *target)
 {
     (void)target;
+    if (cg_mac_is_open(op))
+        return 0;
     const conv c = conv_of(op);
     return c.copy_bytes + c.sums_bytes;
 }
@@ -98,6 +100,8 @@ static cg_gemm_rows padded_copy(cg_module *m, const ir_op *op, const conv *c)
 
 bool cg_emit_conv2d(cg_module *m, const ir_op *op)
 {
+    if (cg_mac_is_open(op))
+        return cg_conv_direct_emit(m, op);
     if (!cg_mac_check(m, op))
         return false;
     const conv c = conv_of(op);

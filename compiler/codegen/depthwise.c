@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "compiler/codegen/mac.h"
+
 enum { MAX_UNROLLED_TAPS = 49 };
 enum { ARG_X, ARG_Y, ARG_WEIGHTS, ARG_BIAS, ARG_REQUANT, ARG_ZERO_ROW, ARG_BLOCKS, ARG_TAPS, ARG_WEIGHT_ZERO, ARG_RESIDUAL, ARG_ADD,
        ARG_COUNT };
@@ -344,6 +346,8 @@ static bool general_emit(cg_module *m, const ir_op *op, const depthwise_plan *p,
 bool cg_emit_depthwise_conv2d(cg_module *m, const ir_op *op)
 {
     depthwise_plan plan;
+    if (cg_mac_is_open(op))
+        return cg_conv_direct_emit(m, op);
     if (!depthwise_plan_make(m, op, &plan))
         return false;
     if (plan.y.elements == 0)

@@ -103,8 +103,6 @@ bool depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *
     const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1), *b = ir_operand_value(op, 2);
     const ir_value *y = op->results[0];
     int64_t taps = p->kernel[0] * p->kernel[1], channels = p->y.dims[3];
-    if (!ir_is_const(w) || (b && !ir_is_const(b)))
-        return diag_error(m->diag, &op->loc, "depthwise_conv2d: weights that are not constant");
     const int32_t shift = w->type.dtype == IR_U8 ? 128 : 0; /* unsigned weights that stay as they are: made signed */
     bool centred = true;
     for (int64_t i = 0; i < taps * channels; i++) {

@@ -44,6 +44,12 @@ static bool zeros_differ(const ir_op *op)
 
 int32_t cg_mac_weight_zero(const ir_op *op) { return zeros_differ(op) ? -1 : zero_of_column(op, 0); }
 
+bool cg_mac_is_open(const ir_op *op)
+{
+    const ir_value *b = ir_operand_value(op, 2);
+    return !ir_is_const(op->operands[1].value) || (b && !ir_is_const(b));
+}
+
 bool cg_mac_check(const cg_module *m, const ir_op *op)
 {
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *y = op->results[0];
@@ -56,7 +62,7 @@ bool cg_mac_check(const cg_module *m, const ir_op *op)
     if (!reals && !bytes && !shorts && !dynamic)
         return diag_error(m->diag, &op->loc, "%s of %s and %s to %s is not supported by code generation", name,
                           ir_dtype_text(xt), ir_dtype_text(wt), ir_dtype_text(yt));
-    if (!ir_is_const(w) || (ir_operand_value(op, 2) && !ir_is_const(ir_operand_value(op, 2))))
+    if (cg_mac_is_open(op))
         return diag_error(m->diag, &op->loc, "%s with weights or a bias that are not constant is not supported by code "
                           "generation", name);
     return true;

@@ -7,6 +7,10 @@
 /* Byte strides of a value with `rank` dimensions [images, height, width, channels] (missing ones in front are 1). */
 cg_gemm_rows cg_mac_rows(const ir_value *);
 
+/* Are weights or bias computed at run time?  Then conv_direct.c does the convolution. */
+bool cg_mac_is_open(const ir_op *);
+bool cg_conv_direct_emit(cg_module *, const ir_op *);
+
 /* Refuses what the product can't do: element types, weights that are not constant. */
 bool cg_mac_check(const cg_module *, const ir_op *);
 bool cg_mac_is_float(const ir_op *);
