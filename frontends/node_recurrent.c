@@ -1,14 +1,14 @@
 /* node_recurrent.c: see node_recurrent.h.
  *
  *     xw = fully_connected x, w, b        all steps at once
- *     y, h, c = lstm xw, r, h, c */
+ *     y, h, c = lstm xw, r, h, c          gru, rnn likewise */
 #define FRONTEND_COMMON
 #include "frontends/node_recurrent.h"
 
 #include <string.h>
 
 ir_value *node_gates(frontend_node *n, int gates, const int order[], int64_t units, int64_t columns, const void *rows,
-                          const void *more)
+                     const void *more, int more_gates)
 {
     arena *a = n->model->graph->arena;
     const ir_type type = ir_type_make(IR_F32, columns ? 2 : 1, (int64_t[]){gates * units, columns});
@@ -22,7 +22,7 @@ ir_value *node_gates(frontend_node *n, int gates, const int order[], int64_t uni
     float *to = arena_alloc(a, ir_type_bytes(&type) + 1);
     for (int g = 0; g < gates; g++) {
         memcpy(to + g * per_gate, (const char *)rows + 4 * order[g] * per_gate, 4 * (size_t)per_gate);
-        for (int64_t i = 0; more && i < per_gate; i++) {
+        for (int64_t i = 0; more && g < more_gates && i < per_gate; i++) {
             float v;
             memcpy(&v, (const char *)more + 4 * (order[g] * per_gate + i), 4);
             to[g * per_gate + i] += v;
@@ -77,16 +77,21 @@ bool node_recurrent(frontend_node *n, const recurrent_layer *l, ir_value *out[3]
     ir_value *xw = node_typed(n, product, type, NULL);
     if (!xw)
         return false;
-    ir_op *op = node_emit(n, l->code, 4, (ir_value *[]){xw, l->r, l->h, l->c});
+    ir_value *last = l->code == IR_LSTM ? l->c : l->candidate;
+    ir_op *op = node_emit(n, l->code, last ? 4 : 3, (ir_value *[]){xw, l->r, l->h, last});
     ir_set_int(op, IR_ATTR_TIME_AXIS, l->time_axis);
     ir_set_int(op, IR_ATTR_REVERSED, l->reversed);
-    ir_set_float(op, IR_ATTR_CELL_CLIP, l->cell_clip);
-    ir_result_set(op, 1, l->h->type, NULL);
-    ir_result_set(op, 2, l->c->type, NULL);
+    if (l->code == IR_LSTM)
+        ir_set_float(op, IR_ATTR_CELL_CLIP, l->cell_clip);
+    if (l->code == IR_RNN)
+        ir_set_int(op, IR_ATTR_RECTIFIED, l->rectified);
+    const int results = ir_op_info_of(l->code)->results;
+    for (int i = 1; i < results; i++)
+        ir_result_set(op, i, l->h->type, NULL);
     type.dims[2] = l->h->type.dims[1];
     if (!node_typed(n, op, type, NULL))
         return false;
     for (int i = 0; i < 3; i++)
-        out[i] = op->results[i];
+        out[i] = i < results ? op->results[i] : NULL;
     return true;
 }

@@ -12,10 +12,21 @@
  * floats it gets those of the forget gate with the sign turned. */
 #include <string.h>
 
+#include "frontends/node_recurrent.h"
 #include "frontends/tflite_import.h"
 
 enum { GATES = 4 };
-enum { IN_X = 0, IN_W = 1, IN_R = 5, IN_PEEPHOLE = 9, IN_BIAS = 12, IN_PROJECTION = 16, IN_H = 18, IN_C = 19, IN_NORM = 20 };
+enum {
+    IN_X = 0,
+    IN_W = 1,
+    IN_R = 5,
+    IN_PEEPHOLE = 9,
+    IN_BIAS = 12,
+    IN_PROJECTION = 16,
+    IN_H = 18,
+    IN_C = 19,
+    IN_NORM = 20
+};
 enum { INTERMEDIATE_HIDDEN = 4 };
 
 typedef struct lstm {
@@ -28,16 +39,20 @@ typedef struct lstm {
 
 static bool refuse_variants(tflite_node *n)
 {
-    static const struct { int first, count; const char *what; } absent[] = {
-        {IN_PEEPHOLE, 3, "peephole connections"}, {IN_PROJECTION, 2, "a projection"}, {IN_NORM, 4, "layer normalization"}};
+    static const struct {
+        int first, count;
+        const char *what;
+    } absent[] = {{IN_PEEPHOLE, 3, "peephole connections"},
+                  {IN_PROJECTION, 2, "a projection"},
+                  {IN_NORM, 4, "layer normalization"}};
     for (int a = 0; a < 3; a++)
         for (int i = 0; i < absent[a].count; i++)
             if (tflite_has_input(n, absent[a].first + i))
-                return tflite_error(n, "an LSTM with %s is not supported", absent[a].what);
+                return node_error(n, "an LSTM with %s is not supported", absent[a].what);
     if (fb_bool(n->options, LSTM_DIAGONAL, false))
-        return tflite_error(n, "an LSTM with diagonal recurrent weights is not supported");
+        return node_error(n, "an LSTM with diagonal recurrent weights is not supported");
     if (fb_i8(n->options, LSTM_ACT, ACTIVATION_NONE) != ACTIVATION_TANH)
-        return tflite_error(n, "an LSTM with another activation than TANH is not supported");
+        return node_error(n, "an LSTM with another activation than TANH is not supported");
     return true;
 }
 
@@ -65,7 +80,7 @@ static ir_value *stacked(tflite_node *n, const lstm *l, int first, int64_t colum
     float *scale = scaled ? ARENA_ARRAY(a, float, GATES * l->units) : NULL;
     int32_t *zero = scaled ? ARENA_ARRAY(a, int32_t, GATES * l->units) : NULL;
     if (!ir_type_valid(&type)) {
-        tflite_error(n, "the %s are larger than 2 GiB", what);
+        node_error(n, "the %s are larger than 2 GiB", what);
         return NULL;
     }
     if (!model_charge(n->model, &n->loc, (int64_t)ir_type_bytes(&type)))
@@ -78,8 +93,8 @@ static ir_value *stacked(tflite_node *n, const lstm *l, int first, int64_t colum
         if (!v)
             return NULL;
         if (!ir_type_equal(&v->type, &part) || (scaled && (!v->quant || v->quant->axis >= 0))) {
-            tflite_error(n, "the %s of gate %d have type, shape or quantization that do not fit to %lld units", what, gate,
-                         (long long)l->units);
+            node_error(n, "the %s of gate %d have type, shape or quantization that do not fit to %lld units", what,
+                       gate, (long long)l->units);
             return NULL;
         }
         if (gate == 0 && l->coupled)
@@ -92,37 +107,39 @@ static ir_value *stacked(tflite_node *n, const lstm *l, int first, int64_t colum
         }
     }
     return ir_const_new(n->model->graph, type,
-                        scaled ? ir_quant_new(n->model->graph, 0, (int32_t)(GATES * l->units), scale, zero) : NULL, data);
+                        scaled ? ir_quant_new(n->model->graph, 0, (int32_t)(GATES * l->units), scale, zero) : NULL,
+                        data);
 }
 
 /* ---- States: tensors that keep their contents from run to run ---- */
 
 static const char *state_name(tflite_node *n, int index)
 {
-    return arena_format(n->model->graph->arena, "tensor %d.%d", n->scope->subgraph, fb_vec_i32(n->inputs, (uint32_t)index));
+    return arena_format(n->model->graph->arena, "tensor %d.%d", n->scope->subgraph,
+                        fb_vec_i32(n->inputs, (uint32_t)index));
 }
 
 static ir_value *read_state(tflite_node *n, const lstm *l, int index)
 {
     tflite_tensor t;
     if (!tflite_has_input(n, index)) {
-        tflite_error(n, "operand %d, a state, is missing", index);
+        node_error(n, "operand %d, a state, is missing", index);
         return NULL;
     }
     if (!tflite_tensor_read(n->scope, &n->loc, fb_vec_i32(n->inputs, (uint32_t)index), &t))
         return NULL;
     if (!fb_bool(t.table, TENSOR_IS_VARIABLE, false)) {
-        tflite_error(n, "operand %d must be a state variable", index);
+        node_error(n, "operand %d must be a state variable", index);
         return NULL;
     }
     if (ir_type_elements(&t.type) != l->batch * l->units) {
-        tflite_error(n, "operand %d, a state, has %lld elements, expected %lld", index,
-                     (long long)ir_type_elements(&t.type), (long long)(l->batch * l->units));
+        node_error(n, "operand %d, a state, has %lld elements, expected %lld", index,
+                   (long long)ir_type_elements(&t.type), (long long)(l->batch * l->units));
         return NULL;
     }
-    ir_op *op = tflite_emit(n, IR_READ_VARIABLE, 0, NULL);
+    ir_op *op = node_emit(n, IR_READ_VARIABLE, 0, NULL);
     ir_set_str(op, IR_ATTR_VARIABLE, state_name(n, index));
-    ir_value *v = tflite_typed(n, op, ir_type_make(t.type.dtype, 2, (int64_t[]){l->batch, l->units}), t.quant);
+    ir_value *v = node_typed(n, op, ir_type_make(t.type.dtype, 2, (int64_t[]){l->batch, l->units}), t.quant);
     if (v)
         v->name = t.name;
     return v;
@@ -130,9 +147,9 @@ static ir_value *read_state(tflite_node *n, const lstm *l, int index)
 
 static bool write_state(tflite_node *n, int index, ir_value *v)
 {
-    ir_op *op = tflite_emit1(n, IR_WRITE_VARIABLE, v);
+    ir_op *op = node_emit1(n, IR_WRITE_VARIABLE, v);
     ir_set_str(op, IR_ATTR_VARIABLE, state_name(n, index));
-    return tflite_check(n, op);
+    return node_check(n, op);
 }
 
 /* ---- The layer ---- */
@@ -144,7 +161,8 @@ static bool read_layer(tflite_node *n, lstm *l)
     if (!w || !tflite_output_tensor(n, 0, &output))
         return false;
     if (l->x->type.rank != 3 || w->type.rank != 2 || w->type.dims[1] != l->x->type.dims[2] || w->type.dims[0] < 1)
-        return tflite_error(n, "operand of rank %d and weights of rank %d do not fit together", l->x->type.rank, w->type.rank);
+        return node_error(n, "operand of rank %d and weights of rank %d do not fit together", l->x->type.rank,
+                          w->type.rank);
     l->time_axis = fb_bool(n->options, LSTM_TIME_MAJOR, false) ? 0 : 1;
     l->batch = l->x->type.dims[1 - l->time_axis];
     l->inputs = w->type.dims[1];
@@ -153,16 +171,17 @@ static bool read_layer(tflite_node *n, lstm *l)
     l->clip = fb_f32(n->options, LSTM_CELL_CLIP, 0);
     l->coupled = !tflite_has_input(n, IN_W);
     if (!(l->clip >= 0))
-        return tflite_error(n, "the cell state's bound is %g", (double)l->clip);
+        return node_error(n, "the cell state's bound is %g", (double)l->clip);
     if (l->coupled && (l->quantized || tflite_has_input(n, IN_R) || tflite_has_input(n, IN_BIAS)))
-        return tflite_error(n, l->quantized ? "an LSTM in integers whose input gate is coupled is not supported"
-                                            : "an input gate without weights must have no recurrent weights and bias either");
+        return node_error(n, l->quantized
+                                 ? "an LSTM in integers whose input gate is coupled is not supported"
+                                 : "an input gate without weights must have no recurrent weights and bias either");
     if (!l->quantized && w->type.dtype != IR_F32)
-        return tflite_error(n, "hybrid (dynamic-range) quantization, f32 with %s, is not supported",
-                            ir_dtype_text(w->type.dtype));
+        return node_error(n, "hybrid (dynamic-range) quantization, f32 with %s, is not supported",
+                          ir_dtype_text(w->type.dtype));
     if (l->quantized && (l->x->type.dtype != IR_I8 || w->type.dtype != IR_I8 || output.type.dtype != IR_I8))
-        return tflite_error(n, "an LSTM on %s with weights of %s is not supported", ir_dtype_text(l->x->type.dtype),
-                            ir_dtype_text(w->type.dtype));
+        return node_error(n, "an LSTM on %s with weights of %s is not supported", ir_dtype_text(l->x->type.dtype),
+                          ir_dtype_text(w->type.dtype));
     return true;
 }
 
@@ -172,24 +191,47 @@ static bool check_hidden(tflite_node *n, const ir_value *h)
     tflite_tensor t;
     fb_vector intermediates = fb_vec(n->table, OPERATOR_INTERMEDIATES, 4);
     if (intermediates.count != INTERMEDIATE_HIDDEN + 1)
-        return tflite_error(n, "an LSTM in integers with %u intermediate tensors is not supported", intermediates.count);
+        return node_error(n, "an LSTM in integers with %u intermediate tensors is not supported", intermediates.count);
     if (!tflite_tensor_read(n->scope, &n->loc, fb_vec_i32(intermediates, INTERMEDIATE_HIDDEN), &t))
         return false;
     return ir_quant_equal(t.quant, h->quant) ||
-           tflite_error(n, "the intermediate tensor in front of the state has another quantization than the state");
+           node_error(n, "the intermediate tensor in front of the state has another quantization than the state");
 }
 
-static ir_op *emit_float(tflite_node *n, const lstm *l, ir_value *w, ir_value *r, ir_value *b, ir_value *h, ir_value *c)
+/* In integers; the result has the file's type. */
+static bool emit_quantized(tflite_node *n, const lstm *l, ir_value *const operands[6], ir_value *out[3])
 {
-    ir_type type = l->x->type;
-    type.dims[2] = GATES * l->units;
-    ir_value *xw = tflite_typed(n, tflite_emit(n, IR_FULLY_CONNECTED, 3, (ir_value *[]){l->x, w, b}), type, NULL);
-    return xw ? tflite_emit(n, IR_LSTM, 4, (ir_value *[]){xw, r, h, c}) : NULL;
+    const ir_value *h = operands[4], *c = operands[5];
+    ir_op *op = node_emit(n, IR_LSTM_QUANT, 6, operands);
+    ir_set_int(op, IR_ATTR_TIME_AXIS, l->time_axis);
+    ir_set_float(op, IR_ATTR_CELL_CLIP, l->clip);
+    ir_result_set(op, 1, h->type, h->quant);
+    ir_result_set(op, 2, c->type, c->quant);
+    if (!check_hidden(n, h) || !tflite_bind(n, 0, op, 3, (int64_t[]){l->x->type.dims[0], l->x->type.dims[1], l->units}))
+        return false;
+    for (int i = 0; i < 3; i++)
+        out[i] = op->results[i];
+    return true;
+}
+
+static bool emit_float(tflite_node *n, const lstm *l, ir_value *const operands[6], ir_value *out[3])
+{
+    const recurrent_layer layer = {.code = IR_LSTM,
+                                   .x = l->x,
+                                   .time_axis = l->time_axis,
+                                   .cell_clip = l->clip,
+                                   .w = operands[1],
+                                   .r = operands[2],
+                                   .b = operands[3],
+                                   .h = operands[4],
+                                   .c = operands[5]};
+    return node_recurrent(n, &layer, out) && tflite_bind_value(n, 0, out[0]);
 }
 
 bool tflite_op_sequence_lstm(tflite_node *n)
 {
     lstm l = {0};
+    ir_value *out[3];
     if (!refuse_variants(n) || !read_layer(n, &l))
         return false;
     const ir_dtype weights = l.quantized ? IR_I8 : IR_F32;
@@ -197,16 +239,7 @@ bool tflite_op_sequence_lstm(tflite_node *n)
     ir_value *r = w ? stacked(n, &l, IN_R, l.units, weights, "recurrent weights") : NULL;
     ir_value *b = r ? stacked(n, &l, IN_BIAS, 0, l.quantized ? IR_I32 : IR_F32, "biases") : NULL;
     ir_value *h = b ? read_state(n, &l, IN_H) : NULL, *c = h ? read_state(n, &l, IN_C) : NULL;
-    if (!c || (l.quantized && !check_hidden(n, h)))
-        return false;
-    ir_op *op = l.quantized ? tflite_emit(n, IR_LSTM_QUANT, 6, (ir_value *[]){l.x, w, r, b, h, c})
-                            : emit_float(n, &l, w, r, b, h, c);
-    if (!op)
-        return false;
-    ir_set_int(op, IR_ATTR_TIME_AXIS, l.time_axis);
-    ir_set_float(op, IR_ATTR_CELL_CLIP, l.clip);
-    ir_result_set(op, 1, h->type, h->quant);
-    ir_result_set(op, 2, c->type, c->quant);
-    return tflite_bind(n, 0, op, 3, (int64_t[]){l.x->type.dims[0], l.x->type.dims[1], l.units}) &&
-           write_state(n, IN_H, op->results[1]) && write_state(n, IN_C, op->results[2]);
+    ir_value *const operands[6] = {l.x, w, r, b, h, c};
+    return c && (l.quantized ? emit_quantized(n, &l, operands, out) : emit_float(n, &l, operands, out)) &&
+           write_state(n, IN_H, out[1]) && write_state(n, IN_C, out[2]);
 }

@@ -1,6 +1,6 @@
-/* fixed_point16.c: logistic and tanh of 16-bit fixed-point numbers, exactly as TFLite's integer recurrent kernels compute
- * them: e to the -|x| by a short polynomial and factors for the bits above a quarter, then three Newton steps of a
- * reciprocal.  Every operation rounds to 16 bits.
+/* fixed_point16.c: logistic and tanh of 16-bit fixed-point numbers, exactly as TFLite's integer recurrent kernels
+ * compute them: e to the -|x| by a short polynomial and factors for the bits above a quarter, then three Newton steps
+ * of a reciprocal.  Every operation rounds to 16 bits.
  *
  * Values are int16 held in int32; the compiler's twin is compiler/codegen/fixed16.c. */
 #include "ir/fixed_point.h"
@@ -14,10 +14,7 @@ static int32_t product(int32_t a, int32_t b)
     return a == INT16_MIN && b == INT16_MIN ? INT16_MAX : (a * b + (1 << 14)) >> 15;
 }
 
-static int32_t shift_left(int32_t x, int by)
-{
-    return ir_clamp_i32((int64_t)x * (1 << by), INT16_MIN, INT16_MAX);
-}
+static int32_t shift_left(int32_t x, int by) { return ir_clamp_i32((int64_t)x * (1 << by), INT16_MIN, INT16_MAX); }
 
 /* e to the x for x in [-1/4, 0), in Q0: Taylor's series about -1/8. */
 static int32_t exp_near_zero(int32_t a)
@@ -25,7 +22,8 @@ static int32_t exp_near_zero(int32_t a)
     enum { EXP_MINUS_EIGHTH = 28918, THIRD = 10923 };
     const int32_t x = a + (1 << 12), x2 = product(x, x), x3 = product(x2, x), x4 = product(x2, x2);
     const int32_t tail = product(ir_fixed_shift_right(x4, 2) + x3, THIRD) + x2;
-    return ir_clamp_i32(EXP_MINUS_EIGHTH + product(EXP_MINUS_EIGHTH, x + ir_fixed_shift_right(tail, 1)), INT16_MIN, INT16_MAX);
+    return ir_clamp_i32(EXP_MINUS_EIGHTH + product(EXP_MINUS_EIGHTH, x + ir_fixed_shift_right(tail, 1)), INT16_MIN,
+                        INT16_MAX);
 }
 
 /* e to the x, x <= 0 with so many integer bits, 2 to 7. */

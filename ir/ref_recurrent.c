@@ -6,7 +6,9 @@
  *
  *     lstm       gates = xw[t] + r h; i f o = logistic, g = tanh of a quarter each
  *                c = f c + i g, clipped; h = o tanh(c)
- *     lstm_quant the same in integers (docs/quantization.md): h 8 bits, gates in Q3.12, c 16 bits */
+ *     gru        z r = logistic(xw[t] + r h) of two thirds; n = tanh(xw[t] + r (R h + b)), or tanh(xw[t] + R (r h))
+ * without b h = (1 - z) n + z h rnn        h = tanh(xw[t] + r h) lstm_quant the same as lstm in integers
+ * (docs/quantization.md): h 8 bits, gates in Q3.12, c 16 bits */
 #include <stdlib.h>
 
 #include "ir/fixed_point.h"
@@ -21,7 +23,10 @@ static sequences sequences_of(const ir_op *op)
 {
     const ir_type *y = &op->results[0]->type;
     const int axis = (int)ir_int(op, IR_ATTR_TIME_AXIS);
-    return (sequences){.steps = y->dims[axis], .batch = y->dims[1 - axis], .units = y->dims[2], .time_first = axis == 0,
+    return (sequences){.steps = y->dims[axis],
+                       .batch = y->dims[1 - axis],
+                       .units = y->dims[2],
+                       .time_first = axis == 0,
                        .reversed = ir_has_attr(op, IR_ATTR_REVERSED) && ir_int(op, IR_ATTR_REVERSED)};
 }
 
@@ -34,7 +39,7 @@ static int64_t row_of(const sequences *s, int64_t step, int64_t n)
 
 static float logistic(float x) { return 1.0f / (1.0f + expf(-x)); }
 
-/* ---- lstm ---- */
+/* ---- Floats ---- */
 
 static void lstm_step(float gates[], float h[], float c[], int64_t units, float clip)
 {
@@ -48,31 +53,95 @@ static void lstm_step(float gates[], float h[], float c[], int64_t units, float 
     }
 }
 
-bool ir_ref_lstm(const ir_op *op, const void *const operands[], void *const results[], diag *d)
+/* sums[g] = start[first + g] + row `g` of r times h, for `count` gates; start NULL: 0 */
+static void gate_products(float sums[], int64_t count, const void *start, int64_t first, const void *r, int64_t r_row,
+                          const float h[], int64_t units)
+{
+    for (int64_t g = 0; g < count; g++) {
+        sums[g] = start ? ir_f32_at(start, first + g) : 0;
+        for (int64_t u = 0; u < units; u++)
+            sums[g] += h[u] * ir_f32_at(r, (r_row + g) * units + u);
+    }
+}
+
+static void lstm_next(const ir_op *op, const void *const operands[], int64_t row, int64_t units, float gates[],
+                      float h[], float c[])
+{
+    gate_products(gates, 4 * units, operands[0], row * 4 * units, operands[1], 0, h, units);
+    lstm_step(gates, h, c, units, ir_float(op, IR_ATTR_CELL_CLIP));
+}
+
+static void gru_next(const ir_op *op, const void *const operands[], int64_t row, int64_t units, float gates[],
+                     float h[], float c[])
+{
+    const void *b = ir_operand_value(op, 3) ? operands[3] : NULL;
+    float *candidate = gates + 2 * units;
+    gate_products(gates, 2 * units, operands[0], row * 3 * units, operands[1], 0, h, units);
+    for (int64_t u = 0; u < 2 * units; u++)
+        gates[u] = logistic(gates[u]);
+    for (int64_t u = 0; u < units; u++)
+        c[u] = b ? h[u] : gates[units + u] * h[u];
+    gate_products(candidate, units, b, 0, operands[1], 2 * units, c, units);
+    for (int64_t u = 0; u < units; u++) {
+        const float x = ir_f32_at(operands[0], row * 3 * units + 2 * units + u);
+        const float n = tanhf(b ? x + gates[units + u] * candidate[u] : x + candidate[u]);
+        h[u] = n + gates[u] * (h[u] - n);
+    }
+}
+
+static void rnn_next(const ir_op *op, const void *const operands[], int64_t row, int64_t units, float gates[],
+                     float h[], float c[])
+{
+    (void)c;
+    gate_products(gates, units, operands[0], row * units, operands[1], 0, h, units);
+    for (int64_t u = 0; u < units; u++)
+        h[u] = !ir_int(op, IR_ATTR_RECTIFIED) ? tanhf(gates[u]) : gates[u] > 0 ? gates[u] : 0;
+}
+
+/* One step: from row `row` of operand 0 and the states h and c to the next h and c.  gates: 4 * units of scratch
+ * memory; c is that, too, where there is no cell state. */
+typedef void next_fn(const ir_op *, const void *const operands[], int64_t row, int64_t units, float gates[], float h[],
+                     float c[]);
+
+static bool run_float(const ir_op *op, const void *const operands[], void *const results[], diag *d, next_fn *next,
+                      bool has_c)
 {
     const sequences s = sequences_of(op);
     const int64_t units = s.units;
+    const size_t bytes = 4 * (size_t)units;
     float *gates = malloc(((size_t)units * 6 + 1) * sizeof *gates), *h = gates + 4 * units, *c = h + units;
     if (!gates)
         return ir_out_of_memory(op, d);
     for (int64_t n = 0; n < s.batch; n++) {
-        memcpy(h, (const char *)operands[2] + 4 * n * units, 4 * (size_t)units);
-        memcpy(c, (const char *)operands[3] + 4 * n * units, 4 * (size_t)units);
+        memcpy(h, (const char *)operands[2] + (size_t)n * bytes, bytes);
+        if (has_c)
+            memcpy(c, (const char *)operands[3] + (size_t)n * bytes, bytes);
         for (int64_t step = 0; step < s.steps; step++) {
             const int64_t row = row_of(&s, step, n);
-            for (int64_t g = 0; g < 4 * units; g++) {
-                gates[g] = ir_f32_at(operands[0], row * 4 * units + g);
-                for (int64_t u = 0; u < units; u++)
-                    gates[g] += h[u] * ir_f32_at(operands[1], g * units + u);
-            }
-            lstm_step(gates, h, c, units, ir_float(op, IR_ATTR_CELL_CLIP));
-            memcpy((char *)results[0] + 4 * row * units, h, 4 * (size_t)units);
+            next(op, operands, row, units, gates, h, c);
+            memcpy((char *)results[0] + (size_t)row * bytes, h, bytes);
         }
-        memcpy((char *)results[1] + 4 * n * units, h, 4 * (size_t)units);
-        memcpy((char *)results[2] + 4 * n * units, c, 4 * (size_t)units);
+        memcpy((char *)results[1] + (size_t)n * bytes, h, bytes);
+        if (has_c)
+            memcpy((char *)results[2] + (size_t)n * bytes, c, bytes);
     }
     free(gates);
     return true;
+}
+
+bool ir_ref_lstm(const ir_op *op, const void *const operands[], void *const results[], diag *d)
+{
+    return run_float(op, operands, results, d, lstm_next, true);
+}
+
+bool ir_ref_gru(const ir_op *op, const void *const operands[], void *const results[], diag *d)
+{
+    return run_float(op, operands, results, d, gru_next, false);
+}
+
+bool ir_ref_rnn(const ir_op *op, const void *const operands[], void *const results[], diag *d)
+{
+    return run_float(op, operands, results, d, rnn_next, false);
 }
 
 /* ---- lstm_quant ---- */
@@ -84,7 +153,8 @@ static bool is_symmetric(const ir_op *op, int index, diag *d)
         return ir_refuse(op, d, "weights need a scale, or one for each row");
     for (int32_t i = 0; i < w->quant->count; i++)
         if (w->quant->zero[i] || !(w->quant->scale[i] > 0) || !isfinite(w->quant->scale[i]))
-            return ir_refuse(op, d, "weights with scale %g and zero point %d", (double)w->quant->scale[i], w->quant->zero[i]);
+            return ir_refuse(op, d, "weights with scale %g and zero point %d", (double)w->quant->scale[i],
+                             w->quant->zero[i]);
     return true;
 }
 
@@ -125,12 +195,12 @@ typedef struct lstm_quant {
     sequences s;
     ir_lstm_quant q;
     int64_t inputs;
-    int16_t *x, *h;               /* centred, of one step */
-    int32_t *w, *r;               /* [4 * units][inputs], [4 * units][units] */
-    ir_multiplier *w_by, *r_by;   /* [4 * units] */
+    int16_t *x, *h;             /* centred, of one step */
+    int32_t *w, *r;             /* [4 * units][inputs], [4 * units][units] */
+    ir_multiplier *w_by, *r_by; /* [4 * units] */
     ir_multiplier hidden_by;
     int16_t *gate, *c;
-    ir_dtype type;                /* of h and y */
+    ir_dtype type; /* of h and y */
     int32_t h_zero, h_min, h_max;
 } lstm_quant;
 
@@ -156,7 +226,8 @@ static void quant_step(lstm_quant *l, void *y, int64_t first)
     const int64_t units = l->s.units;
     for (int64_t u = 0; u < units; u++) {
         const int32_t in = ir_fixed16_logistic(l->gate[u], 3), forget = ir_fixed16_logistic(l->gate[units + u], 3);
-        const int32_t cell = ir_fixed16_tanh(l->gate[2 * units + u], 3), out = ir_fixed16_logistic(l->gate[3 * units + u], 3);
+        const int32_t cell = ir_fixed16_tanh(l->gate[2 * units + u], 3),
+                      out = ir_fixed16_logistic(l->gate[3 * units + u], 3);
         int32_t c = ir_fixed_shift_right(forget * l->c[u], 15) + ir_fixed_shift_right(in * cell, 15 + l->q.cell_bits);
         c = ir_clamp_i32(c, INT16_MIN, INT16_MAX);
         if (l->q.clip)
@@ -168,7 +239,8 @@ static void quant_step(lstm_quant *l, void *y, int64_t first)
     }
 }
 
-static void quant_sequence(lstm_quant *l, const void *const operands[], void *const results[], const ir_op *op, int64_t n)
+static void quant_sequence(lstm_quant *l, const void *const operands[], void *const results[], const ir_op *op,
+                           int64_t n)
 {
     const ir_value *x = op->operands[0].value;
     const int64_t units = l->s.units;
@@ -204,7 +276,9 @@ static bool quant_allocate(lstm_quant *l)
 bool ir_ref_lstm_quant(const ir_op *op, const void *const operands[], void *const results[], diag *d)
 {
     const ir_value *y = op->results[0];
-    lstm_quant l = {.s = sequences_of(op), .inputs = op->operands[0].value->type.dims[2], .type = y->type.dtype,
+    lstm_quant l = {.s = sequences_of(op),
+                    .inputs = op->operands[0].value->type.dims[2],
+                    .type = y->type.dtype,
                     .h_zero = ir_zero_of(y)};
     const int64_t gates = 4 * l.s.units;
     const bool fine = quant_allocate(&l);

@@ -336,6 +336,20 @@ static bool infer_lstm(inference *i)
     return true;
 }
 
+/* gru and rnn */
+static bool infer_recurrent(inference *i)
+{
+    const ir_type *h = operand(i, 2);
+    const ir_value *b = ir_operand_value(i->op, 3);
+    const int gates = i->op->code == IR_GRU ? 3 : 1;
+    if (!infer_states(i, operand(i, 1), h, gates))
+        return false;
+    if (operand(i, 0)->dims[2] != gates * h->dims[1] || (b && (b->type.rank != 1 || b->type.dims[0] != h->dims[1])))
+        return refuse(i, "%s: %lld gates or the bias do not fit to %lld units", text_of(i), (long long)operand(i, 0)->dims[2],
+                      (long long)h->dims[1]);
+    return true;
+}
+
 static bool infer_lstm_quant(inference *i)
 {
     const ir_type *x = operand(i, 0), *b = operand(i, 3), *h = operand(i, 4), *c = operand(i, 5);
@@ -673,6 +687,8 @@ static const struct {
     [IR_RESIZE_NEAREST] = {infer_resize, 0},
     [IR_RESIZE_BILINEAR] = {infer_resize, 0},
     [IR_LSTM] = {infer_lstm, 0},
+    [IR_GRU] = {infer_recurrent, 0},
+    [IR_RNN] = {infer_recurrent, 0},
     [IR_LSTM_QUANT] = {infer_lstm_quant, 0},
     [IR_DETECTION_POSTPROCESS] = {as_stated, FREE_DTYPE},
     [IR_READ_VARIABLE] = {as_stated, FREE_DTYPE},

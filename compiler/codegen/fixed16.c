@@ -79,10 +79,7 @@ static LLVMValueRef twice_reciprocal_1_plus(cg_kernel *k, LLVMValueRef a)
     return x;
 }
 
-static LLVMValueRef negative_magnitude(cg_kernel *k, LLVMValueRef x)
-{
-    return cg_min(k, x, LLVMBuildNeg(k->b, x, ""));
-}
+static LLVMValueRef negative_magnitude(cg_kernel *k, LLVMValueRef x) { return cg_min(k, x, LLVMBuildNeg(k->b, x, "")); }
 
 /* x > 0 ? y : x < 0 ? below : at_zero */
 static LLVMValueRef by_sign(cg_kernel *k, LLVMValueRef x, LLVMValueRef y, LLVMValueRef below, int32_t at_zero)

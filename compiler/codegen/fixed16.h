@@ -6,7 +6,7 @@
 
 LLVMValueRef cg_fixed16_logistic(cg_kernel *, LLVMValueRef x, int integer_bits); /* of Q(integer_bits); Q0 */
 LLVMValueRef cg_fixed16_tanh(cg_kernel *, LLVMValueRef x, int integer_bits);
-LLVMValueRef cg_fixed16_shift_right(cg_kernel *, LLVMValueRef x, int by);        /* of 32 bits, ties away from zero */
+LLVMValueRef cg_fixed16_shift_right(cg_kernel *, LLVMValueRef x, int by); /* of 32 bits, ties away from zero */
 LLVMValueRef cg_saturate16(cg_kernel *, LLVMValueRef x);
 
 #endif

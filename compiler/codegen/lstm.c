@@ -12,39 +12,19 @@
 enum { ARG_XW = RECURRENT_MORE, ARG_R, ARGS };
 enum { IN, FORGET, CELL, OUT };
 
-static void multiply(recurrent *r, LLVMValueRef first, int count, LLVMValueRef sums[])
-{
-    cg_kernel *k = r->k;
-    const int n = RECURRENT_GATES * count;
-    LLVMTypeRef vector = cg_vector(k->m->f32, r->lanes);
-    LLVMValueRef weights = recurrent_weights_at(r, k->arg[ARG_R], first, r->units);
-    cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, r->units), 1);
-    for (int i = 0; i < n; i++)
-        sums[i] = cg_loop_carry(k, &loop, sums[i]);
-    LLVMValueRef h = cg_splat(k, cg_load(k, k->m->f32, cg_at(k, r->h, cg_mul_const(k, loop.index, 4)), 1), r->lanes);
-    LLVMValueRef at = cg_at(k, weights, cg_mul_const(k, loop.index, n * r->lanes * 4));
-    for (int i = 0; i < n; i++) {
-        LLVMValueRef w = cg_load(k, vector, cg_at_const(k, at, (int64_t)(i * (int)r->lanes * 4)), r->lanes * 4);
-        cg_loop_update(k, &loop, i, cg_fma(k, h, w, sums[i]));
-    }
-    cg_loop_hint_vectorize(k, &loop, false);
-    cg_loop_end(k, &loop);
-}
-
 static void block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask)
 {
     cg_kernel *k = r->k;
     const float clip = ir_float(r->op, IR_ATTR_CELL_CLIP);
     LLVMTypeRef vector = cg_vector(k->m->f32, r->lanes);
     LLVMValueRef sums[RECURRENT_GATES * RECURRENT_BLOCKS];
-    LLVMValueRef xw = cg_at(k, k->arg[ARG_XW], cg_mul_const(k, cg_add(k, cg_mul_const(k, r->row, RECURRENT_GATES * r->units), first), 4));
+    LLVMValueRef xw = cg_at(k, k->arg[ARG_XW], cg_mul_const(k, r->row, RECURRENT_GATES * r->units * 4));
     for (int g = 0; g < RECURRENT_GATES; g++)
-        for (int v = 0; v < count; v++)
-            sums[g * count + v] = cg_load_lanes(k, vector, cg_at_const(k, xw, (g * r->units + v * (int)r->lanes) * 4),
-                                                v == count - 1 ? mask : NULL);
-    multiply(r, first, count, sums);
+        recurrent_load_f32(r, cg_at_const(k, xw, g * r->units * 4), first, count, mask, sums + g * count);
+    recurrent_multiply_f32(r, ARG_R, r->h, first, count, sums);
     for (int v = 0; v < count; v++) {
-        LLVMValueRef at = cg_mul_const(k, cg_add(k, first, cg_i64(k, v * (int)r->lanes)), 4), in_mask = v == count - 1 ? mask : NULL;
+        LLVMValueRef at = cg_mul_const(k, cg_add(k, first, cg_i64(k, v * (int)r->lanes)), 4),
+                     in_mask = v == count - 1 ? mask : NULL;
         LLVMValueRef c = cg_load_lanes(k, vector, cg_at(k, r->c, at), in_mask);
         c = LLVMBuildFMul(k->b, cg_math_logistic(k, sums[FORGET * count + v]), c, "");
         c = cg_fma(k, cg_math_logistic(k, sums[IN * count + v]), cg_math_tanh(k, sums[CELL * count + v]), c);
@@ -73,17 +53,20 @@ bool cg_emit_lstm(cg_module *m, const ir_op *op)
     cg_key key = {.length = 0};
     recurrent_key(&key, &r);
     cg_key_add(&key, " clip%a", (double)ir_float(op, IR_ATTR_CELL_CLIP));
-    const cg_arg args[ARGS] = {
-        [RECURRENT_H0] = cg_arg_value(ir_operand_value(op, 2)), [RECURRENT_C0] = cg_arg_value(ir_operand_value(op, 3)),
-        [RECURRENT_Y] = cg_arg_value(op->results[0]), [RECURRENT_H] = cg_arg_value(op->results[1]),
-        [RECURRENT_C] = cg_arg_value(op->results[2]), [ARG_XW] = cg_arg_value(ir_operand_value(op, 0)),
-        [ARG_R] = cg_arg_constant(cg_constant(m, packed, size, "weights"))};
+    const cg_arg args[ARGS] = {[RECURRENT_H0] = cg_arg_value(ir_operand_value(op, 2)),
+                               [RECURRENT_C0] = cg_arg_value(ir_operand_value(op, 3)),
+                               [RECURRENT_Y] = cg_arg_value(op->results[0]),
+                               [RECURRENT_H] = cg_arg_value(op->results[1]),
+                               [RECURRENT_C] = cg_arg_value(op->results[2]),
+                               [ARG_XW] = cg_arg_value(ir_operand_value(op, 0)),
+                               [ARG_R] = cg_arg_constant(cg_constant(m, packed, size, "weights"))};
     cg_kernel k;
     if (cg_kernel_begin(m, &k, key.text, op, ARGS)) {
         recurrent_emit(&r, &k, step);
         cg_kernel_end(&k);
     }
-    const cg_step_info info = {.units = (uint32_t)r.batch, .macs = (uint64_t)(r.steps * r.batch * RECURRENT_GATES * r.units * r.units)};
+    const cg_step_info info = {.units = (uint32_t)r.batch,
+                               .macs = (uint64_t)(r.steps * r.batch * RECURRENT_GATES * r.units * r.units)};
     cg_step_add(m, &k, op, &info, ARGS, args);
     return true;
 }

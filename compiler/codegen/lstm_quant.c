@@ -13,7 +13,18 @@
 #include "compiler/codegen/requant.h"
 #include "ir/interp.h"
 
-enum { ARG_X = RECURRENT_MORE, ARG_W, ARG_R, ARG_BIAS_X, ARG_BIAS_H, ARG_SCALE_X, ARG_SCALE_H, ARG_SCALE_OUT, ARG_SCRATCH, ARGS };
+enum {
+    ARG_X = RECURRENT_MORE,
+    ARG_W,
+    ARG_R,
+    ARG_BIAS_X,
+    ARG_BIAS_H,
+    ARG_SCALE_X,
+    ARG_SCALE_H,
+    ARG_SCALE_OUT,
+    ARG_SCRATCH,
+    ARGS
+};
 enum { IN, FORGET, CELL, OUT, GATE_BITS = 3 };
 enum { BEYOND = 1 << 17 }; /* that far outside 16 bits a sum with 16 bits is saturated whatever they are */
 
@@ -34,7 +45,8 @@ size_t cg_lstm_quant_scratch(const ir_op *op, const cg_target *target)
 }
 
 /* sums += weights * row, 4 bytes of the row at a time. */
-static void multiply(recurrent *r, int weights, LLVMValueRef row, int64_t depth, LLVMValueRef first, int n, LLVMValueRef sums[])
+static void multiply(recurrent *r, int weights, LLVMValueRef row, int64_t depth, LLVMValueRef first, int n,
+                     LLVMValueRef sums[])
 {
     cg_kernel *k = r->k;
     const int64_t k_steps = (depth + 3) / 4;
@@ -45,7 +57,8 @@ static void multiply(recurrent *r, int weights, LLVMValueRef row, int64_t depth,
     LLVMValueRef x = cg_splat(k, cg_load(k, k->m->i32, cg_at(k, row, cg_mul_const(k, loop.index, 4)), 4), r->lanes);
     LLVMValueRef at = cg_at(k, packed, cg_mul_const(k, loop.index, n * (int)r->lanes * 4));
     for (int i = 0; i < n; i++) {
-        LLVMValueRef w = cg_load(k, cg_vector(k->m->i32, r->lanes), cg_at_const(k, at, i * (int)r->lanes * 4), r->lanes * 4);
+        LLVMValueRef w =
+            cg_load(k, cg_vector(k->m->i32, r->lanes), cg_at_const(k, at, i * (int)r->lanes * 4), r->lanes * 4);
         cg_loop_update(k, &loop, i, cg_dot4(k, sums[i], x, w));
     }
     cg_loop_hint_vectorize(k, &loop, false);
@@ -64,8 +77,9 @@ static void load_biases(recurrent *r, int arg, LLVMValueRef first, int count, LL
     cg_kernel *k = r->k;
     for (int g = 0; g < RECURRENT_GATES; g++)
         for (int v = 0; v < count; v++)
-            sums[g * count + v] = cg_load(k, cg_vector(k->m->i32, r->lanes),
-                                          cg_at(k, k->arg[arg], cg_mul_const(k, constant_index(r, first, g, v), 4)), r->lanes * 4);
+            sums[g * count + v] =
+                cg_load(k, cg_vector(k->m->i32, r->lanes),
+                        cg_at(k, k->arg[arg], cg_mul_const(k, constant_index(r, first, g, v), 4)), r->lanes * 4);
 }
 
 static void gate_sums(recurrent *r, LLVMValueRef first, int count, LLVMValueRef sums[])
@@ -105,7 +119,8 @@ static void block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask
         LLVMValueRef c = cg_load_lanes(k, shorts, cg_at(k, r->c, cg_mul_const(k, at, 2)), in_mask);
         LLVMValueRef in = cg_fixed16_logistic(k, sums[IN * count + v], GATE_BITS);
         LLVMValueRef cell = cg_fixed16_tanh(k, sums[CELL * count + v], GATE_BITS);
-        c = scaled_product(k, LLVMBuildSExt(k->b, c, words, ""), cg_fixed16_logistic(k, sums[FORGET * count + v], GATE_BITS), 15);
+        c = scaled_product(k, LLVMBuildSExt(k->b, c, words, ""),
+                           cg_fixed16_logistic(k, sums[FORGET * count + v], GATE_BITS), 15);
         c = cg_saturate16(k, LLVMBuildAdd(k->b, c, scaled_product(k, in, cell, 15 + l->q.cell_bits), ""));
         if (l->q.clip)
             c = cg_max(k, cg_min(k, c, cg_splat_i32(k, l->q.clip, r->lanes)), cg_splat_i32(k, -l->q.clip, r->lanes));
@@ -162,7 +177,10 @@ static cg_requant gate_requant(cg_module *m, const recurrent *r, int weights, in
     return q;
 }
 
-static cg_arg scales(cg_module *m, const cg_requant *q) { return cg_arg_constant(cg_constant(m, q->bytes, q->size, "scales")); }
+static cg_arg scales(cg_module *m, const cg_requant *q)
+{
+    return cg_arg_constant(cg_constant(m, q->bytes, q->size, "scales"));
+}
 
 static cg_arg weights(cg_module *m, const recurrent *r, const ir_value *w)
 {
@@ -183,7 +201,8 @@ static bool check(cg_module *m, const ir_op *op)
 
 bool cg_emit_lstm_quant(cg_module *m, const ir_op *op)
 {
-    const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1), *rw = ir_operand_value(op, 2), *y = op->results[0];
+    const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1), *rw = ir_operand_value(op, 2),
+                   *y = op->results[0];
     lstm_quant l = {.inputs = x->type.dims[2]};
     recurrent r;
     if (!recurrent_init(m, op, RECURRENT_GATES, &r) || !check(m, op))
@@ -199,13 +218,20 @@ bool cg_emit_lstm_quant(cg_module *m, const ir_op *op)
     recurrent_key(&key, &r);
     cg_key_add(&key, " i%lld c%d,%d %s %s %s", (long long)l.inputs, l.q.cell_bits, l.q.clip, cg_requant_key(m, &l.x),
                cg_requant_key(m, &l.h), cg_requant_key(m, &l.out));
-    const cg_arg args[ARGS] = {
-        [RECURRENT_H0] = cg_arg_value(ir_operand_value(op, 4)), [RECURRENT_C0] = cg_arg_value(ir_operand_value(op, 5)),
-        [RECURRENT_Y] = cg_arg_value(y), [RECURRENT_H] = cg_arg_value(op->results[1]),
-        [RECURRENT_C] = cg_arg_value(op->results[2]), [ARG_X] = cg_arg_value(x), [ARG_W] = weights(m, &r, w),
-        [ARG_R] = weights(m, &r, rw), [ARG_BIAS_X] = biases(m, &r, w, ir_operand_value(op, 3), x->quant->zero[0]),
-        [ARG_BIAS_H] = biases(m, &r, rw, NULL, y->quant->zero[0]), [ARG_SCALE_X] = scales(m, &l.x),
-        [ARG_SCALE_H] = scales(m, &l.h), [ARG_SCALE_OUT] = scales(m, &l.out), [ARG_SCRATCH] = cg_arg_scratch(m, op)};
+    const cg_arg args[ARGS] = {[RECURRENT_H0] = cg_arg_value(ir_operand_value(op, 4)),
+                               [RECURRENT_C0] = cg_arg_value(ir_operand_value(op, 5)),
+                               [RECURRENT_Y] = cg_arg_value(y),
+                               [RECURRENT_H] = cg_arg_value(op->results[1]),
+                               [RECURRENT_C] = cg_arg_value(op->results[2]),
+                               [ARG_X] = cg_arg_value(x),
+                               [ARG_W] = weights(m, &r, w),
+                               [ARG_R] = weights(m, &r, rw),
+                               [ARG_BIAS_X] = biases(m, &r, w, ir_operand_value(op, 3), x->quant->zero[0]),
+                               [ARG_BIAS_H] = biases(m, &r, rw, NULL, y->quant->zero[0]),
+                               [ARG_SCALE_X] = scales(m, &l.x),
+                               [ARG_SCALE_H] = scales(m, &l.h),
+                               [ARG_SCALE_OUT] = scales(m, &l.out),
+                               [ARG_SCRATCH] = cg_arg_scratch(m, op)};
     cg_kernel k;
     if (cg_kernel_begin(m, &k, key.text, op, ARGS)) {
         recurrent_emit(&r, &k, step);

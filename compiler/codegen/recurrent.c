@@ -9,8 +9,13 @@ bool recurrent_init(cg_module *m, const ir_op *op, int gates, recurrent *out)
 {
     const ir_type *y = &op->results[0]->type;
     const int axis = (int)ir_int(op, IR_ATTR_TIME_AXIS), results = ir_op_info_of(op->code)->results;
-    *out = (recurrent){.op = op, .steps = y->dims[axis], .batch = y->dims[1 - axis], .units = y->dims[2], .gates = gates,
-                       .time_first = axis == 0, .lanes = m->target->vector_bytes / 4};
+    *out = (recurrent){.op = op,
+                       .steps = y->dims[axis],
+                       .batch = y->dims[1 - axis],
+                       .units = y->dims[2],
+                       .gates = gates,
+                       .time_first = axis == 0,
+                       .lanes = m->target->vector_bytes / 4};
     out->reversed = ir_has_attr(op, IR_ATTR_REVERSED) && ir_int(op, IR_ATTR_REVERSED);
     out->h_bytes = (int64_t)ir_dtype_bytes(y->dtype);
     out->c_bytes = results > 2 ? (int64_t)ir_dtype_bytes(op->results[2]->type.dtype) : 0;
@@ -50,7 +55,8 @@ void recurrent_emit(recurrent *r, cg_kernel *k, recurrent_step *step)
     r->k = k;
     cg_loop sequences = cg_loop_begin(k, k->begin, k->end, 1);
     r->sequence = sequences.index;
-    LLVMValueRef h = state_row(r, RECURRENT_H0, r->h_bytes), c = r->c_bytes ? state_row(r, RECURRENT_C0, r->c_bytes) : NULL;
+    LLVMValueRef h = state_row(r, RECURRENT_H0, r->h_bytes),
+                 c = r->c_bytes ? state_row(r, RECURRENT_C0, r->c_bytes) : NULL;
     r->c_next = c ? state_row(r, RECURRENT_C, r->c_bytes) : NULL;
     cg_loop steps = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, r->steps), 1);
     r->h = h = cg_loop_carry(k, &steps, h);
@@ -102,7 +108,8 @@ static int64_t block_of(const recurrent *r, int64_t at, int64_t *out_first)
     return left < RECURRENT_BLOCKS ? left : RECURRENT_BLOCKS;
 }
 
-const void *recurrent_pack(const recurrent *r, arena *a, const void *weights, int64_t depth, int k_width, size_t *out_bytes)
+const void *recurrent_pack(const recurrent *r, arena *a, const void *weights, int64_t depth, int k_width,
+                           size_t *out_bytes)
 {
     const int64_t k_steps = (depth + k_width - 1) / k_width;
     const size_t element = 4 / (size_t)k_width;
@@ -125,4 +132,36 @@ const void *recurrent_pack(const recurrent *r, arena *a, const void *weights, in
 LLVMValueRef recurrent_weights_at(recurrent *r, LLVMValueRef packed, LLVMValueRef first, int64_t k_steps)
 {
     return cg_at(r->k, packed, cg_mul_const(r->k, first, k_steps * r->gates * 4)); /* 4 bytes a unit, gate and step */
+}
+
+/* ---- Floats ---- */
+
+void recurrent_multiply_f32(recurrent *r, int packed, LLVMValueRef row, LLVMValueRef first, int count,
+                            LLVMValueRef sums[])
+{
+    cg_kernel *k = r->k;
+    const int n = r->gates * count;
+    LLVMTypeRef vector = cg_vector(k->m->f32, r->lanes);
+    LLVMValueRef weights = recurrent_weights_at(r, k->arg[packed], first, r->units);
+    cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, r->units), 1);
+    for (int i = 0; i < n; i++)
+        sums[i] = cg_loop_carry(k, &loop, sums[i]);
+    LLVMValueRef x = cg_splat(k, cg_load(k, k->m->f32, cg_at(k, row, cg_mul_const(k, loop.index, 4)), 1), r->lanes);
+    LLVMValueRef at = cg_at(k, weights, cg_mul_const(k, loop.index, n * (int)r->lanes * 4));
+    for (int i = 0; i < n; i++) {
+        LLVMValueRef w = cg_load(k, vector, cg_at_const(k, at, i * (int)r->lanes * 4), r->lanes * 4);
+        cg_loop_update(k, &loop, i, cg_fma(k, x, w, sums[i]));
+    }
+    cg_loop_hint_vectorize(k, &loop, false);
+    cg_loop_end(k, &loop);
+}
+
+void recurrent_load_f32(recurrent *r, LLVMValueRef row, LLVMValueRef first, int count, LLVMValueRef mask,
+                        LLVMValueRef out[])
+{
+    cg_kernel *k = r->k;
+    LLVMValueRef at = cg_at(k, row, cg_mul_const(k, first, 4));
+    for (int v = 0; v < count; v++)
+        out[v] = cg_load_lanes(k, cg_vector(k->m->f32, r->lanes), cg_at_const(k, at, v * (int)r->lanes * 4),
+                               v == count - 1 ? mask : NULL);
 }

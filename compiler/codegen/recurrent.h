@@ -1,8 +1,8 @@
-/* recurrent.h: what the kernels of recurrent layers share: the loops over sequences and their steps, blocks of units, and
- * the order of packed weights.
+/* recurrent.h: what the kernels of recurrent layers share: the loops over sequences and their steps, blocks of units,
+ * and the order of packed weights.
  *
- * A unit of work is a sequence of the batch.  The state h of a step is the row of the result y that the step before wrote,
- * or the operand; the cell state c (if the layer has one) lives in its result.
+ * A unit of work is a sequence of the batch.  The state h of a step is the row of the result y that the step before
+ * wrote, or the operand; the cell state c (if the layer has one) lives in its result.
  *
  * Units come in blocks of one or two vectors, gate by gate, so that all gates of a unit meet in registers:
  *
@@ -30,8 +30,8 @@ typedef struct recurrent {
     /* While the code of a step is made: */
     cg_kernel *k;
     void *context;
-    LLVMValueRef sequence;    /* number, i64 */
-    LLVMValueRef row;         /* of the step in operand and y */
+    LLVMValueRef sequence;        /* number, i64 */
+    LLVMValueRef row;             /* of the step in operand and y */
     LLVMValueRef h, c, y, c_next; /* the state's rows: before the step, and of its results */
 } recurrent;
 
@@ -45,11 +45,18 @@ void recurrent_emit(recurrent *, cg_kernel *, recurrent_step *);
 typedef void recurrent_body(recurrent *, LLVMValueRef first, int count, LLVMValueRef mask);
 void recurrent_blocks(recurrent *, recurrent_body *);
 
-int64_t recurrent_vectors(const recurrent *);  /* of units */
+int64_t recurrent_vectors(const recurrent *); /* of units */
 /* weights [gates * units][depth], of int8 or float; k_width: 4 or 1 elements of K a step. */
-const void *recurrent_pack(const recurrent *, arena *, const void *weights, int64_t depth, int k_width, size_t *out_bytes);
+const void *recurrent_pack(const recurrent *, arena *, const void *weights, int64_t depth, int k_width,
+                           size_t *out_bytes);
 /* Address of the weights of the block at unit `first`. */
 LLVMValueRef recurrent_weights_at(recurrent *, LLVMValueRef packed, LLVMValueRef first, int64_t k_steps);
+/* sums[gate * count + vector] += the block's weights (argument `packed`, of floats) times the row of units floats. */
+void recurrent_multiply_f32(recurrent *, int packed, LLVMValueRef row, LLVMValueRef first, int count,
+                            LLVMValueRef sums[]);
+/* `count` vectors of floats from unit `first` on, of which the last one is masked. */
+void recurrent_load_f32(recurrent *, LLVMValueRef row, LLVMValueRef first, int count, LLVMValueRef mask,
+                        LLVMValueRef out[]);
 /* Where the number of a gate and unit lies, in elements. */
 static inline int64_t recurrent_constant_index(const recurrent *r, int gate, int64_t unit)
 {
