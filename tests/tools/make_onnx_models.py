@@ -262,6 +262,18 @@ def attention(seed=2):
     return g.model()
 
 
+def attention_operators(seed=21):
+    """Attention as operators of com.microsoft: with a mask of places, and with biases, projections and scores added to."""
+    g, ms = Graph(seed), {"domain": "com.microsoft"}
+    x, scores = g.input("tokens", [2, 6, 16]), g.input("scores", [1, 2, 6, 6])
+    places = g.constant(np.array([[1] * 6, [1] * 4 + [0] * 2], np.int32), "places")
+    y = g.op("Attention", x, g.normal(16, 48, deviation=0.25), g.normal(48, deviation=0.1), places, num_heads=2, **ms)
+    g.output(y)
+    parts = [g.op("MatMul", y, g.normal(16, 16, deviation=0.25)) for _ in range(3)]
+    g.output(g.op("MultiHeadAttention", *parts, g.normal(48, deviation=0.1), "", scores, num_heads=2, scale=0.5, **ms))
+    return g.model()
+
+
 def elementwise(seed=3):
     """Operators of one and two operands, in both layouts."""
     g = Graph(seed)
@@ -486,6 +498,7 @@ MODELS = {
     "recurrent_float": lambda: (recurrent(), "disabled"),
     "dynamic_int8": lambda: (dynamic(), "disabled"),
     "dynamic_int8_fused": lambda: (dynamic(17), "extended"),
+    "attention_operators_float": lambda: (attention_operators(), "disabled"),
     "fused_float": lambda: (fused(), "extended"),
 }
 
