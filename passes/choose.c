@@ -168,10 +168,44 @@ static bool keep_layers(ir_graph *g, const pass_options *o, diag *d)
     return true;
 }
 
+/* The value that a clamp, or an op with a constant, works on; NULL: another op. */
+static const ir_value *finished(const ir_op *op)
+{
+    switch (op->code) {
+    case IR_RELU:
+        return op->operands[0].value;
+    case IR_MINIMUM:
+    case IR_MAXIMUM:
+    case IR_ADD:
+    case IR_SUB:
+    case IR_MUL:
+        return ir_is_const(op->operands[1].value)   ? op->operands[0].value
+               : ir_is_const(op->operands[0].value) ? op->operands[1].value
+                                                    : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* Is op one of those asked for, or the bias, scale or activation that a product asked for ends with? */
+static bool is_part_of_asked(const pass_options *o, const ir_op *op)
+{
+    if (choose_is_asked_for(o, op))
+        return true;
+    const ir_value *x;
+    while ((x = finished(op)) != NULL && x->def && pass_single_user(x) == op) {
+        op = x->def;
+        bool product = (ir_op_info_of(op->code)->flags & IR_MAC) || op->code == IR_BATCH_MATMUL;
+        if (product)
+            return choose_is_asked_for(o, op);
+    }
+    return false;
+}
+
 static void keep_all_but(ir_graph *g, const pass_options *o)
 {
     for (ir_op *op = g->first; op; op = op->next)
-        if (!is_annotation(op) && !choose_is_asked_for(o, op)) {
+        if (!is_annotation(op) && !is_part_of_asked(o, op)) {
             op->keep_float = true;
             op->why_float = "not among --quantized-ops";
         }
