@@ -495,6 +495,37 @@ def int8(p):
     return [noise(80, (1, 8, 6, 6))]
 
 
+@case
+def recurrent(p):
+    """Each mode of rnn, in one direction and in both; every layer's states are results."""
+    p.input("x", "float32", [5, 2, 6])
+
+    def layer(name, x, inside, mode, units, layers, ways):
+        gates, total = {"LSTM": 4, "GRU": 3}.get(mode, 1), layers * ways
+        weights = []
+        for k in range(total):
+            columns = inside if k < ways else ways * units
+            weights += [p.param(f"{name}.w{k}", noise(90 + k, (gates * units, columns))),
+                        p.param(f"{name}.r{k}", noise(95 + k, (gates * units, units)))]
+        weights += [p.param(f"{name}.b{k}", noise(100 + k, (gates * units,), -0.5, 0.5)) for k in range(2 * total)]
+        states = ["h", "c"][:2 if mode == "LSTM" else 1]
+        before = [p.param(f"{name}.{s}", noise(110, (total, 2, units), -0.5, 0.5)) for s in states]
+        p.op("rnn", {"Input": [x], "PreState": before, "WeightList": weights}, {"Out": [name], "State": [f"{name}.last_{s}" for s in states],
+             "Reserve": [name + ".reserve"], "DropoutState": [name + ".dropout"]}, mode=mode, hidden_size=units, input_size=inside,
+             num_layers=layers, is_bidirec=ways == 2, is_test=True, dropout_prob=0.0, seed=0)
+        p.output(name)
+        for s in states:
+            p.output(f"{name}.last_{s}")
+        return name
+
+    x = layer("lstm", "x", 6, "LSTM", 5, 2, 2)
+    x = layer("gru", x, 10, "GRU", 7, 1, 2)
+    x = layer("gru1", x, 14, "GRU", 4, 2, 1)
+    x = layer("tanh", x, 4, "RNN_TANH", 6, 1, 2)
+    layer("relu", x, 12, "RNN_RELU", 3, 2, 1)
+    return [noise(89, (5, 2, 6))]
+
+
 # ---- Files ----
 
 def pack(x):
