@@ -41,10 +41,9 @@ static ir_value *real_constant(ir_graph *g, const ir_value *v)
 static float scale_at(const ir_quant *q, int64_t i) { return q->scale[q->axis < 0 ? 0 : i]; }
 
 /* A bias in units of operand times weights. */
-static ir_value *real_bias(ir_graph *g, const ir_op *op)
+static ir_value *real_bias(ir_graph *g, const ir_op *op, const ir_value *b)
 {
     const ir_quant *x = op->operands[0].value->quant, *w = op->operands[1].value->quant;
-    const ir_value *b = op->operands[2].value;
     int64_t count = ir_type_elements(&b->type);
     float *to = ARENA_ARRAY(g->arena, float, count + 1);
     for (int64_t i = 0; i < count; i++)
@@ -149,7 +148,7 @@ static ir_op *real_op(rewrite *w, ir_op *op, diag *d)
     ir_value **operands = ARENA_ARRAY(w->context->scratch, ir_value *, op->operand_count);
     for (int i = 0; i < op->operand_count; i++) {
         ir_value *v = op->operands[i].value;
-        operands[i] = v && v->quant ? real_of(w, v, op) : i == 2 && has_integer_bias(op) ? real_bias(w->g, op) : v;
+        operands[i] = v && v->quant ? real_of(w, v, op) : i == 2 && has_integer_bias(op) ? real_bias(w->g, op, v) : v;
     }
     ir_op *to = ir_op_new(w->g, op->code, op, op->operand_count, operands);
     to->loc = op->loc;
@@ -165,6 +164,32 @@ static ir_op *real_op(rewrite *w, ir_op *op, diag *d)
         ir_type type = op->results[i]->type;
         type.dtype = op->results[i]->quant ? IR_F32 : type.dtype;
         ir_result_set(to, i, type, NULL);
+        to->results[i]->name = op->results[i]->name;
+    }
+    return ir_op_supported(to, d) ? to : NULL;
+}
+
+/* lstm_quant x, w, r, b, h, c: both products are in it, of which lstm has one. */
+static ir_op *real_lstm(rewrite *w, ir_op *op, diag *d)
+{
+    ir_value *v[6];
+    for (int i = 0; i < 6; i++) {
+        ir_value *from = op->operands[i].value;
+        if (i == 3 && !ir_is_const(from))
+            return NULL;
+        v[i] = i == 3 ? real_bias(w->g, op, from) : real_of(w, from, op);
+    }
+    ir_type type = v[0]->type;
+    type.dims[2] = v[1]->type.dims[0];
+    ir_value *xw = pass_op1(w->g, IR_FULLY_CONNECTED, op, op, 3, (ir_value *[]){v[0], v[1], v[3]}, type, NULL);
+    ir_op *to = ir_op_new(w->g, IR_LSTM, op, 4, (ir_value *[]){xw, v[2], v[4], v[5]});
+    to->loc = op->loc;
+    to->name = op->name;
+    pass_inherit_choice(to, op);
+    ir_set_int(to, IR_ATTR_TIME_AXIS, ir_int(op, IR_ATTR_TIME_AXIS));
+    ir_set_float(to, IR_ATTR_CELL_CLIP, ir_float(op, IR_ATTR_CELL_CLIP));
+    for (int i = 0; i < 3; i++) {
+        ir_result_set(to, i, ir_type_make(IR_F32, op->results[i]->type.rank, op->results[i]->type.dims), NULL);
         to->results[i]->name = op->results[i]->name;
     }
     return ir_op_supported(to, d) ? to : NULL;
@@ -190,7 +215,7 @@ static void hand_over(rewrite *w, ir_op *op, ir_value *r, ir_value *y)
 static bool to_floats(rewrite *w, ir_op *op)
 {
     diag why = {0};
-    ir_op *to = real_op(w, op, &why);
+    ir_op *to = op->code == IR_LSTM_QUANT ? real_lstm(w, op, &why) : real_op(w, op, &why);
     if (!to)
         return diag_error(w->context->diag, &op->loc, "%s has no form on real values: %s", ir_op_info_of(op->code)->text,
                           op->why_float);
