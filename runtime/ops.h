@@ -22,6 +22,22 @@ void qcc_op_log_softmax(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, 
 void qcc_op_l2_normalize(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns);
 float qcc_op_log(float);
 
+/* ---- ops_softmax16.c: rows of 16-bit values ---- */
+
+typedef struct qcc_op_softmax_table16 { /* TFLite's: nodes 128 integers apart, from -32768 */
+    int16_t exponential[513], reciprocal[513];
+    int32_t mantissa, shift;      /* of differences, to the exponential's operand */
+    int32_t twice;                /* 1: products round twice */
+} qcc_op_softmax_table16;
+
+typedef struct qcc_op_softmax_real16 {
+    float scale_x, beta, inverse_scale_y;
+    int32_t zero_x, zero_y;
+} qcc_op_softmax_real16;
+
+void qcc_op_softmax16_fixed(const qcc_op_softmax_table16 *, const int16_t *x, int16_t *y, int64_t rows, int64_t columns);
+void qcc_op_softmax16_real(const qcc_op_softmax_real16 *, const int16_t *x, int16_t *y, int64_t rows, int64_t columns);
+
 /* ---- ops_top_k.c ---- */
 
 /* type: qcc_dtype of x; positions are i16 or i32 by position_bytes. */

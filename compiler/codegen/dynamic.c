@@ -4,7 +4,6 @@
  *     x  ──▶ low, high (16 lanes each, folded) ──▶ scale, zero point ──▶ q, 16 at a time
  *
  * The parameters are computed in vectors of equal elements, which are as cheap as scalars. */
-#include "compiler/codegen/elementary.h"
 #include "compiler/codegen/lanes.h"
 #include "compiler/codegen/shape.h"
 
@@ -158,8 +157,13 @@ static LLVMValueRef integers(const dynamic *s, LLVMValueRef x)
         x = cg_min(k, x, LLVMBuildFSub(k->b, real(s, 255), s->zero, ""));
         x = LLVMBuildAdd(k->b, cg_round_to_i32(k, x), LLVMBuildFPToSI(k->b, s->zero, s->ints, ""), "");
     } else {
-        x = cg_math_round_away(k, LLVMBuildFAdd(k->b, s->zero, LLVMBuildFMul(k->b, x, s->factor, ""), ""));
-        x = cg_round_to_i32(k, cg_min(k, cg_max(k, x, low), high));
+        x = LLVMBuildFAdd(k->b, s->zero, LLVMBuildFMul(k->b, x, s->factor, ""), "");
+        x = cg_min(k, cg_max(k, x, low), high);
+        /* Ties away from zero: the largest float below a half more, cut off; exact for bytes. */
+        LLVMValueRef args[2] = {real(s, 0.49999997f), x};
+        LLVMTypeRef type = s->reals;
+        x = LLVMBuildFAdd(k->b, x, cg_intrinsic(k, "llvm.copysign", &type, 1, args, 2), "");
+        x = LLVMBuildFPToSI(k->b, x, s->ints, "");
         x = LLVMBuildAdd(k->b, x, cg_splat_i32(k, 128, LANES), "");
     }
     return LLVMBuildTrunc(k->b, x, s->bytes, "");

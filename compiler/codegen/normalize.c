@@ -139,7 +139,8 @@ bool row_helper_emit(cg_module *m, const ir_op *op, const char *function, const 
         if (!callee)
             callee = LLVMAddFunction(m->llvm, function, type);
         LLVMValueRef start = cg_mul_const(&k, k.begin, from.axis);
-        LLVMValueRef args[5] = {k.arg[2], cg_at(&k, k.arg[0], start), cg_at(&k, k.arg[1], start),
+        LLVMValueRef args[5] = {k.arg[2], cg_at(&k, k.arg[0], cg_mul_const(&k, start, x.bytes)),
+                                cg_at(&k, k.arg[1], cg_mul_const(&k, start, y.bytes)),
                                 LLVMBuildSub(k.b, k.end, k.begin, ""), cg_i64(&k, from.axis)};
         LLVMBuildCall2(k.b, type, callee, args, 5, "");
         cg_kernel_end(&k);

@@ -3,19 +3,20 @@
  * max: taps outside the image are moved onto its nearest pixel, which the window holds too, so they change nothing.
  * average: the window is cut to the image, and the sum divided by what is left.  8-bit values, even_f32: the centred sum
  * times float(1 / n).  Fixed roundings divide integers half away from zero, as a product with the reciprocal: (a + 0.5) / n
- * is at least 0.5 / n away from any integer, and the product errs by less than a / n * 2^-22. */
+ * is at least 0.5 / n away from any integer, and the product errs by less than a / n * 2^-22.  16-bit values: the same with
+ * signed integers and, since a is larger, doubles. */
 #include "compiler/codegen/lanes.h"
 #include "compiler/codegen/shape.h"
 #include "ir/interp.h"
 
 enum { MAX_UNROLLED_TAPS = 25 };
-enum { EXACT_RECIPROCAL_COUNT = 1 << 13 };
+enum { EXACT_RECIPROCAL_COUNT = 1 << 13, MAX_TAPS_16 = 65535 /* whose sum fits 32 bits */ };
 
 typedef struct pool {
     cg_kernel *k;
     const ir_op *op;
     cg_shape x, y;
-    bool is_float, is_max;
+    bool is_float, is_max, is_16;
     int64_t kernel[2], stride[2], pad[2];
     int64_t inside[2];             /* result columns whose windows lie within the image */
     int32_t zero, min, max;        /* 8-bit: of the result */
@@ -45,7 +46,7 @@ static LLVMValueRef max_of(pool *s, LLVMValueRef a, LLVMValueRef b)
 {
     if (s->is_float)
         return cg_max(s->k, b, a);
-    return LLVMBuildSelect(s->k->b, LLVMBuildICmp(s->k->b, LLVMIntUGT, a, b, ""), a, b, "");
+    return LLVMBuildSelect(s->k->b, LLVMBuildICmp(s->k->b, s->is_16 ? LLVMIntSGT : LLVMIntUGT, a, b, ""), a, b, "");
 }
 
 static LLVMValueRef max_tap(pool *s, LLVMValueRef ky, LLVMValueRef kx, LLVMValueRef first, LLVMValueRef mask)
@@ -77,8 +78,13 @@ static LLVMValueRef max_window(pool *s, LLVMValueRef first, LLVMValueRef mask)
     return outer;
 }
 
-static LLVMValueRef clamp_bytes(pool *s, LLVMValueRef v)
+static LLVMValueRef clamp_integers(pool *s, LLVMValueRef v)
 {
+    if (s->is_16) {
+        LLVMTypeRef element = s->k->m->i16;
+        v = cg_max(s->k, v, cg_splat(s->k, LLVMConstInt(element, (uint64_t)(int64_t)s->min, 1), s->lanes));
+        return cg_min(s->k, v, cg_splat(s->k, LLVMConstInt(element, (uint64_t)(int64_t)s->max, 1), s->lanes));
+    }
     LLVMBuilderRef b = s->k->b;
     LLVMValueRef low = cg_splat(s->k, cg_i8(s->k, s->min), s->lanes), high = cg_splat(s->k, cg_i8(s->k, s->max), s->lanes);
     if (s->min > 0)
@@ -92,11 +98,16 @@ static void max_block(cg_kernel *k, void *context, LLVMValueRef first, LLVMValue
 {
     pool *s = context;
     LLVMValueRef v = max_window(s, first, mask);
-    v = s->is_float ? cg_act_f32(k, (ir_enum_ACT)ir_int(s->op, IR_ATTR_ACT), v) : clamp_bytes(s, v);
+    v = s->is_float ? cg_act_f32(k, (ir_enum_ACT)ir_int(s->op, IR_ATTR_ACT), v) : clamp_integers(s, v);
     cg_store_lanes(k, v, cg_at(k, s->out, cg_mul_const(k, first, s->y.bytes)), mask);
 }
 
-/* Sum over the cut window: 16-bit sums while they can't overflow. */
+static LLVMValueRef widened(pool *s, LLVMValueRef v)
+{
+    return s->is_16 ? LLVMBuildSExt(s->k->b, v, s->wide, "") : LLVMBuildZExt(s->k->b, v, s->wide, "");
+}
+
+/* Sum over the cut window: of bytes, 16-bit sums while they can't overflow. */
 static LLVMValueRef sum_window(pool *s, LLVMValueRef first, LLVMValueRef mask)
 {
     cg_kernel *k = s->k;
@@ -105,7 +116,7 @@ static LLVMValueRef sum_window(pool *s, LLVMValueRef first, LLVMValueRef mask)
     cg_loop columns = cg_loop_begin(k, s->x0, s->x1, 1);
     LLVMValueRef inner = cg_loop_carry(k, &columns, outer);
     LLVMValueRef v = load_pixel(s, rows.index, columns.index, first, mask);
-    v = s->is_float ? LLVMBuildFAdd(k->b, inner, v, "") : LLVMBuildAdd(k->b, inner, LLVMBuildZExt(k->b, v, s->wide, ""), "");
+    v = s->is_float ? LLVMBuildFAdd(k->b, inner, v, "") : LLVMBuildAdd(k->b, inner, widened(s, v), "");
     cg_loop_update(k, &columns, 0, v);
     cg_loop_end(k, &columns);
     cg_loop_update(k, &rows, 0, inner);
@@ -134,7 +145,7 @@ static LLVMValueRef divide_away(pool *s, LLVMValueRef centred, LLVMValueRef coun
 {
     cg_kernel *k = s->k;
     LLVMTypeRef ints = cg_vector(k->m->i32, s->lanes);
-    bool small = s->kernel[0] * s->kernel[1] <= EXACT_RECIPROCAL_COUNT;
+    bool small = !s->is_16 && s->kernel[0] * s->kernel[1] <= EXACT_RECIPROCAL_COUNT;
     LLVMTypeRef real = small ? k->m->f32 : LLVMDoubleTypeInContext(k->m->context), reals = cg_vector(real, s->lanes);
     LLVMValueRef half = cg_splat(k, LLVMBuildLShr(k->b, count, cg_i32(k, 1), ""), s->lanes);
     LLVMValueRef minus = LLVMBuildICmp(k->b, LLVMIntSLT, centred, LLVMConstNull(ints), "");
@@ -146,7 +157,7 @@ static LLVMValueRef divide_away(pool *s, LLVMValueRef centred, LLVMValueRef coun
     return LLVMBuildSelect(k->b, minus, LLVMBuildNeg(k->b, q, ""), q, "");
 }
 
-static LLVMValueRef average_bytes(pool *s, LLVMValueRef sum)
+static LLVMValueRef average_integers(pool *s, LLVMValueRef sum)
 {
     cg_kernel *k = s->k;
     LLVMTypeRef ints = cg_vector(k->m->i32, s->lanes);
@@ -164,7 +175,7 @@ static void average_block(cg_kernel *k, void *context, LLVMValueRef first, LLVMV
         LLVMValueRef n = LLVMBuildSIToFP(k->b, s->count, k->m->f32, "");
         v = cg_act_f32(k, (ir_enum_ACT)ir_int(s->op, IR_ATTR_ACT), LLVMBuildFDiv(k->b, v, cg_splat(k, n, s->lanes), ""));
     } else {
-        v = LLVMBuildTrunc(k->b, average_bytes(s, v), s->vector, "");
+        v = LLVMBuildTrunc(k->b, average_integers(s, v), s->vector, "");
     }
     cg_store_lanes(k, v, cg_at(k, s->out, cg_mul_const(k, first, s->y.bytes)), mask);
 }
@@ -227,10 +238,10 @@ static void find_inside(pool *s)
 static bool emit_pool(cg_module *m, const ir_op *op, bool is_max)
 {
     const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
-    pool s = {.op = op, .is_max = is_max, .is_float = x->type.dtype == IR_F32};
+    pool s = {.op = op, .is_max = is_max, .is_float = x->type.dtype == IR_F32, .is_16 = x->type.dtype == IR_I16};
     if (!cg_shape_nhwc(m, op, x, &s.x) || !cg_shape_nhwc(m, op, y, &s.y))
         return false;
-    if ((!s.is_float && x->type.dtype != IR_U8) || y->type.dtype != x->type.dtype)
+    if ((!s.is_float && !s.is_16 && x->type.dtype != IR_U8) || y->type.dtype != x->type.dtype)
         return diag_error(m->diag, &op->loc, "%s: no kernel for %s operands", ir_op_info_of(op->code)->text, ir_dtype_text(x->type.dtype));
     if ((s.x.dims[3] > 1 && s.x.stride[3] != 1) || (s.y.dims[3] > 1 && s.y.stride[3] != 1))
         return diag_error(m->diag, &op->loc, "%s: channels that are not contiguous in memory", ir_op_info_of(op->code)->text);
@@ -241,6 +252,8 @@ static bool emit_pool(cg_module *m, const ir_op *op, bool is_max)
         s.stride[d] = ir_ints_at(op, IR_ATTR_STRIDE, d);
         s.pad[d] = ir_ints_at(op, IR_ATTR_PAD, d);
     }
+    if (s.is_16 && !is_max && s.kernel[0] * s.kernel[1] > MAX_TAPS_16)
+        return diag_error(m->diag, &op->loc, "%s: no kernel for windows of more than %d 16-bit values", ir_op_info_of(op->code)->text, MAX_TAPS_16);
     for (int d = 0; d < 2; d++) {
         int64_t last = (s.y.dims[1 + d] - 1) * s.stride[d] - s.pad[d];
         if (s.pad[d] >= s.kernel[d] || last >= s.x.dims[1 + d])
@@ -253,7 +266,7 @@ static bool emit_pool(cg_module *m, const ir_op *op, bool is_max)
         s.origin = is_max ? 0 : (int32_t)ir_int(op, IR_ATTR_ORIGIN);
         ir_act_bounds((ir_enum_ACT)ir_int(op, IR_ATTR_ACT), y->type.dtype, y->quant ? y->quant->scale[0] : 1.0f, s.zero, &s.min, &s.max);
     }
-    s.lanes = m->target->vector_bytes / (s.is_float ? 4 : 1);
+    s.lanes = m->target->vector_bytes / (unsigned)ir_dtype_bytes(x->type.dtype);
     cg_key key = {.length = 0};
     cg_key_add(&key, "%s", ir_op_info_of(op->code)->text);
     cg_key_shape(&key, &s.x);
@@ -265,8 +278,8 @@ static bool emit_pool(cg_module *m, const ir_op *op, bool is_max)
     cg_arg args[2] = {cg_arg_value(x), cg_arg_value(y)};
     if (cg_kernel_begin(m, &k, key.text, op, 2)) {
         s.k = &k;
-        s.vector = cg_vector(s.is_float ? m->f32 : m->i8, s.lanes);
-        bool narrow = s.kernel[0] * s.kernel[1] <= 65535 / 255;
+        s.vector = cg_vector(s.is_float ? m->f32 : s.is_16 ? m->i16 : m->i8, s.lanes);
+        bool narrow = !s.is_16 && s.kernel[0] * s.kernel[1] <= 65535 / 255;
         s.wide = s.is_float ? s.vector : cg_vector(narrow ? m->i16 : m->i32, s.lanes);
         emit_body(&s);
         cg_kernel_end(&k);

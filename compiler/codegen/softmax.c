@@ -13,6 +13,7 @@
 #include "compiler/codegen/elementary.h"
 #include "compiler/codegen/quantvec.h"
 #include "ir/fixed_point.h"
+#include "ir/ref_lut16.h"
 #include "runtime/ops.h"
 
 enum { TABLE_BITS = 22 };
@@ -187,12 +188,32 @@ static bool fixed_emit(cg_module *m, const ir_op *op)
     return row_helper_emit(m, op, op->code == IR_SOFTMAX ? "qcc_op_softmax" : "qcc_op_log_softmax", t, sizeof *t);
 }
 
+static bool emit_16(cg_module *m, const ir_op *op)
+{
+    const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
+    const ir_enum_ROUNDING rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
+    if (rounding == IR_ROUNDING_EVEN_F32) {
+        const qcc_op_softmax_real16 c = {x->quant->scale[0], ir_float(op, IR_ATTR_BETA), 1.0f / y->quant->scale[0],
+                                         x->quant->zero[0], y->quant->zero[0]};
+        return row_helper_emit(m, op, "qcc_op_softmax16_real", &c, sizeof c);
+    }
+    ir_softmax16 from;
+    ir_softmax16_init(&from, rounding, x->quant->scale[0], ir_float(op, IR_ATTR_BETA));
+    qcc_op_softmax_table16 c = {.mantissa = from.difference.mantissa, .shift = from.difference.shift,
+                                .twice = rounding == IR_ROUNDING_FIXED_TWICE};
+    memcpy(c.exponential, from.exponential.at, sizeof c.exponential);
+    memcpy(c.reciprocal, from.reciprocal.at, sizeof c.reciprocal);
+    return row_helper_emit(m, op, "qcc_op_softmax16_fixed", &c, sizeof c);
+}
+
 static bool emit(cg_module *m, const ir_op *op)
 {
     const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
     softmax s = {.is_log = op->code == IR_LOG_SOFTMAX, .is_float = x->type.dtype == IR_F32};
     unsigned lanes = m->target->vector_bytes / 4;
     char key[128];
+    if (!s.is_log && x->type.dtype == IR_I16 && y->type.dtype == IR_I16)
+        return emit_16(m, op);
     if (!s.is_log && !ir_softmax_is_table(op))
         return cg_emit_softmax_real(m, op);
     if (s.is_float)
