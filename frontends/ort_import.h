@@ -10,31 +10,6 @@
 
 #include "frontends/node.h"
 
-/* Other names for what is in node.h. */
-#define ort_error node_error
-#define ort_axis node_axis
-#define ort_emit node_emit
-#define ort_emit1 node_emit1
-#define ort_emit2 node_emit2
-#define ort_typed node_typed
-#define ort_done node_done
-#define ort_done_quant node_done_quant
-#define ort_unary node_unary
-#define ort_binary node_binary
-#define ort_binary_act node_binary_act
-#define ort_reshaped node_reshaped
-#define ort_transposed node_transposed
-#define ort_to_layout node_to_layout
-#define ort_real node_real
-#define ort_reals node_reals
-#define ort_dim node_dim
-#define ort_malformed model_malformed
-#define ort_i64s(n, rank, count, values) node_ints(n, IR_I64, rank, count, values)
-#define ort_charge model_charge
-#define ort_layout node_layout
-#define ORT_PLAIN LAYOUT_PLAIN
-#define ORT_LAST LAYOUT_LAST
-
 /* Limits on what a file can make the compiler do. */
 enum {
     ORT_MAX_NODES = 1 << 16,

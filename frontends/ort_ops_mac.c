@@ -86,57 +86,6 @@ static bool is_known(const ir_value *v)
     return ir_is_const(v) || (v->def && v->def->code == IR_DEQUANTIZE && ir_is_const(v->def->operands[0].value));
 }
 
-/* Begins at (y, x), [1] of four dimensions on, in steps. */
-static ir_value *sliced(ort_node *n, ir_value *v, int64_t y, int64_t x, const int64_t step[2], int64_t height, int64_t width)
-{
-    ir_op *op = node_emit1(n, IR_SLICE, v);
-    ir_set_ints(op, IR_ATTR_BEGIN, 4, (int64_t[]){0, y, x, 0});
-    ir_set_ints(op, IR_ATTR_STEP, 4, (int64_t[]){1, step[0], step[1], 1});
-    ir_type type = v->type;
-    type.dims[1] = height;
-    type.dims[2] = width;
-    return node_typed(n, op, type, v->quant);
-}
-
-/* A convolution whose filters w [O, KH, KW, I] are computed: a product of matrices for each of their taps. */
-static ir_value *convolve_computed(ort_node *n, ir_value *x, ir_value *w, const window *win)
-{
-    enum { MOST_TAPS = 128 };
-    int64_t extent[2], one[2] = {1, 1}, taps = win->kernel[0] * win->kernel[1], outputs = w->type.dims[0];
-    ir_value *sum = NULL;
-    for (int i = 0; i < 2; i++) {
-        int64_t room = x->type.dims[1 + i] + win->before[i] + win->after[i] - (win->kernel[i] - 1) * win->dilation[i] - 1;
-        extent[i] = room < 0 ? 0 : room / win->stride[i] + 1;
-    }
-    if (win->before[0] < 0 || win->before[1] < 0 || win->after[0] < 0 || win->after[1] < 0 || taps > MOST_TAPS ||
-        extent[0] < 1 || extent[1] < 1) {
-        node_error(n, "filters that are not constant are not supported with this window");
-        return NULL;
-    }
-    ir_op *pad = node_emit1(n, IR_PAD, x);
-    ir_set_ints(pad, IR_ATTR_BEFORE, 4, (int64_t[]){0, win->before[0], win->before[1], 0});
-    ir_set_ints(pad, IR_ATTR_AFTER, 4, (int64_t[]){0, win->after[0], win->after[1], 0});
-    x = node_done(n, pad);
-    for (int64_t tap = 0; x && tap < taps; tap++) {
-        int64_t ky = tap / win->kernel[1], kx = tap % win->kernel[1];
-        ir_value *pixels = sliced(n, x, ky * win->dilation[0], kx * win->dilation[1], win->stride, extent[0], extent[1]);
-        ir_value *matrix = pixels ? sliced(n, w, ky, kx, one, 1, 1) : NULL;
-        if (!matrix)
-            return NULL;
-        int64_t channels = pixels->type.dims[3], rows = x->type.dims[0] * extent[0] * extent[1];
-        pixels = node_reshaped(n, pixels, 2, (int64_t[]){rows, channels});
-        matrix = pixels ? node_reshaped(n, matrix, 2, (int64_t[]){outputs, channels}) : NULL;
-        if (!matrix)
-            return NULL;
-        ir_op *op = node_emit2(n, IR_BATCH_MATMUL, pixels, matrix);
-        ir_set_int(op, IR_ATTR_ADJ_B, 1);
-        ir_value *part = node_done(n, op);
-        if (!(sum = sum ? node_binary(n, IR_ADD, sum, part) : part))
-            return NULL;
-    }
-    return x ? node_reshaped(n, sum, 4, (int64_t[]){x->type.dims[0], extent[0], extent[1], outputs}) : NULL;
-}
-
 typedef struct filters {
     ir_value *w, *bias, *zero; /* zero: of the image, known at run time only */
     const ir_quant *quant, *result; /* NULL: real */
@@ -178,21 +127,12 @@ static ir_value *convolve(ort_node *n, ir_value *x, int weights, filters *f)
     window win;
     if (!read_window(n, spatial, &x->type.dims[1], &w->type.dims[1], &win))
         return NULL;
-    ir_value *late = f->bias && !f->quant && !is_known(f->bias) ? f->bias : NULL, *y;
-    if (groups == 1 && !f->quant && !is_known(plain)) {
-        late = f->bias;
-        y = convolve_computed(n, x, w, &win);
-    } else {
-        ir_op *op = node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, f->zero ? 6 : f->bias && !late ? 3 : 2,
-                              (ir_value *[]){x, w, f->bias, NULL, NULL, f->zero});
-        set_window(op, &win);
-        if (!depthwise)
-            ir_set_int(op, IR_ATTR_GROUPS, groups);
-        y = node_done_quant(n, op, f->dtype, f->result);
-    }
-    if (late)
-        y = node_binary(n, IR_ADD, y, late);
-    return from_image(n, y, spatial);
+    ir_op *op = node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, f->zero ? 6 : f->bias ? 3 : 2,
+                          (ir_value *[]){x, w, f->bias, NULL, NULL, f->zero});
+    set_window(op, &win);
+    if (!depthwise)
+        ir_set_int(op, IR_ATTR_GROUPS, groups);
+    return from_image(n, node_done_quant(n, op, f->dtype, f->result), spatial);
 }
 
 bool ort_op_conv(ort_node *n)

@@ -13,26 +13,6 @@
 
 #include "frontends/node.h"
 
-/* Other names for what is in node.h. */
-#define paddle_error node_error
-#define paddle_axis node_axis
-#define paddle_emit node_emit
-#define paddle_typed node_typed
-#define paddle_done node_done
-#define paddle_done_quant node_done_quant
-#define paddle_unary node_unary
-#define paddle_reshaped node_reshaped
-#define paddle_transposed node_transposed
-#define paddle_to_layout node_to_layout
-#define paddle_real node_real
-#define paddle_reals node_reals
-#define paddle_dim node_dim
-#define paddle_malformed model_malformed
-#define paddle_binary node_binary_act
-#define paddle_layout node_layout
-#define PADDLE_PLAIN LAYOUT_PLAIN
-#define PADDLE_LAST LAYOUT_LAST
-
 /* Limits on what a file can make the compiler do. */
 enum {
     PADDLE_MAX_NODES = 1 << 16,

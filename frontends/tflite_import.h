@@ -14,18 +14,6 @@
 #include "frontends/node.h"
 #include "frontends/tflite_schema.h"
 
-/* Other names for what is in node.h. */
-#define tflite_error node_error
-#define tflite_axis node_axis
-#define tflite_emit node_emit
-#define tflite_emit1 node_emit1
-#define tflite_emit2 node_emit2
-#define tflite_typed node_typed
-#define tflite_check node_check
-#define tflite_reshaped node_reshaped
-#define tflite_malformed model_malformed
-#define tflite_int_constant node_ints
-
 /* Limits on what a file can make the compiler do; generous for models, tight for hostile files. */
 enum {
     TFLITE_MAX_NODES = 1 << 18,       /* operators imported, inlined ones included */
