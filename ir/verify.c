@@ -56,6 +56,9 @@ static const attr_range ranges[IR_ATTR_COUNT] = {
     [IR_ATTR_PER_CLASS] = {1, EXTENT, 0},
     [IR_ATTR_NUM_CLASSES] = {1, EXTENT, 0},
     [IR_ATTR_REGULAR_NMS] = {0, 1, 0},
+    [IR_ATTR_BACKGROUND] = {-1, EXTENT, 0},
+    [IR_ATTR_CANDIDATES] = {1, EXTENT, 0},
+    [IR_ATTR_PIXELS] = {0, 1, 0},
     [IR_ATTR_SCALES] = {0, 0, 4},
 };
 

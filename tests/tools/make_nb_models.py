@@ -115,6 +115,15 @@ def swish(op, values):
     return {"Out": (x / (1 + np.exp(-np.float32(op.attributes["beta"]) * x))).astype(np.float32)}
 
 
+def nms(op, values):
+    """As many rows as there can be; those that Paddle does not make are -1."""
+    made = run_paddle(op, values)
+    out, index, count = (made[k][0] for k in ("Out", "Index", "NmsRoisNum"))
+    rows = op.attributes["keep_top_k"] * len(count)
+    return {"Out": np.concatenate([out, np.full((rows - len(out), 6), -1, np.float32)]),
+            "Index": np.concatenate([index, np.full((rows - len(index), 1), -1, np.int32)]), "NmsRoisNum": count}
+
+
 LITE = {"calib": lite_calib, "conv2d": lite_conv, "depthwise_conv2d": lite_conv, "fc": lite_fc}
 
 
@@ -167,7 +176,7 @@ def run(program, feeds):
             x = np.asarray(values[op.inputs["X"][0]])
             outputs.append(x.reshape(1) if x.ndim == 0 else x)
             continue
-        own = {"fc": lite_float_fc, "pad2d": pad2d, "hard_swish": hard_swish, "swish": swish}.get(op.kind)
+        own = {"fc": lite_float_fc, "pad2d": pad2d, "hard_swish": hard_swish, "swish": swish, "multiclass_nms3": nms}.get(op.kind)
         if is_lite(op):
             own = LITE[op.kind]
         elif op.inputs.get("Bias") and "conv2d" in op.kind:
@@ -524,6 +533,21 @@ def recurrent(p):
     x = layer("tanh", x, 4, "RNN_TANH", 6, 1, 2)
     layer("relu", x, 12, "RNN_RELU", 3, 2, 1)
     return [noise(89, (5, 2, 6))]
+
+
+@case
+def suppression(p):
+    p.input("boxes", "float32", [2, 40, 4])
+    p.input("scores", "float32", [2, 3, 40])
+    for name, more in (("few", {"keep_top_k": 8}), ("all", {"keep_top_k": 100, "background_label": 1}), ("best", {"nms_top_k": 5, "keep_top_k": 30}),
+                       ("eta", {"nms_eta": 0.8, "nms_threshold": 0.7, "keep_top_k": 60}), ("pixels", {"normalized": False, "keep_top_k": 60})):
+        settings = {"background_label": -1, "score_threshold": 0.3, "nms_top_k": 100, "nms_threshold": 0.4, "nms_eta": 1.0, "normalized": True}
+        p.op("multiclass_nms3", {"BBoxes": ["boxes"], "Scores": ["scores"]}, {"Out": [name], "Index": [name + ".at"], "NmsRoisNum": [name + ".count"]},
+             **{**settings, **more})
+        for output in (name, name + ".at", name + ".count"):
+            p.output(output)
+    corner, size = noise(91, (2, 40, 2), 0, 8), noise(92, (2, 40, 2), 1, 5)
+    return [np.concatenate([corner, corner + size], 2), noise(93, (2, 3, 40), 0, 1)]
 
 
 # ---- Files ----
