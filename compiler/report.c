@@ -164,15 +164,35 @@ static const char *missing_scale(const ir_graph *g, const ir_op *op)
     return "has scales, but no integer form";
 }
 
+static bool is_quantized(const ir_value *v) { return v && v->quant; }
+
+/* A product is what its factors are: biases may be real beside integers, and so may the result. */
+static arithmetic product_arithmetic(const ir_graph *g, const ir_op *op, const char **out_why)
+{
+    const bool x = is_quantized(op->operands[0].value), w = is_quantized(op->operands[1].value);
+    if (ir_mac_is_dynamic(op)) {
+        *out_why = "int8, quantized at run time";
+        return INTEGER;
+    }
+    if (x && w) {
+        *out_why = is_quantized(op->results[0]) ? "operands and result are quantized"
+                                                : "operands are quantized; nothing quantizes the result, so its sums become real";
+        return INTEGER;
+    }
+    *out_why = op->why_float ? op->why_float
+               : w           ? "the file quantizes the weights, and keeps the activations real-valued"
+                             : missing_scale(g, op);
+    return FLOAT;
+}
+
 static arithmetic arithmetic_of(const ir_graph *g, const ir_op *op, const char **out_why)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
-    int quantized = 0, real = 0, weights = 0, ignored = 0;
+    int quantized = 0, real = 0;
+    if ((info->flags & IR_MAC) || op->code == IR_BATCH_MATMUL)
+        return product_arithmetic(g, op, out_why);
     for (int i = 0; i < op->operand_count; i++)
-        if ((info->flags & IR_MAC) && i == 1)
-            count_value(op->operands[i].value, &weights, &ignored);
-        else
-            count_value(op->operands[i].value, &quantized, &real);
+        count_value(op->operands[i].value, &quantized, &real);
     for (int i = 0; i < info->results; i++)
         count_value(op->results[i], &quantized, &real);
     switch (op->code) {
@@ -182,24 +202,20 @@ static arithmetic arithmetic_of(const ir_graph *g, const ir_op *op, const char *
     case IR_REQUANTIZE: *out_why = "converts between two quantizations"; return INTEGER;
     default: break;
     }
-    if (ir_mac_is_dynamic(op)) {
-        *out_why = "int8, quantized at run time";
-        return INTEGER;
-    }
-    if (real && weights) {
-        *out_why = "the file quantizes the weights, and keeps the activations real-valued";
-        return quantized ? MIXED : FLOAT;
-    }
     if (quantized && real) {
-        *out_why = "the file quantizes some of its operands and results only";
+        *out_why = "some of its operands and results are quantized, others real";
         return MIXED;
     }
     if (quantized) {
-        *out_why = info->flags & IR_SAME_QUANT ? "moves or compares quantized values" : "the file quantizes operands and results";
+        *out_why = info->flags & IR_SAME_QUANT ? "moves or compares quantized values" : "operands and results are quantized";
         return INTEGER;
     }
-    *out_why = real && op->why_float ? op->why_float : real && info->results > 0 ? missing_scale(g, op) : real ? "keeps real values" : "works on plain integers or booleans";
-    return real ? FLOAT : DATA;
+    if (!real) {
+        *out_why = "works on plain integers or booleans";
+        return DATA;
+    }
+    *out_why = op->why_float ? op->why_float : info->results > 0 ? missing_scale(g, op) : "keeps real values";
+    return FLOAT;
 }
 
 static json_t *fused_json(const ir_op *op)

@@ -80,12 +80,6 @@ static ir_value *from_image(ort_node *n, ir_value *v, int spatial)
     return node_reshaped(n, v, 3, (int64_t[]){v->type.dims[0], v->type.dims[2], v->type.dims[3]});
 }
 
-/* A constant, or the real numbers of a quantized one. */
-static bool is_known(const ir_value *v)
-{
-    return ir_is_const(v) || (v->def && v->def->code == IR_DEQUANTIZE && ir_is_const(v->def->operands[0].value));
-}
-
 typedef struct filters {
     ir_value *w, *bias, *zero; /* zero: of the image, known at run time only */
     const ir_quant *quant, *result; /* NULL: real */
@@ -206,8 +200,6 @@ bool ort_op_conv_transpose(ort_node *n)
     if (!w || !ort_optional(n, 2, &b) || !ort_ints(n, "output_padding", 2, extra, &extras) ||
         !ort_ints(n, "output_shape", 2, fixed, &fixeds))
         return false;
-    if (!is_known(w))
-        return node_error(n, "the filters (operand 1) must be constant");
     if (x->type.rank != 4 || w->type.rank != 4 || ort_int(n, "group", 1) != 1 || fixeds ||
         strcmp(ort_text(n, "auto_pad", "NOTSET"), "NOTSET") != 0)
         return node_error(n, "groups, output_shape, auto_pad and images that are not two-dimensional are not supported");
