@@ -17,14 +17,12 @@ static bool has_grid_of_its_own(const ir_op *op)
     return info->results == 1 && !(info->flags & (IR_SAME_QUANT | IR_STATE));
 }
 
-static bool is_product(const ir_op *op) { return (ir_op_info_of(op->code)->flags & IR_MAC) != 0; }
-
 static bool merge(ir_op *convert)
 {
     ir_value *x = convert->operands[0].value, *r = convert->results[0];
     ir_op *op = x->def;
     if (!op || !x->quant || !plan_is_free(x) || pass_single_user(x) != convert || !has_grid_of_its_own(op) ||
-        (r->type.dtype == IR_F32 && !is_product(op)))
+        (r->type.dtype == IR_F32 && !plan_gives_reals(op->code)))
         return false;
     const ir_type type = x->type;
     const ir_quant *quant = x->quant;

@@ -17,6 +17,11 @@ plan_kind plan_kind_of(const ir_op *op)
     return qdq_computes(op) ? PLAN_COMPUTES : PLAN_NONE;
 }
 
+bool plan_gives_reals(ir_opcode code)
+{
+    return code == IR_CONV2D || code == IR_DEPTHWISE_CONV2D || code == IR_FULLY_CONNECTED;
+}
+
 ir_op *plan_sum_of(const ir_op *op)
 {
     const ir_value *r = op->results[0];

@@ -20,6 +20,8 @@ bool plan_has_scales(const ir_graph *);
 ir_op *plan_sum_of(const ir_op *op);
 /* Gives a real value without scales the ones of `as`, unless they make no sense.  `from` outlives the graph. */
 bool plan_set_scale(ir_value *, ir_dtype, const ir_quant *as, const char *from);
+/* Has the product on integers a form with a real result? */
+bool plan_gives_reals(ir_opcode);
 /* Is the grid of the real or quantized value v none that the file rounds it to?  Then it may have another one, or none. */
 bool plan_is_free(const ir_value *v);
 /* Text for scale_from: the range of v's op is known, whatever its operands are. */

@@ -7,15 +7,16 @@
  * What a value has is never overwritten, so each value gets a scale at most once and the spreading ends, cycles of ops
  * that share a scale included.  The rules, with x the operand and r the result:
  *
- *     moves everything (reshape, transpose, pad with 0, …)     x -> r, r -> x
- *     picks (slice, gather, max_pool2d, …)                      x -> r; r -> x when all users of x agree: rounding and
- *                                                               saturation commute with picking
- *     concat                                                    r -> all x; x -> r when all are equal
+ *     moves or picks (reshape, slice, max_pool2d, …)           x -> r, r -> x
+ *     concat                                                    x -> r when all are on one grid, r -> each x
  *     relu                                                      x -> r
  *     mul, div by one number c; neg                             scale * |c| (div: / |c|), both ways; c < 0 mirrors the
  *                                                               integers, so that the same reals have one
  *     averages, bilinear resize                                 x -> r, and only when everything else has been done:
- *                                                               their own grid is finer, so that rounds */
+ *                                                               their own grid is finer, so that rounds
+ *
+ * r -> x only when all who read x give it the same grid: rounding and saturation commute with these ops, but somebody
+ * else would get to see the saturation, too. */
 #include <math.h>
 
 #include "ir/interp.h"
@@ -25,7 +26,7 @@ typedef struct spread {
     ir_graph *g;
     ir_value **queue;     /* values with a scale whose neighbours have not seen it yet */
     uint32_t head, tail;
-    uint32_t *seen;       /* by id: of a concat, operands that have scales; of a value, picking users whose results have */
+    uint32_t *seen;       /* by id: of a concat, operands that have scales; of a value, those who move it whose results have */
     uint32_t *uses;       /* by id of a value */
     bool averages, changed;
 } spread;
@@ -57,21 +58,7 @@ static bool same_grid(const ir_value *a, const ir_value *b)
 
 /* ---- What kind of op ---- */
 
-typedef enum kind { OTHER, MOVES, PICKS, JOINS, CLAMPS, SCALES, AVERAGES } kind;
-
-static bool grows(const ir_op *op)
-{
-    const ir_type *x = &op->operands[0].value->type, *r = &op->results[0]->type;
-    return r->dims[1] >= x->dims[1] && r->dims[2] >= x->dims[2];
-}
-
-static bool cuts_nothing(const ir_op *op)
-{
-    for (int i = 0; i < 4; i++)
-        if (ir_ints_at(op, IR_ATTR_CROPS, i) != 0)
-            return false;
-    return true;
-}
+typedef enum kind { OTHER, MOVES, JOINS, CLAMPS, SCALES, AVERAGES } kind;
 
 static kind kind_of(const ir_op *op)
 {
@@ -85,21 +72,18 @@ static kind kind_of(const ir_op *op)
     case IR_DEPTH_TO_SPACE:
     case IR_SPACE_TO_DEPTH:
     case IR_SPACE_TO_BATCH:
-        return MOVES;
-    case IR_PAD:
-        return ir_float(op, IR_ATTR_VALUE) == 0 ? MOVES : OTHER;
-    case IR_RESIZE_NEAREST:
-        return grows(op) ? MOVES : PICKS;
     case IR_BATCH_TO_SPACE:
-        return cuts_nothing(op) ? MOVES : PICKS;
+    case IR_RESIZE_NEAREST:
     case IR_SLICE:
     case IR_GATHER:
     case IR_GATHER_ND:
     case IR_REDUCE_MAX:
     case IR_REDUCE_MIN:
-        return PICKS;
+        return MOVES;
+    case IR_PAD:
+        return ir_float(op, IR_ATTR_VALUE) == 0 ? MOVES : OTHER;
     case IR_MAX_POOL2D:
-        return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE ? PICKS : CLAMPS;
+        return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE ? MOVES : CLAMPS;
     case IR_CONCAT:
         return JOINS;
     case IR_RELU:
@@ -159,7 +143,7 @@ static void spread_factor(spread *s, const ir_op *op)
     ir_value *x = factor_of(op, &factor), *r = op->results[0];
     if (x && x->as)
         pass_on_scaled(s, x, r, factor);
-    else if (x && r->as)
+    else if (x && r->as && s->uses[x->id] == 1)
         pass_on_scaled(s, r, x, 1 / factor);
 }
 
@@ -185,20 +169,22 @@ static void spread_down(spread *s, const ir_value *v, const ir_operand *slot)
         spread_factor(s, op);
     if (slot != op->operands)
         return;
-    if (k == MOVES || k == PICKS || k == CLAMPS)
+    if (k == MOVES || k == CLAMPS)
         pass_on(s, v, op->results[0], "");
     if (k == AVERAGES && s->averages)
         pass_on(s, v, op->results[0], "whose grid is coarser than that of a mean");
 }
 
-/* All users of x pick from it, and all have the scale of r, the last of their results to get one. */
-static void spread_picked(spread *s, ir_value *x, const ir_value *r)
+/* To x, if r is the last of the results of those who move x to get a scale, nobody else reads x, and all are alike. */
+static void spread_back(spread *s, const ir_value *r, ir_value *x)
 {
     if (++s->seen[x->id] != s->uses[x->id])
         return;
-    for (const ir_operand *slot = x->uses; slot; slot = slot->next_use)
-        if (kind_of(slot->user) != PICKS || slot != slot->user->operands || !same_grid(slot->user->results[0], r))
+    for (const ir_operand *slot = x->uses; slot; slot = slot->next_use) {
+        kind k = kind_of(slot->user);
+        if ((k != JOINS && (k != MOVES || slot != slot->user->operands)) || !same_grid(slot->user->results[0], r))
             return;
+    }
     pass_on(s, r, x, "");
 }
 
@@ -206,12 +192,11 @@ static void spread_picked(spread *s, ir_value *x, const ir_value *r)
 static void spread_up(spread *s, const ir_value *v, const ir_op *op)
 {
     switch (kind_of(op)) {
-    case MOVES: pass_on(s, v, op->operands[0].value, ""); break;
-    case PICKS: spread_picked(s, op->operands[0].value, v); break;
+    case MOVES: spread_back(s, v, op->operands[0].value); break;
     case SCALES: spread_factor(s, op); break;
     case JOINS:
         for (int i = 0; i < op->operand_count; i++)
-            pass_on(s, v, op->operands[i].value, "");
+            spread_back(s, v, op->operands[i].value);
         break;
     default: break;
     }

@@ -78,7 +78,8 @@ static const char *why_no_product(plan *p, const ir_op *op)
         return why_no_scale(p, x, "operand");
     if (two ? !is_byte(w) : !are_weights(op, w))
         return why_no_scale(p, w, two ? "operand" : "weights");
-    return two && !is_byte(op->results[0]) ? why_no_scale(p, op->results[0], "result") : NULL;
+    bool constant_matrix = op->code == IR_BATCH_MATMUL && !two; /* a fully_connected */
+    return !plan_gives_reals(op->code) && !constant_matrix && !is_byte(op->results[0]) ? why_no_scale(p, op->results[0], "result") : NULL;
 }
 
 static const char *why_no_form(plan *p, const ir_op *op)
