@@ -369,7 +369,20 @@ bool ort_op_matmul(ort_node *n)
         return false;
     if (ort_int(n, "transBatchA", 0) || ort_int(n, "transBatchB", 0))
         return node_error(n, "transposed batches are not supported");
-    ir_value *y = product(n, a, ort_int(n, "transA", 0), b, ort_int(n, "transB", 0), NULL);
+    bool row = a->type.rank == 1, column = b->type.rank == 1; /* vectors, as matrices while they are multiplied */
+    if (row)
+        a = node_reshaped(n, a, 2, (int64_t[]){1, a->type.dims[0]});
+    if (column)
+        b = node_reshaped(n, b, 2, (int64_t[]){b->type.dims[0], 1});
+    ir_value *y = a && b ? product(n, a, ort_int(n, "transA", 0), b, ort_int(n, "transB", 0), NULL) : NULL;
+    if (y && (row || column)) {
+        int64_t dims[IR_MAX_RANK];
+        int rank = 0;
+        for (int i = 0; i < y->type.rank; i++)
+            if (!(row && i == y->type.rank - 2) && !(column && i == y->type.rank - 1))
+                dims[rank++] = y->type.dims[i];
+        y = node_reshaped(n, y, rank, dims);
+    }
     return ort_put(n, 0, scaled(n, y, ort_float(n, "alpha", 1)), LAYOUT_PLAIN);
 }
 

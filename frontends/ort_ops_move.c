@@ -270,6 +270,38 @@ bool ort_op_gather_nd(ort_node *n)
     return ort_put(n, 0, node_done(n, node_emit2(n, IR_GATHER_ND, x, indices)), LAYOUT_PLAIN);
 }
 
+/* The IR takes the largest of the last dimension; the smallest are the largest of the negative. */
+bool ort_op_top_k(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0);
+    int64_t k, perm[IR_MAX_RANK];
+    int count, axis;
+    if (!x || !ort_param_ints(n, 1, "count", 1, &k, &count) || !node_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
+        return false;
+    if (count != 1 || k < 1 || k > x->type.dims[axis] || x->quant || x->type.dtype != IR_F32)
+        return node_error(n, "the %lld largest of %lld numbers of type %s are not supported", (long long)(count ? k : 0),
+                          (long long)x->type.dims[axis], ir_dtype_text(x->type.dtype));
+    bool smallest = !ort_int(n, "largest", 1);
+    for (int i = 0; i < x->type.rank; i++)
+        perm[i] = i == axis ? x->type.rank - 1 : i == x->type.rank - 1 ? axis : i;
+    x = node_transposed(n, smallest ? node_unary(n, IR_NEG, x) : x, perm);
+    if (!x)
+        return false;
+    ir_op *op = node_emit1(n, IR_TOP_K, x);
+    ir_type type = x->type, index = x->type;
+    type.dims[type.rank - 1] = index.dims[type.rank - 1] = k;
+    index.dtype = IR_I32;
+    ir_set_int(op, IR_ATTR_K, k);
+    ir_result_set(op, 0, type, NULL);
+    ir_result_set(op, 1, index, NULL);
+    if (!node_check(n, op))
+        return false;
+    ir_value *values = op->results[0];
+    values = node_transposed(n, smallest ? node_unary(n, IR_NEG, values) : values, perm);
+    ir_value *indices = node_transposed(n, node_done_quant(n, node_emit1(n, IR_CAST, op->results[1]), IR_I64, NULL), perm);
+    return ort_put(n, 0, values, LAYOUT_PLAIN) && ort_put(n, 1, indices, LAYOUT_PLAIN);
+}
+
 /* Extents that scales or sizes ask for, in ONNX's order. */
 static bool resized(ort_node *n, const ir_type *x, int64_t out[4])
 {

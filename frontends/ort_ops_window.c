@@ -235,20 +235,79 @@ bool ort_op_skip_layer_norm(ort_node *n)
            ort_put(n, 0, layer_norm(n, x, x->type.rank - 1, 2, 3, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
 }
 
+/* Rows `number` of a table, for whole numbers of any shape. */
+static ir_value *rows_of(ort_node *n, ir_value *table, ir_value *number)
+{
+    if (!table || !number)
+        return NULL;
+    if (table->type.rank != 2 || (number->type.dtype != IR_I32 && number->type.dtype != IR_I64)) {
+        node_error(n, "a table of %d dimensions by numbers of type %s", table->type.rank, ir_dtype_text(number->type.dtype));
+        return NULL;
+    }
+    ir_op *op = node_emit2(n, IR_GATHER, table, number);
+    ir_set_int(op, IR_ATTR_AXIS, 0);
+    return node_done(n, op);
+}
+
+/* Token numbers, segment numbers, tables of words, places and segments, gamma, beta, mask, place numbers. */
+bool ort_op_embed_layer_norm(ort_node *n)
+{
+    ir_value *ids = ort_plain(n, 0), *places, *segments, *segment_table;
+    if (!ids || !ort_optional(n, 8, &places) || !ort_optional(n, 1, &segments) || !ort_optional(n, 4, &segment_table))
+        return false;
+    if (ids->type.rank != 2 || (ort_has(n, 7) && ort_wanted(n, 1)))
+        return node_error(n, "token numbers of rank %d, or a mask as a result, are not supported", ids->type.rank);
+    ir_value *table = ort_plain(n, 3);
+    if (table && !places) { /* from 0 on */
+        int64_t begin[2] = {0}, step[2] = {1, 1}, dims[2] = {ids->type.dims[1], table->type.rank == 2 ? table->type.dims[1] : 0};
+        ir_op *op = node_emit1(n, IR_SLICE, table);
+        ir_set_ints(op, IR_ATTR_BEGIN, 2, begin);
+        ir_set_ints(op, IR_ATTR_STEP, 2, step);
+        places = node_typed(n, op, ir_type_make(table->type.dtype, 2, dims), NULL);
+    } else {
+        places = rows_of(n, table, places);
+    }
+    ir_value *x = node_binary(n, IR_ADD, rows_of(n, ort_plain(n, 2), ids), places);
+    if (x && segments && segment_table)
+        x = node_binary(n, IR_ADD, x, rows_of(n, segment_table, segments));
+    return x && ort_put(n, 2, x, LAYOUT_PLAIN) &&
+           ort_put(n, 0, layer_norm(n, x, x->type.rank - 1, 5, 6, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
+}
+
 /* x over its root mean square, times a factor an element of the last dimension. */
+static ir_value *rms_norm(ort_node *n, ir_value *x, int scale, float epsilon)
+{
+    ir_value *g = x ? ort_plain(n, scale) : NULL;
+    if (!g)
+        return NULL;
+    int64_t last = x->type.rank - 1;
+    ir_value *squares = reduced(n, IR_MEAN, node_binary(n, IR_MUL, x, x), 1, &last, true);
+    squares = node_binary(n, IR_ADD, squares, node_real(n, epsilon));
+    return node_binary(n, IR_MUL, node_binary(n, IR_MUL, x, node_unary(n, IR_RSQRT, squares)), g);
+}
+
 bool ort_op_rms_norm(ort_node *n)
 {
-    ir_value *x = ort_plain(n, 0), *g = x ? ort_plain(n, 1) : NULL;
+    ir_value *x = ort_plain(n, 0);
     int axis;
-    if (!g || !node_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
+    if (!x || !node_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
         return false;
     if (axis != x->type.rank - 1 || ort_wanted(n, 1))
         return node_error(n, "only the last dimension, with one result, is supported");
-    int64_t last = axis;
-    ir_value *squares = reduced(n, IR_MEAN, node_binary(n, IR_MUL, x, x), 1, &last, true);
-    squares = node_binary(n, IR_ADD, squares, node_real(n, ort_float(n, "epsilon", 1e-5f)));
-    return ort_put(n, 0, node_binary(n, IR_MUL, node_binary(n, IR_MUL, x, node_unary(n, IR_RSQRT, squares)), g),
-                   LAYOUT_PLAIN);
+    return ort_put(n, 0, rms_norm(n, x, 1, ort_float(n, "epsilon", 1e-5f)), LAYOUT_PLAIN);
+}
+
+bool ort_op_skip_rms_norm(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0), *skip = x ? ort_plain(n, 1) : NULL, *bias;
+    if (!skip || !ort_optional(n, 3, &bias))
+        return false;
+    if (ort_wanted(n, 1) || ort_wanted(n, 2) || x->type.rank < 1)
+        return node_error(n, "mean and deviation as results are not supported");
+    x = node_binary(n, IR_ADD, x, skip);
+    x = bias ? node_binary(n, IR_ADD, x, bias) : x;
+    return x && ort_put(n, 3, x, LAYOUT_PLAIN) &&
+           ort_put(n, 0, rms_norm(n, x, 2, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
 }
 
 /* ---- Softmax ---- */

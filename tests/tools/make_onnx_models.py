@@ -258,6 +258,24 @@ def dynamic(seed=16):
     return g.model()
 
 
+def language(seed=21):
+    """What optimizers of networks for text write: embeddings, norms with a residual; selections, products with vectors."""
+    g = Graph(seed)
+    ids, segments = g.input("ids", [2, 5], TensorProto.INT64), g.input("segments", [2, 5], TensorProto.INT64)
+    ids, segments = (g.op("Cast", v, to=TensorProto.INT32) for v in (ids, segments))
+    x = g.op("EmbedLayerNormalization", ids, segments, g.normal(16, 8, deviation=1), g.normal(7, 8, deviation=1),
+             g.normal(16, 8, deviation=1), g.normal(8, deviation=1), g.normal(8, deviation=1), outputs=2, domain="com.microsoft")[0]
+    y = g.op("MatMul", x, g.normal(8, 8))
+    x = g.op("SkipSimplifiedLayerNormalization", x, y, g.normal(8, deviation=1), g.normal(8, deviation=1), domain="com.microsoft")
+    g.output(g.op("SimplifiedLayerNormalization", x, g.normal(8, deviation=1), axis=-1))
+    for v in (*g.op("TopK", x, g.ints(3), outputs=2), *g.op("TopK", x, g.ints(2), outputs=2, axis=1, largest=0),
+              g.op("MatMul", x, g.normal(8, deviation=1)), g.op("MatMul", g.normal(5, deviation=1), x),
+              g.op("Range", g.constant(np.int64(2)), g.constant(np.int64(11)), g.constant(np.int64(3))),
+              g.op("ConstantOfShape", g.ints(2, 3), value=helper.make_tensor("v", TensorProto.FLOAT, [1], [0.5]))):
+        g.output(v)
+    return g.model()
+
+
 def branches(seed=19):
     """A condition that follows from shapes, in a graph within a graph, too."""
     g = Graph(seed)
@@ -294,6 +312,7 @@ MODELS = {
     "decoder_qdq_u8s8": lambda: (Quantizer(decoder(17)).run(), "disabled"),
     "decoder_qdq_s8s8_channels": lambda: (Quantizer(decoder(18), act="int8", channels=True).run(), "disabled"),
     "branches_float": lambda: (branches(), "disabled"),
+    "language_float": lambda: (language(), "disabled"),
     "elementwise_float": lambda: (elementwise(), "disabled"),
     "moves_float": lambda: (moves(), "disabled"),
     "reductions_float": lambda: (reductions(), "disabled"),
@@ -320,7 +339,8 @@ def write(folder, name):
     results = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(None, feeds)
     facts = {
         "reference": f"onnxruntime {onnxruntime.__version__}",
-        "inputs": [{"name": n, "shape": list(a.shape), "declared": [str(d) for d in a.shape], "dtype": str(a.dtype), "seed": 1 + k}
+        "inputs": [{"name": n, "shape": list(a.shape), "declared": [str(d) for d in a.shape], "dtype": str(a.dtype), "seed": 1 + k,
+                    **({"bound": 16} if a.dtype.kind == "i" else {})}
                    for k, (n, a) in enumerate(feeds.items())],
         "outputs": [{"name": o.name, "shape": list(r.shape), "dtype": str(r.dtype),
                      "values": [float(f"{v:.9g}") if r.dtype.kind == "f" else int(v) for v in r.reshape(-1)]}
