@@ -550,6 +550,134 @@ def suppression(p):
     return [np.concatenate([corner, corner + size], 2), noise(93, (2, 3, 40), 0, 1)]
 
 
+# ---- Models that must be refused: tests/data/refused/nb_*.nb, with their diagnostics in tests/frontends/refused.txt ----
+
+REFUSED = {}
+
+
+def refused(f):
+    REFUSED[f.__name__] = f
+    return f
+
+
+def one(p, kind, inputs, outputs, extents=(1, 4, 6, 6), **attributes):
+    """A model of one operator on an input x."""
+    if extents:
+        p.input("x", "float32", extents)
+    p.op(kind, inputs, outputs, **attributes)
+    p.output(next(iter(outputs.values()))[0])
+
+
+def bad_conv(p, **more):
+    p.input("x", "float32", [1, 4, 6, 6])
+    p.op("calib", {"Input": ["x"]}, {"Out": ["q"]}, scale=more.pop("calib", 0.1), **{"__@kernel_type_attr@__": "calib/fp32_to_int8/4/2/1"})
+    settings = {"enable_int8": True, "Input0_scale": [0.1], "Filter0_scale": [0.1, 0.2], "Output0_scale": [0.3],
+                "__@kernel_type_attr@__": "conv2d/int8_out/4/2/1"}
+    conv(p, "c", "q", np.ones(more.pop("filters", (2, 4, 1, 1)), np.int8), np.zeros(more.pop("biases", 2), np.float32), out="y", **{**settings, **more})
+    p.output("y")
+
+
+for name, more in (("scale_zero", {"calib": 0.0}), ("scale_infinite", {"Output0_scale": [float("inf")]}), ("scale_count", {"Filter0_scale": [0.1] * 3}),
+                   ("weight_scale", {"Filter0_scale": [0.1, -1.0]}), ("bias_count", {"biases": 3}), ("groups", {"groups": 3}),
+                   ("strides", {"strides": [0, 1]}), ("paddings", {"paddings": [1, 2, 3]}), ("no_scale", {"Input0_scale": []}),
+                   ("activation", {"act_type": "swoosh"}), ("bound", {"act_type": "relu6", "fuse_brelu_threshold": 5.0})):
+    REFUSED["conv_" + name] = lambda p, more=more: bad_conv(p, **dict(more))
+
+for name, kind, attributes in (
+        ("unknown", "no_such_operator", {}), ("loop", "while", {}), ("softmax_axis", "softmax", {"axis": 4}), ("reshape", "reshape2", {"shape": [5, -1]}),
+        ("transpose", "transpose2", {"axis": [0, 1, 1, 2]}), ("dynamic_range", "fake_quantize_abs_max", {"bit_length": 8}),
+        ("four_bits", "fake_quantize_dequantize_abs_max", {"bit_length": 4}), ("pool_type", "pool2d", {"pooling_type": "median", "ksize": [2, 2]}),
+        ("pool_window", "pool2d", {"pooling_type": "max", "ksize": [9, 9]}), ("slice_empty", "slice", {"axes": [1], "starts": [2], "ends": [2]}),
+        ("expand", "expand_v2", {"shape": [1, 5, 6, 6]}), ("pad", "pad2d", {"paddings": [1, -1, 0, 0]}), ("cast", "cast", {"out_dtype": 99}),
+        ("pixels", "pixel_shuffle", {"upscale_factor": 3}), ("top_k", "top_k_v2", {"k": 7, "axis": -1}), ("stride", "strided_slice", {"axes": [1], "starts": [0], "ends": [4], "strides": [-1]})):
+    parameter = "Input" if kind in ("slice", "strided_slice") else "X"
+    REFUSED[name] = lambda p, kind=kind, parameter=parameter, attributes=attributes: one(p, kind, {parameter: ["x"]}, {"Out": ["y"]}, **attributes)
+
+
+@refused
+def threshold_negative(p):
+    p.param("s", np.array([-1], np.float32))
+    one(p, "fake_quantize_dequantize_moving_average_abs_max", {"X": ["x"], "InScale": ["s"]}, {"Out": ["y"]}, bit_length=8)
+
+
+@refused
+def threshold_count(p):
+    p.param("w", noise(1, (2, 4, 1, 1)))
+    p.param("s", np.ones(3, np.float32))
+    one(p, "dequantize_linear", {"X": ["w"], "Scale": ["s"]}, {"Y": ["y"]}, quant_axis=0)
+
+
+@refused
+def not_whole(p):
+    p.param("w", noise(1, (2, 4, 1, 1)))
+    p.param("s", np.ones(2, np.float32))
+    one(p, "dequantize_linear", {"X": ["w"], "Scale": ["s"]}, {"Y": ["y"]}, quant_axis=0)
+
+
+@refused
+def missing_operand(p):
+    one(p, "elementwise_add", {"X": ["x"]}, {"Out": ["y"]})
+
+
+@refused
+def not_computed(p):
+    one(p, "relu", {"X": ["z"]}, {"Out": ["y"]})
+
+
+@refused
+def nms_open(p):
+    p.input("b", "float32", [1, 8, 4])
+    p.input("s", "float32", [1, 2, 8])
+    one(p, "multiclass_nms3", {"BBoxes": ["b"], "Scores": ["s"]}, {"Out": ["y"]}, extents=None, keep_top_k=-1)
+
+
+@refused
+def fed_twice(p):
+    p.input("x", "float32", [1, 2])
+    p.inputs = 0
+    p.input("y", "float32", [1, 2])
+    p.output("y")
+
+
+@refused
+def no_output(p):
+    one(p, "relu", {"X": ["x"]}, {"Out": ["y"]})
+    p.ops.pop()
+
+
+@refused
+def open_extent(p):
+    one(p, "relu", {"X": ["x"]}, {"Out": ["y"]}, extents=(-1, 3, -1, 8))
+
+
+@refused
+def huge(p):
+    one(p, "relu", {"X": ["x"]}, {"Out": ["y"]}, extents=(1, 1 << 40, 1 << 40, 8))
+
+
+def damaged():
+    """Files that are no programs."""
+    def small():
+        p = nb_file.Program()
+        p.param("w", noise(1, (2, 3)))
+        one(p, "elementwise_add", {"X": ["x"], "Y": ["w"]}, {"Out": ["y"]}, extents=(2, 3))
+        return p
+    whole = small().bytes()
+    param = nb_file.write_param("w", small().params["w"])
+    at = len(whole) - len(param) - 8
+    def words(*parts):
+        return b"".join(v.to_bytes(n, "little") for v, n in parts)
+    yield "meta", b"\x01\0" + whole[2:]
+    yield "program_size", whole[:18] + words((1 << 40, 8)) + whole[26:]
+    yield "parameters_cut", whole[:-20]
+    yield "parameters_gone", whole[:at - 12]
+    yield "header", whole[:at - 8] + words((2, 2)) + whole[at - 6:]
+    yield "parameter_size", whole[:at] + words((1 << 30, 4)) + whole[at + 4:]
+    yield "parameter_offset", whole[:at + 4] + words((2, 4)) + whole[at + 8:]
+    yield "twice", whole[:at - 6] + words((2, 2)) + whole[at - 4:] + whole[at:]
+    yield "short_data", whole[:at] + words((len(nb_file.write_param("w", small().params["w"])) + 4, 4), (4, 4)) + param.replace(words((24, 4)), words((20, 4)))
+
+
 # ---- Files ----
 
 def pack(x):
@@ -558,10 +686,21 @@ def pack(x):
 
 def main(arguments):
     check = "--check" in arguments
-    names = [a for a in arguments if not a.startswith("--")] or list(CASES)
+    chosen = [a for a in arguments if not a.startswith("--")]
+    names = chosen or list(CASES)
     os.makedirs(os.path.join(FOLDER, "golden"), exist_ok=True)
     failures = 0
+    for name, build in () if chosen else sorted(REFUSED.items()):
+        p = nb_file.Program()
+        build(p)
+        with open(os.path.join(FOLDER, "..", "refused", f"nb_{name}.nb"), "wb") as f:
+            f.write(p.bytes())
+    for name, data in () if chosen else damaged():
+        with open(os.path.join(FOLDER, "..", "refused", f"nb_file_{name}.nb"), "wb") as f:
+            f.write(data)
     for name in names:
+        if name in REFUSED:
+            continue
         p = nb_file.Program()
         feeds = CASES[name](p)
         outputs = run(p, feeds)
