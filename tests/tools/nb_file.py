@@ -94,7 +94,7 @@ class Program:
 
     def bytes(self):
         program = write_program(self)
-        out = [struct.pack("<H16sQ", 2, self.library.encode(), len(program)), program]
+        out = [struct.pack("<H16sQ", 2, self.library.encode("latin-1"), len(program)), program]
         params = [write_param(name, array) for name, array in self.params.items()]
         out.append(struct.pack("<HHHHI", 0, 0, 6, len(params), max((len(p) + 4 for p in params), default=0)))
         for p in params:
@@ -180,7 +180,7 @@ def write_op(b, op):
 
 def write_variable(b, name, kind, dtype, dims):
     fields = [(0, "i", kind)]
-    if kind == LOD_TENSOR and dtype is not None:
+    if dtype is not None:
         tensor = table(b, [(0, "i", TYPES[dtype]), (1, "o", numbers(b, dims, "q", 8))])
         fields.append((2, "o", table(b, [(0, "o", tensor)])))
     return table(b, [(0, "o", b.CreateString(name)), (1, "o", table(b, fields))])
@@ -283,7 +283,7 @@ def read_attribute(t):
 def read(data):
     version, library, size = struct.unpack_from("<H16sQ", data, 0)
     assert version == 2, f"meta version {version}"
-    p = Program(library.rstrip(b"\0").decode("latin-1"))
+    p = Program(library.split(b"\0")[0].decode("latin-1"))
     block = Table.root(data[26:26 + size]).tables(0)[0]
     for v in block.tables(2):
         kind = v.table(1)
