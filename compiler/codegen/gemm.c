@@ -16,8 +16,8 @@
 enum { STREAM_AHEAD = 32768 }; /* bytes */
 enum { RESIDUAL_COST = 1 };    /* a residual doubles what a result vector costs */
 
-static const schedule_machine machine_vnni = {31, 16, 4.0, 16, {1.1, 1.6}, 10.0, 0.1, 36 << 10, 0.2};
-static const schedule_machine machine_generic = {8, 4, 4.0, 0, {8.0, 8.0}, 10.0, 0, INT_MAX, 0};
+static const schedule_machine machine_vnni = {31, 16, 4.0, 16, {1.1, 1.6}, 0.9, 10.0, 0.1, 36 << 10, 0.2};
+static const schedule_machine machine_generic = {8, 4, 4.0, 0, {8.0, 8.0}, 1.0, 10.0, 0, INT_MAX, 0};
 
 static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->workspace; }
 

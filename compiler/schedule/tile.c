@@ -26,7 +26,8 @@ static double tile_cycles(const schedule_machine *m, int64_t rows, int64_t block
     step = (step > latency ? step : latency) + m->step;
     if (64 * steps * blocks > m->near_bytes)
         step += m->far * (double)blocks;
-    return (double)steps * step + m->epilogue[accumulators > m->overlapped] * accumulators + m->tile_start;
+    const double end = m->epilogue[accumulators > m->overlapped] * (blocks % 4 ? 1.0 : m->whole);
+    return (double)steps * step + end * accumulators + m->tile_start;
 }
 
 static bool fits(const schedule_machine *m, int64_t rows, int64_t blocks)

@@ -20,6 +20,7 @@ typedef struct schedule_machine {
     double chain;       /* latency of a multiply-accumulate, cycles */
     int overlapped;     /* tiles of up to so many vectors: their end runs beside the next one's sums (the scheduler holds it) */
     double epilogue[2]; /* cycles per result vector: up to `overlapped`, beyond */
+    double whole;       /* times that, when a row of a tile is whole vectors of bytes: panels of 4 vectors */
     double tile_start;  /* cycles per tile */
     double step;        /* cycles per step beside the arithmetic */
     int near_bytes;     /* a panel of more weights than these comes from the second-level cache every time … */
