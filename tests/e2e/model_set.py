@@ -10,7 +10,7 @@ import tflite_reference  # noqa: E402
 
 # The models that qcc has to compile: whole folders, and of the audio ones those by these names.
 FOLDERS = ["imagenet", "inat", "cifar10", "mnist", "vww", "vision"]
-AUDIO = ["arm_*", "mlperf_*", "moonshine_*", "silabs_*", "tflm_micro_speech*", "tflm_hello_world*"]
+AUDIO = ["arm_*", "mlperf_*", "moonshine_*", "silabs_*", "tflm_micro_speech*", "tflm_hello_world*", "tflm_dtln_lstm*"]
 
 
 # Others that it compiles too: streaming models and some of other domains.
