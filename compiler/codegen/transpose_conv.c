@@ -12,6 +12,7 @@
 #include "compiler/codegen/lanes.h"
 #include "compiler/codegen/requant.h"
 #include "compiler/codegen/shape.h"
+#include "compiler/codegen/wide.h"
 #include "ir/interp.h"
 
 enum { TILE = 4, MAX_BLOCKS = 4, FAR = 1 << 26 };
@@ -327,6 +328,8 @@ bool cg_emit_transpose_conv2d(cg_module *m, const ir_op *op)
 {
     emitter e = {.op = op};
     const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1), *y = op->results[0];
+    if (x->type.dtype == IR_I16)
+        return cg_transpose_conv_wide(m, op);
     if (!plan(m, &e))
         return false;
     if (e.y.elements == 0)

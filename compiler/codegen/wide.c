@@ -38,7 +38,7 @@ static const void *pack(cg_module *m, const wide *w, const cg_steps *steps, int6
         const int64_t group = c / g->columns, in_group = c % g->columns, panel = in_group / (16 * w->blocks);
         const int32_t zero = v->quant->zero[v->quant->axis >= 0 ? c : 0];
         int16_t *to = packed + (group * padded + panel * 16 * w->blocks) * steps->count + in_group % (16 * w->blocks);
-        for (int64_t s = 0; s < steps->count; s++)
+        for (int64_t s = 0; s < steps->count && steps->weight[s] >= 0; s++)
             to[s * 16 * w->blocks] = (int16_t)(ir_const_int(v, cg_mac_weight_index(g->op, c, column_size, steps->weight[s])) - zero);
     }
     return packed;
