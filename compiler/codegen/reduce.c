@@ -19,7 +19,7 @@ typedef struct reduction {
     dim dims[IR_MAX_RANK];
     int rank;
     int64_t count;                 /* operand elements for one result element */
-    bool adds, is_mean, is_float, is_8bit;
+    bool adds, is_mean, is_float, is_quantized;
     unsigned lanes;
     LLVMTypeRef element, acc;      /* scalars */
     LLVMValueRef from, to;
@@ -121,7 +121,7 @@ static LLVMValueRef finish(const reduction *r, LLVMValueRef acc)
 {
     cg_kernel *k = r->k;
     unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(acc));
-    if (r->adds && r->is_8bit)
+    if (r->adds && r->is_quantized)
         return requantize(r, acc);
     if (r->is_mean && r->is_float)
         return LLVMBuildFDiv(k->b, acc, cg_splat_f32(k, (float)r->count, lanes), "");
@@ -267,14 +267,14 @@ static void plan_types(reduction *r, cg_module *m)
 {
     bool inner_kept = !r->dims[r->rank - 1].reduced;
     r->is_float = r->x.dtype == IR_F32;
-    r->is_8bit = r->x.dtype == IR_U8;
+    r->is_quantized = r->x.dtype == IR_U8 || (r->x.dtype == IR_I16 && ir_operand_value(r->op, 0)->quant);
     r->is_mean = r->op->code == IR_MEAN;
     r->adds = r->is_mean || r->op->code == IR_SUM;
     r->lanes = m->target->vector_bytes / (unsigned)r->x.bytes;
     r->element = r->is_float ? m->f32 : cg_bits_type(m, r->x.bytes);
     r->acc = r->element;
-    if (r->adds && r->is_8bit)
-        r->acc = inner_kept && r->count <= 65535 / 255 ? m->i16 : m->i32;
+    if (r->adds && r->is_quantized)
+        r->acc = r->x.bytes == 1 && inner_kept && r->count <= 65535 / 255 ? m->i16 : m->i32;
     else if (r->is_mean && !r->is_float)
         r->acc = m->i64;
 }
@@ -289,7 +289,7 @@ bool cg_emit_reduce(cg_module *m, const ir_op *op)
     plan_dims(&r);
     plan_types(&r, m);
     if ((r.x.dtype == IR_I8 || r.x.dtype == IR_I16 || r.x.dtype == IR_F16 || r.x.dtype == IR_F64) &&
-        !(op->code == IR_REDUCE_MAX || op->code == IR_REDUCE_MIN))
+        !(op->code == IR_REDUCE_MAX || op->code == IR_REDUCE_MIN) && !(r.adds && r.is_quantized))
         return diag_error(m->diag, &op->loc, "%s: no kernel for %s operands", ir_op_info_of(op->code)->text, ir_dtype_text(r.x.dtype));
     cg_key key = {.length = 0};
     cg_key_add(&key, "%s", ir_op_info_of(op->code)->text);
@@ -297,7 +297,7 @@ bool cg_emit_reduce(cg_module *m, const ir_op *op)
     cg_key_shape(&key, &r.y);
     for (int d = 0; d < r.rank; d++)
         cg_key_add(&key, " %lld%c", (long long)r.dims[d].count, r.dims[d].reduced ? 'r' : 'k');
-    if (r.adds && r.is_8bit) {
+    if (r.adds && r.is_quantized) {
         const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
         cg_key_add(&key, " %d %a %d %a %d", (int)ir_int(op, IR_ATTR_ROUNDING), (double)x->quant->scale[0], x->quant->zero[0],
                    (double)y->quant->scale[0], y->quant->zero[0]);
@@ -315,7 +315,7 @@ bool cg_emit_reduce(cg_module *m, const ir_op *op)
         cg_kernel_end(&k);
     }
     cg_arg args[2] = {cg_arg_value(ir_operand_value(op, 0)), cg_arg_value(op->results[0])};
-    cg_step_info info = {.units = (uint32_t)units, .is_int8 = r.is_8bit};
+    cg_step_info info = {.units = (uint32_t)units, .is_int8 = r.x.bytes == 1};
     cg_step_add(m, &k, op, &info, 2, args);
     return true;
 }
