@@ -131,7 +131,7 @@ static const char *const arithmetic_names[] = {"int8", "float", "mixed", "data"}
 
 static void count_value(const ir_value *v, int *quantized, int *real)
 {
-    if (!v)
+    if (!v || ir_is_const(v)) /* what a constant is, the compiler chooses */
         return;
     *quantized += v->quant != NULL;
     *real += !v->quant && ir_dtype_is_float(v->type.dtype);
