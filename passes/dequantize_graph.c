@@ -14,7 +14,7 @@
 #include <math.h>
 
 #include "ir/interp.h"
-#include "passes/util.h"
+#include "passes/plan.h"
 
 typedef struct rewrite {
     ir_graph *g;
@@ -24,19 +24,6 @@ typedef struct rewrite {
 } rewrite;
 
 /* ---- Constants ---- */
-
-static ir_value *real_constant(ir_graph *g, const ir_value *v)
-{
-    int64_t count = ir_type_elements(&v->type);
-    float *to = ARENA_ARRAY(g->arena, float, count + 1);
-    for (int64_t i = 0; i < count; i++)
-        to[i] = (float)ir_const_real(v, i);
-    ir_type type = v->type;
-    type.dtype = IR_F32;
-    ir_value *r = ir_const_new(g, type, NULL, to);
-    r->name = v->name;
-    return r;
-}
 
 static float scale_at(const ir_quant *q, int64_t i) { return q->scale[q->axis < 0 ? 0 : i]; }
 
@@ -117,7 +104,10 @@ static ir_value *clamped_as(ir_graph *g, ir_value *y, const ir_value *quantized)
 
 static bool is_quantized_op(const ir_op *op)
 {
-    if ((ir_op_info_of(op->code)->flags & IR_STATE) || op->code == IR_CAST) /* cast takes integers as they are */
+    const unsigned flags = ir_op_info_of(op->code)->flags;
+    if ((flags & IR_STATE) || op->code == IR_CAST) /* cast takes integers as they are */
+        return false;
+    if ((flags & IR_MAC) && ir_mac_is_dynamic(op)) /* dequantize_dynamic sees to it */
         return false;
     for (int i = 0; i < op->operand_count; i++)
         if (op->operands[i].value && op->operands[i].value->quant)
@@ -136,7 +126,7 @@ static ir_value *real_of(rewrite *w, ir_value *v, const ir_op *op)
         return w->real[v->id];
     ir_type type = v->type;
     type.dtype = IR_F32;
-    ir_value *r = ir_is_const(v) ? real_constant(w->g, v)
+    ir_value *r = ir_is_const(v) ? plan_real_constant(w->g, v)
                                  : pass_op1(w->g, IR_DEQUANTIZE, (ir_op *)op, op, 1, &v, type, NULL);
     return w->real[v->id] = r;
 }

@@ -98,6 +98,7 @@ static bool fuse_scales(ir_graph *g, ir_op *mul)
         ir_set_operand(cast, 0, NULL);
         ir_result_set(op, 0, y->type, NULL);
         op->results[0]->name = y->name;
+        pass_inherit_choice(op, mul);
         ir_op_move_before(op, mul); /* the scale is defined somewhere before */
         ir_replace_uses(y, op->results[0]);
         ir_op_erase(mul);
@@ -125,6 +126,7 @@ static bool fuse_bias(ir_graph *g, ir_op *add)
         ir_set_operand(op, 2, ir_const_new(g, ir_type_make(IR_F32, 1, &channels), NULL, bias));
         ir_set_int(op, IR_ATTR_ACT, ir_int(add, IR_ATTR_ACT));
         r->name = y->name ? y->name : r->name;
+        pass_inherit_choice(op, add);
         ir_replace_uses(y, r);
         ir_op_erase(add);
         return true;

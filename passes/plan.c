@@ -79,3 +79,16 @@ const char *plan_known(ir_graph *g, const ir_value *v)
 {
     return arena_format(g->arena, SCALES_KNOWN "%s", ir_op_info_of(v->def->code)->text);
 }
+
+ir_value *plan_real_constant(ir_graph *g, const ir_value *v)
+{
+    int64_t count = ir_type_elements(&v->type);
+    float *to = ARENA_ARRAY(g->arena, float, count + 1);
+    for (int64_t i = 0; i < count; i++)
+        to[i] = (float)ir_const_real(v, i);
+    ir_type type = v->type;
+    type.dtype = IR_F32;
+    ir_value *r = ir_const_new(g, type, NULL, to);
+    r->name = v->name;
+    return r;
+}

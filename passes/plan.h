@@ -28,6 +28,8 @@ bool plan_is_free(const ir_value *v);
 const char *plan_known(ir_graph *, const ir_value *);
 /* Text for scale_from: where a scale came from that spreads from v, and on to others. */
 const char *plan_from(ir_graph *, const ir_value *, const char *remark);
+/* The reals of a quantized constant. */
+ir_value *plan_real_constant(ir_graph *, const ir_value *);
 /* "name", or its number when it has none. */
 const char *plan_name(ir_graph *, const ir_value *);
 
