@@ -40,9 +40,9 @@ const ir_quant *scales_of_fake(ir_graph *g, const ir_op *op, ir_dtype *out_dtype
     scales_grid to;
     if (ir_int(op, IR_ATTR_BITS) != 8 || !scales_grid_of(op, &to))
         return NULL;
-    const bool symmetric = to.low == 1 && to.zero == 128;
+    const bool symmetric = to.low == 1 && to.zero == 128, from_zero = to.low == 1 && to.zero == 1;
     *out_dtype = symmetric ? IR_I8 : IR_U8;
-    return ir_quant_tensor(g, to.scale, symmetric ? 0 : to.zero);
+    return ir_quant_tensor(g, to.scale, symmetric || from_zero ? 0 : to.zero); /* from 0 up: the spare integer is the last */
 }
 
 const char *scales_origin(ir_graph *g, const ir_op *op)

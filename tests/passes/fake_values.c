@@ -110,6 +110,8 @@ int main(void)
           "  %10:f32<1x4x4x2> = fake_quant %9 {min = 0, max = 3}\n  output %10\n", 3.0 / 255, 1);
     check("batch norm, relu6 and a pair", X W NORM "  %9:f32<1x4x4x2> = relu %8 {act = relu6}\n"
           "  %10:i8<1x4x4x2; 0.02, -120> = quantize %9\n  %11:f32<1x4x4x2> = dequantize %10\n  output %11\n", 0.02, 1);
+    check("255 integers from 0 up, without a clamp", X W "  %6:f32<1x4x4x2> = conv2d %1, %3\n"
+          "  %9:f32<1x4x4x2> = fake_quant %6 {min = 0, max = 3, narrow = 1}\n  output %9\n", 3.0 / 254, 1);
     check("learned clip", X W NORM "  const %11:f32<1> = [1.27]\n  const %12:f32<1> = [-1.27]\n"
           "  %13:f32<1x4x4x2> = minimum %8, %11\n  %14:f32<1x4x4x2> = maximum %13, %12\n"
           "  %15:f32<1x4x4x2> = fake_quant %14 {min = -1.27, max = 1.27, narrow = 1}\n  output %15\n", 0.01, 1);
