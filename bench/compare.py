@@ -275,6 +275,8 @@ def ratio_row(options, stem, folder):
     others = [("tflite", "float", "_fp32.tflite"), ("onnx", "float", "_fp32.onnx"), ("openvino", "float", "_fp32.onnx"),
               ("tflite", "int8", "_int8.tflite"), ("onnx", "int8", "_qdq.onnx"), ("openvino", "int8", "_int8_nncf.xml")]
     specs = [(form, "qcc", path) for form in forms for path in compiled(options, stem, forms[form], folder)]
+    if not find_model(options, stem + "_int8_nncf.xml"):
+        others[-1] = ("openvino", "int8", "_qdq.onnx")
     specs += [(form, kind, path) for kind, form, suffix in others for path in [find_model(options, stem + suffix)] if path]
     timed = time_all(options, 1, specs)
     if options.json:
