@@ -6,7 +6,7 @@
  *     a ──[row sums, for b's zero point]──▶       (a step)
  *     product                                     (gemm.h)
  *
- * Batches are groups of the product; with one b for all they are rows. */
+ * Batches are groups of the product; with one b for all they are rows.  16-bit values are multiplied where they are. */
 #include "compiler/codegen/matmul.h"
 
 #include "compiler/codegen/mac.h"
@@ -140,6 +140,12 @@ static product product_of(arena *arena_, const ir_op *op, bool joins)
     return p;
 }
 
+static bool is_wide(const product *p)
+{
+    const ir_dtype y = p->y->type.dtype;
+    return p->op->code == IR_BATCH_MATMUL && p->a->type.dtype == IR_I16 && p->b->type.dtype == IR_I16 && (y == IR_I16 || y == IR_F32);
+}
+
 size_t cg_product_scratch(const ir_op *op)
 {
     arena *a = arena_new();
@@ -147,7 +153,7 @@ size_t cg_product_scratch(const ir_op *op)
         return 0;
     const product p = product_of(a, op, false); /* needs no less than the joined form, which the plan may rule out */
     arena_free(a);
-    return p.packed_bytes + p.bias_bytes + p.rows_bytes + p.sums_bytes;
+    return is_wide(&p) ? 0 : p.packed_bytes + p.bias_bytes + p.rows_bytes + p.sums_bytes;
 }
 
 static bool check(cg_module *m, const product *p)
@@ -218,9 +224,99 @@ static void bind_requant(cg_module *m, const product *p, cg_gemm *g)
                                      real ? 0 : p->y->quant->zero[0], act);
 }
 
+/* ---- 16-bit values: plain sums in 64 bits, 16 columns at a time ---- */
+
+enum { WIDE_LANES = 16 };
+
+/* b[k][first…]: neighbours, or one by one where columns lie apart; what does not exist is 0. */
+static LLVMValueRef load_columns(cg_kernel *k, const product *p, LLVMValueRef row, LLVMValueRef first, int count)
+{
+    LLVMTypeRef shorts = cg_vector(k->m->i16, WIDE_LANES);
+    LLVMValueRef at = cg_at(k, row, cg_mul_const(k, first, p->b_column)), v = LLVMConstNull(shorts);
+    if (p->b_column == 2)
+        return count == WIDE_LANES ? cg_load(k, shorts, at, 1)
+                                   : cg_load_masked(k, shorts, at, cg_lane_mask(k, cg_i64(k, count), WIDE_LANES));
+    for (int i = 0; i < count; i++)
+        v = LLVMBuildInsertElement(k->b, v, cg_load(k, k->m->i16, cg_at_const(k, at, i * p->b_column), 1), cg_i32(k, i), "");
+    return v;
+}
+
+static void wide_columns(cg_kernel *k, const product *p, const cg_requant *requant, LLVMValueRef a, LLVMValueRef b, LLVMValueRef y,
+                         LLVMValueRef first, int count)
+{
+    LLVMTypeRef ints = cg_vector(k->m->i32, WIDE_LANES), longs = cg_vector(k->m->i64, WIDE_LANES);
+    cg_loop step = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, p->depth), 1);
+    LLVMValueRef sum = cg_loop_carry(k, &step, LLVMConstNull(longs));
+    LLVMValueRef x = cg_load(k, k->m->i16, cg_at(k, a, cg_mul_const(k, step.index, p->a_column)), 1);
+    LLVMValueRef w = load_columns(k, p, cg_at(k, b, cg_mul_const(k, step.index, p->b_row)), first, count);
+    x = cg_splat(k, LLVMBuildSExt(k->b, x, k->m->i32, ""), WIDE_LANES);
+    LLVMValueRef products = LLVMBuildMul(k->b, x, LLVMBuildSExt(k->b, w, ints, ""), "");
+    cg_loop_update(k, &step, 0, LLVMBuildAdd(k->b, sum, LLVMBuildSExt(k->b, products, longs, ""), ""));
+    cg_loop_hint_vectorize(k, &step, false);
+    cg_loop_end(k, &step);
+    LLVMValueRef v, to = cg_at(k, y, cg_mul_const(k, first, p->y_element));
+    if (p->y->type.dtype == IR_F32) {
+        v = LLVMBuildSIToFP(k->b, sum, cg_vector(k->m->f32, WIDE_LANES), "");
+        v = LLVMBuildFMul(k->b, v, cg_requant_load(k, requant, k->arg[3], cg_i64(k, 0), WIDE_LANES).scale, "");
+    } else {
+        v = cg_requant_apply_i64(k, requant, k->arg[3], cg_i64(k, 0), sum);
+        v = LLVMBuildTrunc(k->b, v, cg_vector(k->m->i16, WIDE_LANES), "");
+    }
+    cg_store_masked(k, v, to, cg_lane_mask(k, cg_i64(k, count), WIDE_LANES));
+}
+
+/* A unit is a row of the result. */
+static void wide_rows(cg_kernel *k, const product *p, const cg_requant *requant)
+{
+    cg_loop unit = cg_loop_begin(k, k->begin, k->end, 1);
+    LLVMValueRef batch = LLVMBuildUDiv(k->b, unit.index, cg_i64(k, p->rows), "");
+    LLVMValueRef row = LLVMBuildURem(k->b, unit.index, cg_i64(k, p->rows), "");
+    LLVMValueRef a = cg_at(k, k->arg[0], cg_add(k, cg_mul_const(k, batch, p->a_offsets.step), cg_mul_const(k, row, p->a_row)));
+    LLVMValueRef b = cg_at(k, k->arg[1], cg_mul_const(k, batch, p->b_offsets.step));
+    LLVMValueRef y = cg_at(k, k->arg[2], cg_add(k, cg_mul_const(k, batch, p->y_offsets.step), cg_mul_const(k, row, p->y_row)));
+    const int64_t whole = p->columns - p->columns % WIDE_LANES;
+    cg_loop block = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, whole), WIDE_LANES);
+    wide_columns(k, p, requant, a, b, y, block.index, WIDE_LANES);
+    cg_loop_hint_vectorize(k, &block, false);
+    cg_loop_end(k, &block);
+    if (whole < p->columns)
+        wide_columns(k, p, requant, a, b, y, cg_i64(k, whole), (int)(p->columns - whole));
+    cg_loop_hint_vectorize(k, &unit, false);
+    cg_loop_end(k, &unit);
+}
+
+static bool emit_wide(cg_module *m, const product *p)
+{
+    const bool real = p->y->type.dtype == IR_F32;
+    if (!linear(&p->a_offsets) || !linear(&p->b_offsets) || !linear(&p->y_offsets))
+        return diag_error(m->diag, &p->op->loc, "%s of operands in this form is not supported by code generation",
+                          ir_op_info_of(p->op->code)->text);
+    const double multiplier = ir_mac_multiplier(p->op, 0);
+    const cg_requant requant = cg_requant_make_for(
+        m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(p->op, IR_ATTR_ROUNDING), 1, &multiplier, IR_I16,
+        real ? 1 : p->y->quant->scale[0], real ? 0 : p->y->quant->zero[0], IR_ACT_NONE);
+    const int64_t numbers[] = {p->rows, p->depth, p->columns, p->a_row, p->a_column, p->b_row, p->b_column, p->y_row,
+                               p->a_offsets.step, p->b_offsets.step, p->y_offsets.step};
+    const char *key = arena_format(m->arena, "matmul_wide %s %s", ir_dtype_text(p->y->type.dtype), cg_requant_key(m, &requant));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        key = arena_format(m->arena, "%s %lld", key, (long long)numbers[i]);
+    cg_kernel k;
+    const cg_arg args[4] = {cg_arg_value(p->a), cg_arg_value(p->b), cg_arg_value(p->y),
+                            cg_arg_constant(cg_constant(m, requant.bytes, requant.size, "requant"))};
+    if (cg_kernel_begin(m, &k, key, p->op, 4)) {
+        wide_rows(&k, p, &requant);
+        cg_kernel_end(&k);
+    }
+    const cg_step_info info = {.units = (uint32_t)(p->batches * p->rows), .macs = (uint64_t)(p->batches * p->rows * p->depth * p->columns)};
+    cg_step_add(m, &k, p->op, &info, 4, args);
+    return true;
+}
+
 bool cg_emit_product(cg_module *m, const ir_op *op)
 {
     const product p = product_of(m->arena, op, true);
+    if (is_wide(&p))
+        return ir_type_elements(&p.y->type) == 0 || emit_wide(m, &p);
     if (!check(m, &p))
         return false;
     if (ir_type_elements(&p.y->type) == 0)

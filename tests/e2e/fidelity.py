@@ -41,7 +41,6 @@ EXCEPTIONS = {
 
 # What qcc refuses with a diagnostic: (model pattern) -> what the diagnostic says.
 NOT_SUPPORTED = {
-    "litert_matmul_quant": "is not supported by code generation",
     "litert_static_w8_a16_*": "batch_matmul: not supported for types i16, i8",
 }
 
