@@ -44,7 +44,7 @@ static void copy_pixels(cg_kernel *k, const cg_pad_copy *c, LLVMValueRef from, L
 {
     if (count <= 0)
         return;
-    if (c->from.x == c->pixel_bytes) {
+    if (c->from.x == c->pixel_bytes && (c->to.x == c->pixel_bytes || count == 1)) {
         cg_copy_run(k, from, to, count * c->pixel_bytes);
         return;
     }

@@ -1,13 +1,15 @@
 /* fc.c: fully_connected, [rows, I] x [O, I]: a matrix product whose rows are all but the last dimension.
  *
- * With fewer than 4 inputs a step would read behind the last row: then x is copied into scratch with slack. */
+ * With fewer than 4 inputs a step would read behind the last row: then x is copied into scratch with slack.  Rows that lie
+ * a multiple of 4096 bytes apart compete for one set of the first-level cache, which holds fewer lines than a tile has
+ * rows: these are copied, too, a line further apart. */
 #include "compiler/codegen/copy.h"
 #include "compiler/codegen/mac.h"
 #include "compiler/codegen/matmul.h"
 #include "compiler/codegen/wide.h"
 #include "ir/interp.h"
 
-enum { SLACK = 64 };
+enum { SLACK = 64, LINE = 64, SAME_SET = 4096 };
 
 static int64_t rows_of(const ir_op *op)
 {
@@ -15,14 +17,26 @@ static int64_t rows_of(const ir_op *op)
     return inputs ? ir_type_elements(&op->operands[0].value->type) / inputs : 0;
 }
 
-static bool copies(const ir_op *op)
+static int64_t row_bytes(const ir_op *op)
 {
-    return ir_dtype_bytes(op->operands[0].value->type.dtype) == 1 && op->operands[1].value->type.dims[1] < 4;
+    return op->operands[1].value->type.dims[1] * (int64_t)ir_dtype_bytes(op->operands[0].value->type.dtype);
 }
+
+/* Enough rows to collide, and enough columns to read them often. */
+static bool rows_collide(const ir_op *op)
+{
+    enum { LEAST_ROWS = 8, LEAST_COLUMNS = 256 };
+    return row_bytes(op) > 0 && row_bytes(op) % SAME_SET == 0 && rows_of(op) >= LEAST_ROWS &&
+           op->operands[1].value->type.dims[0] >= LEAST_COLUMNS;
+}
+
+static bool is_short(const ir_op *op) { return ir_dtype_bytes(op->operands[0].value->type.dtype) == 1 && row_bytes(op) < 4; }
+static bool copies(const ir_op *op) { return is_short(op) || rows_collide(op); }
+static int64_t copied_row_bytes(const ir_op *op) { return row_bytes(op) + (rows_collide(op) ? LINE : 0); }
 
 static size_t copy_bytes(const ir_op *op)
 {
-    return copies(op) ? ((size_t)ir_type_elements(&op->operands[0].value->type) + SLACK + 63) / 64 * 64 : 0;
+    return copies(op) ? (size_t)(rows_of(op) * copied_row_bytes(op) + SLACK + 63) / 64 * 64 : 0;
 }
 
 size_t cg_fully_connected_scratch(const ir_op *op, const cg_target *target)
@@ -76,12 +90,27 @@ static bool set_rows(cg_module *m, cg_gemm *g, int64_t inputs, int64_t outputs)
     return true;
 }
 
-static void copy_rows(cg_module *m, cg_gemm *g, int64_t inputs)
+/* A row is a line of the copy, so that threads share it. */
+static void copy_rows(cg_module *m, cg_gemm *g)
 {
-    cg_gemm_rows to = {.x = inputs, .y = g->width * inputs, .image = g->height * g->width * inputs};
+    const int64_t bytes = copied_row_bytes(g->op);
+    cg_gemm_rows to = {.x = bytes, .y = g->width * bytes, .image = g->height * g->width * bytes};
     to.arg = cg_arg_part(cg_arg_scratch(m, g->op), 0, (int64_t)copy_bytes(g->op));
-    const cg_pad_copy copy = {.op = g->op, .from = g->x, .to = to, .images = g->images, .in_h = g->height,
-                              .in_w = g->width, .out_h = g->height, .out_w = g->width, .pixel_bytes = inputs};
+    cg_gemm_rows from = g->x, line = to;
+    from.image = g->x.y;
+    from.y = g->x.x;
+    line.image = to.y;
+    line.y = to.x;
+    const int64_t lines = g->images * g->height;
+    cg_pad_copy copy = {.op = g->op, .from = from, .to = line, .images = lines, .in_h = g->width, .in_w = 1, .out_h = g->width,
+                        .out_w = 1, .pixel_bytes = row_bytes(g->op)};
+    if (g->images > 1 && g->x.image != g->height * g->x.y) { /* images apart: lines of pixels */
+        copy.from = g->x;
+        copy.to = to;
+        copy.images = g->images;
+        copy.in_h = copy.out_h = g->height;
+        copy.in_w = copy.out_w = g->width;
+    }
     cg_pad_copy_emit(m, &copy);
     g->x = to;
 }
@@ -102,7 +131,7 @@ bool cg_emit_fully_connected(cg_module *m, const ir_op *op)
     if (!set_rows(m, &g, inputs, outputs))
         return false;
     if (copies(op))
-        copy_rows(m, &g, inputs);
+        copy_rows(m, &g);
     const cg_steps steps = cg_steps_of_runs(m->arena, 1, &none, inputs, (int64_t)ir_dtype_bytes(op->operands[0].value->type.dtype));
     g.steps = steps.count;
     if (!cg_mac_bind_dynamic(m, &g))
