@@ -296,6 +296,8 @@ static bool make_inputs(paddle_model *m, paddle_node *nodes)
         ir_type type;
         if (!n)
             continue;
+        if (!v && !m->diag->failed)
+            return model_malformed(m, &n->loc);
         if (!v || !input_type(n, v, &type))
             return false;
         m->inputs[col] = ir_input_new(m->graph, type, NULL, v->text);

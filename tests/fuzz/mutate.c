@@ -145,7 +145,7 @@ static bool mutate_path(mutator *m, const char *path)
 static int is_model(const struct dirent *d)
 {
     const char *dot = strrchr(d->d_name, '.');
-    return dot && (strcmp(dot, ".tflite") == 0 || strcmp(dot, ".ort") == 0 || strcmp(dot, ".qir") == 0);
+    return dot && (strcmp(dot, ".tflite") == 0 || strcmp(dot, ".ort") == 0 || strcmp(dot, ".nb") == 0 || strcmp(dot, ".qir") == 0);
 }
 
 /* The models of a folder, in the order of their names. */
