@@ -89,7 +89,8 @@ def dump(reference, directory, arrays):
 
 def fine(name, row):
     limit = next((steps for (pattern, kind, op, dtype), (steps, _) in EXCEPTIONS.items()
-                  if fnmatch.fnmatch(name, pattern) and kind in ("*", row.kind) and op in ("*", row.op) and dtype == row.dtype), None)
+                  if fnmatch.fnmatch(name, pattern) and kind in ("*", row.kind) and op in ("*", row.op) and dtype == row.dtype),
+                 None)
     if row.dtype in ("f32", "f64", "f16"):
         return row.largest <= (limit or FLOAT_TOLERANCE) * max(row.magnitude, 1e-6)
     return row.largest <= (limit or (1 if row.dtype in ("i8", "u8") else 0))

@@ -3,8 +3,8 @@
     make_onnx_models.py FOLDER [NAME ...]        (needs numpy, onnx and onnxruntime)
 
 For each model NAME.ort there is NAME.json: the inputs, made by the rule of tests/frontends/ort_expected.py, and ONNX Runtime's
-outputs without optimizations.  Weights are seeded; fake-quantized models take their ranges from the float model's values.  The files
-differ from run to run in the order of their tables only.
+outputs without optimizations.  Weights are seeded; fake-quantized models take their ranges from the float model's values.
+The files differ from run to run in the order of their tables only.
 """
 
 import json
@@ -59,7 +59,8 @@ def attention(seed=2):
     y = g.op("Reshape", g.op("Transpose", y, perm=[0, 2, 1, 3]), g.ints(1, 6, 16))
     x = g.op("Add", x, g.op("Add", g.op("MatMul", y, g.normal(16, 16, deviation=0.25)), g.normal(16, deviation=0.1)))
     x = g.op("LayerNormalization", x, g.normal(16, deviation=1), g.normal(16, deviation=0.1), axis=-1)
-    y = g.op("Gelu", g.op("Add", g.op("MatMul", x, g.normal(16, 32, deviation=0.25)), g.normal(32, deviation=0.1)), domain="com.microsoft")
+    y = g.op("Gelu", g.op("Add", g.op("MatMul", x, g.normal(16, 32, deviation=0.25)), g.normal(32, deviation=0.1)),
+             domain="com.microsoft")
     g.output(g.op("Add", x, g.op("MatMul", y, g.normal(32, 16, deviation=0.2))))
     return g.model()
 
@@ -83,8 +84,10 @@ def elementwise(seed=3):
     c = g.conv(x, 4, 4)
     parts = [g.op(kind, c) for kind in ("Abs", "Neg", "Exp", "Sin", "Cos", "Tanh", "Sigmoid", "Ceil", "Floor", "Round",
                                         "Sign", "HardSwish", "Elu", "Erf", "Softplus", "Mish", "Softsign", "Selu")]
-    parts += [g.op("Sqrt", g.op("Abs", c)), g.op("Celu", c, alpha=0.7), g.op("Elu", c, alpha=0.3), g.op("ThresholdedRelu", c, alpha=0.2)]
-    parts += [g.op("HardSigmoid", c, alpha=0.3, beta=0.4), g.op("Gelu", c, domain="com.microsoft"), g.op("PRelu", c, g.normal(4, 1, 1)),
+    parts += [g.op("Sqrt", g.op("Abs", c)), g.op("Celu", c, alpha=0.7), g.op("Elu", c, alpha=0.3),
+              g.op("ThresholdedRelu", c, alpha=0.2)]
+    parts += [g.op("HardSigmoid", c, alpha=0.3, beta=0.4), g.op("Gelu", c, domain="com.microsoft"),
+              g.op("PRelu", c, g.normal(4, 1, 1)),
               g.op("Clip", c, g.real(-0.5), g.real(0.75)), g.op("Log", g.op("Add", g.op("Abs", c), g.real(1))),
               g.op("Reciprocal", g.op("Add", g.op("Exp", c), g.real(1)))]
     parts += [g.op(kind, c, y) for kind in ("Add", "Sub", "Mul", "Div", "Min", "Max")]
@@ -159,7 +162,8 @@ def decoder(seed=16):
     x = g.op("Mul", x, g.op("HardSigmoid", g.conv(s, 4, 8, kernel=1), alpha=1 / 6, beta=0.5))
     a = g.op("AveragePool", x, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
     x = g.op("Sub", x, a)
-    y = g.op("Relu", g.op("ConvTranspose", x, g.normal(8, 4, 2, 2), g.normal(4, deviation=0.1), kernel_shape=[2, 2], strides=[2, 2]))
+    y = g.op("Relu", g.op("ConvTranspose", x, g.normal(8, 4, 2, 2), g.normal(4, deviation=0.1), kernel_shape=[2, 2],
+                          strides=[2, 2]))
     z = g.op("Resize", g.conv(x, 8, 4, kernel=1), "", g.constant(np.array([1, 1, 2, 2], np.float32)), mode="linear",
              coordinate_transformation_mode="half_pixel")
     d = g.op("DepthToSpace", g.conv(x, 8, 16, groups=2), blocksize=2, mode="CRD")
@@ -283,12 +287,15 @@ def branches(seed=19):
     c = g.op("Relu", g.conv(x, 4, 4))
     kinds = helper.make_tensor_value_info
     outer = Graph(seed + 1)
-    weights = [numpy_helper.from_array(outer.random.standard_normal((4, 4, 1, 1)).astype(np.float32), f"branch_w{k}") for k in range(2)]
+    weights = [numpy_helper.from_array(outer.random.standard_normal((4, 4, 1, 1)).astype(np.float32), f"branch_w{k}")
+               for k in range(2)]
     nested = [helper.make_graph([helper.make_node("Conv", [c, weights[k].name], ["deep"])], f"deep{k}",
                                 [], [kinds("deep", TensorProto.FLOAT, None)], [weights[k]]) for k in range(2)]
     then = helper.make_graph([helper.make_node("If", ["flag"], ["inside"], then_branch=nested[0], else_branch=nested[1]),
-                              helper.make_node("Tanh", ["inside"], ["then_out"])], "then", [], [kinds("then_out", TensorProto.FLOAT, None)])
-    other = helper.make_graph([helper.make_node("Neg", [c], ["else_out"])], "else", [], [kinds("else_out", TensorProto.FLOAT, None)])
+                              helper.make_node("Tanh", ["inside"], ["then_out"])], "then", [],
+                             [kinds("then_out", TensorProto.FLOAT, None)])
+    other = helper.make_graph([helper.make_node("Neg", [c], ["else_out"])], "else", [],
+                              [kinds("else_out", TensorProto.FLOAT, None)])
     g.nodes.append(helper.make_node("Not", [g.op("Equal", g.op("Shape", c, start=2, end=3), g.ints(6))], ["flag"]))
     flag = g.op("Less", g.op("Shape", c, start=1, end=2), g.ints(5))
     g.nodes.append(helper.make_node("If", [flag], ["chosen"], then_branch=then, else_branch=other))
