@@ -536,6 +536,46 @@ def recurrent(p):
 
 
 @case
+def broadcasting(p):
+    x = image(p, (2, 6, 5, 4))
+    p.param("channels", noise(121, (6,)))
+    p.param("block", noise(122, (5, 4)))
+    p.param("pixels", noise(123, (2, 1, 5, 4)))
+    def two(kind, y, axis=-1, **more):
+        out = f"{kind}_{len(p.ops)}.out"
+        p.op(kind, {"X": [x], "Y": [y]}, {"Out": [out]}, axis=axis, **more)
+        return out
+    for kind in ("elementwise_add", "elementwise_sub", "elementwise_mul", "elementwise_div", "elementwise_max", "elementwise_min"):
+        p.output(two(kind, "channels", 1))
+        p.output(two(kind, "block"))
+        p.output(two(kind, "pixels"))
+    masks = [two(kind, "pixels") for kind in ("less_than", "less_equal", "greater_than", "greater_equal", "equal", "not_equal")]
+    p.op("logical_and", {"X": [masks[0]], "Y": [masks[5]]}, {"Out": ["both"]}, axis=-1)
+    p.op("logical_not", {"X": ["both"]}, {"Out": ["neither"]})
+    p.op("where", {"Condition": ["neither"], "X": [x], "Y": [two("elementwise_mul", "channels", 1)]}, {"Out": ["chosen"]})
+    p.output("chosen")
+    p.op("sum", {"X": [x, "chosen", x]}, {"Out": ["all"]})
+    p.output("all")
+    p.op("squeeze2", {"X": [x]}, {"Out": ["same"], "XShape": ["same.shape"]}, axes=[1])
+    p.op("expand_as_v2", {"X": ["pixels"]}, {"Out": ["wide"]}, target_shape=[2, 6, 5, 4])
+    p.op("elementwise_add", {"X": ["wide"], "Y": ["same"]}, {"Out": ["wider"]}, axis=-1)
+    p.output("wider")
+    p.op("fill_any_like", {"X": [x]}, {"Out": ["filled"]}, value=2.5, dtype=5)
+    p.op("elementwise_pow", {"X": [unary(p, x, "abs")], "Y": ["filled"]}, {"Out": ["power"]}, axis=-1)
+    p.output("power")
+    p.param("where", np.array([[0, 5], [1, 2], [1, 0]], np.int32))
+    p.op("gather_nd", {"X": [x], "Index": ["where"]}, {"Out": ["picked"]})
+    p.output("picked")
+    p.op("arg_max", {"X": [x]}, {"Out": ["best"]}, axis=nb_file.Long(3), keepdims=False, flatten=False, dtype=2)
+    p.op("one_hot_v2", {"X": ["best"]}, {"Out": ["hot"]}, depth=4, dtype=5, allow_out_of_range=False)
+    p.output("hot")
+    p.op("unsqueeze2", {"X": [x]}, {"Out": ["deep"], "XShape": ["deep.shape"]}, axes=[2])
+    p.op("pad3d", {"X": ["deep"]}, {"Out": ["padded"]}, paddings=[1, 0, 0, 2, 1, 1], mode="constant", value=0.25, data_format="NCDHW")
+    p.output("padded")
+    return [noise(120, (2, 6, 5, 4))]
+
+
+@case
 def suppression(p):
     p.input("boxes", "float32", [2, 40, 4])
     p.input("scores", "float32", [2, 3, 40])
