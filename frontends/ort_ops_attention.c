@@ -3,8 +3,8 @@
  *     x [B, S, I] ──fully_connected──▶ q, k, v [B, S, heads * size] ──reshape, transpose──▶ [B, heads, S, size]
  *     q k^T ──softmax (beta = scale, mask)──▶ [B, heads, S, T] ──times v──▶ back to [B, S, heads * size]
  *
- * Without a past, without rotary embeddings; the mask is a number for each place of the keys (0: hidden), or what is to be
- * added to the scores. */
+ * Without a past, without rotary embeddings; the mask is a number for each place of the keys (0: hidden), or what is to
+ * be added to the scores. */
 #include <math.h>
 
 #include "frontends/ort_import.h"
@@ -14,7 +14,8 @@ static ir_value *heads_of(ort_node *n, ir_value *v, int64_t heads, bool transpos
 {
     if (!v || v->type.rank != 3 || v->type.dims[2] % heads != 0) {
         if (v)
-            node_error(n, "an operand of rank %d, or whose last dimension is no multiple of %lld heads", v->type.rank, (long long)heads);
+            node_error(n, "an operand of rank %d, or whose last dimension is no multiple of %lld heads", v->type.rank,
+                       (long long)heads);
         return NULL;
     }
     const int64_t *d = v->type.dims;
@@ -38,7 +39,8 @@ static bool mask_of(ort_node *n, int places, int bias, int64_t batch, int64_t ke
         hidden = node_typed(n, cast, real, NULL);
         hidden = node_binary(n, IR_MINIMUM, hidden, hidden ? node_real(n, 1) : NULL);
         hidden = node_binary(n, IR_SUB, hidden, hidden ? node_real(n, 1) : NULL);
-        hidden = node_binary(n, IR_MUL, hidden, hidden ? node_real(n, -ort_float(n, "mask_filter_value", -10000)) : NULL);
+        hidden =
+            node_binary(n, IR_MUL, hidden, hidden ? node_real(n, -ort_float(n, "mask_filter_value", -10000)) : NULL);
         hidden = hidden ? node_reshaped(n, hidden, 4, (int64_t[]){batch, 1, 1, keys}) : NULL;
         if (!hidden)
             return false;
@@ -65,7 +67,8 @@ static ir_value *attend(ort_node *n, ir_value *q, ir_value *k, ir_value *v, int6
     ir_value *shares = node_done(n, softmax), *y;
     y = shares ? node_done(n, node_emit2(n, IR_BATCH_MATMUL, shares, v)) : NULL;
     y = y ? node_transposed(n, y, (int64_t[]){0, 2, 1, 3}) : NULL;
-    return y ? node_reshaped(n, y, 3, (int64_t[]){y->type.dims[0], y->type.dims[1], y->type.dims[2] * y->type.dims[3]}) : NULL;
+    return y ? node_reshaped(n, y, 3, (int64_t[]){y->type.dims[0], y->type.dims[1], y->type.dims[2] * y->type.dims[3]})
+             : NULL;
 }
 
 /* Elements first…first+count-1 of dimension 0. */

@@ -1,16 +1,13 @@
 /* ref_layer_norm.c: each row of the last dimension gets mean 0 and variance 1, then a scale and a shift an element.
  *
  *     real       t = (x - mean) * (1 / sqrt(variance + epsilon));  y = fma(t, gamma, beta)
- *     8 bits     sums of the centred integers and of their squares, exact; mean and variance from these in double, rounded
- *                to float once; epsilon / scale² in their units.  Then as real; q = round(y * (1 / result scale)) + zero */
+ *     8 bits     sums of the centred integers and of their squares, exact; mean and variance from these in double,
+ * rounded to float once; epsilon / scale² in their units.  Then as real; q = round(y * (1 / result scale)) + zero */
 #include <stdlib.h>
 
 #include "ir/ref.h"
 
-static bool is_row_parameter(const ir_value *v, int64_t n)
-{
-    return !v || (v->type.rank == 1 && v->type.dims[0] == n);
-}
+static bool is_row_parameter(const ir_value *v, int64_t n) { return !v || (v->type.rank == 1 && v->type.dims[0] == n); }
 
 bool ir_check_layer_norm(const ir_op *op, diag *d)
 {

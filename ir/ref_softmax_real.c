@@ -34,7 +34,8 @@ bool ir_check_softmax(const ir_op *op, diag *d)
     if (x->type.dims[x->type.rank - 1] > IR_SOFTMAX_LONGEST)
         return ir_refuse(op, d, "rows of more than %d elements", IR_SOFTMAX_LONGEST);
     if (ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_EVEN_F32)
-        return ir_refuse(op, d, "with a mask, or of real values to integers, it is defined for the rounding even_f32 only");
+        return ir_refuse(op, d,
+                         "with a mask, or of real values to integers, it is defined for the rounding even_f32 only");
     return (real || ir_check_quantized(op, x, "operand", d)) && ir_check_quantized(op, y, "result", d);
 }
 

@@ -18,7 +18,9 @@
 enum { DEGREE = 3, DEEPEST = 4 };
 
 /* Sum of c[i] x^i. */
-typedef struct polynomial { double c[DEGREE + 1]; } polynomial;
+typedef struct polynomial {
+    double c[DEGREE + 1];
+} polynomial;
 
 static bool is_plain_real(const ir_value *v)
 {
@@ -72,7 +74,8 @@ static bool polynomial_of(const ir_value *v, const ir_value *x, int depth, polyn
         return false;
     const ir_op *op = v->def;
     polynomial a, b;
-    if (!polynomial_of(op->operands[0].value, x, depth - 1, &a) || !polynomial_of(op->operands[1].value, x, depth - 1, &b))
+    if (!polynomial_of(op->operands[0].value, x, depth - 1, &a) ||
+        !polynomial_of(op->operands[1].value, x, depth - 1, &b))
         return false;
     const bool by_number = b.c[1] == 0 && b.c[2] == 0 && b.c[3] == 0;
     switch (op->code) {
@@ -167,7 +170,8 @@ static ir_value *argument_of(const gelu *u, ir_value *v, int depth)
     polynomial p;
     int seen = 0;
     if (v && v->type.dtype == IR_F32 && !ir_is_const(v) && ir_type_equal(&v->type, &u->y->type) &&
-        argument_fits(u->function, v) && rest_of(u->y, u->marker, v, DEEPEST, &p, &seen) && seen == 1 && near(&p, 0, 0.5, 0, 0))
+        argument_fits(u->function, v) && rest_of(u->y, u->marker, v, DEEPEST, &p, &seen) && seen == 1 &&
+        near(&p, 0, 0.5, 0, 0))
         return v;
     for (int i = 0; v && is_plain_real(v) && depth > 0 && i < v->def->operand_count && i < 2; i++) {
         ir_value *x = argument_of(u, v->def->operands[i].value, depth - 1);

@@ -20,7 +20,10 @@
 /* ---- Pieces ---- */
 
 static bool is_real(const ir_value *v) { return v && v->type.dtype == IR_F32; }
-static ir_op *def_of(const ir_value *v, ir_opcode code) { return is_real(v) && v->def && v->def->code == code ? v->def : NULL; }
+static ir_op *def_of(const ir_value *v, ir_opcode code)
+{
+    return is_real(v) && v->def && v->def->code == code ? v->def : NULL;
+}
 static ir_value *operand(const ir_op *op, int i) { return op->operands[i].value; }
 
 static bool number_of(const ir_value *v, double *out)
@@ -63,10 +66,14 @@ static ir_value *rows_of_square(const ir_value *v)
     const ir_op *op = v->def;
     ir_value *a = operand(op, 0), *b = operand(op, 1), *x = rows_of_distance(a);
     switch (op->code) {
-    case IR_MUL: return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && x && rows_of_distance(b) == x ? x : NULL;
-    case IR_POW: return is_number(b, 2) ? x : NULL;
-    case IR_SQUARED_DIFFERENCE: return rows_of_mean(b) == a ? a : rows_of_mean(a) == b ? b : NULL;
-    default: return NULL;
+    case IR_MUL:
+        return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && x && rows_of_distance(b) == x ? x : NULL;
+    case IR_POW:
+        return is_number(b, 2) ? x : NULL;
+    case IR_SQUARED_DIFFERENCE:
+        return rows_of_mean(b) == a ? a : rows_of_mean(a) == b ? b : NULL;
+    default:
+        return NULL;
     }
 }
 
@@ -90,7 +97,8 @@ static ir_value *rows_of_root(const ir_value *v, bool inverse, double *epsilon)
     const ir_op *op = is_real(v) ? v->def : NULL;
     if (!op)
         return NULL;
-    if (op->code == (inverse ? IR_RSQRT : IR_SQRT) || (op->code == IR_POW && is_number(operand(op, 1), inverse ? -0.5 : 0.5)))
+    if (op->code == (inverse ? IR_RSQRT : IR_SQRT) ||
+        (op->code == IR_POW && is_number(operand(op, 1), inverse ? -0.5 : 0.5)))
         return rows_of_variance(operand(op, 0), epsilon);
     if (inverse && op->code == IR_DIV && is_number(operand(op, 0), 1))
         return rows_of_root(operand(op, 1), false, epsilon);
@@ -180,7 +188,8 @@ static bool match_factor(ir_value *s, match *m)
 
 static bool product_has(const ir_op *op, const ir_value *a, const ir_value *b)
 {
-    return is_plain(op, IR_MUL) && ((operand(op, 0) == a && operand(op, 1) == b) || (operand(op, 0) == b && operand(op, 1) == a));
+    return is_plain(op, IR_MUL) &&
+           ((operand(op, 0) == a && operand(op, 1) == b) || (operand(op, 0) == b && operand(op, 1) == a));
 }
 
 /* x * s + (beta - mean * s) */
@@ -192,7 +201,8 @@ static bool match_shifted(const ir_op *op, match *m)
         for (int j = 0; j < 2 && scaled && is_plain(shift, IR_SUB) && product; j++) {
             *m = (match){0};
             ir_value *s = operand(product, j), *mean = operand(product, !j);
-            if (!match_factor(s, m) || rows_of_mean(mean) != m->x || !is_plain(product, IR_MUL) || !product_has(scaled, m->x, s))
+            if (!match_factor(s, m) || rows_of_mean(mean) != m->x || !is_plain(product, IR_MUL) ||
+                !product_has(scaled, m->x, s))
                 continue;
             m->beta = operand(shift, 0);
             return is_parameter(m->beta, m->x->type.dims[m->x->type.rank - 1]);

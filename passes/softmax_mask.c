@@ -13,8 +13,9 @@
 /* The op that makes v for `user` alone. */
 static ir_op *made_for(const ir_value *v, const ir_op *user)
 {
-    const bool plain = v->def && v->type.dtype == IR_F32 && v->def->results[0] == v && pass_single_user(v) == user && v->def->operand_count == 2 &&
-                       ir_has_attr(v->def, IR_ATTR_ACT) && ir_int(v->def, IR_ATTR_ACT) == IR_ACT_NONE;
+    const bool plain = v->def && v->type.dtype == IR_F32 && v->def->results[0] == v && pass_single_user(v) == user &&
+                       v->def->operand_count == 2 && ir_has_attr(v->def, IR_ATTR_ACT) &&
+                       ir_int(v->def, IR_ATTR_ACT) == IR_ACT_NONE;
     return plain ? v->def : NULL;
 }
 
@@ -60,7 +61,8 @@ static bool take_factor(ir_op *op)
     for (int i = 1; i >= (scaled->code == IR_DIV); i--) {
         const ir_value *number = scaled->operands[i].value;
         ir_value *rows = scaled->operands[!i].value;
-        if (!ir_is_const(number) || ir_type_elements(&number->type) != 1 || ir_is_const(rows) || !ir_type_equal(&rows->type, &x->type))
+        if (!ir_is_const(number) || ir_type_elements(&number->type) != 1 || ir_is_const(rows) ||
+            !ir_type_equal(&rows->type, &x->type))
             continue;
         const double c = ir_const_real(number, 0), factor = scaled->code == IR_MUL ? c : 1 / c;
         if (!(factor > 1e-30 && factor < 1e30))
@@ -78,7 +80,8 @@ pass_result pass_softmax_mask(ir_graph *g, pass_context *c)
     pass_result result = PASS_UNCHANGED;
     for (ir_op *op = g->first, *next; op; op = next) {
         next = op->next;
-        if (op->code != IR_SOFTMAX || op->operands[0].value->type.dtype != IR_F32 || op->results[0]->type.dtype != IR_F32)
+        if (op->code != IR_SOFTMAX || op->operands[0].value->type.dtype != IR_F32 ||
+            op->results[0]->type.dtype != IR_F32)
             continue;
         ir_op *masked = take_mask(op);
         if (masked || take_factor(op))

@@ -1,9 +1,9 @@
 /* layer_norm.c: layer_norm along the last dimension, a row at a time.
  *
- *     8 bits     sum of q and of q (q - 128), by dot products of bytes; from them, exactly, the sums of the centred integers
- *                and their squares; mean, variance, and then in one go
- *                q = lrintf(fma((c - mean) * inverse, gamma, beta) * (1 / result scale)) + zero
- *     floats     sum, sum of the squared distances from the mean, result: three passes over a row that is near */
+ *     8 bits     sum of q and of q (q - 128), by dot products of bytes; from them, exactly, the sums of the centred
+ * integers and their squares; mean, variance, and then in one go q = lrintf(fma((c - mean) * inverse, gamma, beta) * (1
+ * / result scale)) + zero floats     sum, sum of the squared distances from the mean, result: three passes over a row
+ * that is near */
 #include <stdio.h>
 
 #include "compiler/codegen/elementary.h"
@@ -15,8 +15,8 @@ enum { ARG_PARAMETERS = 2 };
 
 typedef struct layer_norm {
     bool is_float;
-    LLVMValueRef gamma, beta;    /* pointers, or NULL */
-    LLVMValueRef mean, inverse;  /* scalars */
+    LLVMValueRef gamma, beta;   /* pointers, or NULL */
+    LLVMValueRef mean, inverse; /* scalars */
 } layer_norm;
 
 /* ---- Floats ---- */
@@ -114,11 +114,13 @@ static LLVMValueRef integer_distance(row_kernel *r, LLVMValueRef first, LLVMValu
 
 /* ---- Rows ---- */
 
-static LLVMValueRef parameter(row_kernel *r, LLVMValueRef pointer, LLVMValueRef first, LLVMValueRef mask, float otherwise)
+static LLVMValueRef parameter(row_kernel *r, LLVMValueRef pointer, LLVMValueRef first, LLVMValueRef mask,
+                              float otherwise)
 {
     if (!pointer)
         return cg_splat_f32(r->k, otherwise, r->lanes);
-    return cg_load_lanes(r->k, cg_vector(r->k->m->f32, r->lanes), cg_at(r->k, pointer, cg_mul_const(r->k, first, 4)), mask);
+    return cg_load_lanes(r->k, cg_vector(r->k->m->f32, r->lanes), cg_at(r->k, pointer, cg_mul_const(r->k, first, 4)),
+                         mask);
 }
 
 static void store_normalized(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
@@ -165,7 +167,8 @@ bool cg_emit_layer_norm(cg_module *m, const ir_op *op)
     unsigned lanes = m->target->vector_bytes / (c.is_float ? 4 : 1);
     cg_arg parameters[2];
     int count = 0;
-    if (!(c.is_float && y->type.dtype == IR_F32) && !(x->type.dtype == IR_U8 && (y->type.dtype == IR_U8 || y->type.dtype == IR_F32)))
+    if (!(c.is_float && y->type.dtype == IR_F32) &&
+        !(x->type.dtype == IR_U8 && (y->type.dtype == IR_U8 || y->type.dtype == IR_F32)))
         return diag_error(m->diag, &op->loc, "layer_norm: no kernel for %s operands and %s results",
                           ir_dtype_text(x->type.dtype), ir_dtype_text(y->type.dtype));
     if (c.is_float && columns % (4 * lanes) == 0)

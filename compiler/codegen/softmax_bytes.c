@@ -1,7 +1,7 @@
 /* softmax_bytes.c: softmax of bytes by its table of exponentials, where the machine looks up 64 bytes at a time.
  *
- *     T[0…255], 23 bits each, is three tables of bytes.  64 differences d = largest - x look up all three, and interleaving
- *     them (with zeros) gives four vectors of T[d], in the order that packing bytes undoes.
+ *     T[0…255], 23 bits each, is three tables of bytes.  64 differences d = largest - x look up all three, and
+ * interleaving them (with zeros) gives four vectors of T[d], in the order that packing bytes undoes.
  *
  * The arithmetic is softmax.c's.  Rows of up to 256 elements keep T[d] in registers between the sum and the result. */
 #include "compiler/codegen/lanes.h"

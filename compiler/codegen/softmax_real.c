@@ -1,4 +1,5 @@
-/* softmax_real.c: softmax of real rows, and of bytes to which a real mask is added; ir/ref_softmax_real.c has the formulas.
+/* softmax_real.c: softmax of real rows, and of bytes to which a real mask is added; ir/ref_softmax_real.c has the
+ * formulas.
  *
  *     v = x * beta + mask;  e = exp(v - largest);  real: e * (1 / sum);  bytes: e in whole units of 2^-22, as there
  *
@@ -16,10 +17,10 @@ enum { ARG_MASK = 2, SHORT = 256, MAX_PARTS = 64, UNIT_BITS = 22 };
 
 typedef struct softmax {
     bool is_float, to_float;
-    float factor;                    /* beta, times the operand's scale */
+    float factor;                     /* beta, times the operand's scale */
     int64_t mask_stride[IR_MAX_RANK]; /* elements, along x's leading dimensions */
-    LLVMValueRef mask;               /* the row's; NULL: none */
-    LLVMValueRef largest, inverse;   /* scalars */
+    LLVMValueRef mask;                /* the row's; NULL: none */
+    LLVMValueRef largest, inverse;    /* scalars */
 } softmax;
 
 /* x * beta + mask; -infinity in lanes that do not exist. */
@@ -63,7 +64,8 @@ static LLVMValueRef add_exponential(row_kernel *r, LLVMValueRef sum, LLVMValueRe
 {
     const softmax *s = r->context;
     LLVMBuilderRef b = r->k->b;
-    return s->to_float ? LLVMBuildFAdd(b, sum, e, "") : LLVMBuildAdd(b, sum, LLVMBuildZExt(b, e, LLVMTypeOf(sum), ""), "");
+    return s->to_float ? LLVMBuildFAdd(b, sum, e, "")
+                       : LLVMBuildAdd(b, sum, LLVMBuildZExt(b, e, LLVMTypeOf(sum), ""), "");
 }
 
 static void invert_sum(row_kernel *r, LLVMValueRef sums)
@@ -146,7 +148,9 @@ static void store_again(row_kernel *r, LLVMValueRef first, LLVMValueRef lanes)
     const softmax *s = r->context;
     cg_kernel *k = r->k;
     if (s->to_float)
-        store_share(r, cg_load_lanes(k, cg_vector(k->m->f32, r->lanes), cg_at(k, r->y, cg_mul_const(k, first, 4)), lanes), first, lanes);
+        store_share(r,
+                    cg_load_lanes(k, cg_vector(k->m->f32, r->lanes), cg_at(k, r->y, cg_mul_const(k, first, 4)), lanes),
+                    first, lanes);
     else
         store_share(r, exponential(r, load_scaled(r, first, lanes)), first, lanes);
 }
@@ -208,8 +212,8 @@ bool cg_emit_softmax_real(cg_module *m, const ir_op *op)
     const ir_value *x = ir_operand_value(op, 0), *mask = ir_operand_value(op, 1), *y = op->results[0];
     softmax s = {.is_float = x->type.dtype == IR_F32, .to_float = y->type.dtype == IR_F32};
     if ((!s.is_float && x->type.dtype != IR_U8) || (!s.to_float && y->type.dtype != IR_U8))
-        return diag_error(m->diag, &op->loc, "softmax: no kernel for %s operands and %s results", ir_dtype_text(x->type.dtype),
-                          ir_dtype_text(y->type.dtype));
+        return diag_error(m->diag, &op->loc, "softmax: no kernel for %s operands and %s results",
+                          ir_dtype_text(x->type.dtype), ir_dtype_text(y->type.dtype));
     s.factor = (float)((double)ir_float(op, IR_ATTR_BETA) * (s.is_float ? 1.0 : (double)x->quant->scale[0]));
     if (mask && !bind_mask(m, op, &s))
         return false;
@@ -218,8 +222,9 @@ bool cg_emit_softmax_real(cg_module *m, const ir_op *op)
     if (columns >= 4 * lanes)
         lanes *= 4; /* bytes are packed from four vectors at a time */
     cg_key key = {.length = 0};
-    cg_key_add(&key, "real %a %d %s %a %d %d", (double)s.factor, x->quant ? x->quant->zero[0] : 0, ir_dtype_text(y->type.dtype),
-               y->quant ? (double)y->quant->scale[0] : 0, y->quant ? y->quant->zero[0] : 0, mask != NULL);
+    cg_key_add(&key, "real %a %d %s %a %d %d", (double)s.factor, x->quant ? x->quant->zero[0] : 0,
+               ir_dtype_text(y->type.dtype), y->quant ? (double)y->quant->scale[0] : 0,
+               y->quant ? y->quant->zero[0] : 0, mask != NULL);
     for (int d = 0; mask && d < x->type.rank - 1; d++)
         cg_key_add(&key, " %lld/%lld", (long long)x->type.dims[d], (long long)s.mask_stride[d]);
     const cg_arg argument = mask ? cg_arg_value(mask) : (cg_arg){0};
