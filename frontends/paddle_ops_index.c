@@ -6,7 +6,8 @@
 /* ---- Repeating ---- */
 
 /* The numbers of `parameter` if it is there, else of the attribute. */
-static bool numbers(paddle_node *n, const char *parameter, const char *attribute, int64_t out[IR_MAX_RANK], int *out_count)
+static bool numbers(paddle_node *n, const char *parameter, const char *attribute, int64_t out[IR_MAX_RANK],
+                    int *out_count)
 {
     if (!paddle_count(n, parameter))
         return paddle_ints(n, attribute, IR_MAX_RANK, out, out_count);
@@ -60,7 +61,9 @@ bool paddle_op_expand(paddle_node *n)
         return x && node_error(n, "%d extents for %d dimensions", count, x->type.rank);
     for (int i = 0; i < rank; i++) {
         int64_t have = x->type.dims[i], want = i < rank - count ? (times ? 1 : -1) : by[i - (rank - count)];
-        dims[i] = !times ? (want == -1 ? have : want) : want >= 0 && want < IR_MAX_BYTES && have < IR_MAX_BYTES ? have * want : -1;
+        dims[i] = !times                                                    ? (want == -1 ? have : want)
+                  : want >= 0 && want < IR_MAX_BYTES && have < IR_MAX_BYTES ? have * want
+                                                                            : -1;
         if (dims[i] < 0 || (!times && have != 1 && have != dims[i]))
             return node_error(n, "an extent of %lld can't become %lld", (long long)have, (long long)want);
     }
@@ -142,7 +145,8 @@ static bool pad_mode(paddle_node *n, const char *mode, ir_opcode *out, ir_enum_M
 {
     *out = strcmp(mode, "constant") == 0 ? IR_PAD : IR_MIRROR_PAD;
     *out_mirror = IR_MIRROR_REFLECT;
-    return *out == IR_PAD || strcmp(mode, "reflect") == 0 || node_error(n, "padding of mode '%s' is not supported", mode);
+    return *out == IR_PAD || strcmp(mode, "reflect") == 0 ||
+           node_error(n, "padding of mode '%s' is not supported", mode);
 }
 
 /* pad2d: top, bottom, left, right; pad3d: left, right, top, bottom, front, back. */
@@ -157,8 +161,10 @@ bool paddle_op_pad(paddle_node *n)
     if (!x || !paddle_absent(n, "Paddings") || !paddle_ints(n, "paddings", 6, pads, &count) ||
         !pad_mode(n, paddle_text(n, "mode", "constant"), &code, &mirror))
         return false;
-    if (x->type.rank != spatial + 2 || count != 2 * spatial || strcmp(paddle_text(n, "data_format", deep ? "NCDHW" : "NCHW"), deep ? "NCDHW" : "NCHW") != 0)
-        return node_error(n, "%d paddings of an operand of %d dimensions, or channels that are not in dimension 1", count, x->type.rank);
+    if (x->type.rank != spatial + 2 || count != 2 * spatial ||
+        strcmp(paddle_text(n, "data_format", deep ? "NCDHW" : "NCHW"), deep ? "NCDHW" : "NCHW") != 0)
+        return node_error(n, "%d paddings of an operand of %d dimensions, or channels that are not in dimension 1",
+                          count, x->type.rank);
     for (int i = 0; i < spatial; i++) {
         int at = deep ? spatial - i : 1 + i; /* the dimension, channels last, of pair i */
         if (pads[2 * i] < 0 || pads[2 * i + 1] < 0 || pads[2 * i] > 1 << 20 || pads[2 * i + 1] > 1 << 20)
@@ -188,8 +194,10 @@ bool paddle_op_pixel_shuffle(paddle_node *n)
         return false;
     const int64_t *d = x->type.dims;
     if (x->type.rank != 4 || r < 1 || r > 1 << 10 || d[1] % (r * r))
-        return node_error(n, "%lld channels can't become %lld x %lld pixels", (long long)d[1], (long long)r, (long long)r);
-    const int64_t parts[] = {d[0], d[1] / (r * r), r, r, d[2], d[3]}, out[] = {d[0], d[1] / (r * r), d[2] * r, d[3] * r};
+        return node_error(n, "%lld channels can't become %lld x %lld pixels", (long long)d[1], (long long)r,
+                          (long long)r);
+    const int64_t parts[] = {d[0], d[1] / (r * r), r, r, d[2], d[3]},
+                  out[] = {d[0], d[1] / (r * r), d[2] * r, d[3] * r};
     x = node_reshaped(n, x, 6, parts);
     x = x ? node_transposed(n, x, perm) : NULL;
     return paddle_put(n, "Out", x ? node_reshaped(n, x, 4, out) : NULL, LAYOUT_PLAIN);
@@ -298,7 +306,8 @@ bool paddle_op_one_hot(paddle_node *n)
 
 bool paddle_op_strided_slice(paddle_node *n)
 {
-    static const char *const tensors[] = {"StartsTensor", "EndsTensor", "StridesTensor", "StartsTensorList", "EndsTensorList", "StridesTensorList"};
+    static const char *const tensors[] = {"StartsTensor",     "EndsTensor",     "StridesTensor",
+                                          "StartsTensorList", "EndsTensorList", "StridesTensorList"};
     ir_value *x = paddle_plain(n, "Input");
     int64_t list[4][IR_MAX_RANK], begin[IR_MAX_RANK] = {0}, step[IR_MAX_RANK];
     int count[4], at;
@@ -340,7 +349,8 @@ bool paddle_op_strided_slice(paddle_node *n)
 
 /* ---- Detection ---- */
 
-/* As many rows as there can be, so that the result's size does not depend on the data; the count says how many are meant. */
+/* As many rows as there can be, so that the result's size does not depend on the data; the count says how many are
+ * meant. */
 bool paddle_op_nms(paddle_node *n)
 {
     ir_value *boxes = paddle_plain(n, "BBoxes"), *scores = boxes ? paddle_plain(n, "Scores") : NULL;

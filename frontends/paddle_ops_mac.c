@@ -91,7 +91,8 @@ static bool make_integer(paddle_node *n, product *p, const char *input, const ch
         !paddle_floats(n, paddle_has_attr(n, weights) ? weights : "Y0_scale", channels, scale, &count))
         return false;
     if (count != 1 && count != channels)
-        return node_error(n, "%lld scales for %lld channels (attribute %s)", (long long)count, (long long)channels, weights);
+        return node_error(n, "%lld scales for %lld channels (attribute %s)", (long long)count, (long long)channels,
+                          weights);
     for (int64_t i = 0; i < count; i++)
         if (!(scale[i] >= 0) || !isfinite(scale[i])) /* 0: a channel that was pruned */
             return node_error(n, "scale %lld of the weights is not a positive number", (long long)i);
@@ -146,7 +147,8 @@ static const char *activation_name(paddle_node *n)
     return paddle_text(n, "act_type", clamp ? "relu6" : relu ? "relu" : "");
 }
 
-/* Constant weights, or such behind a dequantize; whole numbers without scales (fake_quantize_… made them) become real. */
+/* Constant weights, or such behind a dequantize; whole numbers without scales (fake_quantize_… made them) become real.
+ */
 static ir_value *weights_of(paddle_node *n, const char *parameter, const char *scale)
 {
     ir_value *w = paddle_plain(n, parameter);
@@ -169,15 +171,17 @@ bool paddle_op_conv(paddle_node *n)
     float unit = 0;
     ir_value *w = weights_of(n, "Filter", "Input0_scale");
     bool linear = !paddle_count(n, "Bias") && !*activation_name(n);
-    p.x = !w ? NULL : linear ? paddle_in_units(n, "Input", 0, LAYOUT_LAST, &unit) : paddle_in(n, "Input", 0, LAYOUT_LAST);
+    p.x = !w       ? NULL
+          : linear ? paddle_in_units(n, "Input", 0, LAYOUT_LAST, &unit)
+                   : paddle_in(n, "Input", 0, LAYOUT_LAST);
     if (!p.x || !paddle_absent(n, "ResidualData") || !paddle_activation_of(n, activation_name(n), &p.act))
         return false;
     if (p.x->type.rank != 4 || w->type.rank != 4)
         return node_error(n, "images and filters must have four dimensions");
     int64_t groups = paddle_int(n, "groups", 1), channels = p.x->type.dims[3], out = w->type.dims[0], depth = w->type.dims[1];
     if (groups < 1 || out < 1 || depth < 1 || channels % groups || channels / groups != depth || out % groups)
-        return node_error(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit", (long long)channels,
-                            (long long)groups, (long long)out, (long long)depth);
+        return node_error(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit",
+                          (long long)channels, (long long)groups, (long long)out, (long long)depth);
     if (!read_bias(n, out, &p.bias))
         return false;
     bool depthwise = groups > 1 && depth == 1;
@@ -189,11 +193,13 @@ bool paddle_op_conv(paddle_node *n)
     memcpy(win.kernel, &p.w->type.dims[1], sizeof win.kernel);
     if (!read_window(n, &p.x->type.dims[1], &win))
         return false;
-    ir_op *op = node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, p.bias ? 3 : 2, (ir_value *[]){p.x, p.w, p.bias});
+    ir_op *op =
+        node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, p.bias ? 3 : 2, (ir_value *[]){p.x, p.w, p.bias});
     set_window(op, &win);
     if (!depthwise)
         ir_set_int(op, IR_ATTR_GROUPS, groups);
-    return paddle_put(n, "Output", finish(n, &p, op, (ir_type){0}), LAYOUT_LAST) && (unit == 0 || paddle_set_unit(n, "Output", unit));
+    return paddle_put(n, "Output", finish(n, &p, op, (ir_type){0}), LAYOUT_LAST) &&
+           (unit == 0 || paddle_set_unit(n, "Output", unit));
 }
 
 bool paddle_op_conv_transpose(paddle_node *n)
@@ -244,7 +250,8 @@ static bool pool_window(paddle_node *n, const int64_t in[2], window *w, bool *ou
     for (int i = 0; i < 2; i++) {
         int64_t results = whole ? 1 : w->kernel[i];
         if (in[i] < 1 || results > in[i])
-            return node_error(n, "an adaptive pool of %lld into %lld pixels is not supported", (long long)in[i], (long long)results);
+            return node_error(n, "an adaptive pool of %lld into %lld pixels is not supported", (long long)in[i],
+                              (long long)results);
         *out_uneven = *out_uneven || in[i] % results;
         w->kernel[i] = w->stride[i] = in[i] / results;
         w->before[i] = w->after[i] = 0;
@@ -262,7 +269,8 @@ static ir_value *uneven_pool(paddle_node *n, ir_value *x, bool average, int at, 
     ir_value *parts[MAX_UNEVEN];
     int64_t extent = x->type.dims[at], begin[IR_MAX_RANK] = {0}, dims[IR_MAX_RANK];
     if (results > MAX_UNEVEN) {
-        node_error(n, "an adaptive pool of %lld into %lld pixels is not supported", (long long)extent, (long long)results);
+        node_error(n, "an adaptive pool of %lld into %lld pixels is not supported", (long long)extent,
+                   (long long)results);
         return NULL;
     }
     memcpy(dims, x->type.dims, sizeof dims);
@@ -292,7 +300,8 @@ bool paddle_op_pool(paddle_node *n)
     if (!x)
         return false;
     if (x->type.rank != 4 || (!average && strcmp(type, "max") != 0))
-        return node_error(n, "a pool of type '%s' over an operand of %d dimensions is not supported", type, x->type.rank);
+        return node_error(n, "a pool of type '%s' over an operand of %d dimensions is not supported", type,
+                          x->type.rank);
     bool uneven;
     if (!pool_window(n, &x->type.dims[1], &w, &uneven))
         return false;
@@ -348,12 +357,15 @@ bool paddle_op_fc(paddle_node *n)
     float unit = 0;
     const char *act = paddle_text(n, "activation_type", "");
     p.w = weights_of(n, "W", "Input0_scale");
-    p.x = !p.w ? NULL : *act || paddle_count(n, "Bias") ? paddle_plain(n, "Input") : paddle_in_units(n, "Input", 0, LAYOUT_PLAIN, &unit);
+    p.x = !p.w                              ? NULL
+          : *act || paddle_count(n, "Bias") ? paddle_plain(n, "Input")
+                                            : paddle_in_units(n, "Input", 0, LAYOUT_PLAIN, &unit);
     if (!p.x || !paddle_activation_of(n, act, &p.act))
         return false;
     int64_t kept = paddle_int(n, "in_num_col_dims", 1), dims[IR_MAX_RANK], inner = 1;
     if (p.w->type.rank != 2 || kept < 1 || kept >= p.x->type.rank || paddle_int(n, "padding_weights", 0))
-        return node_error(n, "an operand of %d dimensions, %lld of them kept, is not supported", p.x->type.rank, (long long)kept);
+        return node_error(n, "an operand of %d dimensions, %lld of them kept, is not supported", p.x->type.rank,
+                          (long long)kept);
     for (int i = 0; i < p.x->type.rank; i++) {
         dims[i < kept ? i : kept] = p.x->type.dims[i];
         inner *= i < kept ? 1 : p.x->type.dims[i];
@@ -362,7 +374,8 @@ bool paddle_op_fc(paddle_node *n)
     if (inner != p.w->type.dims[0])
         return node_error(n, "%lld numbers times %lld rows of weights", (long long)inner, (long long)p.w->type.dims[0]);
     p.x = node_reshaped(n, p.x, (int)kept + 1, dims);
-    return p.x && read_bias(n, p.w->type.dims[1], &p.bias) && paddle_put(n, "Out", weighted(n, &p, "W0_scale"), LAYOUT_PLAIN) &&
+    return p.x && read_bias(n, p.w->type.dims[1], &p.bias) &&
+           paddle_put(n, "Out", weighted(n, &p, "W0_scale"), LAYOUT_PLAIN) &&
            (unit == 0 || paddle_set_unit(n, "Out", unit));
 }
 
@@ -424,7 +437,8 @@ bool paddle_op_mul(paddle_node *n)
     product p = {0};
     float unit = 0;
     ir_value *w = weights_of(n, "Y", "Y0_scale"), *x = w ? paddle_in_units(n, "X", 0, LAYOUT_PLAIN, &unit) : NULL;
-    int64_t split[2] = {paddle_int(n, "x_num_col_dims", 1), paddle_int(n, "y_num_col_dims", 1)}, dims[2][2] = {{1, 1}, {1, 1}};
+    int64_t split[2] = {paddle_int(n, "x_num_col_dims", 1), paddle_int(n, "y_num_col_dims", 1)},
+            dims[2][2] = {{1, 1}, {1, 1}};
     int64_t out[2 * IR_MAX_RANK];
     int rank = 0;
     if (!x)
@@ -445,5 +459,6 @@ bool paddle_op_mul(paddle_node *n)
     p.x = node_reshaped(n, x, 2, dims[0]);
     p.w = p.x ? node_reshaped(n, w, 2, dims[1]) : NULL;
     ir_value *z = p.w ? weighted(n, &p, "Y0_scale") : NULL;
-    return paddle_put(n, "Out", z ? node_reshaped(n, z, rank, out) : NULL, LAYOUT_PLAIN) && (unit == 0 || paddle_set_unit(n, "Out", unit));
+    return paddle_put(n, "Out", z ? node_reshaped(n, z, rank, out) : NULL, LAYOUT_PLAIN) &&
+           (unit == 0 || paddle_set_unit(n, "Out", unit));
 }

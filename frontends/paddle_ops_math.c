@@ -12,7 +12,8 @@ bool paddle_op_unary(paddle_node *n)
 
 bool paddle_op_select(paddle_node *n)
 {
-    ir_value *condition = paddle_plain(n, "Condition"), *x = condition ? paddle_plain(n, "X") : NULL, *y = x ? paddle_plain(n, "Y") : NULL;
+    ir_value *condition = paddle_plain(n, "Condition"), *x = condition ? paddle_plain(n, "X") : NULL,
+             *y = x ? paddle_plain(n, "Y") : NULL;
     if (!y)
         return false;
     ir_op *op = node_emit(n, IR_SELECT, 3, (ir_value *[]){condition, x, y});
@@ -59,7 +60,8 @@ bool paddle_op_hard_swish(paddle_node *n)
 {
     node_layout layout = paddle_layout_of(n, "X", 0);
     ir_value *x = paddle_in(n, "X", 0, layout);
-    float threshold = paddle_float(n, "threshold", 6), scale = paddle_float(n, "scale", 6), offset = paddle_float(n, "offset", 3);
+    float threshold = paddle_float(n, "threshold", 6), scale = paddle_float(n, "scale", 6),
+          offset = paddle_float(n, "offset", 3);
     if (threshold == 6 && scale == 6 && offset == 3)
         return paddle_put(n, "Out", node_unary(n, IR_HARD_SWISH, x), layout);
     ir_value *gate = bounded(n, node_binary(n, IR_ADD, x, node_real(n, offset)), 0, threshold);
@@ -71,14 +73,16 @@ bool paddle_op_hard_swish(paddle_node *n)
 static ir_value *swish(paddle_node *n, ir_value *x)
 {
     float beta = paddle_float(n, "beta", 1);
-    return node_binary(n, IR_MUL, x, node_unary(n, IR_LOGISTIC, beta == 1 ? x : node_binary(n, IR_MUL, x, node_real(n, beta))));
+    return node_binary(n, IR_MUL, x,
+                       node_unary(n, IR_LOGISTIC, beta == 1 ? x : node_binary(n, IR_MUL, x, node_real(n, beta))));
 }
 
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), which does not overflow. */
 static ir_value *log_of_one_plus_exp(paddle_node *n, ir_value *x)
 {
     ir_value *e = node_unary(n, IR_EXP, node_unary(n, IR_NEG, node_unary(n, IR_ABS, x)));
-    return node_binary(n, IR_ADD, clamped(n, x, IR_ACT_RELU), node_unary(n, IR_LOG, node_binary(n, IR_ADD, e, node_real(n, 1))));
+    return node_binary(n, IR_ADD, clamped(n, x, IR_ACT_RELU),
+                       node_unary(n, IR_LOG, node_binary(n, IR_ADD, e, node_real(n, 1))));
 }
 
 static ir_value *softplus(paddle_node *n, ir_value *x)
@@ -86,7 +90,8 @@ static ir_value *softplus(paddle_node *n, ir_value *x)
     float beta = paddle_float(n, "beta", 1);
     if (beta == 1)
         return log_of_one_plus_exp(n, x);
-    return node_binary(n, IR_DIV, log_of_one_plus_exp(n, node_binary(n, IR_MUL, x, node_real(n, beta))), node_real(n, beta));
+    return node_binary(n, IR_DIV, log_of_one_plus_exp(n, node_binary(n, IR_MUL, x, node_real(n, beta))),
+                       node_real(n, beta));
 }
 
 static ir_value *elu(paddle_node *n, ir_value *x)
@@ -108,10 +113,16 @@ static ir_value *gelu(paddle_node *n, ir_value *x)
 }
 
 typedef ir_value *function(paddle_node *, ir_value *);
-static ir_value *mish(paddle_node *n, ir_value *x) { return node_binary(n, IR_MUL, x, node_unary(n, IR_TANH, log_of_one_plus_exp(n, x))); }
+static ir_value *mish(paddle_node *n, ir_value *x)
+{
+    return node_binary(n, IR_MUL, x, node_unary(n, IR_TANH, log_of_one_plus_exp(n, x)));
+}
 static ir_value *square(paddle_node *n, ir_value *x) { return node_binary(n, IR_MUL, x, x); }
 static ir_value *reciprocal(paddle_node *n, ir_value *x) { return node_binary(n, IR_DIV, node_real(n, 1), x); }
-static ir_value *power(paddle_node *n, ir_value *x) { return node_binary(n, IR_POW, x, node_real(n, paddle_float(n, "factor", 1))); }
+static ir_value *power(paddle_node *n, ir_value *x)
+{
+    return node_binary(n, IR_POW, x, node_real(n, paddle_float(n, "factor", 1)));
+}
 static ir_value *softsign(paddle_node *n, ir_value *x)
 {
     return node_binary(n, IR_DIV, x, node_binary(n, IR_ADD, node_unary(n, IR_ABS, x), node_real(n, 1)));
@@ -119,9 +130,12 @@ static ir_value *softsign(paddle_node *n, ir_value *x)
 
 bool paddle_op_function(paddle_node *n)
 {
-    static const struct { const char *name; function *make; } functions[] = {
-        {"swish", swish}, {"silu", swish}, {"softplus", softplus}, {"elu", elu}, {"gelu", gelu}, {"mish", mish},
-        {"square", square}, {"reciprocal", reciprocal}, {"pow", power}, {"softsign", softsign},
+    static const struct {
+        const char *name;
+        function *make;
+    } functions[] = {
+        {"swish", swish}, {"silu", swish},    {"softplus", softplus},     {"elu", elu},   {"gelu", gelu},
+        {"mish", mish},   {"square", square}, {"reciprocal", reciprocal}, {"pow", power}, {"softsign", softsign},
     };
     node_layout layout = paddle_layout_of(n, "X", 0);
     ir_value *x = paddle_in(n, "X", 0, layout);
@@ -170,7 +184,8 @@ bool paddle_op_cast(paddle_node *n)
     if (!x)
         return false;
     if (to == IR_DTYPE_NONE || x->quant)
-        return node_error(n, "a cast of %s to type %lld is not supported", ir_dtype_text(x->type.dtype), (long long)paddle_int(n, "out_dtype", -1));
+        return node_error(n, "a cast of %s to type %lld is not supported", ir_dtype_text(x->type.dtype),
+                          (long long)paddle_int(n, "out_dtype", -1));
     return paddle_put(n, "Out", paddle_cast(n, x, to), layout);
 }
 
@@ -249,13 +264,15 @@ bool paddle_op_elementwise(paddle_node *n)
         for (; y_rank > 0 && axis + y_rank > rank && y->type.dims[y_rank - 1] == 1; y_rank--)
             continue; /* extents of 1 past the end say nothing */
         if (axis + y_rank > rank)
-            return node_error(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank, y_rank);
+            return node_error(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank,
+                              y_rank);
         for (int i = 0; i < rank; i++)
             dims[i] = i >= axis && i < axis + y_rank ? y->type.dims[i - axis] : 1;
         y = node_to_layout(n, node_reshaped(n, y, rank, dims), LAYOUT_PLAIN, layout);
     } else {
         if (axis >= 0 && axis != y_rank - rank)
-            return node_error(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank, y_rank);
+            return node_error(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank,
+                              y_rank);
         layout = LAYOUT_PLAIN;
         x = paddle_plain(n, "X");
         y = paddle_plain(n, "Y");

@@ -33,7 +33,8 @@ bool paddle_op_split(paddle_node *n)
     int64_t sections[64], begin[IR_MAX_RANK] = {0}, dims[IR_MAX_RANK];
     int count, axis, results = paddle_result_count(n, "Out");
     if (!x || !paddle_absent(n, "AxisTensor") || !paddle_absent(n, "SectionsTensorList") ||
-        !node_axis(n, paddle_int(n, "axis", 0), x->type.rank, &axis) || !paddle_ints(n, "sections", 64, sections, &count))
+        !node_axis(n, paddle_int(n, "axis", 0), x->type.rank, &axis) ||
+        !paddle_ints(n, "sections", 64, sections, &count))
         return false;
     int at = node_dim(layout, x->type.rank, axis);
     int64_t extent = x->type.dims[at], rest = extent;
@@ -338,11 +339,14 @@ bool paddle_op_assign_value(paddle_node *n)
     if (!paddle_ints(n, "shape", IR_MAX_RANK, dims, &rank))
         return false;
     ir_type type = ir_type_make(dtype, rank, dims);
-    if ((dtype != IR_F32 && dtype != IR_I32 && dtype != IR_I64) || !ir_type_valid(&type) || ir_type_elements(&type) > MAX_VALUES)
-        return node_error(n, "values of type %lld, or their shape, are not supported", (long long)paddle_int(n, "dtype", 5));
+    if ((dtype != IR_F32 && dtype != IR_I32 && dtype != IR_I64) || !ir_type_valid(&type) ||
+        ir_type_elements(&type) > MAX_VALUES)
+        return node_error(n, "values of type %lld, or their shape, are not supported",
+                          (long long)paddle_int(n, "dtype", 5));
     int64_t wanted = ir_type_elements(&type), *values = ARENA_ARRAY(a, int64_t, wanted + 1);
     float *numbers = ARENA_ARRAY(a, float, wanted + 1);
-    if (dtype == IR_F32 ? !paddle_floats(n, name, wanted, numbers, &reals) : !paddle_ints(n, name, (int)wanted, values, &count))
+    if (dtype == IR_F32 ? !paddle_floats(n, name, wanted, numbers, &reals)
+                        : !paddle_ints(n, name, (int)wanted, values, &count))
         return false;
     if ((dtype == IR_F32 ? reals : count) != wanted)
         return node_error(n, "attribute %s does not have the %lld numbers of the shape", name, (long long)wanted);

@@ -1,15 +1,15 @@
 /* paddle_ops_quant.c: conversions and fake quantization.
  *
- * An operator that quantizes without dequantizing leaves whole numbers, x / unit, in a real variable.  What such a variable
- * holds here is the real value, fake-quantized, and beside it the unit; products carry the unit on, and the operator
- * that dequantizes takes it away:
+ * An operator that quantizes without dequantizing leaves whole numbers, x / unit, in a real variable.  What such a
+ * variable holds here is the real value, fake-quantized, and beside it the unit; products carry the unit on, and the
+ * operator that dequantizes takes it away:
  *
  *     q = fake_quantize_…(x)                    v0 = fake_quant x {min = -T, max = T}, unit T / 127
  *     y = conv2d(q, w)                          v1 = conv2d v0, dequantize (const w: i8, scales S / 127), unit T / 127
  *     z = fake_…_dequantize_…(y, S, T)          v1
  *
- * Constants become integers of 8 bits behind a dequantize, so that their scales stay to be seen.  Ranges that a float model
- * carries in attributes (out_threshold, X0_scale) become observe. */
+ * Constants become integers of 8 bits behind a dequantize, so that their scales stay to be seen.  Ranges that a float
+ * model carries in attributes (out_threshold, X0_scale) become observe. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,8 @@ bool paddle_op_calib(paddle_node *n)
         return paddle_put(n, "Out", paddle_quantized(n, x, scale), layout);
     if (strstr(kernel, "int8_to_fp32") && x->type.dtype == IR_I8) {
         x = paddle_quantized(n, x, scale);
-        return paddle_put(n, "Out", x ? node_done_quant(n, node_emit(n, IR_DEQUANTIZE, 1, &x), IR_F32, NULL) : NULL, layout);
+        return paddle_put(n, "Out", x ? node_done_quant(n, node_emit(n, IR_DEQUANTIZE, 1, &x), IR_F32, NULL) : NULL,
+                          layout);
     }
     return node_error(n, "the conversion '%s' of %s values is not supported", kernel, ir_dtype_text(x->type.dtype));
 }
@@ -58,7 +59,8 @@ static bool thresholds(paddle_node *n, const char *parameter, int index, const f
     for (int64_t i = 0; i < count; i++) {
         t[i] = (float)ir_const_real(v, i);
         if (!(t[i] >= 0) || !isfinite(t[i]))
-            return node_error(n, "number %lld of operand %s, %g, is no threshold", (long long)i, parameter, (double)t[i]);
+            return node_error(n, "number %lld of operand %s, %g, is no threshold", (long long)i, parameter,
+                              (double)t[i]);
     }
     *out = t;
     *out_count = count;
@@ -67,7 +69,9 @@ static bool thresholds(paddle_node *n, const char *parameter, int index, const f
 
 /* ---- Constants ---- */
 
-typedef struct channels { int64_t outer, count, inner; } channels; /* of a constant, along an axis; count 1: per tensor */
+typedef struct channels {
+    int64_t outer, count, inner;
+} channels; /* of a constant, along an axis; count 1: per tensor */
 
 static bool channels_of(paddle_node *n, const ir_value *w, int64_t axis, int64_t count, channels *out)
 {
@@ -77,7 +81,7 @@ static bool channels_of(paddle_node *n, const ir_value *w, int64_t axis, int64_t
         return true;
     if (!node_axis(n, axis, w->type.rank, &at))
         return false;
-    if (w->type.dims[at] != count)
+    if (w->type.dims[at] != count || count < 1)
         return node_error(n, "%lld thresholds for %lld channels", (long long)count, (long long)w->type.dims[at]);
     *out = (channels){1, count, 1};
     for (int i = 0; i < w->type.rank; i++) {
@@ -113,8 +117,8 @@ static float *magnitudes(paddle_node *n, const ir_value *w, const channels *c)
 }
 
 /* Whole numbers -127…127 as int8 with scales threshold / most, behind a dequantize. */
-static ir_value *integers(paddle_node *n, const ir_value *like, const int8_t q[], const float t[], const channels *c, int64_t axis,
-                          float most)
+static ir_value *integers(paddle_node *n, const ir_value *like, const int8_t q[], const float t[], const channels *c,
+                          int64_t axis, float most)
 {
     ir_graph *g = n->model->graph;
     float *scale = ARENA_ARRAY(g->arena, float, c->count);
@@ -123,7 +127,8 @@ static ir_value *integers(paddle_node *n, const ir_value *like, const int8_t q[]
     ir_type type = like->type;
     type.dtype = IR_I8;
     int at = (int)(axis < 0 ? axis + type.rank : axis);
-    const ir_quant *quant = ir_quant_new(g, c->count == 1 ? -1 : at, (int32_t)c->count, scale, ARENA_ARRAY(g->arena, int32_t, c->count));
+    const ir_quant *quant =
+        ir_quant_new(g, c->count == 1 ? -1 : at, (int32_t)c->count, scale, ARENA_ARRAY(g->arena, int32_t, c->count));
     ir_value *w = ir_const_new(g, type, quant, q);
     w->name = like->name;
     return node_done_quant(n, node_emit(n, IR_DEQUANTIZE, 1, &w), IR_F32, NULL);
@@ -161,7 +166,8 @@ static bool quantize_constant(paddle_node *n, const char *out, ir_value *w, fake
     const float *t = f.threshold ? f.threshold : magnitudes(n, w, &c);
     for (int64_t i = 0; i < ir_type_elements(&w->type); i++)
         q[i] = (int8_t)whole((float)ir_const_real(w, i), t[channel_at(&c, i)], f.most, f.even);
-    if (!f.threshold && paddle_result_count(n, "OutScale") && !paddle_put(n, "OutScale", node_reals(n, 1, &c.count, t), LAYOUT_PLAIN))
+    if (!f.threshold && paddle_result_count(n, "OutScale") &&
+        !paddle_put(n, "OutScale", node_reals(n, 1, &c.count, t), LAYOUT_PLAIN))
         return false;
     if (f.dequantizes)
         return paddle_put(n, out, integers(n, w, q, t, &c, f.axis, f.most), LAYOUT_PLAIN);
@@ -239,7 +245,8 @@ bool paddle_op_quantize_linear(paddle_node *n)
 /* ---- Dequantize ---- */
 
 /* A constant of whole numbers, int8 or real. */
-static ir_value *dequantized_constant(paddle_node *n, const ir_value *w, const float t[], int64_t count, int64_t axis, float most)
+static ir_value *dequantized_constant(paddle_node *n, const ir_value *w, const float t[], int64_t count, int64_t axis,
+                                      float most)
 {
     channels c;
     int8_t *q = channels_of(n, w, axis, count, &c) ? new_bytes(n, w) : NULL;
@@ -258,10 +265,12 @@ static ir_value *dequantized_constant(paddle_node *n, const ir_value *w, const f
 static ir_op *whole_product(const ir_value *v, int64_t count)
 {
     ir_op *op = v->def;
-    if (!op || ir_use_count(v) != 0 || (op->code != IR_CONV2D && op->code != IR_DEPTHWISE_CONV2D && op->code != IR_FULLY_CONNECTED))
+    if (!op || ir_use_count(v) != 0 ||
+        (op->code != IR_CONV2D && op->code != IR_DEPTHWISE_CONV2D && op->code != IR_FULLY_CONNECTED))
         return NULL;
     const ir_value *w = op->operands[1].value;
-    bool fits = ir_is_const(w) && w->type.dtype == IR_F32 && !ir_operand_value(op, 2) && ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE &&
+    bool fits = ir_is_const(w) && w->type.dtype == IR_F32 && !ir_operand_value(op, 2) &&
+                ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE &&
                 (count == 1 || w->type.dims[op->code == IR_DEPTHWISE_CONV2D ? 3 : 0] == count);
     for (int64_t i = 0; fits && i < ir_type_elements(&w->type); i++) {
         double x = ir_const_real(w, i);
@@ -275,7 +284,8 @@ static ir_value *scaled(paddle_node *n, ir_value *v, const float factor[], int64
 {
     ir_op *op = whole_product(v, count);
     if (op) {
-        ir_value *w = dequantized_constant(n, op->operands[1].value, factor, count, op->code == IR_DEPTHWISE_CONV2D ? 3 : 0, 1);
+        ir_value *w =
+            dequantized_constant(n, op->operands[1].value, factor, count, op->code == IR_DEPTHWISE_CONV2D ? 3 : 0, 1);
         if (!w)
             return NULL;
         ir_op_move_before(w->def, op);
@@ -290,14 +300,16 @@ static ir_value *scaled(paddle_node *n, ir_value *v, const float factor[], int64
     for (int i = 0; i < v->type.rank; i++)
         dims[i] = i == at ? count : 1;
     if (!v->type.rank || v->type.dims[at] != count) {
-        node_error(n, "%lld thresholds for %lld channels", (long long)count, (long long)(v->type.rank ? v->type.dims[at] : 1));
+        node_error(n, "%lld thresholds for %lld channels", (long long)count,
+                   (long long)(v->type.rank ? v->type.dims[at] : 1));
         return NULL;
     }
     return node_binary(n, IR_MUL, v, node_reals(n, v->type.rank, dims, factor));
 }
 
 /* t: thresholds of channels, or one, whose largest integer is `most`; rest: what else to multiply by. */
-static bool dequantize(paddle_node *n, const char *out, const float t[], int64_t count, int64_t axis, float most, float rest)
+static bool dequantize(paddle_node *n, const char *out, const float t[], int64_t count, int64_t axis, float most,
+                       float rest)
 {
     float unit;
     node_layout layout = paddle_layout_of(n, "X", 0);
@@ -344,7 +356,8 @@ bool paddle_op_fake_channel_dequant(paddle_node *n)
     float most, rest = 1;
     if (lists < 1 || lists > 2)
         return node_error(n, "%d lists of thresholds", lists);
-    if (!thresholds(n, "Scales", 0, &t, &count) || !paddle_ints(n, "quant_bits", 2, bits, &bit_count) || !largest(n, bits[0], &most))
+    if (!thresholds(n, "Scales", 0, &t, &count) || !paddle_ints(n, "quant_bits", 2, bits, &bit_count) ||
+        !largest(n, bits[0], &most))
         return false;
     if (lists == 2) {
         if (!thresholds(n, "Scales", 1, &second, &seconds) || !largest(n, bit_count > 1 ? bits[1] : 8, &rest))
@@ -440,7 +453,8 @@ bool paddle_observe_outputs(paddle_node *n)
     float threshold = paddle_float(n, "out_threshold", 0);
     for (uint32_t i = 0; threshold > 0 && i < n->output_count; i++) {
         const char *p = n->outputs[i].parameter;
-        if ((strcmp(p, "Out") == 0 || strcmp(p, "Output") == 0 || strcmp(p, "Y") == 0) && n->outputs[i].names.count == 1)
+        if ((strcmp(p, "Out") == 0 || strcmp(p, "Output") == 0 || strcmp(p, "Y") == 0) &&
+            n->outputs[i].names.count == 1)
             return observe_held(n, n->outputs[i].names, 0, threshold);
     }
     return true;

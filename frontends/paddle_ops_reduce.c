@@ -45,7 +45,8 @@ bool paddle_op_reduce(paddle_node *n)
     if (!x || !reduced(n, "dim", x->type.rank, which))
         return false;
     bool ordered = keep || layout == LAYOUT_PLAIN;
-    if (!ordered && which[0] + which[1] < 2) { /* of channels last, pixels are gone, or channels: the rest is in order */
+    if (!ordered &&
+        which[0] + which[1] < 2) { /* of channels last, pixels are gone, or channels: the rest is in order */
         ordered = which[1];
         for (int i = 2; !which[1] && i < x->type.rank; i++)
             ordered = which[i] && (i == 2 || ordered);
@@ -151,7 +152,8 @@ static ir_value *normalized(paddle_node *n, ir_value *x, int64_t inner, ir_value
 
 static bool only_real(paddle_node *n, const ir_value *x)
 {
-    return x->type.dtype == IR_F32 || node_error(n, "values of type %s are not supported", ir_dtype_text(x->type.dtype));
+    return x->type.dtype == IR_F32 ||
+           node_error(n, "values of type %s are not supported", ir_dtype_text(x->type.dtype));
 }
 
 bool paddle_op_layer_norm(paddle_node *n)
@@ -181,7 +183,8 @@ bool paddle_op_group_norm(paddle_node *n)
     if (x->type.rank < 2 || strcmp(paddle_text(n, "data_layout", "NCHW"), "NCHW") != 0)
         return node_error(n, "the operand must have channels in dimension 1");
     ir_type type = x->type;
-    int64_t channels = type.dims[1], groups = each ? channels : paddle_int(n, "groups", 1), inner = 1, dims[IR_MAX_RANK];
+    int64_t channels = type.dims[1], groups = each ? channels : paddle_int(n, "groups", 1), inner = 1,
+            dims[IR_MAX_RANK];
     if (groups < 1 || channels % groups)
         return node_error(n, "%lld channels in %lld groups", (long long)channels, (long long)groups);
     for (int i = 1; i < type.rank; i++) {

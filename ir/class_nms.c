@@ -1,8 +1,8 @@
 /* class_nms.c: non-maximum suppression class by class.
  *
- * For each class the boxes whose score is above the threshold are taken from the best on, at most `candidates` of them; one
- * that overlaps a box that stayed by more than the threshold goes.  If more stay than there are rows, the best of all classes
- * do.  Of equal scores the first box comes first.  Overlap in float. */
+ * For each class the boxes whose score is above the threshold are taken from the best on, at most `candidates` of them;
+ * one that overlaps a box that stayed by more than the threshold goes.  If more stay than there are rows, the best of
+ * all classes do.  Of equal scores the first box comes first.  Overlap in float. */
 #include "ir/class_nms.h"
 
 #include <string.h>
@@ -31,10 +31,12 @@ static void sort(const work *w, int64_t base, const int64_t *through, int64_t *k
 {
     for (int64_t width = 1; width < count; width *= 2) {
         for (int64_t first = 0; first < count; first += 2 * width) {
-            int64_t middle = first + width < count ? first + width : count, end = first + 2 * width < count ? first + 2 * width : count;
+            int64_t middle = first + width < count ? first + width : count,
+                    end = first + 2 * width < count ? first + 2 * width : count;
             for (int64_t a = first, b = middle, to = first; to < end; to++) {
                 int64_t ka = a < middle ? keys[a] : 0, kb = b < end ? keys[b] : 0;
-                int take_b = a == middle || (b < end && score_of(w, base, through ? through[kb] : kb) > score_of(w, base, through ? through[ka] : ka));
+                int take_b = a == middle || (b < end && score_of(w, base, through ? through[kb] : kb) >
+                                                            score_of(w, base, through ? through[ka] : ka));
                 spare[to] = take_b ? kb : ka;
                 a += !take_b;
                 b += take_b;
@@ -106,8 +108,8 @@ static int64_t choose(work *w, int64_t stayed)
     return rows;
 }
 
-void qcc_op_class_nms_run(const qcc_op_class_nms *o, const void *boxes, const void *scores, void *out, void *index, void *count,
-                          void *scratch)
+void qcc_op_class_nms_run(const qcc_op_class_nms *o, const void *boxes, const void *scores, void *out, void *index,
+                          void *count, void *scratch)
 {
     const int64_t most = o->classes * o->candidates, all = o->images * o->rows;
     unsigned char *at = scratch, *to = out, *positions = index;
@@ -128,7 +130,7 @@ void qcc_op_class_nms_run(const qcc_op_class_nms *o, const void *boxes, const vo
         int64_t stayed = 0;
         w.boxes = (const unsigned char *)boxes + image * o->boxes * 16;
         w.scores = (const unsigned char *)scores + image * o->classes * o->boxes * 4;
-        for (int64_t class = 0; class < o->classes; class++)
+        for (int64_t class = 0; class < o->classes; class ++)
             if (class != o->background)
                 stayed = suppress(&w, class, stayed);
         const int32_t rows = (int32_t)choose(&w, stayed);

@@ -1,5 +1,5 @@
-/* class_nms.h: non-maximum suppression class by class, as Paddle's multiclass_nms; shared by the interpreter and the runtime
- * library, so it allocates nothing. */
+/* class_nms.h: non-maximum suppression class by class, as Paddle's multiclass_nms; shared by the interpreter and the
+ * runtime library, so it allocates nothing. */
 #ifndef QCC_IR_CLASS_NMS_H
 #define QCC_IR_CLASS_NMS_H
 
@@ -7,12 +7,12 @@
 
 typedef struct qcc_op_class_nms {
     int64_t images, boxes, classes;
-    int64_t background;  /* a class that does not count; -1: none */
-    int64_t candidates;  /* best boxes of a class that are looked at; at most boxes */
-    int64_t rows;        /* results of an image */
+    int64_t background; /* a class that does not count; -1: none */
+    int64_t candidates; /* best boxes of a class that are looked at; at most boxes */
+    int64_t rows;       /* results of an image */
     float score_threshold, iou_threshold;
-    float eta;           /* below 1: what the overlap is multiplied by after each box that stays, while it is above 0.5 */
-    int32_t pixels;      /* 1: extents include the last pixel */
+    float eta;      /* below 1: what the overlap is multiplied by after each box that stays, while it is above 0.5 */
+    int32_t pixels; /* 1: extents include the last pixel */
 } qcc_op_class_nms;
 
 /* Bytes of scratch: arrays from multiples of 64 on. */
@@ -29,8 +29,8 @@ static inline int64_t qcc_op_class_nms_scratch(const qcc_op_class_nms *o)
 /* boxes [images, boxes, 4] (left, top, right, bottom), scores [images, classes, boxes]
  *   -> out [images * rows, 6] (class, score, box), index [images * rows] into all boxes, count [images]
  * The results of the images stand one behind the other, by class and then by score; what is left over is -1. */
-void qcc_op_class_nms_run(const qcc_op_class_nms *, const void *boxes, const void *scores, void *out, void *index, void *count,
-                          void *scratch);
+void qcc_op_class_nms_run(const qcc_op_class_nms *, const void *boxes, const void *scores, void *out, void *index,
+                          void *count, void *scratch);
 
 struct ir_op;
 qcc_op_class_nms ir_class_nms_of(const struct ir_op *); /* ref_class_nms.c: of a checked op */
