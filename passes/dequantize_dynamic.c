@@ -10,9 +10,11 @@
 
 static bool to_float(ir_graph *g, ir_op *op)
 {
+    if (!op->keep_float || !(ir_op_info_of(op->code)->flags & IR_MAC) || !ir_mac_is_dynamic(op))
+        return false;
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value;
-    if (!op->keep_float || !(ir_op_info_of(op->code)->flags & IR_MAC) || !ir_mac_is_dynamic(op) || op->results[0]->type.dtype != IR_F32 || !x->def ||
-        x->def->code != IR_DYNAMIC_QUANTIZE || !ir_is_const(w) || ir_operand_value(op, 3))
+    if (op->results[0]->type.dtype != IR_F32 || !x->def || x->def->code != IR_DYNAMIC_QUANTIZE || !ir_is_const(w) ||
+        ir_operand_value(op, 3))
         return false;
     ir_value *r = op->results[0], *real = x->def->operands[0].value, *bias = ir_operand_value(op, 2);
     ir_value *operands[3] = {real, plan_real_constant(g, w), bias};

@@ -44,7 +44,8 @@ static bool has_integer_bias(const ir_op *op)
 {
     const ir_value *b = (ir_op_info_of(op->code)->flags & IR_MAC) ? ir_operand_value(op, 2) : NULL;
     return b && ir_is_const(b) && !b->quant && !ir_dtype_is_float(b->type.dtype) && op->operands[0].value->quant &&
-           op->operands[1].value->quant;
+           op->operands[1].value->quant &&
+           (op->operands[1].value->quant->axis < 0 || op->operands[1].value->quant->count == ir_type_elements(&b->type));
 }
 
 /* ---- Clamps that the integers imply ---- */

@@ -157,8 +157,9 @@ static bool interpret(const ir_graph *g, outputs out, diag *d)
 static double mean_distance(outputs a, outputs b)
 {
     double sum = 0;
-    for (int i = 0; i < 3 * ELEMENTS; i++)
-        sum += fabs((double)a[0][i] - (double)b[0][i]);
+    for (int k = 0; k < 3; k++)
+        for (int i = 0; i < ELEMENTS; i++)
+            sum += fabs((double)a[k][i] - (double)b[k][i]);
     return sum / (3 * ELEMENTS);
 }
 
