@@ -46,7 +46,7 @@ NOT_SUPPORTED = {
 
 # Float outputs of whole models that may differ by more than FLOAT_TOLERANCE: (largest difference over magnitude, cause).
 STEPPED = {
-    "*_FAKE_QUANT_made": (2 / 256, "integers where TFLite rounds floats: sums near a tie fall on the other side of a step"),
+    "*_FAKE_QUANT_made": (12 / 256, "integers where TFLite rounds floats: sums near a tie fall on the other side of a step"),
 }
 
 # Whole models whose outputs can't be compared with the reference kernels, with the cause.
