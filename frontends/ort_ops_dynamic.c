@@ -4,8 +4,8 @@
  *     MatMulInteger a, b, a_zero, b_zero   ──▶  %i:i32 = fully_connected %a, const %b, none, none, none, %a_zero
  *     DynamicQuantizeMatMul                ──▶  both, with a real result
  *
- * What follows MatMulInteger and ConvInteger in a model (Cast, Mul by the scales, Add of a bias) is joined with the product
- * by the pass fuse_dynamic. */
+ * What follows MatMulInteger and ConvInteger in a model (Cast, Mul by the scales, Add of a bias) is joined with the
+ * product by the pass fuse_dynamic. */
 #include "frontends/ort_import.h"
 
 /* q, scale and zero point are results 0, 1, 2; NULL after a diagnostic. */
@@ -54,7 +54,8 @@ bool ort_integer_operand(ort_node *n, ir_value *x, int zero, ir_value **out_x, i
     if (!z)
         return false;
     if (z->type.dtype != x->type.dtype || ir_type_elements(&z->type) != 1)
-        return node_error(n, "a zero point that is not one number of type %s is not supported", ir_dtype_text(x->type.dtype));
+        return node_error(n, "a zero point that is not one number of type %s is not supported",
+                          ir_dtype_text(x->type.dtype));
     *out_x = unsigned_bytes(n, x);
     *out_zero = *out_x ? unsigned_bytes(n, z) : NULL;
     return *out_zero != NULL;
@@ -95,7 +96,8 @@ static ir_value *weights(ort_node *n, const ir_value *x)
 }
 
 /* scale: NULL for an i32 result. */
-static ir_value *product(ort_node *n, ir_value *x, ir_value *w, const ir_quant *q, ir_value *bias, ir_value *scale, ir_value *zero)
+static ir_value *product(ort_node *n, ir_value *x, ir_value *w, const ir_quant *q, ir_value *bias, ir_value *scale,
+                         ir_value *zero)
 {
     w = q ? ort_quantized(n, w, q) : NULL;
     if (!w)

@@ -25,7 +25,8 @@ static bool is_constant(const ir_value *w)
 static bool check_weights(tflite_node *n, const ir_value *w, const ir_value *b)
 {
     if (w->type.dtype != IR_I8 || !w->quant || !is_constant(w))
-        return node_error(n, "hybrid (dynamic-range) quantization with weights that are not constant int8 is not supported");
+        return node_error(
+            n, "hybrid (dynamic-range) quantization with weights that are not constant int8 is not supported");
     for (int32_t i = 0; i < w->quant->count; i++)
         if (w->quant->zero[i] != 0)
             return node_error(n, "hybrid (dynamic-range) quantization with zero points of weights is not supported");
@@ -110,7 +111,8 @@ static int64_t matrix_of(const ir_type *v, const ir_type *result, int64_t index)
 }
 
 /* x [..., M, K] times w [..., N, K] transposed, matrix by matrix. */
-static ir_value *each_matrix(tflite_node *n, ir_value *x, ir_value *w, bool affine, const ir_type *result, int64_t matrices)
+static ir_value *each_matrix(tflite_node *n, ir_value *x, ir_value *w, bool affine, const ir_type *result,
+                             int64_t matrices)
 {
     ir_value *xs = stacked(n, x), *ws = xs ? stacked(n, w) : NULL, *parts[MAX_MATRICES];
     const int64_t rows = result->dims[result->rank - 2], columns = result->dims[result->rank - 1];
@@ -128,7 +130,8 @@ static ir_value *each_matrix(tflite_node *n, ir_value *x, ir_value *w, bool affi
     return node_typed(n, op, ir_type_make(IR_F32, 2, (int64_t[]){matrices * rows, columns}), NULL);
 }
 
-bool tflite_hybrid_matmul(tflite_node *n, ir_value *x, ir_value *w, bool swap_x, bool swap_w, bool affine, const ir_type *result)
+bool tflite_hybrid_matmul(tflite_node *n, ir_value *x, ir_value *w, bool swap_x, bool swap_w, bool affine,
+                          const ir_type *result)
 {
     int64_t matrices = 1, of_weights = 1;
     for (int i = 0; i < result->rank - 2; i++)
@@ -136,9 +139,11 @@ bool tflite_hybrid_matmul(tflite_node *n, ir_value *x, ir_value *w, bool swap_x,
     for (int i = 0; i < w->type.rank - 2; i++)
         of_weights *= w->type.dims[i];
     if (!w->quant || w->quant->axis >= 0)
-        return node_error(n, "hybrid (dynamic-range) quantization of matrices with a scale for each channel is not supported");
+        return node_error(
+            n, "hybrid (dynamic-range) quantization of matrices with a scale for each channel is not supported");
     if (of_weights > 1 && (matrices > MAX_MATRICES || matrices < 1))
-        return node_error(n, "hybrid (dynamic-range) quantization with %lld matrices is not supported", (long long)matrices);
+        return node_error(n, "hybrid (dynamic-range) quantization with %lld matrices is not supported",
+                          (long long)matrices);
     x = swap_x ? swapped(n, x) : x;
     w = x && swap_w ? swapped(n, w) : w;
     if (!x || !w)

@@ -17,11 +17,13 @@ bool ir_check_dynamic_quantize(const ir_op *op, diag *d)
         count *= x->dims[i];
     for (int i = 0; i < 3; i++)
         if (ir_type_elements(&op->results[i]->type) != (i ? count : ir_type_elements(x)))
-            return ir_refuse(op, d, "result %d has %lld elements", i, (long long)ir_type_elements(&op->results[i]->type));
+            return ir_refuse(op, d, "result %d has %lld elements", i,
+                             (long long)ir_type_elements(&op->results[i]->type));
     return true;
 }
 
-/* zero + the quotient that 8-bit minimum and maximum would have, within the type: the end with the smaller error counts. */
+/* zero + the quotient that 8-bit minimum and maximum would have, within the type: the end with the smaller error
+ * counts. */
 static int32_t nudged_zero(double low, double high, double scale)
 {
     const double from_low = -128 - low / scale, from_high = 127 - high / scale;
@@ -33,7 +35,8 @@ static int32_t nudged_zero(double low, double high, double scale)
 /* `zero` is that of the stored bytes. */
 static ir_dynamic affine(ir_enum_METHOD method, float low, float high)
 {
-    ir_dynamic p = {method, 1.0f, method == IR_METHOD_AFFINE_EVEN ? 1.0f : 0.0f, method == IR_METHOD_AFFINE_EVEN ? 0 : 128};
+    ir_dynamic p = {method, 1.0f, method == IR_METHOD_AFFINE_EVEN ? 1.0f : 0.0f,
+                    method == IR_METHOD_AFFINE_EVEN ? 0 : 128};
     if (low == high)
         return p;
     if (method == IR_METHOD_AFFINE_EVEN) {

@@ -58,7 +58,8 @@ static bool check_residual(const ir_op *op, diag *d)
 static bool check_parameter(const ir_op *op, int index, diag *d)
 {
     const ir_type *x = &op->operands[0].value->type, *p = &op->operands[index].value->type;
-    bool fits = p->rank <= (op->code == IR_FULLY_CONNECTED ? x->rank - 1 : 1); /* windows reach over all pixels of an image */
+    /* Windows reach over all pixels of an image. */
+    bool fits = p->rank <= (op->code == IR_FULLY_CONNECTED ? x->rank - 1 : 1);
     for (int i = 0; fits && i < p->rank; i++)
         fits = p->dims[i] == x->dims[i];
     return fits || ir_type_elements(p) == 1 ||

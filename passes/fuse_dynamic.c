@@ -3,11 +3,11 @@
  *     %i:i32 = fully_connected %q, %w, none, none, none, %z     (or conv2d, depthwise_conv2d)
  *     %f:f32 = cast %i
  *     %p:f32 = mul %s, const c                                  one number, or one for each channel
- *     %m:f32 = mul %f, %p                                       %m:f32 = fully_connected %q, %w * c, const b, none, %s, %z
- *     %y:f32 = add %m, const b
+ *     %m:f32 = mul %f, %p                                       %m:f32 = fully_connected %q, %w * c, const b, none, %s,
+ * %z %y:f32 = add %m, const b
  *
- * Exact: the product computes float(i) * (s * c) + b with the same roundings.  Not when something else uses the integers, the
- * floats or the product without its bias, nor when c is negative or not finite, which no scale is. */
+ * Exact: the product computes float(i) * (s * c) + b with the same roundings.  Not when something else uses the
+ * integers, the floats or the product without its bias, nor when c is negative or not finite, which no scale is. */
 #include <math.h>
 
 #include "ir/interp.h"
@@ -24,7 +24,8 @@ static bool is_integer_product(const ir_op *op)
 static bool is_per_channel(const ir_value *c, int64_t channels)
 {
     const int64_t count = ir_type_elements(&c->type);
-    return ir_is_const(c) && c->type.dtype == IR_F32 && (count == 1 || (count == channels && c->type.dims[c->type.rank - 1] == channels));
+    return ir_is_const(c) && c->type.dtype == IR_F32 &&
+           (count == 1 || (count == channels && c->type.dims[c->type.rank - 1] == channels));
 }
 
 static bool are_scales(const ir_value *c)
@@ -114,8 +115,9 @@ static bool fuse_bias(ir_graph *g, ir_op *add)
     for (int i = 0; i < 2; i++) {
         ir_value *r = add->operands[i].value, *c = add->operands[1 - i].value;
         ir_op *op = r->def;
-        if (!op || !ir_mac_is_dynamic(op) || r->type.dtype != IR_F32 || pass_single_user(r) != add || ir_operand_value(op, 2) ||
-            ir_operand_value(op, 3) || ir_int(op, IR_ATTR_ACT) != IR_ACT_NONE || !ir_type_equal(&r->type, &y->type))
+        if (!op || !ir_mac_is_dynamic(op) || r->type.dtype != IR_F32 || pass_single_user(r) != add ||
+            ir_operand_value(op, 2) || ir_operand_value(op, 3) || ir_int(op, IR_ATTR_ACT) != IR_ACT_NONE ||
+            !ir_type_equal(&r->type, &y->type))
             continue;
         const int64_t channels = r->type.dims[r->type.rank - 1];
         if (!is_per_channel(c, channels))

@@ -32,7 +32,9 @@ static int32_t scaled(const qcc_op_softmax_table16 *c, int32_t x)
         return ir_fixed_shift_right(ir_fixed_product((int32_t)((uint32_t)x << (left & 31)), c->mantissa), right);
     }
     const int total = ONCE_BITS - c->shift;
-    return total > 62 ? 0 : clamped(((int64_t)x * c->mantissa + ((int64_t)1 << (total - 1))) >> total, INT32_MIN, INT32_MAX);
+    return total > 62
+               ? 0
+               : clamped(((int64_t)x * c->mantissa + ((int64_t)1 << (total - 1))) >> total, INT32_MIN, INT32_MAX);
 }
 
 static int32_t exponential(const qcc_op_softmax_table16 *c, int32_t difference)
@@ -40,7 +42,8 @@ static int32_t exponential(const qcc_op_softmax_table16 *c, int32_t difference)
     return between(c->exponential, clamped((int64_t)scaled(c, difference) + INT16_MAX, INT16_MIN, INT16_MAX));
 }
 
-void qcc_op_softmax16_fixed(const qcc_op_softmax_table16 *c, const int16_t *x, int16_t *y, int64_t rows, int64_t columns)
+void qcc_op_softmax16_fixed(const qcc_op_softmax_table16 *c, const int16_t *x, int16_t *y, int64_t rows,
+                            int64_t columns)
 {
     for (int64_t row = 0; row < rows; row++, x += columns, y += columns) {
         const int32_t max = largest(x, columns);
@@ -49,10 +52,13 @@ void qcc_op_softmax16_fixed(const qcc_op_softmax_table16 *c, const int16_t *x, i
             sum += (uint32_t)exponential(c, x[i] - max);
         const int zeros = sum ? __builtin_clz(sum) : 31;
         const int64_t one_to_two = (((int64_t)(int32_t)sum << (zeros ? zeros - 1 : 0)) + (1 << 13)) >> 14;
-        const int32_t reciprocal = between(c->reciprocal, clamped(one_to_two - (1 << 15) - (1 << 16), INT16_MIN, INT16_MAX));
+        const int32_t reciprocal =
+            between(c->reciprocal, clamped(one_to_two - (1 << 15) - (1 << 16), INT16_MIN, INT16_MAX));
         const int shift = 31 - zeros > 0 ? 31 - zeros : 1;
         for (int64_t i = 0; i < columns; i++)
-            y[i] = (int16_t)clamped(((int64_t)exponential(c, x[i] - max) * reciprocal + ((int64_t)1 << (shift - 1))) >> shift, 0, INT16_MAX);
+            y[i] = (int16_t)clamped(((int64_t)exponential(c, x[i] - max) * reciprocal + ((int64_t)1 << (shift - 1))) >>
+                                        shift,
+                                    0, INT16_MAX);
     }
 }
 

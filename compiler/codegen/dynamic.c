@@ -1,5 +1,5 @@
-/* dynamic.c: dynamic_quantize.  A unit is one index of the outer dimensions, a row: its range, then its parameters, then
- * its integers, while the row is in the cache.
+/* dynamic.c: dynamic_quantize.  A unit is one index of the outer dimensions, a row: its range, then its parameters,
+ * then its integers, while the row is in the cache.
  *
  *     x  ──▶ low, high (16 lanes each, folded) ──▶ scale, zero point ──▶ q, 16 at a time
  *
@@ -80,8 +80,9 @@ static void find_range(const dynamic *s, LLVMValueRef row, LLVMValueRef range[2]
     cg_loop_end(k, &loop);
     for (int64_t first = whole; first < s->length; first += LANES) {
         LLVMValueRef at = cg_at_const(k, row, 4 * first), v;
-        v = first + LANES <= s->length ? cg_load(k, s->reals, at, 4)
-                                       : cg_load_masked(k, s->reals, at, cg_lane_mask(k, cg_i64(k, s->length - first), LANES));
+        v = first + LANES <= s->length
+                ? cg_load(k, s->reals, at, 4)
+                : cg_load_masked(k, s->reals, at, cg_lane_mask(k, cg_i64(k, s->length - first), LANES));
         for (int e = 0; e < ends; e++)
             so_far[e * UNROLLED] = widen(s, so_far[e * UNROLLED], v, e == 1);
     }
@@ -120,7 +121,8 @@ static LLVMValueRef nudged_zero(const dynamic *s, LLVMValueRef high, LLVMValueRe
 {
     cg_kernel *k = s->k;
     LLVMValueRef lows = LLVMBuildFDiv(k->b, low, scale, ""), highs = LLVMBuildFDiv(k->b, high, scale, "");
-    LLVMValueRef from_low = LLVMBuildFSub(k->b, wide(s, -128), lows, ""), from_high = LLVMBuildFSub(k->b, wide(s, 127), highs, "");
+    LLVMValueRef from_low = LLVMBuildFSub(k->b, wide(s, -128), lows, ""),
+                 from_high = LLVMBuildFSub(k->b, wide(s, 127), highs, "");
     LLVMValueRef low_error = LLVMBuildFAdd(k->b, wide(s, 128), magnitude(s, lows), "");
     LLVMValueRef high_error = LLVMBuildFAdd(k->b, wide(s, 127), magnitude(s, highs), "");
     LLVMValueRef zero = choose(s, LLVMRealOLT, low_error, high_error, from_low, from_high);
@@ -223,12 +225,14 @@ bool cg_emit_dynamic_quantize(cg_module *m, const ir_op *op)
     if (rows == 0)
         return true;
     cg_kernel k;
-    const char *key = arena_format(m->arena, "dynamic_quantize %lld %lld", (long long)ir_int(op, IR_ATTR_METHOD), (long long)(all / rows));
+    const char *key = arena_format(m->arena, "dynamic_quantize %lld %lld", (long long)ir_int(op, IR_ATTR_METHOD),
+                                   (long long)(all / rows));
     if (cg_kernel_begin(m, &k, key, op, 4)) {
         emit_rows(&k, op, all / rows);
         cg_kernel_end(&k);
     }
-    const cg_arg args[4] = {cg_arg_value(x), cg_arg_value(op->results[0]), cg_arg_value(op->results[1]), cg_arg_value(op->results[2])};
+    const cg_arg args[4] = {cg_arg_value(x), cg_arg_value(op->results[0]), cg_arg_value(op->results[1]),
+                            cg_arg_value(op->results[2])};
     const cg_step_info info = {.units = (uint32_t)rows};
     cg_step_add(m, &k, op, &info, 4, args);
     return true;

@@ -58,7 +58,8 @@ bool cg_mac_check(const cg_module *m, const ir_op *op)
     const bool bytes = xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_U8 || yt == IR_F32);
     const bool shorts = xt == IR_I16 && wt == IR_I8 && (yt == IR_I16 || yt == IR_F32) && !ir_operand_value(op, 3);
     const char *name = ir_op_info_of(op->code)->text;
-    const bool dynamic = ir_mac_is_dynamic(op) && xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_F32 || yt == IR_I32);
+    const bool dynamic =
+        ir_mac_is_dynamic(op) && xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_F32 || yt == IR_I32);
     if (!reals && !bytes && !shorts && !dynamic)
         return diag_error(m->diag, &op->loc, "%s of %s and %s to %s is not supported by code generation", name,
                           ir_dtype_text(xt), ir_dtype_text(wt), ir_dtype_text(yt));

@@ -2,20 +2,20 @@
  *
  *     result row oy, phase p = (oy + top) mod stride: taps p, p + stride, … meet operand rows (oy + top - tap) / stride
  *
- * so the results o, o + stride, … of a phase are a convolution of stride 1 by those taps in reverse, of the operand with
- * zeros around it, which is copied into scratch. */
+ * so the results o, o + stride, … of a phase are a convolution of stride 1 by those taps in reverse, of the operand
+ * with zeros around it, which is copied into scratch. */
 #include "compiler/codegen/copy.h"
 #include "compiler/codegen/mac.h"
 #include "compiler/codegen/wide.h"
 
 typedef struct side { /* height or width */
     int64_t in, out, kernel, stride, cut;
-    int64_t before, need;            /* zeros in front of the operand's copy; its extent */
+    int64_t before, need; /* zeros in front of the operand's copy; its extent */
 } side;
 
 typedef struct phase {
-    int64_t taps, first, count;      /* results first, first + stride, … */
-    int64_t at;                      /* in the copy: what the last tap of the first result meets */
+    int64_t taps, first, count; /* results first, first + stride, … */
+    int64_t at;                 /* in the copy: what the last tap of the first result meets */
 } phase;
 
 static phase phase_of(const side *s, int64_t number)
@@ -29,8 +29,13 @@ static phase phase_of(const side *s, int64_t number)
 
 static side side_of(const ir_op *op, int d)
 {
-    side s = {op->operands[0].value->type.dims[1 + d], op->results[0]->type.dims[1 + d], op->operands[1].value->type.dims[1 + d],
-              ir_ints_at(op, IR_ATTR_STRIDE, d), ir_ints_at(op, IR_ATTR_PAD, d), 0, 1};
+    side s = {op->operands[0].value->type.dims[1 + d],
+              op->results[0]->type.dims[1 + d],
+              op->operands[1].value->type.dims[1 + d],
+              ir_ints_at(op, IR_ATTR_STRIDE, d),
+              ir_ints_at(op, IR_ATTR_PAD, d),
+              0,
+              1};
     s.before = (s.kernel + s.stride - 1) / s.stride - 1;
     for (int64_t i = 0; i < s.stride; i++) {
         const phase p = phase_of(&s, i);
@@ -75,15 +80,23 @@ static cg_steps steps_of(cg_module *m, const side s[2], const phase p[2], const 
     return steps;
 }
 
-static bool emit_phase(cg_module *m, const ir_op *op, const side s[2], const int64_t number[2], const cg_gemm_rows *copy)
+static bool emit_phase(cg_module *m, const ir_op *op, const side s[2], const int64_t number[2],
+                       const cg_gemm_rows *copy)
 {
     const ir_value *y = op->results[0], *w = op->operands[1].value;
     const int64_t channels = w->type.dims[3];
     const phase p[2] = {phase_of(&s[0], number[0]), phase_of(&s[1], number[1])};
     if (p[0].count == 0 || p[1].count == 0)
         return true;
-    cg_gemm g = {.op = op, .images = y->type.dims[0], .height = p[0].count, .width = p[1].count, .columns = w->type.dims[0],
-                 .groups = 1, .x = *copy, .out = cg_mac_rows(y), .out_type = y->type.dtype};
+    cg_gemm g = {.op = op,
+                 .images = y->type.dims[0],
+                 .height = p[0].count,
+                 .width = p[1].count,
+                 .columns = w->type.dims[0],
+                 .groups = 1,
+                 .x = *copy,
+                 .out = cg_mac_rows(y),
+                 .out_type = y->type.dtype};
     g.macs = (uint64_t)(g.images * g.height * g.width * g.columns * p[0].taps * p[1].taps * channels);
     g.x.arg.offset += p[0].at * copy->y + p[1].at * copy->x;
     g.out.arg.offset += p[0].first * g.out.y + p[1].first * g.out.x;
@@ -104,8 +117,17 @@ bool cg_transpose_conv_wide(cg_module *m, const ir_op *op)
     const int64_t pixel = 2 * x->type.dims[3];
     cg_gemm_rows to = {cg_arg_part(cg_arg_scratch(m, op), 0, (int64_t)copy_bytes(op, s)), s[0].need * s[1].need * pixel,
                        s[1].need * pixel, pixel};
-    const cg_pad_copy copy = {.op = op, .from = cg_mac_rows(x), .to = to, .images = x->type.dims[0], .in_h = s[0].in, .in_w = s[1].in,
-                              .out_h = s[0].need, .out_w = s[1].need, .top = s[0].before, .left = s[1].before, .pixel_bytes = pixel};
+    const cg_pad_copy copy = {.op = op,
+                              .from = cg_mac_rows(x),
+                              .to = to,
+                              .images = x->type.dims[0],
+                              .in_h = s[0].in,
+                              .in_w = s[1].in,
+                              .out_h = s[0].need,
+                              .out_w = s[1].need,
+                              .top = s[0].before,
+                              .left = s[1].before,
+                              .pixel_bytes = pixel};
     cg_pad_copy_emit(m, &copy);
     for (int64_t i = 0; i < s[0].stride * s[1].stride; i++) {
         const int64_t number[2] = {i / s[1].stride, i % s[1].stride};
