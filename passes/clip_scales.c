@@ -4,8 +4,8 @@
  *     %2 = minimum %1, 25.5
  *     %3:f32<4> as u8<0.1, 0> = maximum %2, 0
  *
- * Learned clips (PACT) and bounded activations look like this.  As qdq_clip does for quantize ops; only for grids that the
- * file fixes, and where nobody else reads what is clamped. */
+ * Learned clips (PACT) and bounded activations look like this.  As qdq_clip does for quantize ops; only for grids that
+ * the file fixes, and where nobody else reads what is clamped. */
 #include "passes/scales.h"
 
 static bool clip(ir_op *op)

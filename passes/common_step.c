@@ -4,13 +4,14 @@
  *
  * Exporters fold fake_quant ops over constants, and what is left of them is that all weights are multiples of one step.
  * Euclid's algorithm finds it: with at most MOST steps in the largest magnitude, remainders below a fraction of the
- * smallest possible step are rounding.  Wrong guesses do no harm: what is accepted represents each weight within ERROR. */
+ * smallest possible step are rounding.  Wrong guesses do no harm: what is accepted represents each weight within ERROR.
+ */
 #include <math.h>
 
 #include "passes/scales.h"
 
-#define MOST 255.0  /* integers of 8 bits, from the zero point to the far end */
-#define ERROR 1e-3  /* of a step */
+#define MOST 255.0 /* integers of 8 bits, from the zero point to the far end */
+#define ERROR 1e-3 /* of a step */
 
 /* The greatest common divisor of a and b, both multiples of a step above `noise`. */
 static double divisor(double a, double b, double noise)

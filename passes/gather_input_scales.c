@@ -7,9 +7,9 @@
  *     %2:u8<4; 0.1, 0> = quantize %1                %2:u8<4; 0.1, 0> = quantize %1
  *     %3:f32<4> = dequantize %2                     %3:f32<4> as u8<0.1, 0> … = dequantize %2
  *
- * A value carries one grid, and all who read it get that one.  Where the file rounds to different grids, or one reader takes
- * the value as it is, the value carries none, and each fake op becomes the pair that spells it, so that each reader
- * gets exactly the grid that the file gave it, rounded once:
+ * A value carries one grid, and all who read it get that one.  Where the file rounds to different grids, or one reader
+ * takes the value as it is, the value carries none, and each fake op becomes the pair that spells it, so that each
+ * reader gets exactly the grid that the file gave it, rounded once:
  *
  *     %1:f32<4> = conv2d …                          %1:f32<4> = conv2d …
  *     %2 = fake_quant %1 {min = 0, max = 25.5}      %2:u8<4; 0.1, 0> = quantize %1

@@ -42,7 +42,8 @@ const ir_quant *scales_of_fake(ir_graph *g, const ir_op *op, ir_dtype *out_dtype
         return NULL;
     const bool symmetric = to.low == 1 && to.zero == 128, from_zero = to.low == 1 && to.zero == 1;
     *out_dtype = symmetric ? IR_I8 : IR_U8;
-    return ir_quant_tensor(g, to.scale, symmetric || from_zero ? 0 : to.zero); /* from 0 up: the spare integer is the last */
+    /* From 0 up the integer that the narrow range spares is the last one, not one below 0. */
+    return ir_quant_tensor(g, to.scale, symmetric || from_zero ? 0 : to.zero);
 }
 
 const char *scales_origin(ir_graph *g, const ir_op *op)

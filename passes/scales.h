@@ -8,7 +8,7 @@
 
 #include "passes/util.h"
 
-#define SCALES_OBSERVED "out_threshold"   /* `scale_from` of suggested scales begins with one of these */
+#define SCALES_OBSERVED "out_threshold" /* `scale_from` of suggested scales begins with one of these */
 #define SCALES_ABSMAX "weights, absmax"
 #define SCALES_PROPAGATED "propagated from "
 #define SCALES_KNOWN "known range of "
@@ -35,13 +35,14 @@ bool scales_is_suggestion(const char *scale_from);
 bool scales_is_fixed(const ir_value *);
 bool scales_equal(const ir_value *, const ir_value *);
 
-/* Does the file simulate integers (fake_quant, observe)?  Then products without scales of their own are meant to be integers,
- * too; beside explicit quantize and dequantize ops they are meant to be real. */
+/* Does the file simulate integers (fake_quant, observe)?  Then products without scales of their own are meant to be
+ * integers, too; beside explicit quantize and dequantize ops they are meant to be real. */
 bool scales_simulated(const ir_graph *);
 
-/* An op between x and r = op(x) is about to disappear, and r to be read from x's op instead (or x itself, when the op does
- * nothing).  True when no rounding is lost; then scales_join gives the one that remains.  Where both are rounded to equal
- * grids once is enough.  A suggestion gives way to a fixed grid; x's own is moved only when nobody else reads x. */
+/* An op between x and r = op(x) is about to disappear, and r to be read from x's op instead (or x itself, when the op
+ * does nothing).  True when no rounding is lost; then scales_join gives the one that remains.  Where both are rounded
+ * to equal grids once is enough.  A suggestion gives way to a fixed grid; x's own is moved only when nobody else reads
+ * x. */
 bool scales_can_join(const ir_value *x, const ir_value *r);
 void scales_join(ir_value *x, const ir_value *r);
 
@@ -49,7 +50,8 @@ void scales_join(ir_value *x, const ir_value *r);
 bool scales_imply_clamp(ir_dtype, const ir_quant *, double lo, double hi);
 /* Bounds of an activation; infinite where it has none. */
 void scales_act_bounds(ir_enum_ACT, double *out_lo, double *out_hi);
-/* The operand that a clamp (relu, minimum or maximum with one constant number) works on, and its bounds; NULL: no clamp. */
+/* The operand that a clamp (relu, minimum or maximum with one constant number) works on, and its bounds; NULL: no
+ * clamp. */
 ir_value *scales_clamped(const ir_op *, double *out_lo, double *out_hi);
 
 /* Elements of a constant: runs of `run` neighbours, `stride` from start to start. */

@@ -5,8 +5,8 @@
  * An observed range 127 * scale becomes 255 steps, half as wide.  A grid that the file fixes stays, unless the op's own
  * clamp lies within it: then it is the same grid with a zero point of 0.
  *
- * Where the file simulates integers, their type is ours to choose.  All other activations become unsigned, too, the same grid
- * with 128 added, so that ops whose operands and results come from different rules agree in their type:
+ * Where the file simulates integers, their type is ours to choose.  All other activations become unsigned, too, the
+ * same grid with 128 added, so that ops whose operands and results come from different rules agree in their type:
  *
  *     %1:f32<4> as i8<0.1, 0> from "fake_quant, node 3" = …         %1:f32<4> as u8<0.1, 128> … = … */
 #include <math.h>

@@ -4,11 +4,11 @@
  *     %2 = conv2d %0, %1                          const %1:f32<2x1x1x2> as i8<axis 0: [2 / 127, 0.517 / 127], 0>
  *                                                                            from "weights, absmax" = …
  *
- * Where the weights of a channel are on the grid that the file gave them, that grid stays, so the integers are those of the
- * file: around 0 where they fit, otherwise with a zero point, one for all channels if that is possible.  Weights that say
- * nothing may be on a grid all the same, which common_step.c finds: the file has folded their fake ops.  Elsewhere: the
- * largest magnitude / 127.
- * A channel without weights gets a scale in which its bias fits; so does one whose bias is too large for its weights.
+ * Where the weights of a channel are on the grid that the file gave them, that grid stays, so the integers are those of
+ * the file: around 0 where they fit, otherwise with a zero point, one for all channels if that is possible.  Weights
+ * that say nothing may be on a grid all the same, which common_step.c finds: the file has folded their fake ops.
+ * Elsewhere: the largest magnitude / 127. A channel without weights gets a scale in which its bias fits; so does one
+ * whose bias is too large for its weights.
  *
  * Not in graphs without scaled activations; and where the file quantizes by quantize and dequantize, not fake_quant or
  * observe, not for weights without a scale: those products are meant to be real. */
@@ -18,14 +18,14 @@
 #include "passes/plan.h"
 #include "passes/scales.h"
 
-#define ON_GRID 1e-3       /* of a step: what rounding of float products leaves */
-#define MOST_BIAS 0x1p30   /* in units of the accumulator */
+#define ON_GRID 1e-3     /* of a step: what rounding of float products leaves */
+#define MOST_BIAS 0x1p30 /* in units of the accumulator */
 
 typedef struct channel {
     double low, high; /* the smallest and the largest weight, or 0 */
     float scale;
     int32_t zero;
-    bool kept;        /* all weights are multiples of the scale, and among the integers */
+    bool kept; /* all weights are multiples of the scale, and among the integers */
 } channel;
 
 typedef struct weights {
@@ -33,7 +33,7 @@ typedef struct weights {
     int64_t count, inner; /* channels; element i belongs to channel i / inner % count */
     int axis;             /* -1: per tensor */
     channel *channels;
-    bool given;           /* the file says which grid */
+    bool given; /* the file says which grid */
 } weights;
 
 /* ---- The file's grid ---- */
@@ -82,15 +82,15 @@ static void find_step(const weights *w, int64_t i)
 {
     channel *c = &w->channels[i];
     const int64_t all = ir_type_elements(&w->value->type), block = w->count * w->inner;
-    const scales_series series = w->count > 1
-        ? (scales_series){w->value, i * w->inner, w->inner, block, all / w->count}
-        : (scales_series){w->value, 0, all, all, all};
+    const scales_series series = w->count > 1 ? (scales_series){w->value, i * w->inner, w->inner, block, all / w->count}
+                                              : (scales_series){w->value, 0, all, all, all};
     const double step = (double)scales_common_step(&series);
     c->kept = step >= FLT_MIN && (c->high - c->low) / step < 255.5;
     if (!c->kept)
         return;
     const double steps = nearbyint(most_of(c) / step);
-    c->scale = (float)(steps > 127 ? step : step / floor(127 / steps)); /* no coarser than it has to be: the bias counts in it */
+    /* No coarser than it has to be: the bias counts in it. */
+    c->scale = (float)(steps > 127 ? step : step / floor(127 / steps));
 }
 
 /* The zero point with which the integers from low to high are bytes, 0 if possible; false: there is none. */
@@ -125,7 +125,8 @@ static const ir_quant *common_grid(ir_graph *g, const weights *w)
 static double least_scale(const ir_op *op, int64_t c)
 {
     const ir_value *x = op->operands[0].value, *b = scales_weight_axis(op) < 0 ? NULL : ir_operand_value(op, 2);
-    if (!x->as || x->as->axis >= 0 || !b || !ir_is_const(b) || b->type.dtype != IR_F32 || ir_type_elements(&b->type) <= c)
+    if (!x->as || x->as->axis >= 0 || !b || !ir_is_const(b) || b->type.dtype != IR_F32 ||
+        ir_type_elements(&b->type) <= c)
         return 0;
     return fabs(ir_const_real(b, c)) / ((double)x->as->scale[0] * MOST_BIAS);
 }
@@ -203,7 +204,8 @@ static ir_value settle(ir_graph *g, const ir_op *op, const ir_value *v, arena *a
     if (shared || changed == 0)
         from = w.given ? v->scale_from : SCALES_FOUND;
     else if (changed < w.count)
-        from = arena_format(g->arena, SCALES_ABSMAX " in %lld of %lld channels", (long long)changed, (long long)w.count);
+        from =
+            arena_format(g->arena, SCALES_ABSMAX " in %lld of %lld channels", (long long)changed, (long long)w.count);
     scales_set(&to, IR_I8, shared ? common : per_channel(g, &w, a), from);
     return to;
 }

@@ -1,5 +1,5 @@
-/* fake_values.c: protects what becomes of fake-quantized graphs: every product and sum is computed on integers, the results are
- * within one step of the last grid of what the floats give, and the same at -O0 and -O3. */
+/* fake_values.c: protects what becomes of fake-quantized graphs: every product and sum is computed on integers, the
+ * results are within one step of the last grid of what the floats give, and the same at -O0 and -O3. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +52,8 @@ static int floats_left(const ir_graph *g)
 {
     int count = 0;
     for (const ir_op *op = g->first; op; op = op->next) {
-        bool computes = op->code != IR_QUANTIZE && op->code != IR_DEQUANTIZE &&
-                        !(ir_op_info_of(op->code)->flags & IR_SAME_QUANT);
+        bool computes =
+            op->code != IR_QUANTIZE && op->code != IR_DEQUANTIZE && !(ir_op_info_of(op->code)->flags & IR_SAME_QUANT);
         for (int i = 0; computes && i < op->operand_count; i++)
             count += op->operands[i].value && op->operands[i].value->type.dtype == IR_F32;
     }
@@ -86,7 +86,8 @@ static void check(const char *name, const char *body, double step, double allowe
             failures++;
             fprintf(stderr, "%s, -O%d: %g steps away, %d real operands left, %s\n", name, levels[k], far, left, d.text);
         }
-        if (k == 1 && g && memcmp(after[0], after[1], sizeof(float) * (size_t)ir_type_elements(&g->outputs[0]->type)) != 0) {
+        if (k == 1 && g &&
+            memcmp(after[0], after[1], sizeof(float) * (size_t)ir_type_elements(&g->outputs[0]->type)) != 0) {
             failures++;
             fprintf(stderr, "%s: -O0 and -O3 differ\n", name);
         }
@@ -104,58 +105,80 @@ static void check(const char *name, const char *body, double step, double allowe
 
 int main(void)
 {
-    check("plain", X W "  %6:f32<1x4x4x2> = conv2d %1, %3\n"
-          "  %9:f32<1x4x4x2> = fake_quant %6 {min = -4, max = 4}\n  output %9\n", 8.0 / 255, 1);
-    check("batch norm and relu", X W NORM "  %9:f32<1x4x4x2> = relu %8 {act = relu}\n"
-          "  %10:f32<1x4x4x2> = fake_quant %9 {min = 0, max = 3}\n  output %10\n", 3.0 / 255, 1);
-    check("batch norm, relu6 and a pair", X W NORM "  %9:f32<1x4x4x2> = relu %8 {act = relu6}\n"
-          "  %10:i8<1x4x4x2; 0.02, -120> = quantize %9\n  %11:f32<1x4x4x2> = dequantize %10\n  output %11\n", 0.02, 1);
-    check("255 integers from 0 up, without a clamp", X W "  %6:f32<1x4x4x2> = conv2d %1, %3\n"
-          "  %9:f32<1x4x4x2> = fake_quant %6 {min = 0, max = 3, narrow = 1}\n  output %9\n", 3.0 / 254, 1);
-    check("learned clip", X W NORM "  const %11:f32<1> = [1.27]\n  const %12:f32<1> = [-1.27]\n"
-          "  %13:f32<1x4x4x2> = minimum %8, %11\n  %14:f32<1x4x4x2> = maximum %13, %12\n"
-          "  %15:f32<1x4x4x2> = fake_quant %14 {min = -1.27, max = 1.27, narrow = 1}\n  output %15\n", 0.01, 1);
-    check("weights of integers, -128 turned round", X
-          "  const %2:i8<2x1x1x4; axis 0: [0.01, 0.02], 0> = [1, -128, 3, 127, -50, 60, -128, 8]\n"
-          "  %3:f32<2x1x1x4> = dequantize %2\n" NORM
-          "  %10:f32<1x4x4x2> = fake_quant %8 {min = -6, max = 6}\n  output %10\n", 12.0 / 255, 1);
-    check("a pruned channel", X
-          "  const %2:i8<2x1x1x4; axis 0: [0, 0.02], 0> = [0, 0, 0, 0, -50, 60, -128, 8]\n"
-          "  %3:f32<2x1x1x4> = dequantize %2\n" NORM
-          "  %10:f32<1x4x4x2> = fake_quant %8 {min = -6, max = 6}\n  output %10\n", 12.0 / 255, 1);
-    check("asymmetric weights", X
-          "  const %2:f32<2x1x1x4> = [1, -0.5, 0.25, 2.27, 0.3, 0.2, -0.1, 0.7]\n"
-          "  %3:f32<2x1x1x4> = fake_quant %2 {min = -0.5, max = 2.3}\n  %6:f32<1x4x4x2> = conv2d %1, %3\n"
-          "  %9:f32<1x4x4x2> = fake_quant %6 {min = -6, max = 6}\n  output %9\n", 12.0 / 255, 1);
-    check("weights of 4 bits", X
-          "  const %2:f32<2x1x1x4> = [1, -0.5, 0.25, 2.27, 0.3, 0.2, -0.1, 0.7]\n"
-          "  %3:f32<2x1x1x4> = fake_quant %2 {min = -0.5, max = 2.3, bits = 4}\n  %6:f32<1x4x4x2> = conv2d %1, %3\n"
-          "  %9:f32<1x4x4x2> = fake_quant %6 {min = -6, max = 6}\n  output %9\n", 12.0 / 255, 1);
-    check("folded weights", X
+    check("plain",
+          X W "  %6:f32<1x4x4x2> = conv2d %1, %3\n"
+              "  %9:f32<1x4x4x2> = fake_quant %6 {min = -4, max = 4}\n  output %9\n",
+          8.0 / 255, 1);
+    check("batch norm and relu",
+          X W NORM "  %9:f32<1x4x4x2> = relu %8 {act = relu}\n"
+                   "  %10:f32<1x4x4x2> = fake_quant %9 {min = 0, max = 3}\n  output %10\n",
+          3.0 / 255, 1);
+    check("batch norm, relu6 and a pair",
+          X W NORM "  %9:f32<1x4x4x2> = relu %8 {act = relu6}\n"
+                   "  %10:i8<1x4x4x2; 0.02, -120> = quantize %9\n  %11:f32<1x4x4x2> = dequantize %10\n  output %11\n",
+          0.02, 1);
+    check("255 integers from 0 up, without a clamp",
+          X W "  %6:f32<1x4x4x2> = conv2d %1, %3\n"
+              "  %9:f32<1x4x4x2> = fake_quant %6 {min = 0, max = 3, narrow = 1}\n  output %9\n",
+          3.0 / 254, 1);
+    check("learned clip",
+          X W NORM "  const %11:f32<1> = [1.27]\n  const %12:f32<1> = [-1.27]\n"
+                   "  %13:f32<1x4x4x2> = minimum %8, %11\n  %14:f32<1x4x4x2> = maximum %13, %12\n"
+                   "  %15:f32<1x4x4x2> = fake_quant %14 {min = -1.27, max = 1.27, narrow = 1}\n  output %15\n",
+          0.01, 1);
+    check("weights of integers, -128 turned round",
+          X "  const %2:i8<2x1x1x4; axis 0: [0.01, 0.02], 0> = [1, -128, 3, 127, -50, 60, -128, 8]\n"
+            "  %3:f32<2x1x1x4> = dequantize %2\n" NORM
+            "  %10:f32<1x4x4x2> = fake_quant %8 {min = -6, max = 6}\n  output %10\n",
+          12.0 / 255, 1);
+    check("a pruned channel",
+          X "  const %2:i8<2x1x1x4; axis 0: [0, 0.02], 0> = [0, 0, 0, 0, -50, 60, -128, 8]\n"
+            "  %3:f32<2x1x1x4> = dequantize %2\n" NORM
+            "  %10:f32<1x4x4x2> = fake_quant %8 {min = -6, max = 6}\n  output %10\n",
+          12.0 / 255, 1);
+    check("asymmetric weights",
+          X "  const %2:f32<2x1x1x4> = [1, -0.5, 0.25, 2.27, 0.3, 0.2, -0.1, 0.7]\n"
+            "  %3:f32<2x1x1x4> = fake_quant %2 {min = -0.5, max = 2.3}\n  %6:f32<1x4x4x2> = conv2d %1, %3\n"
+            "  %9:f32<1x4x4x2> = fake_quant %6 {min = -6, max = 6}\n  output %9\n",
+          12.0 / 255, 1);
+    check("weights of 4 bits",
+          X "  const %2:f32<2x1x1x4> = [1, -0.5, 0.25, 2.27, 0.3, 0.2, -0.1, 0.7]\n"
+            "  %3:f32<2x1x1x4> = fake_quant %2 {min = -0.5, max = 2.3, bits = 4}\n  %6:f32<1x4x4x2> = conv2d %1, %3\n"
+            "  %9:f32<1x4x4x2> = fake_quant %6 {min = -6, max = 6}\n  output %9\n",
+          12.0 / 255, 1);
+    check("folded weights",
+          X
           "  const %2:f32<2x1x1x4> = [1.2, -0.5, 0.3, 1.1, 0.3, 0.2, -0.1, 22.7]\n  const %5:f32<2> = [0.123, -0.321]\n"
           "  %6:f32<1x4x4x2> = conv2d %1, %2, %5 {act = relu6}\n"
-          "  %9:f32<1x4x4x2> = fake_quant %6 {min = 0, max = 6}\n  output %9\n", 6.0 / 255, 1);
-    check("depthwise, padded", X
-          "  const %2:i8<1x3x3x4; axis 3: [0.01, 0.02, 0.03, 0.01], 0> = "
-          "[1, -2, 3, 4, -5, 6, 7, -8, 9, 10, 11, -120, 13, 127, -127, 16, 1, 2, 3, 4, 50, 60, 70, 80, 9, 8, 7, 6, 5, 4, "
-          "3, 2, 1, 0, -1, -2]\n"
-          "  %3:f32<1x3x3x4> = dequantize %2\n"
-          "  %4:f32<1x6x6x4> = pad %1 {before = [0, 1, 1, 0], after = [0, 1, 1, 0]}\n"
-          "  %6:f32<1x4x4x4> = depthwise_conv2d %4, %3\n"
-          "  %9:f32<1x4x4x4> = fake_quant %6 {min = -6, max = 6}\n  output %9\n", 12.0 / 255, 1);
-    check("matmul by a rounded matrix", X
-          "  const %2:f32<4x2> = [1, -0.5, 0.25, 1.27, 0.3, 0.2, -0.1, 0.7]\n"
-          "  %3:f32<4x2> = fake_quant %2 {min = -1.27, max = 1.27, narrow = 1}\n  %4:f32<16x4> = reshape %1\n"
-          "  %6:f32<16x2> = batch_matmul %4, %3\n"
-          "  %9:f32<16x2> = fake_quant %6 {min = -4, max = 4}\n  output %9\n", 8.0 / 255, 1);
-    check("residual sum of two grids", X
-          "  %2:f32<1x4x4x4> = fake_quant %0 {min = -1, max = 3}\n  %3:f32<1x4x4x4> = add %1, %2 {act = relu}\n"
-          "  %9:f32<1x4x4x4> = fake_quant %3 {min = 0, max = 4}\n  output %9\n", 4.0 / 255, 1);
-    check("pools and concat", X
-          "  %2:f32<1x2x2x4> = avg_pool2d %1 {kernel = [2, 2], stride = [2, 2]}\n"
-          "  %3:f32<1x2x2x4> = fake_quant %2 {min = -2, max = 2.01}\n"
-          "  %4:f32<1x2x2x4> = max_pool2d %1 {kernel = [2, 2], stride = [2, 2]}\n"
-          "  %5:f32<1x2x2x8> = concat %3, %4 {axis = 3}\n"
-          "  %9:f32<1x2x2x8> = fake_quant %5 {min = -2, max = 2.01}\n  output %9\n", 4.01 / 255, 1);
+          "  %9:f32<1x4x4x2> = fake_quant %6 {min = 0, max = 6}\n  output %9\n",
+          6.0 / 255, 1);
+    check(
+        "depthwise, padded",
+        X
+        "  const %2:i8<1x3x3x4; axis 3: [0.01, 0.02, 0.03, 0.01], 0> = "
+        "[1, -2, 3, 4, -5, 6, 7, -8, 9, 10, 11, -120, 13, 127, -127, 16, 1, 2, 3, 4, 50, 60, 70, 80, 9, 8, 7, 6, 5, 4, "
+        "3, 2, 1, 0, -1, -2]\n"
+        "  %3:f32<1x3x3x4> = dequantize %2\n"
+        "  %4:f32<1x6x6x4> = pad %1 {before = [0, 1, 1, 0], after = [0, 1, 1, 0]}\n"
+        "  %6:f32<1x4x4x4> = depthwise_conv2d %4, %3\n"
+        "  %9:f32<1x4x4x4> = fake_quant %6 {min = -6, max = 6}\n  output %9\n",
+        12.0 / 255, 1);
+    check("matmul by a rounded matrix",
+          X "  const %2:f32<4x2> = [1, -0.5, 0.25, 1.27, 0.3, 0.2, -0.1, 0.7]\n"
+            "  %3:f32<4x2> = fake_quant %2 {min = -1.27, max = 1.27, narrow = 1}\n  %4:f32<16x4> = reshape %1\n"
+            "  %6:f32<16x2> = batch_matmul %4, %3\n"
+            "  %9:f32<16x2> = fake_quant %6 {min = -4, max = 4}\n  output %9\n",
+          8.0 / 255, 1);
+    check("residual sum of two grids",
+          X "  %2:f32<1x4x4x4> = fake_quant %0 {min = -1, max = 3}\n  %3:f32<1x4x4x4> = add %1, %2 {act = relu}\n"
+            "  %9:f32<1x4x4x4> = fake_quant %3 {min = 0, max = 4}\n  output %9\n",
+          4.0 / 255, 1);
+    check("pools and concat",
+          X "  %2:f32<1x2x2x4> = avg_pool2d %1 {kernel = [2, 2], stride = [2, 2]}\n"
+            "  %3:f32<1x2x2x4> = fake_quant %2 {min = -2, max = 2.01}\n"
+            "  %4:f32<1x2x2x4> = max_pool2d %1 {kernel = [2, 2], stride = [2, 2]}\n"
+            "  %5:f32<1x2x2x8> = concat %3, %4 {axis = 3}\n"
+            "  %9:f32<1x2x2x8> = fake_quant %5 {min = -2, max = 2.01}\n  output %9\n",
+          4.01 / 255, 1);
     return failures != 0;
 }
