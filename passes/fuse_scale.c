@@ -12,28 +12,13 @@
 
 #include "passes/scales.h"
 
-/* Which dimension of w is the output channel; -1: not an op that this pass knows. */
-static int channel_axis(const ir_op *op)
-{
-    switch (op->code) {
-    case IR_CONV2D:
-    case IR_TRANSPOSE_CONV2D:
-    case IR_FULLY_CONNECTED:
-        return 0;
-    case IR_DEPTHWISE_CONV2D:
-        return 3;
-    default:
-        return -1;
-    }
-}
-
 static bool is_float_const(const ir_value *v) { return v && ir_is_const(v) && v->type.dtype == IR_F32; }
 
 /* The product that `user` scales or shifts: float, constant weights and bias, no activation, no other use. */
 static ir_op *float_product(const ir_value *v, const ir_op *user)
 {
     ir_op *op = v->def;
-    if (!op || channel_axis(op) < 0 || pass_single_user(v) != user || v->type.dtype != IR_F32)
+    if (!op || pass_channel_axis(op) < 0 || pass_single_user(v) != user || v->type.dtype != IR_F32)
         return NULL;
     if (ir_int(op, IR_ATTR_ACT) != IR_ACT_NONE || ir_operand_value(op, 3) || !is_float_const(op->operands[1].value))
         return NULL;
@@ -93,13 +78,13 @@ static void multiply_scales(ir_graph *g, const ir_value *w, ir_value *to, int ax
 static void multiply_weights(ir_graph *g, ir_op *op, int64_t channels, const ir_value *c)
 {
     const ir_value *w = op->operands[1].value, *old = ir_operand_value(op, 2);
-    int64_t count = ir_type_elements(&w->type), inner = channel_axis(op) == 0 ? count / channels : 1;
+    int64_t count = ir_type_elements(&w->type), inner = pass_channel_axis(op) == 0 ? count / channels : 1;
     float *scaled = ARENA_ARRAY(g->arena, float, count);
     for (int64_t i = 0; i < count; i++)
         scaled[i] = (float)ir_const_real(w, i) * element(c, i / inner % channels);
     ir_value *to = ir_const_new(g, w->type, NULL, scaled);
     to->name = w->name;
-    multiply_scales(g, w, to, channel_axis(op), channels, c);
+    multiply_scales(g, w, to, pass_channel_axis(op), channels, c);
     ir_set_operand(op, 1, to);
     if (!old)
         return;

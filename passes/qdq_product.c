@@ -7,8 +7,6 @@
 
 #define MOST_MULTIPLIER 65536.0 /* of the accumulator: beyond, the scales make no sense */
 
-static int channel_axis(const ir_op *op) { return op->code == IR_DEPTHWISE_CONV2D ? 3 : 0; }
-
 /* The 8-bit constant that v is the real numbers of; scales per tensor or along `axis`. */
 static ir_value *weights_of(const ir_value *v, int axis)
 {
@@ -66,6 +64,7 @@ static ir_value *bias_of(ir_graph *g, const ir_value *b, double x_scale, const i
 
 typedef struct product {
     const ir_op *op;
+    int axis; /* of w: its output channels */
     ir_value *x, *w, *bias; /* bias is real, or NULL */
 } product;
 
@@ -103,7 +102,8 @@ static bool match(ir_graph *g, const ir_op *op, product *p)
     p->x = qdq_source(op->operands[0].value);
     p->bias = matmul ? NULL : ir_operand_value(op, 2);
     bool as_is = !matmul || ir_int(op, IR_ATTR_ADJ_B);
-    p->w = weights_of(op->operands[1].value, as_is ? channel_axis(op) : 1);
+    p->axis = matmul ? 0 : pass_channel_axis(op);
+    p->w = weights_of(op->operands[1].value, as_is ? p->axis : 1);
     if (!p->x || !p->w || (matmul && (p->w->type.rank != 2 || ir_int(op, IR_ATTR_ADJ_A))))
         return false;
     if (!as_is)
@@ -121,7 +121,7 @@ static bool match_sum(ir_graph *g, const ir_op *op, product *p)
             !match(g, v->def, p) || p->bias)
             continue;
         const ir_type *y = &op->results[0]->type;
-        int64_t channels = p->w->type.dims[channel_axis(p->op)];
+        int64_t channels = p->w->type.dims[p->axis];
         if (!ir_type_equal(y, &v->type) || b->type.rank == 0 || b->type.dims[b->type.rank - 1] != channels ||
             !bias_source(b, channels))
             continue;
@@ -162,7 +162,7 @@ ir_value *qdq_product(ir_graph *g, const ir_op *op, ir_op *before, const ir_valu
         return NULL;
     if (!multipliers_make_sense(&p, y))
         return NULL;
-    int64_t channels = p.w->type.dims[channel_axis(p.op)];
+    int64_t channels = p.w->type.dims[p.axis];
     const ir_value *source = p.bias ? bias_source(p.bias, channels) : NULL;
     ir_value *bias = source ? bias_of(g, source, (double)p.x->quant->scale[0], p.w->quant, channels,
                                       ir_type_elements(&p.w->type) / (channels ? channels : 1))

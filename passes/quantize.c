@@ -50,18 +50,11 @@ static bool is_byte(const ir_value *v)
     return qdq_source(v) || (v->type.dtype == IR_F32 && v->as && v->as->axis < 0 && v->as_dtype != IR_I16);
 }
 
-static int channel_axis(const ir_op *op)
-{
-    if (op->code == IR_BATCH_MATMUL)
-        return ir_int(op, IR_ATTR_ADJ_B) ? 0 : 1;
-    return op->code == IR_DEPTHWISE_CONV2D ? 3 : 0;
-}
-
 static bool are_weights(const ir_op *op, const ir_value *w)
 {
     if (w->def && w->def->code == IR_DEQUANTIZE && ir_is_const(w->def->operands[0].value))
         return true; /* integers already */
-    return ir_is_const(w) && w->as && w->as_dtype != IR_I16 && (w->as->axis < 0 || w->as->axis == channel_axis(op));
+    return ir_is_const(w) && w->as && w->as_dtype != IR_I16 && (w->as->axis < 0 || w->as->axis == scales_weight_axis(op));
 }
 
 /* Is the product of two values that are both computed?  It has no form with a real result. */

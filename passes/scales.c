@@ -185,18 +185,8 @@ int scales_weight_index(const ir_op *op)
 
 int scales_weight_axis(const ir_op *op)
 {
-    switch (op->code) {
-    case IR_CONV2D:
-    case IR_TRANSPOSE_CONV2D:
-    case IR_FULLY_CONNECTED:
-        return 0;
-    case IR_DEPTHWISE_CONV2D:
-        return 3;
-    case IR_BATCH_MATMUL: {
-        const int rank = op->operands[1].value->type.rank; /* a matrix: channels are its columns */
-        return rank == 2 ? (ir_int(op, IR_ATTR_ADJ_B) ? 0 : 1) : -1;
-    }
-    default:
-        return -1;
-    }
+    if (op->code != IR_BATCH_MATMUL)
+        return pass_channel_axis(op);
+    const int rank = op->operands[1].value->type.rank; /* a matrix: channels are its columns */
+    return rank == 2 ? (ir_int(op, IR_ATTR_ADJ_B) ? 0 : 1) : -1;
 }

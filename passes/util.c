@@ -52,6 +52,13 @@ void pass_inherit_choice(ir_op *to, const ir_op *from)
     to->why_float = from->why_float;
 }
 
+int pass_channel_axis(const ir_op *op)
+{
+    if (!(ir_op_info_of(op->code)->flags & IR_MAC))
+        return -1;
+    return op->code == IR_DEPTHWISE_CONV2D ? 3 : 0;
+}
+
 bool pass_is_weight(const ir_op *op, int index)
 {
     if (op->code == IR_LSTM_QUANT)

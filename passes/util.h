@@ -15,6 +15,8 @@ ir_value *pass_op1(ir_graph *, ir_opcode, ir_op *before, const ir_op *like, int 
 const ir_quant *pass_quant_shifted(ir_graph *, const ir_quant *, int32_t shift);
 /* A constant with the other 8-bit type whose integers, and zero points, are 128 larger (to u8) or smaller (to i8). */
 ir_value *pass_const_flipped(ir_graph *, const ir_value *);
+/* Which dimension of the weights of a multiply-accumulate op is the output channel; -1: another op. */
+int pass_channel_axis(const ir_op *);
 /* Is operand `index` of `op` a weight operand: int8, exempt from the unsigned form? */
 bool pass_is_weight(const ir_op *, int index);
 /* `to` takes over what `from` did: the options' wish to have that in float goes with it. */

@@ -23,7 +23,6 @@ typedef struct reference {
 
 typedef struct comparison {
     const reference *file;
-    const ir_graph *lowered;
     histogram *seen;
     report_difference *differences;
 } comparison;
@@ -73,6 +72,22 @@ static bool storable(const ir_value *v)
     return t == IR_F32 || (v->quant && v->quant->axis < 0 && (t == IR_I8 || t == IR_U8 || t == IR_I16));
 }
 
+/* A run from the state's start, whose outputs nobody wants beside `see`. */
+static bool run_seen(const ir_graph *g, const void *const inputs[], ir_observer *see, void *context, diag *d)
+{
+    void **outputs = calloc((size_t)g->output_count + 1, sizeof *outputs);
+    bool good = outputs != NULL;
+    for (int32_t i = 0; good && i < g->output_count; i++)
+        good = (outputs[i] = malloc(ir_type_bytes(&g->outputs[i]->type) + 1)) != NULL;
+    ir_state *state = good ? ir_state_new(g) : NULL;
+    good = good ? ir_interpret_observed(g, inputs, outputs, state, see, context, d) : diag_error(d, NULL, "out of memory");
+    ir_state_free(state);
+    for (int32_t i = 0; outputs && i < g->output_count; i++)
+        free(outputs[i]);
+    free(outputs);
+    return good;
+}
+
 /* ---- The file's values ---- */
 
 static entry *find(const reference *r, const char *name)
@@ -107,19 +122,9 @@ static bool reference_make(const ir_graph *g, const void *const inputs[], refere
     *r = (reference){.size = 64};
     while (r->size < 2 * (size_t)g->next_id)
         r->size *= 2;
-    void **outputs = calloc((size_t)g->output_count + 1, sizeof *outputs);
-    bool good = outputs && (r->entries = calloc(r->size, sizeof *r->entries));
-    for (int32_t i = 0; good && i < g->output_count; i++)
-        good = (outputs[i] = malloc(ir_type_bytes(&g->outputs[i]->type) + 1)) != NULL;
-    if (!good)
-        diag_error(d, NULL, "out of memory");
-    ir_state *state = good ? ir_state_new(g) : NULL;
-    good = good && ir_interpret_observed(g, inputs, outputs, state, keep, r, d);
-    ir_state_free(state);
-    for (int32_t i = 0; outputs && i < g->output_count; i++)
-        free(outputs[i]);
-    free(outputs);
-    return good && (!r->failed || diag_error(d, NULL, "out of memory"));
+    r->entries = calloc(r->size, sizeof *r->entries);
+    return (r->entries || diag_error(d, NULL, "out of memory")) && run_seen(g, inputs, keep, r, d) &&
+           (!r->failed || diag_error(d, NULL, "out of memory"));
 }
 
 static void reference_free(reference *r)
@@ -210,22 +215,6 @@ static void see(void *context, const ir_value *v, const void *data)
         compare_alone(c, v->def);
 }
 
-static bool compare(comparison *c, const void *const inputs[], diag *d)
-{
-    const ir_graph *g = c->lowered;
-    void **outputs = calloc((size_t)g->output_count + 1, sizeof *outputs);
-    bool good = outputs || diag_error(d, NULL, "out of memory");
-    for (int32_t i = 0; good && i < g->output_count; i++)
-        good = (outputs[i] = malloc(ir_type_bytes(&g->outputs[i]->type) + 1)) || diag_error(d, NULL, "out of memory");
-    ir_state *state = good ? ir_state_new(g) : NULL;
-    good = good && ir_interpret_observed(g, inputs, outputs, state, see, c, d);
-    ir_state_free(state);
-    for (int32_t i = 0; outputs && i < g->output_count; i++)
-        free(outputs[i]);
-    free(outputs);
-    return good;
-}
-
 bool against_file(const driver_options *options, const char *file, const ir_graph *lowered, const void *const inputs[],
                   histogram out_seen[], report_difference out_differences[], diag *d)
 {
@@ -233,8 +222,8 @@ bool against_file(const driver_options *options, const char *file, const ir_grap
     reference r = {0};
     if (!driver_import(options, file, &m, d))
         return false;
-    comparison c = {.file = &r, .lowered = lowered, .seen = out_seen, .differences = out_differences};
-    const bool good = reference_make(m.graph, inputs, &r, d) && compare(&c, inputs, d);
+    comparison c = {.file = &r, .seen = out_seen, .differences = out_differences};
+    const bool good = reference_make(m.graph, inputs, &r, d) && run_seen(lowered, inputs, see, &c, d);
     reference_free(&r);
     driver_module_free(&m);
     return good;
