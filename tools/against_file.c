@@ -103,18 +103,24 @@ static void keep(void *context, const ir_value *v, const void *data)
     reference *r = context;
     if (!v->name || !*v->name || !has_reals(v))
         return;
-    entry *e = find(r, v->name);
-    if (e->value) { /* a dequantize may carry the name of what it reads: the same numbers, otherwise ambiguous */
-        free(e->reals);
-        e->reals = NULL;
+    const size_t count = (size_t)ir_type_elements(&v->type);
+    double *reals = malloc((count + 1) * sizeof *reals);
+    if (!reals) {
+        r->failed = true;
         return;
     }
-    e->value = v;
-    e->reals = malloc(((size_t)ir_type_elements(&v->type) + 1) * sizeof *e->reals);
-    if (e->reals)
-        to_reals(v, data, e->reals);
-    else
-        r->failed = true;
+    to_reals(v, data, reals);
+    entry *e = find(r, v->name);
+    if (!e->value) {
+        *e = (entry){v, reals};
+        return;
+    }
+    /* A dequantize or observe may carry the name of what it reads; with other numbers the name is ambiguous. */
+    if (e->reals && ((size_t)ir_type_elements(&e->value->type) != count || memcmp(e->reals, reals, count * sizeof *reals) != 0)) {
+        free(e->reals);
+        e->reals = NULL;
+    }
+    free(reals);
 }
 
 static bool reference_make(const ir_graph *g, const void *const inputs[], reference *r, diag *d)

@@ -437,6 +437,38 @@ def qat_fake(p):
 
 
 @case
+def qat_network(p):
+    """Blocks of a MobileNet as training leaves them: fake ops in front of products, batch norms behind them, sums, thresholds."""
+    def block(i, x, shape, act, threshold, kind="conv2d", stride=1):
+        w, outputs = f"w{i}", shape[0]
+        p.param(w, noise(500 + i, shape))
+        p.op("fake_channel_wise_quantize_dequantize_abs_max", {"X": [w]}, {"Out": [w + ".fake"], "OutScale": [w + ".scale"]},
+             bit_length=8, quant_axis=0, is_test=False, round_type=1)
+        p.op(kind, {"Input": [x], "Filter": [w + ".fake"]}, {"Output": [f"c{i}"]}, strides=[stride] * 2, paddings=[shape[2] // 2] * 2,
+             dilations=[1, 1], groups=outputs if kind != "conv2d" else 1, padding_algorithm="EXPLICIT", data_format="NCHW")
+        for j, (name, low) in enumerate((("scale", -1.2), ("bias", -0.5), ("mean", -0.5), ("variance", 0.5))):
+            p.param(f"{name}{i}", noise(600 + 10 * i + j, (outputs,), low, 1.5))
+        p.op("batch_norm", {"X": [f"c{i}"], "Scale": [f"scale{i}"], "Bias": [f"bias{i}"], "Mean": [f"mean{i}"], "Variance": [f"variance{i}"]},
+             {"Y": [f"n{i}"], **{o: [f"{o}{i}"] for o in ("MeanOut", "VarianceOut", "SavedMean", "SavedVariance")}}, epsilon=1e-5,
+             data_layout="NCHW", is_test=True, **({} if act else {"out_threshold": threshold}))
+        if act:
+            p.op(act, {"X": [f"n{i}"]}, {"Out": [f"a{i}"]}, out_threshold=threshold, **({"threshold": 6.0} if act == "relu6" else {}))
+        return fake(p, f"a{i}" if act else f"n{i}", threshold)
+    p.input("x", "float32", [1, 3, 16, 16])
+    x = block(0, fake(p, "x", 1.0), (16, 3, 3, 3), "relu6", 6.0, stride=2)
+    y = block(2, block(1, x, (16, 1, 3, 3), "relu", 5.0, "depthwise_conv2d"), (16, 16, 1, 1), None, 9.0)
+    p.op("elementwise_add", {"X": [x], "Y": [y]}, {"Out": ["sum"]}, axis=-1, out_threshold=11.0)
+    z = block(3, fake(p, "sum", 11.0), (24, 16, 1, 1), "relu", 30.0)
+    p.op("pool2d", {"X": [z]}, {"Out": ["pool"]}, pooling_type="avg", ksize=[8, 8], strides=[1, 1], paddings=[0, 0], global_pooling=True, exclusive=True)
+    p.op("flatten_contiguous_range", {"X": ["pool"]}, {"Out": ["rows"], "XShape": ["rows.shape"]}, start_axis=1, stop_axis=3)
+    p.param("fw", noise(55, (24, 10)))
+    p.op("fake_quantize_dequantize_abs_max", {"X": ["fw"]}, {"Out": ["fw.fake"], "OutScale": ["fw.scale"]}, bit_length=8, round_type=1)
+    p.op("matmul_v2", {"X": [fake(p, "rows", 12.0)], "Y": ["fw.fake"]}, {"Out": ["out"]}, trans_x=False, trans_y=False, out_threshold=30.0)
+    p.output("out")
+    return [noise(54, (1, 3, 16, 16))]
+
+
+@case
 def qat_split(p):
     """Whole numbers through the convolution, dequantized behind it."""
     p.input("x", "float32", [1, 4, 6, 6])

@@ -1,0 +1,51 @@
+"""Protects the step from fake-quantized graphs to integers, for each frontend: every int8 layer is within one step of its
+fake-quantized value, on the file's own operands, and every product that has scales is computed on integers.  The file's graph,
+run in float by the interpreter, is the reference; that one is held to the frameworks elsewhere (tests/ops, docs/fidelity.md)."""
+import json
+
+from common import QCC_RUN, ROOT, Case, can_run_avx512, main
+
+DATA = ROOT / "tests" / "data"
+PRODUCTS = ("conv2d", "depthwise_conv2d", "transpose_conv2d", "fully_connected", "batch_matmul")
+INPUTS = (1, 2, 3)  # seeds
+
+
+class Faithful(Case):
+    def setUp(self):
+        super().setUp()
+        if not can_run_avx512():
+            self.skipTest("the CPU lacks AVX-512 VNNI")
+
+    def layers(self, model, seed):
+        report = self.folder / "r.json"
+        self.fine(QCC_RUN, model, f"--random={seed}", f"--report={report}", "--bench=0")
+        return json.loads(report.read_text())["ops"]
+
+    def check(self, models):
+        self.assertTrue(models)
+        for model in models:
+            compared = 0
+            for seed in INPUTS:
+                for op in self.layers(model, seed):
+                    where = f"{model.name}: {op['op']} {op['name']}"
+                    if op["op"] in PRODUCTS:
+                        self.assertEqual(op["arithmetic"], "int8", f"{where}: {op['why']}")
+                    for value in op["results"]:
+                        difference = value.get("difference", {})
+                        if difference.get("unit") == "step" and "alone_max" in difference:
+                            self.assertLessEqual(difference["alone_max"], 1, where)
+                            compared += 1
+            self.assertGreater(compared, 0, f"{model.name}: no layer could be compared")
+
+    def test_tflite(self):
+        self.check([DATA / "fake_quant.tflite"])
+
+    def test_onnx(self):
+        self.check(sorted((DATA / "onnx").glob("cnn_qdq_[us]8*.ort")) + [DATA / "onnx" / "attention_qdq.ort"])
+
+    def test_paddle(self):
+        self.check([DATA / "nb" / f"qat_{name}.nb" for name in ("fake", "network")])
+
+
+if __name__ == "__main__":
+    main()
