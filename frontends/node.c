@@ -253,6 +253,61 @@ ir_value *node_reals(frontend_node *n, int rank, const int64_t dims[], const flo
 
 ir_value *node_real(frontend_node *n, float x) { return node_reals(n, 0, NULL, &x); }
 
+/* ---- Parameters ---- */
+
+bool node_constant(frontend_node *n, const ir_value *v, int index, const char *what)
+{
+    if (!v)
+        return false;
+    return ir_is_const(v) || node_error(n, "the %s (operand %d) must be constant", what, index);
+}
+
+bool node_copy_ints(frontend_node *n, const ir_value *v, int index, const char *what, int max, int64_t out[], int *out_count)
+{
+    int64_t count = ir_type_elements(&v->type);
+    if (count > max)
+        return node_error(n, "the %s (operand %d) has %lld elements, at most %d make sense", what, index,
+                          (long long)count, max);
+    for (int64_t i = 0; i < count; i++)
+        out[i] = ir_const_int(v, i);
+    *out_count = (int)count;
+    return true;
+}
+
+/* ---- Windows and products ---- */
+
+void node_set_window(ir_op *op, const node_window *w)
+{
+    ir_set_ints(op, IR_ATTR_STRIDE, 2, w->stride);
+    ir_set_ints(op, IR_ATTR_PAD, 4, (int64_t[]){w->before[0], w->before[1], w->after[0], w->after[1]});
+    if (ir_has_attr(op, IR_ATTR_DILATION))
+        ir_set_ints(op, IR_ATTR_DILATION, 2, w->dilation);
+    if (ir_has_attr(op, IR_ATTR_KERNEL))
+        ir_set_ints(op, IR_ATTR_KERNEL, 2, w->kernel);
+}
+
+ir_value *node_padded(frontend_node *n, ir_value *x, node_window *w)
+{
+    ir_op *pad = node_emit1(n, IR_PAD, x);
+    ir_set_ints(pad, IR_ATTR_BEFORE, 4, (int64_t[]){0, w->before[0], w->before[1], 0});
+    ir_set_ints(pad, IR_ATTR_AFTER, 4, (int64_t[]){0, w->after[0], w->after[1], 0});
+    for (int i = 0; i < 2; i++)
+        w->before[i] = w->after[i] = 0;
+    return node_done(n, pad);
+}
+
+ir_value *node_vector_product(frontend_node *n, ir_value *y, bool row, bool column)
+{
+    int64_t dims[IR_MAX_RANK];
+    int rank = 0;
+    if (!y || (!row && !column))
+        return y;
+    for (int i = 0; i < y->type.rank; i++)
+        if (!(row && i == y->type.rank - 2) && !(column && i == y->type.rank - 1))
+            dims[rank++] = y->type.dims[i];
+    return node_reshaped(n, y, rank, dims);
+}
+
 /* ---- Layouts ---- */
 
 int node_dim(node_layout layout, int rank, int axis)

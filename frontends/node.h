@@ -109,6 +109,22 @@ ir_value *node_ints(frontend_node *, ir_dtype, int rank, int64_t count, const in
 ir_value *node_reals(frontend_node *, int rank, const int64_t dims[], const float values[]);
 ir_value *node_real(frontend_node *, float); /* of rank 0 */
 
+/* What an operator takes must be known while importing: an error unless v (NULL: an error already) is constant. */
+bool node_constant(frontend_node *, const ir_value *v, int index, const char *what);
+/* The elements of an integer constant, at most `max`; `what` and `index` name it in diagnostics. */
+bool node_copy_ints(frontend_node *, const ir_value *, int index, const char *what, int max, int64_t out[], int *out_count);
+
+/* A convolution's or pool's window: vertical, horizontal.  before, after: padding. */
+typedef struct node_window {
+    int64_t kernel[2], stride[2], dilation[2], before[2], after[2];
+} node_window;
+void node_set_window(ir_op *, const node_window *); /* the attributes that the op has */
+/* The padding as zeros around x, which then count like pixels; the window has none any more. */
+ir_value *node_padded(frontend_node *, ir_value *x, node_window *);
+
+/* The product y of matrices that stand for vectors, without the dimension that a row (column) vector was given. */
+ir_value *node_vector_product(frontend_node *, ir_value *y, bool row, bool column);
+
 /* ---- Layouts ----
  * ONNX and Paddle put channels second, the IR puts them last.  What a name stands for is held in one of two layouts, or
  * in both once somebody needed the other: LAYOUT_PLAIN, the dimensions as the format has them, and LAYOUT_LAST,
@@ -148,6 +164,10 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define node_ints(x, ...) node_ints(&(x)->common, __VA_ARGS__)
 #define node_reals(x, ...) node_reals(&(x)->common, __VA_ARGS__)
 #define node_real(x, ...) node_real(&(x)->common, __VA_ARGS__)
+#define node_constant(x, ...) node_constant(&(x)->common, __VA_ARGS__)
+#define node_copy_ints(x, ...) node_copy_ints(&(x)->common, __VA_ARGS__)
+#define node_padded(x, ...) node_padded(&(x)->common, __VA_ARGS__)
+#define node_vector_product(x, ...) node_vector_product(&(x)->common, __VA_ARGS__)
 #define node_to_layout(x, ...) node_to_layout(&(x)->common, __VA_ARGS__)
 #endif
 

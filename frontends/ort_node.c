@@ -61,11 +61,7 @@ bool ort_shape(ort_node *n, int index, ir_type *out)
 ir_value *ort_param(ort_node *n, int index, const char *what)
 {
     ir_value *v = ort_plain(n, index);
-    if (v && !ir_is_const(v)) {
-        node_error(n, "the %s (operand %d) must be constant", what, index);
-        return NULL;
-    }
-    return v;
+    return node_constant(n, v, index, what) ? v : NULL;
 }
 
 bool ort_param_ints(ort_node *n, int index, const char *what, int max, int64_t out[], int *out_count)
@@ -75,14 +71,7 @@ bool ort_param_ints(ort_node *n, int index, const char *what, int max, int64_t o
         return false;
     if (v->type.dtype != IR_I64 && v->type.dtype != IR_I32)
         return node_error(n, "the %s (operand %d) must be integers", what, index);
-    int64_t count = ir_type_elements(&v->type);
-    if (count > max)
-        return node_error(n, "the %s (operand %d) has %lld elements, at most %d make sense", what, index,
-                         (long long)count, max);
-    for (int64_t i = 0; i < count; i++)
-        out[i] = ir_const_int(v, i);
-    *out_count = (int)count;
-    return true;
+    return node_copy_ints(n, v, index, what, max, out, out_count);
 }
 
 bool ort_param_real(ort_node *n, int index, const char *what, float *out)

@@ -6,11 +6,6 @@
 
 #include "frontends/ort_import.h"
 
-typedef struct window {
-    int spatial; /* 1 or 2; entries of one dimension stand at [1] */
-    int64_t kernel[2], stride[2], dilation[2], before[2], after[2];
-} window;
-
 static bool read_numbers(ort_node *n, const char *name, int spatial, int64_t out[2])
 {
     int64_t v[2];
@@ -26,11 +21,11 @@ static bool read_numbers(ort_node *n, const char *name, int spatial, int64_t out
     return true;
 }
 
-static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int64_t kernel[2], window *w)
+static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int64_t kernel[2], node_window *w)
 {
     int64_t pads[4] = {0};
     int count = 0;
-    *w = (window){.spatial = spatial, .kernel = {kernel[0], kernel[1]}};
+    *w = (node_window){.kernel = {kernel[0], kernel[1]}};
     if (!read_numbers(n, "strides", spatial, w->stride) || !read_numbers(n, "dilations", spatial, w->dilation) ||
         !ort_ints(n, "pads", 4, pads, &count))
         return false;
@@ -55,14 +50,6 @@ static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int
         w->after[at] = total - w->before[at];
     }
     return true;
-}
-
-static void set_window(ir_op *op, const window *w)
-{
-    ir_set_ints(op, IR_ATTR_STRIDE, 2, w->stride);
-    ir_set_ints(op, IR_ATTR_PAD, 4, (int64_t[]){w->before[0], w->before[1], w->after[0], w->after[1]});
-    if (ir_has_attr(op, IR_ATTR_DILATION))
-        ir_set_ints(op, IR_ATTR_DILATION, 2, w->dilation);
 }
 
 /* [N, L, C] as [N, 1, L, C]. */
@@ -118,12 +105,12 @@ static ir_value *convolve(ort_node *n, ir_value *x, int weights, filters *f)
         if (!(w = ort_quantized(n, w, q)))
             return NULL;
     }
-    window win;
+    node_window win;
     if (!read_window(n, spatial, &x->type.dims[1], &w->type.dims[1], &win))
         return NULL;
     ir_op *op = node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, f->zero ? 6 : f->bias ? 3 : 2,
                           (ir_value *[]){x, w, f->bias, NULL, NULL, f->zero});
-    set_window(op, &win);
+    node_set_window(op, &win);
     if (!depthwise)
         ir_set_int(op, IR_ATTR_GROUPS, groups);
     return from_image(n, node_done_quant(n, op, f->dtype, f->result), spatial);
@@ -204,7 +191,7 @@ bool ort_op_conv_transpose(ort_node *n)
         strcmp(ort_text(n, "auto_pad", "NOTSET"), "NOTSET") != 0)
         return node_error(n, "groups, output_shape, auto_pad and images that are not two-dimensional are not supported");
     w = node_transposed(n, w, (int64_t[]){1, 2, 3, 0});
-    window win;
+    node_window win;
     if (!w || !read_window(n, 2, &x->type.dims[1], &w->type.dims[1], &win))
         return false;
     int64_t extent[2];
@@ -219,7 +206,7 @@ bool ort_op_conv_transpose(ort_node *n)
     if (extent[0] < 1 || extent[1] < 1)
         return node_error(n, "the result has no pixels");
     ir_op *op = node_emit(n, IR_TRANSPOSE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
-    set_window(op, &win);
+    node_set_window(op, &win);
     ir_type type = ir_type_make(IR_F32, 4, (int64_t[]){x->type.dims[0], extent[0], extent[1], w->type.dims[0]});
     return ort_put(n, 0, node_typed(n, op, type, NULL), LAYOUT_LAST);
 }
@@ -227,9 +214,9 @@ bool ort_op_conv_transpose(ort_node *n)
 /* ---- Pools ---- */
 
 /* With ceil_mode one more window, unless it would start behind the image. */
-static bool read_pool(ort_node *n, const ir_value *x, int spatial, bool average, int64_t kernel[2], window *out)
+static bool read_pool(ort_node *n, const ir_value *x, int spatial, bool average, int64_t kernel[2], node_window *out)
 {
-    window w;
+    node_window w;
     if (!read_numbers(n, "kernel_shape", spatial, kernel) || !read_window(n, spatial, &x->type.dims[1], kernel, &w))
         return false;
     for (int i = 0; i < 2; i++) {
@@ -257,7 +244,7 @@ static ir_value *pooled(ort_node *n, ir_opcode code, ir_value *x)
     bool average = code == IR_AVG_POOL2D;
     int spatial = x->type.rank - 2;
     int64_t kernel[2];
-    window w;
+    node_window w;
     if (spatial != 1 && spatial != 2) {
         node_error(n, "pools over %d dimensions are not supported", spatial);
         return NULL;
@@ -270,17 +257,11 @@ static ir_value *pooled(ort_node *n, ir_opcode code, ir_value *x)
     if (!x || !read_pool(n, x, spatial, average, kernel, &w))
         return NULL;
     if (average && ort_int(n, "count_include_pad", 0) && (w.before[0] | w.before[1] | w.after[0] | w.after[1])) {
-        ir_op *pad = node_emit1(n, IR_PAD, x);
-        ir_set_ints(pad, IR_ATTR_BEFORE, 4, (int64_t[]){0, w.before[0], w.before[1], 0});
-        ir_set_ints(pad, IR_ATTR_AFTER, 4, (int64_t[]){0, w.after[0], w.after[1], 0});
-        if (!(x = node_done(n, pad)))
+        if (!(x = node_padded(n, x, &w)))
             return NULL;
-        memset(w.before, 0, sizeof w.before);
-        memset(w.after, 0, sizeof w.after);
     }
     ir_op *op = node_emit1(n, code, x);
-    ir_set_ints(op, IR_ATTR_KERNEL, 2, kernel);
-    set_window(op, &w);
+    node_set_window(op, &w);
     return from_image(n, node_done(n, op), spatial);
 }
 
@@ -375,14 +356,7 @@ bool ort_op_matmul(ort_node *n)
     if (column)
         b = node_reshaped(n, b, 2, (int64_t[]){b->type.dims[0], 1});
     ir_value *y = a && b ? product(n, a, ort_int(n, "transA", 0), b, ort_int(n, "transB", 0), NULL) : NULL;
-    if (y && (row || column)) {
-        int64_t dims[IR_MAX_RANK];
-        int rank = 0;
-        for (int i = 0; i < y->type.rank; i++)
-            if (!(row && i == y->type.rank - 2) && !(column && i == y->type.rank - 1))
-                dims[rank++] = y->type.dims[i];
-        y = node_reshaped(n, y, rank, dims);
-    }
+    y = node_vector_product(n, y, row, column);
     return ort_put(n, 0, scaled(n, y, ort_float(n, "alpha", 1)), LAYOUT_PLAIN);
 }
 

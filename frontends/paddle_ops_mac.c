@@ -7,8 +7,6 @@
 
 #include "frontends/paddle_import.h"
 
-typedef struct window { int64_t kernel[2], stride[2], dilation[2], before[2], after[2]; } window;
-
 static bool pair(paddle_node *n, const char *name, int64_t def, int64_t low, int64_t out[2])
 {
     int count;
@@ -24,7 +22,7 @@ static bool pair(paddle_node *n, const char *name, int64_t def, int64_t low, int
 }
 
 /* The window's kernel is set. */
-static bool read_window(paddle_node *n, const int64_t in[2], window *w)
+static bool read_window(paddle_node *n, const int64_t in[2], node_window *w)
 {
     int64_t pads[4] = {0};
     int count;
@@ -50,16 +48,6 @@ static bool read_window(paddle_node *n, const int64_t in[2], window *w)
             return node_error(n, "attribute paddings is out of range");
     }
     return true;
-}
-
-static void set_window(ir_op *op, const window *w)
-{
-    ir_set_ints(op, IR_ATTR_STRIDE, 2, w->stride);
-    ir_set_ints(op, IR_ATTR_PAD, 4, (int64_t[]){w->before[0], w->before[1], w->after[0], w->after[1]});
-    if (ir_has_attr(op, IR_ATTR_DILATION))
-        ir_set_ints(op, IR_ATTR_DILATION, 2, w->dilation);
-    if (ir_has_attr(op, IR_ATTR_KERNEL))
-        ir_set_ints(op, IR_ATTR_KERNEL, 2, w->kernel);
 }
 
 /* ---- Integer kernels ---- */
@@ -167,7 +155,7 @@ static ir_value *weights_of(paddle_node *n, const char *parameter, const char *s
 bool paddle_op_conv(paddle_node *n)
 {
     product p = {0};
-    window win;
+    node_window win;
     float unit = 0;
     ir_value *w = weights_of(n, "Filter", "Input0_scale");
     bool linear = !paddle_count(n, "Bias") && !*activation_name(n);
@@ -195,7 +183,7 @@ bool paddle_op_conv(paddle_node *n)
         return false;
     ir_op *op =
         node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, p.bias ? 3 : 2, (ir_value *[]){p.x, p.w, p.bias});
-    set_window(op, &win);
+    node_set_window(op, &win);
     if (!depthwise)
         ir_set_int(op, IR_ATTR_GROUPS, groups);
     return paddle_put(n, "Output", finish(n, &p, op, (ir_type){0}), LAYOUT_LAST) &&
@@ -205,7 +193,7 @@ bool paddle_op_conv(paddle_node *n)
 bool paddle_op_conv_transpose(paddle_node *n)
 {
     product p = {0};
-    window win;
+    node_window win;
     int64_t extra[2], extent[2], size[2];
     int sizes;
     ir_value *w = paddle_param(n, "Filter");
@@ -231,7 +219,7 @@ bool paddle_op_conv_transpose(paddle_node *n)
             return node_error(n, "the result has no pixels");
     }
     ir_op *op = node_emit(n, IR_TRANSPOSE_CONV2D, p.bias ? 3 : 2, (ir_value *[]){p.x, p.w, p.bias});
-    set_window(op, &win);
+    node_set_window(op, &win);
     ir_type type = ir_type_make(IR_F32, 4, (int64_t[]){p.x->type.dims[0], extent[0], extent[1], p.w->type.dims[0]});
     return paddle_put(n, "Output", finish(n, &p, op, type), LAYOUT_LAST);
 }
@@ -239,7 +227,7 @@ bool paddle_op_conv_transpose(paddle_node *n)
 /* ---- Pools ---- */
 
 /* The window of a pool of n x n results, or of the whole image. */
-static bool pool_window(paddle_node *n, const int64_t in[2], window *w, bool *out_uneven)
+static bool pool_window(paddle_node *n, const int64_t in[2], node_window *w, bool *out_uneven)
 {
     bool whole = paddle_int(n, "global_pooling", 0);
     *out_uneven = false;
@@ -296,7 +284,7 @@ bool paddle_op_pool(paddle_node *n)
     ir_value *x = paddle_in(n, "X", 0, LAYOUT_LAST);
     const char *type = paddle_text(n, "pooling_type", "");
     bool average = strcmp(type, "avg") == 0;
-    window w;
+    node_window w;
     if (!x)
         return false;
     if (x->type.rank != 4 || (!average && strcmp(type, "max") != 0))
@@ -324,15 +312,11 @@ bool paddle_op_pool(paddle_node *n)
         w.after[i] += w.stride[i] - room % w.stride[i];
     }
     if (inclusive && padded) {
-        ir_op *pad = node_emit(n, IR_PAD, 1, &x);
-        ir_set_ints(pad, IR_ATTR_BEFORE, 4, (int64_t[]){0, w.before[0], w.before[1], 0});
-        ir_set_ints(pad, IR_ATTR_AFTER, 4, (int64_t[]){0, w.after[0], w.after[1], 0});
-        if (!(x = node_done(n, pad)))
+        if (!(x = node_padded(n, x, &w)))
             return false;
-        w.before[0] = w.before[1] = w.after[0] = w.after[1] = 0;
     }
     ir_op *op = node_emit(n, average ? IR_AVG_POOL2D : IR_MAX_POOL2D, 1, &x);
-    set_window(op, &w);
+    node_set_window(op, &w);
     return paddle_put(n, "Out", node_done(n, op), LAYOUT_LAST);
 }
 
@@ -420,14 +404,7 @@ bool paddle_op_matmul(paddle_node *n)
     }
     if (z && alpha != 1)
         z = node_binary_act(n, IR_MUL, z, node_real(n, alpha), IR_ACT_NONE);
-    if (z && (row || column)) {
-        int64_t dims[IR_MAX_RANK];
-        int rank = 0;
-        for (int i = 0; i < z->type.rank; i++)
-            if (!(row && i == z->type.rank - 2) && !(column && i == z->type.rank - 1))
-                dims[rank++] = z->type.dims[i];
-        z = node_reshaped(n, z, rank, dims);
-    }
+    z = node_vector_product(n, z, row, column);
     return paddle_put(n, "Out", z, LAYOUT_PLAIN) && (unit == 0 || paddle_set_unit(n, "Out", unit));
 }
 

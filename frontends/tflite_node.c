@@ -56,11 +56,7 @@ bool tflite_output_tensor(tflite_node *n, int index, tflite_tensor *out)
 ir_value *tflite_param(tflite_node *n, int index, const char *what)
 {
     ir_value *v = tflite_input(n, index);
-    if (v && !ir_is_const(v)) {
-        node_error(n, "the %s (operand %d) must be constant", what, index);
-        return NULL;
-    }
-    return v;
+    return node_constant(n, v, index, what) ? v : NULL;
 }
 
 bool tflite_param_ints(tflite_node *n, int index, const char *what, int max, int64_t out[], int *out_count)
@@ -71,14 +67,7 @@ bool tflite_param_ints(tflite_node *n, int index, const char *what, int max, int
     if (v->type.dtype != IR_I32 && v->type.dtype != IR_I64 && v->type.dtype != IR_I16)
         return node_error(n, "the %s (operand %d) has type %s, expected integers", what, index,
                             ir_dtype_text(v->type.dtype));
-    int64_t count = ir_type_elements(&v->type);
-    if (count > max)
-        return node_error(n, "the %s (operand %d) has %lld elements, at most %d make sense", what, index,
-                            (long long)count, max);
-    for (int64_t i = 0; i < count; i++)
-        out[i] = ir_const_int(v, i);
-    *out_count = (int)count;
-    return true;
+    return node_copy_ints(n, v, index, what, max, out, out_count);
 }
 
 bool tflite_param_int(tflite_node *n, int index, const char *what, int64_t *out)
