@@ -32,24 +32,35 @@ schedule_tiles cg_gemm_tiles(const cg_target *target, const cg_gemm *g)
 
 /* ---- Rows ---- */
 
-static bool joins(const cg_gemm_rows *r, int64_t inner, bool images)
+enum { ROWS = 6 };
+
+/* Whether images, or lines, follow one another at the distance of their parts, in all operands. */
+static bool images_join(cg_gemm_rows *const all[ROWS], int64_t height)
 {
-    return !is_bound(&r->arg) || (images ? r->image == inner * r->y : r->y == inner * r->x);
+    for (int i = 0; i < ROWS; i++)
+        if (is_bound(&all[i]->arg) && all[i]->image != height * all[i]->y)
+            return false;
+    return true;
 }
 
+static bool lines_join(cg_gemm_rows *const all[ROWS], int64_t width)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (is_bound(&all[i]->arg) && all[i]->y != width * all[i]->x)
+            return false;
+    return true;
+}
+
+/* Each question is asked of the shape that the step before it left: an image of one line makes no demand on the distance of
+ * lines, but images folded into lines do. */
 void cg_gemm_flatten(cg_gemm *g)
 {
-    cg_gemm_rows *all[] = {&g->x, &g->out, &g->sums, &g->residual.rows, &g->scales, &g->zeros};
-    bool lines = true, images = true;
-    for (int i = 0; i < 6; i++) {
-        lines &= g->height == 1 || joins(all[i], g->width, false);
-        images &= g->images == 1 || joins(all[i], g->height, true);
-    }
-    if (images && g->images > 1) {
+    cg_gemm_rows *const all[ROWS] = {&g->x, &g->out, &g->sums, &g->residual.rows, &g->scales, &g->zeros};
+    if (g->images > 1 && images_join(all, g->height)) {
         g->height *= g->images;
         g->images = 1;
     }
-    if (lines && g->images == 1 && g->height > 1) {
+    if (g->images == 1 && g->height > 1 && lines_join(all, g->width)) {
         g->width *= g->height;
         g->height = 1;
     }
