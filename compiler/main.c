@@ -7,6 +7,7 @@
 #include "compiler/driver.h"
 #include "compiler/header.h"
 #include "compiler/output.h"
+#include "compiler/program.h"
 #include "compiler/report.h"
 
 enum { EXIT_USAGE = 2, NAME_BYTES = 256 };
@@ -217,7 +218,7 @@ static bool compile(const command *c, diag *d)
     return good;
 }
 
-int main(int argc, char **argv)
+static int perform(int argc, char **argv)
 {
     command c = {.options = driver_defaults()};
     switch (options_parse(OPTION_QCC, argc, argv, set_option, &c)) {
@@ -242,4 +243,10 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     driver_print_error(OPTION_QCC, &d);
     return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    program_begin();
+    return program_end(OPTION_QCC, perform(argc, argv));
 }

@@ -28,5 +28,5 @@ int main(int argc, char **argv)
         }
     }
     fclose(file);
-    return ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

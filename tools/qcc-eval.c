@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/program.h"
 #include "tools/samples.h"
 
 enum { EXIT_USAGE = 2, TOP = 5, BAR_WIDTH = 40 };
@@ -250,21 +251,20 @@ static double share(int part, const result *r) { return r->count ? (double)part 
 
 static double sqnr(const result *r) { return r->noise > 0 ? 10 * log10(r->signal / r->noise) : INFINITY; }
 
-static void print_json(const command *c, const result *r)
+static bool print_json(const command *c, const result *r, diag *d)
 {
-    json_t *o = json_object();
-    json_object_set_new(o, "samples", json_integer(r->count));
-    json_object_set_new(o, "top1", json_real(share(r->top1, r)));
-    json_object_set_new(o, "top5", json_real(share(r->top5, r)));
-    if (c->other) {
-        json_object_set_new(o, "other_top1", json_real(share(r->other_top1, r)));
-        json_object_set_new(o, "other_top5", json_real(share(r->other_top5, r)));
-        json_object_set_new(o, "agreement", json_real(share(r->agree, r)));
-        json_object_set_new(o, "sqnr_db", isfinite(sqnr(r)) ? json_real(sqnr(r)) : json_null()); /* null: equal */
-    }
-    json_dumpf(o, stdout, JSON_REAL_PRECISION(9));
-    putchar('\n');
+    json_t *o = json_pack("{s:i, s:f, s:f}", "samples", r->count, "top1", share(r->top1, r), "top5", share(r->top5, r));
+    json_t *other = !c->other ? json_object() /* sqnr_db is null when all are equal */
+        : json_pack("{s:f, s:f, s:f, s:o}", "other_top1", share(r->other_top1, r), "other_top5", share(r->other_top5, r),
+                    "agreement", share(r->agree, r), "sqnr_db", isfinite(sqnr(r)) ? json_real(sqnr(r)) : json_null());
+    char *text = json_object_update(o, other) == 0 ? json_dumps(o, JSON_REAL_PRECISION(9)) : NULL;
+    const bool good = text || diag_error(d, NULL, "out of memory");
+    if (good)
+        puts(text);
+    free(text);
+    json_decref(other);
     json_decref(o);
+    return good;
 }
 
 static void print_text(const command *c, const result *r)
@@ -277,7 +277,7 @@ static void print_text(const command *c, const result *r)
     printf("same class for %.2f %%, signal to noise %.2f dB\n", 100 * share(r->agree, r), sqnr(r));
 }
 
-int main(int argc, char **argv)
+static int perform(int argc, char **argv)
 {
     command c = {.options = driver_defaults(), .threads = 1, .preprocessing.std = {1, 1, 1}};
     switch (options_parse(OPTION_EVAL, argc, argv, set_option, &c)) {
@@ -292,13 +292,18 @@ int main(int argc, char **argv)
     }
     diag d = driver_diag(OPTION_EVAL);
     result r = {0};
-    if (!evaluate(&c, &r, &d)) {
-        driver_print_error(OPTION_EVAL, &d);
-        return EXIT_FAILURE;
-    }
-    if (c.json)
-        print_json(&c, &r);
-    else
+    bool good = evaluate(&c, &r, &d);
+    if (good && c.json)
+        good = print_json(&c, &r, &d);
+    else if (good)
         print_text(&c, &r);
-    return EXIT_SUCCESS;
+    if (!good)
+        driver_print_error(OPTION_EVAL, &d);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    program_begin();
+    return program_end(OPTION_EVAL, perform(argc, argv));
 }

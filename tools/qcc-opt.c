@@ -9,6 +9,7 @@
 #include "compiler/dot.h"
 #include "compiler/driver.h"
 #include "compiler/output.h"
+#include "compiler/program.h"
 #include "passes/pass.h"
 #include "tools/check_values.h"
 
@@ -107,7 +108,7 @@ static bool transform(const command *c, diag *d)
     return good;
 }
 
-int main(int argc, char **argv)
+static int perform(int argc, char **argv)
 {
     command c = {.options = driver_defaults()};
     switch (options_parse(OPTION_OPT, argc, argv, set_option, &c)) {
@@ -131,4 +132,10 @@ int main(int argc, char **argv)
     if (!good)
         driver_print_error(OPTION_OPT, &d);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    program_begin();
+    return program_end(OPTION_OPT, perform(argc, argv));
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/program.h"
 #include "runtime/profile.h"
 #include "tools/npy.h"
 #include "tools/profile.h"
@@ -267,7 +268,7 @@ static bool run(const command *c, bool *out_within, diag *d)
     return good;
 }
 
-int main(int argc, char **argv)
+static int perform(int argc, char **argv)
 {
     command c = {.options = driver_defaults(), .seed = 1, .threads = 1, .steps = 1, .bench_seconds = 1};
     switch (options_parse(OPTION_RUN, argc, argv, set_option, &c)) {
@@ -287,4 +288,10 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     return within ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    program_begin();
+    return program_end(OPTION_RUN, perform(argc, argv));
 }
