@@ -105,6 +105,15 @@ static float whole(float x, float threshold, float most, bool even)
     return y < -most - 1 ? -most - 1 : y > most ? most : y;
 }
 
+/* Numbers that can become integers: neither NaN nor infinite. */
+static bool all_finite(paddle_node *n, const ir_value *w)
+{
+    for (int64_t i = 0; i < ir_type_elements(&w->type); i++)
+        if (!isfinite(ir_const_real(w, i)))
+            return node_error(n, "constant number %lld is NaN or infinite, and can't be quantized", (long long)i);
+    return true;
+}
+
 /* Largest magnitudes, a channel each. */
 static float *magnitudes(paddle_node *n, const ir_value *w, const channels *c)
 {
@@ -156,6 +165,8 @@ static bool quantize_constant(paddle_node *n, const char *out, ir_value *w, fake
     channels c;
     if (w->type.dtype != IR_F32)
         return node_error(n, "constants of type %s are not supported", ir_dtype_text(w->type.dtype));
+    if (!all_finite(n, w))
+        return false;
     if (f.per_channel && !f.threshold && (f.axis < 0 || f.axis >= w->type.rank))
         return node_error(n, "quant_axis %lld is outside the operand's %d dimensions", (long long)f.axis, w->type.rank);
     if (!channels_of(n, w, f.axis, f.threshold ? f.count : f.per_channel ? w->type.dims[f.axis] : 1, &c))
@@ -386,7 +397,11 @@ bool paddle_op_dequantize_linear(paddle_node *n)
 
 ir_value *paddle_observed(paddle_node *n, ir_value *v, float threshold)
 {
-    if (!(threshold > 0) || !isfinite(threshold) || v->type.dtype != IR_F32 || ir_is_const(v))
+    if (!isfinite(threshold)) {
+        node_error(n, "the range %g of an observed value is no number", (double)threshold);
+        return NULL;
+    }
+    if (threshold <= 0 || v->type.dtype != IR_F32 || ir_is_const(v))
         return v;
     ir_op *op = node_emit(n, IR_OBSERVE, 1, &v);
     ir_set_float(op, IR_ATTR_MIN, -threshold);
@@ -451,7 +466,7 @@ bool paddle_observe_inputs(paddle_node *n)
 bool paddle_observe_outputs(paddle_node *n)
 {
     float threshold = paddle_float(n, "out_threshold", 0);
-    for (uint32_t i = 0; threshold > 0 && i < n->output_count; i++) {
+    for (uint32_t i = 0; threshold != 0 && i < n->output_count; i++) {
         const char *p = n->outputs[i].parameter;
         if ((strcmp(p, "Out") == 0 || strcmp(p, "Output") == 0 || strcmp(p, "Y") == 0) &&
             n->outputs[i].names.count == 1)

@@ -241,7 +241,7 @@ static void spend(plan *p, ir_op *op)
 
 static bool round_input(plan *p, ir_value *v)
 {
-    return scales_is_fixed(v) && is_byte(v) && p->g->first && put_on_grid(p, v, p->g->first, NULL);
+    return scales_is_fixed(v) && is_byte(v) && put_on_grid(p, v, p->g->first, NULL);
 }
 
 /* What stays real, and the file rounds nevertheless, is rounded: a clamp in front of it may be gone for that. */

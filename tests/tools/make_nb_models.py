@@ -415,6 +415,37 @@ def fake(p, x, scale, kind="fake_quantize_dequantize_moving_average_abs_max"):
 
 
 @case
+def fake_results(p):
+    """What is only rounded and clamped: right before an output, in one operator, in two, and behind a function."""
+    x = image(p, (1, 3, 4, 13))
+    def rounded(name, v, threshold, **more):
+        p.param(name + ".scale", np.array([threshold], np.float32))
+        p.op("fake_quantize_dequantize_moving_average_abs_max", {"X": [v], "InScale": [name + ".scale"]},
+             {"Out": [name], "OutScale": [name + ".scale.out"]}, bit_length=8, is_test=True, **more)
+        p.output(name)
+    rounded("plain", "x", 1.0, round_type=0)
+    rounded("moved", x, 0.7, round_type=0)
+    rounded("behind", unary(p, x, "sin"), 0.5, round_type=0)
+    p.param("zero", np.array([0], np.float32))
+    for kind, parameter, out in (("quantize_linear", "x", "whole"), ("dequantize_linear", "whole", "two")):
+        p.op(kind, {"X": [parameter], "Scale": ["plain.scale"], "ZeroPoint": ["zero"]}, {"Y": [out]}, bit_length=8, quant_axis=-1, round_type=0,
+             is_test=True, only_observer=False)
+    p.output("two")
+    return [noise(56, (1, 3, 4, 13), -1.5, 1.5)]
+
+
+@case
+def fake_alone(p):
+    """A model of nothing else."""
+    p.input("x", "float32", [2, 13])
+    p.param("s", np.array([0.6], np.float32))
+    p.op("fake_quantize_dequantize_moving_average_abs_max", {"X": ["x"], "InScale": ["s"]}, {"Out": ["y"], "OutScale": ["s.out"]}, bit_length=8,
+         is_test=True, round_type=0)
+    p.output("y")
+    return [noise(57, (2, 13))]
+
+
+@case
 def qat_fake(p):
     """Fake quantization that dequantizes at once, as the weights and activations of training have it."""
     p.input("x", "float32", [1, 4, 6, 6])
@@ -670,6 +701,34 @@ for name, kind, attributes in (
 def threshold_negative(p):
     p.param("s", np.array([-1], np.float32))
     one(p, "fake_quantize_dequantize_moving_average_abs_max", {"X": ["x"], "InScale": ["s"]}, {"Out": ["y"]}, bit_length=8)
+
+
+@refused
+def threshold_nan(p):
+    p.param("s", np.array([np.nan], np.float32))
+    one(p, "fake_quantize_dequantize_moving_average_abs_max", {"X": ["x"], "InScale": ["s"]}, {"Out": ["y"]}, bit_length=8)
+
+
+@refused
+def weights_nan(p):
+    w = noise(1, (2, 4, 1, 1))
+    w[1, 2] = np.nan
+    p.param("w", w)
+    one(p, "fake_channel_wise_quantize_dequantize_abs_max", {"X": ["w"]}, {"Out": ["y"]}, bit_length=8, quant_axis=0)
+
+
+@refused
+def weights_infinite(p):
+    w = noise(1, (2, 4, 1, 1))
+    w[0, 3] = -np.inf
+    p.param("w", w)
+    p.param("s", np.ones(2, np.float32))
+    one(p, "quantize_linear", {"X": ["w"], "Scale": ["s"]}, {"Y": ["y"]}, quant_axis=0)
+
+
+@refused
+def observed_nan(p):
+    one(p, "relu", {"X": ["x"]}, {"Out": ["y"]}, out_threshold=float("nan"))
 
 
 @refused
