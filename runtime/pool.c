@@ -41,6 +41,7 @@ struct qcc_pool {
     _Atomic uint32_t caller_asleep;
     _Alignas(CACHE_LINE) unsigned threads;         /* the caller included */
     unsigned spins;                                /* before sleeping; 0 when threads outnumber CPUs */
+    pid_t process;                                 /* where the workers are: a fork copies the pool, not its threads */
     mailbox boxes[];                               /* threads - 1 */
 };
 
@@ -143,6 +144,7 @@ qcc_pool *qcc_pool_create(unsigned threads)
     memset(pool, 0, bytes);
     pool->threads = threads;
     pool->spins = threads <= usable_cpus() ? SPINS : 0;
+    pool->process = getpid();
 
     sigset_t all, before; /* the program's signals are not for our workers */
     sigfillset(&all);
@@ -164,11 +166,12 @@ qcc_pool *qcc_pool_create(unsigned threads)
 
 void qcc_pool_destroy(qcc_pool *pool)
 {
-    if (!pool)
-        return;
-    stop_workers(pool, pool->threads - 1);
+    if (qcc_pool_here(pool))
+        stop_workers(pool, pool->threads - 1);
     free(pool);
 }
+
+qcc_pool *qcc_pool_here(qcc_pool *pool) { return pool && pool->process == getpid() ? pool : NULL; }
 
 unsigned qcc_pool_threads(const qcc_pool *pool) { return pool ? pool->threads : 1; }
 
@@ -202,7 +205,7 @@ uint32_t qcc_float_mode_default(void)
 
 void qcc_float_mode_restore(uint32_t mode)
 {
-    if (mode != 0x1f80)
+    if (__builtin_ia32_stmxcsr() != mode) /* the run's exception flags are not the caller's */
         __builtin_ia32_ldmxcsr(mode);
 }
 #else

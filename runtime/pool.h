@@ -6,6 +6,9 @@
 
 unsigned qcc_pool_threads(const qcc_pool *); /* 1 for NULL */
 
+/* The pool, or NULL in a process that was forked since it was created: its workers stayed behind. */
+qcc_pool *qcc_pool_here(qcc_pool *);
+
 /* Runs all units of a step, the caller doing its own share; returns when all are done. */
 void qcc_pool_run_step(qcc_pool *, const qcc_step *, const qcc_frame *);
 

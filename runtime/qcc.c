@@ -58,20 +58,6 @@ static qcc_status prepare(const qcc_model *model, const void *const inputs[], vo
     return QCC_OK;
 }
 
-qcc_status qcc_run(const qcc_model *model, const void *const inputs[], void *const outputs[], void *workspace,
-                   qcc_pool *pool)
-{
-    qcc_frame frame;
-    const qcc_status status = prepare(model, inputs, outputs, workspace, &frame);
-    if (status != QCC_OK)
-        return status;
-    const uint32_t mode = qcc_float_mode_default();
-    for (uint32_t i = 0; i < model->step_count; i++)
-        qcc_pool_run_step(pool, &model->steps[i], &frame);
-    qcc_float_mode_restore(mode);
-    return QCC_OK;
-}
-
 qcc_status qcc_run_timed(const qcc_model *model, const void *const inputs[], void *const outputs[], void *workspace,
                          qcc_pool *pool, double seconds[])
 {
@@ -79,16 +65,25 @@ qcc_status qcc_run_timed(const qcc_model *model, const void *const inputs[], voi
     const qcc_status status = prepare(model, inputs, outputs, workspace, &frame);
     if (status != QCC_OK)
         return status;
+    qcc_pool *workers = qcc_pool_here(pool);
     const uint32_t mode = qcc_float_mode_default();
-    double before = qcc_clock_seconds();
+    double before = seconds ? qcc_clock_seconds() : 0;
     for (uint32_t i = 0; i < model->step_count; i++) {
-        qcc_pool_run_step(pool, &model->steps[i], &frame);
-        const double now = qcc_clock_seconds();
-        seconds[i] += now - before;
-        before = now;
+        qcc_pool_run_step(workers, &model->steps[i], &frame);
+        if (seconds) {
+            const double now = qcc_clock_seconds();
+            seconds[i] += now - before;
+            before = now;
+        }
     }
     qcc_float_mode_restore(mode);
     return QCC_OK;
+}
+
+qcc_status qcc_run(const qcc_model *model, const void *const inputs[], void *const outputs[], void *workspace,
+                   qcc_pool *pool)
+{
+    return qcc_run_timed(model, inputs, outputs, workspace, pool, NULL);
 }
 
 void qcc_reset(const qcc_model *model, void *workspace)

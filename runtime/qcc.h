@@ -52,14 +52,16 @@ size_t qcc_model_workspace_bytes(const qcc_model *);
 /* Runs the model once.  inputs and outputs are as many as the model has, each qcc_tensor_info.bytes long, row-major, of
  * any alignment; they may not overlap.  workspace: qcc_model_workspace_bytes, 64-byte aligned, not shared between runs
  * that overlap in time.  pool: NULL for the calling thread alone; a pool serves one qcc_run at a time.  The result does
- * not depend on the number of threads. */
+ * not depend on the number of threads, nor on the caller's floating-point environment, which comes back as it was. */
 qcc_status qcc_run(const qcc_model *, const void *const inputs[], void *const outputs[], void *workspace, qcc_pool *pool);
 
 /* Sets the state of a stateful model to its start; needed once before the first run with a workspace.  Models without
  * state: no-op. */
 void qcc_reset(const qcc_model *, void *workspace);
 
-/* A pool of `threads` in all, the caller of qcc_run being one of them.  NULL: no memory or no threads to be had. */
+/* A pool of `threads` in all, the caller of qcc_run being one of them.  NULL: no memory or no threads to be had.  A fork
+ * leaves the threads with the parent: in the child the pool may be used and destroyed, but the caller works alone; for
+ * more, the child creates a pool of its own. */
 qcc_pool *qcc_pool_create(unsigned threads);
 void qcc_pool_destroy(qcc_pool *);
 

@@ -1,9 +1,13 @@
 /* Protects qcc_run's contract with a model written by hand: arguments are checked, steps run in order, every unit runs
- * exactly once whatever the number of threads, runs on separate pools don't disturb one another, state is reset. */
+ * exactly once whatever the number of threads, runs on separate pools don't disturb one another, state is reset, the caller's
+ * floating-point environment comes back, a pool survives a fork. */
+#include <fenv.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cpu.h"
 #include "model_abi.h"
@@ -131,6 +135,68 @@ static void test_concurrent(void)
         pthread_join(threads[i], NULL);
 }
 
+/* Raises what a program may want to see of its own computations only: inexact, and division by zero. */
+static void inexact(const qcc_frame *frame, uint32_t begin, uint32_t end)
+{
+    volatile float one = 1, three = 3, zero = 0;
+    float *z = frame->outputs[0];
+    for (uint32_t i = begin; i < end; i++)
+        z[i] = one / three + one / zero;
+}
+
+static void test_environment(void)
+{
+    static const qcc_step step = {inexact, 8, 8, "a", "div", "8", 0, 0, 0};
+    static const qcc_tensor_info result = {"y", QCC_F32, 1, {8}, 32, 0, 0};
+    struct qcc_model m = model;
+    float z[8];
+    void *outputs[] = {z};
+    m.input_count = 0;
+    m.step_count = 1;
+    m.steps = &step;
+    m.outputs = &result;
+    m.workspace_bytes = 0;
+    for (int raised = 0; raised < 2; raised++)
+        for (int mode = 0; mode < 2; mode++) {
+            feclearexcept(FE_ALL_EXCEPT);
+            fesetround(mode ? FE_UPWARD : FE_TONEAREST);
+            if (raised)
+                feraiseexcept(FE_OVERFLOW);
+            const int before = fetestexcept(FE_ALL_EXCEPT);
+            CHECK(qcc_run(&m, NULL, outputs, NULL, NULL) == QCC_OK);
+            CHECK(fetestexcept(FE_ALL_EXCEPT) == before);
+            CHECK(fegetround() == (mode ? FE_UPWARD : FE_TONEAREST));
+        }
+    fesetround(FE_TONEAREST);
+    feclearexcept(FE_ALL_EXCEPT);
+}
+
+/* The child has no workers: it computes alone, destroys the copy, and may make a pool of its own. */
+static void test_fork(void)
+{
+    static buffers b;
+    static int32_t want[COUNT];
+    qcc_pool *pool = qcc_pool_create(3);
+    fill(&b, 5);
+    CHECK(run(&b, &model, pool) == QCC_OK);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    for (uint32_t r = 1; r < 20; r++) {
+        CHECK(run(&b, &model, pool) == QCC_OK);
+        expected(5, (uint32_t)first_state + r, want);
+        CHECK(memcmp(b.z, want, sizeof want) == 0);
+    }
+    qcc_pool_destroy(pool);
+    if (child == 0) {
+        qcc_pool *own = qcc_pool_create(2);
+        CHECK(run(&b, &model, own) == QCC_OK);
+        qcc_pool_destroy(own);
+        _exit(test_end());
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 static void test_refusals(void)
 {
     static buffers b;
@@ -195,6 +261,8 @@ int main(void)
 {
     test_threads();
     test_concurrent();
+    test_environment();
+    test_fork();
     test_refusals();
     test_descriptions();
     test_timed();
