@@ -73,12 +73,15 @@ const char *header_text(const ir_graph *g, const char *name, const char *source,
     for (char *c = upper; *c; c++)
         *c = (char)toupper((unsigned char)*c);
     text t = {.arena = a};
-    append(&t, arena_format(a, "/* Model `%s`, compiled by qcc %s from %s. */\n", name, QCC_VERSION, comment_safe(a, source)));
+    const char *slash = strrchr(source, '/'); /* headers travel: where the model was is not part of them */
+    append(&t, arena_format(a, "/* Model `%s`, compiled by qcc %s from %s. */\n", name, QCC_VERSION,
+                            comment_safe(a, slash ? slash + 1 : source)));
     append(&t, arena_format(a, "#ifndef QCC_MODEL_%s_H\n#define QCC_MODEL_%s_H\n\n#include <qcc.h>\n\n", upper, upper));
     append(&t, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     append(&t, arena_format(a, "extern const qcc_model %s;\n", name));
     if (external_weights) {
-        append(&t, arena_format(a, "/* Set this to the contents of the weights file, 64-byte aligned, before the first run. */\n"));
+        append(&t, "/* Before the first run: qcc_set_weights with the contents of the weights file, 64-byte aligned; this pointer is then\n"
+                   " * set. */\n");
         append(&t, arena_format(a, "extern const unsigned char *%s_weights;\n", name));
         append(&t, arena_format(a, "#define %s_WEIGHTS_BYTES %zu\n", upper, weights_bytes));
     }

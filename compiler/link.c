@@ -73,7 +73,7 @@ static int write_map(char *text, size_t size, const char *name)
 {
     return snprintf(text, size,
                     "{ global: %s; %s_weights; qcc_default_model; qcc_model_*; qcc_run; qcc_reset; qcc_pool_create; "
-                    "qcc_pool_destroy; qcc_status_text; local: *; };\n",
+                    "qcc_pool_destroy; qcc_set_weights; qcc_status_text; local: *; };\n",
                     name, name);
 }
 

@@ -7,6 +7,7 @@
 
 #define QCC_MODEL_MAGIC 0x4d434351u /* "QCCM" */
 #define QCC_ABI_VERSION 1u
+#define QCC_WEIGHTS_MAGIC 0x57434351u /* "QCCW" */
 
 /* CPU features that an object needs, as bits of qcc_model.cpu_features. */
 enum {
@@ -38,6 +39,23 @@ typedef struct qcc_step {
     uint32_t op_index;     /* position of its op in the lowered graph, as in --report */
 } qcc_step;
 
+/* --weights=FILE: how the file begins; constants follow, addressed by their distance from its first byte.
+ *
+ *     │ header │ 0 … │ constant │ 0 … │ constant │ …
+ *     0        16    64               64 n
+ *
+ * The id is a hash of all constants: an object runs with the weights that it was compiled with and no others. */
+typedef struct qcc_weights_header {
+    uint32_t magic, abi_version;
+    uint64_t id;
+} qcc_weights_header;
+
+/* Where the program puts the contents of that file: NAME_weights in the program is the first member. */
+typedef struct qcc_weights_slot {
+    const unsigned char *bytes;
+    uint64_t id;
+} qcc_weights_slot;
+
 struct qcc_model {
     uint32_t magic, abi_version;
     uint32_t cpu_features, stateful;
@@ -48,8 +66,8 @@ struct qcc_model {
     uint64_t workspace_bytes;
     const void *initial_state;       /* copied to workspace + state_offset by qcc_reset */
     uint64_t state_offset, state_bytes;
-    const unsigned char *const *weights; /* NULL: weights are embedded; otherwise the address of the program's pointer */
-    uint64_t weights_bytes;
+    qcc_weights_slot *weights;       /* NULL: weights are embedded */
+    uint64_t weights_bytes;          /* of the file */
 };
 
 #endif

@@ -10,7 +10,7 @@
 #include "pool.h"
 #include "profile.h"
 
-enum { WORKSPACE_ALIGNMENT = 64 };
+enum { ALIGNMENT = 64 }; /* of the workspace and of weights */
 
 unsigned qcc_model_input_count(const qcc_model *model) { return model ? model->input_count : 0; }
 unsigned qcc_model_output_count(const qcc_model *model) { return model ? model->output_count : 0; }
@@ -37,25 +37,46 @@ static bool buffers_present(const void *const buffers[], uint32_t count, const q
     return true;
 }
 
+static bool is_aligned(const void *pointer) { return (uintptr_t)pointer % ALIGNMENT == 0; }
+
+static bool weights_fit(const qcc_weights_slot *slot, const void *bytes)
+{
+    const qcc_weights_header *header = bytes;
+    return header->magic == QCC_WEIGHTS_MAGIC && header->abi_version == QCC_ABI_VERSION && header->id == slot->id;
+}
+
+/* A program may also have set the pointer itself; how long its buffer is can't be seen then. */
+static qcc_status check_weights(const qcc_weights_slot *slot)
+{
+    if (!slot)
+        return QCC_OK;
+    if (!slot->bytes)
+        return QCC_NO_WEIGHTS;
+    return is_aligned(slot->bytes) && weights_fit(slot, slot->bytes) ? QCC_OK : QCC_BAD_WEIGHTS;
+}
+
+static bool is_known(const qcc_model *model)
+{
+    return model->magic == QCC_MODEL_MAGIC && model->abi_version == QCC_ABI_VERSION;
+}
+
 /* Everything that qcc_run may refuse; fills in the frame. */
 static qcc_status prepare(const qcc_model *model, const void *const inputs[], void *const outputs[], void *workspace,
                           qcc_frame *out_frame)
 {
     if (!model)
         return QCC_BAD_ARGUMENT;
-    if (model->magic != QCC_MODEL_MAGIC || model->abi_version != QCC_ABI_VERSION)
+    if (!is_known(model))
         return QCC_BAD_MODEL;
     if (!buffers_present(inputs, model->input_count, model->inputs) ||
         !buffers_present((const void *const *)outputs, model->output_count, model->outputs))
         return QCC_BAD_ARGUMENT;
-    if ((!workspace && model->workspace_bytes > 0) || (uintptr_t)workspace % WORKSPACE_ALIGNMENT != 0)
+    if ((!workspace && model->workspace_bytes > 0) || !is_aligned(workspace))
         return QCC_BAD_ARGUMENT;
     if (model->cpu_features & ~qcc_cpu_features())
         return QCC_UNSUPPORTED_CPU;
-    if (model->weights && !*model->weights)
-        return QCC_NO_WEIGHTS;
-    *out_frame = (qcc_frame){inputs, outputs, workspace, model->weights ? *model->weights : NULL};
-    return QCC_OK;
+    *out_frame = (qcc_frame){inputs, outputs, workspace, model->weights ? model->weights->bytes : NULL};
+    return check_weights(model->weights);
 }
 
 qcc_status qcc_run_timed(const qcc_model *model, const void *const inputs[], void *const outputs[], void *workspace,
@@ -88,8 +109,22 @@ qcc_status qcc_run(const qcc_model *model, const void *const inputs[], void *con
 
 void qcc_reset(const qcc_model *model, void *workspace)
 {
-    if (model && workspace && model->magic == QCC_MODEL_MAGIC && model->state_bytes > 0)
+    if (model && workspace && is_known(model) && model->state_bytes > 0)
         memcpy((unsigned char *)workspace + model->state_offset, model->initial_state, (size_t)model->state_bytes);
+}
+
+qcc_status qcc_set_weights(const qcc_model *model, const void *weights, size_t size)
+{
+    if (!model || !weights)
+        return QCC_BAD_ARGUMENT;
+    if (!is_known(model))
+        return QCC_BAD_MODEL;
+    if (!model->weights || !is_aligned(weights))
+        return QCC_BAD_ARGUMENT;
+    if (size != model->weights_bytes || !weights_fit(model->weights, weights))
+        return QCC_BAD_WEIGHTS;
+    model->weights->bytes = weights;
+    return QCC_OK;
 }
 
 const char *qcc_status_text(qcc_status status)
@@ -97,9 +132,10 @@ const char *qcc_status_text(qcc_status status)
     switch (status) {
     case QCC_OK: return "ok";
     case QCC_UNSUPPORTED_CPU: return "the CPU lacks instructions that the model was compiled for";
-    case QCC_BAD_ARGUMENT: return "a pointer is NULL, or the workspace is not 64-byte aligned";
+    case QCC_BAD_ARGUMENT: return "a pointer is NULL, or not 64-byte aligned where it has to be";
     case QCC_BAD_MODEL: return "the model was compiled for another version of the runtime library";
     case QCC_NO_WEIGHTS: return "the model's weights are in a file that the program has not loaded";
+    case QCC_BAD_WEIGHTS: return "the weights are not those that the model was compiled with";
     }
     return "unknown status";
 }

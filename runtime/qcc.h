@@ -27,7 +27,8 @@ typedef enum qcc_status {
     QCC_UNSUPPORTED_CPU = 1,  /* the CPU, or its operating system, lacks instructions that the model was compiled for */
     QCC_BAD_ARGUMENT = 2,     /* a NULL pointer, or a workspace that is not 64-byte aligned */
     QCC_BAD_MODEL = 3,        /* compiled by a qcc whose objects this library does not understand */
-    QCC_NO_WEIGHTS = 4        /* compiled with --weights=FILE, and the program has not set them */
+    QCC_NO_WEIGHTS = 4,       /* compiled with --weights=FILE, and the program has not set them */
+    QCC_BAD_WEIGHTS = 5       /* another model's, of another compilation, or cut short */
 } qcc_status;
 
 typedef struct qcc_model qcc_model;
@@ -58,6 +59,12 @@ qcc_status qcc_run(const qcc_model *, const void *const inputs[], void *const ou
 /* Sets the state of a stateful model to its start; needed once before the first run with a workspace.  Models without
  * state: no-op. */
 void qcc_reset(const qcc_model *, void *workspace);
+
+/* Gives a model that was compiled with --weights=FILE the contents of that file: `size` bytes, 64-byte aligned (a mapped file
+ * is), which stay the program's and must outlive the last run.  Refuses, and leaves what was set before, when they are not
+ * the ones of this compilation (QCC_BAD_WEIGHTS), are not aligned, or the model has its weights inside (QCC_BAD_ARGUMENT).
+ * Not while the model runs. */
+qcc_status qcc_set_weights(const qcc_model *, const void *weights, size_t size);
 
 /* A pool of `threads` in all, the caller of qcc_run being one of them.  NULL: no memory or no threads to be had.  A fork
  * leaves the threads with the parent: in the child the pool may be used and destroyed, but the caller works alone; for

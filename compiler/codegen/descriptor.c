@@ -6,6 +6,7 @@
 #include "compiler/codegen/module_private.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *optio
     m->p = ARENA_NEW(m->arena, struct cg_module_private);
     m->p->builder = LLVMCreateBuilderInContext(c);
     m->p->emit = emit;
+    cg_weights_begin(m);
     cg_debug_begin(m);
     return true;
 }
@@ -250,15 +252,17 @@ static void kernels_finish(cg_module *m)
 
 /* ---- The model ---- */
 
-/* The program's pointer to the external weights: NAME_weights, NULL until the program sets it. */
-static LLVMValueRef weights_pointer(cg_module *m)
+/* NAME_weights: the program's pointer to the external weights, NULL until it sets it, and what they must be. */
+static LLVMValueRef weights_slot(cg_module *m)
 {
-    LLVMValueRef global;
+    LLVMValueRef fields[] = {LLVMConstNull(m->ptr), c64(m, cg_weights_id(m))}, initializer, global;
 
+    static_assert(sizeof(qcc_weights_slot) == 16 && offsetof(qcc_weights_slot, id) == 8, "layout of qcc_weights_slot");
     if (!m->options->external_weights)
         return LLVMConstNull(m->ptr);
-    global = LLVMAddGlobal(m->llvm, m->ptr, arena_format(m->arena, "%s_weights", m->options->model_name));
-    LLVMSetInitializer(global, LLVMConstNull(m->ptr));
+    initializer = structure(m, fields, 2);
+    global = LLVMAddGlobal(m->llvm, LLVMTypeOf(initializer), arena_format(m->arena, "%s_weights", m->options->model_name));
+    LLVMSetInitializer(global, initializer);
     return global;
 }
 
@@ -286,7 +290,7 @@ static LLVMValueRef model_fields(cg_module *m)
     f[n++] = state_image(m);
     f[n++] = c64(m, g->state_offset);
     f[n++] = c64(m, g->state_bytes);
-    f[n++] = weights_pointer(m);
+    f[n++] = weights_slot(m);
     f[n++] = c64(m, m->options->external_weights ? m->p->weights_bytes : 0);
     return structure(m, f, (unsigned)n);
 }

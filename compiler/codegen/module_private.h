@@ -57,10 +57,12 @@ void cg_debug_begin(cg_module *);
 void cg_debug_function(cg_module *, LLVMValueRef function, const ir_op *);
 void cg_debug_finish(cg_module *);
 
-/* weights.c: is a constant of this size to be kept from LLVM; the place of the next one; after the last; between LLVM's
- * passes and the writing of code; after that. */
+/* weights.c: before the first constant; is one of this size to be kept from LLVM; the place of the next one; after the last;
+ * between LLVM's passes and the writing of code; after that. */
+void cg_weights_begin(cg_module *);
 bool cg_weights_take(const cg_module *, size_t size);
 int64_t cg_weights_place(cg_module *, size_t size);
+uint64_t cg_weights_id(const cg_module *); /* of all constants taken; final once the steps are emitted */
 void cg_weights_seal(cg_module *);
 void cg_weights_define(cg_module *);
 bool cg_weights_finish(cg_module *, cg_output *);

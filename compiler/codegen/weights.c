@@ -1,7 +1,7 @@
 /* weights.c: large constants, which LLVM never sees.  They lie one behind the other, 64-byte aligned, in the order of the
  * layers, and code addresses them by their distance from the first.
  *
- *     --weights=FILE   the bytes of FILE, which the program loads
+ *     --weights=FILE   the bytes of FILE, which the program loads, behind the header that model_abi.h draws
  *     objects          a section that LLVM believes to be empty memory; once the object is written, the section gets its
  *                      bytes behind everything else:
  *
@@ -11,10 +11,12 @@
  *     text             no: constants are spelt out there
  *
  * So weights are alive once while LLVM works, and the file is written from where they were packed. */
+#include <assert.h>
 #include <elf.h>
 #include <string.h>
 
 #include "compiler/codegen/module_private.h"
+#include "runtime/model_abi.h"
 
 enum { ALIGN = 64, LARGE = 4096 };
 
@@ -26,6 +28,22 @@ static const unsigned char zeros[ALIGN];
 bool cg_weights_take(const cg_module *m, size_t size)
 {
     return size >= LARGE && (m->options->external_weights || m->p->emit == CG_EMIT_OBJECT);
+}
+
+void cg_weights_begin(cg_module *m)
+{
+    static_assert(sizeof(qcc_weights_header) <= ALIGN, "constants begin at the first multiple of 64 behind the header");
+    m->p->weights_bytes = m->options->external_weights ? ALIGN : 0;
+}
+
+uint64_t cg_weights_id(const cg_module *m)
+{
+    uint64_t id = m->p->weights_bytes;
+
+    for (uint32_t i = 0; i < m->p->constant_count; i++)
+        if (m->p->constants[i].offset >= 0)
+            id = ir_hash_bytes(m->p->constants[i].bytes, m->p->constants[i].size, id);
+    return id;
 }
 
 int64_t cg_weights_place(cg_module *m, size_t size)
@@ -89,6 +107,12 @@ static void list_parts(cg_module *m, cg_output *out)
 {
     size_t at = 0;
 
+    if (m->options->external_weights) {
+        qcc_weights_header *header = ARENA_NEW(m->arena, qcc_weights_header);
+        *header = (qcc_weights_header){QCC_WEIGHTS_MAGIC, QCC_ABI_VERSION, cg_weights_id(m)};
+        add_part(out, header, sizeof *header);
+        at = sizeof *header;
+    }
     for (uint32_t i = 0; i < m->p->constant_count; i++) {
         const constant_record *c = &m->p->constants[i];
         if (c->offset < 0)
@@ -106,7 +130,7 @@ bool cg_weights_finish(cg_module *m, cg_output *out)
 
     if (!m->p->weights_bytes)
         return true;
-    out->parts = ARENA_ARRAY(m->arena, cg_part, 2 * (size_t)m->p->constant_count + 2);
+    out->parts = ARENA_ARRAY(m->arena, cg_part, 2 * (size_t)m->p->constant_count + 3);
     if (!m->options->external_weights) {
         section = find_section(out->bytes, out->size);
         if (!section || section->sh_size != m->p->weights_bytes)

@@ -124,10 +124,13 @@ static void test_model(cg_options o)
         CHECK(m->inputs[0].dtype == QCC_F32 && m->inputs[0].rank == 1 && m->inputs[0].scale == 0);
         CHECK(!strcmp(m->steps[0].op, "add") && !strcmp(m->steps[0].shape, "3000 -> 3000"));
         CHECK((m->weights != NULL) == o.external_weights && m->weights_bytes == (o.external_weights ? out.parts_bytes : 0));
-        CHECK(!o.external_weights || (out.parts_bytes >= 4 * COUNT && *m->weights == NULL));
-        static _Alignas(64) unsigned char weights[64 + 4 * COUNT];
-        if (o.external_weights)
-            memcpy(weights, out.parts[0].bytes, out.parts[0].size);
+        CHECK(!o.external_weights || (out.parts_bytes >= 4 * COUNT && m->weights->bytes == NULL));
+        static _Alignas(64) unsigned char weights[64 + 4 * COUNT + 64];
+        size_t at = 0;
+        for (size_t i = 0; o.external_weights && i < out.part_count; at += out.parts[i++].size)
+            memcpy(weights + at, out.parts[i].bytes, out.parts[i].size);
+        const qcc_weights_header *header = (const void *)weights;
+        CHECK(!o.external_weights || (header->magic == QCC_WEIGHTS_MAGIC && header->id == m->weights->id));
         run(m, weights);
     }
     if (d.failed)

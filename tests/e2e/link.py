@@ -57,7 +57,12 @@ int main(int argc, char **argv)
         return 1;
     if (!f || fread(weights, 1, DIGITS_WEIGHTS_BYTES, f) != DIGITS_WEIGHTS_BYTES)
         return 2;
-    digits_weights = weights;
+    if (qcc_set_weights(&digits, weights, DIGITS_WEIGHTS_BYTES - 1) != QCC_BAD_WEIGHTS || digits_weights)
+        return 4;
+    if (argc == 3) /* those of another compilation */
+        return qcc_set_weights(&digits, weights, DIGITS_WEIGHTS_BYTES) == QCC_BAD_WEIGHTS ? 0 : 5;
+    if (qcc_set_weights(&digits, weights, DIGITS_WEIGHTS_BYTES) != QCC_OK || digits_weights != weights)
+        return 6;
     if (qcc_run(&digits, in, out, w, NULL) != QCC_OK)
         return 3;
     for (int i = 0; i < (int)DIGITS_OUTPUT_0_BYTES; i++)
@@ -101,7 +106,12 @@ class Link(Case):
     def test_external_weights(self):
         weights = self.folder / "digits.bin"
         self.fine(QCC, DIGITS, "-o", self.folder / "digits.o", f"--weights={weights}")
-        got = self.fine(self.compile(EXTERNAL, [self.folder / "digits.o"]), weights)
+        program = self.compile(EXTERNAL, [self.folder / "digits.o"])
+        got = self.fine(program, weights)
+        changed = bytearray(weights.read_bytes())
+        changed[8] ^= 1
+        (self.folder / "other.bin").write_bytes(changed)
+        self.fine(program, "other", self.folder / "other.bin")
         zeros = self.folder / "x.npy"
         from common import npy
         zeros.write_bytes(npy("|i1", (1, 8, 8, 1), [0] * 64))

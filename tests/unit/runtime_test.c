@@ -217,11 +217,45 @@ static void test_refusals(void)
     other.cpu_features = 1u << 30; /* no CPU has it */
     CHECK(run(&b, &other, NULL) == QCC_UNSUPPORTED_CPU);
     other = model;
-    const unsigned char *weights = NULL;
-    other.weights = &weights;
-    CHECK(run(&b, &other, NULL) == QCC_NO_WEIGHTS);
-    weights = (const unsigned char *)"";
-    CHECK(run(&b, &other, NULL) == QCC_OK);
+    CHECK(qcc_set_weights(&model, &b, sizeof b) == QCC_BAD_ARGUMENT); /* has them inside */
+}
+
+/* The weights of another model, of another version, cut short or where they can't be used are refused, and what was set stays. */
+static void test_weights(void)
+{
+    static buffers b;
+    static _Alignas(64) unsigned char file[192], other_file[192];
+    qcc_weights_header header = {QCC_WEIGHTS_MAGIC, QCC_ABI_VERSION, 77};
+    qcc_weights_slot slot = {NULL, 77};
+    struct qcc_model m = model;
+    m.weights = &slot;
+    m.weights_bytes = 128;
+    fill(&b, 1);
+    CHECK(run(&b, &m, NULL) == QCC_NO_WEIGHTS);
+
+    memcpy(file, &header, sizeof header);
+    CHECK(qcc_set_weights(NULL, file, 128) == QCC_BAD_ARGUMENT && qcc_set_weights(&m, NULL, 128) == QCC_BAD_ARGUMENT);
+    CHECK(qcc_set_weights(&m, file, 127) == QCC_BAD_WEIGHTS && qcc_set_weights(&m, file, 192) == QCC_BAD_WEIGHTS);
+    CHECK(qcc_set_weights(&m, file, 0) == QCC_BAD_WEIGHTS);
+    memcpy(file + 4, &header, sizeof header);
+    CHECK(qcc_set_weights(&m, file + 4, 128) == QCC_BAD_ARGUMENT);
+    CHECK(!slot.bytes && run(&b, &m, NULL) == QCC_NO_WEIGHTS);
+
+    memcpy(file, &header, sizeof header);
+    CHECK(qcc_set_weights(&m, file, 128) == QCC_OK && slot.bytes == file && run(&b, &m, NULL) == QCC_OK);
+    for (int wrong = 0; wrong < 3; wrong++) {
+        qcc_weights_header bad = header;
+        bad.magic += wrong == 0;
+        bad.abi_version += wrong == 1;
+        bad.id += wrong == 2;
+        memcpy(other_file, &bad, sizeof bad);
+        CHECK(qcc_set_weights(&m, other_file, 128) == QCC_BAD_WEIGHTS && slot.bytes == file);
+        slot.bytes = other_file; /* as a program might */
+        CHECK(run(&b, &m, NULL) == QCC_BAD_WEIGHTS);
+        slot.bytes = file;
+    }
+    slot.bytes = file + 4;
+    CHECK(run(&b, &m, NULL) == QCC_BAD_WEIGHTS);
 }
 
 static void test_descriptions(void)
@@ -230,7 +264,7 @@ static void test_descriptions(void)
     CHECK(qcc_model_input(&model, 0) == &input && qcc_model_input(&model, 1) == NULL);
     CHECK(qcc_model_output(&model, 0) == &output && qcc_model_output(&model, 1) == NULL);
     CHECK(qcc_model_workspace_bytes(&model) == (COUNT + 2) * 4);
-    for (int status = QCC_OK; status <= QCC_NO_WEIGHTS; status++)
+    for (int status = QCC_OK; status <= QCC_BAD_WEIGHTS; status++)
         CHECK(strcmp(qcc_status_text((qcc_status)status), "unknown status") != 0);
 }
 
@@ -264,6 +298,7 @@ int main(void)
     test_environment();
     test_fork();
     test_refusals();
+    test_weights();
     test_descriptions();
     test_timed();
     test_cpu();
