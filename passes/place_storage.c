@@ -54,7 +54,8 @@ static bool is_dense(const place_storage *s)
     return ir_place_is_dense(&p, &s->value->type);
 }
 
-/* Root, position and strides of one storage, from its parent's. */
+/* Root, position and strides of one storage, from its parent's.  An extent of 1 takes no step, so its stride stays that of a
+ * dimension: never negative, nor larger than the parent. */
 static void resolve(place_storage *s)
 {
     place_storage *p = s->parent;
@@ -67,7 +68,7 @@ static void resolve(place_storage *s)
     int64_t elements = 0;
     for (int d = 0; d < s->value->type.rank; d++) {
         elements += s->begin[d] * p->stride[s->along[d]];
-        s->stride[d] = p->stride[s->along[d]] * s->step[d];
+        s->stride[d] = p->stride[s->along[d]] * (s->value->type.dims[d] > 1 ? s->step[d] : 1);
     }
     s->at += elements * (int64_t)ir_dtype_bytes(s->value->type.dtype);
 }
