@@ -55,6 +55,28 @@ bool model_charge(frontend_model *m, const ir_loc *loc, int64_t bytes)
     return true;
 }
 
+/* What is looked through is charged: many names may stand for the same bytes. */
+ir_value *model_constant(frontend_model *m, const ir_loc *loc, const char *name, ir_type type, const ir_quant *quant,
+                         const void *data)
+{
+    const bool looked_through = type.dtype == IR_BOOL || ir_dtype_is_float(type.dtype);
+    if (looked_through && !model_charge(m, loc, (int64_t)ir_type_bytes(&type)))
+        return NULL;
+    for (int64_t i = 0; type.dtype == IR_BOOL && i < ir_type_elements(&type); i++)
+        if (((const uint8_t *)data)[i] > 1) {
+            diag_error(m->diag, loc, "constant '%s' has a boolean that is neither 0 nor 1", name);
+            return NULL;
+        }
+    const int64_t nan = ir_first_nan(&type, data);
+    if (nan >= 0) {
+        diag_error(m->diag, loc, "constant '%s' is not a number at element %lld", name, (long long)nan);
+        return NULL;
+    }
+    ir_value *v = ir_const_new(m->graph, type, quant, data);
+    v->name = name;
+    return v;
+}
+
 /* ---- Shapes of inputs ---- */
 
 /* "1x224x224x3" against the type: the dimensions replace the type's. */

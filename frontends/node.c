@@ -2,6 +2,7 @@
 #define FRONTEND_COMMON
 #include "frontends/node.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -24,6 +25,16 @@ bool node_axis(frontend_node *n, int64_t axis, int rank, int *out)
         return node_error(n, "dimension %lld is outside the operand's %d", (long long)axis, rank);
     *out = (int)(axis < 0 ? axis + rank : axis);
     return true;
+}
+
+bool node_check_reals(frontend_node *n, const char *attribute, float one, fb_vector several)
+{
+    bool nan = isnan(one);
+    if (!model_charge(n->model, &n->loc, 4 * (int64_t)several.count))
+        return false;
+    for (uint32_t i = 0; i < several.count; i++)
+        nan |= isnan(fb_vec_f32(several, i));
+    return !nan || node_error(n, "attribute %s is not a number", attribute);
 }
 
 /* ---- Emitting ---- */
@@ -106,6 +117,8 @@ static ir_value *evaluated(frontend_node *n, ir_op *op)
         operands[i] = op->operands[i].value ? op->operands[i].value->data : NULL;
     if (!ir_eval_op(op, operands, &data, m->diag))
         return NULL;
+    if (ir_first_nan(&r->type, data) >= 0) /* constants hold none: it is left to the run */
+        return r;
     ir_value *constant = ir_const_new(m->graph, r->type, r->quant, data);
     constant->name = r->name;
     ir_op_erase(op);

@@ -73,6 +73,9 @@ bool model_malformed(frontend_model *, const ir_loc *); /* reports the reader's 
 const char *model_string(frontend_model *, fb_table, unsigned field, const char *otherwise); /* terminated */
 /* Charges bytes of constants that the importer makes to the model's budget. */
 bool model_charge(frontend_model *, const ir_loc *, int64_t bytes);
+/* A constant of the file, from as many bytes as its type has.  One that holds NaN, or a boolean that is neither 0 nor 1, is
+ * refused: NULL. */
+ir_value *model_constant(frontend_model *, const ir_loc *, const char *name, ir_type, const ir_quant *, const void *data);
 /* The type of input `name` (or `other_name`, which may be NULL) when --batch and --input-shape have been applied to
  * what the file says, where -1 is an extent that it leaves open; an open first one, the batch, is 1. */
 bool model_input_type(frontend_model *, const char *name, const char *other_name, ir_type *type);
@@ -82,6 +85,9 @@ bool model_input_shapes_used(frontend_model *); /* an --input-shape that names n
 bool node_error(frontend_node *, const char *format, ...) __attribute__((format(printf, 2, 3))); /* always false */
 /* A dimension's number within [0, rank), from one that may be negative. */
 bool node_axis(frontend_node *, int64_t axis, int rank, int *out);
+
+/* An attribute of the file that is one real number, or several: NaN is refused. */
+bool node_check_reals(frontend_node *, const char *attribute, float one, fb_vector several);
 
 /* An op at the end of the graph with the node's place.  Set its attributes, then give its result a type. */
 ir_op *node_emit(frontend_node *, ir_opcode, int operand_count, ir_value *const operands[]);
@@ -144,10 +150,12 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define model_malformed(x, ...) model_malformed(&(x)->common, __VA_ARGS__)
 #define model_string(x, ...) model_string(&(x)->common, __VA_ARGS__)
 #define model_charge(x, ...) model_charge(&(x)->common, __VA_ARGS__)
+#define model_constant(x, ...) model_constant(&(x)->common, __VA_ARGS__)
 #define model_input_type(x, ...) model_input_type(&(x)->common, __VA_ARGS__)
 #define model_input_shapes_used(x) model_input_shapes_used(&(x)->common)
 #define node_error(x, ...) node_error(&(x)->common, __VA_ARGS__)
 #define node_axis(x, ...) node_axis(&(x)->common, __VA_ARGS__)
+#define node_check_reals(x, ...) node_check_reals(&(x)->common, __VA_ARGS__)
 #define node_emit(x, ...) node_emit(&(x)->common, __VA_ARGS__)
 #define node_emit1(x, ...) node_emit1(&(x)->common, __VA_ARGS__)
 #define node_emit2(x, ...) node_emit2(&(x)->common, __VA_ARGS__)

@@ -94,17 +94,7 @@ ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, fb_table t)
         diag_error(m->diag, loc, "constant '%s' has %u bytes of data, which its shape does not fit", name, raw.count);
         return NULL;
     }
-    if (type.dtype == IR_BOOL && !model_charge(m, loc, raw.count))
-        return NULL;
-    if (type.dtype == IR_BOOL)
-        for (uint32_t i = 0; i < raw.count; i++)
-            if (raw.data[i] > 1) {
-                diag_error(m->diag, loc, "constant '%s' has a boolean that is neither 0 nor 1", name);
-                return NULL;
-            }
-    ir_value *v = ir_const_new(m->graph, type, NULL, raw.count ? (const void *)raw.data : "");
-    v->name = name;
-    return v;
+    return model_constant(m, loc, name, type, NULL, raw.count ? (const void *)raw.data : "");
 }
 
 static bool read_names(ort_model *m, fb_table graph)
@@ -220,6 +210,9 @@ static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, f
     for (uint32_t i = 0; i < attributes.count && fb_ok(&m->reader); i++) {
         n->attributes[i].table = fb_vec_table(attributes, i);
         n->attributes[i].name = model_string(m, n->attributes[i].table, ATTRIBUTE_NAME, "");
+        if (!node_check_reals(n, n->attributes[i].name, fb_f32(n->attributes[i].table, ATTRIBUTE_F, 0),
+                              fb_vec(n->attributes[i].table, ATTRIBUTE_FLOATS, 4)))
+            return false;
     }
     n->inputs = read_operands(m, t, NODE_INPUTS, &n->input_count);
     n->outputs = read_operands(m, t, NODE_OUTPUTS, &n->output_count);

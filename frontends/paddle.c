@@ -124,9 +124,8 @@ static bool read_parameter(paddle_model *m, const uint8_t *bytes, size_t size, u
                           ir_type_bytes(&type));
     if (v->forms[LAYOUT_PLAIN])
         return diag_error(m->diag, &loc, "parameter %u, '%s', is there twice", index, v->text);
-    v->forms[LAYOUT_PLAIN] = ir_const_new(m->graph, type, NULL, data.count ? data.data : (const uint8_t *)"");
-    v->forms[LAYOUT_PLAIN]->name = v->text;
-    return true;
+    v->forms[LAYOUT_PLAIN] = model_constant(m, &loc, v->text, type, NULL, data.count ? data.data : (const uint8_t *)"");
+    return v->forms[LAYOUT_PLAIN] != NULL;
 }
 
 static bool read_parameters(paddle_model *m, size_t at)
@@ -253,6 +252,9 @@ static bool read_attributes(paddle_node *n, fb_vector from)
     for (uint32_t i = 0; i < from.count; i++) {
         n->attributes[i].table = fb_vec_table(from, i);
         n->attributes[i].name = model_string(m, n->attributes[i].table, ATTR_NAME, "");
+        if (!node_check_reals(n, n->attributes[i].name, fb_f32(n->attributes[i].table, ATTR_F, 0),
+                              fb_vec(n->attributes[i].table, ATTR_FLOATS, 4)))
+            return false;
     }
     return fb_ok(&m->reader) || model_malformed(m, &n->loc);
 }

@@ -216,7 +216,5 @@ ir_value *tflite_tensor_constant(tflite_scope *s, const ir_loc *loc, int32_t ind
         diag_error(m->diag, loc, "tensor %d has %zu bytes of data, expected %zu", index, size, expected);
         return NULL;
     }
-    ir_value *v = ir_const_new(m->graph, t.type, t.quant, expected ? bytes : nothing);
-    v->name = t.name;
-    return v;
+    return model_constant(m, loc, t.name, t.type, t.quant, expected ? bytes : nothing);
 }

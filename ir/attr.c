@@ -1,5 +1,6 @@
 /* attr.c: attributes of ops, and elements of constants. */
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,4 +265,13 @@ double ir_const_real(const ir_value *v, int64_t index)
         return q;
     int32_t c = channel_of(v, index);
     return (q - v->quant->zero[c]) * v->quant->scale[c];
+}
+
+int64_t ir_first_nan(const ir_type *type, const void *data)
+{
+    const ir_value v = {.type = *type, .data = data};
+    for (int64_t i = 0; ir_dtype_is_float(type->dtype) && i < ir_type_elements(type); i++)
+        if (isnan(ir_const_real(&v, i)))
+            return i;
+    return -1;
 }

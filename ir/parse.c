@@ -377,11 +377,10 @@ static bool parse_list(parser *p, const ir_type *type, unsigned char **out)
 
 static bool parse_data(parser *p, const ir_type *type, unsigned char **out)
 {
-    if (ir_scan_accept_word(p, "dense"))
-        return parse_dense(p, out, ir_type_bytes(type));
-    if (ir_scan_accept_word(p, "splat"))
-        return parse_splat(p, type, out);
-    return parse_list(p, type, out);
+    bool parsed = ir_scan_accept_word(p, "dense")   ? parse_dense(p, out, ir_type_bytes(type))
+                  : ir_scan_accept_word(p, "splat") ? parse_splat(p, type, out)
+                                                    : parse_list(p, type, out);
+    return parsed && (ir_first_nan(type, *out) < 0 || ir_scan_fail(p, "a constant holds NaN"));
 }
 
 static bool parse_const(parser *p)

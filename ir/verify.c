@@ -200,6 +200,9 @@ static bool verify_attr(verifier *v, const ir_op *op, ir_attr_id id, const ir_at
         return !isnan(a->f) ||
                diag_error(v->d, &op->loc, "%s: %s is not a number", ir_op_info_of(op->code)->text, info->text);
     case IR_KIND_FLOATS:
+        for (int32_t i = 0; i < a->floats.n; i++)
+            if (isnan(a->floats.v[i]))
+                return diag_error(v->d, &op->loc, "%s: %s is not a number", ir_op_info_of(op->code)->text, info->text);
         return verify_count(v, op, info->text, r, a->floats.n);
     case IR_KIND_STR:
         return (a->s && *a->s) ||

@@ -64,6 +64,9 @@ static bool evaluate(ir_graph *g, ir_op *op, pass_context *c)
         results[i] = arena_alloc(g->arena, ir_type_bytes(&op->results[i]->type));
     if (!ir_eval_op(op, operands, results, &ignored))
         return false;
+    for (int i = 0; i < info->results; i++)
+        if (ir_first_nan(&op->results[i]->type, results[i]) >= 0) /* constants hold none: it is left to the run */
+            return false;
     for (int i = 0; i < info->results; i++) {
         ir_value *r = op->results[i], *constant = ir_const_new(g, r->type, r->quant, results[i]);
         constant->name = r->name;

@@ -395,12 +395,12 @@ def binary(op="ADD", options="AddOptions", a=("float32", [2, 3]), b=("float32", 
 
 
 def conv(filter_shape=(2, 3, 3, 2), scale=0.25, zero=0, axis=0, x="float32", w=np.float32, out=(1, 4, 4, 2), bias=None,
-         bias_type=None, **fields):
+         bias_type=None, w_value=0, **fields):
     m = Model()
     quantized = {"scale": 0.5, "zero": 0} if x == "int8" else {}
     image = m.input("image", x, [1, 4, 4, 2], **quantized)
     more = {"scale": scale, "zero": zero, "axis": axis} if w == np.int8 and scale else {}
-    weights = m.const("filter", np.zeros(filter_shape, w), **more)
+    weights = m.const("filter", np.full(filter_shape, w_value, w), **more)
     operands = [image, weights]
     if bias is not None:
         operands.append(m.const("bias", np.zeros(bias, bias_type or (np.int32 if x == "int8" else np.float32))))
@@ -489,6 +489,24 @@ def scatter(indices):
     return m
 
 
+def alpha_nan():
+    m = Model()
+    y = m.tensor("y", "float32", [2, 3])
+    m.op("LEAKY_RELU", [m.input("x", "float32", [2, 3])], [y], "LeakyReluOptions", alpha=float("nan"))
+    m.output(y)
+    return m
+
+
+def half_nan():
+    m = Model()
+    half = m.const("half", np.array([1, float("nan"), 3], np.float16))
+    whole, out = m.tensor("whole", "float32", [3]), m.tensor("y", "float32", [2, 3])
+    m.op("DEQUANTIZE", [half], [whole])
+    m.op("ADD", [m.input("a", "float32", [2, 3]), whole], [out], "AddOptions")
+    m.output(out)
+    return m
+
+
 REFUSED = {
     "version": lambda: changed(binary(), set_field(model__version=2)),
     "no_subgraph": lambda: changed(binary(), set_field(model__subgraphs=[])),
@@ -542,6 +560,9 @@ REFUSED = {
     "padding_unknown": lambda: conv(padding=7),
     "window_too_large": lambda: conv(padding=VALID, dilationHFactor=9),
     "conv_result": lambda: conv(out=(1, 4, 5, 2)),
+    "weights_nan": lambda: conv(w_value=float("nan")),
+    "half_nan": half_nan,
+    "alpha_nan": alpha_nan,
     "buffer_index": lambda: changed(conv(), lambda m: setattr(m.graph.tensors[1], "buffer", 400)),
     "buffer_short": lambda: changed(conv(), lambda m: setattr(m.model.buffers[1], "data", m.model.buffers[1].data[:-1])),
     "buffer_outside": lambda: changed(conv(), lambda m: (setattr(m.model.buffers[1], "data", None),

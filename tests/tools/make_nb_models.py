@@ -771,6 +771,19 @@ def fed_twice(p):
 
 
 @refused
+def product_nan(p):
+    w = noise(1, (4, 4))
+    w[1, 2] = np.nan
+    p.param("w", w)
+    one(p, "matmul", {"X": ["x"], "Y": ["w"]}, {"Out": ["y"]}, extents=(2, 4), transpose_X=False, transpose_Y=False, alpha=1.0)
+
+
+@refused
+def attribute_nan(p):
+    one(p, "scale", {"X": ["x"]}, {"Out": ["y"]}, scale=2.0, bias=float("nan"), bias_after_scale=True)
+
+
+@refused
 def no_output(p):
     one(p, "relu", {"X": ["x"]}, {"Out": ["y"]})
     p.ops.pop()

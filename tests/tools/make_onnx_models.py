@@ -331,6 +331,34 @@ MODELS = {
 }
 
 
+def constant_nan(initializer):
+    """x + c, where c holds NaN and is an initializer, or an attribute."""
+    g = Graph(1)
+    x, c = g.input("x", [2, 3]), np.array([1, np.nan, 3], np.float32)
+    g.output(g.op("Add", x, g.constant(c) if initializer else g.op("Constant", value=numpy_helper.from_array(c))))
+    return g.model()
+
+
+def attribute_nan():
+    g = Graph(1)
+    g.output(g.op("Selu", g.input("x", [2, 3]), gamma=float("nan")))
+    return g.model()
+
+
+# Models that no importer takes.
+REFUSED = {
+    "ort_initializer_nan": lambda: constant_nan(True),
+    "ort_constant_nan": lambda: constant_nan(False),
+    "ort_attribute_nan": lambda: attribute_nan(),
+}
+
+
+def write_refused(folder):
+    os.makedirs(folder, exist_ok=True)
+    for name, make in REFUSED.items():
+        session(make(), "disabled", os.path.join(folder, name + ".ort"))
+
+
 def write(folder, name):
     model, level = MODELS[name]()
     path = os.path.join(folder, name + ".ort")
@@ -362,6 +390,8 @@ def main():
     os.makedirs(sys.argv[1], exist_ok=True)
     for name in sys.argv[2:] or MODELS:
         write(sys.argv[1], name)
+    if not sys.argv[2:]:
+        write_refused(os.path.join(sys.argv[1], "..", "refused"))
 
 
 if __name__ == "__main__":
