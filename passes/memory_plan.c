@@ -26,7 +26,7 @@ static bool needs_copy(const ir_graph *g, int32_t index)
     return false;
 }
 
-static void copy_outputs(ir_graph *g)
+void place_copy_outputs(ir_graph *g)
 {
     for (int32_t i = 0; i < g->output_count; i++) {
         ir_value *v = g->outputs[i];
@@ -146,7 +146,7 @@ pass_result pass_memory_plan(ir_graph *g, pass_context *c)
 {
     if (!list_variables(g, c->diag))
         return PASS_FAILED;
-    copy_outputs(g);
+    place_copy_outputs(g);
     place_map *m = place_map_new(g, c->scratch);
     place_storage *scratch = scratch_of(m, c->options);
     place_storage **roots = ARENA_ARRAY(c->scratch, place_storage *, (size_t)m->value_limit + (size_t)m->op_count);

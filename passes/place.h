@@ -57,7 +57,9 @@ typedef struct place_map {
     place_storage *variables;     /* parallel to graph->variables */
 } place_map;
 
-/* Lifetimes, and which values share memory: views.  Needs graph->variables complete, outputs distinct results. */
+/* Outputs become results of ops, each of its own: those that are inputs or constants, or stand twice, are copied. */
+void place_copy_outputs(ir_graph *);
+/* Lifetimes, and which values share memory: views.  Needs graph->variables complete, and place_copy_outputs. */
 place_map *place_map_new(ir_graph *, arena *scratch);
 /* Offsets of `count` roots in the workspace from `base` on; returns the end of what is used. */
 int64_t place_assign(place_storage *roots[], int32_t count, int64_t base, arena *scratch);
