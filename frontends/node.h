@@ -1,7 +1,8 @@
 /* node.h: what the importers of all formats share.
  *
- *     model.c   the model being imported: its file, options, graph and budgets; shapes of inputs
- *     node.c    building ops for one of its nodes
+ *     model.c             the model being imported: its file, options, graph and budgets; shapes of inputs
+ *     node.c              building ops for one of its nodes
+ *     node_attributes.c   attributes and versions against what the operator tables declare (node_attributes.h)
  *
  * An importer's own structs of a model and of a node begin with FRONTEND_MODEL and FRONTEND_NODE, and the functions
  * take pointers to them as they are (macros at the end).  Those that return false or NULL do so after one diagnostic.
@@ -41,9 +42,23 @@ typedef struct frontend_model {
     FRONTEND_MODEL_FIELDS;
 } frontend_model;
 
+/* An attribute of a node, as the file has it. */
+typedef struct frontend_attribute {
+    const char *name;
+    fb_table table;
+    bool read; /* the importer has looked at its value */
+} frontend_attribute;
+
+/* declared: the attributes in the words of node_attributes.h; by_all: those that every operator may have, or NULL. */
+#define FRONTEND_NODE_FIELDS(model_type)                                                                               \
+    model_type *model;                                                                                                 \
+    ir_loc loc;                                                                                                        \
+    const char *declared, *declared_by_all;                                                                            \
+    frontend_attribute *attributes;                                                                                    \
+    uint32_t attribute_count
+
 typedef struct frontend_node {
-    frontend_model *model;
-    ir_loc loc;
+    FRONTEND_NODE_FIELDS(frontend_model);
 } frontend_node;
 
 /* The first member of an importer's structs: the fields above, and all of them as `common`. */
@@ -58,8 +73,7 @@ typedef struct frontend_node {
     union {                                                                                                            \
         frontend_node common;                                                                                          \
         struct {                                                                                                       \
-            model_type *model;                                                                                         \
-            ir_loc loc;                                                                                                \
+            FRONTEND_NODE_FIELDS(model_type);                                                                          \
         };                                                                                                             \
     }
 

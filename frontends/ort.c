@@ -65,18 +65,18 @@ static ort_name *field_name(ort_model *m, fb_table t, unsigned field)
 
 /* ---- Tensors ---- */
 
-static ir_dtype dtype_of(int32_t type)
+ir_dtype ort_dtype(int64_t type)
 {
     static const ir_dtype dtypes[] = {
         [1] = IR_F32, [2] = IR_U8,   [3] = IR_I8,   [4] = IR_U16,  [5] = IR_I16, [6] = IR_I32,
         [7] = IR_I64, [9] = IR_BOOL, [10] = IR_F16, [11] = IR_F64, [12] = IR_U32};
-    return type > 0 && type < (int32_t)(sizeof dtypes / sizeof *dtypes) ? dtypes[type] : IR_DTYPE_NONE;
+    return type > 0 && type < (int64_t)(sizeof dtypes / sizeof *dtypes) ? dtypes[type] : IR_DTYPE_NONE;
 }
 
 ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, fb_table t)
 {
     fb_vector dims = fb_vec(t, TENSOR_DIMS, 8), raw = fb_bytes(t, TENSOR_RAW_DATA);
-    ir_type type = {.dtype = dtype_of(fb_i32(t, TENSOR_DATA_TYPE, 0))};
+    ir_type type = {.dtype = ort_dtype(fb_i32(t, TENSOR_DATA_TYPE, 0))};
     const char *name = model_string(m, t, TENSOR_NAME, "");
     if (!fb_ok(&m->reader)) {
         model_malformed(m, loc);
@@ -130,7 +130,7 @@ static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
         return diag_error(m->diag, &loc, "input '%s' is not a tensor", name->text);
     fb_table tensor = fb_sub(info, TYPE_INFO_VALUE);
     fb_vector dims = fb_vec(fb_sub(tensor, TENSOR_TYPE_SHAPE), SHAPE_DIMS, 4);
-    *out = (ir_type){.dtype = dtype_of(fb_i32(tensor, TENSOR_TYPE_ELEMENT, 0))};
+    *out = (ir_type){.dtype = ort_dtype(fb_i32(tensor, TENSOR_TYPE_ELEMENT, 0))};
     if (!fb_ok(&m->reader))
         return model_malformed(m, &loc);
     if (!out->dtype || !fb_present(fb_sub(tensor, TENSOR_TYPE_SHAPE)) || dims.count > IR_MAX_RANK)
@@ -171,8 +171,9 @@ static bool make_inputs(ort_model *m)
 /* ---- Nodes ---- */
 
 static const ort_op_entry ops[] = {
-#define ORT_OP(domain, NAME, min, max, importer, code) {domain, NAME, importer, NULL, (ir_opcode)(code), min, max},
-#define ORT_NO(domain, NAME, reason) {domain, NAME, NULL, reason, (ir_opcode)0, 0, -1},
+#define ORT_OP(domain, NAME, min, max, importer, code, oldest, newest, attributes)                                     \
+    {domain, NAME, importer, NULL, (ir_opcode)(code), min, max, oldest, newest, attributes},
+#define ORT_NO(domain, NAME, reason) {domain, NAME, NULL, reason, (ir_opcode)0, 0, -1, 0, 0, ""},
 #include "frontends/ort_ops.def"
 #undef ORT_OP
 #undef ORT_NO
@@ -198,6 +199,13 @@ static ort_name **read_operands(ort_model *m, fb_table t, unsigned field, int *o
     return names;
 }
 
+static void want(int count, ort_name *const names[])
+{
+    for (int i = 0; i < count; i++)
+        if (names[i])
+            names[i]->wanted = true;
+}
+
 static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, fb_table t)
 {
     *n = (ort_node){.model = m, .table = t, .loc = {.file = m->file, .subgraph = scope, .node = index}};
@@ -206,7 +214,7 @@ static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, f
     n->since = fb_i32(t, NODE_SINCE_VERSION, 1);
     fb_vector attributes = fb_vec(t, NODE_ATTRIBUTES, 4);
     n->attribute_count = attributes.count;
-    n->attributes = ARENA_ARRAY(m->graph->arena, struct ort_attribute, attributes.count + 1);
+    n->attributes = ARENA_ARRAY(m->graph->arena, frontend_attribute, attributes.count + 1);
     for (uint32_t i = 0; i < attributes.count && fb_ok(&m->reader); i++) {
         n->attributes[i].table = fb_vec_table(attributes, i);
         n->attributes[i].name = model_string(m, n->attributes[i].table, ATTRIBUTE_NAME, "");
@@ -217,12 +225,16 @@ static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, f
     n->inputs = read_operands(m, t, NODE_INPUTS, &n->input_count);
     n->outputs = read_operands(m, t, NODE_OUTPUTS, &n->output_count);
     n->captured = read_operands(m, t, NODE_CAPTURED, &n->captured_count);
+    n->inputs_read = ARENA_ARRAY(m->graph->arena, bool, n->input_count + 1);
+    want(n->input_count, n->inputs);
+    want(n->captured_count, n->captured);
     if (!fb_ok(&m->reader))
         return model_malformed(m, &n->loc);
     n->entry = find_op(domain, type);
     if (!n->entry || !n->entry->import)
         return node_error(n, "the operator %s%s%s is not supported%s%s", domain, *domain ? "." : "", type,
                          n->entry ? ": " : "", n->entry ? n->entry->reason : "");
+    n->declared = n->entry->attributes;
     if (n->input_count < n->entry->min_inputs || n->output_count < 1 || n->output_count > ORT_MAX_OPERANDS ||
         n->input_count > (n->entry->max_inputs < 0 ? ORT_MAX_OPERANDS : n->entry->max_inputs))
         return node_error(n, "%d operands and %d results do not fit the operator", n->input_count, n->output_count);
@@ -238,14 +250,30 @@ static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, f
     return true;
 }
 
+/* What the importer left alone, it does not know. */
+static bool everything_served(ort_node *n)
+{
+    for (int i = 0; i < n->input_count; i++)
+        if (n->inputs[i] && !n->inputs_read[i])
+            return node_error(n, "operand %d, '%.60s', is not supported: export the model without it", i,
+                              n->inputs[i]->text);
+    for (int i = 0; i < n->output_count; i++)
+        if (ort_wanted(n, i) && !n->outputs[i]->forms[LAYOUT_PLAIN] && !n->outputs[i]->forms[LAYOUT_LAST])
+            return node_error(n, "result %d, '%.60s', is not supported: nothing may read it", i, n->outputs[i]->text);
+    return node_attributes_read(n);
+}
+
 static bool import_node(ort_node *n)
 {
     ort_model *m = n->model;
+    if (!node_version_known(n, n->since, n->entry->oldest, n->entry->newest, "operator set") ||
+        !node_attributes_known(n, ort_attribute_allowed))
+        return false;
     if (!n->entry->import(n))
         return m->diag->failed ? false : node_error(n, "cannot be imported");
     if (!fb_ok(&m->reader))
         return model_malformed(m, &n->loc);
-    return true;
+    return everything_served(n);
 }
 
 static bool is_missing(const ort_name *name, int32_t scope)
@@ -265,6 +293,15 @@ static int32_t needed(const ort_node *n, int *cursor)
     return -1;
 }
 
+static bool want_results(ort_model *m, fb_table graph)
+{
+    const ir_loc loc = model_loc(m);
+    fb_vector results = fb_vec(graph, GRAPH_OUTPUTS, 4);
+    for (uint32_t i = 0; i < results.count && fb_ok(&m->reader); i++)
+        want(1, (ort_name *[]){vector_name(m, results, i)});
+    return fb_ok(&m->reader) || model_malformed(m, &loc);
+}
+
 static bool import_nodes(ort_model *m, fb_table graph, int32_t scope)
 {
     const ir_loc loc = model_loc(m);
@@ -279,6 +316,8 @@ static bool import_nodes(ort_model *m, fb_table graph, int32_t scope)
     uint8_t *state = ARENA_ARRAY(a, uint8_t, v.count + 1);
     int32_t *stack = ARENA_ARRAY(a, int32_t, v.count + 1);
     uint32_t count = v.count;
+    if (!want_results(m, graph))
+        return false;
     for (uint32_t i = 0; i < count; i++) {
         fb_table t = fb_vec_table(v, i);
         if (!fb_ok(&m->reader))
@@ -316,7 +355,13 @@ static bool take_results(ort_node *n, fb_vector results)
 {
     for (int i = 0; i < n->output_count; i++) {
         ort_name *inner = vector_name(n->model, results, (uint32_t)i);
-        ort_node reader = {.model = n->model, .entry = n->entry, .loc = n->loc, .inputs = &inner, .input_count = 1};
+        bool read;
+        ort_node reader = {.model = n->model,
+                           .entry = n->entry,
+                           .loc = n->loc,
+                           .inputs = &inner,
+                           .inputs_read = &read,
+                           .input_count = 1};
         node_layout layout = ort_layout_of(&reader, 0);
         ir_value *v = fb_ok(&n->model->reader) ? ort_in(&reader, 0, layout) : NULL;
         if (!v)
@@ -334,6 +379,7 @@ static void forget(ort_name *name)
     name->forms[LAYOUT_PLAIN] = name->forms[LAYOUT_LAST] = NULL;
     name->initializer = (fb_table){0};
     name->producer = -1;
+    name->wanted = false;
 }
 
 /* Names of a graph within say nothing outside of it. */
@@ -377,7 +423,8 @@ static bool make_outputs(ort_model *m)
         if (!fb_ok(&m->reader))
             return model_malformed(m, &loc);
         static const ort_op_entry none = {.domain = "", .name = "output"};
-        ort_node n = {.model = m, .entry = &none, .loc = loc, .inputs = &name, .input_count = 1};
+        bool read;
+        ort_node n = {.model = m, .entry = &none, .loc = loc, .inputs = &name, .inputs_read = &read, .input_count = 1};
         ir_value *out = ort_plain(&n, 0);
         if (!out)
             return false;

@@ -8,7 +8,7 @@
 #ifndef QCC_ORT_IMPORT_H
 #define QCC_ORT_IMPORT_H
 
-#include "frontends/node.h"
+#include "frontends/node_attributes.h"
 
 /* Limits on what a file can make the compiler do. */
 enum {
@@ -59,6 +59,7 @@ enum {
     ATTRIBUTE_INTS,
     ATTRIBUTE_STRINGS
 };
+enum { TYPE_FLOAT = 1, TYPE_INT, TYPE_STRING, TYPE_TENSOR, TYPE_GRAPH, TYPE_FLOATS, TYPE_INTS, TYPE_STRINGS };
 enum { VALUE_INFO_NAME, VALUE_INFO_DOC, VALUE_INFO_TYPE };
 enum { TYPE_INFO_DENOTATION, TYPE_INFO_KIND, TYPE_INFO_VALUE };
 enum { TYPE_IS_TENSOR = 1 };
@@ -77,6 +78,7 @@ typedef struct ort_name {
     int32_t producer;     /* node of the graph `scope`, -1: none */
     int32_t scope;
     bool is_input;
+    bool wanted; /* a node reads it, or it is a result of the graph */
 } ort_name;
 
 typedef struct ort_model {
@@ -95,12 +97,8 @@ typedef struct ort_node {
     FRONTEND_NODE(ort_model);
     const ort_op_entry *entry;
     fb_table table;
-    struct ort_attribute {
-        const char *name;
-        fb_table table;
-    } * attributes;
-    uint32_t attribute_count;
     ort_name **inputs, **outputs, **captured; /* NULL: absent */
+    bool *inputs_read;                        /* the importer has looked at the operand */
     int input_count, output_count, captured_count;
     int since; /* operator set that brought this form of the operator */
 } ort_node;
@@ -113,15 +111,19 @@ struct ort_op_entry {
     const char *reason;         /* why not */
     ir_opcode code;             /* for importers that serve several operators */
     int min_inputs, max_inputs; /* max -1: any number */
+    int oldest, newest;         /* forms of the operator, by the operator sets that brought them */
+    const char *attributes;     /* declared, in the words of node_attributes.h */
 };
 
 /* ---- ort.c ---- */
+ir_dtype ort_dtype(int64_t type); /* of ONNX's number; IR_DTYPE_NONE: not supported */
 ir_value *ort_tensor_constant(ort_model *, const ir_loc *, fb_table tensor); /* of an initializer or an attribute */
 /* Imports a graph that an attribute of the node holds; its results become the node's. */
 bool ort_import_branch(ort_node *, fb_table graph);
 
 /* ---- ort_node.c: operands ---- */
 bool ort_has(const ort_node *, int index);
+void ort_ignore(ort_node *, int index); /* an operand that has no bearing on the result; the caller says why */
 node_layout ort_layout_of(ort_node *, int index);     /* that it is held in: LAYOUT_LAST if that is the only one */
 ir_value *ort_in(ort_node *, int index, node_layout); /* NULL after a diagnostic */
 ir_value *ort_plain(ort_node *, int index);
@@ -138,10 +140,11 @@ bool ort_param_real(ort_node *, int index, const char *what, float *out); /* one
 const ir_quant *ort_quant(ort_node *, int scale, int zero, int axis, int64_t channels);
 ir_value *ort_quantized(ort_node *, ir_value *, const ir_quant *); /* the same integers with quantization */
 
-/* ---- Attributes ---- */
+/* ---- Attributes: node_attributes.h ---- */
+bool ort_attribute_allowed(const frontend_attribute *, const char *values);
 int64_t ort_int(ort_node *, const char *name, int64_t def);
 float ort_float(ort_node *, const char *name, float def);
-bool ort_has_attr(ort_node *, const char *name);
+bool ort_has_attr(ort_node *, const char *name); /* does not count as reading it */
 const char *ort_text(ort_node *, const char *name, const char *def);
 /* Is the attribute absent, or a list of the texts of `expected`, repeated as often as need be? */
 bool ort_texts_are(ort_node *, const char *name, int count, const char *const expected[]);
@@ -153,13 +156,14 @@ fb_table ort_graph_attr(ort_node *, const char *name);
 
 /* ---- Results ---- */
 bool ort_put(ort_node *, int output, ir_value *, node_layout);
-bool ort_wanted(const ort_node *, int output); /* the result has a name */
+bool ort_wanted(const ort_node *, int output); /* somebody reads the result */
 
 /* ---- Shared by importers ---- */
 ir_value *ort_clamped(ort_node *, ir_value *, float low, float high);
 ir_value *ort_hard_sigmoid(ort_node *, ir_value *, float alpha, float beta);
-/* Activation of a fused operator: attribute `name` names it, `params` has its numbers. */
-ir_value *ort_activated(ort_node *, ir_value *, const char *name, const char *params);
+/* Activation of a fused operator: the attribute activation names it, params has its numbers. */
+ir_value *ort_activated(ort_node *, ir_value *, int count, const float params[]);
+node_layout ort_last(ort_node *); /* to ask for so that channels are last: the attribute says if they are in the file */
 /* Two operands in one layout that suits both. */
 bool ort_pair(ort_node *, int a, int b, ir_value **out_a, ir_value **out_b, node_layout *out);
 
@@ -168,7 +172,7 @@ bool ort_integer_operand(ort_node *, ir_value *x, int zero, ir_value **out_x, ir
 /* Zero points without scales, of weights: quantization with scales 1. */
 const ir_quant *ort_zeros(ort_node *, int zero, int axis, int64_t channels);
 
-#define ORT_OP(domain, NAME, min, max, importer, code) ort_import_fn importer;
+#define ORT_OP(domain, NAME, min, max, importer, code, oldest, newest, attributes) ort_import_fn importer;
 #define ORT_NO(domain, NAME, reason)
 #include "frontends/ort_ops.def"
 #undef ORT_OP

@@ -7,7 +7,17 @@
 /* ---- Operands ---- */
 
 bool ort_has(const ort_node *n, int index) { return index < n->input_count && n->inputs[index]; }
-bool ort_wanted(const ort_node *n, int output) { return output < n->output_count && n->outputs[output]; }
+
+bool ort_wanted(const ort_node *n, int output)
+{
+    return output < n->output_count && n->outputs[output] && n->outputs[output]->wanted;
+}
+
+void ort_ignore(ort_node *n, int index)
+{
+    if (ort_has(n, index))
+        n->inputs_read[index] = true;
+}
 
 node_layout ort_layout_of(ort_node *n, int index)
 {
@@ -22,6 +32,7 @@ ir_value *ort_in(ort_node *n, int index, node_layout layout)
         node_error(n, "operand %d is missing", index);
         return NULL;
     }
+    n->inputs_read[index] = true;
     if (!name->forms[LAYOUT_PLAIN] && !name->forms[LAYOUT_LAST]) {
         if (!fb_present(name->initializer)) {
             node_error(n, "operand %d, '%s', is not defined", index, name->text);
@@ -132,31 +143,57 @@ ir_value *ort_quantized(ort_node *n, ir_value *v, const ir_quant *q)
 
 /* ---- Attributes ---- */
 
-static fb_table attribute(ort_node *n, const char *name)
+/* Absent, too, when it is of another type: it counts as not read, which refuses the node. */
+static fb_table attribute(ort_node *n, const char *name, int32_t type)
 {
-    for (uint32_t i = 0; i < n->attribute_count; i++)
-        if (strcmp(n->attributes[i].name, name) == 0)
-            return n->attributes[i].table;
-    return (fb_table){0};
+    frontend_attribute *a = node_attribute(n, name);
+    if (!a || fb_i32(a->table, ATTRIBUTE_TYPE, 0) != type)
+        return (fb_table){0};
+    a->read = true;
+    return a->table;
 }
 
-bool ort_has_attr(ort_node *n, const char *name) { return fb_present(attribute(n, name)); }
+bool ort_attribute_allowed(const frontend_attribute *a, const char *values)
+{
+    uint32_t length;
+    const char *text;
+    switch (fb_i32(a->table, ATTRIBUTE_TYPE, 0)) {
+    case TYPE_INT:
+        return attribute_allows_int(values, fb_i64(a->table, ATTRIBUTE_I, 0));
+    case TYPE_FLOAT:
+        return attribute_allows_real(values, (double)fb_f32(a->table, ATTRIBUTE_F, 0));
+    case TYPE_STRING:
+        text = fb_string(a->table, ATTRIBUTE_S, &length);
+        return attribute_allows_text(values, text ? text : "", text ? length : 0);
+    case TYPE_INTS: {
+        fb_vector v = fb_vec(a->table, ATTRIBUTE_INTS, 8);
+        for (uint32_t i = 0; i < v.count; i++)
+            if (!attribute_allows_int(values, fb_vec_i64(v, i)))
+                return false;
+        return true;
+    }
+    default:
+        return false;
+    }
+}
+
+bool ort_has_attr(ort_node *n, const char *name) { return node_attribute(n, name) != NULL; }
 
 int64_t ort_int(ort_node *n, const char *name, int64_t def)
 {
-    fb_table t = attribute(n, name);
+    fb_table t = attribute(n, name, TYPE_INT);
     return fb_present(t) ? fb_i64(t, ATTRIBUTE_I, 0) : def;
 }
 
 float ort_float(ort_node *n, const char *name, float def)
 {
-    fb_table t = attribute(n, name);
+    fb_table t = attribute(n, name, TYPE_FLOAT);
     return fb_present(t) ? fb_f32(t, ATTRIBUTE_F, 0) : def;
 }
 
 const char *ort_text(ort_node *n, const char *name, const char *def)
 {
-    fb_table t = attribute(n, name);
+    fb_table t = attribute(n, name, TYPE_STRING);
     uint32_t length;
     if (!fb_present(t))
         return def;
@@ -166,7 +203,7 @@ const char *ort_text(ort_node *n, const char *name, const char *def)
 
 bool ort_ints(ort_node *n, const char *name, int max, int64_t out[], int *out_count)
 {
-    fb_table t = attribute(n, name);
+    fb_table t = attribute(n, name, TYPE_INTS);
     if (!fb_present(t))
         return true;
     fb_vector v = fb_vec(t, ATTRIBUTE_INTS, 8);
@@ -180,7 +217,7 @@ bool ort_ints(ort_node *n, const char *name, int max, int64_t out[], int *out_co
 
 int ort_floats(ort_node *n, const char *name, int max, float out[])
 {
-    fb_vector v = fb_vec(attribute(n, name), ATTRIBUTE_FLOATS, 4);
+    fb_vector v = fb_vec(attribute(n, name, TYPE_FLOATS), ATTRIBUTE_FLOATS, 4);
     int count = v.count < (uint32_t)max ? (int)v.count : max;
     for (int i = 0; i < count; i++)
         out[i] = fb_vec_f32(v, (uint32_t)i);
@@ -189,7 +226,7 @@ int ort_floats(ort_node *n, const char *name, int max, float out[])
 
 bool ort_texts_are(ort_node *n, const char *name, int count, const char *const expected[])
 {
-    fb_vector v = fb_vec(attribute(n, name), ATTRIBUTE_STRINGS, 4);
+    fb_vector v = fb_vec(attribute(n, name, TYPE_STRINGS), ATTRIBUTE_STRINGS, 4);
     for (uint32_t i = 0; i < v.count; i++) {
         uint32_t length;
         const char *text = fb_vec_string(v, i, &length), *want = expected[i % (uint32_t)count];
@@ -199,8 +236,10 @@ bool ort_texts_are(ort_node *n, const char *name, int count, const char *const e
     return true;
 }
 
-fb_table ort_tensor_attr(ort_node *n, const char *name) { return fb_sub(attribute(n, name), ATTRIBUTE_T); }
-fb_table ort_graph_attr(ort_node *n, const char *name) { return fb_sub(attribute(n, name), ATTRIBUTE_G); }
+fb_table ort_tensor_attr(ort_node *n, const char *name) { return fb_sub(attribute(n, name, TYPE_TENSOR), ATTRIBUTE_T); }
+fb_table ort_graph_attr(ort_node *n, const char *name) { return fb_sub(attribute(n, name, TYPE_GRAPH), ATTRIBUTE_G); }
+
+node_layout ort_last(ort_node *n) { return ort_int(n, "channels_last", 0) ? LAYOUT_PLAIN : LAYOUT_LAST; }
 
 /* ---- Results ---- */
 

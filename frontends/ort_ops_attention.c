@@ -12,7 +12,7 @@
 /* [B, S, heads * size] -> [B, heads, S, size]; transposed: [B, heads, size, S]. */
 static ir_value *heads_of(ort_node *n, ir_value *v, int64_t heads, bool transposed)
 {
-    if (!v || v->type.rank != 3 || v->type.dims[2] % heads != 0) {
+    if (!v || v->type.rank != 3 || heads < 1 || v->type.dims[2] % heads != 0) {
         if (v)
             node_error(n, "an operand of rank %d, or whose last dimension is no multiple of %lld heads", v->type.rank,
                        (long long)heads);
@@ -27,6 +27,7 @@ static ir_value *heads_of(ort_node *n, ir_value *v, int64_t heads, bool transpos
 static bool mask_of(ort_node *n, int places, int bias, int64_t batch, int64_t keys, ir_value **out)
 {
     ir_value *hidden, *added;
+    const float filter = ort_float(n, "mask_filter_value", -10000);
     if (!ort_optional(n, places, &hidden) || !ort_optional(n, bias, &added))
         return false;
     if (hidden) {
@@ -39,8 +40,7 @@ static bool mask_of(ort_node *n, int places, int bias, int64_t batch, int64_t ke
         hidden = node_typed(n, cast, real, NULL);
         hidden = node_binary(n, IR_MINIMUM, hidden, hidden ? node_real(n, 1) : NULL);
         hidden = node_binary(n, IR_SUB, hidden, hidden ? node_real(n, 1) : NULL);
-        hidden =
-            node_binary(n, IR_MUL, hidden, hidden ? node_real(n, -ort_float(n, "mask_filter_value", -10000)) : NULL);
+        hidden = node_binary(n, IR_MUL, hidden, hidden ? node_real(n, -filter) : NULL);
         hidden = hidden ? node_reshaped(n, hidden, 4, (int64_t[]){batch, 1, 1, keys}) : NULL;
         if (!hidden)
             return false;
@@ -84,27 +84,13 @@ static ir_value *rows_of(ort_node *n, ir_value *v, int64_t first, int64_t count)
     return node_typed(n, op, type, NULL);
 }
 
-static bool check_common(ort_node *n, int64_t heads)
-{
-    if (heads < 1)
-        return node_error(n, "num_heads is %lld", (long long)heads);
-    if (ort_int(n, "unidirectional", 0) || ort_int(n, "do_rotary", 0))
-        return node_error(n, "unidirectional or rotary attention is not supported");
-    for (int i = 1; i < n->output_count; i++)
-        if (ort_wanted(n, i))
-            return node_error(n, "results besides the first are not supported");
-    return true;
-}
-
 /* Operands: x, weights [I, q + k + v], bias, mask, past, added to the scores. */
 bool ort_op_attention(ort_node *n)
 {
     const int64_t heads = ort_int(n, "num_heads", 0);
-    ir_value *x = ort_plain(n, 0), *w = x ? ort_plain(n, 1) : NULL, *b, *past, *part[3];
-    if (!w || !ort_optional(n, 2, &b) || !ort_optional(n, 4, &past) || !check_common(n, heads))
+    ir_value *x = ort_plain(n, 0), *w = x ? ort_plain(n, 1) : NULL, *b, *part[3];
+    if (!w || !ort_optional(n, 2, &b))
         return false;
-    if (past || ort_has_attr(n, "qkv_hidden_sizes"))
-        return node_error(n, "a past, or sizes of query, key and value, are not supported");
     if (!ir_is_const(w) || w->type.rank != 2 || w->type.dims[1] % 3 != 0 || w->type.dtype != IR_F32 ||
         (b && (b->type.rank != 1 || b->type.dims[0] != w->type.dims[1])))
         return node_error(n, "its weights have to be a real constant matrix with three parts");
@@ -130,11 +116,8 @@ bool ort_op_multi_head_attention(ort_node *n)
     for (int i = 0; i < 3; i++)
         if (!ort_optional(n, i, &part[i]))
             return false;
-    if (!check_common(n, heads) || !ort_optional(n, 3, &b))
+    if (!ort_optional(n, 3, &b))
         return false;
-    for (int i = 6; i < n->input_count; i++)
-        if (n->inputs[i])
-            return node_error(n, "a past is not supported");
     int64_t first = 0;
     for (int i = 0; i < 3; i++) {
         if (!part[i] || part[i]->type.rank != 3)

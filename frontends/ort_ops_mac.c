@@ -21,20 +21,33 @@ static bool read_numbers(ort_node *n, const char *name, int spatial, int64_t out
     return true;
 }
 
+/* kernel_shape says again what the filters say. */
+static bool kernel_agrees(ort_node *n, int spatial, const int64_t kernel[2])
+{
+    int64_t v[2];
+    int count = 0;
+    if (!ort_ints(n, "kernel_shape", 2, v, &count))
+        return false;
+    for (int i = 0; i < count; i++)
+        if (count != spatial || v[i] != kernel[2 - spatial + i])
+            return node_error(n, "attribute kernel_shape differs from the filters");
+    return true;
+}
+
 static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int64_t kernel[2], node_window *w)
 {
     int64_t pads[4] = {0};
     int count = 0;
     *w = (node_window){.kernel = {kernel[0], kernel[1]}};
-    if (!read_numbers(n, "strides", spatial, w->stride) || !read_numbers(n, "dilations", spatial, w->dilation) ||
-        !ort_ints(n, "pads", 4, pads, &count))
+    if (!kernel_agrees(n, spatial, kernel) || !read_numbers(n, "strides", spatial, w->stride) ||
+        !read_numbers(n, "dilations", spatial, w->dilation) || !ort_ints(n, "pads", 4, pads, &count))
         return false;
     if (count && count != 2 * spatial)
         return node_error(n, "attribute pads has %d numbers, expected %d", count, 2 * spatial);
     for (int i = 0; i < count; i++)
         if (pads[i] < -(1 << 24) || pads[i] > 1 << 24)
             return node_error(n, "attribute pads is out of range");
-    const char *automatic = ort_text(n, "auto_pad", "NOTSET");
+    const char *automatic = ort_text(n, "auto_pad", "NOTSET"); /* VALID: no padding */
     bool upper = strcmp(automatic, "SAME_UPPER") == 0, lower = strcmp(automatic, "SAME_LOWER") == 0;
     for (int i = 0; i < spatial; i++) {
         int at = 2 - spatial + i;
@@ -116,18 +129,24 @@ static ir_value *convolve(ort_node *n, ir_value *x, int weights, filters *f)
     return from_image(n, node_done_quant(n, op, f->dtype, f->result), spatial);
 }
 
-bool ort_op_conv(ort_node *n)
+static ir_value *real_conv(ort_node *n)
 {
     filters f = {.dtype = IR_F32};
-    ir_value *x = ort_in(n, 0, LAYOUT_LAST), *y;
-    if (!x || !ort_optional(n, 2, &f.bias))
-        return false;
-    y = convolve(n, x, 1, &f);
-    if (y && ort_has(n, 3)) {
-        ir_value *z = ort_in(n, 3, LAYOUT_LAST);
-        y = node_binary(n, IR_ADD, y, z);
-    }
-    return ort_put(n, 0, ort_activated(n, y, "activation", "activation_params"), LAYOUT_LAST);
+    ir_value *x = ort_in(n, 0, LAYOUT_LAST);
+    return x && ort_optional(n, 2, &f.bias) ? convolve(n, x, 1, &f) : NULL;
+}
+
+bool ort_op_conv(ort_node *n) { return ort_put(n, 0, real_conv(n), LAYOUT_LAST); }
+
+/* Operand 3 is a summand. */
+bool ort_op_fused_conv(ort_node *n)
+{
+    float params[2];
+    const int count = ort_floats(n, "activation_params", 2, params);
+    ir_value *y = real_conv(n);
+    if (y && ort_has(n, 3))
+        y = node_binary(n, IR_ADD, y, ort_in(n, 3, LAYOUT_LAST));
+    return ort_put(n, 0, ort_activated(n, y, count, params), LAYOUT_LAST);
 }
 
 /* An int32 bias has scale x * w. */
@@ -150,9 +169,8 @@ static ir_value *int_bias(ort_node *n, int index, const ir_quant *x, const ir_qu
     return ort_quantized(n, node_reshaped(n, b, 1, &channels), q);
 }
 
-bool ort_op_qlinear_conv(ort_node *n)
+static bool qlinear_conv(ort_node *n, node_layout layout)
 {
-    node_layout layout = ort_int(n, "channels_last", 0) ? LAYOUT_PLAIN : LAYOUT_LAST;
     ir_value *x = ort_in(n, 0, layout), *w = ort_param(n, 3, "weights");
     if (!x || !w || w->type.rank < 1)
         return false;
@@ -165,6 +183,9 @@ bool ort_op_qlinear_conv(ort_node *n)
         return false;
     return ort_put(n, 0, convolve(n, x, 3, &f), layout);
 }
+
+bool ort_op_qlinear_conv(ort_node *n) { return qlinear_conv(n, LAYOUT_LAST); }
+bool ort_op_nhwc_qlinear_conv(ort_node *n) { return qlinear_conv(n, ort_last(n)); }
 
 bool ort_op_conv_integer(ort_node *n)
 {
@@ -182,14 +203,12 @@ bool ort_op_conv_integer(ort_node *n)
 bool ort_op_conv_transpose(ort_node *n)
 {
     ir_value *x = ort_in(n, 0, LAYOUT_LAST), *w = x ? ort_plain(n, 1) : NULL, *b;
-    int64_t extra[2] = {0}, fixed[2];
-    int extras = 0, fixeds = 0;
-    if (!w || !ort_optional(n, 2, &b) || !ort_ints(n, "output_padding", 2, extra, &extras) ||
-        !ort_ints(n, "output_shape", 2, fixed, &fixeds))
+    int64_t extra[2] = {0};
+    int extras = 0;
+    if (!w || !ort_optional(n, 2, &b) || !ort_ints(n, "output_padding", 2, extra, &extras))
         return false;
-    if (x->type.rank != 4 || w->type.rank != 4 || ort_int(n, "group", 1) != 1 || fixeds ||
-        strcmp(ort_text(n, "auto_pad", "NOTSET"), "NOTSET") != 0)
-        return node_error(n, "groups, output_shape, auto_pad and images that are not two-dimensional are not supported");
+    if (x->type.rank != 4 || w->type.rank != 4)
+        return node_error(n, "images that are not two-dimensional are not supported");
     w = node_transposed(n, w, (int64_t[]){1, 2, 3, 0});
     node_window win;
     if (!w || !read_window(n, 2, &x->type.dims[1], &w->type.dims[1], &win))
@@ -221,8 +240,6 @@ static bool read_pool(ort_node *n, const ir_value *x, int spatial, bool average,
         return false;
     for (int i = 0; i < 2; i++) {
         int64_t room = x->type.dims[1 + i] + w.before[i] + w.after[i] - kernel[i], rest = room % w.stride[i];
-        if (w.dilation[i] != 1)
-            return node_error(n, "dilated pools are not supported");
         if (w.before[i] < 0 || w.after[i] < 0 || w.before[i] > 1 << 20 || w.after[i] > 1 << 20 || room < 0)
             return node_error(n, "the window does not fit the image");
         if (ort_int(n, "ceil_mode", 0) && rest &&
@@ -247,10 +264,6 @@ static ir_value *pooled(ort_node *n, ir_opcode code, ir_value *x)
     node_window w;
     if (spatial != 1 && spatial != 2) {
         node_error(n, "pools over %d dimensions are not supported", spatial);
-        return NULL;
-    }
-    if (ort_wanted(n, 1) || ort_int(n, "storage_order", 0)) {
-        node_error(n, "the indices of maxima are not supported");
         return NULL;
     }
     x = as_image(n, x);
@@ -279,7 +292,7 @@ bool ort_op_nhwc_pool(ort_node *n)
 /* ONNX Runtime averages real numbers here, and the passes over fake-quantized graphs know when integers do as well. */
 bool ort_op_qlinear_pool(ort_node *n)
 {
-    node_layout layout = ort_int(n, "channels_last", 0) ? LAYOUT_PLAIN : LAYOUT_LAST;
+    node_layout layout = ort_last(n);
     ir_value *x = ort_in(n, 0, layout);
     const ir_quant *qx = x ? ort_quant(n, 1, 2, -1, 1) : NULL, *qy = qx ? ort_quant(n, 3, 4, -1, 1) : NULL;
     if (!qy || !(x = ort_quantized(n, x, qx)))
@@ -324,40 +337,55 @@ static ir_value *scaled(ort_node *n, ir_value *v, float factor)
     return !v || factor == 1 ? v : node_binary(n, IR_MUL, v, node_real(n, factor));
 }
 
-bool ort_op_gemm(ort_node *n)
+static ir_value *gemm(ort_node *n)
 {
     ir_value *a = ort_plain(n, 0), *b = a ? ort_plain(n, 1) : NULL, *c, *bias = NULL;
     float alpha = ort_float(n, "alpha", 1), beta = ort_float(n, "beta", 1);
     if (!b || !ort_optional(n, 2, &c))
-        return false;
+        return NULL;
     bool b_swapped = ort_int(n, "transB", 0);
     int64_t channels = b->type.rank == 2 ? b->type.dims[!b_swapped] : -1;
     if (c && alpha == 1 && beta == 1 && ir_is_const(c) && ir_type_elements(&c->type) == channels &&
         (c->type.rank == 0 || c->type.dims[c->type.rank - 1] == channels)) {
         if (!(bias = node_reshaped(n, c, 1, &channels)))
-            return false;
+            return NULL;
     }
     ir_value *y = scaled(n, product(n, a, ort_int(n, "transA", 0), b, b_swapped, bias), alpha);
     if (y && c && !bias)
         y = node_binary(n, IR_ADD, y, scaled(n, c, beta));
-    return ort_put(n, 0, ort_activated(n, y, "activation", "activation_params"), LAYOUT_PLAIN);
+    return y;
 }
 
-bool ort_op_matmul(ort_node *n)
+bool ort_op_gemm(ort_node *n) { return ort_put(n, 0, gemm(n), LAYOUT_PLAIN); }
+
+bool ort_op_fused_gemm(ort_node *n)
+{
+    const bool given[2] = {ort_has_attr(n, "activation_alpha"), ort_has_attr(n, "activation_beta")};
+    const float params[2] = {ort_float(n, "activation_alpha", 0), ort_float(n, "activation_beta", 0)};
+    if (given[1] && !given[0])
+        return node_error(n, "an activation_beta without an activation_alpha is not supported");
+    return ort_put(n, 0, ort_activated(n, gemm(n), given[0] + given[1], params), LAYOUT_PLAIN);
+}
+
+static bool matmul(ort_node *n, bool a_swapped, bool b_swapped, float factor)
 {
     ir_value *a = ort_plain(n, 0), *b = a ? ort_plain(n, 1) : NULL;
     if (!b)
         return false;
-    if (ort_int(n, "transBatchA", 0) || ort_int(n, "transBatchB", 0))
-        return node_error(n, "transposed batches are not supported");
     bool row = a->type.rank == 1, column = b->type.rank == 1; /* vectors, as matrices while they are multiplied */
     if (row)
         a = node_reshaped(n, a, 2, (int64_t[]){1, a->type.dims[0]});
     if (column)
         b = node_reshaped(n, b, 2, (int64_t[]){b->type.dims[0], 1});
-    ir_value *y = a && b ? product(n, a, ort_int(n, "transA", 0), b, ort_int(n, "transB", 0), NULL) : NULL;
-    y = node_vector_product(n, y, row, column);
-    return ort_put(n, 0, scaled(n, y, ort_float(n, "alpha", 1)), LAYOUT_PLAIN);
+    ir_value *y = a && b ? product(n, a, a_swapped, b, b_swapped, NULL) : NULL;
+    return ort_put(n, 0, scaled(n, node_vector_product(n, y, row, column), factor), LAYOUT_PLAIN);
+}
+
+bool ort_op_matmul(ort_node *n) { return matmul(n, false, false, 1); }
+
+bool ort_op_fused_matmul(ort_node *n)
+{
+    return matmul(n, ort_int(n, "transA", 0), ort_int(n, "transB", 0), ort_float(n, "alpha", 1));
 }
 
 /* Of two results of other ops: as a product of real numbers between dequantize and quantize, which the passes over
@@ -400,9 +428,4 @@ static bool quantized_product(ort_node *n, bool b_swapped, int bias, int result)
 
 bool ort_op_qlinear_matmul(ort_node *n) { return quantized_product(n, false, -1, 6); }
 
-bool ort_op_qgemm(ort_node *n)
-{
-    if (ort_int(n, "transA", 0) || ort_float(n, "alpha", 1) != 1)
-        return node_error(n, "transA and alpha are not supported");
-    return quantized_product(n, ort_int(n, "transB", 0), 6, 7);
-}
+bool ort_op_qgemm(ort_node *n) { return quantized_product(n, ort_int(n, "transB", 0), 6, 7); }

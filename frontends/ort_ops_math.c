@@ -45,13 +45,11 @@ static ir_value *sloped(ort_node *n, ir_value *x, float alpha)
     return node_done(n, op);
 }
 
-ir_value *ort_activated(ort_node *n, ir_value *x, const char *name, const char *params)
+ir_value *ort_activated(ort_node *n, ir_value *x, int count, const float p[])
 {
-    float p[2] = {0};
     if (!x)
         return NULL;
-    const char *kind = ort_text(n, name, "");
-    int count = ort_floats(n, params, 2, p);
+    const char *kind = ort_text(n, "activation", "");
     if (!*kind)
         return x;
     if (strcmp(kind, "Relu") == 0)
@@ -59,8 +57,7 @@ ir_value *ort_activated(ort_node *n, ir_value *x, const char *name, const char *
     if (strcmp(kind, "Clip") == 0)
         return ort_clamped(n, x, count > 0 ? p[0] : -INFINITY, count > 1 ? p[1] : INFINITY);
     if (strcmp(kind, "LeakyRelu") == 0)
-        return sloped(n, x,
-                      count > 0 ? p[0] : ort_float(n, "leaky_relu_alpha", ort_float(n, "activation_alpha", 0.01f)));
+        return sloped(n, x, count > 0 ? p[0] : 0.01f);
     if (strcmp(kind, "HardSigmoid") == 0)
         return ort_hard_sigmoid(n, x, count > 0 ? p[0] : 0.2f, count > 1 ? p[1] : 0.5f);
     if (strcmp(kind, "Sigmoid") == 0)
@@ -114,9 +111,17 @@ bool ort_op_unary(ort_node *n)
         return ort_put(n, 0, ort_clamped(n, x, 0, INFINITY), layout);
     if (n->entry->code == IR_LEAKY_RELU)
         return ort_put(n, 0, sloped(n, x, ort_float(n, "alpha", 0.01f)), layout);
-    ir_op *op = node_emit1(n, n->entry->code, x);
-    if (n->entry->code == IR_GELU)
-        ir_set_int(op, IR_ATTR_APPROXIMATE, strcmp(ort_text(n, "approximate", "none"), "tanh") == 0);
+    return ort_put(n, 0, node_unary(n, n->entry->code, x), layout);
+}
+
+bool ort_op_gelu(ort_node *n)
+{
+    node_layout layout = ort_layout_of(n, 0);
+    ir_value *x = ort_in(n, 0, layout);
+    if (!x)
+        return false;
+    ir_op *op = node_emit1(n, IR_GELU, x);
+    ir_set_int(op, IR_ATTR_APPROXIMATE, strcmp(ort_text(n, "approximate", "none"), "tanh") == 0);
     return ort_put(n, 0, node_done(n, op), layout);
 }
 
@@ -181,26 +186,36 @@ bool ort_op_clip(ort_node *n)
 
 bool ort_op_cast(ort_node *n)
 {
-    static const ir_dtype dtypes[] = {
-        [1] = IR_F32, [2] = IR_U8, [3] = IR_I8, [5] = IR_I16, [6] = IR_I32, [7] = IR_I64, [9] = IR_BOOL};
-    int64_t to = ort_int(n, "to", 0);
+    const int64_t to = ort_int(n, "to", 0);
+    const ir_dtype dtype = ort_dtype(to);
     node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     if (!x)
         return false;
-    if (to < 1 || to > 9 || !dtypes[to])
+    if (!dtype || dtype == IR_U16 || dtype == IR_F16 || dtype == IR_F64 || dtype == IR_U32)
         return node_error(n, "casting to type %lld is not supported", (long long)to);
-    if (x->type.dtype == dtypes[to] && !x->quant)
+    if (x->type.dtype == dtype && !x->quant)
         return ort_put(n, 0, x, layout);
-    return ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_CAST, x), dtypes[to], NULL), layout);
+    return ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_CAST, x), dtype, NULL), layout);
 }
 
 bool ort_op_identity(ort_node *n)
 {
     node_layout layout = ort_layout_of(n, 0);
-    if (ort_wanted(n, 1))
-        return node_error(n, "a second result is not supported");
     return ort_put(n, 0, ort_in(n, 0, layout), layout);
+}
+
+/* Outside of training it does nothing, whatever the ratio, operand 1. */
+bool ort_op_dropout(ort_node *n)
+{
+    ir_value *training;
+    ort_ignore(n, 1);
+    if (!ort_optional(n, 2, &training))
+        return false;
+    if (training && (!ir_is_const(training) || training->type.dtype != IR_BOOL ||
+                     ir_type_elements(&training->type) != 1 || ir_const_int(training, 0)))
+        return node_error(n, "dropout in training is not supported: export the model for inference");
+    return ort_op_identity(n);
 }
 
 /* ---- Two operands and more ---- */
@@ -229,8 +244,8 @@ bool ort_op_mod(ort_node *n)
     node_layout layout;
     if (!ort_pair(n, 0, 1, &a, &b, &layout))
         return false;
-    if (ort_int(n, "fmod", 0) || ir_dtype_is_float(a->type.dtype))
-        return node_error(n, "fmod is not supported");
+    if (ir_dtype_is_float(a->type.dtype))
+        return node_error(n, "remainders of real numbers are not supported");
     return ort_put(n, 0, node_binary(n, IR_FLOOR_MOD, a, b), layout);
 }
 

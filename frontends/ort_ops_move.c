@@ -51,6 +51,8 @@ bool ort_op_split(ort_node *n)
     int64_t extent = x->type.dims[at], begin[IR_MAX_RANK] = {0}, step[IR_MAX_RANK];
     if (count && count != n->output_count)
         return node_error(n, "%d sizes for %d results", count, n->output_count);
+    if (ort_int(n, "num_outputs", n->output_count) != n->output_count)
+        return node_error(n, "num_outputs is not the %d of its results", n->output_count);
     for (int i = 0; i < IR_MAX_RANK; i++)
         step[i] = 1;
     for (int i = 0; i < n->output_count; i++) {
@@ -144,10 +146,7 @@ bool ort_op_pad(ort_node *n)
         if (before[at] < 0 || after[at] < 0)
             return node_error(n, "negative pads are not supported");
     }
-    const char *mode = ort_text(n, "mode", "constant");
-    bool constant = strcmp(mode, "constant") == 0;
-    if (!constant && strcmp(mode, "reflect") != 0)
-        return node_error(n, "the mode %s is not supported", mode);
+    const bool constant = strcmp(ort_text(n, "mode", "constant"), "constant") == 0;
     if (x->quant)
         value = ((float)value - (float)x->quant->zero[0]) * x->quant->scale[0];
     ir_op *op = node_emit1(n, constant ? IR_PAD : IR_MIRROR_PAD, x);
@@ -246,8 +245,8 @@ bool ort_op_cumsum(ort_node *n)
     int count, axis;
     if (!x || !ort_param_ints(n, 1, "dimension", 1, &where, &count))
         return false;
-    if (count != 1 || ort_int(n, "exclusive", 0) || ort_int(n, "reverse", 0))
-        return node_error(n, "an exclusive or reversed sum is not supported");
+    if (count != 1)
+        return node_error(n, "the dimension is not one number");
     if (!node_axis(n, where, x->type.rank, &axis))
         return false;
     ir_op *op = node_emit1(n, IR_CUMSUM, x);
@@ -260,8 +259,6 @@ bool ort_op_gather_nd(ort_node *n)
     ir_value *x = ort_plain(n, 0), *indices = x ? ort_plain(n, 1) : NULL;
     if (!indices)
         return false;
-    if (ort_int(n, "batch_dims", 0))
-        return node_error(n, "batch_dims is not supported");
     if (!ir_is_const(indices) || (indices->type.dtype != IR_I64 && indices->type.dtype != IR_I32))
         return node_error(n, "the indices must be constant");
     for (int64_t i = 0; i < ir_type_elements(&indices->type); i++)
@@ -302,16 +299,23 @@ bool ort_op_top_k(ort_node *n)
     return ort_put(n, 0, values, LAYOUT_PLAIN) && ort_put(n, 1, indices, LAYOUT_PLAIN);
 }
 
-/* Extents that scales or sizes ask for, in ONNX's order. */
-static bool resized(ort_node *n, const ir_type *x, int64_t out[4])
+/* Extents that sizes ask for, in ONNX's order. */
+static bool read_sizes(ort_node *n, int64_t out[4])
 {
     int count;
+    ir_value *scales;
+    if (!ort_optional(n, 2, &scales))
+        return false;
+    if (scales && ir_type_elements(&scales->type))
+        return node_error(n, "both scales and sizes");
+    return ort_param_ints(n, 3, "sizes", 4, out, &count) &&
+           (count == 4 || node_error(n, "sizes of four dimensions expected"));
+}
+
+static bool read_scales(ort_node *n, int operand, const ir_type *x, int64_t out[4])
+{
     ir_value *scales = NULL;
-    if (ort_has(n, 3))
-        return (ort_param_ints(n, 3, "sizes", 4, out, &count) && count == 4) ||
-               node_error(n, "sizes of four dimensions expected");
-    int at = n->input_count == 2 ? 1 : 2;
-    if (!ort_has(n, at) || !(scales = ort_param(n, at, "scales")))
+    if (!ort_has(n, operand) || !(scales = ort_param(n, operand, "scales")))
         return node_error(n, "neither scales nor sizes");
     if (ir_type_elements(&scales->type) != 4 || scales->type.dtype != IR_F32)
         return node_error(n, "four scales expected");
@@ -326,24 +330,36 @@ static bool resized(ort_node *n, const ir_type *x, int64_t out[4])
     return true;
 }
 
+/* How positions in the result become positions in the image; mode: of nearest, NULL for the rule before operator set
+ * 11, which is floor when growing (and when shrinking ONNX Runtime's, ceil). */
+typedef struct positions {
+    bool nearest, half, align;
+    bool several; /* an extent of one pixel is a case of its own */
+    const char *mode;
+} positions;
+
 /* The IR takes the pixel at floor((i + offset) * in / out).  ONNX's rounding agrees where no position lies halfway. */
-static bool nearest_agrees(ort_node *n, const ir_type *x, const int64_t out[4], bool half)
+static bool nearest_agrees(ort_node *n, const ir_type *x, const int64_t out[4], const positions *p)
 {
-    const char *mode = ort_text(n, "nearest_mode", "round_prefer_floor");
     for (int i = 2; i < 4; i++) {
-        bool whole = x->dims[i] && out[i] % x->dims[i] == 0;
-        int64_t factor = whole ? out[i] / x->dims[i] : 0;
-        bool fine = half ? factor && strncmp(mode, "round", 5) == 0
-                         : strcmp(mode, "floor") == 0 || factor == 1 ||
-                               (factor == 2 && strcmp(mode, "round_prefer_floor") == 0);
+        const int64_t in = x->dims[i], factor = in && out[i] % in == 0 ? out[i] / in : 0;
+        bool fine;
+        if (!p->mode)
+            fine = out[i] >= in || in % out[i] == 0;
+        else if (p->half)
+            fine = factor && strncmp(p->mode, "round", 5) == 0;
+        else
+            fine = strcmp(p->mode, "floor") == 0 || factor == 1 ||
+                   (factor == 2 && strcmp(p->mode, "round_prefer_floor") == 0);
         if (!fine)
-            return node_error(n, "the nearest mode %s is not supported for %lld to %lld pixels", mode,
-                             (long long)x->dims[i], (long long)out[i]);
+            return node_error(n, "the nearest mode %s is not supported for %lld to %lld pixels",
+                              p->mode ? p->mode : "of old", (long long)in, (long long)out[i]);
     }
     return true;
 }
 
-bool ort_op_resize(ort_node *n)
+/* scales: the operand that has them. */
+static bool resize(ort_node *n, int scales, positions *p)
 {
     ir_type shape;
     int64_t out[4];
@@ -352,25 +368,39 @@ bool ort_op_resize(ort_node *n)
         return false;
     if (shape.rank != 4)
         return node_error(n, "only images of two dimensions are supported");
-    if (!resized(n, &shape, out))
+    if (!(ort_has(n, 3) ? read_sizes(n, out) : read_scales(n, scales, &shape, out)))
         return false;
     if (out[0] != shape.dims[0] || out[1] != shape.dims[1])
         return node_error(n, "only height and width can change");
-    const char *mode = ort_text(n, "mode", "nearest");
-    const char *position = ort_text(n, "coordinate_transformation_mode", n->since < 11 ? "asymmetric" : "half_pixel");
-    bool nearest = strcmp(mode, "nearest") == 0, align = strcmp(position, "align_corners") == 0;
-    bool half = strcmp(position, "half_pixel") == 0 ||
-                (strcmp(position, "pytorch_half_pixel") == 0 && out[2] > 1 && out[3] > 1);
-    if ((!nearest && strcmp(mode, "linear") != 0) || (!half && !align && strcmp(position, "asymmetric") != 0) ||
-        (nearest && align) || ort_int(n, "antialias", 0) || ort_int(n, "exclude_outside", 0) || ort_has_attr(n, "axes"))
-        return node_error(n, "mode %s with positions by %s is not supported", mode, position);
-    if (nearest && n->since >= 11 && !nearest_agrees(n, &shape, out, half))
+    if (p->several && (out[2] < 2 || out[3] < 2))
+        return node_error(n, "positions by pytorch_half_pixel are not supported for a single line or column");
+    if (p->nearest && !nearest_agrees(n, &shape, out, p))
         return false;
-    ir_op *op = node_emit1(n, nearest ? IR_RESIZE_NEAREST : IR_RESIZE_BILINEAR, x);
-    ir_set_int(op, IR_ATTR_HALF_PIXEL, half);
-    ir_set_int(op, IR_ATTR_ALIGN, align);
+    ir_op *op = node_emit1(n, p->nearest ? IR_RESIZE_NEAREST : IR_RESIZE_BILINEAR, x);
+    ir_set_int(op, IR_ATTR_HALF_PIXEL, p->half);
+    ir_set_int(op, IR_ATTR_ALIGN, p->align);
     ir_type type = x->type;
     type.dims[1] = out[2];
     type.dims[2] = out[3];
     return ort_put(n, 0, node_typed(n, op, type, x->quant), LAYOUT_LAST);
+}
+
+static bool is_nearest(ort_node *n) { return strcmp(ort_text(n, "mode", "nearest"), "nearest") == 0; }
+
+/* Upsample, and Resize before operator set 11. */
+bool ort_op_upsample(ort_node *n) { return resize(n, 1, &(positions){.nearest = is_nearest(n)}); }
+
+bool ort_op_resize(ort_node *n)
+{
+    if (n->since < 11)
+        return ort_op_upsample(n);
+    const char *kind = ort_text(n, "coordinate_transformation_mode", "half_pixel");
+    positions p = {.nearest = is_nearest(n), .mode = ort_text(n, "nearest_mode", "round_prefer_floor")};
+    ort_ignore(n, 1); /* a part of the image, for a mode that is not supported */
+    p.align = strcmp(kind, "align_corners") == 0;
+    p.several = strcmp(kind, "pytorch_half_pixel") == 0;
+    p.half = !p.align && strcmp(kind, "asymmetric") != 0;
+    if (p.align && p.nearest)
+        return node_error(n, "mode nearest with positions by align_corners is not supported");
+    return resize(n, 2, &p);
 }

@@ -19,7 +19,16 @@ static const ir_quant *in_layout(ort_node *n, const ir_quant *q, node_layout lay
     return ir_quant_new(n->model->graph, node_dim(layout, rank, q->axis), q->count, q->scale, q->zero);
 }
 
-bool ort_op_quantize(ort_node *n)
+/* ONNX's number of an element type that values can be quantized to. */
+static bool quantized_type(ort_node *n, int64_t number, ir_dtype *out)
+{
+    *out = ort_dtype(number);
+    return *out == IR_U8 || *out == IR_I8 || *out == IR_I16 ||
+           node_error(n, "quantizing to type %lld is not supported", (long long)number);
+}
+
+/* otherwise: the type of values whose zero point is absent. */
+static bool quantize(ort_node *n, ir_dtype otherwise)
 {
     ir_type shape;
     if (!ort_shape(n, 0, &shape))
@@ -29,8 +38,23 @@ bool ort_op_quantize(ort_node *n)
     ir_value *x = q ? ort_in(n, 0, layout) : NULL, *z;
     if (!x || !ort_optional(n, 2, &z))
         return false;
-    return ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_QUANTIZE, x), z ? z->type.dtype : IR_U8, q), layout);
+    return ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_QUANTIZE, x), z ? z->type.dtype : otherwise, q), layout);
 }
+
+bool ort_op_quantize(ort_node *n)
+{
+    const int64_t asked = ort_int(n, "output_dtype", 0);
+    ir_dtype dtype = IR_U8;
+    ir_value *z;
+    if (!ort_optional(n, 2, &z) || (asked && !quantized_type(n, asked, &dtype)))
+        return false;
+    if (asked && z && z->type.dtype != dtype)
+        return node_error(n, "a zero point of type %s for values of type %s", ir_dtype_text(z->type.dtype),
+                          ir_dtype_text(dtype));
+    return quantize(n, dtype);
+}
+
+bool ort_op_quantize_by_zero_point(ort_node *n) { return quantize(n, IR_U8); }
 
 bool ort_op_dequantize(ort_node *n)
 {
@@ -73,7 +97,7 @@ bool ort_op_qlinear_unary(ort_node *n)
 
 bool ort_op_qlinear_global_pool(ort_node *n)
 {
-    node_layout layout = ort_int(n, "channels_last", 0) ? LAYOUT_PLAIN : LAYOUT_LAST;
+    node_layout layout = ort_last(n);
     ir_value *x = ort_in(n, 0, layout);
     const ir_quant *qx = x ? ort_quant(n, 1, 2, -1, 1) : NULL, *qy = qx ? ort_quant(n, 3, 4, -1, 1) : NULL;
     if (!qy || !(x = ort_quantized(n, x, qx)))

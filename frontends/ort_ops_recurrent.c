@@ -26,12 +26,6 @@ static bool refuse_variants(ort_node *n)
         return node_error(n, "sequences of different lengths are not supported");
     if (ort_has(n, IN_PEEPHOLE))
         return node_error(n, "peephole connections are not supported");
-    if (ort_has_attr(n, "clip"))
-        return node_error(n, "a bound on the activations' operands is not supported");
-    if (ort_int(n, "input_forget", 0))
-        return node_error(n, "an input gate that is coupled to the forget gate is not supported");
-    if (ort_int(n, "layout", 0))
-        return node_error(n, "batches in front of the steps are not supported");
     return true;
 }
 
@@ -47,13 +41,11 @@ static bool activations(ort_node *n, bool *out_rectified)
                                 : "other activations than Sigmoid and Tanh are not supported");
 }
 
-static bool direction(ort_node *n, layer *l)
+static void direction(ort_node *n, layer *l)
 {
     const char *text = ort_text(n, "direction", "forward");
     l->reversed = strcmp(text, "reverse") == 0;
     l->directions = strcmp(text, "bidirectional") == 0 ? 2 : 1;
-    return l->reversed || l->directions == 2 || strcmp(text, "forward") == 0 ||
-           node_error(n, "direction '%.40s' is unknown", text);
 }
 
 static bool has_shape(const ir_value *v, int rank, const int64_t dims[])
@@ -76,6 +68,8 @@ static bool read_layer(ort_node *n, layer *l)
     const int64_t d = l->directions, units = l->units = l->r->type.dims[2];
     l->batch = l->x->type.dims[1];
     l->inputs = l->x->type.dims[2];
+    if (ort_int(n, "hidden_size", units) != units)
+        return node_error(n, "hidden_size is not the %lld of the weights", (long long)units);
     if (units < 1 || l->inputs < 1 || !has_shape(l->w, 3, (int64_t[]){d, l->gates * units, l->inputs}) ||
         !has_shape(l->r, 3, (int64_t[]){d, l->gates * units, units}) ||
         !has_shape(l->b, 2, (int64_t[]){d, 2 * l->gates * units}) ||
@@ -134,7 +128,8 @@ bool ort_op_recurrent(ort_node *n)
     layer l = {0};
     const int results = ir_op_info_of(n->entry->code)->results;
     ir_value *parts[3][MAX_DIRECTIONS] = {{NULL}};
-    if (!refuse_variants(n) || !direction(n, &l) || !read_layer(n, &l))
+    direction(n, &l);
+    if (!refuse_variants(n) || !read_layer(n, &l))
         return false;
     for (int d = 0; d < l.directions; d++) {
         ir_value *out[3];

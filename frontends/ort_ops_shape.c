@@ -93,11 +93,12 @@ bool ort_op_reshape(ort_node *n)
     ir_value *x = ort_plain(n, 0);
     int64_t dims[IR_MAX_RANK], known = 1, elements;
     int rank, open = -1;
+    const bool keeps_zeros = ort_int(n, "allowzero", 0);
     if (!x || !ort_param_ints(n, 1, "shape", IR_MAX_RANK, dims, &rank))
         return false;
     elements = ir_type_elements(&x->type);
     for (int i = 0; i < rank; i++) {
-        if (dims[i] == 0 && !ort_int(n, "allowzero", 0)) {
+        if (dims[i] == 0 && !keeps_zeros) {
             if (i >= x->type.rank)
                 return node_error(n, "dimension %d is to stay, but there is none", i);
             dims[i] = x->type.dims[i];

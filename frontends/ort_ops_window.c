@@ -39,7 +39,7 @@ static bool read_dimensions(ort_node *n, const ir_type *shape, int64_t axes[], i
     if (ort_has(n, 1) ? !ort_param_ints(n, 1, "dimensions", IR_MAX_RANK, axes, &count)
                       : !ort_ints(n, "axes", IR_MAX_RANK, axes, &count))
         return false;
-    bool all = !count && !ort_int(n, "noop_with_empty_axes", 0);
+    const bool none_is_none = ort_int(n, "noop_with_empty_axes", 0), all = !count && !none_is_none;
     for (int i = 0; i < shape->rank && all; i++)
         axes[count++] = i;
     for (int i = 0; i < count; i++) {
@@ -119,8 +119,6 @@ bool ort_op_arg(ort_node *n)
     int axis;
     if (!x || !node_axis(n, ort_int(n, "axis", 0), x->type.rank, &axis))
         return false;
-    if (ort_int(n, "select_last_index", 0))
-        return node_error(n, "select_last_index is not supported");
     ir_op *op = node_emit1(n, n->entry->code, x);
     ir_set_int(op, IR_ATTR_AXIS, axis);
     ir_value *y = node_done_quant(n, op, IR_I64, NULL);
@@ -159,8 +157,8 @@ bool ort_op_batch_norm(ort_node *n)
     for (int i = 0; i < 4; i++)
         if (!x || !(p[i] = ort_param(n, 1 + i, "parameters")))
             return false;
-    if (x->type.rank < 2 || ort_wanted(n, 1) || ort_int(n, "training_mode", 0))
-        return node_error(n, "only normalisation by constants is supported");
+    if (x->type.rank < 2)
+        return node_error(n, "the operand has no channels");
     int at = node_dim(layout, x->type.rank, 1);
     int64_t channels = x->type.dims[at], dims[IR_MAX_RANK];
     for (int i = 0; i < 4; i++)
@@ -172,8 +170,9 @@ bool ort_op_batch_norm(ort_node *n)
         return false;
     float *factor = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
     float *offset = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
+    const double epsilon = (double)ort_float(n, "epsilon", 1e-5f);
     for (int64_t c = 0; c < channels; c++) {
-        double f = ir_const_real(p[0], c) / sqrt(ir_const_real(p[3], c) + (double)ort_float(n, "epsilon", 1e-5f));
+        double f = ir_const_real(p[0], c) / sqrt(ir_const_real(p[3], c) + epsilon);
         factor[c] = (float)f;
         offset[c] = (float)(ir_const_real(p[1], c) - ir_const_real(p[2], c) * f);
     }
@@ -215,8 +214,6 @@ bool ort_op_layer_norm(ort_node *n)
     int axis;
     if (!x || !node_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
         return false;
-    if (ort_wanted(n, 1) || ort_wanted(n, 2))
-        return node_error(n, "mean and deviation as results are not supported");
     return ort_put(n, 0, layer_norm(n, x, axis, 1, 2, ort_float(n, "epsilon", 1e-5f)), LAYOUT_PLAIN);
 }
 
@@ -225,8 +222,6 @@ bool ort_op_skip_layer_norm(ort_node *n)
     ir_value *x = ort_plain(n, 0), *skip = x ? ort_plain(n, 1) : NULL, *bias;
     if (!skip || !ort_optional(n, 4, &bias))
         return false;
-    if (ort_wanted(n, 1) || ort_wanted(n, 2))
-        return node_error(n, "mean and deviation as results are not supported");
     if (x->type.rank < 1)
         return node_error(n, "the operand has no dimensions");
     x = node_binary(n, IR_ADD, x, skip);
@@ -255,8 +250,9 @@ bool ort_op_embed_layer_norm(ort_node *n)
     ir_value *ids = ort_plain(n, 0), *places, *segments, *segment_table;
     if (!ids || !ort_optional(n, 8, &places) || !ort_optional(n, 1, &segments) || !ort_optional(n, 4, &segment_table))
         return false;
-    if (ids->type.rank != 2 || (ort_has(n, 7) && ort_wanted(n, 1)))
-        return node_error(n, "token numbers of rank %d, or a mask as a result, are not supported", ids->type.rank);
+    if (ids->type.rank != 2)
+        return node_error(n, "token numbers of rank %d are not supported", ids->type.rank);
+    ort_ignore(n, 7); /* makes result 1, a mask, alone */
     ir_value *table = ort_plain(n, 3);
     if (table && !places) { /* from 0 on */
         int64_t begin[2] = {0}, step[2] = {1, 1}, dims[2] = {ids->type.dims[1], table->type.rank == 2 ? table->type.dims[1] : 0};
@@ -292,8 +288,8 @@ bool ort_op_rms_norm(ort_node *n)
     int axis;
     if (!x || !node_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
         return false;
-    if (axis != x->type.rank - 1 || ort_wanted(n, 1))
-        return node_error(n, "only the last dimension, with one result, is supported");
+    if (axis != x->type.rank - 1)
+        return node_error(n, "only the last dimension is supported");
     return ort_put(n, 0, rms_norm(n, x, 1, ort_float(n, "epsilon", 1e-5f)), LAYOUT_PLAIN);
 }
 
@@ -302,8 +298,8 @@ bool ort_op_skip_rms_norm(ort_node *n)
     ir_value *x = ort_plain(n, 0), *skip = x ? ort_plain(n, 1) : NULL, *bias;
     if (!skip || !ort_optional(n, 3, &bias))
         return false;
-    if (ort_wanted(n, 1) || ort_wanted(n, 2) || x->type.rank < 1)
-        return node_error(n, "mean and deviation as results are not supported");
+    if (x->type.rank < 1)
+        return node_error(n, "the operand has no dimensions");
     x = node_binary(n, IR_ADD, x, skip);
     x = bias ? node_binary(n, IR_ADD, x, bias) : x;
     return x && ort_put(n, 3, x, LAYOUT_PLAIN) &&

@@ -68,8 +68,7 @@ typedef struct paddle_node {
     FRONTEND_NODE(paddle_model);
     const paddle_op_entry *entry;
     paddle_list *inputs, *outputs;
-    struct paddle_attribute { const char *name; fb_table table; } *attributes;
-    uint32_t input_count, output_count, attribute_count;
+    uint32_t input_count, output_count;
 } paddle_node;
 
 typedef bool paddle_import_fn(paddle_node *);
