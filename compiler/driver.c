@@ -257,45 +257,6 @@ void driver_list_ops(void)
     }
 }
 
-/* ---- Names ---- */
-
-void driver_identifier(const char *path, char *buffer, size_t size)
-{
-    const char *slash = strrchr(path, '/');
-    const char *stem = slash ? slash + 1 : path;
-    const char *dot = strrchr(stem, '.');
-    const size_t length = dot && dot > stem ? (size_t)(dot - stem) : strlen(stem);
-    size_t at = 0;
-    if (length == 0 || isdigit((unsigned char)stem[0]))
-        buffer[at++] = '_';
-    for (size_t i = 0; i < length && at + 1 < size; i++)
-        buffer[at++] = isalnum((unsigned char)stem[i]) && (unsigned char)stem[i] < 128 ? stem[i] : '_';
-    buffer[at] = 0;
-    if (!driver_is_identifier(buffer) && at + 1 < size) { /* a keyword */
-        buffer[at++] = '_';
-        buffer[at] = 0;
-    }
-}
-
-bool driver_is_identifier(const char *text)
-{
-    static const char *const keywords[] = {
-        "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
-        "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
-        "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main",
-        "memcpy", "memmove", "memset", "bool", "class", "delete", "new", "namespace", "private", "public", "template", "this",
-    };
-    if (!*text || isdigit((unsigned char)*text))
-        return false;
-    for (const char *c = text; *c; c++)
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_'))
-            return false;
-    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
-        if (strcmp(text, keywords[i]) == 0)
-            return false;
-    return strncmp(text, "qcc_", 4) != 0; /* the library's names */
-}
-
 /* ---- Diagnostics ---- */
 
 /* A message that begins with its place ("m.tflite: …") stands for itself; others get the program's name. */

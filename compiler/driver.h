@@ -73,10 +73,6 @@ void driver_module_free(driver_module *);
 /* Links an object with the runtime library into a shared library at `path`, with the system's linker. */
 bool driver_link_shared(const driver_options *, const cg_output *object, const char *path, diag *);
 
-/* "my-net.v2.tflite" -> "my_net_v2"; buffer gets a C identifier. */
-void driver_identifier(const char *path, char *buffer, size_t size);
-bool driver_is_identifier(const char *);
-
 /* Prints a diagnostic in one line on stderr; warnings come through driver_diag's callback in the same form. */
 diag driver_diag(option_program);
 void driver_print_error(option_program, const diag *);

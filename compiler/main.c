@@ -6,6 +6,7 @@
 #include "compiler/dot.h"
 #include "compiler/driver.h"
 #include "compiler/header.h"
+#include "compiler/names.h"
 #include "compiler/output.h"
 #include "compiler/program.h"
 #include "compiler/report.h"
@@ -46,10 +47,12 @@ static bool set_emit(command *c, const char *value, char *error, size_t size)
 
 static bool set_name(command *c, const char *value, char *error, size_t size)
 {
-    if (!driver_is_identifier(value) || strlen(value) >= NAME_BYTES)
-        return fail(error, size, "'%s' is no C identifier that a model may have", value);
-    snprintf(c->name, sizeof c->name, "%s", value);
-    return true;
+    const char *reason = strlen(value) < NAME_BYTES ? names_refuse(value) : "it is too long";
+    if (reason)
+        snprintf(error, size, "a model can't be called '%s': %s", value, reason);
+    else
+        snprintf(c->name, sizeof c->name, "%s", value);
+    return !reason;
 }
 
 static bool set_weights(command *c, const char *value)
@@ -111,7 +114,7 @@ static const char *complete(command *c)
     if (c->kind == KIND_SHARED && output_in_place(c->output))
         return "a shared library needs a file, not stdout or a device";
     if (!c->name[0])
-        driver_identifier(strcmp(c->output, "-") == 0 ? "model" : c->output, c->name, sizeof c->name);
+        names_from_path(strcmp(c->output, "-") == 0 ? "model" : c->output, c->name, sizeof c->name);
     c->options.name = c->name;
     c->options.shared = c->kind == KIND_SHARED;
     return NULL;

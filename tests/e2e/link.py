@@ -1,5 +1,6 @@
 """Protects the promise of the object: C programs link any number of models with the library and nothing else, embedded
 or with weights in a file, and get what the interpreter computes, for any number of threads."""
+import os
 import re
 
 from common import CC, DIGITS, LIBRARY, LINK_ARGS, QCC, QCC_RUN, ROOT, Case, can_run_avx512, main, read_npy, run
@@ -75,6 +76,23 @@ int main(int argc, char **argv)
 """
 
 
+NAMED = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include "NAME.h"
+
+int main(void)
+{
+    float a[5] = {1, 2, 3, 4, 5}, sum[5];
+    const void *in[] = {a, a};
+    void *out[] = {sum}, *w = aligned_alloc(64, UPPER__WORKSPACE_BYTES + 64);
+    const int good = qcc_run(&NAME_, in, out, w, NULL) == QCC_OK && sum[4] == 10;
+    free(w);
+    return good ? 0 : 1;
+}
+"""
+
+
 class Link(Case):
     def setUp(self):
         super().setUp()
@@ -117,6 +135,21 @@ class Link(Case):
         zeros.write_bytes(npy("|i1", (1, 8, 8, 1), [0] * 64))
         self.fine(QCC_RUN, "--interp", DIGITS, "-i", zeros, "-o", self.folder / "y.npy")
         self.assertEqual([int(v) for v in got.split()], read_npy(self.folder / "y.npy")[0])
+
+    def test_names(self):
+        """No macro of the standard headers is a model's name; files named like parts of C link under another one."""
+        headers = ("assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic "
+                   "stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype").split()
+        source = self.folder / "headers.c"
+        source.write_text("".join(f"#include <{h}.h>\n" for h in headers))
+        lines = self.fine(*CC, "-std=c11", "-dM", "-E", source).decode().splitlines()
+        macros = {re.match(r"#define (\w+)", line).group(1) for line in lines}
+        code, accepted, _ = run(os.environ["NAMES_TEST"], "accepted", stdin="\n".join(sorted(macros)).encode())
+        self.assertEqual((code, accepted), (0, b""))
+        for name in ("malloc", "class", "linux", "stdin", "read"):
+            self.fine(QCC, self.add, "-o", self.folder / f"{name}.o", "--target=generic")
+            program = NAMED.replace("NAME", name).replace("UPPER", name.upper())
+            self.fine(self.compile(program, [self.folder / f"{name}.o"], ["-std=gnu11"]))
 
     def test_object_needs_nothing_but_the_library(self):
         self.fine(QCC, DIGITS, "-o", self.folder / "digits.o")
