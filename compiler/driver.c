@@ -1,4 +1,5 @@
 /* driver.c: the way from a model file to machine code, as one call a stage. */
+#define _GNU_SOURCE
 #include "compiler/driver.h"
 
 #include <ctype.h>
@@ -179,6 +180,18 @@ static void write_stderr(void *context, const char *text, size_t length)
     fwrite(text, 1, length, stderr);
 }
 
+/* Each dump is written at once: it is wanted most when a later pass fails. */
+static bool write_dump(void *context, int number, const char *name, const char *text, size_t length, diag *d)
+{
+    const driver_options *o = context;
+    char *path = NULL;
+    if (asprintf(&path, "%s/%02d-%s.qir", o->dump_dir, number, name) < 0)
+        return diag_error(d, NULL, "out of memory");
+    const int file = output_declare(o->files, path, 0666, d);
+    free(path);
+    return file != OUTPUT_NONE && output_add(o->files, file, text, length, d) && output_commit(o->files, d);
+}
+
 bool driver_passes(const driver_options *o, driver_module *m, bool lower, const char *const names[], int count, diag *d)
 {
     const pass_options options = {
@@ -197,11 +210,12 @@ bool driver_passes(const driver_options *o, driver_module *m, bool lower, const 
         .verify_each = o->verify_each,
         .round_trip_each = o->round_trip_each,
         .time = o->time_passes,
-        .dump_dir = o->dump_dir,
+        .dump = o->dump_dir ? write_dump : NULL,
         .print_before = o->print_before.item, .print_before_count = o->print_before.count,
         .print_after = o->print_after.item, .print_after_count = o->print_after.count,
         .print_after_all = o->print_after_all,
         .write = write_stderr,
+        .context = (void *)(uintptr_t)o,
     };
     if (o->dump_dir && mkdir(o->dump_dir, 0777) != 0 && errno != EEXIST) {
         const ir_loc loc = {.file = o->dump_dir, .subgraph = -1, .node = -1};

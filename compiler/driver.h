@@ -13,6 +13,7 @@
 
 #include "compiler/codegen/backend.h"
 #include "compiler/options.h"
+#include "compiler/output.h"
 #include "ir/ir.h"
 #include "passes/pass.h"
 
@@ -41,6 +42,7 @@ typedef struct driver_options {
     driver_list print_before, print_after;
     bool print_after_all, verify_each, round_trip_each, time_passes;
     const char *dump_dir;
+    output_set *files;         /* dumps become part of it, so that none is another output or what is read */
 } driver_options;
 
 typedef struct driver_module {
@@ -70,8 +72,8 @@ void driver_list_ops(void);
 bool driver_compile(const driver_options *, const driver_module *, cg_emit, cg_output *out, diag *);
 void driver_module_free(driver_module *);
 
-/* Links an object with the runtime library into a shared library at `path`, with the system's linker. */
-bool driver_link_shared(const driver_options *, const cg_output *object, const char *path, diag *);
+/* Links an object with the runtime library into a shared library, with the system's linker, and writes it to a descriptor. */
+bool driver_link_shared(const driver_options *, const cg_output *object, int to, diag *);
 
 /* Prints a diagnostic in one line on stderr; warnings come through driver_diag's callback in the same form. */
 diag driver_diag(option_program);

@@ -1,5 +1,6 @@
 /* main.c: qcc's command line.  Exit codes: 0 fine, 1 the model can't be compiled, 2 bad usage. */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,8 +78,8 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     switch (id) {
     case OPT_OUTPUT: c->output = value; return true;
     case OPT_EMIT: return set_emit(c, value, error, size);
-    case OPT_HEADER: c->header = value; return true;
-    case OPT_NO_HEADER: c->no_header = true; return true;
+    case OPT_HEADER: c->header = value; c->no_header = false; return true;
+    case OPT_NO_HEADER: c->header = NULL; c->no_header = true; return true;
     case OPT_NAME: return set_name(c, value, error, size);
     case OPT_WEIGHTS: return set_weights(c, value);
     case OPT_REPORT: return set_report(c, value, error, size);
@@ -111,6 +112,8 @@ static const char *complete(command *c)
         return "writing TFLite models is not supported: this version quantizes no models";
     if (c->options.external_weights && c->kind != KIND_OBJECT && c->kind != KIND_SHARED)
         return "--weights=FILE goes with objects and shared libraries only";
+    if (c->header && c->kind == KIND_IR)
+        return "--header=FILE goes with machine code only";
     if (c->kind == KIND_SHARED && output_in_place(c->output))
         return "a shared library needs a file, not stdout or a device";
     if (!c->name[0])
@@ -122,101 +125,124 @@ static const char *complete(command *c)
 
 /* ---- Outputs ---- */
 
-static bool is_embedded_output(const command *c) { return c->kind == KIND_OBJECT || c->kind == KIND_SHARED; }
+typedef struct outputs {
+    output_set set;
+    int main, header, report, dot, weights; /* OUTPUT_NONE: not asked for */
+} outputs;
 
-static bool add_header(const command *c, const driver_module *m, const cg_output *code, output_set *files, diag *d)
+static bool declare(outputs *o, int *out_file, const char *path, unsigned mode, diag *d)
 {
-    if (c->no_header || (!c->header && (!is_embedded_output(c) || output_in_place(c->output))))
+    *out_file = path ? output_declare(&o->set, path, mode, d) : OUTPUT_NONE;
+    return !path || *out_file != OUTPUT_NONE;
+}
+
+/* Beside an object or a library, if that has a place. */
+static bool declare_default_header(const command *c, outputs *o, diag *d)
+{
+    const bool embedded = c->kind == KIND_OBJECT || c->kind == KIND_SHARED;
+    o->header = OUTPUT_NONE;
+    if (!embedded || c->no_header || output_in_place(c->output))
         return true;
-    const char *path = c->header;
-    if (!path) {
-        const char *slash = strrchr(c->output, '/'), *dot = strrchr(slash ? slash : c->output, '.');
-        const int stem = dot && dot > c->output ? (int)(dot - c->output) : (int)strlen(c->output);
-        path = arena_format(m->graph->arena, "%.*s.h", stem, c->output);
-    }
+    const char *slash = strrchr(c->output, '/'), *dot = strrchr(slash ? slash : c->output, '.');
+    const int stem = dot && dot > c->output ? (int)(dot - c->output) : (int)strlen(c->output);
+    char *path = NULL;
+    if (asprintf(&path, "%.*s.h", stem, c->output) < 0)
+        return diag_error(d, NULL, "out of memory");
+    const bool good = declare(o, &o->header, path, 0666, d);
+    free(path);
+    return good;
+}
+
+/* Everything that this command reads and writes, before it does. */
+static bool declare_all(const command *c, outputs *o, diag *d)
+{
+    return output_keep(&o->set, c->model, d) && declare(o, &o->main, c->output, c->kind == KIND_SHARED ? 0777 : 0666, d) &&
+           (c->header ? declare(o, &o->header, c->header, 0666, d) : declare_default_header(c, o, d)) &&
+           declare(o, &o->weights, c->weights, 0666, d) && declare(o, &o->report, c->report, 0666, d) &&
+           declare(o, &o->dot, c->dot, 0666, d);
+}
+
+static bool add_header(const command *c, const driver_module *m, const cg_output *code, outputs *o, diag *d)
+{
+    if (o->header == OUTPUT_NONE)
+        return true;
     const char *text = header_text(m->graph, c->name, m->file, c->options.external_weights, code->separate ? code->parts_bytes : 0);
-    return output_add(files, path, text, strlen(text), d);
+    return output_add(&o->set, o->header, text, strlen(text), d);
 }
 
-static bool add_report(const command *c, const driver_module *m, const cg_output *code, output_set *files, diag *d)
+static bool add_text(output_set *set, int file, char *text, size_t length, diag *d)
 {
-    if (!c->report)
-        return true;
+    const bool good = text ? output_add(set, file, text, length, d) : diag_error(d, NULL, "out of memory");
+    free(text);
+    return good;
+}
+
+static bool add_views(const command *c, const driver_module *m, const cg_output *code, outputs *o, diag *d)
+{
+    size_t length = 0;
     const report_facts facts = {.name = c->name, .source = m->file, .target = c->options.target, .object_bytes = code->size + (code->separate ? 0 : code->parts_bytes)};
-    size_t length;
-    char *text = report_text(m->graph, &facts, strcmp(strrchr(c->report, '.'), ".html") == 0, &length);
-    const bool good = text ? output_add(files, c->report, text, length, d) : diag_error(d, NULL, "out of memory");
-    free(text);
-    return good;
-}
-
-static bool add_dot(const command *c, const driver_module *m, output_set *files, diag *d)
-{
-    if (!c->dot)
+    if (o->report != OUTPUT_NONE) {
+        char *text = report_text(m->graph, &facts, strcmp(strrchr(c->report, '.'), ".html") == 0, &length);
+        if (!add_text(&o->set, o->report, text, length, d))
+            return false;
+    }
+    if (o->dot == OUTPUT_NONE)
         return true;
-    size_t length;
     char *text = dot_text(m->graph, &length);
-    const bool good = text ? output_add(files, c->dot, text, length, d) : diag_error(d, NULL, "out of memory");
-    free(text);
-    return good;
+    return add_text(&o->set, o->dot, text, length, d);
 }
 
-static bool add_ir(const command *c, driver_module *m, output_set *files, diag *d)
+static bool add_ir(const command *c, driver_module *m, outputs *o, diag *d)
 {
-    char *text;
-    size_t length;
+    char *text = NULL;
+    size_t length = 0;
+    const cg_output none = {0};
     if (!driver_optimize(&c->options, m, d))
         return false;
     if (!ir_print(m->graph, &text, &length))
-        return diag_error(d, NULL, "out of memory");
-    const cg_output none = {0};
-    const bool good = output_add(files, c->output, text, length, d) && add_dot(c, m, files, d) &&
-                      add_report(c, m, &none, files, d);
-    free(text);
-    return good;
+        text = NULL;
+    return add_text(&o->set, o->main, text, length, d) && add_views(c, m, &none, o, d);
 }
 
-static bool add_shared(const command *c, const cg_output *code, output_set *files, diag *d)
+static bool add_shared(const command *c, const cg_output *code, outputs *o, diag *d)
 {
-    const char *temporary = output_reserve(files, c->output, 0777, d);
-    return temporary && driver_link_shared(&c->options, code, temporary, d);
+    const int fd = output_open(&o->set, o->main, d);
+    return fd >= 0 && driver_link_shared(&c->options, code, fd, d);
 }
 
-static bool add_object(const command *c, const cg_output *code, output_set *files, diag *d)
+static bool add_object(const cg_output *code, outputs *o, diag *d)
 {
     const size_t count = code->separate ? 0 : code->part_count;
     cg_part *all = ARENA_ARRAY(code->memory, cg_part, count + 1);
     all[0] = (cg_part){code->bytes, code->size};
     for (size_t i = 0; i < count; i++)
         all[1 + i] = code->parts[i];
-    return output_add_parts(files, c->output, all, count + 1, d);
+    return output_add_parts(&o->set, o->main, all, count + 1, d);
 }
 
-static bool add_code(const command *c, driver_module *m, output_set *files, diag *d)
+static bool add_code(const command *c, driver_module *m, outputs *o, diag *d)
 {
     static const cg_emit emits[] = {[KIND_OBJECT] = CG_EMIT_OBJECT, [KIND_SHARED] = CG_EMIT_OBJECT,
                                     [KIND_ASSEMBLY] = CG_EMIT_ASSEMBLY, [KIND_LLVM] = CG_EMIT_LLVM};
     cg_output code = {0};
     if (!driver_lower(&c->options, m, d) || !driver_compile(&c->options, m, emits[c->kind], &code, d))
         return false;
-    bool good = c->kind == KIND_SHARED ? add_shared(c, &code, files, d)
-                                       : add_object(c, &code, files, d);
-    if (good && c->weights)
-        good = output_add_parts(files, c->weights, code.parts, code.part_count, d);
-    good = good && add_header(c, m, &code, files, d) && add_report(c, m, &code, files, d) && add_dot(c, m, files, d);
+    bool good = c->kind == KIND_SHARED ? add_shared(c, &code, o, d) : add_object(&code, o, d);
+    if (good && o->weights != OUTPUT_NONE)
+        good = output_add_parts(&o->set, o->weights, code.parts, code.part_count, d);
+    good = good && add_header(c, m, &code, o, d) && add_views(c, m, &code, o, d);
     cg_output_free(&code);
     return good;
 }
 
-static bool compile(const command *c, diag *d)
+static bool compile(command *c, diag *d)
 {
-    driver_module m;
-    output_set files = {0};
-    if (!driver_import(&c->options, c->model, &m, d))
-        return false;
-    const bool good = (c->kind == KIND_IR ? add_ir(c, &m, &files, d) : add_code(c, &m, &files, d)) &&
-                      output_commit(&files, d);
-    output_discard(&files);
+    driver_module m = {0};
+    outputs o = {.set = {.count = 0}};
+    c->options.files = &o.set;
+    bool good = declare_all(c, &o, d) && driver_import(&c->options, c->model, &m, d);
+    good = good && (c->kind == KIND_IR ? add_ir(c, &m, &o, d) : add_code(c, &m, &o, d)) && output_commit(&o.set, d);
+    output_discard(&o.set);
     driver_module_free(&m);
     return good;
 }

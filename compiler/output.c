@@ -1,24 +1,212 @@
-/* output.c: each file is written under a temporary name in its own folder and renamed when all are complete. */
+/* output.c: where outputs go, whether they can, and their contents up to the moment when output_commit.c gives them names.
+ *
+ *     "lib/m.o" ── symbolic links followed ──▶ folder, leaf      checked when declared
+ *     bytes ──▶ file without a name (O_TMPFILE in the folder)    gone with the process, however it ends
+ *               or in memory: other file systems, stdout, devices, pipes */
 #define _GNU_SOURCE
 #include "compiler/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "ir/ir.h"
 
-static bool file_error(const char *path, const char *what, diag *d)
+enum { MAX_LINKS = 40 };
+
+static bool file_error(const output_file *f, const char *what, diag *d)
 {
-    const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
+    const ir_loc loc = {.file = strcmp(f->path, "-") == 0 ? "<stdout>" : f->path, .subgraph = -1, .node = -1};
     return diag_error(d, &loc, "%s: %s", what, strerror(errno));
 }
 
-static bool write_all(int fd, const void *bytes, size_t size)
+/* ---- Which file a path is ---- */
+
+static void identify(output_identity *out, const struct stat *info)
+{
+    out->exists = true;
+    out->regular = S_ISREG(info->st_mode);
+    out->sink = S_ISCHR(info->st_mode) && info->st_rdev == makedev(1, 3);
+    out->device = info->st_dev;
+    out->number = info->st_ino;
+}
+
+static bool same_number(const output_identity *a, const struct stat *b)
+{
+    return a->exists && a->device == b->st_dev && a->number == b->st_ino;
+}
+
+/* A name of stdout (/dev/stdout, /dev/fd/1) that leads to a file: replacing the file is not what was asked for. */
+static bool is_stdout(const struct stat *info)
+{
+    struct stat out;
+    return S_ISREG(info->st_mode) && fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == info->st_dev && out.st_ino == info->st_ino;
+}
+
+bool output_in_place(const char *path)
+{
+    struct stat info;
+    if (strcmp(path, "-") == 0)
+        return true;
+    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode) && (!S_ISREG(info.st_mode) || is_stdout(&info));
+}
+
+/* Folder and name that a path leads to, whether or not there is a file; errno. */
+static bool follow(output_file *f)
+{
+    char path[PATH_MAX], target[PATH_MAX];
+    int from = AT_FDCWD;
+    errno = ENAMETOOLONG;
+    if (strlen(f->path) >= sizeof path)
+        return false;
+    memcpy(path, f->path, strlen(f->path) + 1);
+    for (int i = 0; i < MAX_LINKS; i++) {
+        char *slash = strrchr(path, '/');
+        const char *leaf = slash ? slash + 1 : path;
+        const char *folder = !slash ? "." : slash == path ? "/" : path;
+        ssize_t length = readlinkat(from, path, target, sizeof target - 1);
+        if (slash && slash != path)
+            *slash = 0;
+        const int next = openat(from, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (from != AT_FDCWD)
+            close(from);
+        if (next < 0)
+            return false;
+        from = next;
+        if (length < 0) {
+            f->folder = from;
+            f->leaf = *leaf ? strdup(leaf) : NULL;
+            errno = *leaf ? ENOMEM : EISDIR;
+            return f->leaf;
+        }
+        target[length] = 0;
+        memcpy(path, target, (size_t)length + 1);
+    }
+    close(from);
+    errno = ELOOP;
+    return false;
+}
+
+/* Sets folder and leaf, and whether the file is written in place. */
+static bool locate(output_file *f, diag *d)
+{
+    struct stat info, there;
+    const bool dash = strcmp(f->path, "-") == 0;
+    f->in_place = output_in_place(f->path);
+    if (dash ? fstat(STDOUT_FILENO, &info) == 0 : stat(f->path, &info) == 0) {
+        identify(&f->identity, &info);
+        f->to_stdout = is_stdout(&info);
+    }
+    f->to_stdout |= dash;
+    if (f->in_place)
+        return true;
+    if (f->identity.exists && !f->identity.regular) {
+        errno = EISDIR;
+        return file_error(f, "cannot write", d);
+    }
+    if (!follow(f))
+        return file_error(f, "cannot create", d);
+    if (f->identity.exists && (fstatat(f->folder, f->leaf, &there, AT_SYMLINK_NOFOLLOW) != 0 || !same_number(&f->identity, &there))) {
+        f->in_place = true; /* an open file that lost its name: /dev/fd/N */
+        return true;
+    }
+    if (fstat(f->folder, &there) == 0) {
+        f->identity.folder_device = there.st_dev;
+        f->identity.folder_number = there.st_ino;
+    }
+    if (f->identity.exists && access(f->path, W_OK) != 0)
+        return file_error(f, "cannot write", d);
+    return faccessat(f->folder, ".", W_OK | X_OK, 0) == 0 || file_error(f, "cannot create", d);
+}
+
+/* ---- Declaring ---- */
+
+static bool is_same(const output_file *a, const output_file *b)
+{
+    const output_identity *x = &a->identity, *y = &b->identity;
+    if (a->to_stdout && b->to_stdout)
+        return true;
+    if (x->exists && y->exists && x->device == y->device && x->number == y->number)
+        return !x->sink && (!(a->read || b->read) || x->regular); /* a terminal or socket is read and written */
+    return a->leaf && b->leaf && x->folder_device == y->folder_device && x->folder_number == y->folder_number &&
+           strcmp(a->leaf, b->leaf) == 0;
+}
+
+static bool is_alone(const output_set *s, const output_file *f, diag *d)
+{
+    const ir_loc loc = {.file = f->path, .subgraph = -1, .node = -1};
+    for (int i = 0; i < s->count; i++)
+        if (is_same(&s->file[i], f))
+            return s->file[i].read ? diag_error(d, &loc, "this output is the same file as %s, which is read", s->file[i].path)
+                                   : diag_error(d, &loc, "this output is the same file as another output, %s", s->file[i].path);
+    return true;
+}
+
+static output_file *next_file(output_set *s, const char *path, diag *d)
+{
+    if (s->count == OUTPUT_MAX_FILES) {
+        diag_error(d, NULL, "too many files");
+        return NULL;
+    }
+    output_file *f = &s->file[s->count];
+    *f = (output_file){.path = strdup(path), .folder = OUTPUT_NONE, .contents = OUTPUT_NONE};
+    if (f->path)
+        return f;
+    diag_error(d, NULL, "out of memory");
+    return NULL;
+}
+
+bool output_keep(output_set *s, const char *path, diag *d)
+{
+    struct stat info;
+    output_file *f = next_file(s, path, d);
+    if (!f)
+        return false;
+    f->read = true;
+    if (strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &info) == 0 : stat(path, &info) == 0)
+        identify(&f->identity, &info);
+    s->count++;
+    return true;
+}
+
+static void release(output_file *f)
+{
+    if (f->folder >= 0)
+        close(f->folder);
+    if (f->contents >= 0)
+        close(f->contents);
+    free(f->leaf);
+    free(f->path);
+}
+
+int output_declare(output_set *s, const char *path, unsigned mode, diag *d)
+{
+    output_file *f = next_file(s, path, d);
+    if (!f)
+        return OUTPUT_NONE;
+    f->mode = mode;
+    if (locate(f, d) && is_alone(s, f, d))
+        return s->count++;
+    release(f);
+    return OUTPUT_NONE;
+}
+
+void output_discard(output_set *s)
+{
+    for (int i = 0; i < s->count; i++)
+        release(&s->file[i]);
+    s->count = 0;
+}
+
+/* ---- Contents ---- */
+
+bool output_write(int fd, const void *bytes, size_t size)
 {
     const char *at = bytes;
     while (size > 0) {
@@ -33,106 +221,47 @@ static bool write_all(int fd, const void *bytes, size_t size)
     return true;
 }
 
-/* Devices and pipes can't be replaced by renaming. */
-bool output_in_place(const char *path)
+bool output_copy(int from, int to)
 {
     struct stat info;
-    return strcmp(path, "-") == 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
-}
-
-static bool write_parts(int fd, const cg_part parts[], size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!write_all(fd, parts[i].bytes, parts[i].size))
-            return false;
-    return true;
-}
-
-static bool write_in_place(const char *path, const cg_part parts[], size_t count, diag *d)
-{
-    const bool is_stdout = strcmp(path, "-") == 0;
-    const int fd = is_stdout ? STDOUT_FILENO : open(path, O_WRONLY | O_CLOEXEC);
-    const bool good = fd >= 0 && write_parts(fd, parts, count);
-    if (!good)
-        file_error(is_stdout ? "<stdout>" : path, "cannot write", d);
-    if (fd >= 0 && !is_stdout)
-        close(fd);
+    if (fstat(from, &info) != 0)
+        return false;
+    if (info.st_size == 0)
+        return true;
+    void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, from, 0);
+    if (bytes == MAP_FAILED)
+        return false;
+    const bool good = output_write(to, bytes, (size_t)info.st_size);
+    const int reason = errno;
+    munmap(bytes, (size_t)info.st_size);
+    errno = reason;
     return good;
 }
 
-static int create_temporary(output_set *s, const char *path, unsigned mode, diag *d)
+int output_open(output_set *s, int file, diag *d)
 {
-    if (s->count == OUTPUT_MAX_FILES)
-        return diag_error(d, NULL, "too many output files"), -1;
-    struct output_file *file = &s->file[s->count];
-    file->path = strdup(path);
-    if (!file->path || asprintf(&file->temporary, "%s.XXXXXX", path) < 0) {
-        free(file->path);
-        return diag_error(d, NULL, "out of memory"), -1;
-    }
-    const int fd = mkostemp(file->temporary, O_CLOEXEC);
-    if (fd < 0) {
-        file_error(path, "cannot create", d);
-        free(file->path);
-        free(file->temporary);
-        return -1;
-    }
-    const mode_t mask = umask(0); /* mkostemp is stricter than what a compiler's output should be */
-    umask(mask);
-    fchmod(fd, (mode_t)mode & ~mask);
-    s->count++;
-    return fd;
+    output_file *f = &s->file[file];
+    if (f->contents < 0 && !f->in_place)
+        f->contents = openat(f->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, f->mode);
+    if (f->contents < 0) /* a reason that lasts shows again when the file gets its name */
+        f->contents = memfd_create("qcc", MFD_CLOEXEC);
+    if (f->contents < 0)
+        file_error(f, "cannot create", d);
+    return f->contents;
 }
 
-const char *output_reserve(output_set *s, const char *path, unsigned mode, diag *d)
+bool output_add(output_set *s, int file, const void *bytes, size_t size, diag *d)
 {
-    const int fd = create_temporary(s, path, mode, d);
-    if (fd < 0)
-        return NULL;
-    close(fd);
-    return s->file[s->count - 1].temporary;
+    return output_add_parts(s, file, &(cg_part){bytes, size}, 1, d);
 }
 
-bool output_add(output_set *s, const char *path, const void *bytes, size_t size, diag *d)
+bool output_add_parts(output_set *s, int file, const cg_part parts[], size_t count, diag *d)
 {
-    return output_add_parts(s, path, &(cg_part){bytes, size}, 1, d);
-}
-
-bool output_add_parts(output_set *s, const char *path, const cg_part parts[], size_t count, diag *d)
-{
-    if (output_in_place(path))
-        return write_in_place(path, parts, count, d);
-    const int fd = create_temporary(s, path, 0666, d);
+    const int fd = output_open(s, file, d);
     if (fd < 0)
         return false;
-    bool good = write_parts(fd, parts, count);
-    good = close(fd) == 0 && good;
-    return good || file_error(path, "cannot write", d);
-}
-
-bool output_commit(output_set *s, diag *d)
-{
-    for (int i = 0; i < s->count; i++) {
-        struct output_file *file = &s->file[i];
-        if (rename(file->temporary, file->path) != 0) {
-            file_error(file->path, "cannot write", d);
-            for (int k = 0; k < i; k++) /* nothing, rather than a part */
-                unlink(s->file[k].path);
-            return false;
-        }
-        free(file->temporary);
-        file->temporary = NULL;
-    }
+    for (size_t i = 0; i < count; i++)
+        if (!output_write(fd, parts[i].bytes, parts[i].size))
+            return file_error(&s->file[file], "cannot write", d);
     return true;
-}
-
-void output_discard(output_set *s)
-{
-    for (int i = 0; i < s->count; i++) {
-        if (s->file[i].temporary)
-            unlink(s->file[i].temporary);
-        free(s->file[i].temporary);
-        free(s->file[i].path);
-    }
-    s->count = 0;
 }

@@ -60,11 +60,12 @@ typedef struct pass_debug {
     bool verify_each;
     bool round_trip_each;                              /* stress: print and reparse after every pass */
     bool time;
-    const char *dump_dir;                              /* one numbered file a pass; NULL: none */
     const char *const *print_before; int print_before_count;
     const char *const *print_after;  int print_after_count;
     bool print_after_all;
     void (*write)(void *context, const char *text, size_t length); /* where prints and times go */
+    /* Takes the graph as it came (number 0, "input"), and after each pass; NULL: nobody wants it. */
+    bool (*dump)(void *context, int number, const char *name, const char *text, size_t length, diag *);
     void *context;
 } pass_debug;
 

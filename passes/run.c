@@ -1,5 +1,4 @@
 /* run.c: the runner.  It alone verifies, prints, dumps and times; passes only transform. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +31,7 @@ typedef struct runner {
     ir_graph *g;
     pass_context context;
     const pass_debug *debug;
-    int number; /* of the file in dump_dir */
+    int number; /* of the dump */
 } runner;
 
 static bool listed(const char *const names[], int count, const char *name)
@@ -68,16 +67,11 @@ static bool write_graph(runner *r, const char *when, const char *name)
 
 static bool dump_graph(runner *r, const char *name)
 {
-    char *path = arena_format(r->context.scratch, "%s/%02d-%s.qir", r->debug->dump_dir, r->number++, name);
     size_t length;
     char *text = text_of(r, &length);
-    if (!text)
-        return false;
-    FILE *f = fopen(path, "w");
-    bool ok = f && fwrite(text, 1, length, f) == length;
-    ok = f && fclose(f) == 0 && ok;
+    const bool ok = text && r->debug->dump(r->debug->context, r->number++, name, text, length, r->context.diag);
     free(text);
-    return ok || diag_error(r->context.diag, NULL, "%s: %s", path, strerror(errno));
+    return ok;
 }
 
 /* Stress: what is printed reads back as the same text, and is well-formed. */
@@ -138,7 +132,7 @@ static bool run_one(runner *r, const pass_info *pass)
     if ((debug->print_after_all || listed(debug->print_after, debug->print_after_count, pass->name)) &&
         !write_graph(r, "after", pass->name))
         return false;
-    if (debug->dump_dir && !dump_graph(r, pass->name))
+    if (debug->dump && !dump_graph(r, pass->name))
         return false;
     arena_reset(r->context.scratch);
     return !debug->verify_each || ir_verify(r->g, r->context.diag);
@@ -184,7 +178,7 @@ bool pass_run(ir_graph *g, const pass_options *options, const pass_debug *debug,
     if (!r.context.scratch)
         return diag_error(d, NULL, "out of memory");
     bool ok = !r.debug->verify_each || ir_verify(g, d);
-    ok = ok && (!r.debug->dump_dir || dump_graph(&r, "input"));
+    ok = ok && (!r.debug->dump || dump_graph(&r, "input"));
     ok = ok && (names ? run_named(&r, names, count) : run_pipeline(&r));
     arena_free(r.context.scratch);
     return ok;

@@ -108,7 +108,7 @@ bool npy_read(const char *path, npy_array *out, diag *d)
     return good;
 }
 
-bool npy_write(output_set *files, const char *path, const ir_type *type, const void *elements, diag *d)
+bool npy_write(output_set *files, int file, const ir_type *type, const void *elements, diag *d)
 {
     char header[1024];
     int at = PREAMBLE_BYTES;
@@ -127,16 +127,8 @@ bool npy_write(output_set *files, const char *path, const ir_type *type, const v
     header[8] = (char)((at - PREAMBLE_BYTES) & 0xff);
     header[9] = (char)((at - PREAMBLE_BYTES) >> 8);
 
-    const size_t size = ir_type_bytes(type);
-    uint8_t *whole = malloc((size_t)at + size);
-    if (!whole)
-        return diag_error(d, NULL, "out of memory");
-    memcpy(whole, header, (size_t)at);
-    if (size)
-        memcpy(whole + at, elements, size);
-    const bool good = output_add(files, path, whole, (size_t)at + size, d);
-    free(whole);
-    return good;
+    const cg_part parts[] = {{header, (size_t)at}, {elements, ir_type_bytes(type)}};
+    return output_add_parts(files, file, parts, 2, d);
 }
 
 double npy_element(const ir_type *type, const void *bytes, int64_t index)

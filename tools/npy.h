@@ -11,8 +11,8 @@ typedef struct npy_array {
 } npy_array;
 
 bool npy_read(const char *path, npy_array *out, diag *);
-/* Adds a file to the set. */
-bool npy_write(output_set *, const char *path, const ir_type *, const void *bytes, diag *);
+/* Adds the contents of an output. */
+bool npy_write(output_set *, int file, const ir_type *, const void *bytes, diag *);
 
 /* Element as a double, whatever the type. */
 double npy_element(const ir_type *, const void *bytes, int64_t index);

@@ -68,25 +68,38 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     }
 }
 
-static bool write_result(const command *c, const ir_graph *g, diag *d)
+typedef struct outputs {
+    output_set set;
+    int text, dot; /* OUTPUT_NONE: not asked for */
+} outputs;
+
+static bool declare_all(const command *c, outputs *o, diag *d)
 {
-    output_set files = {0};
+    o->text = o->dot = OUTPUT_NONE;
+    if (!output_keep(&o->set, c->file, d))
+        return false;
+    if ((c->output || !c->quiet) && (o->text = output_declare(&o->set, c->output ? c->output : "-", 0666, d)) == OUTPUT_NONE)
+        return false;
+    return !c->dot || (o->dot = output_declare(&o->set, c->dot, 0666, d)) != OUTPUT_NONE;
+}
+
+static bool write_result(outputs *o, const ir_graph *g, diag *d)
+{
     char *text = NULL, *dot = NULL;
     size_t length, dot_length;
     bool good = ir_print(g, &text, &length) || diag_error(d, NULL, "out of memory");
-    good = good && (c->quiet || output_add(&files, c->output ? c->output : "-", text, length, d));
-    if (good && c->dot) {
+    good = good && (o->text == OUTPUT_NONE || output_add(&o->set, o->text, text, length, d));
+    if (good && o->dot != OUTPUT_NONE) {
         dot = dot_text(g, &dot_length);
-        good = dot ? output_add(&files, c->dot, dot, dot_length, d) : diag_error(d, NULL, "out of memory");
+        good = dot ? output_add(&o->set, o->dot, dot, dot_length, d) : diag_error(d, NULL, "out of memory");
     }
-    good = good && output_commit(&files, d);
-    output_discard(&files);
+    good = good && output_commit(&o->set, d);
     free(text);
     free(dot);
     return good;
 }
 
-static bool transform(const command *c, diag *d)
+static bool transform(const command *c, outputs *o, diag *d)
 {
     driver_module m, original = {0};
     if (!driver_import(&c->options, c->file, &m, d))
@@ -102,7 +115,7 @@ static bool transform(const command *c, diag *d)
     good = good && ir_verify(m.graph, d);
     good = good && driver_passes(&c->options, &m, c->lower, c->has_passes ? c->passes.item : NULL, c->passes.count, d);
     good = good && ir_verify(m.graph, d) && (!c->check || check_values(original.graph, m.graph, d));
-    good = good && write_result(c, m.graph, d);
+    good = good && write_result(o, m.graph, d);
     driver_module_free(&original);
     driver_module_free(&m);
     return good;
@@ -127,7 +140,10 @@ static int perform(int argc, char **argv)
         return EXIT_USAGE;
     }
     diag d = driver_diag(OPTION_OPT);
-    const bool good = transform(&c, &d);
+    outputs o = {.set = {.count = 0}};
+    c.options.files = &o.set;
+    const bool good = declare_all(&c, &o, &d) && transform(&c, &o, &d);
+    output_discard(&o.set);
     free(c.pass_text);
     if (!good)
         driver_print_error(OPTION_OPT, &d);

@@ -25,6 +25,11 @@ typedef struct command {
     bool interpret, bench, profile;
 } command;
 
+typedef struct outputs {
+    output_set set;
+    int arrays[DRIVER_MAX_LIST], report; /* as many as command.outputs; OUTPUT_NONE: not asked for */
+} outputs;
+
 /* ---- Options ---- */
 
 static bool fail(char *error, size_t size, const char *format, const char *value)
@@ -149,16 +154,14 @@ static void print_output(const session *s, uint32_t index)
     printf(count > SHOWN_ELEMENTS ? " ...\n" : "\n");
 }
 
-static bool write_outputs(const command *c, const session *s, diag *d)
+static bool add_outputs(const command *c, const session *s, outputs *o, diag *d)
 {
-    output_set files = {0};
-    bool good = c->outputs.count <= (int)s->output_count ||
-                diag_error(d, NULL, "%d output files for %u outputs", c->outputs.count, s->output_count);
-    for (int i = 0; good && i < c->outputs.count; i++)
-        good = npy_write(&files, c->outputs.item[i], &s->output_types[i], s->output_buffers[i], d);
-    good = good && output_commit(&files, d);
-    output_discard(&files);
-    return good;
+    if (c->outputs.count > (int)s->output_count)
+        return diag_error(d, NULL, "%d output files for %u outputs", c->outputs.count, s->output_count);
+    for (int i = 0; i < c->outputs.count; i++)
+        if (!npy_write(&o->set, o->arrays[i], &s->output_types[i], s->output_buffers[i], d))
+            return false;
+    return true;
 }
 
 /* ---- --compare ---- */
@@ -236,35 +239,67 @@ static bool bench(const command *c, session *s, diag *d)
 }
 
 /* --profile and --report tell of the same runs. */
-static bool profile(const command *c, session *s, diag *d)
+static bool profile(const command *c, session *s, outputs *o, diag *d)
 {
     double *seconds = profile_measure(s, c->bench_seconds, d);
     if (seconds && c->profile)
         profile_print(s, seconds);
-    const bool good = seconds && (!c->report || run_report_write(s, &c->options, seconds, c->report, d));
+    const bool good = seconds && (!c->report || run_report_add(s, &c->options, seconds, &o->set, o->report, d));
     free(seconds);
     return good;
 }
 
 /* ---- Together ---- */
 
+static bool keep_all(output_set *set, const driver_list *list, diag *d)
+{
+    for (int i = 0; i < list->count; i++)
+        if (!output_keep(set, list->item[i], d))
+            return false;
+    return true;
+}
+
+/* Everything that this command reads and writes, before it does. */
+static bool declare_all(const command *c, outputs *o, diag *d)
+{
+    if (!output_keep(&o->set, c->file, d) || !keep_all(&o->set, &c->inputs, d) || !keep_all(&o->set, &c->expected, d))
+        return false;
+    for (int i = 0; i < c->outputs.count; i++) {
+        o->arrays[i] = output_declare(&o->set, c->outputs.item[i], 0666, d);
+        if (o->arrays[i] == OUTPUT_NONE)
+            return false;
+    }
+    o->report = c->report ? output_declare(&o->set, c->report, 0666, d) : OUTPUT_NONE;
+    return !c->report || o->report != OUTPUT_NONE;
+}
+
+/* With the model open; what is written gets its names last, all at once. */
+static bool run_session(const command *c, session *s, outputs *o, bool *out_within, diag *d)
+{
+    bool good = true;
+    for (long step = 0; good && step < c->steps; step++)
+        good = fill_inputs(c, s, step, d) && session_run(s, d);
+    good = good && add_outputs(c, s, o, d) && compare_outputs(c, s, out_within, d);
+    if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile && !c->report)
+        for (uint32_t i = 0; i < s->output_count; i++)
+            print_output(s, i);
+    if (good && c->bench)
+        good = bench(c, s, d);
+    if (good && (c->profile || c->report))
+        good = profile(c, s, o, d);
+    return good && output_commit(&o->set, d);
+}
+
 static bool run(const command *c, bool *out_within, diag *d)
 {
     session s;
-    if (!session_open(&s, &c->options, c->file, c->interpret, (unsigned)c->threads, d))
-        return false;
-    bool good = true;
-    for (long step = 0; good && step < c->steps; step++)
-        good = fill_inputs(c, &s, step, d) && session_run(&s, d);
-    good = good && write_outputs(c, &s, d) && compare_outputs(c, &s, out_within, d);
-    if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile && !c->report)
-        for (uint32_t i = 0; i < s.output_count; i++)
-            print_output(&s, i);
-    if (good && c->bench)
-        good = bench(c, &s, d);
-    if (good && (c->profile || c->report))
-        good = profile(c, &s, d);
-    session_close(&s);
+    outputs o = {.set = {.count = 0}};
+    bool good = declare_all(c, &o, d) && session_open(&s, &c->options, c->file, c->interpret, (unsigned)c->threads, d);
+    if (good) {
+        good = run_session(c, &s, &o, out_within, d);
+        session_close(&s);
+    }
+    output_discard(&o.set);
     return good;
 }
 

@@ -29,8 +29,9 @@ static double *seconds_of_ops(const session *s, const double seconds[], diag *d)
     return of;
 }
 
-bool run_report_write(const session *s, const driver_options *options, const double seconds[], const char *path, diag *d)
+bool run_report_add(const session *s, const driver_options *options, const double seconds[], output_set *files, int file, diag *d)
 {
+    const char *path = files->file[file].path;
     const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
     if (!s->module.graph)
         return diag_error(d, &loc, "a compiled library knows no graph: --report needs the model file");
@@ -38,7 +39,6 @@ bool run_report_write(const session *s, const driver_options *options, const dou
     double *of_ops = seconds_of_ops(s, seconds, d);
     histogram *seen = calloc(ids, sizeof *seen);
     report_difference *differences = calloc(ids, sizeof *differences);
-    output_set files = {0};
     bool good = of_ops && ((seen && differences) || diag_error(d, NULL, "out of memory")) &&
                 against_file(options, s->module.file, s->module.graph, (const void *const *)s->input_buffers, seen,
                              differences, d);
@@ -47,11 +47,9 @@ bool run_report_write(const session *s, const driver_options *options, const dou
                                     .seconds = of_ops, .activations = seen, .differences = differences};
         size_t length;
         char *text = report_text(s->module.graph, &facts, strcmp(strrchr(path, '.'), ".html") == 0, &length);
-        good = text ? output_add(&files, path, text, length, d) && output_commit(&files, d)
-                    : diag_error(d, NULL, "out of memory");
+        good = text ? output_add(files, file, text, length, d) : diag_error(d, NULL, "out of memory");
         free(text);
     }
-    output_discard(&files);
     free(of_ops);
     free(seen);
     free(differences);
