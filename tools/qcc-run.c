@@ -232,7 +232,7 @@ static bool bench(const command *c, session *s, diag *d)
         qsort(times, (size_t)count, sizeof *times, profile_compare);
         const double median = count % 2 ? times[count / 2] : (times[count / 2 - 1] + times[count / 2]) / 2;
         printf("{\"median_ms\": %.6f, \"min_ms\": %.6f, \"p99_ms\": %.6f, \"iterations\": %d, \"threads\": %u}\n",
-               median * 1e3, times[0] * 1e3, times[(int)((count - 1) * 0.99)] * 1e3, count, s->threads);
+               median * 1e3, times[0] * 1e3, times[(int)ceil((count - 1) * 0.99)] * 1e3, count, s->threads);
     }
     free(times);
     return good;
