@@ -2,7 +2,7 @@
  *
  *     {"model": …, "target": …, "workspace_bytes": …, "weights_bytes": …, "macs": …, "seconds": …,
  *      "ops": [{"name", "op", "source", "arithmetic": "int8" | "float" | "mixed" | "data", "why", "fused": […],
- *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "histogram", "difference"}], "results": […],
+ *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "scale_note", "histogram", "difference"}], "results": […],
  *               "macs", "weights_bytes", "seconds"}],
  *      "memory": [{"value", "offset", "bytes", "first", "last"}]}
  *
@@ -101,7 +101,9 @@ static json_t *value_json(const ir_graph *g, const ir_value *v, const report_fac
         json_object_set_new(o, "axis", json_integer(q->axis));
     }
     json_object_set_new(o, "zero", json_integer(q->zero[0]));
-    json_object_set_new(o, "scale_from", json_string(v->scale_from ? v->scale_from : "file"));
+    json_object_set_new(o, "scale_from", json_string(ir_enum_text(IR_KIND_ENUM_SCALE, v->scale_from.source)));
+    if (v->scale_from.note)
+        json_object_set_new(o, "scale_note", text_json(v->scale_from.note));
     return o;
 }
 

@@ -125,6 +125,10 @@ static void print_scale(FILE *out, const json_t *v)
         fprintf(out, " <small>scale %.4g, zero %" PRId64, number(v, "scale"), integer(v, "zero"));
     fputs("; from ", out);
     print_escaped(out, member(v, "scale_from"));
+    if (json_object_get(v, "scale_note")) {
+        fputs(": ", out);
+        print_escaped(out, member(v, "scale_note"));
+    }
     fputs("</small>", out);
 }
 

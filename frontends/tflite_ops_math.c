@@ -5,6 +5,8 @@
 
 /* ---- Between real and quantized values ---- */
 
+/* TFLite has integer forms of its ops: what a file computes between these two is meant to be real numbers. */
+
 bool tflite_op_quantize(tflite_node *n)
 {
     ir_value *x = tflite_input(n, 0);
@@ -15,8 +17,10 @@ bool tflite_op_quantize(tflite_node *n)
         return node_error(n, "the result has no quantization parameters");
     if (!ir_dtype_is_float(x->type.dtype) && !x->quant)
         return node_error(n, "an integer operand without quantization parameters");
-    ir_opcode code = x->quant ? IR_REQUANTIZE : IR_QUANTIZE;
-    return tflite_bind_like(n, 0, node_emit1(n, code, x), &x->type);
+    ir_op *op = node_emit1(n, x->quant ? IR_REQUANTIZE : IR_QUANTIZE, x);
+    if (!x->quant)
+        ir_set_int(op, IR_ATTR_REAL, 1);
+    return tflite_bind_like(n, 0, op, &x->type);
 }
 
 bool tflite_op_dequantize(tflite_node *n)
@@ -26,7 +30,9 @@ bool tflite_op_dequantize(tflite_node *n)
         return false;
     if (x->type.dtype != IR_F16 && !x->quant)
         return node_error(n, "the operand has no quantization parameters");
-    return tflite_bind_like(n, 0, node_emit1(n, IR_DEQUANTIZE, x), &x->type);
+    ir_op *op = node_emit1(n, IR_DEQUANTIZE, x);
+    ir_set_int(op, IR_ATTR_REAL, 1);
+    return tflite_bind_like(n, 0, op, &x->type);
 }
 
 bool tflite_op_fake_quant(tflite_node *n)

@@ -62,7 +62,9 @@ static ir_value *real_operand(tflite_node *n, int index)
     ir_value *v = tflite_input(n, index);
     if (!v || !v->quant)
         return v;
-    return node_typed(n, node_emit1(n, IR_DEQUANTIZE, v), ir_type_make(IR_F32, v->type.rank, v->type.dims), NULL);
+    ir_op *op = node_emit1(n, IR_DEQUANTIZE, v);
+    ir_set_int(op, IR_ATTR_REAL, 1);
+    return node_typed(n, op, ir_type_make(IR_F32, v->type.rank, v->type.dims), NULL);
 }
 
 static bool check_detection(tflite_node *n, const ir_value *boxes, const ir_value *scores, const ir_value *anchors,

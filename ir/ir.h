@@ -69,6 +69,12 @@ typedef struct ir_quant {
 
 bool ir_quant_equal(const ir_quant *, const ir_quant *); /* NULL equals only NULL */
 
+/* Where the scales of a value came from. */
+typedef struct ir_origin {
+    ir_enum_SCALE source;
+    const char *note; /* which op, which value, for the report; NULL: nothing to add */
+} ir_origin;
+
 /* ---- Where a value lives at run time; set by the memory plan, read by the backend ---- */
 
 typedef enum ir_space {
@@ -185,7 +191,7 @@ struct ir_value {
     bool is_input;
     const ir_quant *as;     /* real values of a fake-quantized graph: the integers that stand for them; NULL: none */
     ir_dtype as_dtype;      /* the element type of those integers */
-    const char *scale_from; /* where the scale of `quant` or `as` came from, for the report; NULL: the file */
+    ir_origin scale_from;   /* where the scale of `as`, or else of `quant`, came from */
     ir_place place;
 };
 

@@ -188,14 +188,15 @@ static bool parse_use(parser *p, ir_value **out)
     return true;
 }
 
-/* ---- A value's definition: %3:u8<1x2; 0.5, 0> "name" as u8<0.5, 0> from "where" at workspace 64 strides [4, 1] ---- */
+/* ---- A value's definition: %3:u8<1x2; 0.5, 0> "name" as u8<0.5, 0> from propagated "x" at workspace 64 strides [4, 1] ---- */
 
 typedef struct definition {
     slice name;
     ir_type type;
     const ir_quant *quant, *as;
     ir_dtype as_dtype;
-    const char *label, *scale_from;
+    const char *label;
+    ir_origin scale_from;
     ir_place place;
 } definition;
 
@@ -249,6 +250,17 @@ static bool parse_as(parser *p, definition *d)
     return ir_scan_expect(p, '<') && parse_quant(p, &d->as) && ir_scan_expect(p, '>');
 }
 
+/* propagated "%3, times 2" */
+static bool parse_origin(parser *p, ir_origin *out)
+{
+    int64_t source;
+    slice w = ir_scan_word(p);
+    if (!ir_enum_from_text(IR_KIND_ENUM_SCALE, w.at, w.length, &source))
+        return ir_scan_fail(p, "expected where the scale is from: file, quantize, fake_quant, …");
+    out->source = (ir_enum_SCALE)source;
+    return ir_scan_peek(p) != '"' || (out->note = ir_scan_string(p)) != NULL;
+}
+
 static bool parse_definition(parser *p, definition *d)
 {
     *d = (definition){.label = NULL};
@@ -258,7 +270,7 @@ static bool parse_definition(parser *p, definition *d)
         return false;
     if (ir_scan_accept_word(p, "as") && !parse_as(p, d))
         return false;
-    if (ir_scan_accept_word(p, "from") && !(d->scale_from = ir_scan_string(p)))
+    if (ir_scan_accept_word(p, "from") && !parse_origin(p, &d->scale_from))
         return false;
     return !ir_scan_accept_word(p, "at") || parse_place(p, &d->type, &d->place);
 }

@@ -198,9 +198,11 @@ static void put_value(text *t, const ir_value *v, const char *name)
         put_quant(t, v->as);
         put(t, ">");
     }
-    if (v->scale_from) {
-        put(t, " from ");
-        put_string(t, v->scale_from);
+    if (v->scale_from.source != IR_SCALE_FILE)
+        putf(t, " from %s", ir_enum_text(IR_KIND_ENUM_SCALE, v->scale_from.source));
+    if (v->scale_from.source != IR_SCALE_FILE && v->scale_from.note) {
+        put(t, " ");
+        put_string(t, v->scale_from.note);
     }
     put_place(t, v);
 }

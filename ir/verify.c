@@ -48,6 +48,7 @@ static const attr_range ranges[IR_ATTR_COUNT] = {
     [IR_ATTR_CROPS] = {0, EXTENT, 4},
     [IR_ATTR_ENTRIES] = {0, 255, 256},
     [IR_ATTR_TIME_AXIS] = {0, 1, 0},
+    [IR_ATTR_REAL] = {0, 1, 0},
     [IR_ATTR_REVERSED] = {0, 1, 0},
     [IR_ATTR_RECTIFIED] = {0, 1, 0},
     [IR_ATTR_K] = {0, INT_MAX, 0},

@@ -198,6 +198,8 @@ static void hand_over(rewrite *w, ir_op *op, ir_value *r, ir_value *y)
     ir_value *q = pass_op1(w->g, IR_QUANTIZE, op, op, 1, &y, r->type, r->quant);
     if (ir_has_attr(op, IR_ATTR_ROUNDING))
         ir_set_rounding(q->def, (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING));
+    if (op->code == IR_QUANTIZE)
+        ir_set_int(q->def, IR_ATTR_REAL, ir_int(op, IR_ATTR_REAL));
     q->name = r->name;
     q->scale_from = r->scale_from;
     ir_replace_uses(r, q);

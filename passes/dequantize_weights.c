@@ -1,7 +1,7 @@
 /* dequantize_weights.c: integer constants become real ones that say which integers they were, so that the passes over
  * float ops see them.
  *
- *     const %1:i8<2; 0.5, 0> = [10, -3]                  const %2:f32<2> as i8<0.5, 0> from "dequantize" = [5, -1.5]
+ *     const %1:i8<2; 0.5, 0> = [10, -3]                  const %2:f32<2> as i8<0.5, 0> from quantize = [5, -1.5]
  *     %2:f32<2> as i8<0.5, 0> … = dequantize %1
  *
  * Only where a pass has gathered the scale; other dequantized constants are folded later, and carry none. */

@@ -1,7 +1,7 @@
 /* dummy_scales.c: scales for results whose range is known, whatever the operands are, where an integer op uses them and
  * nothing else has given a scale.
  *
- *     %1:f32<…> = softmax %0                  %1:f32<…> as u8<0.00390625, 0> from "known range of softmax" = softmax %0
+ *     %1:f32<…> = softmax %0                  %1:f32<…> as u8<0.00390625, 0> from known "softmax" = softmax %0
  *     %2:f32<…> = batch_matmul %1, %v         %2:f32<…> = batch_matmul %1, %v
  *
  * The ranges of docs/quantization.md: those of TFLite's int8 specification, and what an activation clamps to.  Where the
@@ -58,7 +58,7 @@ pass_result pass_dummy_scales(ir_graph *g, pass_context *c)
         ir_value *v = ir_op_info_of(op->code)->results == 1 ? op->results[0] : NULL;
         if (!v || v->as || !range_of(op, &r) || !is_wanted(v))
             continue;
-        if (plan_set_scale(v, r.dtype, ir_quant_tensor(g, r.scale, r.zero), plan_known(g, v)))
+        if (plan_set_scale(v, r.dtype, ir_quant_tensor(g, r.scale, r.zero), (ir_origin){IR_SCALE_KNOWN, ir_op_info_of(op->code)->text}))
             result = PASS_CHANGED;
     }
     return result;

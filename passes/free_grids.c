@@ -1,10 +1,10 @@
 /* free_grids.c: a result has been put on a grid that the file does not round it to, for want of a better one, and then
  * everybody reads it on another grid, or as reals: the op computes that at once, rounded once or not at all.
  *
- *     %2:u8<…; 0.1, 0> from "propagated from …" = conv2d %0, %1     %3:u8<…; 0.3, 9> = conv2d %0, %1
+ *     %2:u8<…; 0.1, 0> from propagated "…" = conv2d %0, %1       %3:u8<…; 0.3, 9> = conv2d %0, %1
  *     %3:u8<…; 0.3, 9> = requantize %2
  *
- *     %2:u8<…; 0.1, 0> from "known range of …" = conv2d %0, %1      %3:f32<…> = conv2d %0, %1
+ *     %2:u8<…; 0.1, 0> from known "…" = conv2d %0, %1            %3:f32<…> = conv2d %0, %1
  *     %3:f32<…> = dequantize %2
  *
  * A grid that the file has is part of what the model computes, and stays (plan_is_free). */

@@ -1,9 +1,9 @@
 /* gather_input_scales.c: activations say which integers the file rounds them to; a fake op beats an observation.
  *
- *     %1:f32<4> = conv2d …                          %1:f32<4> as u8<0.1, 0> from "fake_quant, node 3" = conv2d …
+ *     %1:f32<4> = conv2d …                          %1:f32<4> as u8<0.1, 0> from fake_quant "node 3" = conv2d …
  *     %2 = fake_quant %1 {min = 0, max = 25.5}      %2 = fake_quant %1 {min = 0, max = 25.5}
  *
- *     %1:f32<4> = relu …                            %1:f32<4> as u8<0.1, 0> from "quantize, node 3" = relu …
+ *     %1:f32<4> = relu …                            %1:f32<4> as u8<0.1, 0> from quantize "node 3" = relu …
  *     %2:u8<4; 0.1, 0> = quantize %1                %2:u8<4; 0.1, 0> = quantize %1
  *     %3:f32<4> = dequantize %2                     %3:f32<4> as u8<0.1, 0> … = dequantize %2
  *
@@ -22,21 +22,19 @@
 typedef struct fake {
     ir_dtype dtype;
     const ir_quant *quant;
-    const char *from;
+    ir_origin from;
 } fake;
 
 /* Does `op` round its operand to a grid of 8-bit integers? */
 static bool rounds(ir_graph *g, const ir_op *op, fake *out)
 {
+    *out = (fake){0};
     if (op->code == IR_FAKE_QUANT)
         out->quant = scales_of_fake(g, op, &out->dtype);
     else if (scales_is_quantize(op))
         *out = (fake){.dtype = op->results[0]->type.dtype, .quant = op->results[0]->quant};
-    else
-        return false;
-    out->from = out->quant ? scales_origin(g, op) : NULL;
-    if (op->code == IR_QUANTIZE && op->results[0]->scale_from)
-        out->from = op->results[0]->scale_from;
+    if (out->quant)
+        out->from = op->code == IR_QUANTIZE ? scales_origin_of(g, op->results[0], op) : scales_origin(g, op);
     return out->quant != NULL;
 }
 
@@ -126,7 +124,7 @@ static bool gather_dequantize(ir_graph *g, const ir_op *op)
     const ir_value *x = op->operands[0].value;
     if (r->as || x->quant->axis >= 0)
         return false;
-    scales_set(r, x->type.dtype, x->quant, x->scale_from ? x->scale_from : scales_origin(g, op));
+    scales_set(r, x->type.dtype, x->quant, scales_origin_of(g, x, op));
     return true;
 }
 

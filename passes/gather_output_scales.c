@@ -1,6 +1,6 @@
 /* gather_output_scales.c: what an exporter observed becomes a suggested scale, and observe disappears.
  *
- *     %1:f32<4> = conv2d …                          %1:f32<4> as i8<0.05, 0> from "out_threshold" = conv2d …
+ *     %1:f32<4> = conv2d …                          %1:f32<4> as i8<0.05, 0> from observed = conv2d …
  *     %2:f32<4> = observe %1 {min = -6.35, max = 6.35}
  *     %3 = relu %2                                  %3 = relu %1
  *
@@ -19,7 +19,7 @@ static void suggest(ir_graph *g, ir_value *v, double min, double max)
     if (v->as || v->type.dtype != IR_F32 || ir_is_const(v) || !(scale >= FLT_MIN) || !isfinite(scale))
         return;
     const int32_t zero = symmetric ? 0 : (int32_t)fmin(fmax(nearbyint(-lo / (double)scale), 0), 255);
-    scales_set(v, symmetric ? IR_I8 : IR_U8, ir_quant_tensor(g, scale, zero), SCALES_OBSERVED);
+    scales_set(v, symmetric ? IR_I8 : IR_U8, ir_quant_tensor(g, scale, zero), (ir_origin){IR_SCALE_OBSERVED, NULL});
 }
 
 pass_result pass_gather_output_scales(ir_graph *g, pass_context *c)

@@ -1,10 +1,10 @@
 /* gather_weight_scales.c: constants that feed products say which integers their fake ops make of them.
  *
- *     const %1:f32<4x1x1x3> = …                       const %1:f32<…> as i8<0.01, 0> from "fake_quant, node 2" = …
+ *     const %1:f32<4x1x1x3> = …                       const %1:f32<…> as i8<0.01, 0> from fake_quant "node 2" = …
  *     %2 = fake_quant %1 {min = -1.27, max = 1.27}    %2 = fake_quant %1 {min = -1.27, max = 1.27}
  *     %3 = conv2d %0, %2                              %3 = conv2d %0, %2
  *
- *     %2:f32<…> = dequantize const %1:i8<…>           %2:f32<…> as i8<…> from "dequantize, node 2" = dequantize …
+ *     %2:f32<…> = dequantize const %1:i8<…>           %2:f32<…> as i8<…> from quantize "node 2" = dequantize …
  *
  * Also through transposes and reshapes of the constant.  Weights are centred, that is as i8 with zero point 0, when all
  * of them fit; otherwise as u8 with the zero point of the file.  Up to 8 bits are integers of 8 bits; weights of more
@@ -67,7 +67,7 @@ static bool gather(ir_graph *g, ir_op *source)
     if (!scales_is_dequantize(source) || r->as)
         return false;
     const ir_value *x = source->operands[0].value;
-    scales_set(r, x->type.dtype, x->quant, x->scale_from ? x->scale_from : scales_origin(g, source));
+    scales_set(r, x->type.dtype, x->quant, scales_origin_of(g, x, source));
     return true;
 }
 

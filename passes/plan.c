@@ -3,7 +3,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 #include "passes/qdq.h"
 #include "passes/scales.h"
@@ -49,7 +48,7 @@ bool plan_has_scales(const ir_graph *g)
     return false;
 }
 
-bool plan_set_scale(ir_value *v, ir_dtype dtype, const ir_quant *as, const char *from)
+bool plan_set_scale(ir_value *v, ir_dtype dtype, const ir_quant *as, ir_origin from)
 {
     if (v->as || v->quant || ir_is_const(v) || v->type.dtype != IR_F32 || as->axis >= 0)
         return false;
@@ -61,23 +60,18 @@ bool plan_set_scale(ir_value *v, ir_dtype dtype, const ir_quant *as, const char 
     return true;
 }
 
-bool plan_is_free(const ir_value *v) { return v->scale_from && scales_is_suggestion(v->scale_from); }
+bool plan_is_free(const ir_value *v) { return scales_is_suggestion(v->scale_from); }
 
 const char *plan_name(ir_graph *g, const ir_value *v)
 {
     return v->name && *v->name ? v->name : arena_format(g->arena, "%%%u", v->id);
 }
 
-const char *plan_from(ir_graph *g, const ir_value *v, const char *remark)
+ir_origin plan_from(ir_graph *g, const ir_value *v, const char *remark)
 {
-    if (v->scale_from && strncmp(v->scale_from, SCALES_PROPAGATED, strlen(SCALES_PROPAGATED)) == 0)
-        return *remark ? arena_format(g->arena, "%s, %s", v->scale_from, remark) : v->scale_from;
-    return arena_format(g->arena, SCALES_PROPAGATED "%s%s%s", plan_name(g, v), *remark ? ", " : "", remark);
-}
-
-const char *plan_known(ir_graph *g, const ir_value *v)
-{
-    return arena_format(g->arena, SCALES_KNOWN "%s", ir_op_info_of(v->def->code)->text);
+    const bool again = v->scale_from.source == IR_SCALE_PROPAGATED && v->scale_from.note;
+    const char *from = again ? v->scale_from.note : plan_name(g, v);
+    return (ir_origin){IR_SCALE_PROPAGATED, *remark ? arena_format(g->arena, "%s, %s", from, remark) : from};
 }
 
 ir_value *plan_real_constant(ir_graph *g, const ir_value *v)

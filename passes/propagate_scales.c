@@ -1,8 +1,8 @@
 /* propagate_scales.c: scales spread through ops that keep them, until nothing changes.
  *
  *     %1:f32<1x4x4x8> as u8<0.1, 0> = conv2d …           %1:f32<1x4x4x8> as u8<0.1, 0> = conv2d …
- *     %2:f32<1x2x2x8> = max_pool2d %1                    %2:f32<1x2x2x8> as u8<0.1, 0> from "propagated from …" = …
- *     %3:f32<1x32> = reshape %2                          %3:f32<1x32> as u8<0.1, 0> from "propagated from …" = …
+ *     %2:f32<1x2x2x8> = max_pool2d %1                    %2:f32<1x2x2x8> as u8<0.1, 0> from propagated "%1" = …
+ *     %3:f32<1x32> = reshape %2                          %3:f32<1x32> as u8<0.1, 0> from propagated "%1" = …
  *
  * What a value has is never overwritten, so each value gets a scale at most once and the spreading ends, cycles of ops
  * that share a scale included.  The rules, with x the operand and r the result:
@@ -31,7 +31,7 @@ typedef struct spread {
     bool averages, changed;
 } spread;
 
-static void give(spread *s, ir_value *v, ir_dtype dtype, const ir_quant *as, const char *from)
+static void give(spread *s, ir_value *v, ir_dtype dtype, const ir_quant *as, ir_origin from)
 {
     if (!plan_set_scale(v, dtype, as, from))
         return;

@@ -2,7 +2,6 @@
 #include "passes/qdq.h"
 
 #include <float.h>
-#include <string.h>
 
 #include "ir/interp.h"
 
@@ -20,14 +19,9 @@ ir_value *qdq_source(const ir_value *v)
     return qdq_is_byte(x) ? x : NULL;
 }
 
-/* TFLite has integer forms of its ops: what a model leaves in float there is meant to be computed so. */
-static bool means_floats(const ir_op *op) { return op->loc.kind && strcmp(op->loc.kind, "QUANTIZE") == 0; }
-
 bool qdq_is_target(const ir_op *op)
 {
-    if (means_floats(op))
-        return false;
-    return op->code == IR_QUANTIZE && ir_rounding_is_real((ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING)) &&
+    return op->code == IR_QUANTIZE && !ir_int(op, IR_ATTR_REAL) && ir_rounding_is_real((ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING)) &&
            op->operands[0].value->type.dtype == IR_F32 && qdq_is_byte(op->results[0]);
 }
 

@@ -8,8 +8,8 @@
 bool qdq_is_byte(const ir_value *);
 /* The 8-bit value whose real numbers v is: the operand of the dequantize that defines v; NULL when there is none. */
 ir_value *qdq_source(const ir_value *v);
-/* Is this a quantize to 8 bits that rounds as ONNX or Paddle Lite does?  Others, and those of
- * TFLite models, are to be computed as the file has them. */
+/* Is this a quantize to 8 bits that rounds as ONNX or Paddle Lite does, and may spell an op on integers?  Others are to
+ * be computed as the file has them. */
 bool qdq_is_target(const ir_op *);
 /* Is v used, and by quantizes only? */
 bool qdq_only_quantized(const ir_value *v);

@@ -84,7 +84,7 @@ static ir_value *moved(const ir_op *op, ir_value *x)
 
 static bool sink(const ways *w, ir_op *op)
 {
-    ir_value *r = op->results[0], *x = qdq_source(op->operands[0].value);
+    ir_value *v = op->operands[0].value, *r = op->results[0], *x = qdq_source(v);
     if (!x || !is_to(w, r))
         return false;
     ir_op *after = op->next;
@@ -93,6 +93,7 @@ static bool sink(const ways *w, ir_op *op)
         return false;
     y->scale_from = x->scale_from;
     ir_value *real = pass_op1(op->graph, IR_DEQUANTIZE, after, op, 1, &y, r->type, NULL);
+    ir_set_int(real->def, IR_ATTR_REAL, ir_int(v->def, IR_ATTR_REAL));
     real->name = r->name;
     ir_replace_uses(r, real);
     ir_op_erase(op);

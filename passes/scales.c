@@ -3,20 +3,17 @@
 
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 #include "ir/interp.h"
 #include "passes/qdq.h"
 
 /* ---- Ops that mean quantization ---- */
 
-static bool is_kind(const ir_op *op, const char *kind) { return op->loc.kind && strcmp(op->loc.kind, kind) == 0; }
-
 bool scales_is_quantize(const ir_op *op) { return qdq_is_target(op); }
 
 bool scales_is_dequantize(const ir_op *op)
 {
-    if (op->code != IR_DEQUANTIZE || is_kind(op, "DEQUANTIZE") || op->results[0]->type.dtype != IR_F32)
+    if (op->code != IR_DEQUANTIZE || ir_int(op, IR_ATTR_REAL) || op->results[0]->type.dtype != IR_F32)
         return false;
     const ir_value *x = op->operands[0].value;
     return x->quant && (x->type.dtype == IR_I8 || x->type.dtype == IR_U8);
@@ -46,34 +43,43 @@ const ir_quant *scales_of_fake(ir_graph *g, const ir_op *op, ir_dtype *out_dtype
     return ir_quant_tensor(g, to.scale, symmetric || from_zero ? 0 : to.zero);
 }
 
-const char *scales_origin(ir_graph *g, const ir_op *op)
+ir_origin scales_origin(ir_graph *g, const ir_op *op)
 {
-    const char *text = ir_op_info_of(op->code)->text;
-    return op->loc.subgraph < 0 || op->loc.node < 0 ? text : arena_format(g->arena, "%s, node %d", text, op->loc.node);
+    const bool known = op->loc.subgraph >= 0 && op->loc.node >= 0;
+    return (ir_origin){op->code == IR_FAKE_QUANT ? IR_SCALE_FAKE_QUANT : IR_SCALE_QUANTIZE,
+                       known ? arena_format(g->arena, "node %d", op->loc.node) : NULL};
+}
+
+ir_origin scales_origin_of(ir_graph *g, const ir_value *v, const ir_op *op)
+{
+    return v->scale_from.source != IR_SCALE_FILE ? v->scale_from : scales_origin(g, op);
 }
 
 /* ---- Values ---- */
 
-void scales_set(ir_value *v, ir_dtype dtype, const ir_quant *as, const char *from)
+void scales_set(ir_value *v, ir_dtype dtype, const ir_quant *as, ir_origin from)
 {
     v->as = as;
     v->as_dtype = as ? dtype : IR_DTYPE_NONE;
-    v->scale_from = as ? from : NULL;
+    v->scale_from = as ? from : (ir_origin){0};
 }
-
-void scales_clear(ir_value *v) { scales_set(v, IR_DTYPE_NONE, NULL, NULL); }
 
 void scales_copy(ir_value *to, const ir_value *from) { scales_set(to, from->as_dtype, from->as, from->scale_from); }
 
-static bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
-
-bool scales_is_suggestion(const char *from)
+bool scales_is_suggestion(ir_origin from)
 {
-    return begins(from, SCALES_OBSERVED) || begins(from, SCALES_ABSMAX) || begins(from, SCALES_PROPAGATED) ||
-           begins(from, SCALES_KNOWN);
+    switch (from.source) {
+    case IR_SCALE_OBSERVED:
+    case IR_SCALE_ABSMAX:
+    case IR_SCALE_PROPAGATED:
+    case IR_SCALE_KNOWN:
+        return true;
+    default:
+        return false;
+    }
 }
 
-bool scales_is_fixed(const ir_value *v) { return v->as && !(v->scale_from && scales_is_suggestion(v->scale_from)); }
+bool scales_is_fixed(const ir_value *v) { return v->as && !scales_is_suggestion(v->scale_from); }
 
 bool scales_equal(const ir_value *a, const ir_value *b)
 {
@@ -82,8 +88,8 @@ bool scales_equal(const ir_value *a, const ir_value *b)
 
 static bool is_simulated(const ir_value *v)
 {
-    const char *from = v->scale_from ? v->scale_from : "";
-    return v->as && (begins(from, ir_op_info_of(IR_FAKE_QUANT)->text) || begins(from, SCALES_OBSERVED));
+    const ir_enum_SCALE source = v->scale_from.source;
+    return v->as && (source == IR_SCALE_FAKE_QUANT || source == IR_SCALE_OBSERVED);
 }
 
 bool scales_simulated(const ir_graph *g)

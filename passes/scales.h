@@ -2,17 +2,11 @@
  *
  * A scale is fixed when the file rounds the value to that grid (a fake_quant, a quantize, a dequantize), and suggested
  * when the file, or the compiler, only says which range it has.  A fixed grid is part of the model's meaning: no pass
- * may skip its rounding, or its clamp, unless what follows implies it.  `scale_from` says which of the two it is. */
+ * may skip its rounding, or its clamp, unless what follows implies it.  `scale_from.source` says which of the two it is. */
 #ifndef QCC_PASS_SCALES_H
 #define QCC_PASS_SCALES_H
 
 #include "passes/util.h"
-
-#define SCALES_OBSERVED "out_threshold" /* `scale_from` of suggested scales begins with one of these */
-#define SCALES_ABSMAX "weights, absmax"
-#define SCALES_PROPAGATED "propagated from "
-#define SCALES_KNOWN "known range of "
-#define SCALES_FOUND "weights, found on a grid"
 
 /* Does the op stand for quantization?  What a TFLite model says by QUANTIZE and DEQUANTIZE is meant as it stands. */
 bool scales_is_quantize(const ir_op *);   /* real -> 8-bit integers with one scale */
@@ -25,13 +19,14 @@ typedef struct scales_grid {
 bool scales_grid_of(const ir_op *, scales_grid *out);
 /* The 8-bit integers that a fake_quant simulates; NULL when it has more bits, or fewer. */
 const ir_quant *scales_of_fake(ir_graph *, const ir_op *, ir_dtype *out_dtype);
-/* "fake_quant, node 3": where a scale that `op` gives comes from. */
-const char *scales_origin(ir_graph *, const ir_op *);
+/* Where a scale that `op`, a fake_quant, quantize or dequantize, gives comes from. */
+ir_origin scales_origin(ir_graph *, const ir_op *);
+/* The same of the quantized value v, which `op` makes or reads: v's own where it says one. */
+ir_origin scales_origin_of(ir_graph *, const ir_value *v, const ir_op *op);
 
-void scales_set(ir_value *, ir_dtype, const ir_quant *, const char *from);
-void scales_clear(ir_value *);
+void scales_set(ir_value *, ir_dtype, const ir_quant *, ir_origin from);
 void scales_copy(ir_value *to, const ir_value *from); /* `as` and its origin */
-bool scales_is_suggestion(const char *scale_from);
+bool scales_is_suggestion(ir_origin);
 bool scales_is_fixed(const ir_value *);
 bool scales_equal(const ir_value *, const ir_value *);
 

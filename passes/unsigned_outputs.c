@@ -1,6 +1,6 @@
 /* unsigned_outputs.c: results that are never negative use all integers, not the upper half.
  *
- *     %1:f32<4> as i8<0.1, 0> from "out_threshold" = relu …         %1:f32<4> as u8<0.0498, 0> … = relu …
+ *     %1:f32<4> as i8<0.1, 0> from observed = relu …                %1:f32<4> as u8<0.0498, 0> … = relu …
  *
  * An observed range 127 * scale becomes 255 steps, half as wide.  A grid that the file fixes stays, unless the op's own
  * clamp lies within it: then it is the same grid with a zero point of 0.
@@ -8,7 +8,7 @@
  * Where the file simulates integers, their type is ours to choose.  All other activations become unsigned, too, the
  * same grid with 128 added, so that ops whose operands and results come from different rules agree in their type:
  *
- *     %1:f32<4> as i8<0.1, 0> from "fake_quant, node 3" = …         %1:f32<4> as u8<0.1, 128> … = … */
+ *     %1:f32<4> as i8<0.1, 0> from fake_quant "node 3" = …         %1:f32<4> as u8<0.1, 128> … = … */
 #include <math.h>
 
 #include "passes/qdq.h"

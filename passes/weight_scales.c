@@ -2,7 +2,7 @@
  *
  *     const %1:f32<2x1x1x2> = [1, -2, 0.517, 0.25]
  *     %2 = conv2d %0, %1                          const %1:f32<2x1x1x2> as i8<axis 0: [2 / 127, 0.517 / 127], 0>
- *                                                                            from "weights, absmax" = …
+ *                                                                            from absmax = …
  *
  * Where the weights of a channel are on the grid that the file gave them, that grid stays, so the integers are those of
  * the file: around 0 where they fit, otherwise with a zero point, one for all channels if that is possible.  Weights
@@ -200,12 +200,11 @@ static ir_value settle(ir_graph *g, const ir_op *op, const ir_value *v, arena *a
     const ir_quant *common = common_grid(g, &w);
     const int64_t changed = choose(op, &w);
     const bool shared = (changed > 0 || needs_zeros(&w)) && common && is_wide_enough(op, &w, (double)common->scale[0]);
-    const char *from = SCALES_ABSMAX;
+    ir_origin from = {IR_SCALE_ABSMAX, NULL};
     if (shared || changed == 0)
-        from = w.given ? v->scale_from : SCALES_FOUND;
+        from = w.given ? v->scale_from : (ir_origin){IR_SCALE_FOUND, NULL};
     else if (changed < w.count)
-        from =
-            arena_format(g->arena, SCALES_ABSMAX " in %lld of %lld channels", (long long)changed, (long long)w.count);
+        from.note = arena_format(g->arena, "%lld of %lld channels", (long long)changed, (long long)w.count);
     scales_set(&to, IR_I8, shared ? common : per_channel(g, &w, a), from);
     return to;
 }

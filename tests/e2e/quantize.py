@@ -8,10 +8,10 @@ from common import QCC, QCC_RUN, Case, main, read_npy, run
 # x -> conv "first" -> conv "second" -> softmax, as three kinds of files have it
 WEIGHTS = "[10, -20, 30, 40]"
 FAKE = """graph "fake" {
-  input %0:f32<1x2x2x2> "x" as u8<0.05, 128> from "fake_quant, node 0"
-  const %1:f32<2x1x1x2> "w" as i8<0.01, 0> from "weights" = [0.1, -0.2, 0.3, 0.4]
-  %2:f32<1x2x2x2> "first" as u8<0.02, 0> from "fake_quant, node 2" = conv2d %0, %1 {act = relu} loc("f", 0, 1, "CONV_2D")
-  %3:f32<1x2x2x2> "second" as u8<0.02, 100> from "fake_quant, node 4" = conv2d %2, %1 loc("f", 0, 3, "CONV_2D")
+  input %0:f32<1x2x2x2> "x" as u8<0.05, 128> from fake_quant "node 0"
+  const %1:f32<2x1x1x2> "w" as i8<0.01, 0> from quantize "weights" = [0.1, -0.2, 0.3, 0.4]
+  %2:f32<1x2x2x2> "first" as u8<0.02, 0> from fake_quant "node 2" = conv2d %0, %1 {act = relu} loc("f", 0, 1, "CONV_2D")
+  %3:f32<1x2x2x2> "second" as u8<0.02, 100> from fake_quant "node 4" = conv2d %2, %1 loc("f", 0, 3, "CONV_2D")
   %4:f32<1x2x2x2> "probabilities" = softmax %3 loc("f", 0, 5, "SOFTMAX")
   output %4
 }
