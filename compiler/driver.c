@@ -101,6 +101,7 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
     case OPT_CALIB:
     case OPT_ALGO: return fail(error, error_size, "%s", "calibration is not supported: scales come from the model file");
     case OPT_QUANTIZED_OPS: return append(&o->quantized_ops, value, error, error_size);
+    case OPT_INFER_SCALES: o->infer_scales = true; return true;
     case OPT_KEEP_FLOAT: return append(&o->keep_float, value, error, error_size);
     case OPT_TARGET: return set_target(o, value, error, error_size);
     case OPT_OPTIMIZE:
@@ -198,6 +199,7 @@ bool driver_passes(const driver_options *o, driver_module *m, bool lower, const 
         .quantize = o->quantize,
         .quantized_ops = {o->quantized_ops.item, o->quantized_ops.count},
         .keep_float = {o->keep_float.item, o->keep_float.count},
+        .infer_scales = o->infer_scales,
         .rounding = o->rounding,
         .rounding_given = o->rounding_given,
         .keep_unfused = o->opt_level == 0 && !lower,

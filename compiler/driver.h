@@ -32,6 +32,7 @@ typedef struct driver_options {
     bool rounding_given;
     pass_quantize_mode quantize;
     driver_list quantized_ops, keep_float; /* "a,b" each */
+    bool infer_scales;
     /* code */
     const char *target, *name; /* name: C identifier */
     int opt_level;

@@ -1,5 +1,5 @@
 /* dummy_scales.c: scales for results whose range is known, whatever the operands are, where an integer op uses them and
- * nothing else has given a scale.
+ * nothing else has given a scale; only where the graph simulates integers.
  *
  *     %1:f32<…> = softmax %0                  %1:f32<…> as u8<0.00390625, 0> from known "softmax" = softmax %0
  *     %2:f32<…> = batch_matmul %1, %v         %2:f32<…> = batch_matmul %1, %v
@@ -8,6 +8,7 @@
  * range depends on the operands there is none: never a guess. */
 #include "ir/interp.h"
 #include "passes/plan.h"
+#include "passes/simulated.h"
 
 typedef struct range {
     ir_dtype dtype;
@@ -53,10 +54,11 @@ pass_result pass_dummy_scales(ir_graph *g, pass_context *c)
     pass_result result = PASS_UNCHANGED;
     if (c->options->quantize == PASS_QUANTIZE_NONE || !plan_has_scales(g))
         return PASS_UNCHANGED;
+    const bool *simulated = simulated_ops(g, c->options, c->scratch);
     for (ir_op *op = g->first; op; op = op->next) {
         range r;
         ir_value *v = ir_op_info_of(op->code)->results == 1 ? op->results[0] : NULL;
-        if (!v || v->as || !range_of(op, &r) || !is_wanted(v))
+        if (!v || v->as || !simulated[op->id] || !range_of(op, &r) || !is_wanted(v))
             continue;
         if (plan_set_scale(v, r.dtype, ir_quant_tensor(g, r.scale, r.zero), (ir_origin){IR_SCALE_KNOWN, ir_op_info_of(op->code)->text}))
             result = PASS_CHANGED;

@@ -51,19 +51,17 @@ static void range_of(const ir_value *v, double *lo, double *hi)
     *hi = (double)v->as->scale[0] * (max - v->as->zero[0]);
 }
 
-static bool is_multiple(double x, double step) { return fabs(x / step - nearbyint(x / step)) < 1e-3; }
-
 /* clamp(round(v)), as the file has it, rounded to r's grid if it has one: is it the same with x's rounding left out, or,
  * where r has no grid, done behind the clamp? */
 static bool keeps_rounding(const ir_value *x, const ir_value *r, ir_enum_ACT act)
 {
     if (!scales_is_fixed(x))
         return true;
-    double lo, hi, x_lo, x_hi, r_lo, r_hi, step = (double)x->as->scale[0];
+    double lo, hi, x_lo, x_hi, r_lo, r_hi;
     scales_act_bounds(act, &lo, &hi);
-    range_of(x, &x_lo, &x_hi);
     if (!scales_is_fixed(r))
-        return (lo <= x_lo || is_multiple(lo, step)) && (hi >= x_hi || is_multiple(hi, step));
+        return scales_clamp_keeps_grid(x->as_dtype, x->as, lo, hi);
+    range_of(x, &x_lo, &x_hi);
     range_of(r, &r_lo, &r_hi);
     return r->as->scale[0] == x->as->scale[0] && fmax(lo, r_lo) >= x_lo && fmin(hi, r_hi) <= x_hi;
 }

@@ -22,6 +22,7 @@ typedef struct pass_options {
     pass_quantize_mode quantize;  /* --quantize */
     pass_names quantized_ops;     /* --quantized-ops: ops by name; none: all */
     pass_names keep_float;        /* --keep-float: layers by name */
+    bool infer_scales;            /* --infer-scales: also where the file leaves real numbers between its quantizes */
     ir_enum_ROUNDING rounding; bool rounding_given; /* --rounding */
     bool keep_unfused;         /* stop before fusion and lowering: what --emit=ir of the imported model shows */
     bool lower;                /* run the passes that prepare for the backend (unsigned form, memory plan) */

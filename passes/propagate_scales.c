@@ -9,11 +9,13 @@
  *
  *     moves or picks (reshape, slice, max_pool2d, …)           x -> r, r -> x
  *     concat                                                    x -> r when all are on one grid, r -> each x
- *     relu                                                      x -> r
+ *     relu                                                      x -> r; where the graph doesn't simulate integers only
+ *                                                               if its bounds are on the grid
  *     mul, div by one number c; neg                             scale * |c| (div: / |c|), both ways; c < 0 mirrors the
  *                                                               integers, so that the same reals have one
  *     averages, bilinear resize                                 x -> r, and only when everything else has been done:
- *                                                               their own grid is finer, so that rounds
+ *                                                               their own grid is finer, so that rounds, and only
+ *                                                               where the graph simulates integers
  *
  * r -> x only when all who read x give it the same grid: rounding and saturation commute with these ops, but somebody
  * else would get to see the saturation, too. */
@@ -21,6 +23,9 @@
 
 #include "ir/interp.h"
 #include "passes/plan.h"
+#include "passes/qdq.h"
+#include "passes/scales.h"
+#include "passes/simulated.h"
 
 typedef struct spread {
     ir_graph *g;
@@ -28,6 +33,7 @@ typedef struct spread {
     uint32_t head, tail;
     uint32_t *seen;       /* by id: of a concat, operands that have scales; of a value, those who move it whose results have */
     uint32_t *uses;       /* by id of a value */
+    const bool *simulated; /* by id of an op */
     bool averages, changed;
 } spread;
 
@@ -158,6 +164,14 @@ static void join_operands(spread *s, const ir_op *concat)
     pass_on(s, first, concat->results[0], "");
 }
 
+/* Is what the op makes of reals on v's grid on that grid, too? */
+static bool stays_on_grid(const ir_op *op, const ir_value *v)
+{
+    double lo, hi;
+    scales_act_bounds(qdq_act(op), &lo, &hi);
+    return scales_clamp_keeps_grid(v->as_dtype, v->as, lo, hi);
+}
+
 /* v has a scale, and `op` uses it. */
 static void spread_down(spread *s, const ir_value *v, const ir_operand *slot)
 {
@@ -169,9 +183,10 @@ static void spread_down(spread *s, const ir_value *v, const ir_operand *slot)
         spread_factor(s, op);
     if (slot != op->operands)
         return;
-    if (k == MOVES || k == CLAMPS)
+    const bool simulated = s->simulated[op->id];
+    if (k == MOVES || (k == CLAMPS && (simulated || stays_on_grid(op, v))))
         pass_on(s, v, op->results[0], "");
-    if (k == AVERAGES && s->averages)
+    if (k == AVERAGES && s->averages && simulated)
         pass_on(s, v, op->results[0], "whose grid is coarser than that of a mean");
 }
 
@@ -233,9 +248,9 @@ static void run(spread *s, arena *scratch, bool averages)
 
 pass_result pass_propagate_scales(ir_graph *g, pass_context *c)
 {
-    spread s = {.g = g};
     if (c->options->quantize == PASS_QUANTIZE_NONE)
         return PASS_UNCHANGED;
+    spread s = {.g = g, .simulated = simulated_ops(g, c->options, c->scratch)};
     run(&s, c->scratch, false);
     run(&s, c->scratch, true);
     return s.changed ? PASS_CHANGED : PASS_UNCHANGED;

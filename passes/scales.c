@@ -86,24 +86,6 @@ bool scales_equal(const ir_value *a, const ir_value *b)
     return a->as_dtype == b->as_dtype && ir_quant_equal(a->as, b->as);
 }
 
-static bool is_simulated(const ir_value *v)
-{
-    const ir_enum_SCALE source = v->scale_from.source;
-    return v->as && (source == IR_SCALE_FAKE_QUANT || source == IR_SCALE_OBSERVED);
-}
-
-bool scales_simulated(const ir_graph *g)
-{
-    for (int32_t i = 0; i < g->input_count; i++)
-        if (is_simulated(g->inputs[i]))
-            return true;
-    for (const ir_op *op = g->first; op; op = op->next)
-        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
-            if (is_simulated(op->results[i]))
-                return true;
-    return false;
-}
-
 bool scales_can_join(const ir_value *x, const ir_value *r)
 {
     return !scales_is_fixed(r) || scales_equal(x, r) || (!scales_is_fixed(x) && pass_single_user(x) != NULL);
@@ -125,6 +107,16 @@ bool scales_imply_clamp(ir_dtype dtype, const ir_quant *as, double lo, double hi
     if (dtype == IR_I8 && zero == 0)
         min = -127; /* symmetric: the range ends there, what saturation adds is one integer */
     return as->axis < 0 && nearbyint(lo / scale) + zero <= min && nearbyint(hi / scale) + zero >= max;
+}
+
+static bool is_multiple(double x, double step) { return fabs(x / step - nearbyint(x / step)) < 1e-3; }
+
+bool scales_clamp_keeps_grid(ir_dtype dtype, const ir_quant *as, double lo, double hi)
+{
+    int32_t min, max;
+    ir_dtype_range(dtype, &min, &max);
+    const double step = (double)as->scale[0], zero = as->zero[0];
+    return (lo <= step * (min - zero) || is_multiple(lo, step)) && (hi >= step * (max - zero) || is_multiple(hi, step));
 }
 
 void scales_act_bounds(ir_enum_ACT act, double *lo, double *hi)

@@ -30,10 +30,6 @@ bool scales_is_suggestion(ir_origin);
 bool scales_is_fixed(const ir_value *);
 bool scales_equal(const ir_value *, const ir_value *);
 
-/* Does the file simulate integers (fake_quant, observe)?  Then products without scales of their own are meant to be
- * integers, too; beside explicit quantize and dequantize ops they are meant to be real. */
-bool scales_simulated(const ir_graph *);
-
 /* An op between x and r = op(x) is about to disappear, and r to be read from x's op instead (or x itself, when the op
  * does nothing).  True when no rounding is lost; then scales_join gives the one that remains.  Where both are rounded
  * to equal grids once is enough.  A suggestion gives way to a fixed grid; x's own is moved only when nobody else reads
@@ -43,6 +39,8 @@ void scales_join(ir_value *x, const ir_value *r);
 
 /* Do the integers end where the clamp lo..hi does, or before?  Then the clamp comes free with the rounding. */
 bool scales_imply_clamp(ir_dtype, const ir_quant *, double lo, double hi);
+/* Is every clamped value on the grid when the value before was, or is the clamp beyond the grid's ends? */
+bool scales_clamp_keeps_grid(ir_dtype, const ir_quant *, double lo, double hi);
 /* Bounds of an activation; infinite where it has none. */
 void scales_act_bounds(ir_enum_ACT, double *out_lo, double *out_hi);
 /* The operand that a clamp (relu, minimum or maximum with one constant number) works on, and its bounds; NULL: no

@@ -13,6 +13,7 @@
 
 #include "passes/qdq.h"
 #include "passes/scales.h"
+#include "passes/simulated.h"
 
 /* The largest value that v can have, if it can't be negative; -1 otherwise. */
 static double largest_of(const ir_value *v)
@@ -62,7 +63,7 @@ static bool shift(ir_graph *g, ir_value *v)
     return true;
 }
 
-/* Constants that some op uses as weights, by id. */
+/* Constants whose integers are chosen elsewhere: weights. */
 static const bool *find_weights(const ir_graph *g, arena *a)
 {
     bool *weights = ARENA_ARRAY(a, bool, g->next_id);
@@ -75,19 +76,19 @@ static const bool *find_weights(const ir_graph *g, arena *a)
     return weights;
 }
 
-static bool shift_all(ir_graph *g, arena *a)
+static bool shift_all(ir_graph *g, pass_context *c)
 {
-    const bool *weights = find_weights(g, a);
+    const bool *weights = find_weights(g, c->scratch), *simulated = simulated_ops(g, c->options, c->scratch);
     bool changed = false;
     for (int32_t i = 0; i < g->input_count; i++)
-        changed |= shift(g, g->inputs[i]);
+        changed |= simulated_value(g->inputs[i]) && shift(g, g->inputs[i]);
     for (ir_op *op = g->first; op; op = op->next) {
         for (int i = 0; i < op->operand_count; i++) {
             ir_value *v = op->operands[i].value;
-            changed |= v && ir_is_const(v) && !weights[v->id] && shift(g, v);
+            changed |= v && ir_is_const(v) && !weights[v->id] && simulated[op->id] && shift(g, v);
         }
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
-            changed |= shift(g, op->results[i]);
+            changed |= simulated_value(op->results[i]) && shift(g, op->results[i]);
     }
     return changed;
 }
@@ -95,11 +96,9 @@ static bool shift_all(ir_graph *g, arena *a)
 pass_result pass_unsigned_outputs(ir_graph *g, pass_context *c)
 {
     bool changed = false;
-    const bool simulated = scales_simulated(g);
     for (ir_op *op = g->first; op; op = op->next)
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
             changed |= make_unsigned(g, op->results[i]);
-    if (simulated)
-        changed |= shift_all(g, c->scratch);
+    changed |= shift_all(g, c);
     return changed ? PASS_CHANGED : PASS_UNCHANGED;
 }

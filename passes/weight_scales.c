@@ -10,13 +10,17 @@
  * Elsewhere: the largest magnitude / 127. A channel without weights gets a scale in which its bias fits; so does one
  * whose bias is too large for its weights.
  *
- * Not in graphs without scaled activations; and where the file quantizes by quantize and dequantize, not fake_quant or
- * observe, not for weights without a scale: those products are meant to be real. */
+ * Not in graphs without scaled activations.  Where the file quantizes by quantize and dequantize, not fake_quant or
+ * observe, weights have the file's grid, multiplied by what has been folded into them, or none, and the product is real:
+ *
+ *     const %1:f32<3x2> as i8<axis 0: […], 0>      stays so: the scales are those of the operand's channels
+ *     const %1:f32<3x2> as i8<0.1, 0>              const %1:f32<3x2>, where it isn't on that grid any more */
 #include <float.h>
 #include <math.h>
 
 #include "passes/plan.h"
 #include "passes/scales.h"
+#include "passes/simulated.h"
 
 #define ON_GRID 1e-3     /* of a step: what rounding of float products leaves */
 #define MOST_BIAS 0x1p30 /* in units of the accumulator */
@@ -211,6 +215,13 @@ static ir_value settle(ir_graph *g, const ir_op *op, const ir_value *v, arena *a
 
 /* ---- The pass ---- */
 
+/* May the weights get a grid that is not the file's?  Otherwise those that the file's doesn't fit are real. */
+static ir_value chosen(ir_graph *g, const ir_op *op, const ir_value *w, bool simulated, arena *a)
+{
+    const ir_value to = settle(g, op, w, a);
+    return simulated || to.scale_from.source != IR_SCALE_ABSMAX ? to : (ir_value){0};
+}
+
 static bool scale_weights(ir_graph *g, ir_op *op, bool simulated, pass_context *c)
 {
     const int index = scales_weight_index(op);
@@ -218,7 +229,9 @@ static bool scale_weights(ir_graph *g, ir_op *op, bool simulated, pass_context *
     if (!w || !ir_is_const(w) || w->type.dtype != IR_F32 || op->results[0]->type.dtype != IR_F32 ||
         w->as_dtype == IR_I16 || !(w->as || simulated) || ir_type_elements(&w->type) == 0)
         return false;
-    const ir_value to = settle(g, op, w, c->scratch);
+    if (!simulated && w->as->axis >= 0 && w->as->axis != scales_weight_axis(op))
+        return false;
+    const ir_value to = chosen(g, op, w, simulated, c->scratch);
     if (scales_equal(&to, w))
         return false;
     if (ir_use_count(w) > 1) { /* others may count other channels */
@@ -236,9 +249,9 @@ pass_result pass_weight_scales(ir_graph *g, pass_context *c)
     pass_result result = PASS_UNCHANGED;
     if (!plan_has_scales(g))
         return result;
-    const bool simulated = scales_simulated(g);
+    const bool *simulated = simulated_ops(g, c->options, c->scratch);
     for (ir_op *op = g->first; op; op = op->next)
-        if (scale_weights(g, op, simulated, c))
+        if (scale_weights(g, op, simulated[op->id], c))
             result = PASS_CHANGED;
     return result;
 }

@@ -153,6 +153,45 @@ def sequence(seed=5):
     return g.model()
 
 
+def explicit(seed=22):
+    """Real values between quantized ones: what has no quantize behind it, and weights with a scale for each channel of the operand."""
+    g = Graph(seed)
+    scale, zero = g.real(0.02), g.constant(np.uint8(125))
+
+    def bytes_of(x):
+        return g.op("DequantizeLinear", g.op("QuantizeLinear", x, scale, zero), scale, zero)
+
+    def weights(*shape, axis=None):
+        q = g.constant(g.random.integers(-127, 128, shape).astype(np.int8), "w")
+        if axis is None:
+            return g.op("DequantizeLinear", q, g.real(0.01), g.constant(np.int8(0)))
+        scales = g.constant(g.random.uniform(0.0005, 0.05, shape[axis]).astype(np.float32), "s")
+        return g.op("DequantizeLinear", q, scales, g.constant(np.zeros(shape[axis], np.int8)), axis=axis)
+
+    image = bytes_of(g.input("image", [1, 4, 6, 6]))
+    g.output(g.op("GlobalAveragePool", image))
+    g.output(g.op("AveragePool", image, kernel_shape=[2, 2], strides=[2, 2]))
+    g.output(g.op("ReduceMean", image, g.ints(1), keepdims=0))
+    g.output(g.op("Resize", image, "", g.constant(np.array([1, 1, 2, 2], np.float32)), mode="linear",
+                  coordinate_transformation_mode="half_pixel"))
+    g.output(g.op("InstanceNormalization", image, g.normal(4, deviation=1), g.normal(4, deviation=1)))
+    g.output(g.op("Conv", g.op("Mul", image, g.op("Sigmoid", image)), weights(4, 4, 3, 3, axis=0), kernel_shape=[3, 3]))
+    g.output(g.op("Conv", g.op("MaxPool", g.op("Relu", image), kernel_shape=[2, 2], strides=[2, 2]), weights(4, 4, 1, 1)))
+    g.output(g.op("Conv", g.op("Clip", image, g.real(0), g.real(0.33)), weights(4, 4, 1, 1)))
+    rows = bytes_of(g.input("rows", [3, 24]))
+    for kind in ("Softmax", "Sigmoid", "Tanh", "LogSoftmax"):
+        g.output(g.op("MatMul", g.op(kind, rows), weights(24, 5)))
+    for moved, inside in ((g.op("Reshape", g.op("Softmax", rows), g.ints(9, 8)), 8),
+                          (g.op("Transpose", g.op("Sigmoid", rows), perm=[1, 0]), 3),
+                          (g.op("Concat", g.op("Softmax", rows), g.op("Tanh", rows), axis=1), 48)):
+        g.output(g.op("MatMul", moved, weights(inside, 5)))
+    y = g.op("MatMul", rows, weights(24, 5, axis=0))
+    g.output(y)
+    g.output(bytes_of(y))
+    g.output(g.op("MatMul", rows, weights(24, 5, axis=1)))
+    return g.model()
+
+
 def decoder(seed=16):
     """What widens images: transposed convolution, bilinear resize, pixel shuffle; averages with padding, a squeeze and
     excitation."""
@@ -327,6 +366,7 @@ MODELS = {
     "dynamic_int8": lambda: (dynamic(), "disabled"),
     "dynamic_int8_fused": lambda: (dynamic(17), "extended"),
     "attention_operators_float": lambda: (attention_operators(), "disabled"),
+    "explicit_reals": lambda: (explicit(), "disabled"),
     "fused_float": lambda: (fused(), "extended"),
 }
 
