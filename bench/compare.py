@@ -266,7 +266,7 @@ def compiled(options, stem, form, folder):
     """[float or int8 .so]; empty where the model is not there."""
     source, target = find_model(options, f"{stem}_{form}.ort"), os.path.join(folder, f"{stem}_{form}.so")
     if source:
-        subprocess.run([options.compiler, source, "-o", target, "--no-header"], check=True)
+        subprocess.run([options.compiler, source, "-o", target, "--no-header", "--target=native"], check=True)
     return [target] if source else []
 
 

@@ -12,9 +12,10 @@
 #include "frontends/frontend.h"
 #include "passes/pass.h"
 
-driver_options driver_defaults(void)
+driver_options driver_defaults(option_program program)
 {
-    return (driver_options){.rounding = IR_ROUNDING_EVEN_F32, .target = "avx512vnni", .name = "model", .opt_level = 3};
+    const char *target = program & (OPTION_RUN | OPTION_EVAL) ? "native" : "avx512vnni";
+    return (driver_options){.rounding = IR_ROUNDING_EVEN_F32, .target = cg_target_name(target), .name = "model", .opt_level = 3};
 }
 
 /* ---- Options ---- */
@@ -47,8 +48,9 @@ static bool set_rounding(driver_options *o, const char *value, char *error, size
 
 static bool set_target(driver_options *o, const char *value, char *error, size_t error_size)
 {
-    if (cg_target_known(value)) {
-        o->target = value;
+    const char *target = cg_target_name(value);
+    if (target) {
+        o->target = target;
         return true;
     }
     int count;
@@ -103,7 +105,8 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
     case OPT_QUANTIZED_OPS: return append(&o->quantized_ops, value, error, error_size);
     case OPT_INFER_SCALES: o->infer_scales = true; return true;
     case OPT_KEEP_FLOAT: return append(&o->keep_float, value, error, error_size);
-    case OPT_TARGET: return set_target(o, value, error, error_size);
+    case OPT_TARGET:
+    case OPT_TARGET_HERE: return set_target(o, value, error, error_size);
     case OPT_OPTIMIZE:
         if (!options_number(value, 0, 3, &number, error, error_size))
             return false;

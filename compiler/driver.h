@@ -1,6 +1,6 @@
 /* driver.h: what qcc, qcc-run, qcc-eval and qcc-opt share: model file -> graph -> passes -> machine code.
  *
- *     driver_options o = driver_defaults();
+ *     driver_options o = driver_defaults(OPTION_QCC);
  *     … driver_set(&o, OPT_TARGET, "native", …) …
  *     driver_module m;
  *     if (driver_import(&o, "m.tflite", &m, &d) && driver_lower(&o, &m, &d) && driver_compile(…)) …
@@ -34,7 +34,7 @@ typedef struct driver_options {
     driver_list quantized_ops, keep_float; /* "a,b" each */
     bool infer_scales;
     /* code */
-    const char *target, *name; /* name: C identifier */
+    const char *target, *name; /* target: never "native", but what that is here; name: C identifier */
     int opt_level;
     bool debug;
     bool shared;               /* to be part of a shared library */
@@ -53,7 +53,9 @@ typedef struct driver_module {
     ir_graph *graph;
 } driver_module;
 
-driver_options driver_defaults(void);
+/* Objects are for the machines that the compiler is made for; what qcc-run and qcc-eval compile, and run at once, is for
+ * this one. */
+driver_options driver_defaults(option_program);
 
 /* Takes one of the options that several programs have.  *out_known is false when it is not one of those. */
 bool driver_set(driver_options *, option_id, const char *value, bool *out_known, char *error, size_t error_size);

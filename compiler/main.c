@@ -249,7 +249,7 @@ static bool compile(command *c, diag *d)
 
 static int perform(int argc, char **argv)
 {
-    command c = {.options = driver_defaults()};
+    command c = {.options = driver_defaults(OPTION_QCC)};
     switch (options_parse(OPTION_QCC, argc, argv, set_option, &c)) {
     case OPTION_GO: break;
     case OPTION_EXIT_OK: return EXIT_SUCCESS;

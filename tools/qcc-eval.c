@@ -279,7 +279,7 @@ static void print_text(const command *c, const result *r)
 
 static int perform(int argc, char **argv)
 {
-    command c = {.options = driver_defaults(), .threads = 1, .preprocessing.std = {1, 1, 1}};
+    command c = {.options = driver_defaults(OPTION_EVAL), .threads = 1, .preprocessing.std = {1, 1, 1}};
     switch (options_parse(OPTION_EVAL, argc, argv, set_option, &c)) {
     case OPTION_GO: break;
     case OPTION_EXIT_OK: return EXIT_SUCCESS;

@@ -123,7 +123,7 @@ static bool transform(const command *c, outputs *o, diag *d)
 
 static int perform(int argc, char **argv)
 {
-    command c = {.options = driver_defaults()};
+    command c = {.options = driver_defaults(OPTION_OPT)};
     switch (options_parse(OPTION_OPT, argc, argv, set_option, &c)) {
     case OPTION_GO: break;
     case OPTION_EXIT_OK: return EXIT_SUCCESS;

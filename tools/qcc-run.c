@@ -305,7 +305,7 @@ static bool run(const command *c, bool *out_within, diag *d)
 
 static int perform(int argc, char **argv)
 {
-    command c = {.options = driver_defaults(), .seed = 1, .threads = 1, .steps = 1, .bench_seconds = 1};
+    command c = {.options = driver_defaults(OPTION_RUN), .seed = 1, .threads = 1, .steps = 1, .bench_seconds = 1};
     switch (options_parse(OPTION_RUN, argc, argv, set_option, &c)) {
     case OPTION_GO: break;
     case OPTION_EXIT_OK: return EXIT_SUCCESS;

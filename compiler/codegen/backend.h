@@ -36,7 +36,8 @@ void cg_output_free(cg_output *);
 size_t cg_scratch_bytes(const ir_op *, const char *target);
 
 const char *const *cg_target_names(int *out_count);
-bool cg_target_known(const char *name);
+/* The target's own name, which says what "native" is on this machine; NULL: there is no such target. */
+const char *cg_target_name(const char *name);
 /* NULL or the reason why the host can't run code for the target (for --target=native and qcc-run). */
 const char *cg_target_runs_here(const char *name);
 

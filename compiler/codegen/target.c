@@ -41,7 +41,12 @@ const cg_target *cg_target_find(const char *name)
     return NULL;
 }
 
-bool cg_target_known(const char *name) { return cg_target_find(name) != NULL; }
+const char *cg_target_name(const char *name)
+{
+    const cg_target *target = cg_target_find(name);
+
+    return target ? target->name : NULL;
+}
 
 const char *cg_target_runs_here(const char *name)
 {

@@ -175,8 +175,10 @@ int main(int argc, char **argv)
             fprintf(stderr, "check-op: unknown option '%s'\n", argv[i]);
             return 2;
         }
-    if (cg_target_runs_here(c.check.target))
+    if (cg_target_runs_here(c.check.target)) {
+        printf("skipped: %s\n", cg_target_runs_here(c.check.target));
         return 77; /* meson: skipped */
+    }
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] == '-')
             continue;

@@ -39,9 +39,9 @@ def run(*arguments, stdin=None, cwd=None, environment=None):
     return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 
-def can_run_avx512():
-    """Whether code for the default target runs here."""
-    code, _, _ = run(QCC_RUN, "--random=1", write_temporary("probe.qir", ADD))
+def runs_here(target):
+    """Whether this machine has the instructions of the target."""
+    code, _, _ = run(QCC_RUN, "--random=1", f"--target={target}", write_temporary("probe.qir", ADD))
     return code == 0
 
 
@@ -106,4 +106,6 @@ def main():
     result = unittest.main(exit=False).result
     if not result.wasSuccessful():
         sys.exit(1)
+    for reason in sorted({reason for _, reason in result.skipped}):
+        print(f"skipped: {reason}")
     sys.exit(77 if result.testsRun == len(result.skipped) else 0)

@@ -68,6 +68,12 @@ class Eval(Case):
         one_number = [f"--data={folder}", f"--labels={self.labels}", "--limit=20"]
         self.assertEqual(self.evaluate(*one_number, "--mean=0", "--std=255"), self.evaluate(*one_number))
 
+    def test_compiled_is_interpreted(self):
+        common = ["--json", f"--data={self.data}", f"--labels={self.labels}", "--limit=60"]
+        compiled, interpreted = (json.loads(self.fine(QCC_EVAL, DIGITS, *common, *how)) for how in ([], ["--interp"]))
+        for figure in ("samples", "top1", "top5"):
+            self.assertEqual(compiled[figure], interpreted[figure])
+
     def test_compare_with_itself(self):
         got = self.evaluate(f"--data={self.data}", f"--labels={self.labels}", "--limit=20", f"--compare={DIGITS}")
         self.assertEqual((got["agreement"], got["sqnr_db"], got["top1"]), (1, None, got["other_top1"]))

@@ -3,7 +3,7 @@ fake-quantized value, on the file's own operands, and every product that has sca
 run in float by the interpreter, is the reference; that one is held to the frameworks elsewhere (tests/ops, docs/fidelity.md)."""
 import json
 
-from common import QCC_RUN, ROOT, Case, can_run_avx512, main
+from common import QCC_RUN, ROOT, Case, main
 
 DATA = ROOT / "tests" / "data"
 PRODUCTS = ("conv2d", "depthwise_conv2d", "transpose_conv2d", "fully_connected", "batch_matmul")
@@ -11,11 +11,6 @@ INPUTS = (1, 2, 3)  # seeds
 
 
 class Faithful(Case):
-    def setUp(self):
-        super().setUp()
-        if not can_run_avx512():
-            self.skipTest("the CPU lacks AVX-512 VNNI")
-
     def layers(self, model, seed):
         report = self.folder / "r.json"
         self.fine(QCC_RUN, model, f"--random={seed}", f"--report={report}", "--bench=0")

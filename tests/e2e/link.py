@@ -3,7 +3,7 @@ or with weights in a file, and get what the interpreter computes, for any number
 import os
 import re
 
-from common import CC, DIGITS, LIBRARY, LINK_ARGS, QCC, QCC_RUN, ROOT, Case, can_run_avx512, main, read_npy, run
+from common import CC, DIGITS, LIBRARY, LINK_ARGS, QCC, QCC_RUN, ROOT, Case, main, npy, read_npy, run, runs_here
 
 RUNTIME = ROOT / "runtime"
 FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{RUNTIME}"]
@@ -93,13 +93,14 @@ int main(void)
 """
 
 
-class Link(Case):
-    def setUp(self):
-        super().setUp()
-        if not can_run_avx512():
-            self.skipTest("the CPU lacks AVX-512 VNNI")
+class Program(Case):
+    target = "generic"
 
-    def compile(self, source, objects, extra=()):
+    def object(self, model, name, *options):
+        self.fine(QCC, model, "-o", self.folder / name, f"--target={self.target}", *options)
+        return self.folder / name
+
+    def link(self, source, objects, extra=()):
         program = self.folder / "program"
         path = self.folder / "program.c"
         path.write_text(source)
@@ -108,34 +109,8 @@ class Link(Case):
         self.assertEqual(code, 0, err)
         return program
 
-    def test_two_models(self):
-        for target in ("avx512vnni", "generic"):
-            for model in (self.add, self.scale):
-                self.fine(QCC, model, "-o", model.with_suffix(".o"), f"--target={target}")
-            self.fine(self.compile(TWO_MODELS, [self.add.with_suffix(".o"), self.scale.with_suffix(".o")]))
 
-    def test_digits(self):
-        self.fine(QCC, DIGITS, "-o", self.folder / "digits.o")
-        program = self.compile((DIGITS.parent / "digits.c").read_text(), [self.folder / "digits.o"], [f"-I{DIGITS.parent}"])
-        alone = self.fine(program)
-        self.assertGreaterEqual(int(re.match(rb"(\d+) of 300", alone).group(1)), 290)
-        self.assertEqual(self.fine(program, "3"), alone)
-
-    def test_external_weights(self):
-        weights = self.folder / "digits.bin"
-        self.fine(QCC, DIGITS, "-o", self.folder / "digits.o", f"--weights={weights}")
-        program = self.compile(EXTERNAL, [self.folder / "digits.o"])
-        got = self.fine(program, weights)
-        changed = bytearray(weights.read_bytes())
-        changed[8] ^= 1
-        (self.folder / "other.bin").write_bytes(changed)
-        self.fine(program, "other", self.folder / "other.bin")
-        zeros = self.folder / "x.npy"
-        from common import npy
-        zeros.write_bytes(npy("|i1", (1, 8, 8, 1), [0] * 64))
-        self.fine(QCC_RUN, "--interp", DIGITS, "-i", zeros, "-o", self.folder / "y.npy")
-        self.assertEqual([int(v) for v in got.split()], read_npy(self.folder / "y.npy")[0])
-
+class Names(Program):
     def test_names(self):
         """No macro of the standard headers is a model's name; files named like parts of C link under another one."""
         headers = ("assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic "
@@ -147,14 +122,51 @@ class Link(Case):
         code, accepted, _ = run(os.environ["NAMES_TEST"], "accepted", stdin="\n".join(sorted(macros)).encode())
         self.assertEqual((code, accepted), (0, b""))
         for name in ("malloc", "class", "linux", "stdin", "read"):
-            self.fine(QCC, self.add, "-o", self.folder / f"{name}.o", "--target=generic")
             program = NAMED.replace("NAME", name).replace("UPPER", name.upper())
-            self.fine(self.compile(program, [self.folder / f"{name}.o"], ["-std=gnu11"]))
+            self.fine(self.link(program, [self.object(self.add, f"{name}.o")], ["-std=gnu11"]))
+
+
+class Linked:
+    """The tests, for one target."""
+
+    def setUp(self):
+        super().setUp()
+        if not runs_here(self.target):
+            self.skipTest(f"the CPU lacks the instructions of {self.target}")
+
+    def test_two_models(self):
+        self.fine(self.link(TWO_MODELS, [self.object(self.add, "add.o"), self.object(self.scale, "scale.o")]))
+
+    def test_digits(self):
+        program = self.link((DIGITS.parent / "digits.c").read_text(), [self.object(DIGITS, "digits.o")], [f"-I{DIGITS.parent}"])
+        alone = self.fine(program)
+        self.assertGreaterEqual(int(re.match(rb"(\d+) of 300", alone).group(1)), 290)
+        self.assertEqual(self.fine(program, "3"), alone)
+
+    def test_external_weights(self):
+        weights = self.folder / "digits.bin"
+        program = self.link(EXTERNAL, [self.object(DIGITS, "digits.o", f"--weights={weights}")])
+        got = self.fine(program, weights)
+        changed = bytearray(weights.read_bytes())
+        changed[8] ^= 1
+        (self.folder / "other.bin").write_bytes(changed)
+        self.fine(program, "other", self.folder / "other.bin")
+        zeros = self.folder / "x.npy"
+        zeros.write_bytes(npy("|i1", (1, 8, 8, 1), [0] * 64))
+        self.fine(QCC_RUN, "--interp", DIGITS, "-i", zeros, "-o", self.folder / "y.npy")
+        self.assertEqual([int(v) for v in got.split()], read_npy(self.folder / "y.npy")[0])
 
     def test_object_needs_nothing_but_the_library(self):
-        self.fine(QCC, DIGITS, "-o", self.folder / "digits.o")
-        names = self.fine("nm", "--defined-only", "--extern-only", self.folder / "digits.o").decode().split("\n")
+        names = self.fine("nm", "--defined-only", "--extern-only", self.object(DIGITS, "digits.o")).decode().split("\n")
         self.assertEqual([n.split()[-1] for n in names if n], ["digits"])
+
+
+class LinkedAvx512vnni(Linked, Program):
+    target = "avx512vnni"
+
+
+class LinkedGeneric(Linked, Program):
+    target = "generic"
 
 
 if __name__ == "__main__":

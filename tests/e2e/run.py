@@ -2,22 +2,38 @@
 and out; comparison; benchmark and profile."""
 import json
 
-from common import DIGITS, QCC, QCC_RUN, Case, can_run_avx512, main, npy, read_npy, run
+from common import DIGITS, QCC, QCC_RUN, Case, main, npy, read_npy, run, runs_here
 
 
 class Run(Case):
-    def setUp(self):
-        super().setUp()
-        if not can_run_avx512():
-            self.skipTest("the CPU lacks AVX-512 VNNI")
-
     def test_three_ways_agree(self):
         library, want = self.folder / "digits.so", self.folder / "want.npy"
-        self.fine(QCC, DIGITS, "-o", library)
+        self.fine(QCC, DIGITS, "-o", library, "--target=native")
         for seed in (1, 2, 3):
             self.fine(QCC_RUN, "--interp", f"--random={seed}", DIGITS, "-o", want)
             for arguments in ([library], [DIGITS], [DIGITS, "--threads=2"], [DIGITS, "-O0"], [DIGITS, "--target=generic"]):
                 self.fine(QCC_RUN, f"--random={seed}", *arguments, "--compare", want)
+
+    def test_target(self):
+        """A model file is compiled for this machine, unless another target is asked for."""
+        def target(*options):
+            self.fine(QCC_RUN, DIGITS, f"--report={self.folder / 'r.json'}", "--bench=0", *options)
+            return json.loads((self.folder / "r.json").read_text())["target"]
+        here = "avx512vnni" if runs_here("avx512vnni") else "generic"
+        self.assertEqual(target(), here)
+        self.assertEqual(target("--target=native"), here)
+        self.assertEqual(target("--target=generic"), "generic")
+        self.fine(QCC, DIGITS, "-o", self.folder / "d.o", f"--report={self.folder / 'd.json'}")
+        self.assertEqual(json.loads((self.folder / "d.json").read_text())["target"], "avx512vnni")
+
+    def test_another_machines_code(self):
+        """Refused in one line, whether compiled now or before."""
+        if runs_here("avx512vnni"):
+            self.skipTest("the CPU has the instructions of every target")
+        library = self.folder / "digits.so"
+        self.fine(QCC, DIGITS, "-o", library)
+        self.assertIn("the CPU lacks instructions", self.refused(1, QCC_RUN, library))
+        self.assertIn("target avx512vnni", self.refused(1, QCC_RUN, DIGITS, "--target=avx512vnni"))
 
     def test_arrays(self):
         a, b, y = (self.folder / n for n in ("a.npy", "b.npy", "y.npy"))

@@ -19,6 +19,7 @@ import tempfile
 try:
     import numpy as np
 except ImportError:
+    print('skipped: no numpy')
     sys.exit(77)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -93,7 +94,7 @@ def text_of(qcc_run, model, data):
 def main():
     folder = models_dir()
     if not folder:
-        print('the model set is not here')
+        print('skipped: the model set is not here')
         return 77
     only = next((a[7:] for a in sys.argv[2:] if a.startswith('--only=')), None)
     failures = 0

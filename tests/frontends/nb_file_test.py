@@ -30,7 +30,7 @@ def imported(program, path, folder, name):
 
 def main(program, folder):
     if nb_file.available():
-        print(nb_file.available())
+        print(f"skipped: {nb_file.available()}")
         return 77
     failures = 0
     paths = glob.glob(os.path.join(folder, "*.nb"))

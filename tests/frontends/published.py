@@ -38,7 +38,7 @@ def main():
         folder = os.path.join(here, "../../../../shared/models")
     models = sorted(path for pattern in NETWORKS for path in glob.glob(os.path.join(folder, pattern)) if path.endswith(".tflite"))
     if not models:
-        print("the model set is not here")
+        print("skipped: the model set is not here")
         return 77
     failures = 0
     for path, line in run(sys.argv[1], models).items():

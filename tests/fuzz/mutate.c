@@ -192,8 +192,10 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    if (!m.files)
-        return 77; /* skipped */
+    if (!m.files) {
+        printf("skipped: no models in these folders\n");
+        return 77;
+    }
     printf("%ld files: %ld inputs imported, %ld refused\n", m.files, m.imported, m.refused);
     return 0;
 }

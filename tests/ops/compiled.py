@@ -55,7 +55,7 @@ def main():
     parser.add_argument("pattern", nargs="?", default="*")
     parser.add_argument("-v", action="store_true")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--target", default="avx512vnni")
+    parser.add_argument("--target", default="native")
     a = parser.parse_args()
     if tflite_writer.available():
         print(f"skipped: {tflite_writer.available()}")

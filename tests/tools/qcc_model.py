@@ -1,4 +1,4 @@
-"""qcc_model.py: compiled models in Python, through the C interface.
+"""qcc_model.py: models compiled for this machine, in Python, through the C interface.
 
     m = Compiled(qcc, "model.tflite", "--rounding=tflite")
     outputs = m.run([array])
@@ -24,7 +24,7 @@ class Compiled:
     def __init__(self, qcc, model, *options):
         with tempfile.TemporaryDirectory() as folder:
             library = os.path.join(folder, "model.so")
-            done = subprocess.run([qcc, model, "-o", library, "--no-header", *options], capture_output=True, text=True)
+            done = subprocess.run([qcc, model, "-o", library, "--no-header", "--target=native", *options], capture_output=True, text=True)
             if done.returncode:
                 raise RuntimeError(done.stderr.strip())
             self.lib = ctypes.CDLL(library)
