@@ -34,6 +34,8 @@ static bool kernel_agrees(ort_node *n, int spatial, const int64_t kernel[2])
     return true;
 }
 
+/* Where auto_pad has less than no pixels to add, because windows lie apart, ONNX Runtime cuts pixels off: from which number
+ * on, and how many in front, depends on its version (here: 1.32's number). */
 static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int64_t kernel[2], node_window *w)
 {
     int64_t pads[4] = {0};
@@ -58,6 +60,9 @@ static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int
         int64_t covered = (kernel[at] - 1) * w->dilation[at] + 1, total = 0;
         if (upper || lower)
             total = ((in[at] + w->stride[at] - 1) / w->stride[at] - 1) * w->stride[at] + covered - in[at];
+        if (total < -2 - lower)
+            return node_error(n, "auto_pad leaves out %lld of %lld pixels, and which is not defined", (long long)-total,
+                              (long long)in[at]);
         total = total < 0 ? 0 : total;
         w->before[at] = lower ? total - total / 2 : total / 2;
         w->after[at] = total - w->before[at];

@@ -319,6 +319,35 @@ def language(seed=21):
     return g.model()
 
 
+def batches(seed=23):
+    """Several images, of one line or one pixel: what a batch adds to 1-D convolutions, pools and products."""
+    g = Graph(seed)
+    line, image = g.input("line", [3, 6, 12]), g.input("image", [2, 4, 2, 9])
+
+    def conv(x, channels, *kernel, groups=1, **attributes):
+        inside = {line: 6, image: 4}.get(x, channels)
+        return g.op("Conv", x, g.normal(channels, inside // groups, *kernel), g.normal(channels, deviation=0.1), group=groups,
+                    **attributes)
+
+    g.output(conv(line, 5, 3))
+    g.output(conv(line, 5, 3, pads=[2, 1], dilations=[2], strides=[2]))
+    g.output(conv(line, 7, 12))
+    g.output(conv(line, 12, 5, groups=6, strides=[5]))
+    g.output(conv(line, 4, 3, groups=2, auto_pad="SAME_LOWER", strides=[2]))
+    for stride in ([2, 1], [2, 9], [1, 2], [3, 2]):
+        g.output(conv(image, 5, 2, 2, strides=stride))
+        g.output(conv(image, 4, 1, 3, strides=stride, pads=[0, 1, 0, 1], groups=4))
+    g.output(conv(image, 17, 2, 9))
+    g.output(conv(conv(image, 6, 2, 9), 6, 1, 1, strides=[2, 2]))
+    g.output(g.op("MaxPool", line, kernel_shape=[3], strides=[4], ceil_mode=1))
+    g.output(g.op("AveragePool", image, kernel_shape=[2, 9], strides=[2, 9]))
+    g.output(g.op("AveragePool", image, kernel_shape=[2, 3], pads=[1, 1, 0, 0], strides=[2, 1]))
+    g.output(g.op("ConvTranspose", g.op("MaxPool", image, kernel_shape=[2, 9]), g.normal(4, 3, 2, 3), strides=[2, 3]))
+    flat = g.op("Relu", g.op("Flatten", g.op("GlobalAveragePool", line)))
+    g.output(g.op("Gemm", flat, g.normal(8, 6), transB=1))
+    return g.model()
+
+
 def branches(seed=19):
     """A condition that follows from shapes, in a graph within a graph, too."""
     g = Graph(seed)
@@ -358,6 +387,7 @@ MODELS = {
     "decoder_qdq_u8s8": lambda: (Quantizer(decoder(17)).run(), "disabled"),
     "decoder_qdq_s8s8_channels": lambda: (Quantizer(decoder(18), act="int8", channels=True).run(), "disabled"),
     "branches_float": lambda: (branches(), "disabled"),
+    "batches_float": lambda: (batches(), "disabled"),
     "language_float": lambda: (language(), "disabled"),
     "elementwise_float": lambda: (elementwise(), "disabled"),
     "moves_float": lambda: (moves(), "disabled"),
@@ -385,11 +415,19 @@ def attribute_nan():
     return g.model()
 
 
+def auto_pad_apart(seed=24):
+    """Windows that lie apart, so that auto_pad would have to take pixels away."""
+    g = Graph(seed)
+    g.output(g.op("Conv", g.input("line", [1, 1, 8]), g.normal(1, 1, 1), strides=[8], auto_pad="SAME_UPPER"))
+    return g.model()
+
+
 # Models that no importer takes.
 REFUSED = {
     "ort_initializer_nan": lambda: constant_nan(True),
     "ort_constant_nan": lambda: constant_nan(False),
     "ort_attribute_nan": lambda: attribute_nan(),
+    "ort_auto_pad_apart": lambda: auto_pad_apart(),
 }
 
 
