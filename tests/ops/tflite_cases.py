@@ -75,18 +75,43 @@ def mac_constants(c, dtype, out_shape, w_shape, axis, channels, taps, per_channe
     return w, b, (float(spread / 60), int(rng.integers(-20, 21)) + (128 if dtype == "uint8" else 0))
 
 
+def pair(v):
+    return v if isinstance(v, tuple) else (v, v)
+
+
 def conv(seed, dtype, act="none", padding=SAME, stride=1, dilation=1, kernel=3, channels=(5, 7), per_channel=True,
          extent=(9, 11), bias=True):
     c = Case(seed)
-    h, w = extent
+    (h, w), (kh, kw), (sh, sw) = extent, pair(kernel), pair(stride)
     x, xp = c.input("x", dtype, [2, h, w, channels[0]])
-    shape = [2, window(padding, h, kernel, stride, dilation), window(padding, w, kernel, stride, dilation), channels[1]]
-    wt, b, yp = mac_constants(c, dtype, shape, [channels[1], kernel, kernel, channels[0]], 0, channels[1],
-                              kernel * kernel * channels[0], per_channel, xp)
+    shape = [2, window(padding, h, kh, sh, dilation), window(padding, w, kw, sw, dilation), channels[1]]
+    wt, b, yp = mac_constants(c, dtype, shape, [channels[1], kh, kw, channels[0]], 0, channels[1],
+                              kh * kw * channels[0], per_channel, xp)
     y = c.output(dtype, shape, yp)
     c.m.op("CONV_2D", [x, wt] + ([b] if bias else []), [y], "Conv2DOptions", version=3, padding=padding,
-           strideW=stride, strideH=stride, dilationWFactor=dilation, dilationHFactor=dilation,
+           strideW=sw, strideH=sh, dilationWFactor=dilation, dilationHFactor=dilation,
            fusedActivationFunction=ACTS[act])
+    return c.done()
+
+
+def dilated_line(seed, dtype, dilation=3, length=11, kernel=3, channels=(6, 9)):
+    """A causal 1-D convolution as Keras writes it: the steps of each residue are an image of one line."""
+    c = Case(seed)
+    x, xp = c.input("x", dtype, [2, 1, length, channels[0]])
+    before = (kernel - 1) * dilation
+    after = -(length + before) % dilation
+    lines, steps = 2 * dilation, (before + length + after) // dilation
+    block, wide = c.ints("block", [1, dilation]), {} if xp is None else {"scale": xp[0], "zero": xp[1]}
+    apart = c.m.tensor("apart", dtype, [lines, 1, steps, channels[0]], **wide)
+    borders = c.ints("padding", [[0, 0], [before, after]])
+    c.m.op("SPACE_TO_BATCH_ND", [x, block, borders], [apart], "SpaceToBatchNDOptions")
+    w, b, yp = mac_constants(c, dtype, None, [channels[1], 1, kernel, channels[0]], 0, channels[1], kernel * channels[0],
+                             True, xp)
+    narrow = {} if yp is None else {"scale": yp[0], "zero": yp[1]}
+    z = c.m.tensor("z", dtype, [lines, 1, steps - kernel + 1, channels[1]], **narrow)
+    c.m.op("CONV_2D", [apart, w, b], [z], "Conv2DOptions", version=3, padding=VALID, strideW=1, strideH=1)
+    y = c.output(dtype, [2, 1, length, channels[1]], yp)
+    c.m.op("BATCH_TO_SPACE_ND", [z, block, c.ints("crops", [[0, 0], [0, after]])], [y], "BatchToSpaceNDOptions")
     return c.done()
 
 
@@ -437,6 +462,10 @@ def cases(seed=1):
         yield named(f"conv_{t}_1x1", conv, t, kernel=1, channels=(19, 23))
         yield named(f"conv_{t}_dilated", conv, t, dilation=2)
         yield named(f"conv_{t}_no_bias", conv, t, bias=False)
+        yield named(f"conv_{t}_line", conv, t, kernel=(1, 3), extent=(1, 12))
+        yield named(f"conv_{t}_line_of_many", conv, t, padding=VALID, kernel=(2, 3), stride=(3, 1), extent=(3, 12))
+        yield named(f"conv_{t}_whole", conv, t, padding=VALID, kernel=(3, 4), stride=(3, 4), extent=(3, 4), channels=(16, 17))
+        yield named(f"conv_{t}_dilated_line", dilated_line, t)
         for m in (1, 2):
             yield named(f"depthwise_{t}_multiplier{m}", depthwise, t, "relu", multiplier=m)
         yield named(f"depthwise_{t}_stride2", depthwise, t, "none", VALID, 2)
