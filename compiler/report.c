@@ -18,14 +18,8 @@
 #include <string.h>
 
 #include "compiler/report_html.h"
+#include "compiler/report_json.h"
 #include "ir/interp.h"
-
-/* Names come from files and need not be UTF-8. */
-static json_t *text_json(const char *text)
-{
-    json_t *value = json_string(text ? text : "");
-    return value ? value : json_string("(not UTF-8)");
-}
 
 static const char *shape_text(const ir_graph *g, const ir_type *type)
 {
@@ -35,58 +29,58 @@ static const char *shape_text(const ir_graph *g, const ir_type *type)
     return s;
 }
 
-static json_t *histogram_json(const histogram *h)
+static json_t *histogram_json(report_builder *r, const histogram *h)
 {
     json_t *o = json_object(), *counts = json_array();
-    json_object_set_new(o, "low", json_real(h->low));
-    json_object_set_new(o, "high", json_real(h->high));
+    report_put_real(r, o, "low", h->low);
+    report_put_real(r, o, "high", h->high);
     for (int i = 0; i < HISTOGRAM_BINS; i++)
-        json_array_append_new(counts, json_integer((json_int_t)h->counts[i]));
-    json_object_set_new(o, "counts", counts);
-    json_object_set_new(o, "elements", json_integer((json_int_t)h->elements));
-    json_object_set_new(o, "at_low", json_integer((json_int_t)h->at_low));
-    json_object_set_new(o, "at_high", json_integer((json_int_t)h->at_high));
+        report_push(r, counts, json_integer((json_int_t)h->counts[i]));
+    report_put(r, o, "counts", counts);
+    report_put(r, o, "elements", json_integer((json_int_t)h->elements));
+    report_put(r, o, "at_low", json_integer((json_int_t)h->at_low));
+    report_put(r, o, "at_high", json_integer((json_int_t)h->at_high));
     return o;
 }
 
-/* Distribution of a constant's elements, or of those that a run has seen; NULL: unknown. */
-static json_t *distribution(const ir_value *v, const report_facts *facts)
+/* Distribution of a constant's elements, or of those that a run has seen, where known. */
+static void put_distribution(report_builder *r, json_t *o, const ir_value *v)
 {
+    const histogram *seen = r->facts->activations ? &r->facts->activations[v->id] : NULL;
     histogram h;
-    if (ir_is_const(v))
-        return histogram_make(v, v->data, &h) ? histogram_json(&h) : NULL;
-    return facts->activations && facts->activations[v->id].elements ? histogram_json(&facts->activations[v->id]) : NULL;
+    if (ir_is_const(v) && histogram_make(v, v->data, &h))
+        report_put(r, o, "histogram", histogram_json(r, &h));
+    else if (!ir_is_const(v) && seen && seen->elements)
+        report_put(r, o, "histogram", histogram_json(r, seen));
 }
 
-static json_t *difference_json(const ir_value *v, const report_difference *difference)
+static json_t *difference_json(report_builder *r, const ir_value *v, const report_difference *difference)
 {
     json_t *o = json_object();
-    json_object_set_new(o, "unit", json_string(v->quant ? "step" : "largest magnitude"));
-    json_object_set_new(o, "max", json_real(difference->max));
-    json_object_set_new(o, "mean", json_real(difference->mean));
-    if (isfinite(difference->sqnr_db))
-        json_object_set_new(o, "sqnr_db", json_real(difference->sqnr_db));
+    report_put(r, o, "unit", json_string(v->quant ? "step" : "largest magnitude"));
+    report_put_real(r, o, "max", difference->max);
+    report_put_real(r, o, "mean", difference->mean);
+    report_put_real(r, o, "sqnr_db", difference->sqnr_db);
     if (difference->alone_known) {
-        json_object_set_new(o, "alone_max", json_real(difference->alone_max));
-        json_object_set_new(o, "alone_mean", json_real(difference->alone_mean));
+        report_put_real(r, o, "alone_max", difference->alone_max);
+        report_put_real(r, o, "alone_mean", difference->alone_mean);
     }
     return o;
 }
 
-static json_t *value_json(const ir_graph *g, const ir_value *v, const report_facts *facts)
+static json_t *value_json(report_builder *r, const ir_value *v)
 {
-    json_t *o = json_object(), *numbers = distribution(v, facts);
+    json_t *o = json_object();
     if (v->name)
-        json_object_set_new(o, "name", text_json(v->name));
-    if (numbers)
-        json_object_set_new(o, "histogram", numbers);
-    if (facts->differences && !ir_is_const(v) && facts->differences[v->id].known)
-        json_object_set_new(o, "difference", difference_json(v, &facts->differences[v->id]));
-    json_object_set_new(o, "type", json_string(ir_dtype_text(v->type.dtype)));
-    json_object_set_new(o, "shape", json_string(shape_text(g, &v->type)));
-    json_object_set_new(o, "bytes", json_integer((json_int_t)ir_type_bytes(&v->type)));
+        report_put(r, o, "name", report_string(r, v->name));
+    put_distribution(r, o, v);
+    if (r->facts->differences && !ir_is_const(v) && r->facts->differences[v->id].known)
+        report_put(r, o, "difference", difference_json(r, v, &r->facts->differences[v->id]));
+    report_put(r, o, "type", json_string(ir_dtype_text(v->type.dtype)));
+    report_put(r, o, "shape", json_string(shape_text(r->g, &v->type)));
+    report_put(r, o, "bytes", json_integer((json_int_t)ir_type_bytes(&v->type)));
     if (ir_is_const(v))
-        json_object_set_new(o, "constant", json_true());
+        report_put(r, o, "constant", json_true());
     if (!v->quant)
         return o;
     const ir_quant *q = v->quant;
@@ -95,15 +89,15 @@ static json_t *value_json(const ir_graph *g, const ir_value *v, const report_fac
         low = q->scale[i] < low ? q->scale[i] : low;
         high = q->scale[i] > high ? q->scale[i] : high;
     }
-    json_object_set_new(o, "scale", json_real((double)low));
+    report_put_real(r, o, "scale", (double)low);
     if (q->axis >= 0) {
-        json_object_set_new(o, "scale_max", json_real((double)high));
-        json_object_set_new(o, "axis", json_integer(q->axis));
+        report_put_real(r, o, "scale_max", (double)high);
+        report_put(r, o, "axis", json_integer(q->axis));
     }
-    json_object_set_new(o, "zero", json_integer(q->zero[0]));
-    json_object_set_new(o, "scale_from", json_string(ir_enum_text(IR_KIND_ENUM_SCALE, v->scale_from.source)));
+    report_put(r, o, "zero", json_integer(q->zero[0]));
+    report_put(r, o, "scale_from", json_string(ir_enum_text(IR_KIND_ENUM_SCALE, v->scale_from.source)));
     if (v->scale_from.note)
-        json_object_set_new(o, "scale_note", text_json(v->scale_from.note));
+        report_put(r, o, "scale_note", report_string(r, v->scale_from.note));
     return o;
 }
 
@@ -220,18 +214,18 @@ static arithmetic arithmetic_of(const ir_graph *g, const ir_op *op, const char *
     return FLOAT;
 }
 
-static json_t *fused_json(const ir_op *op)
+static json_t *fused_json(report_builder *r, const ir_op *op)
 {
     json_t *list = json_array();
     const ir_enum_ACT act = ir_has_attr(op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE;
     if (act != IR_ACT_NONE && op->code != IR_RELU)
-        json_array_append_new(list, json_string(ir_enum_text(IR_KIND_ENUM_ACT, act)));
+        report_push(r, list, json_string(ir_enum_text(IR_KIND_ENUM_ACT, act)));
     if (!ir_has_attr(op, IR_ATTR_ADD_ACT) || !ir_operand_value(op, 3))
         return list;
-    json_array_append_new(list, json_string("add"));
+    report_push(r, list, json_string("add"));
     const int64_t add_act = ir_int(op, IR_ATTR_ADD_ACT);
     if (add_act != IR_ACT_NONE)
-        json_array_append_new(list, json_string(ir_enum_text(IR_KIND_ENUM_ACT, add_act)));
+        report_push(r, list, json_string(ir_enum_text(IR_KIND_ENUM_ACT, add_act)));
     return list;
 }
 
@@ -244,34 +238,34 @@ static int64_t constant_bytes(const ir_op *op)
     return bytes;
 }
 
-static json_t *op_json(const ir_graph *g, const ir_op *op, int64_t index, const report_facts *facts)
+static json_t *op_json(report_builder *r, const ir_op *op, int64_t index)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
     const char *name = op->name, *why;
     if (!name && info->results > 0)
         name = op->results[0]->name;
-    const arithmetic kind = arithmetic_of(g, op, &why);
+    const arithmetic kind = arithmetic_of(r->g, op, &why);
     json_t *o = json_object(), *operands = json_array(), *results = json_array();
-    json_object_set_new(o, "name", text_json(name ? name : info->text));
-    json_object_set_new(o, "op", json_string(info->text));
+    report_put(r, o, "name", report_string(r, name ? name : info->text));
+    report_put(r, o, "op", json_string(info->text));
     if (op->loc.file && op->loc.node >= 0)
-        json_object_set_new(o, "source", text_json(arena_format(g->arena, "subgraph %d, node %d%s%s%s", op->loc.subgraph,
+        report_put(r, o, "source", report_string(r, arena_format(r->g->arena, "subgraph %d, node %d%s%s%s", op->loc.subgraph,
             op->loc.node, op->loc.kind ? " (" : "", op->loc.kind ? op->loc.kind : "", op->loc.kind ? ")" : "")));
-    json_object_set_new(o, "arithmetic", json_string(arithmetic_names[kind]));
-    json_object_set_new(o, "why", json_string(why));
+    report_put(r, o, "arithmetic", json_string(arithmetic_names[kind]));
+    report_put(r, o, "why", json_string(why));
     if (ir_has_attr(op, IR_ATTR_ROUNDING) && kind == INTEGER && !ir_mac_is_dynamic(op))
-        json_object_set_new(o, "rounding", json_string(ir_enum_text(IR_KIND_ENUM_ROUNDING, ir_int(op, IR_ATTR_ROUNDING))));
-    json_object_set_new(o, "fused", fused_json(op));
+        report_put(r, o, "rounding", json_string(ir_enum_text(IR_KIND_ENUM_ROUNDING, ir_int(op, IR_ATTR_ROUNDING))));
+    report_put(r, o, "fused", fused_json(r, op));
     for (int i = 0; i < op->operand_count; i++)
-        json_array_append_new(operands, op->operands[i].value ? value_json(g, op->operands[i].value, facts) : json_null());
+        report_push(r, operands, op->operands[i].value ? value_json(r, op->operands[i].value) : json_null());
     for (int i = 0; i < info->results; i++)
-        json_array_append_new(results, value_json(g, op->results[i], facts));
-    json_object_set_new(o, "operands", operands);
-    json_object_set_new(o, "results", results);
-    json_object_set_new(o, "macs", json_integer(macs_of(op)));
-    json_object_set_new(o, "weights_bytes", json_integer(constant_bytes(op)));
-    if (facts->seconds && facts->seconds[index] >= 0)
-        json_object_set_new(o, "seconds", json_real(facts->seconds[index]));
+        report_push(r, results, value_json(r, op->results[i]));
+    report_put(r, o, "operands", operands);
+    report_put(r, o, "results", results);
+    report_put(r, o, "macs", json_integer(macs_of(op)));
+    report_put(r, o, "weights_bytes", json_integer(constant_bytes(op)));
+    if (r->facts->seconds && r->facts->seconds[index] >= 0)
+        report_put_real(r, o, "seconds", r->facts->seconds[index]);
     return o;
 }
 
@@ -288,22 +282,23 @@ static int64_t *last_uses(const ir_graph *g)
     return last;
 }
 
-static json_t *memory_json(const ir_graph *g)
+static json_t *memory_json(report_builder *r)
 {
     json_t *list = json_array();
-    int64_t *last = last_uses(g), index = 0;
-    for (const ir_op *op = g->first; last && op; op = op->next, index++)
+    int64_t *last = last_uses(r->g), index = 0;
+    r->failed |= !last;
+    for (const ir_op *op = r->g->first; last && op; op = op->next, index++)
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
             const ir_value *v = op->results[i];
             if (v->place.space != IR_SPACE_WORKSPACE)
                 continue;
             json_t *o = json_object();
-            json_object_set_new(o, "value", text_json(v->name ? v->name : ir_op_info_of(op->code)->text));
-            json_object_set_new(o, "offset", json_integer(v->place.offset));
-            json_object_set_new(o, "bytes", json_integer((json_int_t)ir_type_bytes(&v->type)));
-            json_object_set_new(o, "first", json_integer(index));
-            json_object_set_new(o, "last", json_integer(last[v->id] > index ? last[v->id] : index));
-            json_array_append_new(list, o);
+            report_put(r, o, "value", report_string(r, v->name ? v->name : ir_op_info_of(op->code)->text));
+            report_put(r, o, "offset", json_integer(v->place.offset));
+            report_put(r, o, "bytes", json_integer((json_int_t)ir_type_bytes(&v->type)));
+            report_put(r, o, "first", json_integer(index));
+            report_put(r, o, "last", json_integer(last[v->id] > index ? last[v->id] : index));
+            report_push(r, list, o);
         }
     free(last);
     return list;
@@ -311,8 +306,10 @@ static json_t *memory_json(const ir_graph *g)
 
 /* ---- The whole ---- */
 
-static json_t *graph_json(const ir_graph *g, const report_facts *facts)
+static json_t *graph_json(report_builder *r)
 {
+    const ir_graph *g = r->g;
+    const report_facts *facts = r->facts;
     json_t *o = json_object(), *ops = json_array();
     int64_t macs[4] = {0}, weights = 0, index = 0;
     int counts[4] = {0};
@@ -320,43 +317,45 @@ static json_t *graph_json(const ir_graph *g, const report_facts *facts)
     const char *why;
     for (const ir_op *op = g->first; op; op = op->next, index++) {
         const arithmetic kind = arithmetic_of(g, op, &why);
-        json_array_append_new(ops, op_json(g, op, index, facts));
+        report_push(r, ops, op_json(r, op, index));
         macs[kind] += macs_of(op);
         weights += constant_bytes(op);
         counts[kind]++;
         seconds += facts->seconds && facts->seconds[index] > 0 ? facts->seconds[index] : 0;
     }
-    json_object_set_new(o, "model", text_json(facts->name));
-    json_object_set_new(o, "source", text_json(facts->source));
-    json_object_set_new(o, "target", json_string(facts->target));
-    json_object_set_new(o, "qcc", json_string(QCC_VERSION));
-    json_object_set_new(o, "workspace_bytes", json_integer((json_int_t)g->workspace_bytes));
-    json_object_set_new(o, "state_bytes", json_integer((json_int_t)g->state_bytes));
-    json_object_set_new(o, "weights_bytes", json_integer(weights));
+    report_put(r, o, "model", report_string(r, facts->name));
+    report_put(r, o, "source", report_string(r, facts->source));
+    report_put(r, o, "target", json_string(facts->target));
+    report_put(r, o, "qcc", json_string(QCC_VERSION));
+    report_put(r, o, "workspace_bytes", json_integer((json_int_t)g->workspace_bytes));
+    report_put(r, o, "state_bytes", json_integer((json_int_t)g->state_bytes));
+    report_put(r, o, "weights_bytes", json_integer(weights));
     if (facts->object_bytes)
-        json_object_set_new(o, "object_bytes", json_integer((json_int_t)facts->object_bytes));
-    json_object_set_new(o, "macs", json_integer(macs[INTEGER] + macs[FLOAT] + macs[MIXED] + macs[DATA]));
+        report_put(r, o, "object_bytes", json_integer((json_int_t)facts->object_bytes));
+    report_put(r, o, "macs", json_integer(macs[INTEGER] + macs[FLOAT] + macs[MIXED] + macs[DATA]));
     for (int i = 0; i < 4; i++) {
-        json_object_set_new(o, arena_format(g->arena, "ops_%s", arithmetic_names[i]), json_integer(counts[i]));
-        json_object_set_new(o, arena_format(g->arena, "macs_%s", arithmetic_names[i]), json_integer(macs[i]));
+        report_put(r, o, arena_format(g->arena, "ops_%s", arithmetic_names[i]), json_integer(counts[i]));
+        report_put(r, o, arena_format(g->arena, "macs_%s", arithmetic_names[i]), json_integer(macs[i]));
     }
     if (facts->seconds)
-        json_object_set_new(o, "seconds", json_real(seconds));
-    json_object_set_new(o, "ops", ops);
-    json_object_set_new(o, "memory", memory_json(g));
+        report_put_real(r, o, "seconds", seconds);
+    report_put(r, o, "ops", ops);
+    report_put(r, o, "memory", memory_json(r));
     return o;
 }
 
 char *report_text(const ir_graph *g, const report_facts *facts, bool html, size_t *out_length)
 {
     char *text = NULL;
-    json_t *o = graph_json(g, facts);
+    report_builder r = {.g = g, .facts = facts};
+    json_t *o = graph_json(&r);
     FILE *out = open_memstream(&text, out_length);
-    bool good = o && out;
+    bool good = !r.failed && out;
     if (good && html)
         report_print_html(out, o);
     else if (good)
         good = json_dumpf(o, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) == 0 && fputc('\n', out) != EOF;
+    good = good && !ferror(out);
     good = out && fclose(out) == 0 && good;
     json_decref(o);
     if (good)

@@ -61,8 +61,8 @@ void profile_print(const session *s, const double seconds[])
            total * 1e6, m->step_count, macs, s->threads, s->threads == 1 ? "" : "s", p.int8 * 1e-9, p.f32 * 1e-9);
 }
 
-/* times[run][step] -> the median of each step: a machine that does other things too disturbs it least. */
-static void medians(const double *times, int runs, uint32_t steps, double out[])
+/* times[run][step] -> the median of each step: a machine that does other things too disturbs it least.  False: out of memory. */
+static bool medians(const double *times, int runs, uint32_t steps, double out[])
 {
     double *column = malloc(sizeof *column * (size_t)runs);
     for (uint32_t i = 0; column && i < steps; i++) {
@@ -71,7 +71,9 @@ static void medians(const double *times, int runs, uint32_t steps, double out[])
         qsort(column, (size_t)runs, sizeof *column, profile_compare);
         out[i] = column[runs / 2];
     }
+    const bool good = column != NULL;
     free(column);
+    return good;
 }
 
 double *profile_measure(session *s, double for_seconds, diag *d)
@@ -86,8 +88,7 @@ double *profile_measure(session *s, double for_seconds, diag *d)
     while (good && runs < MAX_PROFILED_RUNS && (runs == 0 || qcc_clock_seconds() - start < for_seconds))
         qcc_run_timed(s->model, (const void *const *)s->input_buffers, s->output_buffers, s->workspace, s->pool,
                       times + (size_t)runs++ * steps);
-    if (good)
-        medians(times, runs, steps, seconds);
+    good = good && (medians(times, runs, steps, seconds) || diag_error(d, NULL, "out of memory"));
     free(times);
     if (good)
         return seconds;

@@ -94,6 +94,15 @@ class Outputs(Case):
         products = [op for op in json.loads(report.read_text())["ops"] if op["macs"]]
         self.assertTrue(products and all(op["why"] == "int8, quantized at run time" for op in products))
 
+    def test_names_in_reports(self):
+        """Any bytes may be a name; JSON is UTF-8."""
+        model, report = self.folder / "names.qir", self.folder / "r.json"
+        for name, want in ((b"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\u00e9\u20ac\U0001f600"), (b"a\xff", "a?"), (b"\xc0\x80", "??"),
+                           (b"\xed\xa0\x80", "???"), (b"\xf4\x90\x80\x80", "????"), (b"\xe2\x82", "??")):
+            model.write_bytes(b'graph "g" {\n  input %0:f32<2> "x"\n  %1:f32<2> "' + name + b'" = sin %0\n  output %1 "y"\n}\n')
+            self.fine(QCC, model, "-o", self.folder / "m.o", f"--report={report}")
+            self.assertEqual(json.loads(report.read_text(encoding="utf-8"))["ops"][0]["name"], want)
+
     def test_looking_inside(self):
         _, _, err = run(QCC, self.scale, "-o", self.folder / "m.o", "--print-ir-after-all", "--verify-each", "--time-passes")
         self.assertIn("graph", err)
