@@ -135,6 +135,27 @@ bool tflite_op_binary(tflite_node *n)
            tflite_bind_like(n, 0, node_emit2(n, n->entry->code, a, b), &shape);
 }
 
+/* The scale of a 16-bit tensor, if it is a power of two within TFLite's tolerance; otherwise 0. */
+static float power_of_two(const ir_type *type, const ir_quant *quant)
+{
+    if (type->dtype != IR_I16 || !quant || quant->axis >= 0)
+        return 0;
+    const double exponent = log2(quant->scale[0]);
+    return fabs(exponent - round(exponent)) < 1e-3 ? quant->scale[0] : 0;
+}
+
+/* A sum of 16-bit values whose scales are powers of two, one of them the result's and none above it, is older than TFLite's
+ * general one and computed otherwise; pot_scale_int16, which is set unless the file says otherwise, asks for it. */
+static bool is_shifted_sum(tflite_node *n, const ir_value *a, const ir_value *b)
+{
+    tflite_tensor y;
+    if ((n->entry->code != IR_ADD && n->entry->code != IR_SUB) || !fb_bool(n->options, SUM_POT_SCALE, true) ||
+        !tflite_output_tensor(n, 0, &y))
+        return false;
+    const float sa = power_of_two(&a->type, a->quant), sb = power_of_two(&b->type, b->quant), sy = power_of_two(&y.type, y.quant);
+    return sa > 0 && sb > 0 && ((sa == sy && sb <= sy) || (sb == sy && sa <= sy));
+}
+
 /* add, sub, mul, div: with a fused activation. */
 bool tflite_op_arithmetic(tflite_node *n)
 {
@@ -143,7 +164,10 @@ bool tflite_op_arithmetic(tflite_node *n)
     ir_type shape;
     if (!b || !tflite_activation_read(n, BINARY_ACT, &act) || !tflite_broadcast(n, &a->type, &b->type, &shape))
         return false;
-    return tflite_bind_activated(n, 0, node_emit2(n, n->entry->code, a, b), act, shape.rank, shape.dims);
+    ir_op *op = node_emit2(n, n->entry->code, a, b);
+    if (is_shifted_sum(n, a, b))
+        ir_set_int(op, IR_ATTR_SHIFTED, 1);
+    return tflite_bind_activated(n, 0, op, act, shape.rank, shape.dims);
 }
 
 /* An integer divided by zero has no result, and TFLite fails when it meets one.  So the divisor must be known. */

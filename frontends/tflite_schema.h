@@ -83,7 +83,7 @@ enum { POOL_PADDING = 0, POOL_STRIDE_W = 1, POOL_STRIDE_H = 2, POOL_WIDTH = 3, P
 enum { FC_ACT = 0, FC_WEIGHTS_FORMAT = 1, FC_KEEP_DIMS = 2, FC_ASYMMETRIC = 3 };
 enum { SOFTMAX_BETA = 0 };
 enum { CONCAT_AXIS = 0, CONCAT_ACT = 1 };
-enum { BINARY_ACT = 0 }; /* of add, sub, mul, div; and of L2 normalization */
+enum { BINARY_ACT = 0, SUM_POT_SCALE = 1 }; /* of add, sub, mul, div; and of L2 normalization */
 enum { RESIZE_BILINEAR_ALIGN = 2, RESIZE_BILINEAR_HALF = 3, RESIZE_NEAREST_ALIGN = 0, RESIZE_NEAREST_HALF = 1 };
 enum { RESHAPE_NEW_SHAPE = 0 };
 enum { BLOCK_SIZE = 0 };

@@ -106,7 +106,7 @@ static void plain_run(ir_opcode code, ir_dtype type, const ir_rows *r, const voi
 typedef struct quantized {
     ir_opcode code;
     ir_enum_ROUNDING rounding;
-    bool same; /* both operands and the result have equal parameters */
+    bool stored; /* minimum, maximum: of the integers as they are stored */
     int32_t zero1, zero2, zero, min, max;
     float scale1, scale2, inverse_y;
     ir_add_quant add;
@@ -142,13 +142,14 @@ static quantized quantized_of(const ir_op *op)
     const ir_value *yv = op->results[0];
     const ir_quant_point a = ir_point_of(op->operands[0].value), b = ir_point_of(op->operands[1].value), y = ir_point_of(yv);
     quantized q = {.code = op->code, .zero1 = a.zero, .zero2 = b.zero, .zero = y.zero, .scale1 = a.scale, .scale2 = b.scale,
-                   .inverse_y = 1.0f / y.scale, .same = same_point(a, b) && same_point(a, y)};
+                   .inverse_y = 1.0f / y.scale};
     if (ir_has_attr(op, IR_ATTR_ROUNDING))
         q.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
     const bool even = q.rounding == IR_ROUNDING_EVEN_F32;
+    q.stored = !ir_rounding_is_real(q.rounding) || (same_point(a, b) && same_point(a, y));
     ir_act_bounds(act_of(op), yv->type.dtype, y.scale, y.zero, &q.min, &q.max);
     if (op->code == IR_ADD || op->code == IR_SUB)
-        q.add = ir_add_quant_make(q.rounding, yv->type.dtype, op->code == IR_SUB, a, b, y, q.min, q.max);
+        q.add = ir_add_quant_of(op, q.min, q.max);
     q.product = ir_requant_make(q.rounding, product_ratio(op, even, a.scale, b.scale, y.scale), y.zero, q.min, q.max);
     q.first = ir_requant_make(q.rounding, even ? (double)a.scale / y.scale : a.scale / y.scale, y.zero, q.min, q.max);
     q.second = ir_requant_make(q.rounding, even ? (double)b.scale / y.scale : b.scale / y.scale, y.zero, q.min, q.max);
@@ -189,8 +190,8 @@ static int32_t quotient(const quantized *q, int32_t a, int32_t b)
 
 static int32_t smaller_or_larger(const quantized *q, int32_t a, int32_t b)
 {
-    if (q->same)
-        a = ir_clamp_i32((int64_t)a + q->zero, q->min, q->max), b = ir_clamp_i32((int64_t)b + q->zero, q->min, q->max);
+    if (q->stored)
+        a = ir_clamp_i32((int64_t)a + q->zero1, q->min, q->max), b = ir_clamp_i32((int64_t)b + q->zero2, q->min, q->max);
     else
         a = ir_requant_apply(&q->first, a), b = ir_requant_apply(&q->second, b);
     return (a < b) == (q->code == IR_MINIMUM) ? a : b;

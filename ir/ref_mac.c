@@ -284,6 +284,27 @@ ir_add_quant ir_add_quant_make(ir_enum_ROUNDING rounding, ir_dtype type, bool su
     return p;
 }
 
+/* x >> by with ties away from zero, as a fixed-point product of exactly 2^-by: of 2x and a half. */
+static ir_multiplier shift_of(float scale, float result_scale)
+{
+    return (ir_multiplier){1 << 30, -(int)lround(log2((double)result_scale / scale))};
+}
+
+ir_add_quant ir_add_quant_of(const ir_op *op, int32_t min, int32_t max)
+{
+    const ir_enum_ROUNDING rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
+    const ir_quant_point a = ir_point_of(op->operands[0].value), b = ir_point_of(op->operands[1].value);
+    const ir_quant_point y = ir_point_of(op->results[0]);
+    ir_add_quant p = ir_add_quant_make(rounding, op->results[0]->type.dtype, op->code == IR_SUB, a, b, y, min, max);
+    if (rounding != IR_ROUNDING_EVEN_F32 && ir_int(op, IR_ATTR_SHIFTED)) {
+        p.left_shift = 1;
+        p.multiplier1 = shift_of(a.scale, y.scale);
+        p.multiplier2 = shift_of(b.scale, y.scale);
+        p.multiplier = (ir_multiplier){1 << 30, 1};
+    }
+    return p;
+}
+
 void ir_act_bounds_f32(ir_enum_ACT act, float *out_min, float *out_max)
 {
     *out_min = act == IR_ACT_NONE ? -INFINITY : act == IR_ACT_RELU_N1_TO_1 ? -1.0f : 0.0f;

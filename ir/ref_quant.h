@@ -70,6 +70,9 @@ static inline ir_quant_point ir_point_of(const ir_value *v)
 ir_add_quant ir_add_quant_make(ir_enum_ROUNDING, ir_dtype type, bool subtract, ir_quant_point a, ir_quant_point b,
                                ir_quant_point y, int32_t min, int32_t max);
 
+/* The sum that an add or sub of two quantized values is. */
+ir_add_quant ir_add_quant_of(const ir_op *, int32_t min, int32_t max);
+
 static inline int32_t ir_add_quant_apply(const ir_add_quant *p, int32_t a, int32_t b)
 {
     a -= p->zero1;

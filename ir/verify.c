@@ -60,6 +60,7 @@ static const attr_range ranges[IR_ATTR_COUNT] = {
     [IR_ATTR_BACKGROUND] = {-1, EXTENT, 0},
     [IR_ATTR_CANDIDATES] = {1, EXTENT, 0},
     [IR_ATTR_PIXELS] = {0, 1, 0},
+    [IR_ATTR_SHIFTED] = {0, 1, 0},
     [IR_ATTR_SCALES] = {0, 0, 4},
 };
 

@@ -87,12 +87,27 @@ static bool is_simple(const ir_op *op)
     }
 }
 
+/* x, an integer that the op alone uses, or one with the parameters of y. */
+static ir_value *on_grid_of(ir_value *x, const ir_value *y, ir_op *q)
+{
+    if (ir_quant_equal(x->quant, y->quant))
+        return x;
+    ir_type type = x->type;
+    type.dtype = y->type.dtype;
+    ir_value *r = pass_op1(q->graph, IR_REQUANTIZE, q, q, 1, &x, type, y->quant);
+    ir_set_int(r->def, IR_ATTR_ROUNDING, ir_int(q, IR_ATTR_ROUNDING));
+    return r;
+}
+
 static ir_value *simple(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
 {
     ir_value *x[2] = {NULL, NULL};
     const ir_value *y = q->results[0];
     if (!is_simple(op) || !integer_operands(g, op, q, y->type.dtype, x))
         return NULL;
+    if (op->code == IR_MINIMUM || op->code == IR_MAXIMUM) /* which compare stored integers in fixed point */
+        for (int i = 0; i < 2; i++)
+            x[i] = on_grid_of(x[i], y, q);
     ir_value *r = qdq_clone(op, q, x, y->type.dtype, y->quant, act);
     for (int i = 0; !r && i < op->operand_count; i++)
         qdq_drop(x[i]);

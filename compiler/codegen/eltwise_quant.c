@@ -4,7 +4,7 @@
  *     mul        even_f32: round((a - za)(b - zb) * (sa sb / sy)) + zy
  *
  *     div        even_f32: round((a - za) / (b - zb) * (sa / (sb sy))) + zy; zy where b is 0
- *     minimum, maximum: of both on the result's scale; prelu: mul on the negative side, the scale alone on the other
+ *     minimum, maximum: of both on the result's scale, or of the stored integers; prelu: mul on the negative side, the scale alone on the other
  *
  * and the fixed-point forms of TFLite's reference kernels; ir/ref_quant.h has the same formulas in C, and the parameters.
  * 64 bytes go at a time: four vectors of 32-bit lanes, which saturating packs join again. */
@@ -45,7 +45,8 @@ static LLVMValueRef finish_float(cg_kernel *k, const cg_eltwise *e, LLVMValueRef
 /* The parameters of an op, as ir/ref_binary.c has them. */
 typedef struct context {
     ir_enum_ROUNDING rounding;
-    bool same;                  /* equal parameters everywhere; of comparisons: equal scales */
+    bool stored;                /* minimum, maximum: of stored integers */
+    bool same;                  /* comparisons: equal scales */
     ir_add_quant add;
     ir_multiplier common1, common2;
     ir_requant product, first, second;
@@ -143,13 +144,24 @@ static LLVMValueRef prelu(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLV
     return cg_quant_finish(k, &c->end, LLVMBuildSelect(k->b, negative, below, above, ""));
 }
 
+/* What cg_quant_finish makes the stored integer of again. */
+static LLVMValueRef stored(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x, const ir_value *v)
+{
+    const int32_t apart = ir_zero_of(v) - ir_zero_of(e->out);
+
+    return apart ? LLVMBuildAdd(k->b, x, cg_elt_i32(k, e, apart), "") : x;
+}
+
 static LLVMValueRef smaller_or_larger(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
 {
     const context *c = e->context;
 
-    if (!c->same) {
+    if (!c->stored) {
         a = scaled(k, e, a, &c->first);
         b = scaled(k, e, b, &c->second);
+    } else {
+        a = stored(k, e, a, e->in[0]);
+        b = stored(k, e, b, e->in[1]);
     }
     return cg_quant_finish(k, &c->end, e->op->code == IR_MINIMUM ? cg_min(k, a, b) : cg_max(k, a, b));
 }
@@ -292,14 +304,16 @@ static void parameters(context *c, const cg_eltwise *e)
     *c = (context){0};
     c->rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
     even = is_even(c);
-    c->same = a.scale == b.scale && a.zero == b.zero && a.scale == y.scale && a.zero == y.zero;
+    c->stored = !ir_rounding_is_real(c->rounding) ||
+                (a.scale == b.scale && a.zero == b.zero && a.scale == y.scale && a.zero == y.zero);
     c->span1 = span_of(e->in[0]);
     c->span2 = span_of(e->in[1]);
     c->scale1 = a.scale;
     c->scale2 = b.scale;
     c->inverse = 1.0f / y.scale;
     c->end = cg_quant_end_of(e->out, ir_has_attr(op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE);
-    c->add = ir_add_quant_make(c->rounding, e->out->type.dtype, op->code == IR_SUB, a, b, y, c->end.min, c->end.max);
+    if (op->code == IR_ADD || op->code == IR_SUB)
+        c->add = ir_add_quant_of(op, c->end.min, c->end.max);
     c->common1 = ir_multiplier_of(a.scale / (2.0 * (a.scale > b.scale ? a.scale : b.scale)));
     c->common2 = ir_multiplier_of(b.scale / (2.0 * (a.scale > b.scale ? a.scale : b.scale)));
     c->product = ir_requant_make(c->rounding, product_ratio(op, even, a.scale, b.scale, y.scale), 0, 0, 0);
@@ -313,9 +327,10 @@ static bool emit_with(cg_module *m, cg_eltwise *e, const context *c)
     const ir_op *op = e->op;
 
     e->context = c;
-    e->key = arena_format(m->arena, "%a %d %a %d %a %d %d %d", (double)ir_scale_of(e->in[0]), ir_zero_of(e->in[0]),
+    e->key = arena_format(m->arena, "%a %d %a %d %a %d %d %d %d", (double)ir_scale_of(e->in[0]), ir_zero_of(e->in[0]),
                           (double)ir_scale_of(e->in[1]), ir_zero_of(e->in[1]), (double)ir_scale_of(e->out),
-                          ir_zero_of(e->out), c->rounding, ir_has_attr(op, IR_ATTR_ACT) ? (int)ir_int(op, IR_ATTR_ACT) : 0);
+                          ir_zero_of(e->out), c->rounding, ir_has_attr(op, IR_ATTR_ACT) ? (int)ir_int(op, IR_ATTR_ACT) : 0,
+                          ir_has_attr(op, IR_ATTR_SHIFTED) ? (int)ir_int(op, IR_ATTR_SHIFTED) : 0);
     e->is_int8 = true;
     return cg_eltwise_emit(m, e);
 }

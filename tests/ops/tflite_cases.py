@@ -227,10 +227,12 @@ BINARY_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions",
                   "GREATER_EQUAL": "GreaterEqualOptions", "PRELU": None}
 
 
-def binary(seed, code, dtype, act="none", shapes=([2, 5, 6, 7], [2, 5, 6, 7]), out_dtype=None, same=False):
+def binary(seed, code, dtype, act="none", shapes=([2, 5, 6, 7], [2, 5, 6, 7]), out_dtype=None, same=False, exponents=None):
+    """exponents: of the scales of a, b and the result, powers of two, of 16 bits."""
     c = Case(seed)
-    a, ap = c.input("a", dtype, shapes[0])
-    b, bp = c.input("b", dtype, shapes[1], ap if same else None)
+    powers = [(2.0 ** e, 0) for e in exponents] if exponents else [None] * 3
+    a, ap = c.input("a", dtype, shapes[0], powers[0])
+    b, bp = c.input("b", dtype, shapes[1], ap if same else powers[1])
     if code == "DIV" and bp:
         bp = (bp[0], 0)  # the divisor must not be the real value 0
         c.m.graph.tensors[b].quantization.zeroPoint = [0]
@@ -247,7 +249,9 @@ def binary(seed, code, dtype, act="none", shapes=([2, 5, 6, 7], [2, 5, 6, 7]), o
             b = c.m.const("slopes", values)
     shape = list(np.broadcast_shapes(*shapes))
     yp = None
-    if ap is not None and same:
+    if exponents:
+        yp = powers[2]
+    elif ap is not None and same:
         yp = ap
     elif ap is not None and dtype == "int16":
         yp = ({"MUL": ap[0] * bp[0] * 20000, "SQUARED_DIFFERENCE": (ap[0] + bp[0]) ** 2 * 9000}.get(code, ap[0] + bp[0]), 0)
@@ -258,7 +262,7 @@ def binary(seed, code, dtype, act="none", shapes=([2, 5, 6, 7], [2, 5, 6, 7]), o
     y = c.output(out_dtype or dtype, shape, yp)
     fields = {"fusedActivationFunction": ACTS[act]} if code in ("ADD", "SUB", "MUL", "DIV") else {}
     if dtype == "int16" and code in ("ADD", "SUB"):
-        fields["potScaleInt16"] = False
+        fields["potScaleInt16"] = exponents is not None
     c.m.op(code, [a, b], [y], BINARY_OPTIONS[code], version=1 if code in ("PRELU", "POW") else 2, **fields)
     return c.done()
 
@@ -507,10 +511,16 @@ def cases(seed=1):
             yield named(f"{code}_{t}", binary, code, t)
             if t != "int16":
                 yield named(f"{code}_{t}_relu", binary, code, t, "relu")
+            if t == "int16" and code != "MUL":
+                for exponents in ((-11, -12, -11), (-14, -9, -9), (-10, -10, -10), (-8, -19, -8)):
+                    yield named(f"{code}_int16_powers{exponents[0]}{exponents[1]}", binary, code, t, exponents=exponents)
+                yield named(f"{code}_int16_powers_relu", binary, code, t, "relu6", exponents=(-12, -11, -11))
             yield named(f"{code}_{t}_broadcast", binary, code, t, shapes=stretched)
             yield named(f"{code}_{t}_scalar", binary, code, t, shapes=([2, 3, 4, 5], [1]))
         for code in ("MINIMUM", "MAXIMUM"):
             yield named(f"{code}_{t}", binary, code, t, same=True)
+            if t in INTEGER:
+                yield named(f"{code}_{t}_scales", binary, code, t)
         for code in ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"):
             if t != "int16":
                 yield named(f"{code}_{t}", binary, code, t, out_dtype="bool", same=code.endswith("EQUAL"))
@@ -542,6 +552,13 @@ def cases(seed=1):
         yield named(f"RSQRT_{t}", unary, "RSQRT", t, positive=True, out=(0.02, -128))
         yield named(f"LOG_{t}", unary, "LOG", t, positive=True, out=(0.03, 40))
         yield named(f"ABS_{t}", unary, "ABS", t)
+    for scale, fine in ((1e-4, "narrow"), (3e-4, "wide")): # of the operand, which reaches to 32768 of them
+        largest = 32768 * scale
+        yield named(f"EXP_int16_{fine}", unary, "EXP", "int16", x_params=(scale, 0), out=(float(np.exp(largest)) / 32768, 0))
+        yield named(f"LOG_int16_{fine}", unary, "LOG", "int16", x_params=(scale, 0), out=(scale, 0))
+        yield named(f"GELU_int16_{fine}", unary, "GELU", "int16", "GeluOptions", x_params=(scale, 0), out=(scale, 0), approximate=False)
+        yield named(f"TANH_int16_{fine}", unary, "TANH", "int16", x_params=(scale, 0))
+        yield named(f"LOGISTIC_int16_{fine}", unary, "LOGISTIC", "int16", x_params=(scale, 0))
     for code in ("SQRT", "SIN", "COS", "CEIL", "FLOOR", "ROUND", "NEG", "SIGN"):
         yield named(f"{code}_float32", unary, code, real)
 
