@@ -205,6 +205,7 @@ static bool quantize(paddle_node *n, const char *out, fake f)
     ir_set_float(op, IR_ATTR_MIN, f.even ? -f.threshold[0] * ((f.most + 1) / f.most) : -f.threshold[0]);
     ir_set_float(op, IR_ATTR_MAX, f.threshold[0]);
     ir_set_int(op, IR_ATTR_NARROW, !f.even);
+    ir_set_int(op, IR_ATTR_TIES, f.even ? IR_TIES_EVEN : IR_TIES_AWAY);
     if (!paddle_put(n, out, node_done(n, op), layout))
         return false;
     return f.dequantizes || paddle_set_unit(n, out, f.threshold[0] / f.most);

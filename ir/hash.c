@@ -17,6 +17,7 @@ static uint64_t hash_quant(uint64_t h, const ir_quant *q)
     if (!q)
         return h * 3 + 1;
     h = MIX(h, q->axis);
+    h = MIX(h, q->narrow);
     h = ir_hash_bytes(q->scale, (size_t)q->count * sizeof *q->scale, h);
     return ir_hash_bytes(q->zero, (size_t)q->count * sizeof *q->zero, h);
 }
@@ -73,6 +74,7 @@ bool ir_op_same(const ir_op *a, const ir_op *b)
         if (!ir_type_equal(&a->results[i]->type, &b->results[i]->type) ||
             !ir_quant_equal(a->results[i]->quant, b->results[i]->quant) ||
             a->results[i]->as_dtype != b->results[i]->as_dtype ||
+            a->results[i]->as_rounding != b->results[i]->as_rounding ||
             !ir_quant_equal(a->results[i]->as, b->results[i]->as))
             return false;
     return true;

@@ -132,8 +132,9 @@ bool ir_op_supported(const ir_op *op, diag *d)
     if (!types_match(e->types, op))
         return refuse_types(op, d);
     if (ir_has_attr(op, IR_ATTR_ROUNDING) && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_AWAY_F32 &&
+        op->code != IR_QUANTIZE &&
         (op->code != IR_REQUANTIZE || op->operands[0].value->type.dtype != IR_U8 || op->results[0]->type.dtype != IR_U8))
-        return ir_refuse(op, d, "away_f32 is defined for a requantize from u8 to u8 only");
+        return ir_refuse(op, d, "away_f32 is defined for a quantize, and for a requantize from u8 to u8");
     if (ir_has_attr(op, IR_ATTR_ROUNDING) && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32 && !has_lite_form(op))
         return ir_refuse(op, d, "lite_f32 is not defined for this op on these types");
     return e->check(op, d);

@@ -60,7 +60,17 @@ typedef struct ir_lstm_quant {
 void ir_lstm_quant_make(ir_lstm_quant *, const ir_op *);
 double ir_lstm_quant_multiplier(const ir_op *, int weights, int64_t gate); /* weights: operand 1 or 2; to a gate's 2^-12 */
 /* Bounds of an activation in the result's integers: round(real / scale) + zero, within the type. */
-void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, int32_t *out_min, int32_t *out_max);
+void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, bool narrow, int32_t *out_min, int32_t *out_max);
+/* The same for an op's result: also without quantization, where `act` works on the integers themselves. */
+void ir_result_bounds(const ir_value *, ir_enum_ACT, int32_t *out_min, int32_t *out_max);
+/* The grid of a fake_quant: real = scale * (q - zero), q in low..high; and what the numbers are multiplied by first. */
+typedef struct ir_fake_grid {
+    float low, high, zero, scale, inverse;
+    float top; /* ties even, away: the real number of `high`, of which the scale is a fraction */
+} ir_fake_grid;
+ir_fake_grid ir_fake_grid_of(const ir_op *);
+/* The integers that a value of that type and quantization (NULL: none) has. */
+void ir_quant_range(ir_dtype, const ir_quant *, int32_t *out_min, int32_t *out_max);
 /* layer_norm of 8-bit values: rows up to this long, and epsilon in squared units of the integers. */
 enum { IR_LAYER_NORM_LONGEST = 1 << 16 };
 float ir_layer_norm_epsilon(const ir_op *);

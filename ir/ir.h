@@ -65,6 +65,7 @@ typedef struct ir_quant {
     int32_t count;
     const float *scale;
     const int32_t *zero;
+    bool narrow; /* the smallest integer of the type is not used: what is below the second one becomes that */
 } ir_quant;
 
 bool ir_quant_equal(const ir_quant *, const ir_quant *); /* NULL equals only NULL */
@@ -191,6 +192,7 @@ struct ir_value {
     bool is_input;
     const ir_quant *as;     /* real values of a fake-quantized graph: the integers that stand for them; NULL: none */
     ir_dtype as_dtype;      /* the element type of those integers */
+    ir_enum_ROUNDING as_rounding; /* of a quantize to them */
     ir_origin scale_from;   /* where the scale of `as`, or else of `quant`, came from */
     ir_place place;
 };

@@ -51,8 +51,12 @@ static bool parse_quant(parser *p, const ir_quant **out)
     int32_t *zero = ARENA_ARRAY(p->scratch, int32_t, count);
     if (!ir_scan_expect(p, ',') || !parse_zeros(p, count, zero))
         return false;
-    *out = ir_quant_new(p->g, axis, count, scales, zero);
-    return true;
+    ir_quant *quant = ir_quant_new(p->g, axis, count, scales, zero);
+    *out = quant;
+    if (!ir_scan_accept(p, ','))
+        return true;
+    quant->narrow = true;
+    return ir_scan_accept_word(p, "narrow") || ir_scan_fail(p, "expected narrow");
 }
 
 static bool parse_dims(parser *p, ir_type *type)
@@ -195,6 +199,7 @@ typedef struct definition {
     ir_type type;
     const ir_quant *quant, *as;
     ir_dtype as_dtype;
+    ir_enum_ROUNDING as_rounding;
     const char *label;
     ir_origin scale_from;
     ir_place place;
@@ -240,14 +245,26 @@ static bool parse_place(parser *p, const ir_type *type, ir_place *place)
     return true;
 }
 
-/* u8<0.05, 128>: integers that real values stand for */
+static bool parse_as_rounding(parser *p, definition *d)
+{
+    int64_t rounding;
+    slice w = ir_scan_word(p);
+    if (w.length == 0 || !ir_enum_from_text(IR_KIND_ENUM_ROUNDING, w.at, w.length, &rounding))
+        return ir_scan_fail(p, "expected a rounding");
+    d->as_rounding = (ir_enum_ROUNDING)rounding;
+    return true;
+}
+
+/* u8<0.05, 128> rounded away_f32: integers that real values stand for, and how they become those */
 static bool parse_as(parser *p, definition *d)
 {
     slice w = ir_scan_word(p);
     d->as_dtype = ir_dtype_from_text(w.at, w.length);
     if (w.length == 0 || d->as_dtype == IR_DTYPE_NONE)
         return ir_scan_fail(p, "expected an element type");
-    return ir_scan_expect(p, '<') && parse_quant(p, &d->as) && ir_scan_expect(p, '>');
+    if (!ir_scan_expect(p, '<') || !parse_quant(p, &d->as) || !ir_scan_expect(p, '>'))
+        return false;
+    return !ir_scan_accept_word(p, "rounded") || parse_as_rounding(p, d);
 }
 
 /* propagated "%3, times 2" */
@@ -281,6 +298,7 @@ static bool finish_value(parser *p, ir_value *v, const definition *d)
         v->name = d->label;
     v->as = d->as;
     v->as_dtype = d->as_dtype;
+    v->as_rounding = d->as_rounding;
     v->scale_from = d->scale_from;
     v->place = d->place;
     return define(p, d->name, v);

@@ -146,6 +146,8 @@ static void put_quant(text *t, const ir_quant *q)
         put(t, ", ");
         put_zeros(t, q->zero, q->count);
     }
+    if (q->narrow)
+        put(t, ", narrow");
 }
 
 static void put_type(text *t, const ir_type *type, const ir_quant *q)
@@ -197,6 +199,8 @@ static void put_value(text *t, const ir_value *v, const char *name)
         putf(t, " as %s<", ir_dtype_text(v->as_dtype));
         put_quant(t, v->as);
         put(t, ">");
+        if (v->as_rounding != IR_ROUNDING_EVEN_F32)
+            putf(t, " rounded %s", ir_enum_text(IR_KIND_ENUM_ROUNDING, v->as_rounding));
     }
     if (v->scale_from.source != IR_SCALE_FILE)
         putf(t, " from %s", ir_enum_text(IR_KIND_ENUM_SCALE, v->scale_from.source));

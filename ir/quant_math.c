@@ -125,6 +125,12 @@ void ir_dtype_range(ir_dtype type, int32_t *out_min, int32_t *out_max)
                                 : INT32_MAX;
 }
 
+void ir_quant_range(ir_dtype type, const ir_quant *quant, int32_t *out_min, int32_t *out_max)
+{
+    ir_dtype_range(type, out_min, out_max);
+    *out_min += quant && quant->narrow;
+}
+
 /* round(real / scale) + zero, ties away from zero, within min..max. */
 static int32_t bound_of(float real, float scale, int32_t zero, int32_t min, int32_t max)
 {
@@ -132,10 +138,11 @@ static int32_t bound_of(float real, float scale, int32_t zero, int32_t min, int3
     return q <= min ? min : q >= max ? max : (int32_t)q;
 }
 
-void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, int32_t *out_min, int32_t *out_max)
+void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, bool narrow, int32_t *out_min, int32_t *out_max)
 {
     int32_t min, max;
     ir_dtype_range(type, &min, &max);
+    min += narrow;
     *out_min = min;
     *out_max = max;
     switch (act) {
@@ -157,6 +164,12 @@ void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, in
     default:
         break;
     }
+}
+
+void ir_result_bounds(const ir_value *y, ir_enum_ACT act, int32_t *out_min, int32_t *out_max)
+{
+    const ir_quant *q = y->quant;
+    ir_act_bounds(act, y->type.dtype, q ? q->scale[0] : 1.0f, q ? q->zero[0] : 0, q && q->narrow, out_min, out_max);
 }
 
 int32_t ir_rounding_min(ir_enum_ROUNDING rounding, ir_dtype type, int32_t min)

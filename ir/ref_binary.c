@@ -115,11 +115,6 @@ typedef struct quantized {
     ir_multiplier ratio, common1, common2;
 } quantized;
 
-static bool same_point(ir_quant_point a, ir_quant_point b)
-{
-    return a.scale == b.scale && a.zero == b.zero;
-}
-
 static ir_enum_ACT act_of(const ir_op *op)
 {
     return ir_has_attr(op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE;
@@ -146,8 +141,8 @@ static quantized quantized_of(const ir_op *op)
     if (ir_has_attr(op, IR_ATTR_ROUNDING))
         q.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
     const bool even = q.rounding == IR_ROUNDING_EVEN_F32;
-    q.stored = !ir_rounding_is_real(q.rounding) || (same_point(a, b) && same_point(a, y));
-    ir_act_bounds(act_of(op), yv->type.dtype, y.scale, y.zero, &q.min, &q.max);
+    q.stored = ir_compares_stored(q.rounding, a, b, y);
+    ir_result_bounds(yv, act_of(op), &q.min, &q.max);
     if (op->code == IR_ADD || op->code == IR_SUB)
         q.add = ir_add_quant_of(op, q.min, q.max);
     q.product = ir_requant_make(q.rounding, product_ratio(op, even, a.scale, b.scale, y.scale), y.zero, q.min, q.max);

@@ -61,7 +61,7 @@ bool ir_ref_quantize(const ir_op *op, const void *const operands[], void *const 
     const bool even = ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32;
     const int64_t n = ir_type_elements(&y->type);
     int32_t min, max;
-    ir_dtype_range(y->type.dtype, &min, &max);
+    ir_quant_range(y->type.dtype, y->quant, &min, &max);
     min = ir_rounding_min((ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING), y->type.dtype, min);
     for (int64_t i = 0; i < n; i++) {
         const int64_t c = parameter_at(&p, i);
@@ -101,21 +101,42 @@ bool ir_check_fake_quant(const ir_op *op, diag *d)
         !(ir_float(op, IR_ATTR_MIN) < ir_float(op, IR_ATTR_MAX)))
         return ir_refuse(op, d, "range %g to %g is empty or does not contain 0", (double)ir_float(op, IR_ATTR_MIN),
                          (double)ir_float(op, IR_ATTR_MAX));
+    if (ir_int(op, IR_ATTR_TIES) != IR_TIES_UP && !(ir_float(op, IR_ATTR_MAX) > 0))
+        return ir_refuse(op, d, "ties counted from 0 need a range above it");
     return ir_check_same_shape(op, d);
+}
+
+ir_fake_grid ir_fake_grid_of(const ir_op *op)
+{
+    const float min = ir_float(op, IR_ATTR_MIN), max = ir_float(op, IR_ATTR_MAX);
+    ir_fake_grid g = {.low = ir_int(op, IR_ATTR_NARROW) ? 1.0f : 0.0f, .high = (float)((1 << ir_int(op, IR_ATTR_BITS)) - 1), .top = max};
+    g.scale = (max - min) / (g.high - g.low);
+    const float from_min = g.low - min / g.scale;
+    g.zero = from_min < g.low ? g.low : from_min > g.high ? g.high : roundf(from_min);
+    g.inverse = 1.0f / g.scale;
+    if (ir_int(op, IR_ATTR_TIES) != IR_TIES_UP && g.zero < g.high) {
+        g.scale = max / (g.high - g.zero);
+        g.inverse = (g.high - g.zero) * (1.0f / max); /* in this order, which is Paddle's */
+    }
+    return g;
 }
 
 bool ir_ref_fake_quant(const ir_op *op, const void *const operands[], void *const results[], diag *d)
 {
     (void)d;
-    const float min = ir_float(op, IR_ATTR_MIN), max = ir_float(op, IR_ATTR_MAX);
-    const float low = ir_int(op, IR_ATTR_NARROW) ? 1.0f : 0.0f, high = (float)((1 << ir_int(op, IR_ATTR_BITS)) - 1);
-    const float scale = (max - min) / (high - low), from_min = low - min / scale;
-    const float zero = from_min < low ? low : from_min > high ? high : roundf(from_min);
-    const float nudged_min = (low - zero) * scale, nudged_max = (high - zero) * scale, inverse = 1.0f / scale;
+    const ir_enum_TIES ties = (ir_enum_TIES)ir_int(op, IR_ATTR_TIES);
+    const ir_fake_grid g = ir_fake_grid_of(op);
+    const float lowest = g.low - g.zero, highest = g.high - g.zero, nudged_min = lowest * g.scale;
     const int64_t n = ir_type_elements(&op->results[0]->type);
     for (int64_t i = 0; i < n; i++) {
-        const float x = ir_clamp_f32(ir_f32_at(operands[0], i), nudged_min, nudged_max);
-        ir_f32_put(results[0], i, roundf((x - nudged_min) * inverse) * scale + nudged_min);
+        const float x = ir_f32_at(operands[0], i);
+        if (ties == IR_TIES_UP) {
+            const float above = ir_clamp_f32(x, nudged_min, highest * g.scale) - nudged_min;
+            ir_f32_put(results[0], i, roundf(above * g.inverse) * g.scale + nudged_min);
+            continue;
+        }
+        const float q = ties == IR_TIES_EVEN ? nearbyintf(x * g.inverse) : roundf(x * g.inverse);
+        ir_f32_put(results[0], i, ir_clamp_f32(q, lowest, highest) * g.top / highest);
     }
     return true;
 }

@@ -83,7 +83,7 @@ static void put_row(const ir_value *y, void *result, int64_t first, const float 
     }
     const float inverse = 1.0f / ir_scale_of(y);
     int32_t min, max;
-    ir_dtype_range(y->type.dtype, &min, &max);
+    ir_result_bounds(y, IR_ACT_NONE, &min, &max);
     for (int64_t i = 0; i < n; i++)
         ir_int_put(y->type.dtype, result, first + i, ir_round_even_f32(row[i] * inverse, ir_zero_of(y), min, max));
 }

@@ -144,7 +144,8 @@ static bool init_requant(ir_mac_end *e, const ir_op *op)
     const float scale = add ? ir_float(op, IR_ATTR_MID_SCALE) : ir_scale_of(y);
     const int32_t zero = add ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : ir_zero_of(y);
     int32_t min, max;
-    ir_act_bounds(act_of(op, IR_ATTR_ACT), e->type, scale, zero, &min, &max);
+    const bool narrow = add ? ir_int(op, IR_ATTR_MID_NARROW) != 0 : y->quant && y->quant->narrow;
+    ir_act_bounds(act_of(op, IR_ATTR_ACT), e->type, scale, zero, narrow, &min, &max);
     min = ir_rounding_min(rounding, e->type, min);
     e->requant = malloc(((size_t)e->channels + 1) * sizeof *e->requant);
     for (int64_t c = 0; e->requant && c < e->channels; c++)
@@ -152,8 +153,8 @@ static bool init_requant(ir_mac_end *e, const ir_op *op)
     for (int64_t c = 0; e->requant && e->bias_f32 && c < e->channels; c++)
         e->requant[c].bias = (float)((double)e->bias_f32[c] / scale);
     if (add) {
-        const ir_quant_point mid = {scale, zero}, r = ir_point_of(op->operands[3].value);
-        ir_act_bounds(act_of(op, IR_ATTR_ADD_ACT), e->type, ir_scale_of(y), ir_zero_of(y), &min, &max);
+        const ir_quant_point mid = {scale, zero, narrow}, r = ir_point_of(op->operands[3].value);
+        ir_result_bounds(y, act_of(op, IR_ATTR_ADD_ACT), &min, &max);
         e->add = ir_add_quant_make(rounding, e->type, false, e->residual_first ? r : mid, e->residual_first ? mid : r,
                                    ir_point_of(y), min, max);
     }

@@ -76,7 +76,7 @@ static uint16_t half_of(float real)
     return sign | (uint16_t)((kept + 0xfff + (kept >> 13 & 1)) >> 13);
 }
 
-static int64_t saturate(ir_dtype dtype, double value)
+static int64_t saturate(ir_dtype dtype, bool narrow, double value)
 {
     double low = 0, high = 1;
     switch (dtype) {
@@ -89,6 +89,7 @@ static int64_t saturate(ir_dtype dtype, double value)
     case IR_U8: high = UINT8_MAX; break;
     default: break;
     }
+    low += narrow;
     return isnan(value) ? 0 : (int64_t)(value < low ? low : value > high ? high : value);
 }
 
@@ -103,7 +104,8 @@ void ir_element_of(ir_dtype dtype, const ir_quant *quant, float real, unsigned c
     case IR_F16: memcpy(out, &half, sizeof half); break;
     case IR_BOOL: out[0] = real != 0; break;
     default:
-        ir_int_put(dtype, out, 0, saturate(dtype, quant ? round(real64 / quant->scale[0]) + quant->zero[0] : trunc(real64)));
+        ir_int_put(dtype, out, 0, saturate(dtype, quant && quant->narrow,
+                                           quant ? round(real64 / quant->scale[0]) + quant->zero[0] : trunc(real64)));
         break;
     }
 }

@@ -105,7 +105,7 @@ static bool int_pool(const ir_op *op, const pool *p, const void *from, void *to,
     int32_t min, max, *row_values = malloc(((size_t)p->c + 1) * sizeof *row_values);
     int64_t *acc = malloc(((size_t)p->c + 1) * sizeof *acc);
     const bool fine = row_values && acc;
-    ir_act_bounds((ir_enum_ACT)ir_int(op, IR_ATTR_ACT), type, ir_scale_of(x), zero, &min, &max);
+    ir_result_bounds(op->results[0], (ir_enum_ACT)ir_int(op, IR_ATTR_ACT), &min, &max);
     for (int64_t row = 0; fine && row < p->n * p->oh * p->ow; row++) {
         const extent e = extent_of(p, row / p->ow % p->oh, row % p->ow);
         const int64_t image = row / (p->ow * p->oh) * p->ih * p->iw;

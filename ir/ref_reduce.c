@@ -119,7 +119,7 @@ static ir_requant scaling_of(const ir_op *op, int64_t count)
     const double ratio = (double)ir_scale_of(x) / ir_scale_of(y);
     const bool mean = op->code == IR_MEAN;
     int32_t min, max;
-    ir_dtype_range(y->type.dtype, &min, &max);
+    ir_result_bounds(y, IR_ACT_NONE, &min, &max);
     if (rounding == IR_ROUNDING_EVEN_F32)
         return ir_requant_make(rounding, mean ? (double)ir_scale_of(x) / ((double)ir_scale_of(y) * (double)count) : ratio,
                                ir_zero_of(y), min, max);

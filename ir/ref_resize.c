@@ -124,7 +124,7 @@ static blender blender_of(const ir_op *op)
     b.fixed = !b.even && b.x->dtype != IR_F32 && (b.x->dtype != IR_U8 || origin != 0);
     b.centre = b.even ? ir_zero_of(op->results[0]) : origin;
     if (b.x->dtype != IR_F32)
-        ir_dtype_range(b.x->dtype, &b.min, &b.max);
+        ir_result_bounds(op->results[0], IR_ACT_NONE, &b.min, &b.max);
     return b;
 }
 

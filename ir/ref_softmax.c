@@ -16,7 +16,10 @@ bool ir_check_normalize(const ir_op *op, diag *d)
         return true;
     if (op->code == IR_SOFTMAX && !(ir_float(op, IR_ATTR_BETA) > 0 && isfinite(ir_float(op, IR_ATTR_BETA))))
         return ir_refuse(op, d, "beta is %g", (double)ir_float(op, IR_ATTR_BETA));
-    return ir_check_quantized(op, x, "operand", d) && ir_check_quantized(op, y, "result", d);
+    if (!ir_check_quantized(op, x, "operand", d) || !ir_check_quantized(op, y, "result", d))
+        return false;
+    return !y->quant->narrow || ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32 ||
+           ir_refuse(op, d, "with a narrow result it is defined for the rounding even_f32 only");
 }
 
 /* ---- Real values ---- */
@@ -255,7 +258,7 @@ static void init_context(row_context *c, const ir_op *op)
     c->zero_x = ir_zero_of(x);
     c->zero = ir_zero_of(y);
     c->origin = ir_has_attr(op, IR_ATTR_ORIGIN) ? ir_int(op, IR_ATTR_ORIGIN) != 0 : 0;
-    ir_dtype_range(y->type.dtype, &c->min, &c->max);
+    ir_result_bounds(y, IR_ACT_NONE, &c->min, &c->max);
     ir_softmax_table(op, c->table);
     if (c->rounding != IR_ROUNDING_EVEN_F32 && x->type.dtype == IR_I16)
         ir_softmax16_init(&c->softmax16, c->rounding, c->scale_x, beta_of(op));

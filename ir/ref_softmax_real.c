@@ -76,7 +76,7 @@ static void put_integers(const ir_value *y, void *result, int64_t first, float r
     const float max = largest(row, n);
     int64_t sum = 0;
     int32_t low, high;
-    ir_dtype_range(y->type.dtype, &low, &high);
+    ir_result_bounds(y, IR_ACT_NONE, &low, &high);
     for (int64_t i = 0; i < n; i++)
         sum += (int64_t)(row[i] = ir_softmax_exp(row[i] - max));
     const float factor = 1.0f / ((float)(sum ? sum : 1) * ir_scale_of(y));

@@ -217,7 +217,7 @@ static unary unary_of(const ir_op *op)
     if (!y->quant)
         return u;
     u.inverse_y = 1.0f / u.scale_y;
-    ir_act_bounds(act, y->type.dtype, u.scale_y, u.zero, &u.min, &u.max);
+    ir_result_bounds(y, act, &u.min, &u.max);
     u.min = ir_rounding_min(u.rounding, y->type.dtype, u.min);
     init_linear(&u);
     if (u.rounding != IR_ROUNDING_EVEN_F32) {

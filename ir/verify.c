@@ -25,6 +25,7 @@ static const attr_range ranges[IR_ATTR_COUNT] = {
     [IR_ATTR_KERNEL] = {1, EXTENT, 2},
     [IR_ATTR_GROUPS] = {1, INT_MAX, 0},
     [IR_ATTR_MID_ZERO] = {INT_MIN, INT_MAX, 0},
+    [IR_ATTR_MID_NARROW] = {0, 1, 0},
     [IR_ATTR_ADD_FIRST] = {0, 1, 0},
     [IR_ATTR_ADJ_A] = {0, 1, 0},
     [IR_ATTR_ADJ_B] = {0, 1, 0},
@@ -93,6 +94,8 @@ static bool verify_scales(verifier *v, const ir_value *x, ir_dtype dtype, const 
     int64_t expected = q->axis < 0 ? 1 : x->type.dims[q->axis];
     if (q->count != expected)
         return diag_error(v->d, loc, "%%%u: scale count %d, expected %lld", x->id, q->count, (long long)expected);
+    if (q->narrow && dtype != IR_I8 && dtype != IR_U8)
+        return diag_error(v->d, loc, "%%%u: narrow is for integers of 8 bits", x->id);
     for (int32_t i = 0; i < q->count; i++) {
         if (!(q->scale[i] >= 0) || isinf(q->scale[i])) /* 0 occurs in pruned channels of weights */
             return diag_error(v->d, loc, "%%%u: scale %g of channel %d is negative or not finite", x->id,

@@ -36,6 +36,7 @@ static bool merge(ir_op *convert)
     x->scale_from = r->scale_from;
     x->as = r->as;
     x->as_dtype = r->as_dtype;
+    x->as_rounding = r->as_rounding;
     ir_replace_uses(r, x);
     ir_op_erase(convert);
     return true;

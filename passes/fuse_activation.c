@@ -32,8 +32,7 @@ static bool is_plain_clamp(const ir_op *relu)
         return false;
     if (!ir_lookup_table(relu, table, &ignored))
         return false;
-    ir_act_bounds((ir_enum_ACT)ir_int(relu, IR_ATTR_ACT), r->type.dtype, r->quant->scale[0], r->quant->zero[0], &min,
-                  &max);
+    ir_result_bounds(r, (ir_enum_ACT)ir_int(relu, IR_ATTR_ACT), &min, &max);
     for (int i = 0; i < 256; i++) {
         int32_t q = x->type.dtype == IR_I8 ? (int8_t)i : i, expected = q < min ? min : q > max ? max : q;
         if (table[i] != (uint8_t)expected)
@@ -46,7 +45,7 @@ static bool is_plain_clamp(const ir_op *relu)
 static void range_of(const ir_value *v, double *lo, double *hi)
 {
     int32_t min, max;
-    ir_dtype_range(v->as_dtype, &min, &max);
+    ir_quant_range(v->as_dtype, v->as, &min, &max);
     *lo = (double)v->as->scale[0] * (min - v->as->zero[0]);
     *hi = (double)v->as->scale[0] * (max - v->as->zero[0]);
 }

@@ -50,7 +50,7 @@ static bool pads_with_least(const ir_op *pad)
         return ir_float(pad, IR_ATTR_VALUE) <= -FLT_MAX;
     if (!x->quant || (x->type.dtype != IR_I8 && x->type.dtype != IR_U8))
         return false;
-    ir_dtype_range(x->type.dtype, &min, &max);
+    ir_quant_range(x->type.dtype, x->quant, &min, &max);
     return pad_integer(pad) <= min;
 }
 

@@ -21,6 +21,7 @@
 
 typedef struct fake {
     ir_dtype dtype;
+    ir_enum_ROUNDING rounding;
     const ir_quant *quant;
     ir_origin from;
 } fake;
@@ -29,10 +30,14 @@ typedef struct fake {
 static bool rounds(ir_graph *g, const ir_op *op, fake *out)
 {
     *out = (fake){0};
-    if (op->code == IR_FAKE_QUANT)
+    if (op->code == IR_FAKE_QUANT) {
         out->quant = scales_of_fake(g, op, &out->dtype);
-    else if (scales_is_quantize(op))
-        *out = (fake){.dtype = op->results[0]->type.dtype, .quant = op->results[0]->quant};
+        out->rounding = scales_rounding_of_fake(op);
+    } else if (scales_is_quantize(op)) {
+        out->dtype = op->results[0]->type.dtype;
+        out->rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
+        out->quant = op->results[0]->quant;
+    }
     if (out->quant)
         out->from = op->code == IR_QUANTIZE ? scales_origin_of(g, op->results[0], op) : scales_origin(g, op);
     return out->quant != NULL;
@@ -53,7 +58,8 @@ static bool common_grid(ir_graph *g, const ir_value *v, fake *out)
         fake next;
         if (!rounds(g, slot->user, &next))
             continue;
-        if (rounded > 0 && (next.dtype != out->dtype || !ir_quant_equal(next.quant, out->quant)))
+        const bool same = next.dtype == out->dtype && next.rounding == out->rounding && ir_quant_equal(next.quant, out->quant);
+        if (rounded > 0 && !same)
             return false;
         if (rounded++ == 0)
             *out = next;
@@ -69,6 +75,7 @@ static void spell_out(ir_graph *g, ir_op *op, const fake *f)
     ir_type type = x->type;
     type.dtype = f->dtype;
     ir_value *q = pass_op1(g, IR_QUANTIZE, op, op, 1, &x, type, f->quant);
+    ir_set_int(q->def, IR_ATTR_ROUNDING, f->rounding);
     q->scale_from = f->from;
     ir_value *real = pass_op1(g, IR_DEQUANTIZE, op, op, 1, &q, r->type, NULL);
     real->name = r->name;
@@ -86,6 +93,7 @@ static bool gather(ir_graph *g, ir_value *v)
     const bool carried = scales_is_fixed(v) || is_rounded(g, v);
     if (!carried && common_grid(g, v, &grid)) {
         scales_set(v, grid.dtype, grid.quant, grid.from);
+        v->as_rounding = grid.rounding;
         return true;
     }
     bool changed = false;

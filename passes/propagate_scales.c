@@ -59,7 +59,7 @@ static bool same_grid(const ir_value *a, const ir_value *b)
         return false;
     ir_dtype_range(a->as_dtype, &a_min, &max);
     ir_dtype_range(b->as_dtype, &b_min, &max);
-    return a->as->scale[0] == b->as->scale[0] && a->as->zero[0] - a_min == b->as->zero[0] - b_min;
+    return a->as->scale[0] == b->as->scale[0] && a->as->narrow == b->as->narrow && a->as->zero[0] - a_min == b->as->zero[0] - b_min;
 }
 
 /* ---- What kind of op ---- */

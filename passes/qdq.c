@@ -21,7 +21,10 @@ ir_value *qdq_source(const ir_value *v)
 
 bool qdq_is_target(const ir_op *op)
 {
-    return op->code == IR_QUANTIZE && !ir_int(op, IR_ATTR_REAL) && ir_rounding_is_real((ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING)) &&
+    if (op->code != IR_QUANTIZE || ir_int(op, IR_ATTR_REAL))
+        return false;
+    const ir_enum_ROUNDING rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
+    return (ir_rounding_is_real(rounding) || rounding == IR_ROUNDING_AWAY_F32) &&
            op->operands[0].value->type.dtype == IR_F32 && qdq_is_byte(op->results[0]);
 }
 
@@ -39,6 +42,12 @@ ir_enum_ACT qdq_act(const ir_op *op)
     return ir_has_attr(op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE;
 }
 
+ir_enum_ROUNDING qdq_rounding(const ir_op *op)
+{
+    const ir_enum_ROUNDING rounding = op->code == IR_QUANTIZE ? (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING) : IR_ROUNDING_EVEN_F32;
+    return rounding == IR_ROUNDING_AWAY_F32 ? IR_ROUNDING_EVEN_F32 : rounding;
+}
+
 ir_value *qdq_clone(const ir_op *like, ir_op *before, ir_value *const operands[], ir_dtype dtype, const ir_quant *quant,
                     ir_enum_ACT act)
 {
@@ -51,7 +60,7 @@ ir_value *qdq_clone(const ir_op *like, ir_op *before, ir_value *const operands[]
     if (ir_has_attr(y->def, IR_ATTR_ACT))
         ir_set_int(y->def, IR_ATTR_ACT, act);
     if (ir_has_attr(y->def, IR_ATTR_ROUNDING))
-        ir_set_int(y->def, IR_ATTR_ROUNDING, before->code == IR_QUANTIZE ? ir_int(before, IR_ATTR_ROUNDING) : IR_ROUNDING_EVEN_F32);
+        ir_set_int(y->def, IR_ATTR_ROUNDING, qdq_rounding(before));
     if (ir_op_supported(y->def, &ignored))
         return y;
     ir_op_erase(y->def);

@@ -15,7 +15,7 @@
 static bool is_range(const ir_value *y, double lo, double hi)
 {
     int32_t min, max;
-    ir_dtype_range(y->type.dtype, &min, &max);
+    ir_quant_range(y->type.dtype, y->quant, &min, &max);
     double scale = (double)y->quant->scale[0], zero = y->quant->zero[0];
     return nearbyint(lo / scale) + zero <= min && nearbyint(hi / scale) + zero >= max;
 }

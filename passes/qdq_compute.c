@@ -201,7 +201,7 @@ static ir_value *integer_form(ir_graph *g, ir_op *q)
     ir_value *v = q->operands[0].value, *x = qdq_source(v);
     if (x) {
         ir_value *r = pass_op1(g, IR_REQUANTIZE, q, q, 1, &x, q->results[0]->type, q->results[0]->quant);
-        ir_set_int(r->def, IR_ATTR_ROUNDING, ir_int(q, IR_ATTR_ROUNDING));
+        ir_set_int(r->def, IR_ATTR_ROUNDING, qdq_rounding(q));
         return r;
     }
     if (!v->def || !qdq_only_quantized(v))

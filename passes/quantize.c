@@ -149,7 +149,7 @@ static ir_value *integers_of(ir_graph *g, const ir_value *v)
     const ir_quant *as = v->as;
     unsigned char *to = ARENA_ARRAY(g->arena, unsigned char, count + 1);
     int32_t min, max;
-    ir_dtype_range(v->as_dtype, &min, &max);
+    ir_quant_range(v->as_dtype, as, &min, &max);
     for (int d = as->axis + 1; as->axis >= 0 && d < v->type.rank; d++)
         inner *= v->type.dims[d];
     for (int64_t i = 0; i < count; i++) {
@@ -173,6 +173,8 @@ static ir_value *on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
     ir_type type = v->type;
     type.dtype = v->as_dtype;
     ir_value *q = ir_is_const(v) ? integers_of(p->g, v) : pass_op1(p->g, IR_QUANTIZE, before, like, 1, &v, type, v->as);
+    if (q->def)
+        ir_set_int(q->def, IR_ATTR_ROUNDING, v->as_rounding);
     q->name = v->name;
     q->scale_from = v->scale_from;
     ir_value *real = pass_op1(p->g, IR_DEQUANTIZE, before, like, 1, &q, v->type, NULL);
@@ -185,7 +187,7 @@ static ir_value *on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
 static bool does_that_itself(const ir_op *op, const ir_value *v)
 {
     const ir_value *q = op->code == IR_QUANTIZE ? op->results[0] : NULL;
-    return q && q->type.dtype == v->as_dtype && ir_quant_equal(q->quant, v->as);
+    return q && q->type.dtype == v->as_dtype && ir_quant_equal(q->quant, v->as) && ir_int(op, IR_ATTR_ROUNDING) == v->as_rounding;
 }
 
 /* Everybody who uses v uses the reals of its integers from now on.  False: nothing to be done. */

@@ -19,16 +19,12 @@ bool scales_is_dequantize(const ir_op *op)
     return x->quant && (x->type.dtype == IR_I8 || x->type.dtype == IR_U8);
 }
 
-/* The same formulas, in the same precision, as ir_ref_fake_quant. */
 bool scales_grid_of(const ir_op *op, scales_grid *out)
 {
-    const float min = ir_float(op, IR_ATTR_MIN), max = ir_float(op, IR_ATTR_MAX);
-    const float low = ir_int(op, IR_ATTR_NARROW) ? 1.0f : 0.0f, high = (float)((1 << ir_int(op, IR_ATTR_BITS)) - 1);
-    const float scale = (max - min) / (high - low), from_min = low - min / scale;
-    if (!(scale >= FLT_MIN) || isinf(scale))
+    const ir_fake_grid g = ir_fake_grid_of(op);
+    if (!(g.scale >= FLT_MIN) || isinf(g.scale))
         return false;
-    const float zero = from_min < low ? low : from_min > high ? high : roundf(from_min);
-    *out = (scales_grid){scale, (int32_t)zero, (int32_t)low, (int32_t)high};
+    *out = (scales_grid){g.scale, (int32_t)g.zero, (int32_t)g.low, (int32_t)g.high};
     return true;
 }
 
@@ -37,10 +33,16 @@ const ir_quant *scales_of_fake(ir_graph *g, const ir_op *op, ir_dtype *out_dtype
     scales_grid to;
     if (ir_int(op, IR_ATTR_BITS) != 8 || !scales_grid_of(op, &to))
         return NULL;
-    const bool symmetric = to.low == 1 && to.zero == 128, from_zero = to.low == 1 && to.zero == 1;
+    const bool narrow = to.low == 1, symmetric = narrow && to.zero == 128;
     *out_dtype = symmetric ? IR_I8 : IR_U8;
-    /* From 0 up the integer that the narrow range spares is the last one, not one below 0. */
-    return ir_quant_tensor(g, to.scale, symmetric || from_zero ? 0 : to.zero);
+    ir_quant *quant = ir_quant_tensor(g, to.scale, symmetric ? 0 : to.zero);
+    quant->narrow = narrow;
+    return quant;
+}
+
+ir_enum_ROUNDING scales_rounding_of_fake(const ir_op *op)
+{
+    return ir_int(op, IR_ATTR_TIES) == IR_TIES_AWAY ? IR_ROUNDING_AWAY_F32 : IR_ROUNDING_EVEN_F32;
 }
 
 ir_origin scales_origin(ir_graph *g, const ir_op *op)
@@ -61,10 +63,21 @@ void scales_set(ir_value *v, ir_dtype dtype, const ir_quant *as, ir_origin from)
 {
     v->as = as;
     v->as_dtype = as ? dtype : IR_DTYPE_NONE;
+    v->as_rounding = IR_ROUNDING_EVEN_F32;
     v->scale_from = as ? from : (ir_origin){0};
 }
 
-void scales_copy(ir_value *to, const ir_value *from) { scales_set(to, from->as_dtype, from->as, from->scale_from); }
+void scales_regrid(ir_value *v, ir_dtype dtype, const ir_quant *as)
+{
+    v->as = as;
+    v->as_dtype = dtype;
+}
+
+void scales_copy(ir_value *to, const ir_value *from)
+{
+    scales_set(to, from->as_dtype, from->as, from->scale_from);
+    to->as_rounding = from->as_rounding;
+}
 
 bool scales_is_suggestion(ir_origin from)
 {
@@ -102,10 +115,8 @@ void scales_join(ir_value *x, const ir_value *r)
 bool scales_imply_clamp(ir_dtype dtype, const ir_quant *as, double lo, double hi)
 {
     int32_t min, max;
-    ir_dtype_range(dtype, &min, &max);
+    ir_quant_range(dtype, as, &min, &max);
     const double scale = (double)as->scale[0], zero = as->zero[0];
-    if (dtype == IR_I8 && zero == 0)
-        min = -127; /* symmetric: the range ends there, what saturation adds is one integer */
     return as->axis < 0 && nearbyint(lo / scale) + zero <= min && nearbyint(hi / scale) + zero >= max;
 }
 

@@ -17,6 +17,8 @@ typedef struct scales_grid {
     int32_t zero, low, high;
 } scales_grid;
 bool scales_grid_of(const ir_op *, scales_grid *out);
+/* How the quantize that stands for a fake_quant rounds. */
+ir_enum_ROUNDING scales_rounding_of_fake(const ir_op *);
 /* The 8-bit integers that a fake_quant simulates; NULL when it has more bits, or fewer. */
 const ir_quant *scales_of_fake(ir_graph *, const ir_op *, ir_dtype *out_dtype);
 /* Where a scale that `op`, a fake_quant, quantize or dequantize, gives comes from. */
@@ -25,6 +27,7 @@ ir_origin scales_origin(ir_graph *, const ir_op *);
 ir_origin scales_origin_of(ir_graph *, const ir_value *v, const ir_op *op);
 
 void scales_set(ir_value *, ir_dtype, const ir_quant *, ir_origin from);
+void scales_regrid(ir_value *, ir_dtype, const ir_quant *); /* another form of the same scales, of the same origin */
 void scales_copy(ir_value *to, const ir_value *from); /* `as` and its origin */
 bool scales_is_suggestion(ir_origin);
 bool scales_is_fixed(const ir_value *);

@@ -11,7 +11,10 @@ pass_result pass_set_rounding(ir_graph *g, pass_context *c)
         if (!ir_has_attr(op, IR_ATTR_ROUNDING))
             continue;
         int64_t before = ir_int(op, IR_ATTR_ROUNDING);
+        diag ignored = {0};
         ir_set_rounding(op, c->options->rounding);
+        if (!ir_op_supported(op, &ignored)) /* no format's kernel computes it so */
+            ir_set_int(op, IR_ATTR_ROUNDING, before);
         if (ir_int(op, IR_ATTR_ROUNDING) != before)
             result = PASS_CHANGED;
     }

@@ -50,7 +50,7 @@ static bool make_unsigned(ir_graph *g, ir_value *v)
     const bool fixed = scales_is_fixed(v);
     if (largest < 0 || (fixed && !(largest < 127.5 * (double)scale)))
         return false;
-    scales_set(v, IR_U8, ir_quant_tensor(g, fixed ? scale : (float)((double)scale * 127 / 255), 0), v->scale_from);
+    scales_regrid(v, IR_U8, ir_quant_tensor(g, fixed ? scale : (float)((double)scale * 127 / 255), 0));
     return true;
 }
 
@@ -59,7 +59,7 @@ static bool shift(ir_graph *g, ir_value *v)
 {
     if (!v->as || v->as_dtype != IR_I8 || v->as->axis >= 0)
         return false;
-    scales_set(v, IR_U8, pass_quant_shifted(g, v->as, 128), v->scale_from);
+    scales_regrid(v, IR_U8, pass_quant_shifted(g, v->as, 128));
     return true;
 }
 

@@ -23,6 +23,7 @@ const ir_quant *pass_quant_shifted(ir_graph *g, const ir_quant *q, int32_t shift
     for (int32_t i = 0; i < q->count; i++)
         zero[i] = q->zero[i] + shift;
     to->zero = zero;
+    to->narrow = q->narrow;
     return to;
 }
 
@@ -73,6 +74,7 @@ void pass_takes_over(ir_value *v, ir_value *from)
     v->name = from->name;
     v->as = from->as;
     v->as_dtype = from->as_dtype;
+    v->as_rounding = from->as_rounding;
     v->scale_from = from->scale_from;
     ir_replace_uses(from, v);
 }

@@ -43,7 +43,7 @@ static void to_reals(const ir_value *v, const void *data, double *reals)
 static double quantized(const ir_value *v, double real)
 {
     int32_t min, max;
-    ir_dtype_range(v->type.dtype, &min, &max);
+    ir_quant_range(v->type.dtype, v->quant, &min, &max);
     const double q = nearbyint(real / (double)v->quant->scale[0]) + v->quant->zero[0];
     return fmin(fmax(q, min), max);
 }

@@ -304,8 +304,7 @@ static void parameters(context *c, const cg_eltwise *e)
     *c = (context){0};
     c->rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
     even = is_even(c);
-    c->stored = !ir_rounding_is_real(c->rounding) ||
-                (a.scale == b.scale && a.zero == b.zero && a.scale == y.scale && a.zero == y.zero);
+    c->stored = ir_compares_stored(c->rounding, a, b, y);
     c->span1 = span_of(e->in[0]);
     c->span2 = span_of(e->in[1]);
     c->scale1 = a.scale;
@@ -327,10 +326,10 @@ static bool emit_with(cg_module *m, cg_eltwise *e, const context *c)
     const ir_op *op = e->op;
 
     e->context = c;
-    e->key = arena_format(m->arena, "%a %d %a %d %a %d %d %d %d", (double)ir_scale_of(e->in[0]), ir_zero_of(e->in[0]),
+    e->key = arena_format(m->arena, "%a %d %a %d %a %d %d %d %d %d", (double)ir_scale_of(e->in[0]), ir_zero_of(e->in[0]),
                           (double)ir_scale_of(e->in[1]), ir_zero_of(e->in[1]), (double)ir_scale_of(e->out),
                           ir_zero_of(e->out), c->rounding, ir_has_attr(op, IR_ATTR_ACT) ? (int)ir_int(op, IR_ATTR_ACT) : 0,
-                          ir_has_attr(op, IR_ATTR_SHIFTED) ? (int)ir_int(op, IR_ATTR_SHIFTED) : 0);
+                          ir_has_attr(op, IR_ATTR_SHIFTED) ? (int)ir_int(op, IR_ATTR_SHIFTED) : 0, ir_point_of(e->out).narrow);
     e->is_int8 = true;
     return cg_eltwise_emit(m, e);
 }
@@ -387,7 +386,7 @@ bool cg_eltwise_requantize(cg_module *m, const ir_op *op)
     c.end = cg_quant_end_of(e.out, IR_ACT_NONE);
     c.first = ir_requant_make(c.rounding, (double)ir_scale_of(e.in[0]) / ir_scale_of(e.out), 0, 0, 0);
     e.context = &c;
-    e.key = arena_format(m->arena, "%a %d %a %d %d", (double)ir_scale_of(e.in[0]), ir_zero_of(e.in[0]),
-                         (double)ir_scale_of(e.out), ir_zero_of(e.out), c.rounding);
+    e.key = arena_format(m->arena, "%a %d %a %d %d %d", (double)ir_scale_of(e.in[0]), ir_zero_of(e.in[0]),
+                         (double)ir_scale_of(e.out), ir_zero_of(e.out), ir_point_of(e.out).narrow, c.rounding);
     return cg_eltwise_emit(m, &e);
 }

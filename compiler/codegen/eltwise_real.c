@@ -74,7 +74,7 @@ static LLVMValueRef quantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRe
     LLVMValueRef x = divide_by_scale(k, e, in[0], q->scale[0]);
     int32_t min, max;
 
-    ir_dtype_range(t, &min, &max);
+    ir_quant_range(t, q, &min, &max);
     min = ir_rounding_min((ir_enum_ROUNDING)ir_int(e->op, IR_ATTR_ROUNDING), t, min);
     x = cg_max(k, x, cg_elt_f32(k, e, (float)(min - q->zero[0])));
     x = cg_min(k, x, cg_elt_f32(k, e, (float)(max - q->zero[0])));
@@ -91,33 +91,35 @@ bool cg_eltwise_from_real(cg_module *m, const ir_op *op)
         return false;
     if (ir_dtype_bytes(e.out->type.dtype) > 2)
         return diag_error(m->diag, &op->loc, "quantize: no code for %s", ir_dtype_text(e.out->type.dtype));
-    e.key = arena_format(m->arena, "%a %d %lld", (double)e.out->quant->scale[0], e.out->quant->zero[0],
+    e.key = arena_format(m->arena, "%a %d %d %lld", (double)e.out->quant->scale[0], e.out->quant->zero[0], e.out->quant->narrow,
                          (long long)ir_int(op, IR_ATTR_ROUNDING));
     return cg_eltwise_emit(m, &e);
 }
 
 /* ---- fake_quant ---- */
 
-typedef struct grid { float min, max, scale, inverse; } grid;
-
-/* The range moved so that 0 is a point of the grid. */
-static grid grid_of(const ir_op *op)
+static LLVMValueRef clamped(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x, float low, float high)
 {
-    float min = ir_float(op, IR_ATTR_MIN), max = ir_float(op, IR_ATTR_MAX);
-    float low = ir_int(op, IR_ATTR_NARROW) ? 1.0f : 0.0f, high = (float)((1 << ir_int(op, IR_ATTR_BITS)) - 1);
-    float scale = (max - min) / (high - low), from_min = low - min / scale;
-    float zero = from_min < low ? low : from_min > high ? high : roundf(from_min);
+    LLVMValueRef min = cg_elt_f32(k, e, low), max = cg_elt_f32(k, e, high);
 
-    return (grid){(low - zero) * scale, (high - zero) * scale, scale, 1.0f / scale};
+    x = LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, x, min, ""), min, x, "");
+    return LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, max, x, ""), max, x, "");
 }
 
 static LLVMValueRef fake_quant_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
 {
-    grid g = grid_of(e->op);
-    LLVMValueRef min = cg_elt_f32(k, e, g.min), max = cg_elt_f32(k, e, g.max), x = in[0];
+    ir_enum_TIES ties = (ir_enum_TIES)ir_int(e->op, IR_ATTR_TIES);
+    ir_fake_grid g = ir_fake_grid_of(e->op);
+    float lowest = g.low - g.zero, highest = g.high - g.zero;
+    LLVMValueRef x = in[0], min = cg_elt_f32(k, e, lowest * g.scale);
 
-    x = LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, x, min, ""), min, x, "");
-    x = LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, max, x, ""), max, x, "");
+    if (ties != IR_TIES_UP) {
+        x = LLVMBuildFMul(k->b, x, cg_elt_f32(k, e, g.inverse), "");
+        x = ties == IR_TIES_EVEN ? cg_math_round_even(k, x) : cg_math_round_away(k, x);
+        x = LLVMBuildFMul(k->b, clamped(k, e, x, lowest, highest), cg_elt_f32(k, e, g.top), "");
+        return LLVMBuildFDiv(k->b, x, cg_elt_f32(k, e, highest), "");
+    }
+    x = clamped(k, e, x, lowest * g.scale, highest * g.scale);
     x = LLVMBuildFMul(k->b, LLVMBuildFSub(k->b, x, min, ""), cg_elt_f32(k, e, g.inverse), "");
     x = LLVMBuildFMul(k->b, cg_math_round_away(k, x), cg_elt_f32(k, e, g.scale), "");
     return LLVMBuildFAdd(k->b, x, min, "");
@@ -126,8 +128,9 @@ static LLVMValueRef fake_quant_body(cg_kernel *k, const cg_eltwise *e, LLVMValue
 bool cg_emit_fake_quant(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, fake_quant_body);
-    grid g = grid_of(op);
+    ir_fake_grid g = ir_fake_grid_of(op);
 
-    e.key = arena_format(m->arena, "%a %a %a", (double)g.min, (double)g.max, (double)g.scale);
+    e.key = arena_format(m->arena, "%a %a %a %a %a %d", (double)g.low, (double)g.high, (double)g.zero, (double)g.scale, (double)g.top,
+                         (int)ir_int(op, IR_ATTR_TIES));
     return cg_eltwise_emit(m, &e);
 }

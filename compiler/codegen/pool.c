@@ -264,7 +264,7 @@ static bool emit_pool(cg_module *m, const ir_op *op, bool is_max)
         s.zero = y->quant ? y->quant->zero[0] : 0;
         s.even = !is_max && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32;
         s.origin = is_max ? 0 : (int32_t)ir_int(op, IR_ATTR_ORIGIN);
-        ir_act_bounds((ir_enum_ACT)ir_int(op, IR_ATTR_ACT), y->type.dtype, y->quant ? y->quant->scale[0] : 1.0f, s.zero, &s.min, &s.max);
+        ir_result_bounds(y, (ir_enum_ACT)ir_int(op, IR_ATTR_ACT), &s.min, &s.max);
     }
     s.lanes = m->target->vector_bytes / (unsigned)ir_dtype_bytes(x->type.dtype);
     cg_key key = {.length = 0};

@@ -70,7 +70,7 @@ cg_quant_end cg_quant_end_of(const ir_value *v, ir_enum_ACT act)
 {
     cg_quant_end end = {.dtype = v->type.dtype, .zero = v->quant->zero[0]};
 
-    ir_act_bounds(act, end.dtype, v->quant->scale[0], end.zero, &end.min, &end.max);
+    ir_result_bounds(v, act, &end.min, &end.max);
     return end;
 }
 

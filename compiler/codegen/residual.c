@@ -11,7 +11,7 @@ enum { LEFT_SHIFT = 20 }; /* of TFLite's 8-bit add */
 /* A multiplier with the fixed rounding and no bounds. */
 static cg_requant plain_multiplier(cg_module *m, ir_enum_ROUNDING rounding, double real)
 {
-    cg_requant q = cg_requant_make_for(m, rounding, 1, &real, IR_U8, 1.0f, 0, IR_ACT_NONE);
+    cg_requant q = cg_requant_make_for(m, rounding, 1, &real, IR_U8, 1.0f, 0, false, IR_ACT_NONE);
     q.zero = 0;
     q.min = INT32_MIN;
     q.max = INT32_MAX;
@@ -41,8 +41,7 @@ cg_residual cg_residual_arithmetic(cg_module *m, const ir_op *op, const ir_value
                        .mid_zero = (int32_t)ir_int(op, IR_ATTR_MID_ZERO), .zero = r->quant->zero[0],
                        .mid_factor = (float)(mid / result), .factor = (float)(other / result),
                        .result_zero = y->quant->zero[0]};
-    ir_act_bounds((ir_enum_ACT)ir_int(op, IR_ATTR_ADD_ACT), y->type.dtype, y->quant->scale[0], y->quant->zero[0], &out.min,
-                  &out.max);
+    ir_result_bounds(y, (ir_enum_ACT)ir_int(op, IR_ATTR_ADD_ACT), &out.min, &out.max);
     if (out.rounding == IR_ROUNDING_EVEN_F32)
         return out;
     const double twice_larger = 2 * (mid > other ? mid : other);

@@ -13,6 +13,7 @@
 #include "compiler/codegen/elementary.h"
 #include "compiler/codegen/lanes.h"
 #include "compiler/codegen/shape.h"
+#include "ir/interp.h"
 
 typedef struct tap { int64_t low, high; int32_t part, rest; } tap; /* part, rest: bits of a float, or integers */
 enum { TAP_BYTES = sizeof(tap) };
@@ -25,7 +26,7 @@ typedef struct resize {
     const ir_op *op;
     cg_shape x, y;
     blend_mode mode;
-    int32_t centre;
+    int32_t centre, min, max; /* min, max: of integer results */
     unsigned lanes;
     LLVMValueRef corner[4], out;          /* top left, bottom left, top right, bottom right */
     LLVMValueRef row_part, row_rest, column_part, column_rest; /* splats */
@@ -106,13 +107,13 @@ static LLVMValueRef finish(resize *r, LLVMValueRef sum)
         LLVMValueRef half = LLVMBuildSelect(k->b, plus, cg_splat_i32(k, 1 << 19, r->lanes), cg_splat_i32(k, -(1 << 19), r->lanes), "");
         q = LLVMBuildSDiv(k->b, LLVMBuildAdd(k->b, sum, half, ""), cg_splat_i32(k, 1 << 20, r->lanes), "");
     } else {
-        sum = cg_max(k, sum, cg_splat_f32(k, (float)(0 - r->centre), r->lanes));
-        sum = cg_min(k, sum, cg_splat_f32(k, (float)(255 - r->centre), r->lanes));
+        sum = cg_max(k, sum, cg_splat_f32(k, (float)(r->min - r->centre), r->lanes));
+        sum = cg_min(k, sum, cg_splat_f32(k, (float)(r->max - r->centre), r->lanes));
         q = r->mode == BLEND_EVEN ? cg_round_to_i32(k, sum) : LLVMBuildFPToSI(k->b, cg_math_round_away(k, sum), ints, "");
     }
     q = LLVMBuildAdd(k->b, q, cg_splat_i32(k, r->centre, r->lanes), "");
-    q = cg_max(k, q, LLVMConstNull(ints));
-    q = cg_min(k, q, cg_splat_i32(k, 255, r->lanes));
+    q = cg_max(k, q, cg_splat_i32(k, r->min, r->lanes));
+    q = cg_min(k, q, cg_splat_i32(k, r->max, r->lanes));
     return LLVMBuildTrunc(k->b, q, cg_vector(k->m->i8, r->lanes), "");
 }
 
@@ -202,7 +203,7 @@ static bool emit(cg_module *m, resize *r, bool bilinear)
     args[ARG_ROWS] = bilinear ? tap_table(m, r, 1) : nearest_table(m, r, 1);
     args[ARG_COLUMNS] = bilinear ? tap_table(m, r, 2) : nearest_table(m, r, 2);
     cg_key key = {.length = 0};
-    cg_key_add(&key, "%s %d %d", ir_op_info_of(op->code)->text, (int)r->mode, r->centre);
+    cg_key_add(&key, "%s %d %d %d", ir_op_info_of(op->code)->text, (int)r->mode, r->centre, r->min);
     cg_key_shape(&key, &r->x);
     cg_key_shape(&key, &r->y);
     cg_kernel k;
@@ -253,5 +254,7 @@ bool cg_emit_resize_bilinear(cg_module *m, const ir_op *op)
         r.centre = op->results[0]->quant ? op->results[0]->quant->zero[0] : 0;
     else if (r.mode == BLEND_FIXED)
         r.centre = origin;
+    if (r.mode != BLEND_REAL)
+        ir_result_bounds(op->results[0], IR_ACT_NONE, &r.min, &r.max);
     return r.y.elements == 0 || emit(m, &r, true);
 }

@@ -227,14 +227,15 @@ static bool emit(cg_module *m, const ir_op *op)
     float reals[256];
     ir_softmax_table(op, table);
     if (!s.is_log && cg_softmax_bytes_takes(m, op)) {
-        snprintf(key, sizeof key, "bytes %a %d", (double)y->quant->scale[0], y->quant->zero[0]);
+        snprintf(key, sizeof key, "bytes %a %d.%d", (double)y->quant->scale[0], y->quant->zero[0], y->quant->narrow);
         return cg_emit_softmax_bytes(m, op, key, table);
     }
     for (int d = 0; d < 256; d++)
         reals[d] = (float)table[d];
     cg_arg constants[2] = {cg_arg_constant(cg_constant(m, table, sizeof table, "exponentials")),
                            cg_arg_constant(cg_constant(m, reals, sizeof reals, "exponentials"))};
-    snprintf(key, sizeof key, "%a %a %d", s.is_log ? (double)x->quant->scale[0] : 0, (double)y->quant->scale[0], y->quant->zero[0]);
+    snprintf(key, sizeof key, "%a %a %d.%d", s.is_log ? (double)x->quant->scale[0] : 0, (double)y->quant->scale[0], y->quant->zero[0],
+             y->quant->narrow);
     return row_kernel_emit(m, op, key, quantized_row, lanes, &s, 2, constants);
 }
 

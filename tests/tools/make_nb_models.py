@@ -414,35 +414,54 @@ def fake(p, x, scale, kind="fake_quantize_dequantize_moving_average_abs_max"):
     return x + ".fake"
 
 
+def rounded(p, name, x, threshold, kind="fake_quantize_dequantize_moving_average_abs_max", **more):
+    p.param(name + ".scale", np.array([threshold], np.float32))
+    p.op(kind, {"X": [x], "InScale": [name + ".scale"]}, {"Out": [name], "OutScale": [name + ".scale.out"]}, **{"bit_length": 8, "is_test": True, **more})
+    return name
+
+
 @case
 def fake_results(p):
-    """What is only rounded and clamped: right before an output, in one operator, in two, and behind a function."""
+    """What is only rounded and clamped: right before an output, in one operator, in two, and behind a function.  Of both kinds of rounding, with
+    numbers right between two integers and on both sides of the range."""
     x = image(p, (1, 3, 4, 13))
-    def rounded(name, v, threshold, **more):
-        p.param(name + ".scale", np.array([threshold], np.float32))
-        p.op("fake_quantize_dequantize_moving_average_abs_max", {"X": [v], "InScale": [name + ".scale"]},
-             {"Out": [name], "OutScale": [name + ".scale.out"]}, bit_length=8, is_test=True, **more)
-        p.output(name)
-    rounded("plain", "x", 1.0, round_type=0)
-    rounded("moved", x, 0.7, round_type=0)
-    rounded("behind", unary(p, x, "sin"), 0.5, round_type=0)
     p.param("zero", np.array([0], np.float32))
-    for kind, parameter, out in (("quantize_linear", "x", "whole"), ("dequantize_linear", "whole", "two")):
-        p.op(kind, {"X": [parameter], "Scale": ["plain.scale"], "ZeroPoint": ["zero"]}, {"Y": [out]}, bit_length=8, quant_axis=-1, round_type=0,
-             is_test=True, only_observer=False)
-    p.output("two")
-    return [noise(56, (1, 3, 4, 13), -1.5, 1.5)]
+    for kind in (0, 1):
+        name = f"r{kind}."
+        p.output(rounded(p, name + "plain", "x", 1.0, round_type=kind))
+        p.output(rounded(p, name + "steps", x, 31.75, round_type=kind))
+        p.output(rounded(p, name + "behind", unary(p, x, "sin"), 0.5, round_type=kind))
+        for op, a, b in (("quantize_linear", "x", name + "whole"), ("dequantize_linear", name + "whole", name + "two")):
+            p.op(op, {"X": [a], "Scale": [name + "plain.scale"], "ZeroPoint": ["zero"]}, {"Y": [b]}, bit_length=8, quant_axis=-1, round_type=kind,
+                 is_test=True, only_observer=False)
+        p.output(name + "two")
+    values = noise(56, (1, 3, 4, 13), -1.5, 1.5).reshape(-1)
+    values[:80] = np.arange(-40, 40) / 8 + 0  # eighths: halves of the steps above, and beyond the other ranges
+    return [values.reshape(1, 3, 4, 13)]
 
 
 @case
 def fake_alone(p):
     """A model of nothing else."""
     p.input("x", "float32", [2, 13])
-    p.param("s", np.array([0.6], np.float32))
-    p.op("fake_quantize_dequantize_moving_average_abs_max", {"X": ["x"], "InScale": ["s"]}, {"Out": ["y"], "OutScale": ["s.out"]}, bit_length=8,
-         is_test=True, round_type=0)
-    p.output("y")
+    p.output(rounded(p, "y", "x", 0.6, round_type=1))
     return [noise(57, (2, 13))]
+
+
+@case
+def fake_operands(p):
+    """Rounded right in front of a product, of an operand on which the integers are exact: nothing else is between them and the output."""
+    x = image(p, (1, 4, 3, 12))
+    values = np.concatenate([np.arange(-64, 64) / 2, noise(58, (16,), -80, 80)]).astype(np.float32)
+    for kind in (0, 1):
+        w = p.param(f"w{kind}", np.array([1, -1, 0.5, -0.25], np.float32).reshape(4, 1, 1, 1))
+        p.op("fake_channel_wise_quantize_dequantize_abs_max", {"X": [w]}, {"Out": [w + ".fake"], "OutScale": [w + ".scale"]}, bit_length=8, quant_axis=0,
+             is_test=False, round_type=kind)
+        y = rounded(p, f"x{kind}", x, 31.75 if kind else 15.875, round_type=kind)
+        p.op("depthwise_conv2d", {"Input": [y], "Filter": [w + ".fake"]}, {"Output": [f"y{kind}"]}, strides=[1, 1], paddings=[0, 0], dilations=[1, 1],
+             groups=4, padding_algorithm="EXPLICIT", data_format="NCHW")
+        p.output(f"y{kind}")
+    return [values.reshape(1, 4, 3, 12)]
 
 
 @case
