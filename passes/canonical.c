@@ -139,9 +139,14 @@ static bool rewrite_cast(ir_graph *g, ir_op *op)
     return is_same(op) && become(op, operand(op));
 }
 
+/* Windows of one pixel.  The type alone does not say that each lies on its own: with padding and a stride that make up for each
+ * other some lie outside the image. */
 static bool rewrite_pool(ir_graph *g, ir_op *op)
 {
     (void)g;
+    for (int side = 0; side < 4; side++)
+        if (ir_ints_at(op, IR_ATTR_PAD, side) != 0)
+            return false;
     bool one = ir_ints_at(op, IR_ATTR_KERNEL, 0) == 1 && ir_ints_at(op, IR_ATTR_KERNEL, 1) == 1;
     return one && ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && is_same(op) && become(op, operand(op));
 }
