@@ -356,20 +356,64 @@ bool paddle_op_assign_value(paddle_node *n)
 
 /* ---- Resizing ---- */
 
+/* Height and width that operands ask for, both in one or each in its own; left as they are when there are none. */
+static bool wanted_extents(paddle_node *n, int64_t extent[2])
+{
+    int count = paddle_count(n, "SizeTensor"), sizes = 0;
+    if (count != 0 && count != 2)
+        return node_error(n, "%d operands SizeTensor, expected 2", count);
+    for (int i = 0; i < count; i++)
+        if (!paddle_param_int(n, "SizeTensor", i, &extent[i]))
+            return false;
+    if (count || !paddle_count(n, "OutSize"))
+        return true;
+    ir_value *v = paddle_param(n, "OutSize");
+    return v && node_copy_ints(n, v, 1, "OutSize", 2, extent, &sizes) &&
+           (sizes == 2 || node_error(n, "operand OutSize has %d numbers, expected 2", sizes));
+}
+
+/* How many times the height and the width, from an operand or else the attribute; 0: nothing is said. */
+static bool wanted_factors(paddle_node *n, float factor[2])
+{
+    int64_t count;
+    factor[0] = factor[1] = 0;
+    if (!paddle_floats(n, "scale", 2, factor, &count))
+        return false;
+    if (paddle_count(n, "Scale")) {
+        ir_value *v = paddle_param(n, "Scale");
+        if (!v)
+            return false;
+        count = ir_type_elements(&v->type);
+        if (v->type.dtype != IR_F32 || count < 1 || count > 2)
+            return node_error(n, "operand Scale must be one or two real numbers");
+        for (int64_t i = 0; i < count; i++)
+            factor[i] = (float)ir_const_real(v, i);
+    }
+    if (count == 1)
+        factor[1] = factor[0];
+    for (int i = 0; i < 2; i++)
+        if (!(factor[i] < 65536) || !(factor[i] <= 0 || factor[i] > 1.0f / 65536))
+            return node_error(n, "the scale %g is out of range", (double)factor[i]);
+    return true;
+}
+
+/* A scale says where the pixels are, also where the size that follows from it has been rounded.  Sizes from operands come
+ * before it. */
 bool paddle_op_interp(paddle_node *n)
 {
     ir_value *x = paddle_in(n, "X", 0, LAYOUT_LAST);
-    float scale[2] = {0};
-    int64_t count, extent[2] = {paddle_int(n, "out_h", -1), paddle_int(n, "out_w", -1)};
-    if (!x || !paddle_floats(n, "scale", 2, scale, &count) || !paddle_absent(n, "OutSize") || !paddle_absent(n, "Scale") ||
-        !paddle_absent(n, "SizeTensor"))
+    float factor[2], ratio[2] = {0};
+    int64_t extent[2] = {0};
+    if (!x || !wanted_factors(n, factor) || !wanted_extents(n, extent))
         return false;
     if (x->type.rank != 4 || strcmp(paddle_text(n, "data_layout", "NCHW"), "NCHW") != 0)
         return node_error(n, "the operand must be images with channels second");
     for (int i = 0; i < 2; i++) {
-        float factor = scale[count == 2 ? i : 0];
-        if (count && factor > 0 && factor < 1 << 20)
-            extent[i] = (int64_t)((float)x->type.dims[1 + i] * factor);
+        const int64_t scaled = factor[i] > 0 ? (int64_t)((float)x->type.dims[1 + i] * factor[i]) : 0;
+        if (!extent[i])
+            extent[i] = scaled ? scaled : paddle_int(n, i ? "out_w" : "out_h", -1);
+        if (scaled && scaled == extent[i] && (float)scaled != (float)x->type.dims[1 + i] * factor[i])
+            ratio[i] = 1 / factor[i];
         if (extent[i] < 1 || extent[i] > IR_MAX_BYTES)
             return node_error(n, "the result's size is impossible");
     }
@@ -377,6 +421,7 @@ bool paddle_op_interp(paddle_node *n)
     bool corners = paddle_int(n, "align_corners", 0);
     ir_set_int(op, IR_ATTR_ALIGN, corners);
     ir_set_int(op, IR_ATTR_HALF_PIXEL, n->entry->code == IR_RESIZE_BILINEAR && !corners && paddle_int(n, "align_mode", 1) == 0);
+    ir_set_floats(op, IR_ATTR_RATIO, 2, ratio);
     ir_type type = ir_type_make(x->type.dtype, 4, (int64_t[]){x->type.dims[0], extent[0], extent[1], x->type.dims[3]});
     return paddle_put(n, "Out", node_typed(n, op, type, x->quant), LAYOUT_LAST);
 }

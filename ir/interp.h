@@ -63,6 +63,8 @@ double ir_lstm_quant_multiplier(const ir_op *, int weights, int64_t gate); /* we
 void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, bool narrow, int32_t *out_min, int32_t *out_max);
 /* The same for an op's result: also without quantization, where `act` works on the integers themselves. */
 void ir_result_bounds(const ir_value *, ir_enum_ACT, int32_t *out_min, int32_t *out_max);
+/* Distance of the result's pixels in the operand, along dimension 1 or 2, of a resize. */
+float ir_resize_ratio(const ir_op *, int dimension);
 /* The grid of a fake_quant: real = scale * (q - zero), q in low..high; and what the numbers are multiplied by first. */
 typedef struct ir_fake_grid {
     float low, high, zero, scale, inverse;

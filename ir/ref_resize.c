@@ -15,6 +15,13 @@ static bool check_images(const ir_op *op, diag *d)
         return ir_refuse(op, d, "operand and result must be images that differ only in height and width");
     if (ir_type_elements(y) > 0 && ir_type_elements(x) == 0)
         return ir_refuse(op, d, "the operand has no pixels");
+    const float *ratio;
+    const int32_t count = ir_floats(op, IR_ATTR_RATIO, &ratio);
+    for (int i = 0; i < count; i++)
+        if (!(ratio[i] >= 0 && ratio[i] < 65536))
+            return ir_refuse(op, d, "ratio %g", (double)ratio[i]);
+    if (count != 2)
+        return ir_refuse(op, d, "%d ratios", count);
     return ir_check_same_quant(op, d);
 }
 
@@ -28,21 +35,28 @@ bool ir_check_resize_bilinear(const ir_op *op, diag *d)
     const int64_t origin = ir_int(op, IR_ATTR_ORIGIN);
     if (origin < INT16_MIN || origin > INT16_MAX)
         return ir_refuse(op, d, "origin %lld", (long long)origin);
+    const float *ratio;
+    if (ir_floats(op, IR_ATTR_RATIO, &ratio) == 2 && (ratio[0] != 0 || ratio[1] != 0) && ir_operand_type(op, 0)->dtype != IR_F32 &&
+        ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_EVEN_F32)
+        return ir_refuse(op, d, "with a ratio of its own it is defined for the rounding even_f32 only");
     if (op->results[0]->quant && !ir_check_quantized(op, op->results[0], "result", d))
         return false;
     return check_images(op, d);
 }
 
-/* Source pixels per result pixel. */
-static float scale_of(const ir_op *op, int64_t in, int64_t out)
+float ir_resize_ratio(const ir_op *op, int d)
 {
-    return ir_int(op, IR_ATTR_ALIGN) && out > 1 ? (float)(in - 1) / (float)(out - 1) : (float)in / (float)out;
+    const float *given, in = (float)ir_operand_type(op, 0)->dims[d], out = (float)ir_result_type(op, 0)->dims[d];
+    ir_floats(op, IR_ATTR_RATIO, &given);
+    if (ir_int(op, IR_ATTR_ALIGN) && out > 1)
+        return (in - 1) / (out - 1);
+    return given[d - 1] > 0 ? given[d - 1] : in / out;
 }
 
-static int64_t nearest(const ir_op *op, int64_t at, int64_t in, int64_t out)
+static int64_t nearest(const ir_op *op, int d, int64_t at, int64_t in)
 {
     const float offset = ir_int(op, IR_ATTR_HALF_PIXEL) ? 0.5f : 0.0f;
-    const float position = ((float)at + offset) * scale_of(op, in, out);
+    const float position = ((float)at + offset) * ir_resize_ratio(op, d);
     const int64_t pixel = (int64_t)(ir_int(op, IR_ATTR_ALIGN) ? roundf(position) : floorf(position));
     return pixel < 0 ? 0 : pixel > in - 1 ? in - 1 : pixel;
 }
@@ -55,9 +69,9 @@ bool ir_ref_resize_nearest(const ir_op *op, const void *const operands[], void *
     unsigned char *to = results[0];
     for (int64_t n = 0; n < y->dims[0]; n++)
         for (int64_t i = 0; i < y->dims[1]; i++) {
-            const int64_t row = n * x->dims[1] + nearest(op, i, x->dims[1], y->dims[1]);
+            const int64_t row = n * x->dims[1] + nearest(op, 1, i, x->dims[1]);
             for (int64_t j = 0; j < y->dims[2]; j++, to += pixel) {
-                const int64_t column = nearest(op, j, x->dims[2], y->dims[2]);
+                const int64_t column = nearest(op, 2, j, x->dims[2]);
                 memcpy(to, (const unsigned char *)operands[0] + (size_t)(row * x->dims[2] + column) * pixel, pixel);
             }
         }
@@ -72,9 +86,9 @@ typedef struct taps {
     int64_t fixed_part; /* the same in 1/1024 of a pixel */
 } taps;
 
-static taps float_taps(const ir_op *op, int64_t at, int64_t in, int64_t out)
+static taps float_taps(const ir_op *op, int d, int64_t at, int64_t in)
 {
-    const float scale = scale_of(op, in, out);
+    const float scale = ir_resize_ratio(op, d);
     const float position = ir_int(op, IR_ATTR_HALF_PIXEL) ? ((float)at + 0.5f) * scale - 0.5f : (float)at * scale;
     const int64_t low = (int64_t)floorf(position), high = (int64_t)ceilf(position);
     taps t = {.low = low > 0 ? low : 0, .high = high < in - 1 ? high : in - 1};
@@ -106,6 +120,12 @@ static int64_t blend_fixed(const int64_t p[4], taps v, taps h)
     const int64_t sum = p[0] * (1024 - v.fixed_part) * (1024 - h.fixed_part) + p[1] * v.fixed_part * (1024 - h.fixed_part) +
                         p[2] * (1024 - v.fixed_part) * h.fixed_part + p[3] * v.fixed_part * h.fixed_part;
     return (sum + (sum > 0 ? 1 << 19 : -(1 << 19))) / (1 << 20);
+}
+
+static taps taps_of(const ir_op *op, bool fixed, int d, int64_t at)
+{
+    const int64_t in = ir_operand_type(op, 0)->dims[d], out = ir_result_type(op, 0)->dims[d];
+    return fixed ? fixed_taps(op, at, in, out) : float_taps(op, d, at, in);
 }
 
 typedef struct blender {
@@ -153,13 +173,12 @@ bool ir_ref_resize_bilinear(const ir_op *op, const void *const operands[], void 
     (void)d;
     const blender b = blender_of(op);
     const int64_t height = b.x->dims[1], width = b.x->dims[2], channels = b.x->dims[3];
-    taps (*taps_of)(const ir_op *, int64_t, int64_t, int64_t) = b.fixed ? fixed_taps : float_taps;
     int64_t to = 0;
     for (int64_t n = 0; n < b.y->dims[0]; n++)
         for (int64_t i = 0; i < b.y->dims[1]; i++) {
-            const taps v = taps_of(op, i, height, b.y->dims[1]);
+            const taps v = taps_of(op, b.fixed, 1, i);
             for (int64_t j = 0; j < b.y->dims[2]; j++) {
-                const taps h = taps_of(op, j, width, b.y->dims[2]);
+                const taps h = taps_of(op, b.fixed, 2, j);
                 const int64_t top = n * height + v.low, bottom = n * height + v.high;
                 int64_t at[4] = {(top * width + h.low) * channels, (bottom * width + h.low) * channels,
                                  (top * width + h.high) * channels, (bottom * width + h.high) * channels};

@@ -63,6 +63,7 @@ static const attr_range ranges[IR_ATTR_COUNT] = {
     [IR_ATTR_PIXELS] = {0, 1, 0},
     [IR_ATTR_SHIFTED] = {0, 1, 0},
     [IR_ATTR_SCALES] = {0, 0, 4},
+    [IR_ATTR_RATIO] = {0, 0, 2},
 };
 
 typedef struct verifier {

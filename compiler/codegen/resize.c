@@ -32,24 +32,18 @@ typedef struct resize {
     LLVMValueRef row_part, row_rest, column_part, column_rest; /* splats */
 } resize;
 
-/* Source pixels per result pixel. */
-static float scale_of(const ir_op *op, int64_t in, int64_t out)
-{
-    return ir_int(op, IR_ATTR_ALIGN) && out > 1 ? (float)(in - 1) / (float)(out - 1) : (float)in / (float)out;
-}
-
 static int64_t clamp_index(int64_t i, int64_t extent) { return i < 0 ? 0 : i > extent - 1 ? extent - 1 : i; }
 
-static int64_t nearest(const ir_op *op, int64_t at, int64_t in, int64_t out)
+static int64_t nearest(const ir_op *op, int d, int64_t at, int64_t in)
 {
     const float offset = ir_int(op, IR_ATTR_HALF_PIXEL) ? 0.5f : 0.0f;
-    const float position = ((float)at + offset) * scale_of(op, in, out);
+    const float position = ((float)at + offset) * ir_resize_ratio(op, d);
     return clamp_index((int64_t)(ir_int(op, IR_ATTR_ALIGN) ? roundf(position) : floorf(position)), in);
 }
 
-static tap float_tap(const ir_op *op, int64_t at, int64_t in, int64_t out)
+static tap float_tap(const ir_op *op, int d, int64_t at, int64_t in)
 {
-    const float scale = scale_of(op, in, out);
+    const float scale = ir_resize_ratio(op, d);
     const float position = ir_int(op, IR_ATTR_HALF_PIXEL) ? ((float)at + 0.5f) * scale - 0.5f : (float)at * scale;
     tap t = {.low = clamp_index((int64_t)floorf(position), in)};
     const int64_t high = (int64_t)ceilf(position);
@@ -181,7 +175,7 @@ static cg_arg nearest_table(cg_module *m, const resize *r, int d)
 {
     int64_t *table = ARENA_ARRAY(m->arena, int64_t, r->y.dims[d]);
     for (int64_t i = 0; i < r->y.dims[d]; i++)
-        table[i] = nearest(r->op, i, r->x.dims[d], r->y.dims[d]) * r->x.stride[d] * r->x.bytes;
+        table[i] = nearest(r->op, d, i, r->x.dims[d]) * r->x.stride[d] * r->x.bytes;
     return cg_arg_constant(cg_constant(m, table, (size_t)r->y.dims[d] * 8, "sources"));
 }
 
@@ -189,7 +183,7 @@ static cg_arg tap_table(cg_module *m, const resize *r, int d)
 {
     tap *table = ARENA_ARRAY(m->arena, tap, r->y.dims[d]);
     for (int64_t i = 0; i < r->y.dims[d]; i++) {
-        table[i] = (r->mode == BLEND_FIXED ? fixed_tap : float_tap)(r->op, i, r->x.dims[d], r->y.dims[d]);
+        table[i] = r->mode == BLEND_FIXED ? fixed_tap(r->op, i, r->x.dims[d], r->y.dims[d]) : float_tap(r->op, d, i, r->x.dims[d]);
         table[i].low *= r->x.stride[d] * r->x.bytes;
         table[i].high *= r->x.stride[d] * r->x.bytes;
     }

@@ -285,6 +285,26 @@ def interpolation(p):
 
 
 @case
+def interpolation_scales(p):
+    """Scales whose sizes are rounded: where pixels are follows from the scale.  Sizes from operands, one of them computed."""
+    x = image(p, (1, 3, 5, 11))
+    settings = {"out_h": -1, "out_w": -1, "align_mode": 1, "data_layout": "NCHW"}
+    for kind in ("nearest", "bilinear"):
+        for scale in ([1.3, 1.26], [0.7, 0.37], [2.0, 1.7]):
+            for corners, mode in ((False, 1), (True, 1)) + (((False, 0),) if kind == "bilinear" else ()):
+                unary(p, x, kind + "_interp_v2", **{**settings, "scale": scale, "align_corners": corners, "align_mode": mode, "interp_method": kind})
+        unary(p, x, kind + "_interp", **{**settings, "scale": 1.26, "align_corners": False, "interp_method": kind})
+        p.param(kind + ".size", np.array([7, 5], np.int32))
+        p.param(kind + ".h", np.array([9], np.int32))
+        p.param(kind + ".scale", np.array([1.5], np.float32))
+        for operands in ({"OutSize": [kind + ".size"]}, {"SizeTensor": [kind + ".h", kind + ".h"]}, {"Scale": [kind + ".scale"]}):
+            out = f"{kind}.{next(iter(operands))}"
+            p.op(kind + "_interp_v2", {"X": [x], **operands}, {"Out": [out]}, **{**settings, "scale": [], "align_corners": False, "interp_method": kind})
+            p.output(out)
+    return [noise(31, (1, 3, 5, 11))]
+
+
+@case
 def reductions(p):
     x = image(p, (2, 6, 5, 4))
     for kind in ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min", "reduce_prod"):
