@@ -108,6 +108,9 @@ bool model_input_type(frontend_model *m, const char *name, const char *other_nam
 {
     const frontend_options *o = m->options;
     const ir_loc loc = model_loc(m);
+    for (int i = 0; i < type->rank; i++)
+        if (type->dims[i] == 0) /* nobody means an empty input: what wrote the file did not know */
+            type->dims[i] = -1;
     if (type->rank > 0 && (o->batch > 0 || type->dims[0] < 0))
         type->dims[0] = o->batch > 0 ? o->batch : 1;
     for (int i = 0; i < o->input_shape_count; i++) {

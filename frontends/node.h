@@ -91,7 +91,7 @@ bool model_charge(frontend_model *, const ir_loc *, int64_t bytes);
  * refused: NULL. */
 ir_value *model_constant(frontend_model *, const ir_loc *, const char *name, ir_type, const ir_quant *, const void *data);
 /* The type of input `name` (or `other_name`, which may be NULL) when --batch and --input-shape have been applied to
- * what the file says, where -1 is an extent that it leaves open; an open first one, the batch, is 1. */
+ * what the file says, where -1, or 0, is an extent that it leaves open; an open first one, the batch, is 1. */
 bool model_input_type(frontend_model *, const char *name, const char *other_name, ir_type *type);
 bool model_input_shapes_used(frontend_model *); /* an --input-shape that names no input is an error */
 

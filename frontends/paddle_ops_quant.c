@@ -17,6 +17,7 @@
 #include "frontends/paddle_import.h"
 
 enum { MAX_SCALES = 1 << 16 };
+#define SMALLEST_THRESHOLD 1e-30f
 
 /* fp32_to_int8 and int8_to_fp32 around kernels that compute on integers. */
 bool paddle_op_calib(paddle_node *n)
@@ -42,8 +43,8 @@ bool paddle_op_calib(paddle_node *n)
 /* Largest integer of the quantization: 127 for 8 bits. */
 static bool largest(paddle_node *n, int64_t bits, float *out)
 {
-    *out = 127;
-    return bits == 8 || node_error(n, "quantization to %lld bits is not supported", (long long)bits);
+    *out = bits >= 2 && bits <= 16 ? (float)((1 << (bits - 1)) - 1) : 0;
+    return *out > 0 || node_error(n, "quantization to %lld bits is not supported", (long long)bits);
 }
 
 /* The thresholds that operand `index` of a parameter holds. */
@@ -94,7 +95,7 @@ static bool channels_of(paddle_node *n, const ir_value *w, int64_t axis, int64_t
 static int64_t channel_at(const channels *c, int64_t element) { return c->inner ? element / c->inner % c->count : 0; }
 
 /* Paddle's rule for a threshold that is all but zero. */
-static float inverse(float threshold) { return threshold <= 1e-30f ? 1 / (threshold + 1e-6f) : 1 / threshold; }
+static float inverse(float threshold) { return threshold <= SMALLEST_THRESHOLD ? 1 / (threshold + 1e-6f) : 1 / threshold; }
 
 static float whole(float x, float threshold, float most, bool even)
 {
@@ -156,6 +157,7 @@ typedef struct fake {
     const float *threshold; /* NULL: the largest magnitude of the values */
     int64_t count, axis;    /* thresholds, along the dimension */
     float most;
+    int64_t bits;
     bool even, dequantizes, per_channel;
 } fake;
 
@@ -165,6 +167,8 @@ static bool quantize_constant(paddle_node *n, const char *out, ir_value *w, fake
     channels c;
     if (w->type.dtype != IR_F32)
         return node_error(n, "constants of type %s are not supported", ir_dtype_text(w->type.dtype));
+    if (f.bits > 8)
+        return node_error(n, "constants quantized to %lld bits are not supported", (long long)f.bits);
     if (!all_finite(n, w))
         return false;
     if (f.per_channel && !f.threshold && (f.axis < 0 || f.axis >= w->type.rank))
@@ -188,6 +192,15 @@ static bool quantize_constant(paddle_node *n, const char *out, ir_value *w, fake
     return paddle_put(n, out, node_done_quant(n, node_emit(n, IR_CAST, 1, &whole_numbers), IR_F32, NULL), LAYOUT_PLAIN);
 }
 
+/* With a threshold that is all but zero nothing is left of x.  With ties to even whole numbers are not bounded by it. */
+static bool put_zeros(paddle_node *n, const char *out, const ir_value *x, const fake *f, node_layout layout)
+{
+    if (f->even && (f->threshold[0] > 0 || !f->dequantizes))
+        return node_error(n, "the threshold %g is too small", (double)f->threshold[0]);
+    ir_value *zero = node_real(n, 0);
+    return zero && paddle_put(n, out, node_typed(n, node_emit1(n, IR_BROADCAST, zero), x->type, NULL), layout);
+}
+
 static bool quantize(paddle_node *n, const char *out, fake f)
 {
     node_layout layout = paddle_layout_of(n, "X", 0);
@@ -198,13 +211,18 @@ static bool quantize(paddle_node *n, const char *out, fake f)
         return quantize_constant(n, out, paddle_plain(n, "X"), f);
     if (!f.threshold)
         return node_error(n, "the range is that of the values at run time: only constants can have such scales");
-    if (f.count != 1 || !(f.threshold[0] > 0))
-        return node_error(n, "an activation needs one threshold above zero");
+    if (f.count != 1)
+        return node_error(n, "%lld thresholds of an activation, expected 1", (long long)f.count);
+    if (x->type.dtype != IR_F32)
+        return node_error(n, "values of type %s are not supported", ir_dtype_text(x->type.dtype));
+    if (f.threshold[0] <= SMALLEST_THRESHOLD)
+        return put_zeros(n, out, x, &f, layout);
     /* Where ties go to even, Paddle does not bound x by the threshold, and has -128, too. */
     ir_op *op = node_emit(n, IR_FAKE_QUANT, 1, &x);
     ir_set_float(op, IR_ATTR_MIN, f.even ? -f.threshold[0] * ((f.most + 1) / f.most) : -f.threshold[0]);
     ir_set_float(op, IR_ATTR_MAX, f.threshold[0]);
     ir_set_int(op, IR_ATTR_NARROW, !f.even);
+    ir_set_int(op, IR_ATTR_BITS, f.bits);
     ir_set_int(op, IR_ATTR_TIES, f.even ? IR_TIES_EVEN : IR_TIES_AWAY);
     if (!paddle_put(n, out, node_done(n, op), layout))
         return false;
@@ -213,8 +231,11 @@ static bool quantize(paddle_node *n, const char *out, fake f)
 
 static bool read_fake(paddle_node *n, fake *f)
 {
-    *f = (fake){.even = paddle_int(n, "round_type", 1) == 0, .axis = paddle_int(n, "quant_axis", 0), .count = 1};
-    return largest(n, paddle_int(n, "bit_length", 8), &f->most);
+    const int64_t kind = paddle_int(n, "round_type", 1);
+    *f = (fake){.even = kind == 0, .axis = paddle_int(n, "quant_axis", 0), .count = 1, .bits = paddle_int(n, "bit_length", 8)};
+    if (kind != 0 && kind != 1)
+        return node_error(n, "round_type %lld is not supported", (long long)kind);
+    return largest(n, f->bits, &f->most);
 }
 
 /* fake_quantize_… and fake_quantize_dequantize_… with a threshold from training. */
@@ -223,6 +244,8 @@ bool paddle_op_fake_quant(paddle_node *n)
     fake f;
     if (!read_fake(n, &f) || !thresholds(n, "InScale", 0, &f.threshold, &f.count))
         return false;
+    if (!paddle_int(n, "is_test", 1))
+        return node_error(n, "the threshold is that of a model in training, which follows the values at run time (is_test)");
     f.dequantizes = strstr(n->entry->name, "dequantize") != NULL;
     if (paddle_result_count(n, "OutScale") && !paddle_put(n, "OutScale", paddle_plain(n, "InScale"), LAYOUT_PLAIN))
         return false;

@@ -469,6 +469,24 @@ def fake_alone(p):
 
 
 @case
+def fake_widths(p):
+    """Other widths than 8 bits; thresholds of nothing, of little, and large ones; weights along their second dimension."""
+    x = image(p, (1, 4, 3, 12))
+    for kind in (0, 1):
+        for bits in (2, 4, 7, 16):
+            p.output(rounded(p, f"b{bits}.{kind}", x, 0.8, bit_length=bits, round_type=kind))
+        for name, threshold in (("none", 0.0), ("little", 3e-20), ("large", 1e30)):
+            p.output(rounded(p, f"{name}.{kind}", x, threshold, round_type=kind))
+        w = p.param(f"w{kind}", noise(140 + kind, (12, 6)))
+        p.op("fake_channel_wise_quantize_dequantize_abs_max", {"X": [w]}, {"Out": [w + ".fake"], "OutScale": [w + ".scale"]}, bit_length=4, quant_axis=1,
+             is_test=False, round_type=kind)
+        p.op("matmul_v2", {"X": [x], "Y": [w + ".fake"]}, {"Out": [f"y{kind}"]}, trans_x=False, trans_y=False)
+        p.output(f"y{kind}")
+    p.output(rounded(p, "least", x, 1e-33, round_type=1))
+    return [noise(59, (1, 4, 3, 12), -1.2, 1.2)]
+
+
+@case
 def fake_operands(p):
     """Rounded right in front of a product, of an operand on which the integers are exact: nothing else is between them and the output."""
     x = image(p, (1, 4, 3, 12))
@@ -728,7 +746,7 @@ for name, more in (("scale_zero", {"calib": 0.0}), ("scale_infinite", {"Output0_
 for name, kind, attributes in (
         ("unknown", "no_such_operator", {}), ("loop", "while", {}), ("softmax_axis", "softmax", {"axis": 4}), ("reshape", "reshape2", {"shape": [5, -1]}),
         ("transpose", "transpose2", {"axis": [0, 1, 1, 2]}), ("dynamic_range", "fake_quantize_abs_max", {"bit_length": 8}),
-        ("four_bits", "fake_quantize_dequantize_abs_max", {"bit_length": 4}), ("pool_type", "pool2d", {"pooling_type": "median", "ksize": [2, 2]}),
+        ("bits", "fake_quantize_dequantize_abs_max", {"bit_length": 17}), ("pool_type", "pool2d", {"pooling_type": "median", "ksize": [2, 2]}),
         ("pool_window", "pool2d", {"pooling_type": "max", "ksize": [9, 9]}), ("slice_empty", "slice", {"axes": [1], "starts": [2], "ends": [2]}),
         ("expand", "expand_v2", {"shape": [1, 5, 6, 6]}), ("pad", "pad2d", {"paddings": [1, -1, 0, 0]}), ("cast", "cast", {"out_dtype": 99}),
         ("pixels", "pixel_shuffle", {"upscale_factor": 3}), ("top_k", "top_k_v2", {"k": 7, "axis": -1}), ("stride", "strided_slice", {"axes": [1], "starts": [0], "ends": [4], "strides": [-1]})):
@@ -740,6 +758,17 @@ for name, kind, attributes in (
 def threshold_negative(p):
     p.param("s", np.array([-1], np.float32))
     one(p, "fake_quantize_dequantize_moving_average_abs_max", {"X": ["x"], "InScale": ["s"]}, {"Out": ["y"]}, bit_length=8)
+
+
+@refused
+def in_training(p):
+    p.param("s", np.array([1], np.float32))
+    one(p, "fake_quantize_dequantize_moving_average_abs_max", {"X": ["x"], "InScale": ["s"]}, {"Out": ["y"]}, bit_length=8, is_test=False)
+
+
+@refused
+def extent_zero(p):
+    one(p, "relu", {"X": ["x"]}, {"Out": ["y"]}, extents=(0, 3, 0, 8))
 
 
 @refused
