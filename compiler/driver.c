@@ -190,7 +190,7 @@ static bool write_dump(void *context, int number, const char *name, const char *
     const driver_options *o = context;
     char *path = NULL;
     if (asprintf(&path, "%s/%02d-%s.qir", o->dump_dir, number, name) < 0)
-        return diag_error(d, NULL, "out of memory");
+        return diag_out_of_memory(d, NULL);
     const int file = output_declare(o->files, path, 0666, d);
     free(path);
     return file != OUTPUT_NONE && output_add(o->files, file, text, length, d) && output_commit(o->files, d);

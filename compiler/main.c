@@ -147,7 +147,7 @@ static bool declare_default_header(const command *c, outputs *o, diag *d)
     const int stem = dot && dot > c->output ? (int)(dot - c->output) : (int)strlen(c->output);
     char *path = NULL;
     if (asprintf(&path, "%.*s.h", stem, c->output) < 0)
-        return diag_error(d, NULL, "out of memory");
+        return diag_out_of_memory(d, NULL);
     const bool good = declare(o, &o->header, path, 0666, d);
     free(path);
     return good;
@@ -172,7 +172,7 @@ static bool add_header(const command *c, const driver_module *m, const cg_output
 
 static bool add_text(output_set *set, int file, char *text, size_t length, diag *d)
 {
-    const bool good = text ? output_add(set, file, text, length, d) : diag_error(d, NULL, "out of memory");
+    const bool good = text ? output_add(set, file, text, length, d) : diag_out_of_memory(d, NULL);
     free(text);
     return good;
 }
@@ -235,16 +235,34 @@ static bool add_code(const command *c, driver_module *m, outputs *o, diag *d)
     return good;
 }
 
+typedef struct compilation {
+    command *command;
+    driver_module module;
+    outputs outputs;
+    diag *diag;
+    bool good;
+} compilation;
+
+static void run_compilation(void *context)
+{
+    compilation *x = context;
+    command *c = x->command;
+    x->good = declare_all(c, &x->outputs, x->diag) && driver_import(&c->options, c->model, &x->module, x->diag) &&
+              (c->kind == KIND_IR ? add_ir : add_code)(c, &x->module, &x->outputs, x->diag) &&
+              output_commit(&x->outputs.set, x->diag);
+}
+
 static bool compile(command *c, diag *d)
 {
-    driver_module m = {0};
-    outputs o = {.set = {.count = 0}};
-    c->options.files = &o.set;
-    bool good = declare_all(c, &o, d) && driver_import(&c->options, c->model, &m, d);
-    good = good && (c->kind == KIND_IR ? add_ir(c, &m, &o, d) : add_code(c, &m, &o, d)) && output_commit(&o.set, d);
-    output_discard(&o.set);
-    driver_module_free(&m);
-    return good;
+    compilation x = {.command = c, .outputs = {.set = {.count = 0}}, .diag = d};
+    c->options.files = &x.outputs.set;
+    if (!arena_guard(run_compilation, &x)) {
+        x.module.graph = NULL; /* is gone */
+        x.good = diag_out_of_memory(d, NULL);
+    }
+    output_discard(&x.outputs.set);
+    driver_module_free(&x.module);
+    return x.good;
 }
 
 static int perform(int argc, char **argv)
@@ -274,8 +292,4 @@ static int perform(int argc, char **argv)
     return EXIT_FAILURE;
 }
 
-int main(int argc, char **argv)
-{
-    program_begin();
-    return program_end(OPTION_QCC, perform(argc, argv));
-}
+int main(int argc, char **argv) { return program_main(OPTION_QCC, perform, argc, argv); }

@@ -158,7 +158,7 @@ static output_file *next_file(output_set *s, const char *path, diag *d)
     *f = (output_file){.path = strdup(path), .folder = OUTPUT_NONE, .contents = OUTPUT_NONE};
     if (f->path)
         return f;
-    diag_error(d, NULL, "out of memory");
+    diag_out_of_memory(d, NULL);
     return NULL;
 }
 

@@ -51,12 +51,9 @@ static ir_graph *import_text(const char *text, size_t size, const char *file, di
     return NULL;
 }
 
-ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options, diag *d)
+static ir_graph *import(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options, diag *d)
 {
-    const frontend_options none = {0};
     const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
-    if (!options)
-        options = &none;
     if (!size) {
         diag_error(d, &loc, "the file is empty");
         return NULL;
@@ -75,5 +72,31 @@ ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, c
         return import_text((const char *)bytes, size, file, d);
     }
     diag_error(d, &loc, "the format is not recognised: neither TFLite, ONNX Runtime, Paddle Lite nor textual IR");
+    return NULL;
+}
+
+typedef struct import_call {
+    const uint8_t *bytes;
+    size_t size;
+    const char *file;
+    const frontend_options *options;
+    diag *diag;
+    ir_graph *graph;
+} import_call;
+
+static void run_import(void *context)
+{
+    import_call *c = context;
+    c->graph = import(c->bytes, c->size, c->file, c->options, c->diag);
+}
+
+ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options, diag *d)
+{
+    static const frontend_options none = {0};
+    import_call call = {bytes, size, file, options ? options : &none, d, NULL};
+    if (arena_guard(run_import, &call))
+        return call.graph;
+    const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
+    diag_out_of_memory(d, &loc);
     return NULL;
 }

@@ -15,10 +15,6 @@ bool model_open(frontend_model *m, const uint8_t *bytes, size_t size, const char
     m->diag = d;
     m->dense_budget = (int64_t)size * 64 + (1 << 20);
     m->graph = ir_graph_new();
-    if (!m->graph) {
-        const ir_loc loc = model_loc(m);
-        return diag_error(d, &loc, "out of memory");
-    }
     m->shapes_used = ARENA_ARRAY(m->graph->arena, bool, options->input_shape_count + 1);
     fb_open(&m->reader, bytes, size);
     return true;

@@ -1,6 +1,16 @@
-/* arena.c: blocks of growing size, freed together. */
+/* arena.c: blocks of growing size, freed together.
+ *
+ * Each thread has a stack of guards, and each guard a list of the arenas made below it, newest first:
+ *
+ *     innermost ──▶ guard ──outer──▶ guard
+ *                     │ newest         │ newest
+ *                     ▼                ▼
+ *                   arena ──▶ arena   arena
+ *
+ * A guard that ends well hands its arenas to the outer one; one that does not frees them. */
 #include "ir/arena.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,17 +27,75 @@ typedef struct block {
 struct arena {
     block *newest;
     size_t total;
+    arena *next, **place; /* in a guard's list: whatever points to this one; NULL: in none */
 };
+
+typedef struct guard {
+    jmp_buf exit;
+    struct guard *outer;
+    arena *newest;
+} guard;
+
+static _Thread_local guard *innermost;
 
 static size_t header_bytes(void) { return (sizeof(block) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1); }
 
-static void die(size_t bytes)
+_Noreturn void arena_out_of_memory(void)
 {
-    fprintf(stderr, "qcc: out of memory (%zu bytes asked for)\n", bytes);
-    abort();
+    if (innermost)
+        longjmp(innermost->exit, 1);
+    fputs("out of memory\n", stderr);
+    exit(EXIT_FAILURE);
 }
 
-arena *arena_new(void) { return calloc(1, sizeof(arena)); }
+static void enlist(arena *a, arena **list)
+{
+    a->place = list;
+    a->next = *list;
+    if (a->next)
+        a->next->place = &a->next;
+    *list = a;
+}
+
+static void delist(arena *a)
+{
+    if (a->place)
+        *a->place = a->next;
+    if (a->next)
+        a->next->place = a->place;
+    a->next = NULL;
+    a->place = NULL;
+}
+
+bool arena_guard(void (*work)(void *), void *context)
+{
+    guard g = {.outer = innermost};
+    const bool good = setjmp(g.exit) == 0;
+    if (good) {
+        innermost = &g;
+        work(context);
+    }
+    innermost = g.outer;
+    while (g.newest) {
+        arena *a = g.newest;
+        delist(a);
+        if (!good)
+            arena_free(a);
+        else if (innermost)
+            enlist(a, &innermost->newest);
+    }
+    return good;
+}
+
+arena *arena_new(void)
+{
+    arena *a = calloc(1, sizeof *a);
+    if (!a)
+        arena_out_of_memory();
+    if (innermost)
+        enlist(a, &innermost->newest);
+    return a;
+}
 
 static void free_blocks(block *b)
 {
@@ -42,6 +110,7 @@ void arena_free(arena *a)
 {
     if (!a)
         return;
+    delist(a);
     free_blocks(a->newest);
     free(a);
 }
@@ -63,11 +132,9 @@ static block *grow(arena *a, size_t bytes)
         size = LARGEST_BLOCK;
     if (size < bytes)
         size = bytes;
-    if (size > SIZE_MAX - header_bytes())
-        die(bytes);
-    block *b = malloc(header_bytes() + size);
+    block *b = size <= SIZE_MAX - header_bytes() ? malloc(header_bytes() + size) : NULL;
     if (!b)
-        die(bytes);
+        arena_out_of_memory();
     *b = (block){.older = a->newest, .size = size};
     a->newest = b;
     return b;
@@ -76,7 +143,7 @@ static block *grow(arena *a, size_t bytes)
 void *arena_alloc(arena *a, size_t bytes)
 {
     if (bytes > SIZE_MAX - ALIGNMENT)
-        die(bytes);
+        arena_out_of_memory();
     bytes = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     if (bytes == 0)
         bytes = ALIGNMENT;

@@ -1,16 +1,28 @@
-/* arena.h: memory that is given back all at once. */
+/* arena.h: memory that is given back all at once, and what happens when there is none.
+ *
+ * Nothing here returns NULL, so nothing that allocates needs a check: out of memory, control leaves for the innermost
+ * arena_guard of the thread.  The entry points of the compiler (frontend_import, ir_parse, pass_run, cg_compile, …) are such
+ * guards and report a diagnostic. */
 #ifndef QCC_ARENA_H
 #define QCC_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct arena arena;
 
-arena *arena_new(void);                              /* NULL when out of memory */
+/* Calls work(context); true when it came back.  False when memory ran out below it: the arenas made meanwhile are gone, older
+ * ones and *context are as they were left.  `work` keeps nothing but arenas where only its own frames know of it.  Without any
+ * guard the process ends with a message. */
+bool arena_guard(void (*work)(void *context), void *context);
+
+/* For memory that is not an arena's: leaves as if an allocation of one had failed. */
+_Noreturn void arena_out_of_memory(void);
+
+arena *arena_new(void);
 void arena_free(arena *);
 void arena_reset(arena *);                           /* gives everything back, keeps one block for reuse */
-/* Zeroed, aligned to 16; aborts the process with a message on stderr when out of memory (the one place in the compiler
- * where that happens; sizes that come from a file are checked against limits before they get here). */
+/* Zeroed, aligned to 16; sizes that come from a file are checked against limits before they get here. */
 void *arena_alloc(arena *, size_t bytes);
 void *arena_copy(arena *, const void *, size_t bytes);
 char *arena_string(arena *, const char *text, size_t length); /* copies, terminates */

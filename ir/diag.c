@@ -42,6 +42,13 @@ bool diag_error(diag *d, const ir_loc *loc, const char *format, ...)
     return false;
 }
 
+bool diag_out_of_memory(diag *d, const ir_loc *loc)
+{
+    if (d && !d->failed)
+        d->out_of_memory = true;
+    return diag_error(d, loc, "out of memory");
+}
+
 void diag_warn(diag *d, const ir_loc *loc, const char *format, ...)
 {
     if (!d || !d->warn)

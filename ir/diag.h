@@ -14,6 +14,7 @@ enum { DIAG_TEXT_BYTES = 1024 };
 
 typedef struct diag {
     bool failed;
+    bool out_of_memory; /* the error is that */
     char text[DIAG_TEXT_BYTES]; /* the first error, complete with its location; no newline at the end */
     void (*warn)(void *context, const char *text); /* NULL: warnings are dropped */
     void *context;
@@ -22,6 +23,7 @@ typedef struct diag {
 /* Records the first error, later ones are dropped.  loc may be NULL.  Always returns false, so that a caller can write
  * `return diag_error(d, &op->loc, "…")`. */
 bool diag_error(diag *, const struct ir_loc *, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool diag_out_of_memory(diag *, const struct ir_loc *); /* the same, of memory that was not to be had */
 void diag_warn(diag *, const struct ir_loc *, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

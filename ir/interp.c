@@ -341,7 +341,7 @@ bool ir_interpret_observed(const ir_graph *g, const void *const inputs[], void *
     buffers b = {calloc(ids, sizeof *b.data), calloc(ids, sizeof *b.read), calloc(ids, sizeof *b.left)};
     bool fine = b.data && b.read && b.left;
     if (!fine)
-        diag_error(d, NULL, "out of memory");
+        diag_out_of_memory(d, NULL);
     if (fine) {
         count_uses(g, &b);
         for (int i = 0; i < g->input_count; i++) {

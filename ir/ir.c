@@ -22,8 +22,6 @@ static ir_graph *graph_of(const ir_value *v) { return ((const owned_value *)v)->
 ir_graph *ir_graph_new(void)
 {
     arena *a = arena_new();
-    if (!a)
-        return NULL;
     ir_graph *g = ARENA_NEW(a, ir_graph);
     g->arena = a;
     g->name = "";

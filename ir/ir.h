@@ -236,7 +236,7 @@ struct ir_graph {
     size_t state_offset, state_bytes; /* the part of the workspace that holds the variables; set by the memory plan */
 };
 
-ir_graph *ir_graph_new(void);          /* NULL when out of memory */
+ir_graph *ir_graph_new(void);
 void ir_graph_free(ir_graph *);
 
 /* ---- Building ---- */

@@ -671,25 +671,33 @@ static void number_values(parser *p)
         op->id = p->g->next_id++;
 }
 
+typedef struct parse_call {
+    parser parser;
+    bool good;
+} parse_call;
+
+static void run_parser(void *context)
+{
+    parse_call *c = context;
+    parser *p = &c->parser;
+    p->g = ir_graph_new();
+    p->scratch = arena_new();
+    p->loc.file = arena_string(p->g->arena, p->loc.file, strlen(p->loc.file));
+    c->good = parse_graph(p);
+    if (c->good)
+        number_values(p);
+    else
+        ir_graph_free(p->g);
+    arena_free(p->scratch);
+}
+
 ir_graph *ir_parse(const char *text, size_t length, const char *file, diag *d)
 {
-    ir_graph *g = ir_graph_new();
-    arena *scratch = arena_new();
-    if (!g || !scratch) {
-        diag_error(d, NULL, "out of memory");
-        ir_graph_free(g);
-        arena_free(scratch);
+    parse_call call = {.parser = {.at = text, .end = text + length, .line = 1, .d = d}};
+    call.parser.loc = (ir_loc){.file = file ? file : "<text>", .subgraph = -1};
+    if (!arena_guard(run_parser, &call)) {
+        diag_out_of_memory(d, NULL);
         return NULL;
     }
-    const char *name = file ? file : "<text>";
-    parser p = {.at = text, .end = text + length, .line = 1, .d = d, .g = g, .scratch = scratch};
-    p.loc = (ir_loc){.file = arena_string(g->arena, name, strlen(name)), .subgraph = -1};
-    bool ok = parse_graph(&p);
-    if (ok)
-        number_values(&p);
-    arena_free(scratch);
-    if (ok)
-        return g;
-    ir_graph_free(g);
-    return NULL;
+    return call.good ? call.parser.g : NULL;
 }

@@ -94,7 +94,7 @@ bool ir_refuse(const ir_op *op, diag *d, const char *format, ...)
 
 bool ir_out_of_memory(const ir_op *op, diag *d)
 {
-    return ir_refuse(op, d, "out of memory");
+    return diag_out_of_memory(d, &op->loc);
 }
 
 bool ir_check_nothing(const ir_op *op, diag *d)

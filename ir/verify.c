@@ -322,7 +322,7 @@ static bool verify_variables(verifier *v)
         most += op->code == IR_READ_VARIABLE || op->code == IR_WRITE_VARIABLE;
     variable_use *known = calloc(most + 1, sizeof *known);
     if (!known)
-        return diag_error(v->d, NULL, "out of memory");
+        return diag_out_of_memory(v->d, NULL);
     bool ok = true;
     for (int32_t i = 0; ok && i < g->variable_count; i++) {
         const ir_variable *x = &g->variables[i];
@@ -362,7 +362,7 @@ bool ir_verify(const ir_graph *g, diag *d)
 {
     verifier v = {.g = g, .d = d, .defined = calloc((size_t)g->next_id + 1, 1)};
     if (!v.defined)
-        return diag_error(d, NULL, "out of memory");
+        return diag_out_of_memory(d, NULL);
     bool ok = verify_graph(&v);
     free(v.defined);
     return ok;

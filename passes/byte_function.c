@@ -76,7 +76,6 @@ static bool evaluate(const byte_function *f, const ir_op *op, const uint8_t byte
     ir_operand operands[MAX_OPERANDS] = {{0}};
     const void *from[MAX_OPERANDS] = {NULL};
     void *to[1] = {out};
-    diag ignored = {0};
     ir_op row = *op;
     for (int i = 0; i < op->operand_count; i++) {
         const ir_value *v = op->operands[i].value;
@@ -93,7 +92,7 @@ static bool evaluate(const byte_function *f, const ir_op *op, const uint8_t byte
     result.type.dims[0] = BYTES;
     row.operands = operands;
     row.results = results;
-    return ir_eval_op(&row, from, to, &ignored);
+    return pass_evaluate(&row, from, to);
 }
 
 /* Entry i: the result for the i-th smallest integer, counted from the smallest. */

@@ -13,8 +13,7 @@ static ir_value *real_constant(ir_graph *g, const ir_op *op)
     const ir_value *r = op->results[0];
     const void *from = op->operands[0].value->data;
     void *to = arena_alloc(g->arena, ir_type_bytes(&r->type));
-    diag ignored = {0};
-    if (!ir_eval_op(op, &from, &to, &ignored))
+    if (!pass_evaluate(op, &from, &to))
         return NULL;
     ir_value *v = ir_const_new(g, r->type, NULL, to);
     v->name = r->name ? r->name : op->operands[0].value->name;

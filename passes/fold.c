@@ -62,7 +62,7 @@ static bool evaluate(ir_graph *g, ir_op *op, pass_context *c)
         operands[i] = op->operands[i].value ? op->operands[i].value->data : NULL;
     for (int i = 0; i < info->results; i++)
         results[i] = arena_alloc(g->arena, ir_type_bytes(&op->results[i]->type));
-    if (!ir_eval_op(op, operands, results, &ignored))
+    if (!pass_evaluate(op, operands, results))
         return false;
     for (int i = 0; i < info->results; i++)
         if (ir_first_nan(&op->results[i]->type, results[i]) >= 0) /* constants hold none: it is left to the run */

@@ -30,7 +30,9 @@ static bool is_plain_clamp(const ir_op *relu)
     diag ignored = {0};
     if (!x->quant || x->quant->axis >= 0 || (x->type.dtype != IR_U8 && x->type.dtype != IR_I8))
         return false;
-    if (!ir_lookup_table(relu, table, &ignored))
+    const bool known = ir_lookup_table(relu, table, &ignored);
+    pass_ignore(&ignored);
+    if (!known)
         return false;
     ir_result_bounds(r, (ir_enum_ACT)ir_int(relu, IR_ATTR_ACT), &min, &max);
     for (int i = 0; i < 256; i++) {

@@ -15,8 +15,7 @@ static ir_value *evaluate(ir_graph *g, const ir_op *op, const void *x, const ir_
 {
     const ir_value *r = op->results[0];
     void *to = arena_alloc(g->arena, ir_type_bytes(&r->type));
-    diag ignored = {0};
-    if (!ir_eval_op(op, &x, &to, &ignored))
+    if (!pass_evaluate(op, &x, &to))
         return NULL;
     return ir_const_new(g, r->type, quant, to);
 }

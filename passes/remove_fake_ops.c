@@ -16,8 +16,7 @@ static ir_value *rounded_constant(ir_graph *g, const ir_op *fake)
     const ir_value *c = fake->operands[0].value;
     const void *from = c->data;
     void *to = arena_alloc(g->arena, ir_type_bytes(&c->type));
-    diag ignored = {0};
-    if (!ir_eval_op(fake, &from, &to, &ignored))
+    if (!pass_evaluate(fake, &from, &to))
         return NULL;
     ir_value *v = ir_const_new(g, c->type, NULL, to);
     v->name = c->name;

@@ -170,16 +170,29 @@ static bool run_named(runner *r, const char *const names[], int count)
     return true;
 }
 
+typedef struct pass_call {
+    runner runner;
+    const char *const *names;
+    int count;
+    bool good;
+} pass_call;
+
+static void run_passes(void *context)
+{
+    pass_call *c = context;
+    runner *r = &c->runner;
+    r->context.scratch = arena_new();
+    c->good = (!r->debug->verify_each || ir_verify(r->g, r->context.diag)) && (!r->debug->dump || dump_graph(r, "input")) &&
+              (c->names ? run_named(r, c->names, c->count) : run_pipeline(r));
+    arena_free(r->context.scratch);
+}
+
 bool pass_run(ir_graph *g, const pass_options *options, const pass_debug *debug, const char *const names[], int count,
               diag *d)
 {
     static const pass_debug quiet = {0};
-    runner r = {.g = g, .context = {options, arena_new(), d}, .debug = debug ? debug : &quiet};
-    if (!r.context.scratch)
-        return diag_error(d, NULL, "out of memory");
-    bool ok = !r.debug->verify_each || ir_verify(g, d);
-    ok = ok && (!r.debug->dump || dump_graph(&r, "input"));
-    ok = ok && (names ? run_named(&r, names, count) : run_pipeline(&r));
-    arena_free(r.context.scratch);
-    return ok;
+    pass_call call = {{.g = g, .context = {options, NULL, d}, .debug = debug ? debug : &quiet}, names, count, false};
+    if (!arena_guard(run_passes, &call))
+        return diag_out_of_memory(d, NULL);
+    return call.good;
 }

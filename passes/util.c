@@ -3,6 +3,22 @@
 
 #include <assert.h>
 
+#include "ir/interp.h"
+
+void pass_ignore(const diag *d)
+{
+    if (d->out_of_memory)
+        arena_out_of_memory();
+}
+
+bool pass_evaluate(const ir_op *op, const void *const operands[], void *const results[])
+{
+    diag ignored = {0};
+    const bool good = ir_eval_op(op, operands, results, &ignored);
+    pass_ignore(&ignored);
+    return good;
+}
+
 ir_value *pass_op1(ir_graph *g, ir_opcode code, ir_op *before, const ir_op *like, int operand_count,
                    ir_value *const operands[], ir_type type, const ir_quant *quant)
 {

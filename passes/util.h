@@ -8,6 +8,10 @@
 #include "passes/passes.def"
 #undef PASS
 
+/* The results of an op for these operands; false when it is not defined on its types. */
+bool pass_evaluate(const ir_op *, const void *const operands[], void *const results[]);
+/* What a diagnostic that nobody reads leaves to say: out of memory is not 'not defined', and does not come back. */
+void pass_ignore(const diag *);
 /* A new op with one result of the given type, in front of `before` (NULL: at the end), with the location of `like`. */
 ir_value *pass_op1(ir_graph *, ir_opcode, ir_op *before, const ir_op *like, int operand_count,
                    ir_value *const operands[], ir_type, const ir_quant *);

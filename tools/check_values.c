@@ -194,8 +194,6 @@ bool check_values(const ir_graph *before, const ir_graph *after, diag *d)
     if (!same_interface(before, after, d))
         return false;
     arena *a = arena_new();
-    if (!a)
-        return diag_error(d, NULL, "out of memory");
     runner x = runner_new(before, a), y = runner_new(after, a);
     bool ok = run_steps(before, after, &x, &y, a, d);
     ir_state_free(x.state);

@@ -150,8 +150,4 @@ static int perform(int argc, char **argv)
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int main(int argc, char **argv)
-{
-    program_begin();
-    return program_end(OPTION_OPT, perform(argc, argv));
-}
+int main(int argc, char **argv) { return program_main(OPTION_OPT, perform, argc, argv); }

@@ -325,8 +325,4 @@ static int perform(int argc, char **argv)
     return within ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int main(int argc, char **argv)
-{
-    program_begin();
-    return program_end(OPTION_RUN, perform(argc, argv));
-}
+int main(int argc, char **argv) { return program_main(OPTION_RUN, perform, argc, argv); }

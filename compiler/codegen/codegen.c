@@ -113,27 +113,56 @@ static bool compile(cg_module *m, LLVMTargetMachineRef machine, cg_emit emit, cg
     return verify(m) && optimize(m, machine) && write_code(m, machine, emit, out);
 }
 
+typedef struct compile_call {
+    cg_module module;
+    const ir_graph *graph;
+    const cg_options *options;
+    cg_emit emit;
+    const cg_target *target;
+    LLVMTargetMachineRef machine;
+    cg_output *out;
+    diag *diag;
+    bool good;
+} compile_call;
+
+static void run_emitters(void *context)
+{
+    compile_call *c = context;
+    c->good = compile(&c->module, c->machine, c->emit, c->out);
+}
+
+/* The inner guard leaves the module's arena, so that what LLVM holds is still known. */
+static void run_compile(void *context)
+{
+    compile_call *c = context;
+    if (cg_module_init(&c->module, c->graph, c->options, c->emit, c->target, c->machine, c->diag) &&
+        !arena_guard(run_emitters, c))
+        c->good = diag_out_of_memory(c->diag, NULL);
+}
+
 bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, cg_output *out, diag *d)
 {
     const cg_target *target = cg_target_find(options->target);
-    LLVMTargetMachineRef machine;
-    cg_module m;
-    bool ok;
+    compile_call call = {.graph = graph, .options = options, .emit = emit, .target = target, .out = out, .diag = d};
 
     *out = (cg_output){0};
     if (!target)
         return diag_error(d, NULL, "unknown target '%s'", options->target);
-    machine = cg_target_machine(target, options->opt_level, d);
-    if (!machine)
+    call.machine = cg_target_machine(target, options->opt_level, d);
+    if (!call.machine)
         return false;
-    ok = cg_module_init(&m, graph, options, emit, target, machine, d) && compile(&m, machine, emit, out);
-    if (ok) {
-        out->memory = m.arena;
-        m.arena = NULL;
+    if (!arena_guard(run_compile, &call)) {
+        call.module.arena = NULL; /* is gone, with what is in it */
+        call.module.p = NULL;
+        call.good = diag_out_of_memory(d, NULL);
+    }
+    if (call.good) {
+        out->memory = call.module.arena;
+        call.module.arena = NULL;
     } else {
         *out = (cg_output){0};
     }
-    cg_module_free(&m);
-    LLVMDisposeTargetMachine(machine);
-    return ok;
+    cg_module_free(&call.module);
+    LLVMDisposeTargetMachine(call.machine);
+    return call.good;
 }

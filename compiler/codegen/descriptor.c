@@ -29,8 +29,6 @@ bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *optio
     LLVMSetTarget(m->llvm, triple);
     LLVMDisposeTargetData(layout);
     LLVMDisposeMessage(triple);
-    if (!m->arena)
-        return diag_error(d, NULL, "out of memory");
     m->i1 = LLVMInt1TypeInContext(c);
     m->i8 = LLVMInt8TypeInContext(c);
     m->i16 = LLVMInt16TypeInContext(c);

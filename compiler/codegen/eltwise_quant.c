@@ -234,8 +234,6 @@ static bool pair_table(cg_module *m, const ir_op *op, uint8_t table[65536])
     ir_op *twin;
     bool ok;
 
-    if (!g)
-        return diag_error(m->diag, &op->loc, "out of memory");
     for (int i = 0; i < 256; i++)
         bytes[i] = (uint8_t)i;
     for (int i = 0; i < 2; i++) {

@@ -69,7 +69,7 @@ cg_jit *cg_jit_load(const cg_output *object, diag *d)
 
     if (!j || !buffer) {
         free(j);
-        diag_error(d, NULL, "out of memory");
+        diag_out_of_memory(d, NULL);
         return NULL;
     }
     LLVMInitializeX86TargetInfo();

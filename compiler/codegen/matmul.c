@@ -149,8 +149,6 @@ static bool is_wide(const product *p)
 size_t cg_product_scratch(const ir_op *op)
 {
     arena *a = arena_new();
-    if (!a)
-        return 0;
     const product p = product_of(a, op, false); /* needs no less than the joined form, which the plan may rule out */
     arena_free(a);
     return is_wide(&p) ? 0 : p.packed_bytes + p.bias_bytes + p.rows_bytes + p.sums_bytes;
