@@ -80,6 +80,11 @@ def lite_fc(op, values):
     return {"Out": lite_finish(op, x.reshape(x.shape[0], -1) @ w, "W0_scale", bias, "Output0_scale", op.attributes.get("activation_type", ""))}
 
 
+def lite_add(op, values):
+    x, y = (values[op.inputs[k][0]] for k in ("X", "Y"))
+    return {"Out": np.maximum(x + y, 0)}
+
+
 def lite_float_fc(op, values):
     y = values[op.inputs["Input"][0]].reshape(len(values[op.inputs["Input"][0]]), -1) @ values[op.inputs["W"][0]]
     return {"Out": y + values[op.inputs["Bias"][0]] if op.inputs.get("Bias") else y}
@@ -176,7 +181,7 @@ def run(program, feeds):
             x = np.asarray(values[op.inputs["X"][0]])
             outputs.append(x.reshape(1) if x.ndim == 0 else x)
             continue
-        own = {"fc": lite_float_fc, "pad2d": pad2d, "hard_swish": hard_swish, "swish": swish, "multiclass_nms3": nms}.get(op.kind)
+        own = {"fc": lite_float_fc, "fusion_elementwise_add_activation": lite_add, "pad2d": pad2d, "hard_swish": hard_swish, "swish": swish, "multiclass_nms3": nms}.get(op.kind)
         if is_lite(op):
             own = LITE[op.kind]
         elif op.inputs.get("Bias") and "conv2d" in op.kind:
@@ -622,6 +627,57 @@ def int8(p):
          enable_int8=True, Input0_scale=[0.05], W0_scale=[0.002] * 5, **{"__@kernel_type_attr@__": "fc/fp32out/4/2/1"})
     p.output("fc")
     return [noise(80, (1, 8, 6, 6))]
+
+
+@case
+def int8_shuffles(p):
+    """Blocks of a network for poses: half of the channels through integer kernels, some with real results, some dequantized by calib; both halves
+    joined and shuffled, by an operator or by reshapes; sums; one variable quantized with two scales."""
+    random = np.random.RandomState(83)
+    names = (f"v{i}" for i in range(1000))
+
+    def op(kind, inputs, kernel="def/4/1/1", **attributes):
+        outputs = {"Out": [next(names)]}
+        if kind in ("reshape2", "transpose2"):
+            outputs["XShape"] = [next(names)]
+        p.op(kind, inputs if isinstance(inputs, dict) else {"X": inputs}, outputs, **{"__@kernel_type_attr@__": f"{kind}/{kernel}"}, **attributes)
+        return outputs["Out"][0]
+
+    def calib(x, scale, kernel="fp32_to_int8"):
+        return op("calib", {"Input": [x]}, kernel + "/4/2/1", scale=scale)
+
+    def layer(x, shape, scale, out_scale, out, act="relu", kind="conv2d", stride=1):
+        bound = 1 / (60 * np.sqrt(np.prod(shape[1:])))
+        name = next(names)
+        conv(p, name, x, random.randint(-127, 128, shape).astype(np.int8), noise(len(p.ops), (shape[0],), -0.5, 0.5), out=name, kind=kind,
+             groups=shape[0] if kind != "conv2d" else 1, strides=[stride] * 2, paddings=[shape[2] // 2] * 2, act_type=act, with_act=bool(act),
+             enable_int8=True, bit_length=8, Input0_scale=[scale], Output0_scale=[out_scale],
+             Filter0_scale=[float(v) for v in noise(len(p.ops), (shape[0],), bound / 2, bound)], **{"__@kernel_type_attr@__": f"{kind}/{out}/4/2/1"})
+        return name
+
+    p.input("x", "float32", [1, 3, 12, 12])
+    x = layer(calib("x", 1 / 127), (16, 3, 3, 3), 1 / 127, 1.0, "fp32_out", stride=2)
+    for i in range(4):
+        s, t, u = 0.013 + 0.004 * i, 0.017 + 0.005 * i, 0.015 + 0.004 * i
+        halves = [next(names), next(names)]
+        p.op("split", {"X": [x]}, {"Out": halves}, axis=1, sections=[8, 8] if i % 2 else [], num=0 if i % 2 else 2)
+        y = layer(calib(halves[1], s), (8, 8, 1, 1), s, t, "int8_out")
+        y = layer(y, (8, 1, 3, 3), t, u, "int8_out" if i % 3 else "fp32_out", "", "depthwise_conv2d")
+        y = layer(y if i % 3 else calib(y, u), (8, 8, 1, 1), u, s, "int8_out" if i % 2 else "fp32_out")
+        x = op("concat", [halves[0], calib(y, s, "int8_to_fp32") if i % 2 else y], "def/4/4/1", axis=1)
+        if i == 2:
+            x = op("shuffle_channel", [x], group=2)
+        else:
+            x = op("transpose2", [op("reshape2", [x], "def/1/4/2", shape=[1, 2, 8, 6, 6])], "def/4/4/1", axis=[0, 2, 1, 3, 4])
+            x = op("reshape2", [x], "def/1/4/2", shape=[1, 16, 6, 6])
+        if i % 2:
+            y = layer(calib(x, s * 2), (16, 16, 1, 1), s * 2, 1.0, "fp32_out", "")
+            add, act = ("fusion_elementwise_add_activation", {"act_type": "relu"}) if i == 3 else ("elementwise_add", {})
+            x = op(add, {"X": [x], "Y": [y]}, axis=-1, **act)
+    wide = op("nearest_interp", [x], out_h=12, out_w=12, scale=0.0, align_corners=False, align_mode=1, interp_method="nearest", data_layout="NCHW")
+    for v, scale in ((wide, 0.02), (x, 0.03)):
+        p.output(layer(calib(v, scale), (5, 16, 1, 1), scale, 1.0, "fp32_out", ""))
+    return [noise(84, (1, 3, 12, 12))]
 
 
 @case
