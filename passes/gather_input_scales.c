@@ -58,11 +58,10 @@ static bool common_grid(ir_graph *g, const ir_value *v, fake *out)
         fake next;
         if (!rounds(g, slot->user, &next))
             continue;
-        const bool same = next.dtype == out->dtype && next.rounding == out->rounding && ir_quant_equal(next.quant, out->quant);
-        if (rounded > 0 && !same)
-            return false;
         if (rounded++ == 0)
             *out = next;
+        else if (next.dtype != out->dtype || next.rounding != out->rounding || !ir_quant_equal(next.quant, out->quant))
+            return false;
     }
     const bool others = rounded < ir_use_count(v);
     return rounded > 0 && (!others || (v->as && !scales_is_fixed(v)));
