@@ -265,21 +265,31 @@ bool ort_op_pow(ort_node *n)
     return ort_put(n, 0, node_binary(n, IR_POW, a, b), layout);
 }
 
+/* Two operands may have their channels last. */
+static ir_value *joined(ort_node *n, node_layout *out)
+{
+    ir_value *a, *b;
+    *out = n->input_count == 1 ? ort_layout_of(n, 0) : LAYOUT_PLAIN;
+    if (n->input_count == 2)
+        return ort_pair(n, 0, 1, &a, &b, out) ? node_binary(n, n->entry->code, a, b) : NULL;
+    a = ort_in(n, 0, *out);
+    for (int i = 1; a && i < n->input_count; i++)
+        a = (b = ort_plain(n, i)) ? node_binary(n, n->entry->code, a, b) : NULL;
+    return a;
+}
+
 bool ort_op_variadic(ort_node *n)
 {
-    if (n->input_count == 1)
-        return ort_op_identity(n);
-    ir_value *a, *b;
     node_layout layout;
-    if (n->input_count == 2)
-        return ort_op_binary(n);
-    if (!(a = ort_plain(n, 0)))
-        return false;
-    layout = LAYOUT_PLAIN;
-    for (int i = 1; i < n->input_count; i++)
-        if (!(b = ort_plain(n, i)) || !(a = node_binary(n, n->entry->code, a, b)))
-            return false;
-    return ort_put(n, 0, a, layout);
+    ir_value *y = joined(n, &layout);
+    return ort_put(n, 0, y, layout);
+}
+
+bool ort_op_mean(ort_node *n)
+{
+    node_layout layout;
+    ir_value *y = joined(n, &layout);
+    return ort_put(n, 0, y ? node_binary(n, IR_DIV, y, node_real(n, (float)n->input_count)) : NULL, layout);
 }
 
 bool ort_op_where(ort_node *n)

@@ -186,6 +186,9 @@ bool ort_op_gather(ort_node *n)
     return ort_put(n, 0, node_done(n, op), LAYOUT_PLAIN);
 }
 
+/* The block's pixels are the fastest in the channels, not the slowest. */
+static bool is_crd(ort_node *n) { return strcmp(ort_text(n, "mode", "DCR"), "CRD") == 0; }
+
 bool ort_op_depth_to_space(ort_node *n)
 {
     ir_value *x = ort_in(n, 0, LAYOUT_LAST);
@@ -194,7 +197,7 @@ bool ort_op_depth_to_space(ort_node *n)
         return false;
     if (x->type.rank != 4 || block < 1 || block > 1 << 15)
         return node_error(n, "a block of %lld for %d dimensions", (long long)block, x->type.rank);
-    if (strcmp(ort_text(n, "mode", "DCR"), "CRD") == 0) { /* the block's pixels are the fastest in the channels */
+    if (is_crd(n)) {
         const int64_t *d = x->type.dims, inner = d[3] / (block * block);
         int64_t pixels[] = {d[0], d[1], d[2], inner, block, block}, perm[] = {0, 1, 4, 2, 5, 3};
         int64_t dims[] = {d[0], d[1] * block, d[2] * block, inner};
@@ -208,11 +211,19 @@ bool ort_op_depth_to_space(ort_node *n)
 bool ort_op_space_to_depth(ort_node *n)
 {
     ir_value *x = ort_in(n, 0, LAYOUT_LAST);
-    int64_t block = ort_int(n, "blocksize", 0);
+    const int64_t block = ort_int(n, "blocksize", 0);
     if (!x)
         return false;
-    if (block < 1 || block > 1 << 15)
-        return node_error(n, "a block of %lld", (long long)block);
+    if (x->type.rank != 4 || block < 1 || block > 1 << 15)
+        return node_error(n, "a block of %lld for %d dimensions", (long long)block, x->type.rank);
+    const int64_t *d = x->type.dims;
+    if (is_crd(n)) {
+        if (d[1] % block || d[2] % block)
+            return node_error(n, "%lld x %lld pixels are no blocks of %lld", (long long)d[1], (long long)d[2], (long long)block);
+        int64_t pixels[] = {d[0], d[1] / block, block, d[2] / block, block, d[3]}, perm[] = {0, 1, 3, 5, 2, 4};
+        int64_t dims[] = {d[0], d[1] / block, d[2] / block, d[3] * block * block};
+        return ort_put(n, 0, node_reshaped(n, node_transposed(n, node_reshaped(n, x, 6, pixels), perm), 4, dims), LAYOUT_LAST);
+    }
     ir_op *op = node_emit1(n, IR_SPACE_TO_DEPTH, x);
     ir_set_ints(op, IR_ATTR_BLOCK, 2, (int64_t[]){block, block});
     return ort_put(n, 0, node_done(n, op), LAYOUT_LAST);
@@ -299,35 +310,55 @@ bool ort_op_top_k(ort_node *n)
     return ort_put(n, 0, values, LAYOUT_PLAIN) && ort_put(n, 1, indices, LAYOUT_PLAIN);
 }
 
-/* Extents that sizes ask for, in ONNX's order. */
-static bool read_sizes(ort_node *n, int64_t out[4])
+/* Extents that sizes ask for, along the given dimensions. */
+static bool read_sizes(ort_node *n, int expected, const int axes[], int64_t out[4])
 {
+    int64_t sizes[4];
     int count;
     ir_value *scales;
     if (!ort_optional(n, 2, &scales))
         return false;
     if (scales && ir_type_elements(&scales->type))
         return node_error(n, "both scales and sizes");
-    return ort_param_ints(n, 3, "sizes", 4, out, &count) &&
-           (count == 4 || node_error(n, "sizes of four dimensions expected"));
+    if (!ort_param_ints(n, 3, "sizes", 4, sizes, &count))
+        return false;
+    if (count != expected)
+        return node_error(n, "%d sizes for %d dimensions", count, expected);
+    for (int i = 0; i < count; i++)
+        out[axes[i]] = sizes[i];
+    return true;
 }
 
-static bool read_scales(ort_node *n, int operand, const ir_type *x, int64_t out[4])
+static bool read_scales(ort_node *n, int operand, int expected, const int axes[], int64_t out[4])
 {
     ir_value *scales = NULL;
     if (!ort_has(n, operand) || !(scales = ort_param(n, operand, "scales")))
         return node_error(n, "neither scales nor sizes");
-    if (ir_type_elements(&scales->type) != 4 || scales->type.dtype != IR_F32)
-        return node_error(n, "four scales expected");
-    for (int i = 0; i < 4; i++) {
-        double extent = floor((double)x->dims[i] * ir_const_real(scales, i));
+    if (ir_type_elements(&scales->type) != expected || scales->type.dtype != IR_F32)
+        return node_error(n, "%lld scales for %d dimensions", (long long)ir_type_elements(&scales->type), expected);
+    for (int i = 0; i < expected; i++) {
+        const double extent = (double)out[axes[i]] * ir_const_real(scales, i);
         if (!(extent >= 1 && extent < 1 << 24))
             return node_error(n, "the result has no pixels, or too many");
-        out[i] = (int64_t)extent;
-        if ((double)out[i] != (double)x->dims[i] * ir_const_real(scales, i))
+        if (extent != floor(extent))
             return node_error(n, "scales that do not give whole extents are not supported");
+        out[axes[i]] = (int64_t)extent;
     }
     return true;
+}
+
+/* The extents of the result, in ONNX's order.  scales: the operand that has them; dimensions: the attribute axes. */
+static bool read_extents(ort_node *n, const ir_type *x, int scales, int count, const int64_t dimensions[], int64_t out[4])
+{
+    int axes[4] = {0, 1, 2, 3};
+    for (int i = 0; i < count; i++)
+        if (!node_axis(n, dimensions[i], 4, &axes[i]))
+            return false;
+    memcpy(out, x->dims, 4 * sizeof *out);
+    count = count ? count : 4;
+    if (!(ort_has(n, 3) ? read_sizes(n, count, axes, out) : read_scales(n, scales, count, axes, out)))
+        return false;
+    return (out[0] == x->dims[0] && out[1] == x->dims[1]) || node_error(n, "only height and width can change");
 }
 
 /* How positions in the result become positions in the image; mode: of nearest, NULL for the rule before operator set
@@ -336,6 +367,8 @@ typedef struct positions {
     bool nearest, half, align;
     bool several; /* an extent of one pixel is a case of its own */
     const char *mode;
+    int64_t axes[4]; /* that sizes and scales are for; none: all */
+    int axis_count;
 } positions;
 
 /* The IR takes the pixel at floor((i + offset) * in / out).  ONNX's rounding agrees where no position lies halfway. */
@@ -358,8 +391,7 @@ static bool nearest_agrees(ort_node *n, const ir_type *x, const int64_t out[4], 
     return true;
 }
 
-/* scales: the operand that has them. */
-static bool resize(ort_node *n, int scales, positions *p)
+static bool resize(ort_node *n, int scales, const positions *p)
 {
     ir_type shape;
     int64_t out[4];
@@ -368,10 +400,8 @@ static bool resize(ort_node *n, int scales, positions *p)
         return false;
     if (shape.rank != 4)
         return node_error(n, "only images of two dimensions are supported");
-    if (!(ort_has(n, 3) ? read_sizes(n, out) : read_scales(n, scales, &shape, out)))
+    if (!read_extents(n, &shape, scales, p->axis_count, p->axes, out))
         return false;
-    if (out[0] != shape.dims[0] || out[1] != shape.dims[1])
-        return node_error(n, "only height and width can change");
     if (p->several && (out[2] < 2 || out[3] < 2))
         return node_error(n, "positions by pytorch_half_pixel are not supported for a single line or column");
     if (p->nearest && !nearest_agrees(n, &shape, out, p))
@@ -397,6 +427,8 @@ bool ort_op_resize(ort_node *n)
     const char *kind = ort_text(n, "coordinate_transformation_mode", "half_pixel");
     positions p = {.nearest = is_nearest(n), .mode = ort_text(n, "nearest_mode", "round_prefer_floor")};
     ort_ignore(n, 1); /* a part of the image, for a mode that is not supported */
+    if (!ort_ints(n, "axes", 4, p.axes, &p.axis_count))
+        return false;
     p.align = strcmp(kind, "align_corners") == 0;
     p.several = strcmp(kind, "pytorch_half_pixel") == 0;
     p.half = !p.align && strcmp(kind, "asymmetric") != 0;

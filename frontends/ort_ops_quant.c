@@ -56,7 +56,36 @@ bool ort_op_quantize(ort_node *n)
 
 bool ort_op_quantize_by_zero_point(ort_node *n) { return quantize(n, IR_U8); }
 
-bool ort_op_dequantize(ort_node *n)
+/* [D0, …, D, …] by scales [D0, …, D / block, …]: real numbers, since no quantization of the IR says that. */
+static bool dequantize_blocks(ort_node *n, int64_t block)
+{
+    ir_value *x = ort_param(n, 0, "blocks"), *s = x ? ort_param(n, 1, "scales") : NULL, *z = NULL;
+    int axis;
+    if (!s || (ort_has(n, 2) && !(z = ort_param(n, 2, "zero points"))) ||
+        !node_axis(n, ort_int(n, "axis", 1), x->type.rank, &axis))
+        return false;
+    ir_type expected = x->type;
+    expected.dtype = IR_F32;
+    const int64_t extent = x->type.dims[axis], count = extent / block + (extent % block != 0);
+    expected.dims[axis] = count;
+    const bool fits = ir_type_equal(&expected, &s->type);
+    expected.dtype = x->type.dtype;
+    if (!fits || (z && !ir_type_equal(&expected, &z->type)) || ir_dtype_is_float(x->type.dtype))
+        return node_error(n, "blocks of %lld along dimension %d don't fit their scales or zero points", (long long)block, axis);
+    if (!model_charge(n->model, &n->loc, ir_type_elements(&x->type) * 4))
+        return false;
+    int64_t inner = 1;
+    for (int i = axis + 1; i < x->type.rank; i++)
+        inner *= x->type.dims[i];
+    float *y = ARENA_ARRAY(n->model->graph->arena, float, ir_type_elements(&x->type) + 1);
+    for (int64_t i = 0; i < ir_type_elements(&x->type); i++) {
+        const int64_t at = (i / inner / extent * count + i / inner % extent / block) * inner + i % inner;
+        y[i] = (float)(ir_const_int(x, i) - (z ? ir_const_int(z, at) : 0)) * (float)ir_const_real(s, at);
+    }
+    return ort_put(n, 0, node_reals(n, x->type.rank, x->type.dims, y), LAYOUT_PLAIN);
+}
+
+bool ort_op_dequantize_unblocked(ort_node *n)
 {
     ir_type shape;
     if (!ort_shape(n, 0, &shape))
@@ -66,6 +95,14 @@ bool ort_op_dequantize(ort_node *n)
     ir_value *x = q ? ort_in(n, 0, layout) : NULL;
     x = x ? ort_quantized(n, x, q) : NULL;
     return x && ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_DEQUANTIZE, x), IR_F32, NULL), layout);
+}
+
+bool ort_op_dequantize(ort_node *n)
+{
+    const int64_t block = ort_int(n, "block_size", 0);
+    if (block < 0)
+        return node_error(n, "blocks of %lld", (long long)block);
+    return block ? dequantize_blocks(n, block) : ort_op_dequantize_unblocked(n);
 }
 
 /* ort_pair for the operands 0 and 3, with their quantization. */

@@ -180,6 +180,13 @@ bool ort_op_batch_norm(ort_node *n)
     return x && ort_put(n, 0, node_binary(n, IR_ADD, x, node_reals(n, x->type.rank, dims, offset)), layout);
 }
 
+static int dimensions_from(int axis, int rank, int64_t out[])
+{
+    for (int i = axis; i < rank; i++)
+        out[i - axis] = i;
+    return rank - axis;
+}
+
 /* Over the dimensions from `axis` on, as one row; scale and shift are operands of the node, the shift may be absent. */
 static ir_value *layer_norm(ort_node *n, ir_value *x, int axis, int scale, int shift, float epsilon)
 {
@@ -208,13 +215,28 @@ static ir_value *layer_norm(ort_node *n, ir_value *x, int axis, int scale, int s
     return x ? node_reshaped(n, x, type.rank, type.dims) : NULL;
 }
 
+/* Results 1 and 2: the means and one over the deviations of what layer_norm makes. */
+static bool put_moments(ort_node *n, ir_value *x, int axis, float epsilon)
+{
+    int64_t axes[IR_MAX_RANK];
+    if (!ort_wanted(n, 1) && !ort_wanted(n, 2))
+        return true;
+    const int count = dimensions_from(axis, x->type.rank, axes);
+    ir_value *mean = reduced(n, IR_MEAN, x, count, axes, true), *centred = node_binary(n, IR_SUB, x, mean);
+    ir_value *variance = reduced(n, IR_MEAN, node_binary(n, IR_MUL, centred, centred), count, axes, true);
+    variance = node_binary(n, IR_ADD, variance, node_real(n, epsilon));
+    return variance && ort_put(n, 1, mean, LAYOUT_PLAIN) &&
+           (!ort_wanted(n, 2) || ort_put(n, 2, node_unary(n, IR_RSQRT, variance), LAYOUT_PLAIN));
+}
+
 bool ort_op_layer_norm(ort_node *n)
 {
     ir_value *x = ort_plain(n, 0);
+    const float epsilon = ort_float(n, "epsilon", 1e-5f);
     int axis;
     if (!x || !node_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
         return false;
-    return ort_put(n, 0, layer_norm(n, x, axis, 1, 2, ort_float(n, "epsilon", 1e-5f)), LAYOUT_PLAIN);
+    return ort_put(n, 0, layer_norm(n, x, axis, 1, 2, epsilon), LAYOUT_PLAIN) && put_moments(n, x, axis, epsilon);
 }
 
 bool ort_op_skip_layer_norm(ort_node *n)
@@ -270,14 +292,15 @@ bool ort_op_embed_layer_norm(ort_node *n)
            ort_put(n, 0, layer_norm(n, x, x->type.rank - 1, 5, 6, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
 }
 
-/* x over its root mean square, times a factor an element of the last dimension. */
-static ir_value *rms_norm(ort_node *n, ir_value *x, int scale, float epsilon)
+/* x over its root mean square over the dimensions from `axis` on, times a factor for each of their elements. */
+static ir_value *rms_norm(ort_node *n, ir_value *x, int axis, int scale, float epsilon)
 {
     ir_value *g = x ? ort_plain(n, scale) : NULL;
+    int64_t axes[IR_MAX_RANK];
     if (!g)
         return NULL;
-    int64_t last = x->type.rank - 1;
-    ir_value *squares = reduced(n, IR_MEAN, node_binary(n, IR_MUL, x, x), 1, &last, true);
+    const int count = dimensions_from(axis, x->type.rank, axes);
+    ir_value *squares = reduced(n, IR_MEAN, node_binary(n, IR_MUL, x, x), count, axes, true);
     squares = node_binary(n, IR_ADD, squares, node_real(n, epsilon));
     return node_binary(n, IR_MUL, node_binary(n, IR_MUL, x, node_unary(n, IR_RSQRT, squares)), g);
 }
@@ -288,9 +311,7 @@ bool ort_op_rms_norm(ort_node *n)
     int axis;
     if (!x || !node_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
         return false;
-    if (axis != x->type.rank - 1)
-        return node_error(n, "only the last dimension is supported");
-    return ort_put(n, 0, rms_norm(n, x, 1, ort_float(n, "epsilon", 1e-5f)), LAYOUT_PLAIN);
+    return ort_put(n, 0, rms_norm(n, x, axis, 1, ort_float(n, "epsilon", 1e-5f)), LAYOUT_PLAIN);
 }
 
 bool ort_op_skip_rms_norm(ort_node *n)
@@ -303,7 +324,7 @@ bool ort_op_skip_rms_norm(ort_node *n)
     x = node_binary(n, IR_ADD, x, skip);
     x = bias ? node_binary(n, IR_ADD, x, bias) : x;
     return x && ort_put(n, 3, x, LAYOUT_PLAIN) &&
-           ort_put(n, 0, rms_norm(n, x, 2, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
+           ort_put(n, 0, rms_norm(n, x, x->type.rank - 1, 2, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
 }
 
 /* ---- Softmax ---- */

@@ -17,6 +17,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+import ort_writer
 from onnx_graph import LEVELS, Graph, Quantizer, made_inputs, session
 
 
@@ -371,6 +372,46 @@ def branches(seed=19):
     return g.model()
 
 
+def forms(seed=23):
+    """Attributes that operators got later, and results that are optional."""
+    g = Graph(seed, 23)
+    x, y = g.input("image", [1, 4, 6, 8]), g.input("rows", [2, 3, 8])
+    c = g.conv(x, 4, 4)
+    g.output(g.op("Resize", c, "", "", g.ints(12, 16), mode="linear", axes=[2, 3]))
+    g.output(g.op("Resize", c, "", g.constant(np.array([2, 2], np.float32)), axes=[-1, 2], mode="nearest",
+                  coordinate_transformation_mode="asymmetric", nearest_mode="floor", cubic_coeff_a=-0.5))
+    for result in g.op("LayerNormalization", y, g.normal(8), g.normal(8), outputs=3, epsilon=1e-3):
+        g.output(result)
+    g.output(g.op("LayerNormalization", y, g.normal(3, 8), outputs=2, axis=1)[1])
+    g.output(g.op("RMSNormalization", y, g.normal(3, 8), axis=1, epsilon=1e-2))
+    g.output(g.op("Mean", y, g.op("Neg", y), g.normal(8)))
+    g.output(g.op("Mean", c, g.normal(4, 1, 1)))
+    for part in g.op("Split", y, outputs=3, axis=2, num_outputs=3):
+        g.output(part)
+    g.output(g.op("Gelu", y, approximate="tanh"))
+    g.output(g.op("ReduceSum", y, noop_with_empty_axes=1))
+    g.output(g.op("Dropout", y, g.real(0.7), g.constant(np.array(False)), seed=5))
+    for axis, block, zero in ((0, 2, True), (1, 3, False), (0, 4, True)):  # the last block of 3 in 8 is smaller
+        extents = [-(-8 // block), 8] if axis == 0 else [8, -(-8 // block)]
+        w, s = g.random.integers(-128, 128, (8, 8), np.int8), np.abs(g.random.standard_normal(extents)).astype(np.float32) / 64
+        z = [g.constant(g.random.integers(-9, 9, extents, np.int8))] if zero else []
+        w = g.op("DequantizeLinear", g.constant(w), g.constant(s), *z, axis=axis, block_size=block)
+        g.output(g.op("MatMul", y, w))
+    return g.model()
+
+
+def output_types(seed=24):
+    """QuantizeLinear whose result has the type that an attribute says, or the zero point."""
+    g = Graph(seed, 21)
+    x, types = g.input("x", [2, 3, 8]), TensorProto
+    for kind, scale in ((types.INT8, 0.01), (types.UINT8, 0.01), (types.INT16, 3e-5)):
+        q = g.op("QuantizeLinear", x, g.real(scale), output_dtype=kind)
+        g.output(q)
+        g.output(g.op("QuantizeLinear", x, g.real(scale), g.op("Cast", g.ints(3), to=kind), output_dtype=kind))
+    g.output(g.op("QuantizeLinear", x, g.real(0.01), saturate=0))
+    return g.model()
+
+
 MODELS = {
     "cnn_float": lambda: (cnn(), "disabled"),
     "cnn_qdq_u8s8": lambda: (Quantizer(cnn()).run(), "disabled"),
@@ -395,6 +436,8 @@ MODELS = {
     "recurrent_float": lambda: (recurrent(), "disabled"),
     "dynamic_int8": lambda: (dynamic(), "disabled"),
     "dynamic_int8_fused": lambda: (dynamic(17), "extended"),
+    "forms_float": lambda: (forms(), "disabled"),
+    "output_types_qdq": lambda: (output_types(), "disabled"),
     "attention_operators_float": lambda: (attention_operators(), "disabled"),
     "explicit_reals": lambda: (explicit(), "disabled"),
     "fused_float": lambda: (fused(), "extended"),
@@ -422,6 +465,38 @@ def auto_pad_apart(seed=24):
     return g.model()
 
 
+def one_node(kind, *operands, opset=21, x=(2, 4), outputs=1, domain="", **attributes):
+    """x, then the operands, to the results."""
+    g = Graph(1, opset)
+    names = g.op(kind, g.input("x", list(x)), *[g.constant(o) for o in operands], outputs=outputs, domain=domain, **attributes)
+    for name in [names] if outputs == 1 else names:
+        g.output(name)
+    return g.untyped()
+
+
+def of_form(version):
+    return one_node("Relu"), lambda node: version
+
+
+# Models that no importer takes, written as they are; with the form of their nodes where it is none of ONNX's.
+REFUSED_AS_THEY_ARE = {
+    "ort_attribute_unknown": lambda: one_node("Relu", slope=0.5),
+    "ort_attribute_value": lambda: one_node("MaxPool", x=(1, 1, 6, 6), kernel_shape=[2, 2], dilations=[1, 2]),
+    "ort_attribute_text": lambda: one_node("MaxPool", x=(1, 1, 6, 6), kernel_shape=[2, 2], auto_pad="SOMEHOW"),
+    "ort_attribute_type": lambda: one_node("Softmax", axis=1.0),
+    "ort_attribute_of_other_form": lambda: one_node("Resize", np.ones(4, np.float32), opset=10, x=(1, 1, 2, 2), nearest_mode="floor"),
+    "ort_quantize_blocks": lambda: one_node("QuantizeLinear", np.ones((2, 2), np.float32), block_size=2),
+    "ort_dequantize_blocks": lambda: one_node("DequantizeLinear", np.ones((2, 2), np.float32), block_size=2),
+    "ort_quantize_type": lambda: one_node("QuantizeLinear", np.float32(1), output_dtype=TensorProto.UINT4),
+    "ort_form_newer": lambda: of_form(99),
+    "ort_form_older": lambda: of_form(1),
+    "ort_dropout_in_training": lambda: one_node("Dropout", np.float32(0.5), np.array(True)),
+    "ort_result_not_made": lambda: one_node("MaxPool", x=(1, 1, 4, 4), outputs=2, kernel_shape=[2, 2]),
+    "ort_operand_not_read": lambda: one_node("Attention", np.ones((4, 12), np.float32), np.ones(12, np.float32),
+                                             np.ones((1, 2), np.int32), np.ones((2, 1, 1, 2, 4), np.float32), x=(1, 2, 4),
+                                             domain="com.microsoft", num_heads=1),
+}
+
 # Models that no importer takes.
 REFUSED = {
     "ort_initializer_nan": lambda: constant_nan(True),
@@ -435,6 +510,10 @@ def write_refused(folder):
     os.makedirs(folder, exist_ok=True)
     for name, make in REFUSED.items():
         session(make(), "disabled", os.path.join(folder, name + ".ort"))
+    for name, make in REFUSED_AS_THEY_ARE.items():
+        made = make()
+        with open(os.path.join(folder, name + ".ort"), "wb") as f:
+            f.write(ort_writer.write(*(made if isinstance(made, tuple) else (made,))))
 
 
 def write(folder, name):

@@ -15,7 +15,8 @@ LEVELS = {"disabled": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
 class Graph:
     """A graph under construction."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, opset=OPSET):
+        self.opset = opset
         self.random = np.random.default_rng(seed)
         self.nodes, self.constants, self.inputs, self.outputs = [], [], [], []
 
@@ -53,16 +54,19 @@ class Graph:
         self.outputs.append(name)
 
     def model(self):
+        return typed(self.untyped())
+
+    def untyped(self):
         empty = [onnx.ValueInfoProto(name=name) for name in self.outputs]
         graph = helper.make_graph(self.nodes, "graph", self.inputs, empty, self.constants)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
-        return typed(helper.make_model(graph, opset_imports=opsets, ir_version=9))
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("com.microsoft", 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=9)
 
 
 def session(model, level="disabled", save=None):
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = LEVELS[level]
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     options.intra_op_num_threads = 1
     if save:
         options.optimized_model_filepath = save
@@ -73,7 +77,8 @@ def session(model, level="disabled", save=None):
 def typed(model):
     """The outputs with the types that ONNX Runtime infers."""
     kinds = {"tensor(float)": TensorProto.FLOAT, "tensor(uint8)": TensorProto.UINT8, "tensor(int8)": TensorProto.INT8,
-             "tensor(int64)": TensorProto.INT64, "tensor(int32)": TensorProto.INT32, "tensor(bool)": TensorProto.BOOL}
+             "tensor(int64)": TensorProto.INT64, "tensor(int32)": TensorProto.INT32, "tensor(bool)": TensorProto.BOOL,
+             "tensor(int16)": TensorProto.INT16}
     infos = [helper.make_tensor_value_info(o.name, kinds[o.type], o.shape) for o in session(model).get_outputs()]
     del model.graph.output[:]
     model.graph.output.extend(infos)
