@@ -16,9 +16,11 @@ enum { HEADER_BYTES = 26, META_VERSION = 2 };
 static const paddle_op_entry known_ops[] = {
 #define PADDLE_OP(NAME, importer, code) {#NAME, importer, NULL, IR_##code},
 #define PADDLE_NO(NAME, reason) {#NAME, NULL, reason, IR_RESHAPE},
+#define PADDLE_ONLY(NAME, attributes)
 #include "frontends/paddle_ops.def"
 #undef PADDLE_OP
 #undef PADDLE_NO
+#undef PADDLE_ONLY
 };
 
 static const paddle_op_entry *entry_of(const char *name)
@@ -320,7 +322,7 @@ static bool import_operators(paddle_model *m)
     for (uint32_t i = 0; i < m->ops.count; i++)
         m->integers = m->integers || nodes[i].entry->import == paddle_op_calib || paddle_int(&nodes[i], "enable_int8", 0);
     for (uint32_t i = 0; i < m->ops.count; i++) {
-        bool imported = (m->integers || paddle_observe_inputs(&nodes[i])) && nodes[i].entry->import(&nodes[i]) &&
+        bool imported = paddle_attributes_fit(&nodes[i]) && (m->integers || paddle_observe_inputs(&nodes[i])) && nodes[i].entry->import(&nodes[i]) &&
                         (m->integers || paddle_observe_outputs(&nodes[i]));
         if (!fb_ok(&m->reader) && !m->diag->failed) /* defaults read after an error mean nothing, whatever came of them */
             return model_malformed(m, &nodes[i].loc);

@@ -105,6 +105,7 @@ bool paddle_param_int(paddle_node *, const char *parameter, int index, int64_t *
 
 /* ---- Attributes ---- */
 bool paddle_has_attr(paddle_node *, const char *name);
+bool paddle_attributes_fit(paddle_node *); /* those that nobody reads */
 int64_t paddle_int(paddle_node *, const char *name, int64_t def);
 float paddle_float(paddle_node *, const char *name, float def);
 const char *paddle_text(paddle_node *, const char *name, const char *def);
@@ -135,8 +136,10 @@ bool paddle_standard_hard_swish(paddle_node *, const char *prefix);
 
 #define PADDLE_OP(NAME, importer, code) paddle_import_fn importer;
 #define PADDLE_NO(NAME, reason)
+#define PADDLE_ONLY(NAME, attributes)
 #include "frontends/paddle_ops.def"
 #undef PADDLE_OP
 #undef PADDLE_NO
+#undef PADDLE_ONLY
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "frontends/node_attributes.h"
 #include "frontends/paddle_import.h"
 
 /* ---- Operands ---- */
@@ -132,6 +133,51 @@ static fb_table attribute(paddle_node *n, const char *name, int *out_type)
         }
     *out_type = -1;
     return (fb_table){0};
+}
+
+static bool allows_list(fb_vector list, const char *values)
+{
+    for (uint32_t i = 0; i < list.count; i++)
+        if (!attribute_allows_int(values, fb_vec_i32(list, i)))
+            return false;
+    return true;
+}
+
+static bool allows(fb_table t, const char *values)
+{
+    uint32_t length = 0;
+    const char *text;
+    switch (fb_i32(t, ATTR_TYPE, 0)) {
+    case TYPE_INT: return attribute_allows_int(values, fb_i32(t, ATTR_I, 0));
+    case TYPE_LONG: return attribute_allows_int(values, fb_i64(t, ATTR_L, 0));
+    case TYPE_BOOLEAN: return attribute_allows_int(values, fb_bool(t, ATTR_B, false));
+    case TYPE_STRING:
+        text = fb_string(t, ATTR_S, &length);
+        return text && attribute_allows_text(values, text, length);
+    case TYPE_INTS: return allows_list(fb_vec(t, ATTR_INTS, 4), values);
+    default: return false;
+    }
+}
+
+bool paddle_attributes_fit(paddle_node *n)
+{
+    static const struct { const char *name, *attributes; } only[] = {
+#define PADDLE_OP(NAME, importer, code)
+#define PADDLE_NO(NAME, reason)
+#define PADDLE_ONLY(NAME, attributes) {#NAME, attributes},
+#include "frontends/paddle_ops.def"
+#undef PADDLE_OP
+#undef PADDLE_NO
+#undef PADDLE_ONLY
+    };
+    for (size_t k = 0; k < sizeof only / sizeof *only; k++)
+        for (uint32_t i = 0; strcmp(only[k].name, n->entry->name) == 0 && i < n->attribute_count; i++) {
+            const attribute_rule rule = attribute_rule_of(only[k].attributes, n->attributes[i].name);
+            if (rule.use == ATTRIBUTE_FIXED && !allows(n->attributes[i].table, rule.values))
+                return node_error(n, "the attribute %.60s with another value than %s is not supported: export the model with that",
+                                  n->attributes[i].name, rule.values);
+        }
+    return true;
 }
 
 bool paddle_has_attr(paddle_node *n, const char *name)

@@ -805,7 +805,10 @@ for name, kind, attributes in (
         ("bits", "fake_quantize_dequantize_abs_max", {"bit_length": 17}), ("pool_type", "pool2d", {"pooling_type": "median", "ksize": [2, 2]}),
         ("pool_window", "pool2d", {"pooling_type": "max", "ksize": [9, 9]}), ("slice_empty", "slice", {"axes": [1], "starts": [2], "ends": [2]}),
         ("expand", "expand_v2", {"shape": [1, 5, 6, 6]}), ("pad", "pad2d", {"paddings": [1, -1, 0, 0]}), ("cast", "cast", {"out_dtype": 99}),
-        ("pixels", "pixel_shuffle", {"upscale_factor": 3}), ("top_k", "top_k_v2", {"k": 7, "axis": -1}), ("stride", "strided_slice", {"axes": [1], "starts": [0], "ends": [4], "strides": [-1]})):
+        ("pixels", "pixel_shuffle", {"upscale_factor": 3}), ("decimals", "round", {"decimals": 2}), ("training", "dropout", {"is_test": False}),
+        ("statistics", "batch_norm", {"is_test": False}), ("last_channels", "pool2d", {"data_format": "NHWC", "pooling_type": "max", "ksize": [2, 2]}),
+        ("reduced_type", "reduce_sum", {"dim": [1], "out_dtype": 3}),
+        ("dropped_axis", "strided_slice", {"axes": [1], "starts": [0], "ends": [1], "strides": [1], "decrease_axis": [1]}), ("top_k", "top_k_v2", {"k": 7, "axis": -1}), ("stride", "strided_slice", {"axes": [1], "starts": [0], "ends": [4], "strides": [-1]})):
     parameter = "Input" if kind in ("slice", "strided_slice") else "X"
     REFUSED[name] = lambda p, kind=kind, parameter=parameter, attributes=attributes: one(p, kind, {parameter: ["x"]}, {"Out": ["y"]}, **attributes)
 
