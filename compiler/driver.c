@@ -129,35 +129,31 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
 
 /* ---- Stages ---- */
 
-bool driver_read_file(const char *path, uint8_t **out_bytes, size_t *out_size, diag *d)
+typedef bool head_check(const uint8_t *head, size_t size, const char *file, diag *);
+
+/* Blocks double from one that the check looks at; NULL: no check. */
+static bool read_all(FILE *file, const ir_loc *loc, head_check *check, uint8_t **out_bytes, size_t *out_size, diag *d)
 {
-    const bool is_stdin = strcmp(path, "-") == 0;
-    const ir_loc loc = {.file = is_stdin ? "<stdin>" : path, .subgraph = -1, .node = -1};
-    FILE *file = is_stdin ? stdin : fopen(path, "rb");
-    if (!file)
-        return diag_error(d, &loc, "%s", strerror(errno));
     uint8_t *bytes = NULL;
-    size_t size = 0, room = 0;
+    size_t size = 0, room = FRONTEND_HEAD_BYTES + 1;
     for (;;) {
-        if (size + 1 >= room) {
-            room = room ? room * 2 : 1 << 16;
-            uint8_t *more = realloc(bytes, room);
-            if (!more)
-                break;
-            bytes = more;
+        uint8_t *more = realloc(bytes, room);
+        if (!more) {
+            free(bytes);
+            return diag_error(d, loc, "%s", strerror(ENOMEM));
         }
-        const size_t got = fread(bytes + size, 1, room - size - 1, file);
-        size += got;
-        if (got == 0)
+        bytes = more;
+        errno = 0;
+        size += fread(bytes + size, 1, room - size - 1, file);
+        const int reason = errno;
+        if (ferror(file) ? !diag_error(d, loc, "%s", strerror(reason)) : check && !check(bytes, size, loc->file, d)) {
+            free(bytes);
+            return false;
+        }
+        if (feof(file))
             break;
-    }
-    const bool good = bytes && feof(file) && !ferror(file);
-    const int reason = ferror(file) ? errno : ENOMEM;
-    if (!is_stdin)
-        fclose(file);
-    if (!good) {
-        free(bytes);
-        return diag_error(d, &loc, "%s", strerror(reason));
+        check = NULL;
+        room *= 2;
     }
     bytes[size] = 0;
     *out_bytes = bytes;
@@ -165,10 +161,33 @@ bool driver_read_file(const char *path, uint8_t **out_bytes, size_t *out_size, d
     return true;
 }
 
+static bool read_checked(const char *path, head_check *check, uint8_t **out_bytes, size_t *out_size, diag *d)
+{
+    const bool is_stdin = strcmp(path, "-") == 0;
+    const ir_loc loc = {.file = is_stdin ? "<stdin>" : path, .subgraph = -1, .node = -1};
+    FILE *file = is_stdin ? stdin : fopen(path, "rbe");
+    if (!file)
+        return diag_error(d, &loc, "%s", strerror(errno));
+    const bool good = read_all(file, &loc, check, out_bytes, out_size, d);
+    if (!is_stdin)
+        fclose(file);
+    return good;
+}
+
+bool driver_read_file(const char *path, uint8_t **out_bytes, size_t *out_size, diag *d)
+{
+    return read_checked(path, NULL, out_bytes, out_size, d);
+}
+
+bool driver_read_model(const char *path, uint8_t **out_bytes, size_t *out_size, diag *d)
+{
+    return read_checked(path, frontend_recognise, out_bytes, out_size, d);
+}
+
 bool driver_import(const driver_options *o, const char *path, driver_module *out, diag *d)
 {
     *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path};
-    if (!driver_read_file(path, &out->bytes, &out->size, d))
+    if (!driver_read_model(path, &out->bytes, &out->size, d))
         return false;
     const frontend_options options = {o->batch, o->input_shapes.item, o->input_shapes.count};
     out->graph = frontend_import(out->bytes, out->size, out->file, &options, d);

@@ -62,6 +62,8 @@ bool driver_set(driver_options *, option_id, const char *value, bool *out_known,
 
 /* The whole file, "-" being stdin; one byte more than `size` is allocated and 0. */
 bool driver_read_file(const char *path, uint8_t **out_bytes, size_t *out_size, diag *);
+/* The same for a model: a file that is none is refused after its first bytes. */
+bool driver_read_model(const char *path, uint8_t **out_bytes, size_t *out_size, diag *);
 
 bool driver_import(const driver_options *, const char *path, driver_module *out, diag *);
 /* Runs the pipeline: without the lowering, the graph is what the interpreter runs and --emit=ir prints. */

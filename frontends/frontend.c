@@ -3,7 +3,7 @@
  *     bytes 4..7 "TFL3"   TFLite
  *     bytes 4..7 "ORTM"   ONNX Runtime
  *     u16 version 0..2, then a dotted version number in text   Paddle Lite
- *     printable text      the compiler's own textual IR */
+ *     printable text      the compiler's own textual IR, whose first word is graph */
 #include "frontends/frontend.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@ static bool is_paddle(const uint8_t *bytes, size_t size)
     bool digit = false;
     for (int i = 0; i < 16; i++) {
         if (!text[i])
-            return digit || fb_load_u16(bytes) <= 2;
+            return digit;
         if (text[i] < 0x20 || text[i] > 0x7e)
             return false;
         digit |= text[i] >= '0' && text[i] <= '9';
@@ -28,14 +28,57 @@ static bool is_paddle(const uint8_t *bytes, size_t size)
     return digit;
 }
 
-/* Text as the printer writes it: no control bytes in the first stretch. */
+/* What follows white space and comments. */
+static size_t skip_blanks(const uint8_t *bytes, size_t size)
+{
+    size_t at = 0;
+    while (at < size) {
+        const uint8_t c = bytes[at];
+        if (c == '/' && at + 1 < size && bytes[at + 1] == '/')
+            while (at < size && bytes[at] != '\n')
+                at++;
+        else if (c == ' ' || c == '\t' || c == '\r' || c == '\n')
+            at++;
+        else
+            break;
+    }
+    return at;
+}
+
+/* No control bytes in the first stretch, and the first word, as far as it is there. */
 static bool is_text(const uint8_t *bytes, size_t size)
 {
-    size_t length = size < 256 ? size : 256;
+    static const char word[] = "graph";
+    const size_t length = size < 256 ? size : 256, at = skip_blanks(bytes, size), left = size - at;
     for (size_t i = 0; i < length; i++)
         if ((bytes[i] < 0x20 && bytes[i] != '\n' && bytes[i] != '\r' && bytes[i] != '\t') || bytes[i] == 0x7f)
             return false;
-    return length > 0;
+    return length > 0 && memcmp(bytes + at, word, left < sizeof word - 1 ? left : sizeof word - 1) == 0;
+}
+
+typedef enum format { FORMAT_NONE, FORMAT_TFLITE, FORMAT_ORT, FORMAT_PADDLE, FORMAT_TEXT } format;
+
+static format recognise(const uint8_t *bytes, size_t size, const ir_loc *loc, diag *d)
+{
+    if (!size)
+        diag_error(d, loc, "the file is empty");
+    else if (fb_identifier_is(bytes, size, "TFL3"))
+        return FORMAT_TFLITE;
+    else if (fb_identifier_is(bytes, size, "ORTM"))
+        return FORMAT_ORT;
+    else if (is_paddle(bytes, size))
+        return FORMAT_PADDLE;
+    else if (is_text(bytes, size))
+        return FORMAT_TEXT;
+    else
+        diag_error(d, loc, "the format is not recognised: neither TFLite, ONNX Runtime, Paddle Lite nor textual IR");
+    return FORMAT_NONE;
+}
+
+bool frontend_recognise(const uint8_t *head, size_t size, const char *file, diag *d)
+{
+    const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
+    return recognise(head, size, &loc, d) != FORMAT_NONE;
 }
 
 /* Text may say what is not well-formed or has no meaning. */
@@ -54,24 +97,16 @@ static ir_graph *import_text(const char *text, size_t size, const char *file, di
 static ir_graph *import(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options, diag *d)
 {
     const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
-    if (!size) {
-        diag_error(d, &loc, "the file is empty");
-        return NULL;
+    switch (recognise(bytes, size, &loc, d)) {
+    case FORMAT_TFLITE: return frontend_import_tflite(bytes, size, file, options, d);
+    case FORMAT_ORT: return frontend_import_ort(bytes, size, file, options, d);
+    case FORMAT_PADDLE: return frontend_import_paddle(bytes, size, file, options, d);
+    case FORMAT_TEXT: break;
+    case FORMAT_NONE: return NULL;
     }
-    if (fb_identifier_is(bytes, size, "TFL3"))
-        return frontend_import_tflite(bytes, size, file, options, d);
-    if (fb_identifier_is(bytes, size, "ORTM"))
-        return frontend_import_ort(bytes, size, file, options, d);
-    if (is_paddle(bytes, size))
-        return frontend_import_paddle(bytes, size, file, options, d);
-    if (is_text(bytes, size)) {
-        if (options->batch || options->input_shape_count) {
-            diag_error(d, &loc, "the shapes of textual IR can't be changed");
-            return NULL;
-        }
+    if (!options->batch && !options->input_shape_count)
         return import_text((const char *)bytes, size, file, d);
-    }
-    diag_error(d, &loc, "the format is not recognised: neither TFLite, ONNX Runtime, Paddle Lite nor textual IR");
+    diag_error(d, &loc, "the shapes of textual IR can't be changed");
     return NULL;
 }
 

@@ -14,6 +14,11 @@ typedef struct frontend_options {
  * until the graph is freed.  `file` is the name that diagnostics show. */
 ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 
+/* Whether a file that begins with these bytes can be a model, so that the rest is read only then; false with a diagnostic.
+ * FRONTEND_HEAD_BYTES of them, or the whole file, say it. */
+enum { FRONTEND_HEAD_BYTES = 4096 };
+bool frontend_recognise(const uint8_t *head, size_t size, const char *file, diag *);
+
 /* One importer a format. */
 ir_graph *frontend_import_tflite(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
