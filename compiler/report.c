@@ -153,7 +153,7 @@ static const char *missing_scale(const ir_graph *g, const ir_op *op)
         *(use->user->code == IR_QUANTIZE ? &quantized : &other) = true;
     if (!beside && !quantized)
         return "the file gives no quantization for it";
-    if (other || ir_value_is_output(g, op->results[0]))
+    if (other || ir_value_is_output(op->results[0]))
         return quantized ? "its real result is used, too" : "its result has no scale";
     if (without >= 0)
         return arena_format(g->arena, "operand %d has no scale", without);

@@ -74,18 +74,35 @@ ir_value *ir_input_new(ir_graph *g, ir_type type, const ir_quant *quant, const c
     return v;
 }
 
+static void output_link(ir_graph *g, int32_t index, ir_value *v)
+{
+    g->outputs[index] = v;
+    if (v->output_count++ == 0 || index < v->first_output)
+        v->first_output = index;
+}
+
+static void output_unlink(ir_graph *g, int32_t index)
+{
+    ir_value *v = g->outputs[index];
+    g->outputs[index] = NULL;
+    if (--v->output_count > 0 && index == v->first_output)
+        while (g->outputs[v->first_output] != v)
+            v->first_output++;
+}
+
 void ir_output_add(ir_graph *g, ir_value *v, const char *name)
 {
     g->outputs = grown(g->arena, g->outputs, g->output_count, sizeof *g->outputs);
     g->output_names = grown(g->arena, g->output_names, g->output_count, sizeof *g->output_names);
-    g->outputs[g->output_count] = v;
-    g->output_names[g->output_count++] = name ? copy_text(g, name) : "";
+    g->output_names[g->output_count] = name ? copy_text(g, name) : "";
+    output_link(g, g->output_count++, v);
 }
 
 void ir_output_set(ir_graph *g, int32_t index, ir_value *v)
 {
     assert(index >= 0 && index < g->output_count);
-    g->outputs[index] = v;
+    output_unlink(g, index);
+    output_link(g, index, v);
 }
 
 ir_value *ir_const_new(ir_graph *g, ir_type type, const ir_quant *quant, const void *data)
@@ -122,6 +139,7 @@ static void use_link(ir_operand *slot, ir_value *v)
     if (v->uses)
         v->uses->prev_use = &slot->next_use;
     v->uses = slot;
+    v->use_count++;
 }
 
 static void use_unlink(ir_operand *slot)
@@ -131,6 +149,7 @@ static void use_unlink(ir_operand *slot)
     *slot->prev_use = slot->next_use;
     if (slot->next_use)
         slot->next_use->prev_use = slot->prev_use;
+    slot->value->use_count--;
     slot->value = NULL;
 }
 
@@ -169,29 +188,8 @@ void ir_replace_uses(ir_value *from, ir_value *to)
         use_unlink(slot);
         use_link(slot, to);
     }
-    ir_graph *g = graph_of(from);
-    for (int32_t i = 0; i < g->output_count; i++)
-        if (g->outputs[i] == from)
-            g->outputs[i] = to;
-}
-
-bool ir_value_is_output(const ir_graph *g, const ir_value *v)
-{
-    for (int32_t i = 0; i < g->output_count; i++)
-        if (g->outputs[i] == v)
-            return true;
-    return false;
-}
-
-int ir_use_count(const ir_value *v)
-{
-    int n = 0;
-    for (const ir_operand *slot = v->uses; slot; slot = slot->next_use)
-        n++;
-    const ir_graph *g = graph_of(v);
-    for (int32_t i = 0; i < g->output_count; i++)
-        n += g->outputs[i] == v;
-    return n;
+    while (from->output_count > 0)
+        ir_output_set(graph_of(from), from->first_output, to);
 }
 
 /* ---- The op list ---- */

@@ -185,6 +185,8 @@ struct ir_value {
     ir_op *def;            /* NULL: a graph input or a constant */
     int32_t result;        /* which result of def; which graph input */
     ir_operand *uses;
+    int32_t use_count;      /* of the list */
+    int32_t output_count, first_output; /* how often it is a graph output, and as which first */
     const void *data;      /* constants: little-endian, dense, ir_type_bytes long; may alias the input file, so it may be
                               unaligned: read it with memcpy or ir_const_* */
     const char *name;      /* from the file, or NULL; printed, never meant */
@@ -259,8 +261,9 @@ void ir_op_move_before(ir_op *, ir_op *before);      /* NULL: to the end */
 void ir_op_erase(ir_op *);                           /* results must be unused */
 
 static inline ir_value *ir_operand_value(const ir_op *op, int i) { return i < op->operand_count ? op->operands[i].value : NULL; }
-bool ir_value_is_output(const ir_graph *, const ir_value *);
-int ir_use_count(const ir_value *);                  /* operand slots; graph outputs count as one more each */
+static inline bool ir_value_is_output(const ir_value *v) { return v->output_count > 0; }
+/* Operand slots; graph outputs count as one more each. */
+static inline int ir_use_count(const ir_value *v) { return v->use_count + v->output_count; }
 static inline bool ir_is_const(const ir_value *v) { return v->data != NULL; }
 static inline bool ir_is_quantized(const ir_value *v) { return v->quant != NULL; }
 

@@ -160,12 +160,14 @@ static bool verify_use(verifier *v, const ir_value *x, const ir_loc *loc)
 static bool verify_use_list(verifier *v, const ir_value *x, const ir_loc *loc)
 {
     ir_operand *const *prev = (ir_operand *const *)&x->uses;
+    int32_t count = 0;
     for (const ir_operand *slot = x->uses; slot; slot = slot->next_use) {
         if (slot->value != x || (ir_operand *const *)slot->prev_use != prev)
             return diag_error(v->d, loc, "%%%u: its use list is broken", x->id);
         prev = (ir_operand *const *)&slot->next_use;
+        count++;
     }
-    return true;
+    return count == x->use_count || diag_error(v->d, loc, "%%%u has %d uses, not %d", x->id, count, x->use_count);
 }
 
 /* ---- Attributes ---- */

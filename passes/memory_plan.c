@@ -18,12 +18,7 @@
 static bool needs_copy(const ir_graph *g, int32_t index)
 {
     const ir_value *v = g->outputs[index];
-    if (!v->def)
-        return true;
-    for (int32_t i = 0; i < index; i++)
-        if (g->outputs[i] == v)
-            return true;
-    return false;
+    return !v->def || v->first_output < index;
 }
 
 void place_copy_outputs(ir_graph *g)

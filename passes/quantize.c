@@ -204,9 +204,8 @@ static bool put_on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
         if (!does_that_itself(slot->user, v))
             ir_set_operand(slot->user, (int)(slot - slot->user->operands), real);
     }
-    for (int32_t i = 0; i < p->g->output_count; i++)
-        if (p->g->outputs[i] == v)
-            ir_output_set(p->g, i, real);
+    while (v->output_count > 0)
+        ir_output_set(p->g, v->first_output, real);
     if (!v->is_input)
         v->as = NULL;
     return true;

@@ -33,7 +33,7 @@ static void uses(void)
     ir_output_add(g, c, "c");
     ir_output_add(g, a, "a");
     CHECK(ir_use_count(x) == 2 && ir_use_count(a) == 2 && ir_use_count(b) == 0 && ir_use_count(c) == 1);
-    CHECK(ir_value_is_output(g, a) && !ir_value_is_output(g, b));
+    CHECK(ir_value_is_output(a) && !ir_value_is_output(b));
 
     ir_replace_uses(a, b); /* outputs move along; b's definition stands in front of c's */
     CHECK(ir_use_count(a) == 0 && ir_use_count(b) == 2 && g->outputs[1] == b);
