@@ -140,7 +140,7 @@ static bool read_all(FILE *file, const ir_loc *loc, head_check *check, uint8_t *
         uint8_t *more = realloc(bytes, room);
         if (!more) {
             free(bytes);
-            return diag_error(d, loc, "%s", strerror(ENOMEM));
+            return diag_out_of_memory(d, loc);
         }
         bytes = more;
         errno = 0;
