@@ -19,6 +19,17 @@ bool node_error(frontend_node *n, const char *format, ...)
     return diag_error(n->model->diag, &n->loc, "%s", text);
 }
 
+bool node_misfit(frontend_node *n, const char *format, ...)
+{
+    char text[DIAG_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    n->model->misfit = true;
+    return diag_error(n->model->diag, &n->loc, "%s", text);
+}
+
 bool node_axis(frontend_node *n, int64_t axis, int rank, int *out)
 {
     if (axis < -rank || axis >= rank)
@@ -95,8 +106,10 @@ bool node_check(frontend_node *n, const ir_op *op)
         return false;
     for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
         ir_type type;
-        if (!ir_infer_shape(op, i, &type, d))
+        if (!ir_infer_shape(op, i, &type, d)) {
+            n->model->misfit = true;
             return false;
+        }
         if (!ir_type_equal(&type, &op->results[i]->type))
             return node_error(n, "result %d has type %s, or its shape does not follow from the operands", i,
                               ir_dtype_text(op->results[i]->type.dtype));
@@ -207,7 +220,7 @@ ir_value *node_reshaped(frontend_node *n, ir_value *v, int rank, const int64_t d
     if (ir_type_equal(&type, &v->type))
         return v;
     if (!ir_type_valid(&type) || ir_type_elements(&type) != ir_type_elements(&v->type)) {
-        node_error(n, "the operand's %lld elements don't fill the new shape", (long long)ir_type_elements(&v->type));
+        node_misfit(n, "the operand's %lld elements don't fill the new shape", (long long)ir_type_elements(&v->type));
         return NULL;
     }
     if (v->quant && v->quant->axis >= 0) {

@@ -35,6 +35,7 @@ typedef struct frontend_folding {
     const frontend_folding *folding;                                                                                   \
     diag *diag;                                                                                                        \
     ir_graph *graph;                                                                                                   \
+    bool misfit; /* what failed are shapes that don't fit each other */                                                \
     int64_t total_bytes; /* of all values so far */                                                                    \
     int64_t dense_budget /* bytes that constants made by the importer may still take */
 
@@ -97,6 +98,8 @@ bool model_input_shapes_used(frontend_model *); /* an --input-shape that names n
 
 /* ---- node.c ---- */
 bool node_error(frontend_node *, const char *format, ...) __attribute__((format(printf, 2, 3))); /* always false */
+/* The same where shapes don't fit each other; that of an input may be the reason. */
+bool node_misfit(frontend_node *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A dimension's number within [0, rank), from one that may be negative. */
 bool node_axis(frontend_node *, int64_t axis, int rank, int *out);
 
@@ -168,6 +171,7 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define model_input_type(x, ...) model_input_type(&(x)->common, __VA_ARGS__)
 #define model_input_shapes_used(x) model_input_shapes_used(&(x)->common)
 #define node_error(x, ...) node_error(&(x)->common, __VA_ARGS__)
+#define node_misfit(x, ...) node_misfit(&(x)->common, __VA_ARGS__)
 #define node_axis(x, ...) node_axis(&(x)->common, __VA_ARGS__)
 #define node_check_reals(x, ...) node_check_reals(&(x)->common, __VA_ARGS__)
 #define node_emit(x, ...) node_emit(&(x)->common, __VA_ARGS__)

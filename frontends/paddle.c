@@ -311,6 +311,18 @@ static bool make_inputs(paddle_model *m, paddle_node *nodes)
     return fb_ok(&m->reader) || model_malformed(m, &loc);
 }
 
+/* Writers record the shape of some run: where it is none that the operators take, it is not they who are wrong. */
+static void say_recorded_shapes(paddle_model *m)
+{
+    for (int i = 0; m->misfit && m->options->input_shape_count == 0 && i < m->graph->input_count; i++) {
+        const ir_value *v = m->graph->inputs[i];
+        diag_add(m->diag, "; input '%s' is ", m->graph->input_names[i]);
+        for (int d = 0; d < v->type.rank; d++)
+            diag_add(m->diag, d ? "x%lld" : "%lld", (long long)v->type.dims[d]);
+        diag_add(m->diag, " in the file, --input-shape can set another");
+    }
+}
+
 static bool import_operators(paddle_model *m)
 {
     paddle_node *nodes = ARENA_ARRAY(m->graph->arena, paddle_node, m->ops.count);
@@ -326,8 +338,10 @@ static bool import_operators(paddle_model *m)
                         (m->integers || paddle_observe_outputs(&nodes[i]));
         if (!fb_ok(&m->reader) && !m->diag->failed) /* defaults read after an error mean nothing, whatever came of them */
             return model_malformed(m, &nodes[i].loc);
-        if (!imported || !fb_ok(&m->reader))
+        if (!imported || !fb_ok(&m->reader)) {
+            say_recorded_shapes(m);
             return false;
+        }
     }
     return true;
 }

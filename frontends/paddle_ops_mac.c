@@ -304,7 +304,7 @@ bool paddle_op_pool(paddle_node *n)
     for (int i = 0; i < 2; i++) {
         int64_t room = x->type.dims[1 + i] + w.before[i] + w.after[i] - w.kernel[i];
         if (w.dilation[i] != 1 || room < 0)
-            return node_error(n, "the window is dilated, or does not fit the image");
+            return node_misfit(n, "the window is dilated, or does not fit the image");
         if (!paddle_int(n, "ceil_mode", 0) || room % w.stride[i] == 0)
             continue;
         if (inclusive)

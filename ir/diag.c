@@ -2,6 +2,7 @@
 #include "ir/diag.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "ir/ir.h"
 
@@ -19,15 +20,21 @@ static int place_text(char *to, size_t size, const ir_loc *loc)
     return n < (int)size ? n : (int)size - 1;
 }
 
+/* Names come from files: keep terminals safe. */
+static void make_safe(char *text)
+{
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+}
+
 static void write_text(char *to, size_t size, const ir_loc *loc, const char *kind, const char *format, va_list args)
 {
     int n = place_text(to, size, loc);
     n += snprintf(to + n, size - (size_t)n, "%s: ", kind);
     if (n < (int)size)
         vsnprintf(to + n, size - (size_t)n, format, args);
-    for (char *c = to; *c; c++) /* names come from files: keep terminals safe */
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    make_safe(to);
 }
 
 bool diag_error(diag *d, const ir_loc *loc, const char *format, ...)
@@ -40,6 +47,16 @@ bool diag_error(diag *d, const ir_loc *loc, const char *format, ...)
     va_end(args);
     d->failed = true;
     return false;
+}
+
+void diag_add(diag *d, const char *format, ...)
+{
+    const size_t length = strlen(d->text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(d->text + length, sizeof d->text - length, format, args);
+    va_end(args);
+    make_safe(d->text + length);
 }
 
 bool diag_out_of_memory(diag *d, const ir_loc *loc)

@@ -24,6 +24,7 @@ typedef struct diag {
  * `return diag_error(d, &op->loc, "…")`. */
 bool diag_error(diag *, const struct ir_loc *, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool diag_out_of_memory(diag *, const struct ir_loc *); /* the same, of memory that was not to be had */
+void diag_add(diag *, const char *format, ...) __attribute__((format(printf, 2, 3))); /* to the end of the error */
 void diag_warn(diag *, const struct ir_loc *, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif
