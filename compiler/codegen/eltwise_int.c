@@ -48,19 +48,30 @@ static LLVMValueRef floor_remainder(cg_kernel *k, LLVMValueRef a, LLVMValueRef b
     return choose(k, icmp(k, LLVMIntEQ, b, zero_of(b)), zero_of(a), r);
 }
 
+/* The smaller or the larger, as the operands' type counts. */
+static LLVMValueRef extreme(cg_kernel *k, bool larger, bool is_signed, LLVMValueRef a, LLVMValueRef b)
+{
+    const LLVMIntPredicate p = larger ? is_signed ? LLVMIntSGT : LLVMIntUGT : is_signed ? LLVMIntSLT : LLVMIntULT;
+
+    return choose(k, icmp(k, p, a, b), a, b);
+}
+
 static LLVMValueRef act_int(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
 {
-    ir_dtype t = e->out->type.dtype;
+    const ir_dtype t = e->out->type.dtype;
+    const bool is_signed = !is_unsigned(t);
     int low = 0, high = 0;
 
     switch ((ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT)) {
-    case IR_ACT_RELU: return cg_max(k, x, cg_elt_int(k, e, t, 0));
+    case IR_ACT_NONE: return x;
     case IR_ACT_RELU6: high = 6; break;
     case IR_ACT_RELU_N1_TO_1: low = -1; high = 1; break;
     case IR_ACT_RELU_0_TO_1: high = 1; break;
-    default: return x;
+    default: break;
     }
-    return cg_min(k, cg_max(k, x, cg_elt_int(k, e, t, low)), cg_elt_int(k, e, t, high));
+    if (is_signed) /* others are not below 0 */
+        x = extreme(k, true, true, x, cg_elt_int(k, e, t, low));
+    return high ? extreme(k, false, is_signed, x, cg_elt_int(k, e, t, high)) : x;
 }
 
 static LLVMValueRef square(cg_kernel *k, LLVMValueRef x) { return LLVMBuildMul(k->b, x, x, ""); }
@@ -104,8 +115,8 @@ static LLVMValueRef arithmetic(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a
     case IR_SUB: return act_int(k, e, LLVMBuildSub(k->b, a, b, ""));
     case IR_MUL: return act_int(k, e, LLVMBuildMul(k->b, a, b, ""));
     case IR_DIV: return act_int(k, e, quotient(k, a, b, is_signed));
-    case IR_MINIMUM: return choose(k, icmp(k, is_signed ? LLVMIntSLT : LLVMIntULT, a, b), a, b);
-    case IR_MAXIMUM: return choose(k, icmp(k, is_signed ? LLVMIntSGT : LLVMIntUGT, a, b), a, b);
+    case IR_MINIMUM: return extreme(k, false, is_signed, a, b);
+    case IR_MAXIMUM: return extreme(k, true, is_signed, a, b);
     case IR_POW: return power(k, e, a, b);
     case IR_SQUARED_DIFFERENCE: return square(k, LLVMBuildSub(k->b, a, b, ""));
     case IR_FLOOR_DIV: return floor_quotient(k, a, b, is_signed);
