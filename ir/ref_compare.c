@@ -99,7 +99,8 @@ bool ir_check_select(const ir_op *op, diag *d)
         return false;
     if (!ir_quant_equal(a->quant, y->quant) || !ir_quant_equal(b->quant, y->quant))
         return ir_refuse(op, d, "operands and result differ in quantization");
-    return a->type.dtype == y->type.dtype || ir_refuse(op, d, "operands and result differ in type");
+    return (a->type.dtype == y->type.dtype && b->type.dtype == y->type.dtype) ||
+           ir_refuse(op, d, "operands and result differ in type");
 }
 
 bool ir_ref_select(const ir_op *op, const void *const operands[], void *const results[], diag *d)
