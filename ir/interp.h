@@ -76,8 +76,8 @@ void ir_quant_range(ir_dtype, const ir_quant *, int32_t *out_min, int32_t *out_m
 /* layer_norm of 8-bit values: rows up to this long, and epsilon in squared units of the integers. */
 enum { IR_LAYER_NORM_LONGEST = 1 << 16 };
 float ir_layer_norm_epsilon(const ir_op *);
-/* The smallest integer that a rounding gives: LITE_F32 leaves out the type's. */
-int32_t ir_rounding_min(ir_enum_ROUNDING, ir_dtype, int32_t min);
+/* What a rounding leaves of bounds: LITE_F32 never gives the type's smallest integer, even where an activation allows no other. */
+void ir_rounding_bounds(ir_enum_ROUNDING, ir_dtype, int32_t *min, int32_t *max);
 /* softmax of 8-bit values without a mask works on a table; everything else, on real exponentials.  These are integers when
  * the result is: e^x in units of 2^-22, 0 below the least x; so that their sum does not depend on the order. */
 enum { IR_SOFTMAX_LONGEST = 1 << 16 };

@@ -172,11 +172,14 @@ void ir_result_bounds(const ir_value *y, ir_enum_ACT act, int32_t *out_min, int3
     ir_act_bounds(act, y->type.dtype, q ? q->scale[0] : 1.0f, q ? q->zero[0] : 0, q && q->narrow, out_min, out_max);
 }
 
-int32_t ir_rounding_min(ir_enum_ROUNDING rounding, ir_dtype type, int32_t min)
+void ir_rounding_bounds(ir_enum_ROUNDING rounding, ir_dtype type, int32_t *min, int32_t *max)
 {
     int32_t low, high;
     ir_dtype_range(type, &low, &high);
-    return rounding == IR_ROUNDING_LITE_F32 && min == low ? low + 1 : min;
+    if (rounding != IR_ROUNDING_LITE_F32 || *min != low)
+        return;
+    *min = low + 1;
+    *max = *max < *min ? *min : *max;
 }
 
 float ir_f16_to_f32(uint16_t half)

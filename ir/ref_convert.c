@@ -62,7 +62,7 @@ bool ir_ref_quantize(const ir_op *op, const void *const operands[], void *const 
     const int64_t n = ir_type_elements(&y->type);
     int32_t min, max;
     ir_quant_range(y->type.dtype, y->quant, &min, &max);
-    min = ir_rounding_min((ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING), y->type.dtype, min);
+    ir_rounding_bounds((ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING), y->type.dtype, &min, &max);
     for (int64_t i = 0; i < n; i++) {
         const int64_t c = parameter_at(&p, i);
         const float x = ir_f32_at(operands[0], i) / p.quant->scale[c];

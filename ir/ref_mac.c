@@ -146,7 +146,7 @@ static bool init_requant(ir_mac_end *e, const ir_op *op)
     int32_t min, max;
     const bool narrow = add ? ir_int(op, IR_ATTR_MID_NARROW) != 0 : y->quant && y->quant->narrow;
     ir_act_bounds(act_of(op, IR_ATTR_ACT), e->type, scale, zero, narrow, &min, &max);
-    min = ir_rounding_min(rounding, e->type, min);
+    ir_rounding_bounds(rounding, e->type, &min, &max);
     e->requant = malloc(((size_t)e->channels + 1) * sizeof *e->requant);
     for (int64_t c = 0; e->requant && c < e->channels; c++)
         e->requant[c] = ir_requant_make(rounding, ir_mac_multiplier(op, c), zero, min, max);

@@ -218,7 +218,7 @@ static unary unary_of(const ir_op *op)
         return u;
     u.inverse_y = 1.0f / u.scale_y;
     ir_result_bounds(y, act, &u.min, &u.max);
-    u.min = ir_rounding_min(u.rounding, y->type.dtype, u.min);
+    ir_rounding_bounds(u.rounding, y->type.dtype, &u.min, &u.max);
     init_linear(&u);
     if (u.rounding != IR_ROUNDING_EVEN_F32) {
         init_hard_swish(&u);

@@ -75,7 +75,7 @@ static LLVMValueRef quantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRe
     int32_t min, max;
 
     ir_quant_range(t, q, &min, &max);
-    min = ir_rounding_min((ir_enum_ROUNDING)ir_int(e->op, IR_ATTR_ROUNDING), t, min);
+    ir_rounding_bounds((ir_enum_ROUNDING)ir_int(e->op, IR_ATTR_ROUNDING), t, &min, &max);
     x = cg_max(k, x, cg_elt_f32(k, e, (float)(min - q->zero[0])));
     x = cg_min(k, x, cg_elt_f32(k, e, (float)(max - q->zero[0])));
     x = ir_int(e->op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32 ? cg_round_to_i32(k, x) : cg_math_round_away_i32(k, x, true);

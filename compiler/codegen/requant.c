@@ -22,7 +22,7 @@ cg_requant cg_requant_make_for(cg_module *m, ir_enum_ROUNDING rounding, int chan
     cg_requant q = {.rounding = rounding, .channels = channels, .zero = zero, .dtype = dtype,
                     .per_tensor = true, .below_one = ir_rounding_is_real(rounding)};
     ir_act_bounds(act, dtype, scale, zero, narrow, &q.min, &q.max);
-    q.min = ir_rounding_min(rounding, dtype, q.min);
+    ir_rounding_bounds(rounding, dtype, &q.min, &q.max);
     for (int c = 1; c < channels; c++)
         q.per_tensor &= multipliers[c] == multipliers[0];
     const size_t padded = padded_channels(channels);
