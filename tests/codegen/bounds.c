@@ -21,46 +21,23 @@ typedef struct rule {
     bounds_function function; /* of elementary functions */
 } rule;
 
-#define MOVE {bounds_move, ACCEPTS, {0}}
-#define SUM {bounds_sum, MAKES | ACCEPTS, {0}}
-#define TERMS {bounds_sum, ACCEPTS, {0}} /* one rounding, which both do: exact operands give exact results */
-#define LARGEST {bounds_largest, ACCEPTS, {0}}
-#define FUNCTION(ulps, absolute, slope) {bounds_elementary, MAKES | ACCEPTS, {ulps, absolute, slope}}
-#define STEEP(ulps, absolute) {bounds_elementary, MAKES, {ulps, absolute, 0}} /* no bound on the slope */
-#define SLOPE(slope) {bounds_elementary, ACCEPTS, {0, 0, slope}}
-
-/* Ops that are not here are exact, and take exact operands only.  Units in the last place: what math_accuracy.c holds the
- * compiled functions to, and as much for the interpreter's formula in float over libm. */
 static const rule rules[IR_OPCODE_COUNT] = {
-    [IR_CONV2D] = SUM, [IR_DEPTHWISE_CONV2D] = SUM, [IR_TRANSPOSE_CONV2D] = SUM, [IR_FULLY_CONNECTED] = SUM,
-    [IR_BATCH_MATMUL] = SUM, [IR_AVG_POOL2D] = SUM, [IR_SUM] = SUM, [IR_MEAN] = SUM, [IR_CUMSUM] = SUM,
-    [IR_RESIZE_BILINEAR] = SUM,
-    [IR_ADD] = TERMS, [IR_SUB] = TERMS, [IR_MUL] = TERMS, [IR_DIV] = {bounds_quotient, ACCEPTS, {0}},
-    [IR_SQUARED_DIFFERENCE] = {bounds_square, ACCEPTS, {0}},
-    [IR_MINIMUM] = LARGEST, [IR_MAXIMUM] = LARGEST, [IR_MAX_POOL2D] = LARGEST, [IR_REDUCE_MAX] = LARGEST,
-    [IR_REDUCE_MIN] = LARGEST,
-    [IR_OBSERVE] = MOVE, [IR_SELECT] = MOVE, [IR_RESHAPE] = MOVE, [IR_TRANSPOSE] = MOVE, [IR_CONCAT] = MOVE, [IR_SLICE] = MOVE,
-    [IR_PAD] = MOVE, [IR_MIRROR_PAD] = MOVE, [IR_BROADCAST] = MOVE, [IR_TILE] = MOVE, [IR_REVERSE] = MOVE, [IR_GATHER] = MOVE,
-    [IR_GATHER_ND] = MOVE, [IR_DYNAMIC_UPDATE_SLICE] = MOVE, [IR_DEPTH_TO_SPACE] = MOVE, [IR_SPACE_TO_DEPTH] = MOVE,
-    [IR_SPACE_TO_BATCH] = MOVE, [IR_BATCH_TO_SPACE] = MOVE, [IR_RESIZE_NEAREST] = MOVE, [IR_ONE_HOT] = MOVE,
-    [IR_ABS] = SLOPE(1), [IR_NEG] = SLOPE(1), [IR_RELU] = SLOPE(1), [IR_LEAKY_RELU] = {bounds_leaky, ACCEPTS, {0}},
-    [IR_EXP] = {bounds_exp, MAKES | ACCEPTS, {4, 1e-44f, 0}}, [IR_LOG] = STEEP(4, 0), [IR_SQRT] = STEEP(1, 0),
-    [IR_RSQRT] = STEEP(4, 0), [IR_SIN] = FUNCTION(4, 1e-7f, 1), [IR_COS] = FUNCTION(4, 1e-7f, 1),
-    [IR_TANH] = FUNCTION(6, 0, 1), [IR_LOGISTIC] = FUNCTION(8, 1e-44f, 0.25f), [IR_ELU] = FUNCTION(6, 0, 1),
-    [IR_GELU] = FUNCTION(8, 1e-6f, 1.2f), [IR_ERF] = FUNCTION(6, 0, 1.2f), [IR_HARD_SWISH] = SLOPE(1.5f),
-    [IR_POW] = STEEP(4, 0), [IR_ATAN2] = STEEP(6, 1e-7f),
+#define BOUND(CODE, rule, flags, ulps, absolute, slope) [IR_##CODE] = {rule, flags, {ulps, absolute, slope}},
+#include "tests/codegen/bounds.def"
+#undef BOUND
 };
 
-/* An op on integers is exact even if its result is real. */
+/* An op on integers is exact even if its result is real; but data may move by indices and conditions. */
 static bool is_real(const ir_op *op)
 {
+    bool any = false;
+
     for (int i = 0; i < op->operand_count; i++)
-        if (op->operands[i].value && op->operands[i].value->type.dtype == IR_F32)
-            return op->operands[0].value->type.dtype == IR_F32 || !(ir_op_info_of(op->code)->flags & IR_MAC);
-    return false;
+        any = any || (op->operands[i].value && op->operands[i].value->type.dtype == IR_F32);
+    return any && (op->operands[0].value->type.dtype == IR_F32 || rules[op->code].apply == bounds_move);
 }
 
-bool bounds_accepts(const ir_op *op) { return is_real(op) && (rules[op->code].flags & ACCEPTS); }
+bool bounds_accepts(ir_opcode code) { return rules[code].flags & ACCEPTS; }
 bool bounds_makes(const ir_op *op) { return is_real(op) && (rules[op->code].flags & MAKES); }
 
 /* ---- The run ---- */
@@ -128,10 +105,7 @@ bounds *bounds_interpret(const ir_graph *g, const void *const inputs[], void *co
     return NULL;
 }
 
-const float *bounds_of(const bounds *b, const ir_value *v)
-{
-    return b && v->id < b->values ? b->bound[v->id] : NULL;
-}
+const float *bounds_of(const bounds *b, const ir_value *v) { return b && v->id < b->values ? b->bound[v->id] : NULL; }
 
 void bounds_free(bounds *b)
 {

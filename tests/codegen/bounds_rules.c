@@ -22,7 +22,8 @@ static float *magnitudes(const bounds_op *o, int i, float scale_data, float scal
     float *out = malloc(((size_t)n + 1) * sizeof *out);
 
     for (int64_t k = 0; out && k < n; k++)
-        out[k] = (scale_data != 0 ? scale_data * fabsf(ir_f32_at(o->data[i], k)) : 0) + (o->bound[i] && scale_bound != 0 ? scale_bound * o->bound[i][k] : 0);
+        out[k] = (scale_data != 0 ? scale_data * fabsf(ir_f32_at(o->data[i], k)) : 0) +
+                 (o->bound[i] && scale_bound != 0 ? scale_bound * o->bound[i][k] : 0);
     return out;
 }
 
@@ -46,7 +47,8 @@ static void bare(const bounds_op *o, ir_opcode code, ir_op *to, ir_attr attrs[IR
 }
 
 /* The op as `code` on operands scale_data |x| + scale_bound * bound[i]; other than real operands as they are. */
-static bool evaluate(const bounds_op *o, ir_opcode code, const float scale_data[], const float scale_bound[], float out[])
+static bool evaluate(const bounds_op *o, ir_opcode code, const float scale_data[], const float scale_bound[],
+                     float out[])
 {
     ir_op op;
     ir_attr attrs[IR_MAX_ATTRS];
@@ -76,7 +78,11 @@ bool bounds_move(const bounds_op *o, float bound[]) { return evaluate(o, o->op->
 bool bounds_largest(const bounds_op *o, float bound[])
 {
     const ir_opcode code = o->op->code;
-    return evaluate(o, code == IR_MINIMUM ? IR_MAXIMUM : code == IR_REDUCE_MIN ? IR_REDUCE_MAX : code, none, whole, bound);
+    return evaluate(o,
+                    code == IR_MINIMUM      ? IR_MAXIMUM
+                    : code == IR_REDUCE_MIN ? IR_REDUCE_MAX
+                                            : code,
+                    none, whole, bound);
 }
 
 /* Terms of one result. */
@@ -87,15 +93,26 @@ static int64_t term_count(const bounds_op *o)
     const ir_type *w = op->operand_count > 1 && op->operands[1].value ? &op->operands[1].value->type : x;
 
     switch (op->code) {
-    case IR_CONV2D: case IR_TRANSPOSE_CONV2D: return w->dims[1] * w->dims[2] * w->dims[3];
-    case IR_DEPTHWISE_CONV2D: return w->dims[1] * w->dims[2];
-    case IR_FULLY_CONNECTED: return w->dims[1];
-    case IR_BATCH_MATMUL: return x->dims[x->rank - (ir_int(op, IR_ATTR_ADJ_A) ? 2 : 1)];
-    case IR_AVG_POOL2D: return ir_ints_at(op, IR_ATTR_KERNEL, 0) * ir_ints_at(op, IR_ATTR_KERNEL, 1);
-    case IR_SUM: case IR_MEAN: return ir_type_elements(y) ? ir_type_elements(x) / ir_type_elements(y) : 0;
-    case IR_CUMSUM: return x->dims[ir_int(op, IR_ATTR_AXIS)];
-    case IR_RESIZE_BILINEAR: return 16; /* 4, and weights of either sign where the edge was clamped */
-    default: return 1;
+    case IR_CONV2D:
+    case IR_TRANSPOSE_CONV2D:
+        return w->dims[1] * w->dims[2] * w->dims[3];
+    case IR_DEPTHWISE_CONV2D:
+        return w->dims[1] * w->dims[2];
+    case IR_FULLY_CONNECTED:
+        return w->dims[1];
+    case IR_BATCH_MATMUL:
+        return x->dims[x->rank - (ir_int(op, IR_ATTR_ADJ_A) ? 2 : 1)];
+    case IR_AVG_POOL2D:
+        return ir_ints_at(op, IR_ATTR_KERNEL, 0) * ir_ints_at(op, IR_ATTR_KERNEL, 1);
+    case IR_SUM:
+    case IR_MEAN:
+        return ir_type_elements(y) ? ir_type_elements(x) / ir_type_elements(y) : 0;
+    case IR_CUMSUM:
+        return x->dims[ir_int(op, IR_ATTR_AXIS)];
+    case IR_RESIZE_BILINEAR:
+        return 16; /* 4, and weights of either sign where the edge was clamped */
+    default:
+        return 1;
     }
 }
 
@@ -107,8 +124,9 @@ static void add_residual(const bounds_op *o, const float sums[], float bound[])
     }
 }
 
-/* With terms t and bounds e of them: Σ(|t| + e) - Σ|t|, and for each of the two sums, of n terms that are products, at most
- * n + 1 roundings, u each; 4 more for bias, divisor and activation; the smallest number for each term that underflows. */
+/* With terms t and bounds e of them: Σ(|t| + e) - Σ|t|, and for each of the two sums, of n terms that are products, at
+ * most n + 1 roundings, u each; 4 more for bias, divisor and activation; the smallest number for each term that
+ * underflows. */
 bool bounds_sum(const bounds_op *o, float bound[])
 {
     const ir_opcode code = o->op->code == IR_SUB ? IR_ADD : o->op->code;
@@ -160,6 +178,15 @@ bool bounds_elementary(const bounds_op *o, float bound[])
 {
     for (int64_t k = 0; k < elements_of(o); k++)
         bound[k] = own_error(o, k) + (o->bound[0] ? o->function.slope * o->bound[0][k] : 0);
+    return true;
+}
+
+/* Below -9 the interpreter takes e^x, as TFLite's kernel does, which is larger than the logistic y by y². */
+bool bounds_logistic(const bounds_op *o, float bound[])
+{
+    for (int64_t k = 0; k < elements_of(o); k++)
+        bound[k] = own_error(o, k) + 0.25f * (o->bound[0] ? o->bound[0][k] : 0) +
+                   (o->got[k] < 2e-4f ? o->got[k] * o->got[k] : 0);
     return true;
 }
 

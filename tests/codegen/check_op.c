@@ -1,10 +1,11 @@
 /* check-op: compiles graphs in textual IR and compares them with the interpreter (compiled.h).
  *
- *     check-op FILE.qir… [--seed=N] [--rounds=N] [--first-round=N] [--target=T] [--opt=N] [--rounding=R] [--passes|--lowered]
- *              [--const=a,b] [--tolerance=X] [--sums] [--bounds]
+ *     check-op FILE.qir… [--seed=N] [--rounds=N] [--first-round=N] [--target=T] [--opt=N] [--passes[=N]|--lowered]
+ *              [--rounding=R] [--const=a,b] [--tolerance=X] [--sums] [--bounds]
  *
  * Without --passes every value gets a buffer of its own, so the emitters are tested as they are; --lowered runs the passes
- * before that which bring the graph into the backend's form; with --passes the graph goes through the whole pipeline.
+ * before that which bring the graph into the backend's form; with --passes the graph goes through the whole pipeline,
+ * of level --opt or N.
  * Inputs named `w`, `bias` or `const…`, or listed in --const, become constants with random contents.
  *
  * With --sums the tolerance counts from an output's largest magnitude: for sums in another order than the interpreter's.
@@ -84,7 +85,8 @@ static bool check_graph(const char *path, const char *text, size_t length, const
 {
     compiled_report report = {0};
     diag d = {0};
-    ir_graph *reference = graph_load(path, text, length, c, &d), *compiled = reference ? graph_load(path, text, length, c, &d) : NULL;
+    ir_graph *reference = graph_load(path, text, length, c, &d);
+    ir_graph *compiled = reference ? graph_load(path, text, length, c, &d) : NULL;
     const bool ok = compiled && compiled_check(reference, compiled, &c->check, &report) == COMPILED_SAME;
 
     if (!ok)
@@ -114,7 +116,8 @@ static int check_file(const char *path, const config *c)
         size_t length = next ? (size_t)(next + 1 - at) : strlen(at);
         if (!check_graph(path, at, length, c)) {
             failures++;
-            fprintf(stderr, "%s, graph %d (%.*s): FAILED (target %s)\n", path, number, (int)strcspn(at, "\n"), at, c->check.target);
+            fprintf(stderr, "%s, graph %d (%.*s): FAILED (target %s)\n", path, number, (int)strcspn(at, "\n"), at,
+                    c->check.target);
         }
         at += length;
     }
@@ -146,7 +149,9 @@ static bool option_parse(config *c, const char *arg)
     else if ((v = option_value(arg, "--first-round")))
         c->check.first_round = atoi(v);
     else if ((v = option_value(arg, "--opt")))
-        c->check.opt_level = atoi(v);
+        c->check.opt_level = c->check.pass_level = atoi(v);
+    else if ((v = option_value(arg, "--passes")))
+        c->check.form = COMPILED_PIPELINE, c->check.pass_level = atoi(v);
     else if ((v = option_value(arg, "--rounding")) && ir_enum_from_text(IR_KIND_ENUM_ROUNDING, v, strlen(v), &rounding)) {
         c->rounding = (ir_enum_ROUNDING)rounding;
         c->rounding_given = true;
@@ -167,7 +172,7 @@ static bool option_parse(config *c, const char *arg)
 
 int main(int argc, char **argv)
 {
-    config c = {.check = {.target = "native", .seed = 1, .rounds = 8, .opt_level = 2, .tolerance = 2e-6}};
+    config c = {.check = {"native", .seed = 1, .rounds = 8, .opt_level = 2, .pass_level = 2, .tolerance = 2e-6}};
     int failures = 0, files = 0;
 
     for (int i = 1; i < argc; i++)

@@ -34,7 +34,8 @@ static bool run_lowering(ir_graph *g, const pass_options *options, const pass_de
 
 static bool lower(ir_graph *g, const compiled_options *o, diag *d)
 {
-    const pass_options options = {.lower = true, .opt_level = o->opt_level, .scratch_bytes = cg_scratch_bytes, .target = o->target};
+    const pass_options options = {
+        .lower = true, .opt_level = o->pass_level, .scratch_bytes = cg_scratch_bytes, .target = o->target};
     const pass_debug debug = {.verify_each = true};
 
     if (o->form == COMPILED_PIPELINE)
@@ -75,8 +76,10 @@ static void buffers_init(buffers *b, const job *j)
     const bool at_end = j->round % 2 == 0;
     const size_t inputs = (size_t)g->input_count + 1, outputs = (size_t)g->output_count + 1;
 
-    *b = (buffers){.in = filled(calloc(inputs, sizeof *b->in)), .out = filled(calloc(outputs, sizeof *b->out)),
-                   .inputs = filled(calloc(inputs, sizeof *b->inputs)), .outputs = filled(calloc(outputs, sizeof *b->outputs)),
+    *b = (buffers){.in = filled(calloc(inputs, sizeof *b->in)),
+                   .out = filled(calloc(outputs, sizeof *b->out)),
+                   .inputs = filled(calloc(inputs, sizeof *b->inputs)),
+                   .outputs = filled(calloc(outputs, sizeof *b->outputs)),
                    .want = filled(calloc(outputs, sizeof *b->want))};
     b->workspace = guarded_new(j->compiled->workspace_bytes, 64, at_end);
     if (j->model->initial_state)
@@ -214,7 +217,8 @@ static compiled_outcome load_and_run(job *j, const cg_output *object)
     return ok ? COMPILED_SAME : COMPILED_DIFFERENT;
 }
 
-compiled_outcome compiled_check(const ir_graph *reference, ir_graph *compiled, const compiled_options *o, compiled_report *report)
+compiled_outcome compiled_check(const ir_graph *reference, ir_graph *compiled, const compiled_options *o,
+                                compiled_report *report)
 {
     const cg_options options = {.model_name = "model", .target = o->target, .opt_level = o->opt_level};
     job j = {o, reference, compiled, NULL, report, 0};
@@ -223,7 +227,8 @@ compiled_outcome compiled_check(const ir_graph *reference, ir_graph *compiled, c
     diag d = {0};
 
     *report = (compiled_report){0};
-    const bool lowered = lower(compiled, o, &d); /* passes have nothing to refuse in a graph that the verifier accepted */
+    const bool lowered =
+        lower(compiled, o, &d); /* passes have nothing to refuse in a graph that the verifier accepted */
     if (!lowered || !cg_compile(compiled, &options, CG_EMIT_OBJECT, &object, &d)) {
         snprintf(report->text, sizeof report->text, "%s", d.text);
         return !lowered || strstr(d.text, "internal error") || !d.failed ? COMPILED_DIFFERENT : COMPILED_REFUSED;

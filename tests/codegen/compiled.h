@@ -1,7 +1,8 @@
 /* compiled.h: the code of a graph, run in this process, against the interpreter.
  *
- * Protects: compiled code computes what the interpreter says (integers bit for bit, floats within a tolerance or within the
- * bounds of bounds.h, NaN equal to NaN), for any partition of its work units, without touching a byte that is not its own. */
+ * Protects: compiled code computes what the interpreter says (integers bit for bit, floats within a tolerance or within
+ * the bounds of bounds.h, NaN equal to NaN), for any partition of its work units, without touching a byte that is not
+ * its own. */
 #ifndef TESTS_CODEGEN_COMPILED_H
 #define TESTS_CODEGEN_COMPILED_H
 
@@ -9,26 +10,28 @@
 #include "ir/ir.h"
 
 typedef enum compiled_form {
-    COMPILED_AS_IS,    /* no pass; a memory plan without sharing: the emitters as they are */
-    COMPILED_LOWERED,  /* the same after the passes that lower, without the memory plan */
-    COMPILED_PIPELINE  /* all passes of the optimization level, as the driver does it */
+    COMPILED_AS_IS,   /* no pass; a memory plan without sharing: the emitters as they are */
+    COMPILED_LOWERED, /* the same after the passes that lower, without the memory plan */
+    COMPILED_PIPELINE /* all passes of the optimization level, as the driver does it */
 } compiled_form;
 
 typedef struct compiled_options {
     const char *target;
-    int opt_level;            /* of passes and of code generation */
+    int opt_level;  /* of code generation */
+    int pass_level; /* of the passes */
     compiled_form form;
-    uint64_t seed;            /* of the contents of inputs */
-    int first_round, rounds;  /* round r: contents of kind r (fill.h), 1 + r % 3 parts; odd rounds start at a guard page */
-    double tolerance;         /* of floats, relative to 1 + magnitude */
-    bool sums;                /* ... which is that of the output's largest: for sums in another order */
-    bool bounds;              /* floats within the bounds that the ops' arithmetic gives, instead */
+    uint64_t seed; /* of the contents of inputs */
+    int first_round,
+        rounds;       /* round r: contents of kind r (fill.h), 1 + r % 3 parts; odd rounds start at a guard page */
+    double tolerance; /* of floats, relative to 1 + magnitude */
+    bool sums;        /* ... which is that of the output's largest: for sums in another order */
+    bool bounds;      /* floats within the bounds that the ops' arithmetic gives, instead */
 } compiled_options;
 
 typedef enum compiled_outcome {
     COMPILED_SAME,
-    COMPILED_REFUSED,         /* a diagnostic of code generation, which is in the report's text */
-    COMPILED_DIFFERENT        /* a wrong value, a byte written that is not the code's, or a failure of the passes or inside */
+    COMPILED_REFUSED,  /* a diagnostic of code generation, which is in the report's text */
+    COMPILED_DIFFERENT /* a wrong value, a byte written that is not the code's, or a failure of the passes or inside */
 } compiled_outcome;
 
 typedef struct compiled_report {
@@ -36,6 +39,7 @@ typedef struct compiled_report {
 } compiled_report;
 
 /* Two copies of one graph: the interpreter runs the first, the second is changed by passes and compiled. */
-compiled_outcome compiled_check(const ir_graph *reference, ir_graph *compiled, const compiled_options *, compiled_report *);
+compiled_outcome compiled_check(const ir_graph *reference, ir_graph *compiled, const compiled_options *,
+                                compiled_report *);
 
 #endif

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-static uint64_t next_random(uint64_t *state)
+uint64_t fill_random(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
 
@@ -62,7 +62,7 @@ void fill_value(void *to, const ir_value *v, uint64_t seed, int kind)
     if (kind >= FILL_KINDS)
         kind %= FILL_KINDS;
     for (int64_t i = 0; i < ir_type_elements(&v->type); i++) {
-        uint64_t r = next_random(&state);
+        uint64_t r = fill_random(&state);
         int64_t n = integer_for(v->type.dtype, r, kind);
         float f = real_of(r, kind);
         memcpy((char *)to + (size_t)i * bytes, v->type.dtype == IR_F32 ? (void *)&f : (void *)&n, bytes);

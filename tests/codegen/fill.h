@@ -8,6 +8,7 @@
  * 3 all largest, 4 wide range, 5 small integers; then again from 0 with another seed. */
 enum { FILL_KINDS = 6, FILL_CONSTANT = -1 };
 
+uint64_t fill_random(uint64_t *state); /* the next number of a sequence that `state` alone decides */
 void fill_value(void *to, const ir_value *, uint64_t seed, int kind);
 
 #endif

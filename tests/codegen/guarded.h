@@ -10,7 +10,10 @@
 
 enum { GUARDED_POISON = 0xA5 };
 
-typedef struct guarded { uint8_t *map, *data; size_t map_bytes, bytes; } guarded;
+typedef struct guarded {
+    uint8_t *map, *data;
+    size_t map_bytes, bytes;
+} guarded;
 
 /* `bytes` of memory, all poison, that end at an inaccessible page (but for what alignment leaves), or start at one. */
 guarded guarded_new(size_t bytes, size_t alignment, bool at_end);

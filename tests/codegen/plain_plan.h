@@ -1,5 +1,5 @@
-/* plain_plan.h: a memory plan without sharing: every value and every op's scratch memory between guards of poison, so that
- * emitters are tested as they are. */
+/* plain_plan.h: a memory plan without sharing: every value and every op's scratch memory between guards of poison, so
+ * that emitters are tested as they are. */
 #ifndef TESTS_CODEGEN_PLAIN_PLAN_H
 #define TESTS_CODEGEN_PLAIN_PLAN_H
 
