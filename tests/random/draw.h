@@ -1,31 +1,33 @@
 /* draw.h: random graphs, op by op.
  *
- * A graph is drawn from a seed alone.  Each op is drawn by its rule (rules.def): element types come from the table of what the
- * interpreter defines (ir/ref.def), the rule adds operands, extents, attributes and quantization.  Operands are values that are
- * there, inputs, or constants. */
+ * A graph is drawn from a seed alone.  Each op is drawn by its rule (rules.def): element types come from the table of
+ * what the interpreter defines (ir/ref.def), the rule adds operands, extents, attributes and quantization.  Operands
+ * are values that are there, inputs, or constants. */
 #ifndef TESTS_RANDOM_DRAW_H
 #define TESTS_RANDOM_DRAW_H
 
 #include "ir/interp.h"
 
 typedef struct draw_options {
-    const char *ops;          /* "a,b": no others; NULL: all */
-    int most_ops;             /* 0: drawn, too */
-    bool pipeline;            /* for graphs that go through all passes: nothing whose value these change on purpose */
+    const char *ops; /* "a,b": no others; NULL: all */
+    int most_ops;    /* 0: drawn, too */
+    bool pipeline;   /* for graphs that go through all passes: nothing whose value these change on purpose */
 } draw_options;
 
 /* A graph that verifies, whose ops the interpreter defines; NULL: out of memory, or no op could be drawn. */
 ir_graph *draw_graph(uint64_t seed, const draw_options *);
-/* One op with these types, alone; NULL: the rule cannot. */
+/* One op with these types, alone; NULL: the rule cannot, or the interpreter does not define it. */
 typedef struct draw_types draw_types;
-ir_graph *draw_single(uint64_t seed, ir_opcode, const draw_types *);
+ir_graph *draw_single(uint64_t seed, ir_opcode, const draw_types *, bool *out_undefined);
+
+bool draw_is_listed(const char *list, const char *op); /* "a,b"; NULL: all are */
 
 /* ---- Element types (types.c) ---- */
 
 enum { DRAW_MAX_OPERANDS = 6, DRAW_MAX_RESULTS = 4 };
 
 struct draw_types {
-    int operands;  /* how many the table lists; further ones are like the last */
+    int operands; /* how many the table lists; further ones are like the last */
     ir_dtype operand[DRAW_MAX_OPERANDS], result[DRAW_MAX_RESULTS];
 };
 
@@ -50,18 +52,19 @@ typedef struct draw {
     ir_graph *graph;
     const draw_options *options;
     ir_enum_ROUNDING rounding;
-    int64_t image[4];          /* a shape that values like to have: batch, height, width, channels */
+    int64_t image[4]; /* a shape that values like to have: batch, height, width, channels */
     draw_value pool[DRAW_MOST_VALUES];
     int count;
-    bool takes_bounded;        /* may the op at hand have operands with bounds? */
-    ir_op *op;                 /* the op at hand, once there is one */
+    bool takes_bounded; /* may the op at hand have operands with bounds? */
+    ir_op *op;          /* the op at hand, once there is one */
+    bool undefined;     /* it is not defined on these types */
 } draw;
 
 /* Makes the op; false if it cannot. */
 typedef bool draw_rule(draw *, ir_opcode, const draw_types *);
 
 uint64_t draw_number(draw *);
-int64_t draw_below(draw *, int64_t limit);             /* 0 … limit - 1 */
+int64_t draw_below(draw *, int64_t limit); /* 0 … limit - 1 */
 int64_t draw_between(draw *, int64_t low, int64_t high);
 bool draw_chance(draw *, int percent);
 #define DRAW_OF(d, list) ((list)[draw_below((d), (int64_t)(sizeof(list) / sizeof *(list)))])
@@ -81,7 +84,7 @@ bool draw_fits(const ir_type *);
 bool draw_is_small_int(ir_dtype); /* i8, u8, i16: what can be quantized */
 int32_t draw_zero(draw *, ir_dtype);
 float draw_scale(draw *);
-const ir_quant *draw_quant(draw *, ir_dtype);                        /* NULL for types that have none */
+const ir_quant *draw_quant(draw *, ir_dtype);                          /* NULL for types that have none */
 const ir_quant *draw_result_quant(draw *, ir_dtype, double magnitude); /* for real values up to about that */
 
 /* ---- Operands ---- */
@@ -91,11 +94,12 @@ typedef enum draw_kind { DRAW_ANY, DRAW_QUANTIZED, DRAW_PLAIN } draw_kind; /* of
 typedef struct draw_want {
     ir_dtype dtype;
     draw_kind kind;
-    int least_rank, most_rank;  /* of new values, and of those that are there */
-    const ir_type *type;        /* exactly these extents, instead of ranks; NULL: any */
-    const ir_quant *quant;      /* exactly this; NULL: any */
-    bool exact;                 /* no bounds, whatever the op takes */
-    int constant_percent;       /* of new values */
+    int least_rank, most_rank; /* of new values, and of those that are there */
+    const ir_type *type;       /* exactly these extents, instead of ranks; NULL: any */
+    const ir_quant *quant;     /* exactly this; NULL: any */
+    bool exact;                /* no bounds, whatever the op takes */
+    bool no_scales;            /* nothing that stands for integers */
+    int constant_percent;      /* of new values */
 } draw_want;
 
 ir_value *draw_take(draw *, const draw_want *); /* one that is there, or a new one */
@@ -108,7 +112,8 @@ ir_value *draw_indices(draw *, ir_dtype, int rank, const int64_t dims[], int64_t
 /* ---- Ops ---- */
 
 ir_op *draw_op(draw *, ir_opcode, int operand_count, ir_value *const operands[]);
-bool draw_result(draw *, int result, ir_dtype, const ir_quant *); /* extents as they follow from operands and attributes */
+bool draw_result(draw *, int result, ir_dtype,
+                 const ir_quant *); /* extents as they follow from operands and attributes */
 bool draw_result_as(draw *, int result, const ir_type *, const ir_quant *); /* ops that leave the extents free */
 ir_enum_ACT draw_act(draw *);
 void draw_ints(draw *, ir_attr_id, int count, const int64_t values[]);

@@ -12,7 +12,10 @@ static const char *const table[IR_OPCODE_COUNT] = {
 
 enum { MOST_TOKENS = DRAW_MAX_OPERANDS + DRAW_MAX_RESULTS };
 
-typedef struct token { const char *text; size_t length; } token;
+typedef struct token {
+    const char *text;
+    size_t length;
+} token;
 typedef struct alternative {
     token tokens[MOST_TOKENS];
     int operands, count;
