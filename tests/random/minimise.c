@@ -23,11 +23,14 @@ static bool drop_output(ir_graph *g, int index)
 {
     if (index >= g->output_count)
         return false;
-    for (int32_t i = index; g->output_count > 1 && i + 1 < g->output_count; i++) {
-        g->outputs[i] = g->outputs[i + 1];
+    if (g->output_count == 1)
+        return true;
+    for (int32_t i = index; i + 1 < g->output_count; i++) {
+        ir_output_set(g, i, g->outputs[i + 1]);
         g->output_names[i] = g->output_names[i + 1];
     }
-    g->output_count -= g->output_count > 1;
+    ir_output_set(g, g->output_count - 1, g->outputs[0]); /* the last one's value is none any more */
+    g->output_count--;
     return true;
 }
 
@@ -87,12 +90,10 @@ static bool reset_attribute(ir_graph *g, int index)
     return op != NULL;
 }
 
-static bool is_output(const ir_graph *g, const ir_value *v) { return ir_value_is_output(g, v); }
-
-static bool is_dead(const ir_graph *g, const ir_op *op)
+static bool is_dead(const ir_op *op)
 {
     for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
-        if (op->results[i]->uses || is_output(g, op->results[i]))
+        if (op->results[i]->uses || ir_value_is_output(op->results[i]))
             return false;
     return ir_op_info_of(op->code)->results > 0;
 }
@@ -103,12 +104,12 @@ static void drop_dead(ir_graph *g)
 
     for (ir_op *op = g->last, *before; op; op = before) {
         before = op->prev;
-        if (is_dead(g, op))
+        if (is_dead(op))
             ir_op_erase(op);
     }
     for (int32_t i = 0; i < g->input_count; i++) {
         ir_value *v = g->inputs[i];
-        if (!v->uses && !is_output(g, v))
+        if (!v->uses && !ir_value_is_output(v))
             continue;
         v->result = kept;
         g->inputs[kept] = v;
