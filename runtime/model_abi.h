@@ -6,7 +6,7 @@
 #include "qcc.h"
 
 #define QCC_MODEL_MAGIC 0x4d434351u /* "QCCM" */
-#define QCC_ABI_VERSION 1u
+#define QCC_ABI_VERSION 2u
 #define QCC_WEIGHTS_MAGIC 0x57434351u /* "QCCW" */
 
 /* CPU features that an object needs, as bits of qcc_model.cpu_features. */

@@ -15,6 +15,17 @@
 
 /* ---- Module ---- */
 
+/* .note.gnu.property of the object, which a linker keeps only where all objects of a program have it; LLVM then marks the
+ * functions whose address is taken, which are the steps. */
+static void mark_branches(const cg_module *m)
+{
+    static const char *const flags[] = {"cf-protection-branch", "cf-protection-return"};
+
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        LLVMAddModuleFlag(m->llvm, LLVMModuleFlagBehaviorOverride, flags[i], strlen(flags[i]),
+                          LLVMValueAsMetadata(LLVMConstInt(m->i32, 1, 0)));
+}
+
 bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *options, cg_emit emit, const cg_target *target,
                     LLVMTargetMachineRef machine, diag *d)
 {
@@ -37,6 +48,7 @@ bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *optio
     m->f32 = LLVMFloatTypeInContext(c);
     m->ptr = LLVMPointerTypeInContext(c, 0);
     m->void_type = LLVMVoidTypeInContext(c);
+    mark_branches(m);
     m->p = ARENA_NEW(m->arena, struct cg_module_private);
     m->p->builder = LLVMCreateBuilderInContext(c);
     m->p->emit = emit;

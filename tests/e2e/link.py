@@ -160,6 +160,11 @@ class Linked:
         names = self.fine("nm", "--defined-only", "--extern-only", self.object(DIGITS, "digits.o")).decode().split("\n")
         self.assertEqual([n.split()[-1] for n in names if n], ["digits"])
 
+    def test_object_has_marks_of_jump_targets(self):
+        self.fine(QCC, DIGITS, "-o", self.folder / "digits.o")
+        notes = self.fine("readelf", "--notes", "--wide", self.folder / "digits.o").decode()
+        self.assertIn("IBT, SHSTK", notes)
+
 
 class LinkedAvx512vnni(Linked, Program):
     target = "avx512vnni"
