@@ -12,6 +12,7 @@ try:
     import numpy as np
     import onnx
     import onnxruntime
+    import onnx.numpy_helper
     from onnx import helper
     from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs.InferenceSession import InferenceSession
     MISSING = None
@@ -139,6 +140,46 @@ def load(path):
     return made
 
 
+# Integer products: where their activations' zero point, their weights and the weights' zero point are among the inputs.
+PRODUCTS = {"QLinearConv": (2, 3, 5), "QLinearMatMul": (2, 3, 5), "QGemm": (2, 3, 5), "ConvInteger": (2, 1, 3),
+            "MatMulInteger": (2, 1, 3), "MatMulIntegerToFloat": (4, 1, 5), "DynamicQuantizeMatMul": (None, 1, 3)}
+
+
+def shifted(tensor, name):
+    """int8 as uint8, 128 more."""
+    return onnx.numpy_helper.from_array((onnx.numpy_helper.to_array(tensor) ^ np.int8(-128)).view(np.uint8), name)
+
+
+def unsigned_weights(model):
+    """Makes int8 weights of uint8 activations uint8.  It is the same product; but on a CPU with neither VNNI nor AMX
+    ONNX Runtime multiplies uint8 by int8 with vpmaddubsw, whose sums of two saturate at 16 bits."""
+    graph = model.graph
+    constants = {t.name: t for t in graph.initializer}
+    made = {}
+
+    def replace(node, at):
+        name = node.input[at] + "_unsigned"
+        made[name] = shifted(constants[node.input[at]], name)
+        node.input[at] = name
+
+    def has(node, at, *types):
+        return at < len(node.input) and node.input[at] in constants and constants[node.input[at]].data_type in types
+
+    for node in graph.node:
+        activations, weights, zero = PRODUCTS.get(node.op_type, (None, None, None))
+        signed = activations is not None and (activations >= len(node.input) or has(node, activations, onnx.TensorProto.INT8))
+        if weights is None or signed or not has(node, weights, onnx.TensorProto.INT8):
+            continue
+        replace(node, weights)
+        if has(node, zero, onnx.TensorProto.INT8):
+            replace(node, zero)
+        else:
+            node.input.extend([""] * (zero + 1 - len(node.input)))
+            node.input[zero] = "zero_unsigned"
+            made["zero_unsigned"] = onnx.numpy_helper.from_array(np.uint8(128), "zero_unsigned")
+    graph.initializer.extend(made.values())
+
+
 class Reference:
     """The model with every node's result as an output, in ONNX Runtime without graph optimizations."""
 
@@ -146,6 +187,7 @@ class Reference:
         model = load(path) if isinstance(path, str) else path
         self.inputs = [i for i in model.graph.input if i.name not in {t.name for t in model.graph.initializer}]
         self.outputs = [o.name for o in model.graph.output]
+        unsigned_weights(model)
         if keep:
             have = set(self.outputs)
             produced = [name for n in model.graph.node for name in n.output if name and name not in have]
