@@ -57,8 +57,11 @@ void profile_print(const session *s, const double seconds[])
         else
             printf("  %5.1f%%\n", 100 * share);
     }
-    printf("total %.2f us over %u steps, %" PRIu64 " MACs, %u thread%s; peak of a core: %.1f GMAC/s int8, %.1f GMAC/s float\n",
-           total * 1e6, m->step_count, macs, s->threads, s->threads == 1 ? "" : "s", p.int8 * 1e-9, p.f32 * 1e-9);
+    printf("total %.2f us over %u steps, %" PRIu64 " MACs, %u thread%s", total * 1e6, m->step_count, macs, s->threads,
+           s->threads == 1 ? "" : "s");
+    if (p.int8 > 0 && p.f32 > 0)
+        printf("; peak of a core: %.1f GMAC/s int8, %.1f GMAC/s float", p.int8 * 1e-9, p.f32 * 1e-9);
+    printf("\n");
 }
 
 /* times[run][step] -> the median of each step: a machine that does other things too disturbs it least.  False: out of memory. */

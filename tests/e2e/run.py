@@ -81,6 +81,8 @@ class Run(Case):
         self.assertTrue(bench["min_ms"] <= bench["median_ms"] <= bench["p99_ms"] and bench["threads"] == 2)
         lines = self.fine(QCC_RUN, DIGITS, "--profile", "--bench=0.01").decode().splitlines()
         self.assertTrue(any("conv2d" in line for line in lines))
+        self.assertRegex(lines[-1], r"^total .* 1 thread(; peak of a core: .*)?$")
+        self.assertNotIn(" 0.0 GMAC/s", lines[-1])  # not measured where the CPU lacks the instructions
 
     def test_refusals(self):
         short = self.folder / "short.npy"
