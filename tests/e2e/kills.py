@@ -132,7 +132,11 @@ class KnownTimes(KillsCase):
     def waits_for_lock(self, pid):
         """A child that has opened the folder, not just found it (O_PATH)."""
         for child in children_of(pid):
-            for fd in Path(f"/proc/{child}/fd").iterdir():
+            try:
+                names = list(Path(f"/proc/{child}/fd").iterdir())
+            except OSError:  # another child, which has ended
+                continue
+            for fd in names:
                 try:
                     flags = int(Path(f"/proc/{child}/fdinfo/{fd.name}").read_text().split()[3], 8)
                     if os.readlink(fd) == str(self.out.resolve()) and not flags & os.O_PATH:
