@@ -22,9 +22,10 @@
 
 enum { ACCUMULATORS = 14, INT8_LANES = 64, F32_LANES = 16, ROUNDS = 200000, TRIES = 5 };
 
-static void run_int8(uint64_t rounds) { __asm__ volatile(LOOP("vpdpbusd") : "+r"(rounds) : : "cc"); }
+/* Functions of their own, whatever a compiler would rather do: nothing else runs between the two readings of the clock. */
+__attribute__((noinline)) static void run_int8(uint64_t rounds) { __asm__ volatile(LOOP("vpdpbusd") : "+r"(rounds) : : "cc"); }
 
-static void run_f32(uint64_t rounds) { __asm__ volatile(LOOP("vfmadd231ps") : "+r"(rounds) : : "cc"); }
+__attribute__((noinline)) static void run_f32(uint64_t rounds) { __asm__ volatile(LOOP("vfmadd231ps") : "+r"(rounds) : : "cc"); }
 
 static double best_rate(void (*run)(uint64_t), int lanes)
 {
