@@ -143,9 +143,8 @@ static bool run_seed(const config *c, progress *p, uint64_t seed)
         p->undrawn++;
         return true;
     }
-    alarm(RUN_SECONDS);
+    run_limit();
     run_text(text, length, &o, &r);
-    alarm(0);
     count_ops(p, text, length, &r);
     p->same += r.outcome == RUN_SAME;
     p->refused += r.outcome == RUN_REFUSED;
@@ -167,6 +166,7 @@ static bool run_batch(const config *c, progress *p, uint64_t end)
     fflush(NULL);
     const pid_t child = fork();
     if (child == 0) {
+        run_as_child();
         for (; p->seed < end; p->seed++)
             if (!run_seed(c, p, p->seed))
                 _exit(EXIT_FAILING);
@@ -274,6 +274,7 @@ static int check_types(const config *c)
         fflush(NULL);
         const pid_t child = fork();
         if (child == 0) {
+            run_as_child();
             const int found = check_types_of(c, (ir_opcode)code);
             fflush(NULL);
             _exit(found > 0);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +39,11 @@ static ir_opcode op_of(const ir_graph *g, const char *text)
             return op->code;
     return IR_OPCODE_COUNT;
 }
+
+void run_as_child(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+/* Not the time of day, which a busy machine makes short. */
+void run_limit(void) { setitimer(ITIMER_VIRTUAL, &(struct itimerval){.it_value = {.tv_sec = RUN_SECONDS}}, NULL); }
 
 void run_text(const char *text, size_t length, const compiled_options *o, run_report *report)
 {
@@ -68,7 +75,8 @@ void run_apart(const char *text, size_t length, const compiled_options *o, run_r
     fflush(NULL);
     const pid_t child = fork();
     if (child == 0) {
-        alarm(RUN_SECONDS);
+        run_as_child();
+        run_limit();
         run_text(text, length, o, shared);
         _exit(0);
     }

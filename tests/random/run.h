@@ -22,6 +22,10 @@ void run_text(const char *text, size_t length, const compiled_options *, run_rep
 /* The same in a process of its own, which may crash. */
 void run_apart(const char *text, size_t length, const compiled_options *, run_report *);
 
-enum { RUN_SECONDS = 60 }; /* after which a graph counts as one that does not end */
+enum { RUN_SECONDS = 60 }; /* of the process's own time, after which a graph counts as one that does not end */
+
+/* For processes that run graphs: they end with their parent; from run_limit on after RUN_SECONDS. */
+void run_as_child(void);
+void run_limit(void);
 
 #endif
