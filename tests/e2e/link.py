@@ -60,8 +60,13 @@ int main(int argc, char **argv)
         return 2;
     if (qcc_set_weights(&digits, weights, DIGITS_WEIGHTS_BYTES - 1) != QCC_BAD_WEIGHTS || digits_weights)
         return 4;
-    if (argc == 3) /* those of another compilation */
-        return qcc_set_weights(&digits, weights, DIGITS_WEIGHTS_BYTES) == QCC_BAD_WEIGHTS ? 0 : 5;
+    if (argc == 3) { /* those of another compilation */
+        int code = qcc_set_weights(&digits, weights, DIGITS_WEIGHTS_BYTES) == QCC_BAD_WEIGHTS ? 0 : 5;
+        fclose(f);
+        free(weights);
+        free(w);
+        return code;
+    }
     if (qcc_set_weights(&digits, weights, DIGITS_WEIGHTS_BYTES) != QCC_OK || digits_weights != weights)
         return 6;
     if (qcc_run(&digits, in, out, w, NULL) != QCC_OK)
