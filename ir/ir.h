@@ -208,8 +208,8 @@ struct ir_op {
     ir_loc loc;
     uint32_t id;
     const char *name;     /* layer name for symbols and profiles; NULL: derived from the first result's name */
-    bool keep_float;       /* the options want it computed in float; not printed */
-    const char *why_float; /* why it is computed in float, for the report; not printed; NULL: nobody has decided that */
+    bool keep_float;       /* the options want it computed in float */
+    const char *why_float; /* why it is computed in float, for the report; NULL: nobody has decided that */
     int64_t scratch_offset; /* into the workspace: cg_scratch_bytes() of temporary memory for this op; set by the memory plan */
     ir_op *prev, *next;
     ir_graph *graph;

@@ -502,6 +502,9 @@ static bool parse_suffix(parser *p, ir_op *op)
     op->loc = (ir_loc){.file = p->loc.file, .subgraph = -1, .node = p->start};
     if (ir_scan_accept_word(p, "name") && !(op->name = ir_scan_string(p)))
         return false;
+    op->keep_float = ir_scan_accept_word(p, "keep_float");
+    if (op->keep_float && !(op->why_float = ir_scan_string(p)))
+        return false;
     if (ir_scan_accept_word(p, "scratch") && !ir_scan_offset(p, &op->scratch_offset))
         return false;
     return !ir_scan_accept_word(p, "loc") || parse_loc(p, &op->loc);

@@ -350,6 +350,10 @@ static void put_op(text *t, const ir_op *op, arena *scratch)
         put(t, " name ");
         put_string(t, op->name);
     }
+    if (op->keep_float) {
+        put(t, " keep_float ");
+        put_string(t, op->why_float ? op->why_float : "");
+    }
     if (op->scratch_offset)
         putf(t, " scratch %lld", (long long)op->scratch_offset);
     put_loc(t, &op->loc);

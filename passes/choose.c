@@ -230,5 +230,6 @@ pass_result pass_choose(ir_graph *g, pass_context *c)
         return PASS_FAILED;
     if (o->quantize == PASS_QUANTIZE_NONE)
         keep_everything(g);
-    return PASS_UNCHANGED; /* as far as the text form shows */
+    const bool any = o->quantized_ops.count > 0 || o->keep_float.count > 0 || o->quantize == PASS_QUANTIZE_NONE;
+    return any ? PASS_CHANGED : PASS_UNCHANGED;
 }
