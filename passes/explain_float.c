@@ -1,5 +1,5 @@
 /* explain_float.c: an op that has scales, and that `quantize` has put between conversions, stays in float where no
- * integer op computes it with those scales (a bias beyond 32 bits, an average onto a finer grid).  The report says so; for an
+ * integer op computes it with those scales (an average onto a finer grid).  The report says so; for an
  * op that --quantized-ops asks for it is an error.  The graph does not change. */
 #include "passes/choose.h"
 #include "passes/plan.h"

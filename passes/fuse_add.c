@@ -29,6 +29,9 @@ static bool can_fuse(const ir_op *add, int index)
         return false;
     if (y->type.dtype == IR_F32)
         return !op->operands[1].value->quant; /* products with quantized weights have no fused form */
+    const ir_value *bias = ir_operand_value(op, 2);
+    if (bias && bias->type.dtype == IR_F32)
+        return false;
     bool bytes = y->type.dtype == IR_I8 || y->type.dtype == IR_U8;
     return bytes && y->quant && y->quant->axis < 0 && mid->quant->axis < 0 && r->quant->axis < 0 &&
            ir_int(op, IR_ATTR_ROUNDING) == ir_int(add, IR_ATTR_ROUNDING);

@@ -6,19 +6,9 @@
  * Quantization is monotonic, so quantize(clamp(x, lo, hi)) = clamp(quantize(x), quantize(lo), quantize(hi)): when the
  * bounds become the smallest and the largest integer, nothing is left of it.  Also minimum and maximum with one
  * constant. */
-#include <math.h>
-
 #include "ir/interp.h"
 #include "passes/qdq.h"
 #include "passes/scales.h"
-
-static bool is_range(const ir_value *y, double lo, double hi)
-{
-    int32_t min, max;
-    ir_quant_range(y->type.dtype, y->quant, &min, &max);
-    double scale = (double)y->quant->scale[0], zero = y->quant->zero[0];
-    return nearbyint(lo / scale) + zero <= min && nearbyint(hi / scale) + zero >= max;
-}
 
 pass_result pass_qdq_clip(ir_graph *g, pass_context *c)
 {
@@ -29,7 +19,7 @@ pass_result pass_qdq_clip(ir_graph *g, pass_context *c)
         ir_value *x;
         while (qdq_is_target(op) && op->operands[0].value->def && !op->operands[0].value->def->keep_float &&
                (x = scales_clamped(op->operands[0].value->def, &lo, &hi)) != NULL && x->type.dtype == IR_F32 &&
-               is_range(op->results[0], lo, hi)) {
+               scales_imply_clamp(op->results[0]->type.dtype, op->results[0]->quant, lo, hi)) {
             ir_value *behind = op->operands[0].value;
             ir_set_operand(op, 0, x);
             qdq_drop(behind); /* it would count as another user of x */

@@ -3,9 +3,12 @@
 #include <math.h>
 
 #include "ir/interp.h"
+#include "passes/plan.h"
 #include "passes/qdq.h"
 
 #define MOST_MULTIPLIER 65536.0 /* of the accumulator: beyond, the scales make no sense */
+#define SAME 1e-6               /* relative: what rounding of a float leaves of an integer */
+#define MOST_ERROR 0.25         /* of a step of the result, by the bias */
 
 /* The 8-bit constant that v is the real numbers of; scales per tensor or along `axis`. */
 static ir_value *weights_of(const ir_value *v, int axis)
@@ -43,15 +46,32 @@ static double in_units(const ir_value *b, int64_t i, double unit)
     return real == 0 ? 0 : real / unit; /* a channel that is pruned has unit 0 */
 }
 
-/* b as 32-bit integers of scale x * w; NULL when they would not fit beside `taps` products. */
-static ir_value *bias_of(ir_graph *g, const ir_value *b, double x_scale, const ir_quant *w, int64_t channels,
-                         int64_t taps)
+typedef struct product {
+    const ir_op *op;
+    int axis; /* of w: its output channels */
+    ir_value *x, *w, *bias; /* bias is real, or NULL */
+} product;
+
+static int64_t channels_of(const product *p) { return p->w->type.dims[p->axis]; }
+
+/* May a bias of `exact` units be `rounded` ones?  Not when the result is real: the file doesn't round that. */
+static bool may_round(double exact, double rounded, double unit, const ir_value *y)
 {
+    const double error = fabs(exact - rounded);
+    return y->quant ? error * unit <= MOST_ERROR * (double)y->quant->scale[0] : error <= SAME * fabs(exact);
+}
+
+/* b as 32-bit integers of scale x * w; NULL when they are not b, or would not fit beside the products. */
+static ir_value *integer_bias(ir_graph *g, const product *p, const ir_value *b, const ir_value *y)
+{
+    int64_t channels = channels_of(p);
     int32_t *to = ARENA_ARRAY(g->arena, int32_t, channels);
-    double room = fmax(0x1p31 - 255.0 * 255.0 * (double)taps, 0x1p30);
+    double taps = (double)ir_type_elements(&p->w->type) / (double)(channels ? channels : 1);
+    double room = fmax(0x1p31 - 255.0 * 255.0 * taps, 0x1p30);
     for (int64_t i = 0; i < channels; i++) {
-        double q = nearbyint(in_units(b, i, x_scale * scale_at(w, i)));
-        if (!(fabs(q) < room))
+        double unit = (double)p->x->quant->scale[0] * scale_at(p->w->quant, i);
+        double exact = in_units(b, i, unit), q = nearbyint(exact);
+        if (!(fabs(q) < room) || !may_round(exact, q, unit, y))
             return NULL;
         to[i] = (int32_t)q;
     }
@@ -60,13 +80,19 @@ static ir_value *bias_of(ir_graph *g, const ir_value *b, double x_scale, const i
     return v;
 }
 
-/* ---- The product ---- */
+/* The bias of the product: integers where they are as good, else real numbers. */
+static ir_value *bias_of(ir_graph *g, const product *p, const ir_value *y)
+{
+    const ir_value *b = bias_source(p->bias, channels_of(p));
+    ir_value *integers = b ? integer_bias(g, p, b, y) : NULL;
+    if (integers || !b)
+        return integers;
+    ir_value *reals = plan_real_constant(g, b);
+    reals->type = ir_type_make(IR_F32, 1, (int64_t[]){channels_of(p)});
+    return reals;
+}
 
-typedef struct product {
-    const ir_op *op;
-    int axis; /* of w: its output channels */
-    ir_value *x, *w, *bias; /* bias is real, or NULL */
-} product;
+/* ---- The product ---- */
 
 /* [K, N] -> [N, K] */
 static ir_value *transposed(ir_graph *g, const ir_value *w)
@@ -121,7 +147,7 @@ static bool match_sum(ir_graph *g, const ir_op *op, product *p)
             !match(g, v->def, p) || p->bias)
             continue;
         const ir_type *y = &op->results[0]->type;
-        int64_t channels = p->w->type.dims[p->axis];
+        int64_t channels = channels_of(p);
         if (!ir_type_equal(y, &v->type) || b->type.rank == 0 || b->type.dims[b->type.rank - 1] != channels ||
             !bias_source(b, channels))
             continue;
@@ -162,11 +188,7 @@ ir_value *qdq_product(ir_graph *g, const ir_op *op, ir_op *before, const ir_valu
         return NULL;
     if (!multipliers_make_sense(&p, y))
         return NULL;
-    int64_t channels = p.w->type.dims[p.axis];
-    const ir_value *source = p.bias ? bias_source(p.bias, channels) : NULL;
-    ir_value *bias = source ? bias_of(g, source, (double)p.x->quant->scale[0], p.w->quant, channels,
-                                      ir_type_elements(&p.w->type) / (channels ? channels : 1))
-                            : NULL;
+    ir_value *bias = p.bias ? bias_of(g, &p, y) : NULL;
     if (p.bias && !bias)
         return NULL;
     ir_value *operands[4] = {p.x, p.w, bias, NULL};

@@ -207,7 +207,7 @@ static bool put_on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
     while (v->output_count > 0)
         ir_output_set(p->g, v->first_output, real);
     if (!v->is_input)
-        v->as = NULL;
+        scales_set(v, IR_DTYPE_NONE, NULL, (ir_origin){0});
     return true;
 }
 

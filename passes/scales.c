@@ -125,7 +125,7 @@ static bool is_multiple(double x, double step) { return fabs(x / step - nearbyin
 bool scales_clamp_keeps_grid(ir_dtype dtype, const ir_quant *as, double lo, double hi)
 {
     int32_t min, max;
-    ir_dtype_range(dtype, &min, &max);
+    ir_quant_range(dtype, as, &min, &max);
     const double step = (double)as->scale[0], zero = as->zero[0];
     return (lo <= step * (min - zero) || is_multiple(lo, step)) && (hi >= step * (max - zero) || is_multiple(hi, step));
 }

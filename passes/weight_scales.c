@@ -38,6 +38,7 @@ typedef struct weights {
     int axis;             /* -1: per tensor */
     channel *channels;
     bool given; /* the file says which grid */
+    bool ours;  /* another one may be chosen */
 } weights;
 
 /* ---- The file's grid ---- */
@@ -55,9 +56,9 @@ static float given_scale(const weights *w, int64_t c)
 
 static bool is_multiple(double x, double scale) { return fabs(x / scale - nearbyint(x / scale)) <= ON_GRID; }
 
-static weights measure(const ir_op *op, const ir_value *v, arena *a)
+static weights measure(const ir_op *op, const ir_value *v, bool ours, arena *a)
 {
-    weights w = {.value = v, .count = 1, .inner = 1, .axis = scales_weight_axis(op), .given = v->as != NULL};
+    weights w = {v, .count = 1, .inner = 1, .axis = scales_weight_axis(op), .given = v->as != NULL, .ours = ours};
     if (w.axis >= 0)
         w.count = v->type.dims[w.axis];
     for (int d = w.axis + 1; w.axis >= 0 && d < v->type.rank; d++)
@@ -126,10 +127,10 @@ static const ir_quant *common_grid(ir_graph *g, const weights *w)
 /* ---- Choice ---- */
 
 /* A step in which the bias is an integer with room for the sum beside it; 0: any. */
-static double least_scale(const ir_op *op, int64_t c)
+static double least_scale(const ir_op *op, const weights *w, int64_t c)
 {
-    const ir_value *x = op->operands[0].value, *b = scales_weight_axis(op) < 0 ? NULL : ir_operand_value(op, 2);
-    if (!x->as || x->as->axis >= 0 || !b || !ir_is_const(b) || b->type.dtype != IR_F32 ||
+    const ir_value *x = op->operands[0].value, *b = w->axis < 0 ? NULL : ir_operand_value(op, 2);
+    if (!w->ours || !x->as || x->as->axis >= 0 || !b || !ir_is_const(b) || b->type.dtype != IR_F32 ||
         ir_type_elements(&b->type) <= c)
         return 0;
     return fabs(ir_const_real(b, c)) / ((double)x->as->scale[0] * MOST_BIAS);
@@ -157,7 +158,7 @@ static int64_t choose(const ir_op *op, const weights *w)
     }
     for (int64_t i = 0; i < w->count; i++) {
         channel *c = &w->channels[i];
-        const double least = least_scale(op, i);
+        const double least = least_scale(op, w, i);
         if (c->scale < FLT_MIN)
             *c = (channel){.scale = largest > 0 ? (float)largest : 1, .kept = true};
         if ((double)c->scale < least)
@@ -178,7 +179,7 @@ static bool needs_zeros(const weights *w)
 static bool is_wide_enough(const ir_op *op, const weights *w, double step)
 {
     for (int64_t c = 0; c < w->count; c++)
-        if (step < least_scale(op, c))
+        if (step < least_scale(op, w, c))
             return false;
     return true;
 }
@@ -196,10 +197,10 @@ static const ir_quant *per_channel(ir_graph *g, const weights *w, arena *a)
     return one ? ir_quant_tensor(g, scale[0], zero[0]) : ir_quant_new(g, w->axis, (int32_t)w->count, scale, zero);
 }
 
-/* The weights' new `as` and its origin, in a value without meaning. */
-static ir_value settle(ir_graph *g, const ir_op *op, const ir_value *v, arena *a)
+/* The weights' new `as` and its origin, in a value without meaning; none where it may not be ours, and none else fits. */
+static ir_value settle(ir_graph *g, const ir_op *op, const ir_value *v, bool ours, arena *a)
 {
-    weights w = measure(op, v, a);
+    weights w = measure(op, v, ours, a);
     ir_value to = {0};
     const ir_quant *common = common_grid(g, &w);
     const int64_t changed = choose(op, &w);
@@ -209,18 +210,12 @@ static ir_value settle(ir_graph *g, const ir_op *op, const ir_value *v, arena *a
         from = w.given ? v->scale_from : (ir_origin){IR_SCALE_FOUND, NULL};
     else if (changed < w.count)
         from.note = arena_format(g->arena, "%lld of %lld channels", (long long)changed, (long long)w.count);
-    scales_set(&to, IR_I8, shared ? common : per_channel(g, &w, a), from);
+    if (ours || from.source != IR_SCALE_ABSMAX)
+        scales_set(&to, IR_I8, shared ? common : per_channel(g, &w, a), from);
     return to;
 }
 
 /* ---- The pass ---- */
-
-/* May the weights get a grid that is not the file's?  Otherwise those that the file's doesn't fit are real. */
-static ir_value chosen(ir_graph *g, const ir_op *op, const ir_value *w, bool simulated, arena *a)
-{
-    const ir_value to = settle(g, op, w, a);
-    return simulated || to.scale_from.source != IR_SCALE_ABSMAX ? to : (ir_value){0};
-}
 
 static bool scale_weights(ir_graph *g, ir_op *op, bool simulated, pass_context *c)
 {
@@ -231,7 +226,7 @@ static bool scale_weights(ir_graph *g, ir_op *op, bool simulated, pass_context *
         return false;
     if (!simulated && w->as->axis >= 0 && w->as->axis != scales_weight_axis(op))
         return false;
-    const ir_value to = chosen(g, op, w, simulated, c->scratch);
+    const ir_value to = settle(g, op, w, simulated, c->scratch);
     if (scales_equal(&to, w))
         return false;
     if (ir_use_count(w) > 1) { /* others may count other channels */

@@ -170,6 +170,11 @@ def explicit(seed=22):
         scales = g.constant(g.random.uniform(0.0005, 0.05, shape[axis]).astype(np.float32), "s")
         return g.op("DequantizeLinear", q, scales, g.constant(np.zeros(shape[axis], np.int8)), axis=axis)
 
+    def sparse(*shape):
+        """Few and small: a bias is not much less than what the integers count in."""
+        q = g.constant((g.random.random(shape) < 0.1).astype(np.int8), "w")
+        return g.op("DequantizeLinear", q, g.real(0.01), g.constant(np.int8(0)))
+
     image = bytes_of(g.input("image", [1, 4, 6, 6]))
     g.output(g.op("GlobalAveragePool", image))
     g.output(g.op("AveragePool", image, kernel_shape=[2, 2], strides=[2, 2]))
@@ -191,6 +196,11 @@ def explicit(seed=22):
     g.output(y)
     g.output(bytes_of(y))
     g.output(g.op("MatMul", rows, weights(24, 5, axis=1)))
+    for bias in (g.normal(5, deviation=1e-4), g.normal(5, deviation=1e8),
+                 g.op("DequantizeLinear", g.constant(g.random.integers(-99, 99, 5).astype(np.int32)), g.real(0.003))):
+        g.output(g.op("Add", g.op("MatMul", rows, sparse(24, 5)), bias))
+    g.output(g.op("Conv", image, sparse(4, 4, 2, 2), g.normal(4, deviation=1e-4)))
+    g.output(g.op("Conv", image, sparse(4, 1, 3, 3), g.normal(4, deviation=1e-4), group=4))
     return g.model()
 
 
