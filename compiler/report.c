@@ -306,13 +306,30 @@ static json_t *memory_json(report_builder *r)
 
 /* ---- The whole ---- */
 
+static bool is_inferred(const ir_value *v)
+{
+    const ir_enum_SCALE source = v->scale_from.source;
+    return v->quant && (source == IR_SCALE_ABSMAX || source == IR_SCALE_FOUND || source == IR_SCALE_PROPAGATED || source == IR_SCALE_KNOWN);
+}
+
+/* Has the op a result or a constant whose scale is not the file's? */
+static bool has_inferred_scale(const ir_op *op)
+{
+    bool any = false;
+    for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+        any = any || is_inferred(op->results[i]);
+    for (int i = 0; i < op->operand_count; i++)
+        any = any || (op->operands[i].value && ir_is_const(op->operands[i].value) && is_inferred(op->operands[i].value));
+    return any;
+}
+
 static json_t *graph_json(report_builder *r)
 {
     const ir_graph *g = r->g;
     const report_facts *facts = r->facts;
     json_t *o = json_object(), *ops = json_array();
     int64_t macs[4] = {0}, weights = 0, index = 0;
-    int counts[4] = {0};
+    int counts[4] = {0}, inferred = 0;
     double seconds = 0;
     const char *why;
     for (const ir_op *op = g->first; op; op = op->next, index++) {
@@ -321,6 +338,7 @@ static json_t *graph_json(report_builder *r)
         macs[kind] += macs_of(op);
         weights += constant_bytes(op);
         counts[kind]++;
+        inferred += has_inferred_scale(op);
         seconds += facts->seconds && facts->seconds[index] > 0 ? facts->seconds[index] : 0;
     }
     report_put(r, o, "model", report_string(r, facts->name));
@@ -337,6 +355,7 @@ static json_t *graph_json(report_builder *r)
         report_put(r, o, arena_format(g->arena, "ops_%s", arithmetic_names[i]), json_integer(counts[i]));
         report_put(r, o, arena_format(g->arena, "macs_%s", arithmetic_names[i]), json_integer(macs[i]));
     }
+    report_put(r, o, "ops_inferred", json_integer(inferred));
     if (facts->seconds)
         report_put_real(r, o, "seconds", seconds);
     report_put(r, o, "ops", ops);

@@ -204,6 +204,7 @@ static void print_facts(FILE *out, const json_t *o)
         {"source", "Model file"}, {"target", "Target"}, {"workspace_bytes", "Workspace, bytes"}, {"state_bytes", "State, bytes"},
         {"weights_bytes", "Weights, bytes"}, {"object_bytes", "Object, bytes"}, {"macs", "Multiply-adds"},
         {"ops_int8", "Ops in int8"}, {"ops_float", "Ops in float"}, {"ops_mixed", "Ops between the two"},
+        {"ops_inferred", "Ops with scales that are not the file's"},
     };
     fputs("<table>\n", out);
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {

@@ -45,6 +45,28 @@ INTEGER = f"""graph "integer" {{
 """
 
 
+# What an explicit file leaves real: a mean, a softmax in front of a product, weights without a scale.
+EXPLICIT = """graph "explicit" {
+  input %0:f32<1x2x2x4> "x"
+  const %1:i8<4x4; 0.01, 0> "w" = splat 50
+  const %2:f32<4x4> "real" = splat 0.3
+  %3:u8<1x2x2x4; 0.05, 128> = quantize %0
+  %4:f32<1x2x2x4> = dequantize %3
+  %5:f32<4x4> = dequantize %1
+  %6:f32<1x4> "mean" = mean %4 {axes = [1, 2]}
+  %7:f32<1x4> "first" = fully_connected %6, %5
+  %8:f32<1x2x2x4> "probabilities" = softmax %4
+  %9:f32<4x4> = reshape %8
+  %10:f32<4x4> "second" = fully_connected %9, %5
+  %11:f32<4x4> = reshape %4
+  %12:f32<4x4> "third" = fully_connected %11, %2
+  output %7
+  output %10
+  output %12
+}
+"""
+
+
 class Choices(Case):
     def models(self):
         for name, text in (("fake", FAKE), ("qdq", QDQ), ("integer", INTEGER)):
@@ -52,12 +74,14 @@ class Choices(Case):
             path.write_text(text, encoding="utf-8")
             yield path
 
-    def layers(self, model, *options):
-        """Arithmetic and reason of each convolution."""
+    def report(self, model, *options):
         report = self.folder / "r.json"
         self.fine(QCC, model, "-o", self.folder / "m.o", f"--report={report}", *options)
-        ops = json.loads(report.read_text())["ops"]
-        return [(op["arithmetic"], op["why"]) for op in ops if op["op"] == "conv2d"]
+        return json.loads(report.read_text())
+
+    def layers(self, model, *options):
+        """Arithmetic and reason of each convolution."""
+        return [(op["arithmetic"], op["why"]) for op in self.report(model, *options)["ops"] if op["op"] == "conv2d"]
 
     def output(self, model, *options):
         out = self.folder / "y.npy"
@@ -81,6 +105,22 @@ class Choices(Case):
     def test_quantized_ops(self):
         for model in self.models():
             self.assertEqual(self.layers(model, "--quantized-ops=fc,add"), [("float", "not among --quantized-ops")] * 2)
+
+    def test_infer_scales(self):
+        model = self.folder / "explicit.qir"
+        model.write_text(EXPLICIT, encoding="utf-8")
+        report = self.report(model)
+        self.assertEqual(report["ops_inferred"], 0)
+        self.assertEqual({op["name"]: op["arithmetic"] for op in report["ops"] if op["op"] in ("mean", "softmax", "fully_connected")},
+                         {name: "float" for name in ("mean", "first", "probabilities", "second", "third")})
+        report = self.report(model, "--infer-scales")
+        self.assertEqual(report["ops_float"], 0)
+        sources = {op["name"]: (op["results"][0].get("scale_from"), op["results"][0].get("scale_note")) for op in report["ops"]}
+        self.assertEqual(sources["mean"][0], "propagated")
+        self.assertEqual(sources["probabilities"], ("known", "softmax"))
+        third = next(op for op in report["ops"] if op["name"] == "third")
+        self.assertEqual(third["operands"][1]["scale_from"], "found")
+        self.assertGreaterEqual(report["ops_inferred"], 3)
 
     def test_none(self):
         for model in self.models():

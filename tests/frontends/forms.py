@@ -356,10 +356,34 @@ def sums(f):
     return f.done(f.op("SUB", [zeros, squared], "SubOptions"))
 
 
+def between_conversions(f):
+    """Floats between integers, with fake quantization in front of them or not: what no QUANTIZE rounds is real."""
+    x = f.x([1, 4, 4, 3])
+    if f.pick(0, 1):
+        x, = f.op("RELU", f.op("FAKE_QUANT", [x], "FakeQuantOptions", min=-1.0, max=1.0, numBits=8))
+    q = f.m.tensor("q", "int8", [1, 4, 4, 3], scale=0.02, zero=-5)
+    f.m.op("QUANTIZE", [x], [q], "QuantizeOptions")
+    x, = f.op("DEQUANTIZE", [q], "DequantizeOptions")
+    kind = f.pick("MEAN", "AVERAGE_POOL_2D", "RESIZE_BILINEAR", "SOFTMAX", "LOGISTIC", "TANH", "RELU6")
+    if kind == "MEAN":
+        y = f.op(kind, [x, f.ints([1, 2])], "ReducerOptions", keepDims=True)
+    elif kind == "AVERAGE_POOL_2D":
+        y = f.op(kind, [x], "Pool2DOptions", padding=VALID, strideH=2, strideW=2, filterHeight=2, filterWidth=2)
+    elif kind == "RESIZE_BILINEAR":
+        y = f.op(kind, [x, f.ints([7, 8])], "ResizeBilinearOptions", halfPixelCenters=True)
+    else:
+        y = f.op(kind, [x], "SoftmaxOptions" if kind == "SOFTMAX" else None, **({"beta": 1.0} if kind == "SOFTMAX" else {}))
+    scale = f.pick(0.01, list(f.r.uniform(0.001, 0.02, 4)))
+    w = f.m.const("w", f.r.integers(-127, 128, (4, 3)).astype(np.int8), scale=scale, axis=0)
+    w_real = f.m.tensor("w_real", "float32", [4, 3])
+    f.m.op("DEQUANTIZE", [w], [w_real], "DequantizeOptions")
+    return f.done(y + f.op("FULLY_CONNECTED", [*y, w_real, None], "FullyConnectedOptions", keepNumDims=True))
+
+
 FORMS = [strided_slice, strided_slice_axes, slice_open, split, split_v, unpack, pack, concatenation, squeeze, expand_dims, reshape,
          reshape_computed, reduction, arg_max, top_k, cumsum, transpose, reverse, pad, mirror_pad, tile, broadcast_to, fill,
          range_add, gather, gather_nd, scatter_nd, one_hot, select, embedding, blocks, blocks_flat, convolution, depthwise,
-         transposed, pool, resize, fully_connected, batch_matmul, sums]
+         transposed, pool, resize, fully_connected, batch_matmul, sums, between_conversions]
 
 
 def run_ours(program, path, inputs, count, folder):
