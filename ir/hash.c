@@ -62,7 +62,7 @@ uint64_t ir_op_hash(const ir_op *op)
 bool ir_op_same(const ir_op *a, const ir_op *b)
 {
     const ir_op_info *info = ir_op_info_of(a->code);
-    if (a->code != b->code || a->operand_count != b->operand_count)
+    if (a->code != b->code || a->operand_count != b->operand_count || a->keep_float != b->keep_float)
         return false;
     for (int i = 0; i < a->operand_count; i++)
         if (a->operands[i].value != b->operands[i].value)

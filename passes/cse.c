@@ -82,8 +82,11 @@ static bool merge_ops(ir_graph *g, arena *scratch)
         ir_op *first = find_or_add(&t, op, ir_op_hash(op), same_op);
         if (first == op)
             continue;
-        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
+            if (!first->results[i]->name)
+                first->results[i]->name = op->results[i]->name;
             ir_replace_uses(op->results[i], first->results[i]);
+        }
         ir_op_erase(op);
         changed = true;
     }
