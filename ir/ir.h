@@ -189,7 +189,7 @@ struct ir_value {
     int32_t output_count, first_output; /* how often it is a graph output, and as which first */
     const void *data;      /* constants: little-endian, dense, ir_type_bytes long; may alias the input file, so it may be
                               unaligned: read it with memcpy or ir_const_* */
-    const char *name;      /* from the file, or NULL; printed, never meant */
+    const char *name;      /* from the file, or NULL: for texts, options that name layers, and pairing values in the report */
     uint32_t id;           /* unique in the graph, stable */
     bool is_input;
     const ir_quant *as;     /* real values of a fake-quantized graph: the integers that stand for them; NULL: none */
