@@ -190,6 +190,16 @@ static bool does_that_itself(const ir_op *op, const ir_value *v)
     return q && q->type.dtype == v->as_dtype && ir_quant_equal(q->quant, v->as) && ir_int(op, IR_ATTR_ROUNDING) == v->as_rounding;
 }
 
+/* A name is that of the integers from now on: a clamp of what the file had rounded may have become part of v's op. */
+static void unname(ir_value *v)
+{
+    if (!v->def)
+        return;
+    if (!v->def->name && v == v->def->results[0])
+        v->def->name = v->name;
+    v->name = NULL;
+}
+
 /* Everybody who uses v uses the reals of its integers from now on.  False: nothing to be done. */
 static bool put_on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
 {
@@ -208,6 +218,7 @@ static bool put_on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
         ir_output_set(p->g, v->first_output, real);
     if (!v->is_input)
         scales_set(v, IR_DTYPE_NONE, NULL, (ir_origin){0});
+    unname(v);
     return true;
 }
 
