@@ -61,7 +61,8 @@ void ir_lstm_quant_make(ir_lstm_quant *, const ir_op *);
 double ir_lstm_quant_multiplier(const ir_op *, int weights, int64_t gate); /* weights: operand 1 or 2; to a gate's 2^-12 */
 /* Bounds of an activation in the result's integers: round(real / scale) + zero, within the type. */
 void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, bool narrow, int32_t *out_min, int32_t *out_max);
-/* The same for an op's result: also without quantization, where `act` works on the integers themselves. */
+void ir_act_bounds_f32(ir_enum_ACT, float *out_min, float *out_max); /* infinite where there is none */
+/* Of integers, for an op's result: also without quantization, where `act` works on the integers themselves. */
 void ir_result_bounds(const ir_value *, ir_enum_ACT, int32_t *out_min, int32_t *out_max);
 /* Distance of the result's pixels in the operand, along dimension 1 or 2, of a resize. */
 float ir_resize_ratio(const ir_op *, int dimension);

@@ -172,6 +172,12 @@ void ir_result_bounds(const ir_value *y, ir_enum_ACT act, int32_t *out_min, int3
     ir_act_bounds(act, y->type.dtype, q ? q->scale[0] : 1.0f, q ? q->zero[0] : 0, q && q->narrow, out_min, out_max);
 }
 
+void ir_act_bounds_f32(ir_enum_ACT act, float *out_min, float *out_max)
+{
+    *out_min = act == IR_ACT_NONE ? -INFINITY : act == IR_ACT_RELU_N1_TO_1 ? -1.0f : 0.0f;
+    *out_max = act == IR_ACT_RELU6 ? 6.0f : act == IR_ACT_RELU_N1_TO_1 || act == IR_ACT_RELU_0_TO_1 ? 1.0f : INFINITY;
+}
+
 void ir_rounding_bounds(ir_enum_ROUNDING rounding, ir_dtype type, int32_t *min, int32_t *max)
 {
     int32_t low, high;

@@ -29,8 +29,8 @@ static void real_run(ir_opcode code, const ir_rows *r, const void *x, const void
     case IR_SUB: EACH(a - b);
     case IR_MUL: EACH(a * b);
     case IR_DIV: EACH(a / b);
-    case IR_MINIMUM: EACH(a < b ? a : b);
-    case IR_MAXIMUM: EACH(a > b ? a : b);
+    case IR_MINIMUM: EACH(a < b || isnan(a) ? a : b);
+    case IR_MAXIMUM: EACH(a > b || isnan(a) ? a : b);
     case IR_POW: EACH(powf(a, b));
     case IR_SQUARED_DIFFERENCE: EACH((a - b) * (a - b));
     case IR_FLOOR_DIV: EACH((float)floor((double)a / (double)b));

@@ -233,6 +233,14 @@ bool ir_check_top_k(const ir_op *op, diag *d)
     return ir_check_same_quant(op, d);
 }
 
+/* Numbers come before NaN. */
+static bool comes_before(ir_dtype dtype, const void *data, int64_t i, int64_t j)
+{
+    if (dtype == IR_F32 && isnan(ir_f32_at(data, j)))
+        return !isnan(ir_f32_at(data, i));
+    return is_more(dtype, data, i, j);
+}
+
 /* An insertion into a list of at most k positions, best first; equal elements stay in order. */
 bool ir_ref_top_k(const ir_op *op, const void *const operands[], void *const results[], diag *d)
 {
@@ -246,7 +254,7 @@ bool ir_ref_top_k(const ir_op *op, const void *const operands[], void *const res
         int64_t count = 0;
         for (int64_t i = row * extent; i < (row + 1) * extent; i++) {
             int64_t at = count;
-            for (; at > 0 && is_more(x->dtype, operands[0], i, best[at - 1]); at--)
+            for (; at > 0 && comes_before(x->dtype, operands[0], i, best[at - 1]); at--)
                 best[at] = best[at - 1];
             best[at] = i;
             count += count < k;

@@ -305,9 +305,3 @@ ir_add_quant ir_add_quant_of(const ir_op *op, int32_t min, int32_t max)
     }
     return p;
 }
-
-void ir_act_bounds_f32(ir_enum_ACT act, float *out_min, float *out_max)
-{
-    *out_min = act == IR_ACT_NONE ? -INFINITY : act == IR_ACT_RELU_N1_TO_1 ? -1.0f : 0.0f;
-    *out_max = act == IR_ACT_RELU6 ? 6.0f : act == IR_ACT_RELU_N1_TO_1 || act == IR_ACT_RELU_0_TO_1 ? 1.0f : INFINITY;
-}

@@ -99,8 +99,6 @@ static inline int32_t ir_add_quant_apply(const ir_add_quant *p, int32_t a, int32
 
 /* ---- Activations of real values ---- */
 
-void ir_act_bounds_f32(ir_enum_ACT, float *out_min, float *out_max);
-
 static inline float ir_clamp_f32(float x, float min, float max) /* NaN passes */
 {
     x = x < min ? min : x;

@@ -95,7 +95,7 @@ static void rnn_next(const ir_op *op, const void *const operands[], int64_t row,
     (void)c;
     gate_products(gates, units, operands[0], row * units, operands[1], 0, h, units);
     for (int64_t u = 0; u < units; u++)
-        h[u] = !ir_int(op, IR_ATTR_RECTIFIED) ? tanhf(gates[u]) : gates[u] > 0 ? gates[u] : 0;
+        h[u] = ir_int(op, IR_ATTR_RECTIFIED) ? ir_clamp_f32(gates[u], 0, INFINITY) : tanhf(gates[u]);
 }
 
 /* One step: from row `row` of operand 0 and the states h and c to the next h and c.  gates: 4 * units of scratch

@@ -63,7 +63,7 @@ static void l2_normalize_f32(float row[], int64_t n, float epsilon)
     float norm = sqrtf(sum);
     norm = norm < epsilon ? epsilon : norm;
     for (int64_t i = 0; i < n; i++)
-        row[i] = norm > 0 ? row[i] / norm : 0;
+        row[i] = norm == 0 ? 0 : row[i] / norm; /* NaN if the norm is */
 }
 
 static void real_row(const ir_op *op, float row[], int64_t n)

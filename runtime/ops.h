@@ -20,7 +20,12 @@ typedef struct qcc_op_normalize {
 void qcc_op_softmax(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns);
 void qcc_op_log_softmax(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns);
 void qcc_op_l2_normalize(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns);
+
+/* ---- ops_elementary.c: functions of one number, where compiled code has none of its own ---- */
+
 float qcc_op_log(float);
+float qcc_op_sin(float);
+float qcc_op_cos(float);
 
 /* ---- ops_softmax16.c: rows of 16-bit values ---- */
 

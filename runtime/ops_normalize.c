@@ -6,8 +6,6 @@
 
 #include "ir/fixed_point.h"
 
-float qcc_op_log(float x) { return logf(x); }
-
 static int32_t clamp_byte(int64_t v) { return v < 0 ? 0 : v > 255 ? 255 : (int32_t)v; }
 
 static int32_t scaled(const qcc_op_normalize *c, int32_t x, int32_t mantissa, int32_t shift)

@@ -1,4 +1,4 @@
-/* ops_top_k.c: the k largest of each row, descending; of equals the first comes first. */
+/* ops_top_k.c: the k largest of each row, descending, NaN behind all numbers; of equals the first comes first. */
 #include "runtime/ops.h"
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@ static bool is_more(int64_t type, const void *row, int64_t i, int64_t j)
         float a, b;
         memcpy(&a, (const char *)row + 4 * i, 4);
         memcpy(&b, (const char *)row + 4 * j, 4);
-        return a > b;
+        return a > b || (a == a && b != b);
     }
     case QCC_I8: return ((const int8_t *)row)[i] > ((const int8_t *)row)[j];
     case QCC_U8: return ((const uint8_t *)row)[i] > ((const uint8_t *)row)[j];

@@ -94,7 +94,10 @@ static LLVMValueRef arg_of_row(arg_reduction *a, LLVMValueRef row)
     LLVMValueRef any = LLVMBuildICmp(k->b, LLVMIntNE, bits, cg_i64(k, 0), "");
     cg_loop_update(k, &back, 0, LLVMBuildSelect(k->b, any, place, found, ""));
     cg_loop_end(k, &back);
-    return found;
+    if (!is_float(a))
+        return found;
+    LLVMValueRef start = cg_load(k, a->element, row, 1); /* nothing is better than NaN */
+    return LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealUNO, start, start, ""), cg_i64(k, 0), found, "");
 }
 
 static LLVMValueRef arg_strided(const arg_reduction *a, LLVMValueRef row, int64_t stride)

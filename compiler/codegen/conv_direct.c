@@ -82,18 +82,13 @@ static LLVMValueRef window_sum(const emitter *e, LLVMValueRef image, LLVMValueRe
 
 /* ---- The kernel ---- */
 
-/* cg_act_f32 is for vectors. */
-static LLVMValueRef activate(cg_kernel *k, int64_t act, LLVMValueRef v)
-{
-    return LLVMBuildExtractElement(k->b, cg_act_f32(k, (ir_enum_ACT)act, cg_splat(k, v, 1)), cg_i32(k, 0), "");
-}
-
 static void store_result(const emitter *e, LLVMValueRef sum, LLVMValueRef y, LLVMValueRef r)
 {
     cg_kernel *k = e->k;
-    LLVMValueRef v = activate(k, ir_int(e->op, IR_ATTR_ACT), sum);
+    LLVMValueRef v = cg_act_f32(k, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT), sum);
     if (e->has_residual)
-        v = activate(k, ir_int(e->op, IR_ATTR_ADD_ACT), LLVMBuildFAdd(k->b, v, load_f32(e, k->arg[ARG_RESIDUAL], r), ""));
+        v = cg_act_f32(k, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ADD_ACT),
+                       LLVMBuildFAdd(k->b, v, load_f32(e, k->arg[ARG_RESIDUAL], r), ""));
     cg_store(k, v, cg_at(k, k->arg[ARG_Y], cg_mul_const(k, y, 4)), 4);
 }
 

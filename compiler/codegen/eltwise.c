@@ -39,19 +39,6 @@ LLVMValueRef cg_elt_int(cg_kernel *k, const cg_eltwise *e, ir_dtype t, int64_t v
     return cg_splat(k, LLVMConstInt(cg_type_of(k, t), (uint64_t)v, 1), e->width);
 }
 
-LLVMValueRef cg_elt_act(cg_kernel *k, const cg_eltwise *e, ir_enum_ACT act, LLVMValueRef x)
-{
-    LLVMValueRef low = cg_elt_f32(k, e, act == IR_ACT_RELU_N1_TO_1 ? -1 : 0);
-    LLVMValueRef high = cg_elt_f32(k, e, act == IR_ACT_RELU6 ? 6 : 1);
-
-    if (act == IR_ACT_NONE)
-        return x;
-    x = LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, x, low, ""), low, x, "");
-    if (act == IR_ACT_RELU)
-        return x;
-    return LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, high, x, ""), high, x, "");
-}
-
 /* Without the instruction: the bits in a float's places, times 2^112 to correct the exponent (subnormals come out right,
  * too), but infinities and NaN have the largest exponent there as here. */
 LLVMValueRef cg_elt_half(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)

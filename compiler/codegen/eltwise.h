@@ -43,8 +43,6 @@ LLVMValueRef cg_elt_i32(cg_kernel *, const cg_eltwise *, int32_t);
 LLVMValueRef cg_elt_int(cg_kernel *, const cg_eltwise *, ir_dtype, int64_t);
 LLVMTypeRef cg_elt_type(cg_kernel *, const cg_eltwise *, ir_dtype);
 
-/* The activation on floats; NaN passes. */
-LLVMValueRef cg_elt_act(cg_kernel *, const cg_eltwise *, ir_enum_ACT, LLVMValueRef);
 /* f16 -> f32. */
 LLVMValueRef cg_elt_half(cg_kernel *, const cg_eltwise *, LLVMValueRef);
 

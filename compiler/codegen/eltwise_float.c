@@ -8,6 +8,8 @@
 
 /* ---- Unary ---- */
 
+static LLVMValueRef is_nan(cg_kernel *k, LLVMValueRef x) { return LLVMBuildFCmp(k->b, LLVMRealUNO, x, x, ""); }
+
 static LLVMValueRef is_negative(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
 {
     return LLVMBuildFCmp(k->b, LLVMRealOLT, x, cg_elt_f32(k, e, 0), "");
@@ -15,7 +17,7 @@ static LLVMValueRef is_negative(cg_kernel *k, const cg_eltwise *e, LLVMValueRef 
 
 static LLVMValueRef hard_swish(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
 {
-    LLVMValueRef gate = cg_elt_act(k, e, IR_ACT_RELU6, LLVMBuildFAdd(k->b, x, cg_elt_f32(k, e, 3), ""));
+    LLVMValueRef gate = cg_act_f32(k, IR_ACT_RELU6, LLVMBuildFAdd(k->b, x, cg_elt_f32(k, e, 3), ""));
 
     return LLVMBuildFDiv(k->b, LLVMBuildFMul(k->b, x, gate, ""), cg_elt_f32(k, e, 6), "");
 }
@@ -26,7 +28,7 @@ static LLVMValueRef sign_of(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
     LLVMValueRef rest = LLVMBuildSelect(k->b, is_negative(k, e, x), cg_elt_f32(k, e, -1), zero, "");
 
     rest = LLVMBuildSelect(k->b, positive, cg_elt_f32(k, e, 1), rest, "");
-    return LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealUNO, x, x, ""), x, rest, "");
+    return LLVMBuildSelect(k->b, is_nan(k, x), x, rest, "");
 }
 
 static LLVMValueRef unary_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
@@ -44,7 +46,7 @@ static LLVMValueRef unary_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef i
     case IR_COS: return cg_math_cos(k, x);
     case IR_TANH: return cg_math_tanh(k, x);
     case IR_LOGISTIC: return cg_math_logistic(k, x);
-    case IR_RELU: return cg_elt_act(k, e, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT), x);
+    case IR_RELU: return cg_act_f32(k, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT), x);
     case IR_LEAKY_RELU:
         other = LLVMBuildFMul(k->b, x, cg_elt_f32(k, e, ir_float(e->op, IR_ATTR_ALPHA)), "");
         return LLVMBuildSelect(k->b, is_negative(k, e, x), other, x, "");
@@ -131,7 +133,7 @@ static LLVMValueRef arithmetic(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a
     case IR_MUL: y = LLVMBuildFMul(k->b, a, b, ""); break;
     default: y = LLVMBuildFDiv(k->b, a, b, ""); break;
     }
-    return cg_elt_act(k, e, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT), y);
+    return cg_act_f32(k, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT), y);
 }
 
 static LLVMValueRef compare(cg_kernel *k, const cg_eltwise *e, LLVMRealPredicate p, LLVMValueRef a, LLVMValueRef b)
@@ -145,8 +147,8 @@ static LLVMValueRef binary_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef 
 
     switch (e->op->code) {
     case IR_ADD: case IR_SUB: case IR_MUL: case IR_DIV: return arithmetic(k, e, a, b);
-    case IR_MINIMUM: return cg_min(k, a, b);
-    case IR_MAXIMUM: return cg_max(k, a, b);
+    case IR_MINIMUM: return LLVMBuildSelect(k->b, is_nan(k, a), a, cg_min(k, a, b), "");
+    case IR_MAXIMUM: return LLVMBuildSelect(k->b, is_nan(k, a), a, cg_max(k, a, b), "");
     case IR_POW: return cg_math_pow(k, a, b);
     case IR_SQUARED_DIFFERENCE:
         y = LLVMBuildFSub(k->b, a, b, "");

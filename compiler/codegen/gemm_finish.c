@@ -13,15 +13,6 @@
 #include "compiler/codegen/gemm_private.h"
 #include "ir/interp.h"
 
-static LLVMValueRef clamp_float(cg_kernel *k, LLVMValueRef v, double min, double max)
-{
-    if (min > -HUGE_VAL)
-        v = cg_max(k, cg_splat_f32(k, (float)min, 16), v); /* in this order NaN passes */
-    if (max < HUGE_VAL)
-        v = cg_min(k, cg_splat_f32(k, (float)max, 16), v);
-    return v;
-}
-
 /* Columns of block `block` that exist. */
 static int columns_in(const gemm_kernel *e, int block)
 {
@@ -82,7 +73,7 @@ static LLVMValueRef add_residual(gemm_kernel *e, LLVMValueRef scaled, LLVMValueR
     const cg_residual *r = &e->g->residual.add;
     const cg_requant *q = &e->g->requant;
     LLVMTypeRef floats = cg_vector(k->m->f32, 16);
-    LLVMValueRef mid = clamp_float(k, scaled, q->min - q->zero, q->max - q->zero);
+    LLVMValueRef mid = cg_clamp_f32(k, scaled, q->min - q->zero, q->max - q->zero);
     mid = cg_intrinsic(k, "llvm.roundeven", &floats, 1, &mid, 1);
     /* A byte as the low bits of 2^23, minus 2^23 + zero: exact, and cheaper than a conversion. */
     other = cg_bitcast(k, LLVMBuildOr(k->b, other, cg_splat_i32(k, 0x4b000000, 16), ""), floats);
@@ -110,7 +101,7 @@ static LLVMValueRef round_real(gemm_kernel *e, LLVMValueRef acc, const cg_requan
     if (g->residual.present)
         v = add_residual(e, v, load_residual(e, residual_tile, row, block));
     if (!stays_in_range(g))
-        v = clamp_float(k, v, -32768.0, 32767.0);
+        v = cg_clamp_f32(k, v, -32768.0, 32767.0);
     return cg_requant_round(k, &g->requant, v);
 }
 
@@ -223,11 +214,11 @@ static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
         if (g->out_type == IR_I32)
             v = LLVMBuildMul(k->b, v, cg_splat_i32(k, g->sum_factor, 16), "");
         if (g->out_type == IR_F32) {
-            v = clamp_float(k, v, g->min, g->max);
+            v = cg_clamp_f32(k, v, g->min, g->max);
             if (g->residual.present) {
                 LLVMValueRef other = load_residual(e, residual, row, block);
                 v = g->residual.first ? LLVMBuildFAdd(k->b, other, v, "") : LLVMBuildFAdd(k->b, v, other, "");
-                v = clamp_float(k, v, g->add_min, g->add_max);
+                v = cg_clamp_f32(k, v, g->add_min, g->add_max);
             }
         }
         store_first(k, v, columns_in(e, block), 4, row_pointer(e, out, &g->out, row, block, 4));

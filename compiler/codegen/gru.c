@@ -102,8 +102,7 @@ static void rnn_block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef 
     recurrent_load_f32(r, xw_row(r, 1, 0), first, count, mask, x);
     recurrent_multiply_f32(r, ARG_R, r->h, first, count, x);
     for (int v = 0; v < count; v++) {
-        x[v] =
-            ir_int(r->op, IR_ATTR_RECTIFIED) ? cg_max(k, x[v], LLVMConstNull(LLVMTypeOf(x[v]))) : cg_math_tanh(k, x[v]);
+        x[v] = ir_int(r->op, IR_ATTR_RECTIFIED) ? cg_act_f32(k, IR_ACT_RELU, x[v]) : cg_math_tanh(k, x[v]);
         store(r, x[v], r->y, first, v, count, mask);
     }
 }

@@ -1,7 +1,6 @@
 /* lanes.c: vectors over channels, see lanes.h. */
 #include "compiler/codegen/lanes.h"
 
-#include <math.h>
 
 void cg_for_lanes(cg_kernel *k, int64_t count, unsigned lanes, cg_lanes_body *body, void *context)
 {
@@ -77,23 +76,4 @@ LLVMValueRef cg_pack_interleaved(cg_kernel *k, LLVMValueRef const v[4])
     for (int at = 0; at < (int)(4 * quarter); at++)
         order[cg_interleaved_channel((int)(4 * quarter), at)] = at;
     return cg_shuffle(k, half[0], half[1], order, 4 * quarter);
-}
-
-/* Bounds of an activation on reals; false where there is none. */
-static void act_range(ir_enum_ACT act, float *low, float *high)
-{
-    *low = act == IR_ACT_RELU || act == IR_ACT_RELU6 || act == IR_ACT_RELU_0_TO_1 ? 0.0f : act == IR_ACT_RELU_N1_TO_1 ? -1.0f : -INFINITY;
-    *high = act == IR_ACT_RELU6 ? 6.0f : act == IR_ACT_RELU_N1_TO_1 || act == IR_ACT_RELU_0_TO_1 ? 1.0f : INFINITY;
-}
-
-LLVMValueRef cg_act_f32(cg_kernel *k, ir_enum_ACT act, LLVMValueRef v)
-{
-    float low, high;
-    unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(v));
-    act_range(act, &low, &high);
-    if (low != -INFINITY)
-        v = cg_max(k, v, cg_splat_f32(k, low, lanes));
-    if (high != INFINITY)
-        v = cg_min(k, v, cg_splat_f32(k, high, lanes));
-    return v;
 }

@@ -27,7 +27,4 @@ void cg_interleave(cg_kernel *, LLVMValueRef const rows[4], LLVMValueRef out[4])
 /* Four vectors of V/4 i32 (values within a byte's range, 0…255) in interleaved order -> V bytes in channel order. */
 LLVMValueRef cg_pack_interleaved(cg_kernel *, LLVMValueRef const values[4]);
 
-/* The activation on a vector of floats. */
-LLVMValueRef cg_act_f32(cg_kernel *, ir_enum_ACT, LLVMValueRef);
-
 #endif

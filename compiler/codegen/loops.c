@@ -14,9 +14,12 @@
 #include "compiler/codegen/loops.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include <llvm-c/DebugInfo.h>
+
+#include "ir/interp.h"
 
 static LLVMBasicBlockRef block_append(cg_kernel *k, const char *name)
 {
@@ -221,6 +224,27 @@ LLVMValueRef cg_max(cg_kernel *k, LLVMValueRef a, LLVMValueRef b)
     LLVMValueRef more = type_is_float(LLVMTypeOf(a)) ? LLVMBuildFCmp(k->b, LLVMRealOGT, a, b, "")
                                                      : LLVMBuildICmp(k->b, LLVMIntSGT, a, b, "");
     return LLVMBuildSelect(k->b, more, a, b, "");
+}
+
+/* The bounds come first: so NaN passes. */
+LLVMValueRef cg_clamp_f32(cg_kernel *k, LLVMValueRef x, double low, double high)
+{
+    bool vector = LLVMGetTypeKind(LLVMTypeOf(x)) == LLVMVectorTypeKind;
+    unsigned lanes = vector ? LLVMGetVectorSize(LLVMTypeOf(x)) : 0;
+
+    if (low > -HUGE_VAL)
+        x = cg_max(k, vector ? cg_splat_f32(k, (float)low, lanes) : cg_f32(k, (float)low), x);
+    if (high < HUGE_VAL)
+        x = cg_min(k, vector ? cg_splat_f32(k, (float)high, lanes) : cg_f32(k, (float)high), x);
+    return x;
+}
+
+LLVMValueRef cg_act_f32(cg_kernel *k, ir_enum_ACT act, LLVMValueRef x)
+{
+    float low, high;
+
+    ir_act_bounds_f32(act, &low, &high);
+    return cg_clamp_f32(k, x, low, high);
 }
 
 LLVMValueRef cg_load(cg_kernel *k, LLVMTypeRef type, LLVMValueRef pointer, unsigned align)

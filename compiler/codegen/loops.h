@@ -49,8 +49,12 @@ LLVMValueRef cg_at(cg_kernel *, LLVMValueRef pointer, LLVMValueRef byte_offset);
 LLVMValueRef cg_at_const(cg_kernel *, LLVMValueRef pointer, int64_t byte_offset);
 LLVMValueRef cg_add(cg_kernel *, LLVMValueRef, LLVMValueRef);            /* i64, no signed wrap */
 LLVMValueRef cg_mul_const(cg_kernel *, LLVMValueRef, int64_t);
-LLVMValueRef cg_min(cg_kernel *, LLVMValueRef, LLVMValueRef);            /* signed integers or floats, any width */
+/* Signed integers or floats, any width.  Of floats as minps and maxps: the second of equals, and where either is NaN. */
+LLVMValueRef cg_min(cg_kernel *, LLVMValueRef, LLVMValueRef);
 LLVMValueRef cg_max(cg_kernel *, LLVMValueRef, LLVMValueRef);
+/* Floats, scalar or vector, within bounds, of which infinite ones cost nothing; NaN passes. */
+LLVMValueRef cg_clamp_f32(cg_kernel *, LLVMValueRef, double low, double high);
+LLVMValueRef cg_act_f32(cg_kernel *, ir_enum_ACT, LLVMValueRef);
 LLVMValueRef cg_load(cg_kernel *, LLVMTypeRef, LLVMValueRef pointer, unsigned align);
 void cg_store(cg_kernel *, LLVMValueRef value, LLVMValueRef pointer, unsigned align);
 

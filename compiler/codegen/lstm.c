@@ -29,7 +29,7 @@ static void block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask
         c = LLVMBuildFMul(k->b, cg_math_logistic(k, sums[FORGET * count + v]), c, "");
         c = cg_fma(k, cg_math_logistic(k, sums[IN * count + v]), cg_math_tanh(k, sums[CELL * count + v]), c);
         if (clip > 0)
-            c = cg_max(k, cg_min(k, c, cg_splat_f32(k, clip, r->lanes)), cg_splat_f32(k, -clip, r->lanes));
+            c = cg_clamp_f32(k, c, -clip, clip);
         cg_store_lanes(k, c, cg_at(k, r->c_next, at), in_mask);
         LLVMValueRef h = LLVMBuildFMul(k->b, cg_math_logistic(k, sums[OUT * count + v]), cg_math_tanh(k, c), "");
         cg_store_lanes(k, h, cg_at(k, r->y, at), in_mask);

@@ -122,12 +122,6 @@ static const void *float_bias(cg_module *m, const cg_gemm *g)
     return values;
 }
 
-void cg_mac_float_bounds(ir_enum_ACT act, float *out_min, float *out_max)
-{
-    *out_min = act == IR_ACT_NONE ? -INFINITY : act == IR_ACT_RELU_N1_TO_1 ? -1.0f : 0.0f;
-    *out_max = act == IR_ACT_RELU6 ? 6.0f : act == IR_ACT_RELU_N1_TO_1 || act == IR_ACT_RELU_0_TO_1 ? 1.0f : INFINITY;
-}
-
 static void bind_residual(cg_module *m, cg_gemm *g)
 {
     const ir_value *r = ir_operand_value(g->op, 3);
@@ -135,7 +129,7 @@ static void bind_residual(cg_module *m, cg_gemm *g)
         return;
     g->residual.present = true;
     g->residual.first = ir_int(g->op, IR_ATTR_ADD_FIRST) != 0;
-    cg_mac_float_bounds((ir_enum_ACT)ir_int(g->op, IR_ATTR_ADD_ACT), &g->add_min, &g->add_max);
+    ir_act_bounds_f32((ir_enum_ACT)ir_int(g->op, IR_ATTR_ADD_ACT), &g->add_min, &g->add_max);
     if (g->op->results[0]->type.dtype != IR_F32)
         g->residual.add = cg_residual_arithmetic(m, g->op, r);
 }
@@ -185,7 +179,7 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
     g->linear = steps->linear;
     if (!steps->linear)
         g->offsets = cg_arg_constant(cg_constant(m, steps->offset, 4 * (size_t)steps->count, "offsets"));
-    cg_mac_float_bounds(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min, &g->max);
+    ir_act_bounds_f32(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min, &g->max);
     bind_residual(m, g);
     g->sum_factor = 1;
     if (!g->is_float && g->out_type != IR_I32)

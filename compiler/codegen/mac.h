@@ -24,7 +24,6 @@ int32_t cg_mac_weight_zero(const ir_op *);
  * activation.  columns, groups and all rows (the residual's too) of g are set.  column_size: weights of one column. */
 void cg_mac_bind(cg_module *, cg_gemm *, const cg_steps *, const schedule_tiles *, int64_t column_size);
 
-void cg_mac_float_bounds(ir_enum_ACT, float *out_min, float *out_max);
 
 /* x quantized at run time: binds its scales and zero points to the rows of g, one each for all rows, for an image, for a line
  * or for a row.  False with a diagnostic. */

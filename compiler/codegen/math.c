@@ -184,12 +184,13 @@ LLVMValueRef cg_math_exp(cg_kernel *k, LLVMValueRef x)
     return choose(k, is_nan(k, x), x, scale_by_two_to(k, add(k, e, like(k, x, 1)), n));
 }
 
-LLVMValueRef cg_math_exp_below_0(cg_kernel *k, LLVMValueRef x, float least, int exponent)
+LLVMValueRef cg_math_exp_below_0(cg_kernel *k, LLVMValueRef x, float least, int exponent, bool nan_passes)
 {
     static const float c[] = {0.5f, 0.166665122f, 0.0416661873f, 0.00836959854f, 0.00139515882f};
-    LLVMValueRef inside = LLVMBuildFCmp(k->b, LLVMRealOGE, x, like(k, x, least), ""), n, whole, r, y;
+    LLVMRealPredicate not_less = nan_passes ? LLVMRealUGE : LLVMRealOGE;
+    LLVMValueRef inside = LLVMBuildFCmp(k->b, not_less, x, like(k, x, least), ""), n, whole, r, y;
 
-    x = cg_max(k, x, like(k, x, least));
+    x = nan_passes ? cg_max(k, like(k, x, least), x) : cg_max(k, x, like(k, x, least));
     n = cg_round_to_i32(k, mul(k, x, like(k, x, 1.44269504f)));
     whole = i32_to_float(k, n);
     r = cg_fma(k, whole, like(k, x, -0.693359375f), x);
@@ -286,7 +287,18 @@ LLVMValueRef cg_math_gelu(cg_kernel *k, LLVMValueRef x, bool approximate)
     return mul(k, mul(k, x, like(k, x, 0.5f)), add(k, inner, like(k, x, 1)));
 }
 
-/* ---- Sine and cosine: x = n pi/2 + r, the reduction in double ---- */
+LLVMValueRef cg_math_call(cg_kernel *k, const char *function, LLVMValueRef x)
+{
+    LLVMTypeRef type = LLVMFunctionType(k->m->f32, &k->m->f32, 1, 0);
+    LLVMValueRef callee = LLVMGetNamedFunction(k->m->llvm, function);
+
+    if (!callee)
+        callee = LLVMAddFunction(k->m->llvm, function, type);
+    return LLVMBuildCall2(k->b, type, callee, &x, 1, "");
+}
+
+/* ---- Sine and cosine: x = n pi/2 + r, the reduction in double; n below 2^20, so that its product with the upper 33 bits of
+ * pi/2 is exact ---- */
 
 /* The nearest integer of a double below 2^51, by the position of its last bit. */
 static LLVMValueRef round_f64(cg_kernel *k, LLVMValueRef x)
@@ -296,14 +308,35 @@ static LLVMValueRef round_f64(cg_kernel *k, LLVMValueRef x)
     return sub(k, add(k, x, magic), magic);
 }
 
-static LLVMValueRef sine_of(cg_kernel *k, LLVMValueRef x, int quarter_turns)
+/* The lanes of x for which `calls` is set, by calls; those of y otherwise. */
+static LLVMValueRef called_where(cg_kernel *k, LLVMValueRef calls, const char *function, LLVMValueRef x, LLVMValueRef y)
+{
+    unsigned lanes = lanes_of(x);
+    LLVMValueRef any = calls, called = lanes ? LLVMGetPoison(LLVMTypeOf(x)) : x;
+
+    if (lanes) {
+        LLVMTypeRef bits = LLVMIntTypeInContext(k->m->context, lanes);
+        any = LLVMBuildICmp(k->b, LLVMIntNE, cg_bitcast(k, calls, bits), LLVMConstNull(bits), "");
+    }
+    cg_if rare = cg_if_begin(k, any);
+    for (unsigned i = 0; i < lanes; i++) {
+        LLVMValueRef at = cg_i32(k, (int32_t)i);
+        called = LLVMBuildInsertElement(k->b, called, cg_math_call(k, function, LLVMBuildExtractElement(k->b, x, at, "")), at, "");
+    }
+    called = choose(k, calls, lanes ? called : cg_math_call(k, function, x), y);
+    cg_if_end(k, &rare);
+    return cg_if_merge(k, &rare, called, y);
+}
+
+/* x is within the bounds of the reduction. */
+static LLVMValueRef sine_of_small(cg_kernel *k, LLVMValueRef x, int quarter_turns)
 {
     static const float sine[] = {-0.166666672f, 0.00833332911f, -0.000198392561f, 2.71756403e-06f};
     static const float cosine[] = {0.0416666456f, -0.0013887306f, 2.44311977e-05f};
     LLVMTypeRef wide = shaped(x, LLVMDoubleTypeInContext(k->m->context));
-    LLVMValueRef finite = less(k, cg_math_abs(k, x), like(k, x, 1e9f)), xd, whole, n, r, s, c, y, squared, flip;
+    LLVMValueRef xd, whole, n, r, s, c, y, squared, flip;
 
-    xd = LLVMBuildFPExt(k->b, choose(k, finite, x, like(k, x, 0)), wide, "");
+    xd = LLVMBuildFPExt(k->b, x, wide, "");
     whole = round_f64(k, mul(k, xd, like_f64(k, x, 0.63661977236758134)));
     r = sub(k, xd, mul(k, whole, like_f64(k, x, 1.5707963267341256)));
     r = sub(k, r, mul(k, whole, like_f64(k, x, 6.0771005065061922e-11)));
@@ -316,12 +349,19 @@ static LLVMValueRef sine_of(cg_kernel *k, LLVMValueRef x, int quarter_turns)
             mad(k, squared, like(k, x, -0.5f), like(k, x, 1)));
     y = choose(k, LLVMBuildICmp(k->b, LLVMIntEQ, LLVMBuildAnd(k->b, n, like_i32(k, n, 1), ""), like_i32(k, n, 0), ""), s, c);
     flip = LLVMBuildShl(k->b, LLVMBuildAnd(k->b, n, like_i32(k, n, 2), ""), like_i32(k, n, 30), "");
-    y = from_bits(k, LLVMBuildXor(k->b, to_bits(k, y), flip, ""));
-    return choose(k, finite, y, fill(k, x, cg_f32(k, NAN)));
+    return from_bits(k, LLVMBuildXor(k->b, to_bits(k, y), flip, ""));
 }
 
-LLVMValueRef cg_math_sin(cg_kernel *k, LLVMValueRef x) { return sine_of(k, x, 0); }
-LLVMValueRef cg_math_cos(cg_kernel *k, LLVMValueRef x) { return sine_of(k, x, 1); }
+static LLVMValueRef sine_of(cg_kernel *k, LLVMValueRef x, int quarter_turns, const char *function)
+{
+    LLVMValueRef small = less(k, cg_math_abs(k, x), like(k, x, 1647099));
+
+    return called_where(k, LLVMBuildNot(k->b, small, ""), function, x,
+                        sine_of_small(k, choose(k, small, x, like(k, x, 0)), quarter_turns));
+}
+
+LLVMValueRef cg_math_sin(cg_kernel *k, LLVMValueRef x) { return sine_of(k, x, 0, "qcc_op_sin"); }
+LLVMValueRef cg_math_cos(cg_kernel *k, LLVMValueRef x) { return sine_of(k, x, 1, "qcc_op_cos"); }
 
 /* ---- Powers: 2^(b log2 |a|) in double, log2 m = z p(z²) with z = (m-1)/(m+1) ---- */
 

@@ -213,7 +213,7 @@ static void bind_requant(cg_module *m, const product *p, cg_gemm *g)
 {
     const bool real = p->y->type.dtype == IR_F32;
     const ir_enum_ACT act = p->op->code == IR_FULLY_CONNECTED ? (ir_enum_ACT)ir_int(p->op, IR_ATTR_ACT) : IR_ACT_NONE;
-    cg_mac_float_bounds(act, &g->min, &g->max);
+    ir_act_bounds_f32(act, &g->min, &g->max);
     if (p->is_float)
         return;
     const double multiplier = ir_mac_multiplier(p->op, 0);

@@ -188,7 +188,7 @@ static void scale_elements(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
     LLVMValueRef v = load_centred(r, first, mask);
     if (c->is_float) {
         LLVMValueRef quotient = LLVMBuildFDiv(k->b, v, cg_splat(k, c->norm, r->lanes), "");
-        LLVMValueRef any = LLVMBuildFCmp(k->b, LLVMRealOGT, c->norm, cg_f32(k, 0), "");
+        LLVMValueRef any = LLVMBuildFCmp(k->b, LLVMRealUNE, c->norm, cg_f32(k, 0), "");
         row_store(r, LLVMBuildSelect(k->b, any, quotient, LLVMConstNull(LLVMTypeOf(v)), ""), first, mask);
         return;
     }
@@ -212,7 +212,7 @@ static void l2_row(row_kernel *r)
         sum = LLVMBuildSIToFP(k->b, sum, k->m->f32, "");
         least = least / x->quant->scale[0];
     }
-    c->norm = cg_max(k, cg_math_sqrt(k, sum), cg_f32(k, least));
+    c->norm = cg_max(k, cg_f32(k, least), cg_math_sqrt(k, sum)); /* NaN passes */
     if (!c->is_float) {
         LLVMValueRef any = LLVMBuildFCmp(k->b, LLVMRealOGT, c->norm, cg_f32(k, 0), "");
         LLVMValueRef divisor = LLVMBuildFMul(k->b, c->norm, cg_f32(k, y->quant->scale[0]), "");

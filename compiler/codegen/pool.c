@@ -5,6 +5,8 @@
  * times float(1 / n).  Fixed roundings divide integers half away from zero, as a product with the reciprocal: (a + 0.5) / n
  * is at least 0.5 / n away from any integer, and the product errs by less than a / n * 2^-22.  16-bit values: the same with
  * signed integers and, since a is larger, doubles. */
+#include <float.h>
+
 #include "compiler/codegen/lanes.h"
 #include "compiler/codegen/shape.h"
 #include "ir/interp.h"
@@ -42,6 +44,7 @@ static LLVMValueRef load_pixel(pool *s, LLVMValueRef row, LLVMValueRef column, L
     return cg_load_lanes(k, s->vector, cg_at(k, s->image, cg_mul_const(k, cg_add(k, offset, first), s->x.bytes)), mask);
 }
 
+/* Of floats NaN does not count, and what is left is -FLT_MAX at least. */
 static LLVMValueRef max_of(pool *s, LLVMValueRef a, LLVMValueRef b)
 {
     if (s->is_float)
@@ -62,6 +65,8 @@ static LLVMValueRef max_window(pool *s, LLVMValueRef first, LLVMValueRef mask)
 {
     cg_kernel *k = s->k;
     LLVMValueRef best = max_tap(s, cg_i64(k, 0), cg_i64(k, 0), first, mask);
+    if (s->is_float)
+        best = cg_max(k, best, cg_splat_f32(k, -FLT_MAX, s->lanes));
     if (s->kernel[0] * s->kernel[1] <= MAX_UNROLLED_TAPS) {
         for (int64_t t = 1; t < s->kernel[0] * s->kernel[1]; t++)
             best = max_of(s, best, max_tap(s, cg_i64(k, t / s->kernel[1]), cg_i64(k, t % s->kernel[1]), first, mask));

@@ -94,15 +94,6 @@ static void store_quantized(row_kernel *r, LLVMValueRef first, LLVMValueRef mask
     row_store(r, cg_quant_finish(k, &end, cg_round_to_i32(k, q)), first, mask);
 }
 
-static LLVMValueRef call_log(cg_kernel *k, LLVMValueRef x)
-{
-    LLVMTypeRef type = LLVMFunctionType(k->m->f32, &k->m->f32, 1, 0);
-    LLVMValueRef callee = LLVMGetNamedFunction(k->m->llvm, "qcc_op_log");
-    if (!callee)
-        callee = LLVMAddFunction(k->m->llvm, "qcc_op_log", type);
-    return LLVMBuildCall2(k->b, type, callee, &x, 1, "");
-}
-
 static void quantized_row(row_kernel *r)
 {
     softmax *s = r->context;
@@ -119,7 +110,7 @@ static void quantized_row(row_kernel *r)
     LLVMValueRef divisor = LLVMBuildFMul(k->b, sum, cg_f32(k, r->op->results[0]->quant->scale[0]), "");
     s->factor = LLVMBuildFDiv(k->b, cg_f32(k, 1), divisor, "");
     if (s->is_log)
-        s->log_sum = call_log(k, LLVMBuildFMul(k->b, sum, cg_f32(k, 1.0f / (1 << TABLE_BITS)), ""));
+        s->log_sum = cg_math_call(k, "qcc_op_log", LLVMBuildFMul(k->b, sum, cg_f32(k, 1.0f / (1 << TABLE_BITS)), ""));
     row_each(r, store_quantized);
 }
 

@@ -3,6 +3,8 @@
  *
  *     v = x * beta + mask;  e = exp(v - largest);  real: e * (1 / sum);  bytes: e in whole units of 2^-22, as there
  *
+ * NaN, and the difference of two infinities, make a real row NaN, and count as e = 0 in a row of bytes.
+ *
  * Rows of up to 256 elements stay in registers from the load to the store.  Longer ones are passed over three times:
  * reals keep the exponentials in the result, bytes compute them twice. */
 #include <math.h>
@@ -49,8 +51,8 @@ static LLVMValueRef exponential(row_kernel *r, LLVMValueRef v)
     cg_kernel *k = r->k;
     v = LLVMBuildFSub(k->b, v, cg_splat(k, s->largest, r->lanes), "");
     if (s->to_float)
-        return cg_math_exp_below_0(k, v, -87, 0);
-    return cg_round_to_i32(k, cg_math_exp_below_0(k, v, IR_SOFTMAX_LEAST, UNIT_BITS));
+        return cg_math_exp_below_0(k, v, -87, 0, true);
+    return cg_round_to_i32(k, cg_math_exp_below_0(k, v, IR_SOFTMAX_LEAST, UNIT_BITS, false));
 }
 
 static LLVMTypeRef sums_type(row_kernel *r)
@@ -109,13 +111,14 @@ static void short_row(row_kernel *r)
     softmax *s = r->context;
     cg_kernel *k = r->k;
     const int parts = (int)((r->columns + r->lanes - 1) / r->lanes);
-    LLVMValueRef v[MAX_PARTS], first[MAX_PARTS], lanes[MAX_PARTS], largest = NULL, sums = LLVMConstNull(sums_type(r));
+    LLVMValueRef v[MAX_PARTS], first[MAX_PARTS], lanes[MAX_PARTS], sums = LLVMConstNull(sums_type(r));
+    LLVMValueRef largest = cg_splat_f32(k, -INFINITY, r->lanes); /* of numbers: NaN does not count */
     for (int i = 0; i < parts; i++) {
         const int64_t left = r->columns - (int64_t)i * r->lanes;
         first[i] = cg_i64(k, (int64_t)i * r->lanes);
         lanes[i] = left < r->lanes ? cg_lane_mask(k, cg_i64(k, left), r->lanes) : NULL;
         v[i] = load_scaled(r, first[i], lanes[i]);
-        largest = largest ? cg_max(k, v[i], largest) : v[i];
+        largest = cg_max(k, v[i], largest);
     }
     s->largest = row_reduce(r, largest, '>');
     for (int i = 0; i < parts; i++) {

@@ -114,10 +114,7 @@ static void finish(wide *w, LLVMValueRef acc[], LLVMValueRef out)
         if (real) {
             v = LLVMBuildSIToFP(k->b, acc[b], cg_vector(k->m->f32, 16), "");
             v = LLVMBuildFMul(k->b, v, cg_requant_load(k, &g->requant, k->arg[ARG_PARAMS], channel, 16).scale, "");
-            if (g->min > -INFINITY)
-                v = cg_max(k, cg_splat_f32(k, g->min, 16), v);
-            if (g->max < INFINITY)
-                v = cg_min(k, cg_splat_f32(k, g->max, 16), v);
+            v = cg_clamp_f32(k, v, g->min, g->max);
         } else {
             v = cg_requant_apply_i64(k, &g->requant, k->arg[ARG_PARAMS], channel, acc[b]);
             v = LLVMBuildTrunc(k->b, v, cg_vector(k->m->i16, 16), "");
@@ -176,7 +173,7 @@ bool cg_wide_emit(cg_module *m, cg_gemm *g, const cg_steps *steps, int64_t colum
     w.panels = (blocks + w.blocks - 1) / w.blocks;
     g->steps = steps->count;
     g->requant = requant_of(m, &w);
-    cg_mac_float_bounds((ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT), &g->min, &g->max);
+    ir_act_bounds_f32((ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT), &g->min, &g->max);
     size_t weight_bytes, bias_bytes;
     const void *weights = pack(m, &w, steps, column_size, &weight_bytes), *bias = biases(m, &w, &bias_bytes);
     const cg_arg args[ARG_COUNT] = {

@@ -1,7 +1,7 @@
 /* check-op: compiles graphs in textual IR and compares them with the interpreter (compiled.h).
  *
  *     check-op FILE.qir… [--seed=N] [--rounds=N] [--first-round=N] [--target=T] [--opt=N] [--passes[=N]|--lowered]
- *              [--rounding=R] [--const=a,b] [--tolerance=X] [--sums] [--bounds]
+ *              [--rounding=R] [--const=a,b] [--tolerance=X] [--sums] [--bounds] [--edges=N]
  *
  * Without --passes every value gets a buffer of its own, so the emitters are tested as they are; --lowered runs the passes
  * before that which bring the graph into the backend's form; with --passes the graph goes through the whole pipeline,
@@ -9,7 +9,9 @@
  * Inputs named `w`, `bias` or `const…`, or listed in --const, become constants with random contents.
  *
  * With --sums the tolerance counts from an output's largest magnitude: for sums in another order than the interpreter's.
- * With --bounds there is none: what floats may differ by follows from the ops (bounds.h). */
+ * With --bounds there is none: what floats may differ by follows from the ops (bounds.h).
+ * Behind the rounds come --edges=N more (4 unless said; none with --bounds) in which inputs hold NaN, infinities, huge numbers,
+ * the ends of integer types, indices beyond all extents. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +142,8 @@ static bool option_parse(config *c, const char *arg)
         c->check.seed = strtoull(v, NULL, 0);
     else if ((v = option_value(arg, "--rounds")))
         c->check.rounds = atoi(v);
+    else if ((v = option_value(arg, "--edges")))
+        c->check.edge_rounds = atoi(v);
     else if ((v = option_value(arg, "--target")))
         c->check.target = v;
     else if ((v = option_value(arg, "--const")))
@@ -172,7 +176,7 @@ static bool option_parse(config *c, const char *arg)
 
 int main(int argc, char **argv)
 {
-    config c = {.check = {"native", .seed = 1, .rounds = 8, .opt_level = 2, .pass_level = 2, .tolerance = 2e-6}};
+    config c = {.check = {"native", .seed = 1, .rounds = 8, .edge_rounds = FILL_EDGE_KINDS, .opt_level = 2, .pass_level = 2, .tolerance = 2e-6}};
     int failures = 0, files = 0;
 
     for (int i = 1; i < argc; i++)
@@ -180,6 +184,8 @@ int main(int argc, char **argv)
             fprintf(stderr, "check-op: unknown option '%s'\n", argv[i]);
             return 2;
         }
+    if (c.check.bounds)
+        c.check.edge_rounds = 0;
     if (cg_target_runs_here(c.check.target)) {
         printf("skipped: %s\n", cg_target_runs_here(c.check.target));
         return 77; /* meson: skipped */

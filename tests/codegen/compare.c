@@ -11,7 +11,8 @@ static double largest(const ir_value *v, const void *data)
     double largest_yet = 0;
 
     for (int64_t i = 0; v->type.dtype == IR_F32 && i < ir_type_elements(&v->type); i++)
-        largest_yet = fmax(largest_yet, fabs((double)ir_f32_at(data, i)));
+        if (isfinite(ir_f32_at(data, i)))
+            largest_yet = fmax(largest_yet, fabs((double)ir_f32_at(data, i)));
     return largest_yet;
 }
 
@@ -19,6 +20,8 @@ static bool same_float(float a, float b, double allowed)
 {
     if (isnan(a) || isnan(b))
         return isnan(a) && isnan(b);
+    if (isinf(a) || isinf(b))
+        return a == b;
     return a == b || fabs((double)a - b) <= allowed;
 }
 

@@ -70,6 +70,16 @@ static void *filled(void *p)
     return p;
 }
 
+static int fill_kind(const job *j)
+{
+    const compiled_options *o = j->options;
+    const int edge = j->round - o->first_round - o->rounds;
+
+    if (edge < 0)
+        return j->round;
+    return (o->sums ? FILL_SUM_EDGES : FILL_EDGES) + edge % FILL_EDGE_KINDS;
+}
+
 static void buffers_init(buffers *b, const job *j)
 {
     const ir_graph *g = j->reference;
@@ -86,7 +96,7 @@ static void buffers_init(buffers *b, const job *j)
         memcpy(b->workspace.data + j->model->state_offset, j->model->initial_state, j->model->state_bytes);
     for (int32_t i = 0; i < g->input_count; i++) {
         b->in[i] = guarded_new(ir_type_bytes(&g->inputs[i]->type), 1, at_end);
-        fill_value(b->in[i].data, g->inputs[i], j->options->seed * 77 + (uint64_t)(j->round * 10 + i), j->round);
+        fill_value(b->in[i].data, g->inputs[i], j->options->seed * 77 + (uint64_t)(j->round * 10 + i), fill_kind(j));
         guarded_seal(&b->in[i]);
         b->inputs[i] = b->in[i].data;
     }
@@ -211,7 +221,7 @@ static compiled_outcome load_and_run(job *j, const cg_output *object)
 
     if (!ok)
         snprintf(j->report->text, sizeof j->report->text, "%s", d.text);
-    for (j->round = o->first_round; ok && j->round < o->first_round + o->rounds; j->round++)
+    for (j->round = o->first_round; ok && j->round < o->first_round + o->rounds + o->edge_rounds; j->round++)
         ok = run_round(j);
     cg_jit_free(jit);
     return ok ? COMPILED_SAME : COMPILED_DIFFERENT;

@@ -23,6 +23,7 @@ typedef struct compiled_options {
     uint64_t seed; /* of the contents of inputs */
     int first_round,
         rounds;       /* round r: contents of kind r (fill.h), 1 + r % 3 parts; odd rounds start at a guard page */
+    int edge_rounds;  /* more rounds behind them, of contents that arithmetic has no good answer to */
     double tolerance; /* of floats, relative to 1 + magnitude */
     bool sums;        /* ... which is that of the output's largest: for sums in another order */
     bool bounds;      /* floats within the bounds that the ops' arithmetic gives, instead */

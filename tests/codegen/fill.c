@@ -54,11 +54,64 @@ static int64_t integer_for(ir_dtype t, uint64_t r, int kind)
     }
 }
 
+/* ---- Edges ---- */
+
+static float real_edge(uint64_t r, bool sums, bool no_nan)
+{
+    static const float all[] = {
+        NAN, -NAN, INFINITY, -INFINITY, 0, -0.0f, 1e-45f, -1e-45f, 1e-39f, FLT_MIN, -FLT_MIN, 0.5f, -0.5f, 1, -1, 1.5f, 2.5f, -2.5f, 6,
+        127.5f, -128.5f, 255.5f, 32767.5f, 1e9f, -1e9f, 3e9f, 1e20f, -1e20f, FLT_MAX, -FLT_MAX, 0x1p23f, 0x1.000002p23f, -0x1p23f,
+        0x1.fffffep22f, 0x1p31f, -0x1p31f, 0x1.fffffep30f, -0x1.000002p31f, 0x1p32f, 0x1p51f, 0x1p53f, 0x1p63f, -0x1p63f,
+        0x1.fffffep62f, 0x1p64f, 88.5f, -87.5f, -103.5f};
+    enum { ALL = sizeof all / sizeof *all, SMALL = 19, NANS = 2 };
+    const uint64_t first = no_nan ? NANS : 0;
+
+    return all[first + r % ((sums ? SMALL : ALL) - first)];
+}
+
+/* Narrow types take the lower bits. */
+static int64_t integer_edge(ir_dtype t, uint64_t r)
+{
+    static const int64_t all[] = {INT64_MIN, INT64_MAX, INT32_MIN, INT32_MAX, INT16_MIN, INT16_MAX, INT8_MIN, INT8_MAX, -1, 0, 1, 2,
+        -2, 3, 100, 255, 65535, (int64_t)1 << 32, ((int64_t)1 << 32) + 1, -((int64_t)1 << 33)};
+    const int64_t n = all[r % (sizeof all / sizeof *all)];
+
+    return t == IR_BOOL ? n & 1 : n;
+}
+
+static void put_edge(void *to, ir_dtype t, uint64_t r, bool sums, bool no_nan)
+{
+    const float f = real_edge(r, sums, no_nan);
+    const int64_t n = integer_edge(t, r);
+    const double d = f;
+
+    memcpy(to, t == IR_F32 ? (const void *)&f : t == IR_F64 ? (const void *)&d : (const void *)&n, ir_dtype_bytes(t));
+}
+
+static void fill_edges(void *to, const ir_value *v, uint64_t seed, int kind, bool sums)
+{
+    const size_t bytes = ir_dtype_bytes(v->type.dtype);
+    uint64_t state = seed * 0x2545f4914f6cdd1du + 1;
+    const uint64_t one = fill_random(&state) >> 8;
+
+    fill_value(to, v, seed, 0);
+    for (int64_t i = 0; i < ir_type_elements(&v->type); i++) {
+        const uint64_t r = fill_random(&state);
+        if (kind != 1 || r % 16 == 0)
+            put_edge((char *)to + (size_t)i * bytes, v->type.dtype, kind == 2 ? one : r >> 8, sums, kind == 3);
+    }
+}
+
 void fill_value(void *to, const ir_value *v, uint64_t seed, int kind)
 {
     size_t bytes = ir_dtype_bytes(v->type.dtype);
     uint64_t state = seed * 0x2545f4914f6cdd1du + 1;
 
+    if (kind < FILL_CONSTANT) {
+        const bool sums = kind < FILL_EDGES;
+        fill_edges(to, v, seed, kind - (sums ? FILL_SUM_EDGES : FILL_EDGES), sums);
+        return;
+    }
     if (kind >= FILL_KINDS)
         kind %= FILL_KINDS;
     for (int64_t i = 0; i < ir_type_elements(&v->type); i++) {
