@@ -371,7 +371,7 @@ int main(int argc, char **argv)
         return print_graph(&c);
     const char *reason = cg_target_runs_here(c.target);
     if (reason) {
-        printf("target %s: %s\n", c.target, reason);
+        printf("skipped: %s\n", reason);
         return EXIT_SKIPPED;
     }
     return c.types ? check_types(&c) : run_all(&c);
