@@ -10,6 +10,7 @@
 
 #include "compiler/codegen/backend.h"
 #include "frontends/frontend.h"
+#include "ir/size_limits.h"
 #include "passes/pass.h"
 
 driver_options driver_defaults(option_program program)
@@ -104,6 +105,7 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
     case OPT_ALGO: return fail(error, error_size, "%s", "calibration is not supported: scales come from the model file");
     case OPT_QUANTIZED_OPS: return append(&o->quantized_ops, value, error, error_size);
     case OPT_INFER_SCALES: o->infer_scales = true; return true;
+    case OPT_MAX_SIZE: return options_size(value, &o->max_size, error, error_size);
     case OPT_KEEP_FLOAT: return append(&o->keep_float, value, error, error_size);
     case OPT_TARGET:
     case OPT_TARGET_HERE: return set_target(o, value, error, error_size);
@@ -189,7 +191,7 @@ bool driver_import(const driver_options *o, const char *path, driver_module *out
     *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path};
     if (!driver_read_model(path, &out->bytes, &out->size, d))
         return false;
-    const frontend_options options = {o->batch, o->input_shapes.item, o->input_shapes.count};
+    const frontend_options options = {o->batch, o->input_shapes.item, o->input_shapes.count, o->max_size};
     out->graph = frontend_import(out->bytes, out->size, out->file, &options, d);
     if (out->graph)
         return true;
@@ -249,7 +251,17 @@ bool driver_passes(const driver_options *o, driver_module *m, bool lower, const 
 }
 
 bool driver_optimize(const driver_options *o, driver_module *m, diag *d) { return driver_passes(o, m, false, NULL, 0, d); }
-bool driver_lower(const driver_options *o, driver_module *m, diag *d) { return driver_passes(o, m, true, NULL, 0, d); }
+
+bool driver_lower(const driver_options *o, driver_module *m, diag *d)
+{
+    if (!driver_passes(o, m, true, NULL, 0, d))
+        return false;
+    const ir_loc loc = {.file = m->file, .subgraph = -1, .node = -1};
+    const char *remark = ir_limits_remark(m->graph);
+    if (remark)
+        diag_warn(d, &loc, "%s", remark);
+    return true;
+}
 
 bool driver_compile(const driver_options *o, const driver_module *m, cg_emit emit, cg_output *out, diag *d)
 {

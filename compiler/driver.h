@@ -33,6 +33,7 @@ typedef struct driver_options {
     pass_quantize_mode quantize;
     driver_list quantized_ops, keep_float; /* "a,b" each */
     bool infer_scales;
+    size_t max_size;           /* limit on what the model may cause (ir/size_limits.h); 0: follows from the file's size */
     /* code */
     const char *target, *name; /* target: never "native", but what that is here; name: C identifier */
     int opt_level;

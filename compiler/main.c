@@ -11,6 +11,7 @@
 #include "compiler/output.h"
 #include "compiler/program.h"
 #include "compiler/report.h"
+#include "ir/size_limits.h"
 
 enum { EXIT_USAGE = 2, NAME_BYTES = 256 };
 
@@ -256,9 +257,11 @@ static bool compile(command *c, diag *d)
 {
     compilation x = {.command = c, .outputs = {.set = {.count = 0}}, .diag = d};
     c->options.files = &x.outputs.set;
-    if (!arena_guard(run_compilation, &x)) {
+    const arena_outcome outcome = arena_guard(run_compilation, &x);
+    if (outcome != ARENA_DONE) {
+        const ir_loc loc = {.file = c->model, .subgraph = -1, .node = -1};
         x.module.graph = NULL; /* is gone */
-        x.good = diag_out_of_memory(d, NULL);
+        x.good = ir_limits_memory(d, &loc, outcome);
     }
     output_discard(&x.outputs.set);
     driver_module_free(&x.module);

@@ -2,9 +2,11 @@
 #define _GNU_SOURCE
 #include "compiler/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,6 +242,22 @@ bool options_number(const char *value, long min, long max, long *out, char *erro
     if (!errno && end != value && !*end && *out >= min && *out <= max)
         return true;
     snprintf(error, error_size, "'%s' is not a whole number from %ld to %ld", value, min, max);
+    return false;
+}
+
+bool options_size(const char *value, size_t *out, char *error, size_t error_size)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    errno = 0;
+    const unsigned long long number = strtoull(value, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    const int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (!errno && isdigit((unsigned char)*value) && !end[unit != NULL] && number > 0 && number <= SIZE_MAX >> shift) {
+        *out = (size_t)number << shift;
+        return true;
+    }
+    snprintf(error, error_size, "'%s' is not a size: a number of bytes, or of K, M, G or T (powers of 1024)", value);
     return false;
 }
 

@@ -36,6 +36,7 @@ void options_print_man(option_program, FILE *);
 
 /* Helpers for option_fn: false with a message. */
 bool options_number(const char *value, long min, long max, long *out, char *error, size_t error_size);
+bool options_size(const char *value, size_t *out, char *error, size_t error_size); /* "64M": bytes, or with K, M, G or T */
 bool options_real(const char *value, double *out, char *error, size_t error_size);
 
 #endif

@@ -77,7 +77,7 @@ int program_main(option_program program, int (*perform)(int, char **), int argc,
 {
     program_call call = {perform, argc, argv, EXIT_FAILURE};
     begin();
-    if (!arena_guard(run_program, &call)) {
+    if (arena_guard(run_program, &call) != ARENA_DONE) {
         fprintf(stderr, "%s: error: out of memory\n", options_program_name(program));
         call.status = EXIT_FAILURE;
     }

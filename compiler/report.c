@@ -20,6 +20,7 @@
 #include "compiler/report_html.h"
 #include "compiler/report_json.h"
 #include "ir/interp.h"
+#include "ir/size_limits.h"
 
 static const char *shape_text(const ir_graph *g, const ir_type *type)
 {
@@ -346,6 +347,9 @@ static json_t *graph_json(report_builder *r)
     report_put(r, o, "target", json_string(facts->target));
     report_put(r, o, "qcc", json_string(QCC_VERSION));
     report_put(r, o, "workspace_bytes", json_integer((json_int_t)g->workspace_bytes));
+    const char *remark = ir_limits_remark(g);
+    if (remark)
+        report_put(r, o, "workspace_remark", json_string(remark));
     report_put(r, o, "state_bytes", json_integer((json_int_t)g->state_bytes));
     report_put(r, o, "weights_bytes", json_integer(weights));
     if (facts->object_bytes)

@@ -10,6 +10,7 @@
 
 #include "frontends/flatbuffer.h"
 #include "ir/interp.h"
+#include "ir/size_limits.h"
 
 /* Paddle Lite: u16 meta version, char[16] library version such as "v2.12" or "2.8-rc". */
 static bool is_paddle(const uint8_t *bytes, size_t size)
@@ -82,9 +83,9 @@ bool frontend_recognise(const uint8_t *head, size_t size, const char *file, diag
 }
 
 /* Text may say what is not well-formed or has no meaning. */
-static ir_graph *import_text(const char *text, size_t size, const char *file, diag *d)
+static ir_graph *import_text(const char *text, size_t size, const char *file, ir_limits limits, diag *d)
 {
-    ir_graph *g = ir_parse(text, size, file, d);
+    ir_graph *g = ir_parse_within(text, size, file, limits, d);
     bool sound = g && ir_verify(g, d);
     for (const ir_op *op = g ? g->first : NULL; op && sound; op = op->next)
         sound = ir_op_supported(op, d);
@@ -105,7 +106,7 @@ static ir_graph *import(const uint8_t *bytes, size_t size, const char *file, con
     case FORMAT_NONE: return NULL;
     }
     if (!options->batch && !options->input_shape_count)
-        return import_text((const char *)bytes, size, file, d);
+        return import_text((const char *)bytes, size, file, ir_limits_of(size, options->max_bytes), d);
     diag_error(d, &loc, "the shapes of textual IR can't be changed");
     return NULL;
 }
@@ -129,9 +130,10 @@ ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, c
 {
     static const frontend_options none = {0};
     import_call call = {bytes, size, file, options ? options : &none, d, NULL};
-    if (arena_guard(run_import, &call))
+    const arena_outcome outcome = arena_guard(run_import, &call);
+    if (outcome == ARENA_DONE)
         return call.graph;
     const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
-    diag_out_of_memory(d, &loc);
+    ir_limits_memory(d, &loc, outcome);
     return NULL;
 }

@@ -8,6 +8,7 @@ typedef struct frontend_options {
     int64_t batch;                       /* 0: as the file says */
     const char *const *input_shapes;     /* "NAME:1x224x224x3" */
     int input_shape_count;
+    size_t max_bytes;                    /* limit on the object, the workspace and the memory for it; 0: follows from the file */
 } frontend_options;
 
 /* NULL and a diagnostic on unsupported or malformed input.  The graph's constants may alias `bytes`, which must stay

@@ -5,6 +5,7 @@
 
 #define FRONTEND_COMMON
 #include "frontends/node.h"
+#include "ir/size_limits.h"
 
 bool model_open(frontend_model *m, const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
                 const frontend_folding *folding, diag *d)
@@ -13,8 +14,8 @@ bool model_open(frontend_model *m, const uint8_t *bytes, size_t size, const char
     m->options = options;
     m->folding = folding;
     m->diag = d;
-    m->dense_budget = (int64_t)size * 64 + (1 << 20);
-    m->graph = ir_graph_new();
+    m->graph = ir_graph_new_within(ir_limits_of(size, options->max_bytes));
+    m->dense_budget = m->graph->limits.bytes;
     m->shapes_used = ARENA_ARRAY(m->graph->arena, bool, options->input_shape_count + 1);
     fb_open(&m->reader, bytes, size);
     return true;
@@ -45,9 +46,9 @@ const char *model_string(frontend_model *m, fb_table t, unsigned field, const ch
 
 bool model_charge(frontend_model *m, const ir_loc *loc, int64_t bytes)
 {
-    if (bytes > m->dense_budget)
-        return diag_error(m->diag, loc, "constants that are computed while importing are far larger than the file");
-    m->dense_budget -= bytes;
+    if (bytes < 0 || (size_t)bytes > m->dense_budget)
+        return ir_limits_memory(m->diag, loc, ARENA_PAST_LIMIT);
+    m->dense_budget -= (size_t)bytes;
     return true;
 }
 

@@ -69,8 +69,9 @@ ir_op *node_emit2(frontend_node *n, ir_opcode code, ir_value *a, ir_value *b)
 static bool small(const ir_value *v, const frontend_folding *f) { return ir_type_elements(&v->type) <= f->elements; }
 
 /* True for a computation on constants that is evaluated at once. */
-static bool foldable(const ir_op *op, const frontend_folding *f)
+static bool foldable(const ir_op *op, const frontend_model *m)
 {
+    const frontend_folding *f = m->folding;
     const ir_op_info *info = ir_op_info_of(op->code);
     const ir_value *r = op->results[0];
     if (!(info->flags & IR_PURE) || info->results != 1 || op->operand_count == 0)
@@ -84,7 +85,7 @@ static bool foldable(const ir_op *op, const frontend_folding *f)
     }
     if (op->code == IR_DEQUANTIZE)
         return ir_type_elements(&r->type) <= f->dequantized;
-    return plain || (f->moves && (op->code == IR_TRANSPOSE || op->code == IR_CAST));
+    return plain || (f->moves && ir_type_bytes(&r->type) <= m->dense_budget && (op->code == IR_TRANSPOSE || op->code == IR_CAST));
 }
 
 static bool check_size(frontend_node *n, const ir_type *type)
@@ -157,7 +158,7 @@ ir_value *node_typed(frontend_node *n, ir_op *op, ir_type type, const ir_quant *
     ir_result_set(op, 0, type, quant);
     if (!node_check(n, op))
         return NULL;
-    return foldable(op, n->model->folding) ? evaluated(n, op) : op->results[0];
+    return foldable(op, n->model) ? evaluated(n, op) : op->results[0];
 }
 
 ir_value *node_done_quant(frontend_node *n, ir_op *op, ir_dtype dtype, const ir_quant *quant)

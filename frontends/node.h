@@ -37,7 +37,7 @@ typedef struct frontend_folding {
     ir_graph *graph;                                                                                                   \
     bool misfit; /* what failed are shapes that don't fit each other */                                                \
     int64_t total_bytes; /* of all values so far */                                                                    \
-    int64_t dense_budget /* bytes that constants made by the importer may still take */
+    size_t dense_budget /* bytes that constants made by the importer may still take */
 
 typedef struct frontend_model {
     FRONTEND_MODEL_FIELDS;

@@ -7,7 +7,9 @@
  *                     ▼                ▼
  *                   arena ──▶ arena   arena
  *
- * A guard that ends well hands its arenas to the outer one; one that does not frees them. */
+ * A guard that ends well hands its arenas to the outer one; one that does not frees them.
+ *
+ * Arenas under one limit share an account, which lives as long as the last of them. */
 #include "ir/arena.h"
 
 #include <setjmp.h>
@@ -24,8 +26,15 @@ typedef struct block {
     size_t size, used; /* of data, which follows the header */
 } block;
 
+typedef struct account {
+    size_t left; /* bytes of blocks that may still be taken */
+    int arenas;
+} account;
+
 struct arena {
     block *newest;
+    account *account; /* NULL: no limit */
+    size_t charged;   /* to the account, beside the blocks */
     size_t total;
     arena *next, **place; /* in a guard's list: whatever points to this one; NULL: in none */
 };
@@ -40,13 +49,15 @@ static _Thread_local guard *innermost;
 
 static size_t header_bytes(void) { return (sizeof(block) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1); }
 
-_Noreturn void arena_out_of_memory(void)
+static _Noreturn void leave(arena_outcome outcome)
 {
     if (innermost)
-        longjmp(innermost->exit, 1);
+        longjmp(innermost->exit, (int)outcome);
     fputs("out of memory\n", stderr);
     exit(EXIT_FAILURE);
 }
+
+_Noreturn void arena_out_of_memory(void) { leave(ARENA_OUT_OF_MEMORY); }
 
 static void enlist(arena *a, arena **list)
 {
@@ -67,24 +78,32 @@ static void delist(arena *a)
     a->place = NULL;
 }
 
-bool arena_guard(void (*work)(void *), void *context)
+static arena_outcome guarded(guard *g, void (*work)(void *), void *context)
+{
+    switch (setjmp(g->exit)) { /* C allows no more than such a comparison of what it returns */
+    case ARENA_DONE: break;
+    case ARENA_PAST_LIMIT: return ARENA_PAST_LIMIT;
+    default: return ARENA_OUT_OF_MEMORY;
+    }
+    innermost = g;
+    work(context);
+    return ARENA_DONE;
+}
+
+arena_outcome arena_guard(void (*work)(void *), void *context)
 {
     guard g = {.outer = innermost};
-    const bool good = setjmp(g.exit) == 0;
-    if (good) {
-        innermost = &g;
-        work(context);
-    }
+    const arena_outcome outcome = guarded(&g, work, context);
     innermost = g.outer;
     while (g.newest) {
         arena *a = g.newest;
         delist(a);
-        if (!good)
+        if (outcome != ARENA_DONE)
             arena_free(a);
         else if (innermost)
             enlist(a, &innermost->newest);
     }
-    return good;
+    return outcome;
 }
 
 arena *arena_new(void)
@@ -97,10 +116,52 @@ arena *arena_new(void)
     return a;
 }
 
-static void free_blocks(block *b)
+arena *arena_new_within(size_t bytes)
 {
+    arena *a = arena_new();
+    a->account = malloc(sizeof *a->account);
+    if (!a->account) {
+        arena_free(a);
+        arena_out_of_memory();
+    }
+    *a->account = (account){.left = bytes, .arenas = 1};
+    return a;
+}
+
+arena *arena_new_beside(const arena *other)
+{
+    arena *a = arena_new();
+    a->account = other->account;
+    if (a->account)
+        a->account->arenas++;
+    return a;
+}
+
+size_t arena_left(const arena *a) { return a->account ? a->account->left : SIZE_MAX; }
+
+static void take(arena *a, size_t bytes)
+{
+    if (bytes > arena_left(a))
+        leave(ARENA_PAST_LIMIT);
+    if (a->account)
+        a->account->left -= bytes;
+}
+
+void arena_charge(arena *a, size_t bytes)
+{
+    take(a, bytes);
+    a->charged += bytes;
+}
+
+static void free_blocks(arena *a, block *b)
+{
+    if (a->account)
+        a->account->left += a->charged;
+    a->charged = 0;
     while (b) {
         block *older = b->older;
+        if (a->account)
+            a->account->left += b->size;
         free(b);
         b = older;
     }
@@ -111,7 +172,9 @@ void arena_free(arena *a)
     if (!a)
         return;
     delist(a);
-    free_blocks(a->newest);
+    free_blocks(a, a->newest);
+    if (a->account && --a->account->arenas == 0)
+        free(a->account);
     free(a);
 }
 
@@ -119,7 +182,7 @@ void arena_reset(arena *a)
 {
     if (!a->newest)
         return;
-    free_blocks(a->newest->older);
+    free_blocks(a, a->newest->older);
     a->newest->older = NULL;
     a->newest->used = 0;
     a->total = 0;
@@ -130,11 +193,15 @@ static block *grow(arena *a, size_t bytes)
     size_t size = a->newest ? a->newest->size * 2 : FIRST_BLOCK;
     if (size > LARGEST_BLOCK)
         size = LARGEST_BLOCK;
-    if (size < bytes)
+    if (size < bytes || size > arena_left(a)) /* no more than has to be, where little is left */
         size = bytes;
+    take(a, size);
     block *b = size <= SIZE_MAX - header_bytes() ? malloc(header_bytes() + size) : NULL;
-    if (!b)
+    if (!b) {
+        if (a->account)
+            a->account->left += size;
         arena_out_of_memory();
+    }
     *b = (block){.older = a->newest, .size = size};
     a->newest = b;
     return b;

@@ -11,15 +11,22 @@
 
 typedef struct arena arena;
 
-/* Calls work(context); true when it came back.  False when memory ran out below it: the arenas made meanwhile are gone, older
- * ones and *context are as they were left.  `work` keeps nothing but arenas where only its own frames know of it.  Without any
- * guard the process ends with a message. */
-bool arena_guard(void (*work)(void *context), void *context);
+typedef enum arena_outcome { ARENA_DONE, ARENA_OUT_OF_MEMORY, ARENA_PAST_LIMIT } arena_outcome;
+
+/* Calls work(context); ARENA_DONE when it came back.  Otherwise memory ran out below it, or an arena's limit was reached: the
+ * arenas made meanwhile are gone, older ones and *context are as they were left.  `work` keeps nothing but arenas where only its
+ * own frames know of it.  Without any guard the process ends with a message. */
+arena_outcome arena_guard(void (*work)(void *context), void *context);
 
 /* For memory that is not an arena's: leaves as if an allocation of one had failed. */
 _Noreturn void arena_out_of_memory(void);
 
 arena *arena_new(void);
+/* What it and the arenas made beside it hold together stays within `bytes`. */
+arena *arena_new_within(size_t bytes);
+arena *arena_new_beside(const arena *);              /* one more under the same limit */
+void arena_charge(arena *, size_t bytes);            /* counts memory that is not its own until it is freed or reset */
+size_t arena_left(const arena *);                    /* bytes up to the limit; SIZE_MAX without one */
 void arena_free(arena *);
 void arena_reset(arena *);                           /* gives everything back, keeps one block for reuse */
 /* Zeroed, aligned to 16; sizes that come from a file are checked against limits before they get here. */

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "ir/size_limits.h"
 #include "ir/private.h"
 
 /* Values know their graph, so that replacing uses can reach the graph's outputs. */
@@ -19,13 +20,24 @@ typedef struct owned_value {
 
 static ir_graph *graph_of(const ir_value *v) { return ((const owned_value *)v)->graph; }
 
-ir_graph *ir_graph_new(void)
+ir_graph *ir_graph_new_within(ir_limits limits)
 {
-    arena *a = arena_new();
+    arena *a = arena_new_within(limits.bytes);
     ir_graph *g = ARENA_NEW(a, ir_graph);
     g->arena = a;
+    g->limits = limits;
     g->name = "";
     return g;
+}
+
+ir_graph *ir_graph_new(void) { return ir_graph_new_within(IR_UNLIMITED); }
+
+ir_loc ir_graph_loc(const ir_graph *g)
+{
+    const ir_op *op = g->first;
+    while (op && !op->loc.file)
+        op = op->next;
+    return (ir_loc){.file = op ? op->loc.file : NULL, .subgraph = -1, .node = -1};
 }
 
 void ir_graph_free(ir_graph *g)

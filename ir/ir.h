@@ -225,8 +225,15 @@ typedef struct ir_variable {
     int64_t offset;      /* into the workspace, within the state; set by the memory plan */
 } ir_variable;
 
+typedef struct ir_limits { /* size_limits.h */
+    size_t bytes;     /* of the object, and of the memory that constants and tables take while it is made */
+    size_t workspace; /* of the model's workspace */
+    size_t remark;    /* a workspace beyond this is worth a warning */
+} ir_limits;
+
 struct ir_graph {
     arena *arena;
+    ir_limits limits;
     const char *name;
     ir_op *first, *last;
     ir_value **inputs;   int32_t input_count;
@@ -239,7 +246,10 @@ struct ir_graph {
 };
 
 ir_graph *ir_graph_new(void);
+ir_graph *ir_graph_new_within(ir_limits);
 void ir_graph_free(ir_graph *);
+/* The file that the graph comes from, for a diagnostic about the whole. */
+ir_loc ir_graph_loc(const ir_graph *);
 
 /* ---- Building ---- */
 
@@ -295,6 +305,7 @@ int64_t ir_first_nan(const ir_type *, const void *data);
 bool ir_print(const ir_graph *, char **out_text, size_t *out_length);
 void ir_print_op(const ir_op *, char *buffer, size_t size);          /* one line, cut to fit; for diagnostics */
 ir_graph *ir_parse(const char *text, size_t length, const char *file, diag *); /* NULL and a diagnostic on error */
+ir_graph *ir_parse_within(const char *text, size_t length, const char *file, ir_limits, diag *);
 bool ir_verify(const ir_graph *, diag *);                              /* false and a diagnostic on the first defect */
 bool ir_zero_in_range(ir_dtype, int32_t zero);                              /* can a value of that type have that zero point? */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ir/scan.h"
+#include "ir/size_limits.h"
 
 /* ---- Types and quantization ---- */
 
@@ -377,8 +378,7 @@ static bool parse_dense(parser *p, unsigned char **out, size_t size)
 static bool parse_splat(parser *p, const ir_type *type, unsigned char **out)
 {
     size_t size = ir_type_bytes(type), element = ir_dtype_bytes(type->dtype);
-    p->splat_bytes += size;
-    if (size > IR_SPLAT_MAX || p->splat_bytes > SPLAT_TOTAL_LIMIT)
+    if (size > IR_SPLAT_MAX)
         return ir_scan_fail(p, "splat constant too large");
     unsigned char *bytes = arena_alloc(p->g->arena, size), one[8];
     if (!parse_element(p, type->dtype, one))
@@ -676,6 +676,7 @@ static void number_values(parser *p)
 
 typedef struct parse_call {
     parser parser;
+    ir_limits limits;
     bool good;
 } parse_call;
 
@@ -683,8 +684,8 @@ static void run_parser(void *context)
 {
     parse_call *c = context;
     parser *p = &c->parser;
-    p->g = ir_graph_new();
-    p->scratch = arena_new();
+    p->g = ir_graph_new_within(c->limits);
+    p->scratch = arena_new_beside(p->g->arena);
     p->loc.file = arena_string(p->g->arena, p->loc.file, strlen(p->loc.file));
     c->good = parse_graph(p);
     if (c->good)
@@ -694,13 +695,19 @@ static void run_parser(void *context)
     arena_free(p->scratch);
 }
 
+ir_graph *ir_parse_within(const char *text, size_t length, const char *file, ir_limits limits, diag *d)
+{
+    const ir_loc loc = {.file = file ? file : "<text>", .subgraph = -1, .node = -1};
+    parse_call call = {.parser = {.at = text, .end = text + length, .line = 1, .loc = loc, .d = d}, .limits = limits};
+    const arena_outcome outcome = arena_guard(run_parser, &call);
+    if (outcome == ARENA_DONE)
+        return call.good ? call.parser.g : NULL;
+    const ir_loc line = {.file = loc.file, .subgraph = -1, .node = call.parser.line};
+    ir_limits_memory(d, &line, outcome);
+    return NULL;
+}
+
 ir_graph *ir_parse(const char *text, size_t length, const char *file, diag *d)
 {
-    parse_call call = {.parser = {.at = text, .end = text + length, .line = 1, .d = d}};
-    call.parser.loc = (ir_loc){.file = file ? file : "<text>", .subgraph = -1};
-    if (!arena_guard(run_parser, &call)) {
-        diag_out_of_memory(d, NULL);
-        return NULL;
-    }
-    return call.good ? call.parser.g : NULL;
+    return ir_parse_within(text, length, file, IR_UNLIMITED, d);
 }

@@ -9,7 +9,6 @@ enum {
     ID_LIMIT = 1 << 24,   /* passes allocate arrays by id */
     LIST_LIMIT = 1 << 20, /* elements of a list */
     OPERAND_LIMIT = 1 << 16,
-    SPLAT_TOTAL_LIMIT = 1 << 28, /* bytes of all splat constants of a file */
     NUMBER_CHARS = 64
 };
 
@@ -35,7 +34,6 @@ typedef struct parser {
     ir_value **named; /* values that get their numbers at the end */
     size_t named_count, named_capacity;
     uint32_t next_number;
-    size_t splat_bytes;
 } parser;
 
 bool ir_scan_fail(parser *p, const char *what);

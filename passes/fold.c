@@ -4,12 +4,12 @@
  *     %1:f32<2> = dequantize %0           %3 = add %x, %2
  *     %3 = add %x, %1
  *
- * Not where the result would be much larger than its operands (a broadcast is cheaper at run time than in the object),
- * and not where evaluation would take long. */
+ * Not where the result would be much larger than its operands (a broadcast is cheaper at run time than in the object), not
+ * where evaluation would take long, and not where a chain of such ops would take what the file may cause (ir/size_limits.h). */
 #include "ir/interp.h"
 #include "passes/scales.h"
 
-enum { SMALL = 1 << 16, GROWTH = 8 };
+enum { SMALL = 1 << 16, GROWTH = 8, SHARE = 8 };
 #define WORK_LIMIT ((int64_t)1 << 28) /* products, for ops where each result element depends on many operand elements  \
                                        */
 
@@ -21,7 +21,7 @@ static bool all_constant(const ir_op *op)
     return op->operand_count > 0;
 }
 
-static bool is_worthwhile(const ir_op *op)
+static bool is_worthwhile(const ir_graph *g, const ir_op *op)
 {
     int64_t from = 0, to = 0, largest = 1;
     for (int i = 0; i < op->operand_count; i++) {
@@ -35,7 +35,7 @@ static bool is_worthwhile(const ir_op *op)
     bool dense = (ir_op_info_of(op->code)->flags & IR_MAC) || op->code == IR_BATCH_MATMUL;
     if (dense && to > WORK_LIMIT / largest)
         return false;
-    return to <= SMALL || to / GROWTH <= from;
+    return (to <= SMALL || to / GROWTH <= from) && (size_t)to <= arena_left(g->arena) / SHARE;
 }
 
 /* The integers that the constant stands for: those of the result r, or those of what a movement moved. */
@@ -82,7 +82,7 @@ pass_result pass_fold(ir_graph *g, pass_context *c)
     pass_result result = PASS_UNCHANGED;
     for (ir_op *op = g->first, *next; op; op = next) {
         next = op->next;
-        if (!(ir_op_info_of(op->code)->flags & IR_PURE) || !all_constant(op) || !is_worthwhile(op) ||
+        if (!(ir_op_info_of(op->code)->flags & IR_PURE) || !all_constant(op) || !is_worthwhile(g, op) ||
             !evaluate(g, op, c))
             continue;
         ir_op_erase(op);

@@ -8,10 +8,9 @@
  * not alive at the same time (place_assign.c) or that are parts of one another (place_storage.c). */
 #include <string.h>
 
+#include "ir/size_limits.h"
 #include "passes/place.h"
 #include "passes/util.h"
-
-#define WORKSPACE_LIMIT ((int64_t)1 << 40)
 
 /* ---- Every output is the result of an op, and of one output only: others get a copy ---- */
 
@@ -147,10 +146,8 @@ pass_result pass_memory_plan(ir_graph *g, pass_context *c)
     place_storage **roots = ARENA_ARRAY(c->scratch, place_storage *, (size_t)m->value_limit + (size_t)m->op_count);
     int32_t count = workspace_roots(m, scratch, roots);
     int64_t end = place_assign(roots, count, place_variables(g, m), c->scratch);
-    if (end > WORKSPACE_LIMIT) {
-        diag_error(c->diag, NULL, "the model needs a workspace of %lld bytes", (long long)end);
+    if (!ir_limits_workspace(g, (size_t)end, c->diag))
         return PASS_FAILED;
-    }
     g->workspace_bytes = (size_t)place_align(end);
     write_places(m, scratch);
     return PASS_CHANGED;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ir/size_limits.h"
 #include "passes/plan.h"
 
 static const pass_info passes[] = {
@@ -181,7 +182,7 @@ static void run_passes(void *context)
 {
     pass_call *c = context;
     runner *r = &c->runner;
-    r->context.scratch = arena_new();
+    r->context.scratch = arena_new_beside(r->g->arena);
     c->good = (!r->debug->verify_each || ir_verify(r->g, r->context.diag)) && (!r->debug->dump || dump_graph(r, "input")) &&
               (c->names ? run_named(r, c->names, c->count) : run_pipeline(r));
     arena_free(r->context.scratch);
@@ -192,7 +193,7 @@ bool pass_run(ir_graph *g, const pass_options *options, const pass_debug *debug,
 {
     static const pass_debug quiet = {0};
     pass_call call = {{.g = g, .context = {options, NULL, d}, .debug = debug ? debug : &quiet}, names, count, false};
-    if (!arena_guard(run_passes, &call))
-        return diag_out_of_memory(d, NULL);
-    return call.good;
+    const ir_loc loc = ir_graph_loc(g);
+    const arena_outcome outcome = arena_guard(run_passes, &call);
+    return outcome == ARENA_DONE ? call.good : ir_limits_memory(d, &loc, outcome);
 }

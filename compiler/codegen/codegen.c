@@ -7,6 +7,8 @@
 #include <llvm-c/Error.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 
+#include "ir/size_limits.h"
+
 static cg_emit_fn *emitter_of(ir_opcode code)
 {
     switch (code) {
@@ -21,11 +23,13 @@ static bool emit_ops(cg_module *m)
 {
     for (const ir_op *op = m->graph->first; op; op = op->next) {
         cg_emit_fn *emit = emitter_of(op->code);
+        m->p->op = op;
         if (!emit)
             return diag_error(m->diag, &op->loc, "'%s' is not supported by the code generator", ir_op_info_of(op->code)->text);
         if (!emit(m, op))
             return false;
     }
+    m->p->op = NULL;
     return true;
 }
 
@@ -110,7 +114,8 @@ static bool compile(cg_module *m, LLVMTargetMachineRef machine, cg_emit emit, cg
     if (!emit_ops(m))
         return false;
     cg_module_finish(m);
-    return verify(m) && optimize(m, machine) && write_code(m, machine, emit, out);
+    return verify(m) && optimize(m, machine) && write_code(m, machine, emit, out) &&
+           ir_limits_object(m->graph, out->size + out->parts_bytes, m->diag);
 }
 
 typedef struct compile_call {
@@ -135,9 +140,13 @@ static void run_emitters(void *context)
 static void run_compile(void *context)
 {
     compile_call *c = context;
-    if (cg_module_init(&c->module, c->graph, c->options, c->emit, c->target, c->machine, c->diag) &&
-        !arena_guard(run_emitters, c))
-        c->good = diag_out_of_memory(c->diag, NULL);
+    if (!cg_module_init(&c->module, c->graph, c->options, c->emit, c->target, c->machine, c->diag))
+        return;
+    const arena_outcome outcome = arena_guard(run_emitters, c);
+    const ir_op *op = c->module.p->op;
+    const ir_loc loc = op ? op->loc : ir_graph_loc(c->graph);
+    if (outcome != ARENA_DONE)
+        c->good = ir_limits_memory(c->diag, &loc, outcome);
 }
 
 bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, cg_output *out, diag *d)
@@ -151,10 +160,12 @@ bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, 
     call.machine = cg_target_machine(target, options->opt_level, d);
     if (!call.machine)
         return false;
-    if (!arena_guard(run_compile, &call)) {
+    const arena_outcome outcome = arena_guard(run_compile, &call);
+    if (outcome != ARENA_DONE) {
+        const ir_loc loc = ir_graph_loc(graph);
         call.module.arena = NULL; /* is gone, with what is in it */
         call.module.p = NULL;
-        call.good = diag_out_of_memory(d, NULL);
+        call.good = ir_limits_memory(d, &loc, outcome);
     }
     if (call.good) {
         out->memory = call.module.arena;

@@ -33,7 +33,7 @@ bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *optio
     LLVMContextRef c = LLVMContextCreate();
     char *triple = LLVMGetTargetMachineTriple(machine);
 
-    *m = (cg_module){.context = c, .target = target, .graph = graph, .options = options, .arena = arena_new(), .diag = d};
+    *m = (cg_module){.context = c, .target = target, .graph = graph, .options = options, .arena = arena_new_beside(graph->arena), .diag = d};
     m->llvm = LLVMModuleCreateWithNameInContext(options->model_name, c);
     LLVMSetSourceFileName(m->llvm, options->model_name, strlen(options->model_name));
     LLVMSetModuleDataLayout(m->llvm, layout);

@@ -151,6 +151,8 @@ static bool constant_is(const void *context, uint32_t index, const void *key)
     return c->size == k->size && !memcmp(c->bytes, k->bytes, k->size);
 }
 
+enum { TEXT_BYTES = 4 }; /* of a byte that is spelt out */
+
 static LLVMValueRef constant(cg_module *m, const void *bytes, size_t size, const char *name_hint, bool stays)
 {
     constant_key key = {bytes, size};
@@ -160,6 +162,8 @@ static LLVMValueRef constant(cg_module *m, const void *bytes, size_t size, const
 
     if (index != NOT_FOUND)
         return m->p->constants[index].global;
+    if (!cg_weights_take(m, size)) /* LLVM holds it */
+        arena_charge(m->arena, m->p->emit == CG_EMIT_OBJECT ? size : TEXT_BYTES * size);
     GROW(m, m->p->constants, m->p->constant_count, m->p->constant_capacity);
     c = &m->p->constants[m->p->constant_count];
     *c = (constant_record){.bytes = stays ? bytes : arena_copy(m->arena, bytes, size), .size = size, .offset = -1};

@@ -47,6 +47,7 @@ struct cg_module_private {
     step_record *steps;         uint32_t step_count, step_capacity;
     hash_table kernel_table, constant_table;
     cg_emit emit;
+    const ir_op *op;          /* that is being emitted; NULL: none */
     size_t weights_bytes;     /* weights.c: of all of them, … */
     LLVMValueRef weights;     /* … and where they are in an object; NULL: none */
     debug_info debug;

@@ -1,9 +1,11 @@
-"""Protects what a file may cost: what is no model is refused from its first bytes, and time grows with the size of a graph."""
+"""Protects what a file may cost: what is no model is refused from its first bytes; constants, objects and workspaces are in
+proportion to the file; and time grows with the size of a graph."""
+import json
 import os
 import resource
 import subprocess
 
-from common import QCC, Case, main
+from common import QCC, QCC_OPT, QCC_RUN, Case, main, run
 
 MEMORY_KB = 1 << 20
 # A guard against hanging, not a measurement: some twenty times what the slowest machine needed.
@@ -18,7 +20,92 @@ def graph_of_pairs(count):
     return "\n".join(lines) + "\n}\n"
 
 
+# 2 GB.
+LARGE_WORKSPACE = """graph "g" {
+  input %0:f32<1x1> "x"
+  %1:f32<16384x16384> = broadcast %0
+  %2:f32<32768x16384> = concat %1, %1 {axis = 0}
+  %3:f32<> = reduce_max %2 {axes = [0, 1]}
+  output %3 "y"
+}
+"""
+
+
+def window(size):
+    """One output channel: the weights become 16 times as large when they are packed."""
+    half = size // 2
+    return f"""graph "g" {{
+  input %0:i8<1x1x1x1; 0.1, 0> "x"
+  const %1:i8<1x{size}x{size}x1; 0.1, 0> = splat 1
+  %2:i8<1x1x1x1; 0.1, 0> = conv2d %0, %1 {{pad = [{half}, {half}, {half - 1}, {half - 1}]}}
+  output %2 "y"
+}}
+"""
+
+
+def splats(count):
+    """Constants of 16 MB each."""
+    lines = [f"  const %{i}:i8<1x{1 << 24}> = splat {i}" for i in range(count)]
+    return "\n".join(['graph "g" {', *lines, '  %99:i8<1x1> = slice %0 {begin = [0, 0], step = [1, 1]}', '  output %99 "y"', "}"])
+
+
+def tiles(count):
+    """A constant that each op makes eight times as large, summed."""
+    sizes = [8 ** i for i in range(count + 1)]
+    lines = [f"  %{i}:f32<{sizes[i]}x16384> = tile %{i - 1}" for i in range(1, count + 1)]
+    return "\n".join(['graph "g" {', "  const %0:f32<1x16384> = splat 1", *lines,
+                      f"  %{count + 1}:f32<> = reduce_max %{count} {{axes = [0, 1]}}", f'  output %{count + 1} "y"', "}"])
+
+
 class Bounds(Case):
+    def compile(self, text, *options, output="m.o"):
+        model = self.folder / "m.qir"
+        model.write_text(text)
+        return run(QCC, model, "-o", self.folder / output, *options)
+
+    def refused(self, result, pattern):
+        status, _, err = result
+        self.assertEqual((status, err.count("\n")), (1, 1), err)
+        self.assertRegex(err, pattern)
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["add.qir", "m.qir", "scale.qir"])
+
+    def test_constants(self):
+        """Whether a pass or the code generator makes them, or the text asks for them."""
+        pattern = r"m\.qir: line 4: error: .*--max-size"
+        self.refused(self.compile(window(4000)), pattern)
+        self.refused(self.compile(window(4000), "--max-size=128M"), pattern)
+        self.refused(self.compile(window(4000), "--max-size=4M"), r"m\.qir: line 3: error: .*--max-size")
+        self.refused(self.compile(splats(9)), r"m\.qir: line \d+: error: .*--max-size")
+        status, _, err = self.compile(window(4000), "--max-size=1G", "-O0")
+        self.assertEqual((status, err), (0, ""))
+
+    def test_text_of_constants(self):
+        """Spelt out, they are several times as large."""
+        self.refused(self.compile(window(1000), "--max-size=32M", output="m.s"), r"m\.qir: line 4: error: .*--max-size")
+
+    def test_folding(self):
+        """What would be too large stays an op."""
+        status, _, err = self.compile(tiles(4), output="m.out.qir")
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("= tile ", (self.folder / "m.out.qir").read_text())
+        status, _, err = self.compile(tiles(3), "--max-size=8G", output="m.out.qir")
+        self.assertNotIn("= tile ", (self.folder / "m.out.qir").read_text())
+
+    def test_workspace(self):
+        pattern = r"m\.qir: line 4: error: the model needs a workspace of \d+ bytes.*--max-size"
+        self.refused(self.compile(LARGE_WORKSPACE), pattern)
+        model = self.folder / "m.qir"
+        self.refused(run(QCC_RUN, model, "--target=generic"), pattern)
+        self.refused(run(QCC_OPT, model, "--lower"), pattern)
+        status, _, err = self.compile(LARGE_WORKSPACE, "--max-size=4G", f"--report={self.folder / 'r.json'}")
+        self.assertEqual(status, 0, err)
+        self.assertRegex(err, r"^\S*m\.qir: warning: .* workspace of \d+ bytes, which is large for a file of this size\n$")
+        self.assertIn("large", json.loads((self.folder / "r.json").read_text())["workspace_remark"])
+
+    def test_option(self):
+        for size in ("", "0", "x", "1X", "1MM", "-1", "99999999999T", "1.5G"):
+            self.assertEqual(self.compile(tiles(1), f"--max-size={size}")[0], 2, size)
+
     def refused_from_its_head(self, model, stdin):
         process = subprocess.Popen([QCC, model, "-o", self.folder / "m.o"], stdin=stdin, stderr=subprocess.PIPE)
         err = process.stderr.read().decode()
