@@ -21,6 +21,26 @@ void check_diagnostic(const diag *d)
         check_fail("not a diagnostic", d->text);
 }
 
+/* What is printed reads back as the same graph. */
+static void check_text(const ir_graph *g)
+{
+    diag d = {0};
+    char *text, *again_text;
+    size_t length, again_length;
+    if (!ir_print(g, &text, &length))
+        check_fail("the graph can't be printed", "");
+    ir_graph *again = ir_parse(text, length, "m", &d);
+    if (!again || !ir_verify(again, &d))
+        check_fail("what was printed does not read back", d.text);
+    if (!ir_print(again, &again_text, &again_length))
+        check_fail("the graph that was read back can't be printed", "");
+    if (again_length != length || memcmp(again_text, text, length) != 0)
+        check_fail("what was printed reads back as another graph", "");
+    ir_graph_free(again);
+    free(again_text);
+    free(text);
+}
+
 int check_import(const uint8_t *bytes, size_t size, bool passes)
 {
     diag d = {0};
@@ -38,11 +58,7 @@ int check_import(const uint8_t *bytes, size_t size, bool passes)
         check_fail("the graph takes far more memory than the file", "");
     if (!ir_verify(g, &d))
         check_fail("the imported graph does not verify", d.text);
-    char *text;
-    size_t length;
-    if (!ir_print(g, &text, &length))
-        check_fail("the graph can't be printed", "");
-    free(text);
+    check_text(g);
     if (passes)
         check_passes(g);
     ir_graph_free(g);

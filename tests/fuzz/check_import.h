@@ -7,8 +7,8 @@
 
 #include "ir/ir.h"
 
-/* Imports the bytes as a model.  Aborts with a message unless there is a graph that verifies and prints, or exactly one
- * diagnostic and no graph, in memory proportional to the input.  Returns whether there was a graph. */
+/* Imports the bytes as a model.  Aborts with a message unless there is a graph that verifies and survives its text form,
+ * or exactly one diagnostic and no graph, in memory proportional to the input.  Returns whether there was a graph. */
 int check_import(const uint8_t *bytes, size_t size, bool passes);
 
 /* Runs the passes over an imported graph, as the driver does, and aborts unless they keep it well-formed and equal

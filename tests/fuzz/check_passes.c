@@ -88,6 +88,9 @@ static bool interpret(const ir_graph *g, buffers *b, diag *d)
 
 static bool has_floats(const ir_graph *g)
 {
+    for (int32_t i = 0; i < g->output_count; i++)
+        if (ir_dtype_is_float(g->outputs[i]->type.dtype))
+            return true;
     for (const ir_op *op = g->first; op; op = op->next)
         for (int i = 0; i < op->operand_count; i++)
             if (op->operands[i].value && ir_dtype_is_float(op->operands[i].value->type.dtype))
