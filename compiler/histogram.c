@@ -50,8 +50,9 @@ static void count_reals(histogram *h, const void *data, int64_t elements)
         h->high = fmax(h->high, (double)x);
     }
     if (!(h->low < h->high)) { /* all alike, or none */
-        h->low = isfinite(h->low) ? h->low - 0.5 : 0;
-        h->high = h->low + 1;
+        const double middle = isfinite(h->low) ? h->low : 0.5, half = fmax(0.5, fabs(middle) * 0x1p-20);
+        h->low = middle - half;
+        h->high = middle + half;
     }
     for (int64_t i = 0; i < elements; i++) {
         memcpy(&x, at + (size_t)i * sizeof x, sizeof x);

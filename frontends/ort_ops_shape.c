@@ -53,8 +53,9 @@ bool ort_op_range(ort_node *n)
         dtype = v->type.dtype;
         p[i] = dtype == IR_F32 ? ir_const_real(v, 0) : (double)ir_const_int(v, 0);
     }
-    double length = ceil((p[1] - p[0]) / p[2]);
-    if (!(fabs(p[0]) < 0x1p40) || !(fabs(p[2]) < 0x1p40) || p[2] == 0 || !(length < 0x1p24))
+    const double length = ceil((p[1] - p[0]) / p[2]);
+    const bool bounded = fabs(p[0]) < 0x1p40 && fabs(p[2]) < 0x1p40 && (dtype == IR_F32 || fabs(p[1]) < 0x1p40);
+    if (!bounded || p[2] == 0 || !(length < 0x1p24))
         return node_error(n, "the range from %g to %g by %g has no sensible length", p[0], p[1], p[2]);
     int64_t count = length > 0 ? (int64_t)length : 0;
     if (!model_charge(n->model, &n->loc, count * 16))

@@ -1,8 +1,10 @@
 /* paddle_ops_move.c: shapes, slices, constants, resizing. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "frontends/paddle_import.h"
+#include "ir/interp.h"
 
 bool paddle_op_concat(paddle_node *n)
 {
@@ -286,6 +288,18 @@ static bool batch_like(paddle_node *n, int64_t dims[], int rank)
     return true;
 }
 
+/* A number of type dtype, one that the type has. */
+static ir_value *number(paddle_node *n, ir_dtype dtype, double value)
+{
+    const int64_t integer = dtype == IR_F32 ? 0 : ir_truncated_to(dtype, value);
+    if (dtype == IR_F32 && !isnan(value))
+        return node_real(n, (float)value);
+    if (dtype != IR_F32 && fabs(value) < 9e15 && (double)integer == trunc(value))
+        return integers(n, dtype, 0, 1, &integer);
+    node_error(n, "the constant %g is no %s", value, ir_dtype_text(dtype));
+    return NULL;
+}
+
 bool paddle_op_fill(paddle_node *n)
 {
     int64_t dims[IR_MAX_RANK];
@@ -299,14 +313,11 @@ bool paddle_op_fill(paddle_node *n)
         return false;
     if (dtype != IR_F32 && dtype != IR_I32 && dtype != IR_I64)
         return node_error(n, "constants of type %lld are not supported", (long long)paddle_int(n, "dtype", 5));
-    if (dtype != IR_F32 && !(value > -9e15 && value < 9e15))
-        return node_error(n, "the constant %g is no integer", value);
     ir_type type = ir_type_make(dtype, rank, dims);
     if (!ir_type_valid(&type))
         return node_error(n, "the shape is impossible");
-    int64_t integer = dtype == IR_F32 ? 0 : (int64_t)value;
-    ir_value *one = dtype == IR_F32 ? node_real(n, (float)value) : integers(n, dtype, 0, 1, &integer);
-    return paddle_put(n, "Out", node_typed(n, node_emit(n, IR_BROADCAST, 1, &one), type, NULL), LAYOUT_PLAIN);
+    ir_value *one = number(n, dtype, value);
+    return one && paddle_put(n, "Out", node_typed(n, node_emit(n, IR_BROADCAST, 1, &one), type, NULL), LAYOUT_PLAIN);
 }
 
 bool paddle_op_fill_like(paddle_node *n)
@@ -319,12 +330,9 @@ bool paddle_op_fill_like(paddle_node *n)
     ir_dtype dtype = type < 0 ? x->type.dtype : paddle_dtype(type);
     if (dtype != IR_F32 && dtype != IR_I32 && dtype != IR_I64)
         return node_error(n, "constants of type %lld are not supported", (long long)type);
-    if (dtype != IR_F32 && !(value > -9e15f && value < 9e15f))
-        return node_error(n, "the constant %g is no integer", (double)value);
-    int64_t integer = dtype == IR_F32 ? 0 : (int64_t)value;
-    ir_value *one = dtype == IR_F32 ? node_real(n, value) : integers(n, dtype, 0, 1, &integer);
+    ir_value *one = number(n, dtype, (double)value);
     ir_type like = ir_type_make(dtype, x->type.rank, x->type.dims);
-    return paddle_put(n, "Out", node_typed(n, node_emit1(n, IR_BROADCAST, one), like, NULL), LAYOUT_PLAIN);
+    return one && paddle_put(n, "Out", node_typed(n, node_emit1(n, IR_BROADCAST, one), like, NULL), LAYOUT_PLAIN);
 }
 
 enum { MAX_VALUES = 1 << 16 };

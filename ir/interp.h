@@ -88,6 +88,11 @@ float ir_softmax_exp(float x); /* x <= 0 */
 /* EVEN_F32 softmax and log_softmax of 8-bit values: exponentials of 0, -1, … -255 integers, in units of 2^-22. */
 void ir_softmax_table(const ir_op *, uint32_t table[256]);
 void ir_dtype_range(ir_dtype, int32_t *out_min, int32_t *out_max);       /* of I8, U8, I16 */
+/* x without its fraction, within low..high, which contain 0; NaN becomes 0.  Every conversion of a number that a file or an
+ * input may decide goes this way, unless its bounds have been checked: C leaves others than those in the type's range undefined. */
+int64_t ir_truncated(double x, int64_t low, int64_t high);
+int64_t ir_truncated_to(ir_dtype, double x); /* within an integer type's range */
+uint16_t ir_f32_to_f16(float);               /* ties to even; overflow gives infinity */
 float ir_f16_to_f32(uint16_t);
 
 #endif

@@ -125,6 +125,24 @@ void ir_dtype_range(ir_dtype type, int32_t *out_min, int32_t *out_max)
                                 : INT32_MAX;
 }
 
+int64_t ir_truncated(double x, int64_t low, int64_t high)
+{
+    if (isnan(x))
+        return 0;
+    return x <= (double)low ? low : x >= (double)high ? high : (int64_t)x;
+}
+
+int64_t ir_truncated_to(ir_dtype type, double x)
+{
+    int32_t low, high;
+    if (type == IR_I64)
+        return ir_truncated(x, INT64_MIN, INT64_MAX);
+    if (type == IR_U32)
+        return ir_truncated(x, 0, UINT32_MAX);
+    ir_dtype_range(type, &low, &high);
+    return ir_truncated(x, low, high);
+}
+
 void ir_quant_range(ir_dtype type, const ir_quant *quant, int32_t *out_min, int32_t *out_max)
 {
     ir_dtype_range(type, out_min, out_max);
@@ -134,8 +152,7 @@ void ir_quant_range(ir_dtype type, const ir_quant *quant, int32_t *out_min, int3
 /* round(real / scale) + zero, ties away from zero, within min..max. */
 static int32_t bound_of(float real, float scale, int32_t zero, int32_t min, int32_t max)
 {
-    const double q = (double)roundf(real / scale) + zero;
-    return q <= min ? min : q >= max ? max : (int32_t)q;
+    return (int32_t)ir_truncated((double)roundf(real / scale) + zero, min, max);
 }
 
 void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, bool narrow, int32_t *out_min, int32_t *out_max)
@@ -209,4 +226,20 @@ float ir_f16_to_f32(uint16_t half)
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+uint16_t ir_f32_to_f16(float real)
+{
+    uint32_t bits;
+    memcpy(&bits, &real, sizeof bits);
+    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    const float magnitude = fabsf(real);
+    if (isnan(real))
+        return sign | 0x7e00;
+    if (magnitude >= 65520.0f)
+        return sign | 0x7c00;
+    if (magnitude < 0x1p-14f) /* subnormal: multiples of 2^-24 */
+        return sign | (uint16_t)lrintf(magnitude * 0x1p24f);
+    const uint32_t kept = (bits & 0x7fffffff) - (112u << 23);
+    return sign | (uint16_t)((kept + 0xfff + (kept >> 13 & 1)) >> 13);
 }

@@ -245,8 +245,8 @@ static void plain_bounds(ir_enum_ACT act, int64_t *min, int64_t *max)
 {
     float low, high;
     ir_act_bounds_f32(act, &low, &high);
-    *min = isinf(low) ? INT64_MIN : (int64_t)low;
-    *max = isinf(high) ? INT64_MAX : (int64_t)high;
+    *min = ir_truncated((double)low, INT64_MIN, INT64_MAX);
+    *max = ir_truncated((double)high, INT64_MIN, INT64_MAX);
 }
 
 bool ir_ref_binary(const ir_op *op, const void *const operands[], void *const results[], diag *d)

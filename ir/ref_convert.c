@@ -101,6 +101,9 @@ bool ir_check_fake_quant(const ir_op *op, diag *d)
         !(ir_float(op, IR_ATTR_MIN) < ir_float(op, IR_ATTR_MAX)))
         return ir_refuse(op, d, "range %g to %g is empty or does not contain 0", (double)ir_float(op, IR_ATTR_MIN),
                          (double)ir_float(op, IR_ATTR_MAX));
+    if (!isfinite(ir_float(op, IR_ATTR_MAX) - ir_float(op, IR_ATTR_MIN)))
+        return ir_refuse(op, d, "range %g to %g is not finite", (double)ir_float(op, IR_ATTR_MIN),
+                         (double)ir_float(op, IR_ATTR_MAX));
     if (ir_int(op, IR_ATTR_TIES) != IR_TIES_UP && !(ir_float(op, IR_ATTR_MAX) > 0))
         return ir_refuse(op, d, "ties counted from 0 need a range above it");
     return ir_check_same_shape(op, d);
@@ -154,53 +157,12 @@ static double real_at(ir_dtype type, const void *data, int64_t i)
     }
 }
 
-/* Truncated, saturated; NaN becomes 0. */
-static int64_t saturated_int(double x, ir_dtype type)
-{
-    static const struct { double min, max; int64_t low, high; } ranges[IR_DTYPE_COUNT] = {
-        [IR_I8] = {-128, 127, -128, 127}, [IR_U8] = {0, 255, 0, 255},
-        [IR_I16] = {-32768, 32767, -32768, 32767}, [IR_U16] = {0, 65535, 0, 65535},
-        [IR_I32] = {INT32_MIN, INT32_MAX, INT32_MIN, INT32_MAX}, [IR_U32] = {0, UINT32_MAX, 0, UINT32_MAX},
-        [IR_I64] = {-9223372036854775808.0, 9223372036854775808.0, INT64_MIN, INT64_MAX},
-    };
-    if (x != x)
-        return 0;
-    return x <= ranges[type].min ? ranges[type].low : x >= ranges[type].max ? ranges[type].high : (int64_t)x;
-}
-
-/* Ties to even; overflow gives infinity. */
-static uint16_t f16_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-    const int exponent = (int)(bits >> 23 & 255) - 112;
-    uint32_t fraction = bits & 0x7fffff;
-    if (exponent == 255 - 112)
-        return (uint16_t)(sign | 0x7c00 | (fraction ? 0x200 : 0));
-    if (exponent >= 31)
-        return (uint16_t)(sign | 0x7c00);
-    if (exponent < -10)
-        return sign;
-    int drop = 13;
-    uint32_t half = (uint32_t)exponent << 10;
-    if (exponent <= 0) {
-        fraction |= 0x800000;
-        drop = 14 - exponent;
-        half = 0;
-    }
-    half += fraction >> drop;
-    const uint32_t rest = fraction & ((1u << drop) - 1), tie = 1u << (drop - 1);
-    half += rest > tie || (rest == tie && (half & 1));
-    return (uint16_t)(sign | half);
-}
-
 static void put_real(ir_dtype type, void *data, int64_t i, double v)
 {
     if (type == IR_F32)
         ir_f32_put(data, i, (float)v);
     else if (type == IR_F16)
-        ir_i16_put(data, i, (int16_t)f16_of((float)v));
+        ir_i16_put(data, i, (int16_t)ir_f32_to_f16((float)v));
     else
         memcpy((char *)data + 8 * i, &v, 8);
 }
@@ -218,7 +180,7 @@ bool ir_ref_cast(const ir_op *op, const void *const operands[], void *const resu
         else if (to == IR_BOOL)
             ir_int_put(to, results[0], i, real_at(from, operands[0], i) != 0);
         else
-            ir_int_put(to, results[0], i, saturated_int(real_at(from, operands[0], i), to));
+            ir_int_put(to, results[0], i, ir_truncated_to(to, real_at(from, operands[0], i)));
     }
     return true;
 }

@@ -28,8 +28,7 @@ static int32_t nudged_zero(double low, double high, double scale)
 {
     const double from_low = -128 - low / scale, from_high = 127 - high / scale;
     const double low_error = 128 + fabs(low / scale), high_error = 127 + fabs(high / scale);
-    const double zero = round(low_error < high_error ? from_low : from_high);
-    return zero <= -128 ? -128 : zero >= 127 ? 127 : zero == zero ? (int32_t)zero : 0;
+    return (int32_t)ir_truncated(round(low_error < high_error ? from_low : from_high), -128, 127);
 }
 
 /* `zero` is that of the stored bytes. */

@@ -4,10 +4,7 @@
  * which halves the largest error. */
 #include "ir/ref_lut16.h"
 
-static double clamp_i16(double x)
-{
-    return x < INT16_MIN ? INT16_MIN : x > INT16_MAX ? INT16_MAX : x;
-}
+static int16_t clamp_i16(double x) { return (int16_t)ir_truncated(x, INT16_MIN, INT16_MAX); }
 
 /* Every operation rounds to REAL, as in the kernels that this has to match: float tables for element-wise ops, double for
  * softmax. */
@@ -20,9 +17,9 @@ static double clamp_i16(double x)
         const REAL next = FUNCTION(x_min + (REAL)(i + 1) * step);                                                       \
         const REAL sample = ROUND(here * inverse);                                                                      \
         const REAL chord = ROUND((next * inverse + sample) / 2), bias = ROUND((chord - ROUND(middle * inverse)) / 2);   \
-        table->at[i] = (int16_t)clamp_i16((double)(sample - bias));                                                     \
+        table->at[i] = clamp_i16((double)(sample - bias));                                                              \
     }                                                                                                                   \
-    table->at[IR_LUT16_STEPS] = (int16_t)clamp_i16((double)ROUND(FUNCTION(x_max) * inverse))
+    table->at[IR_LUT16_STEPS] = clamp_i16((double)ROUND(FUNCTION(x_max) * inverse))
 
 void ir_lut16_fill(ir_lut16 *table, ir_quant_point x, ir_quant_point y, ir_lut16_function *f, const void *context)
 {
@@ -79,7 +76,7 @@ void ir_sigmoid16_init(ir_sigmoid16 *s, bool tanh, float scale)
         s->shift++;
         multiplier *= 2.0;
     }
-    s->multiplier = multiplier >= INT32_MAX ? INT32_MAX : (int32_t)multiplier;
+    s->multiplier = (int32_t)ir_truncated(multiplier, 0, INT32_MAX);
 }
 
 int16_t ir_sigmoid16_at(const ir_sigmoid16 *s, int32_t x)

@@ -59,44 +59,17 @@ void ir_move(const ir_walk *walk, size_t width, void *to, const void *from)
     }
 }
 
-/* Nearest half-precision number, ties to even. */
-static uint16_t half_of(float real)
+static int64_t quantized(ir_dtype dtype, const ir_quant *quant, double real)
 {
-    uint32_t bits;
-    memcpy(&bits, &real, sizeof bits);
-    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-    const float magnitude = fabsf(real);
-    if (isnan(real))
-        return sign | 0x7e00;
-    if (magnitude >= 65520.0f)
-        return sign | 0x7c00;
-    if (magnitude < 0x1p-14f) /* subnormal: multiples of 2^-24 */
-        return sign | (uint16_t)lrintf(magnitude * 0x1p24f);
-    const uint32_t kept = (bits & 0x7fffffff) - (112u << 23);
-    return sign | (uint16_t)((kept + 0xfff + (kept >> 13 & 1)) >> 13);
-}
-
-static int64_t saturate(ir_dtype dtype, bool narrow, double value)
-{
-    double low = 0, high = 1;
-    switch (dtype) {
-    case IR_I64: low = -0x1p63; high = 0x1p63 - 1024; break;
-    case IR_I32: low = INT32_MIN; high = INT32_MAX; break;
-    case IR_U32: high = UINT32_MAX; break;
-    case IR_I16: low = INT16_MIN; high = INT16_MAX; break;
-    case IR_U16: high = UINT16_MAX; break;
-    case IR_I8: low = INT8_MIN; high = INT8_MAX; break;
-    case IR_U8: high = UINT8_MAX; break;
-    default: break;
-    }
-    low += narrow;
-    return isnan(value) ? 0 : (int64_t)(value < low ? low : value > high ? high : value);
+    int32_t low, high;
+    ir_quant_range(dtype, quant, &low, &high);
+    return ir_truncated(round(real / (double)quant->scale[0]) + quant->zero[0], low, high);
 }
 
 void ir_element_of(ir_dtype dtype, const ir_quant *quant, float real, unsigned char out[8])
 {
     const double real64 = real;
-    const uint16_t half = half_of(real);
+    const uint16_t half = ir_f32_to_f16(real);
     memset(out, 0, 8);
     switch (dtype) {
     case IR_F32: memcpy(out, &real, sizeof real); break;
@@ -104,8 +77,7 @@ void ir_element_of(ir_dtype dtype, const ir_quant *quant, float real, unsigned c
     case IR_F16: memcpy(out, &half, sizeof half); break;
     case IR_BOOL: out[0] = real != 0; break;
     default:
-        ir_int_put(dtype, out, 0, saturate(dtype, quant && quant->narrow,
-                                           quant ? round(real64 / quant->scale[0]) + quant->zero[0] : trunc(real64)));
+        ir_int_put(dtype, out, 0, quant ? quantized(dtype, quant, real64) : ir_truncated_to(dtype, real64));
         break;
     }
 }

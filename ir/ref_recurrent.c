@@ -181,7 +181,7 @@ void ir_lstm_quant_make(ir_lstm_quant *q, const ir_op *op)
     frexpf(c_scale, &q->cell_bits);
     q->cell_bits += 14; /* 2^-12 has 3 integer bits */
     q->hidden = (double)(float)(0x1p-30 / (double)ir_scale_of(op->results[0]));
-    q->clip = clip > 0 ? (int32_t)fminf(clip / c_scale, 32767.0f) : 0;
+    q->clip = (int32_t)ir_truncated((double)(clip / c_scale), 0, INT16_MAX);
 }
 
 double ir_lstm_quant_multiplier(const ir_op *op, int weights, int64_t gate)

@@ -85,7 +85,7 @@ static float beta_of(const ir_op *op)
 
 void ir_softmax_table(const ir_op *op, uint32_t table[256])
 {
-    const float scale = (float)((double)beta_of(op) * ir_scale_of(op->operands[0].value));
+    const float scale = fminf((float)((double)beta_of(op) * ir_scale_of(op->operands[0].value)), FLT_MAX); /* times 0: 0 */
     for (int d = 0; d < 256; d++)
         table[d] = (uint32_t)lrintf(expf(-(float)d * scale) * (float)(1 << TABLE_BITS));
 }

@@ -140,7 +140,7 @@ static int32_t table_or_even(const unary *u, float y)
 static int32_t requantize_away(const unary *u, int32_t c)
 {
     const float scale = u->scale_x * u->inverse_y, y = (float)(c + u->zero_x) * scale + (float)-u->zero_x * scale;
-    return ir_clamp_i32((int64_t)roundf(ir_clamp_f32(y, -65536, 65536)) + u->zero, u->min, u->max);
+    return ir_round_even_f32(roundf(y), u->zero, u->min, u->max);
 }
 
 static int32_t quantized_unary(const unary *u, int32_t c)
@@ -165,7 +165,7 @@ static int32_t quantized_unary(const unary *u, int32_t c)
     case IR_SQRT:
         if (even || x <= 0)
             return put_even(u, x > 0 ? sqrtf(x) : 0);
-        return ir_clamp_i32((int64_t)(sqrtf(x) / u->scale_y) + u->zero, u->min, u->max);
+        return ir_clamp_i32(ir_truncated((double)(sqrtf(x) / u->scale_y), 0, 65536) + u->zero, u->min, u->max);
     case IR_RSQRT: return !even ? rsqrt_fixed(u, c) : x <= 0 ? u->max : put_even(u, 1.0f / sqrtf(x));
     case IR_HARD_SWISH: return even || u->max > UINT8_MAX ? put_even(u, real_unary(u, x)) : hard_swish_fixed(u, c);
     case IR_LOGISTIC: return table_or_even(u, 1.0f / (1.0f + expf(-x)));

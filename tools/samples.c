@@ -181,7 +181,7 @@ static void store_real(const qcc_tensor_info *info, const ir_type *type, uint8_t
         high = -low - 1;
     }
     double q = info->scale > 0 ? nearbyint((double)(f / info->scale)) + info->zero_point : nearbyint(real);
-    q = q < low ? low : q > high ? high : q;
+    q = (double)ir_truncated(q, low, high);
     const int16_t wide = (int16_t)q;
     if (type->dtype == IR_I16)
         memcpy(to + 2 * index, &wide, sizeof wide);

@@ -911,6 +911,16 @@ def attribute_nan(p):
 
 
 @refused
+def fill_nan(p):
+    one(p, "fill_constant", {}, {"Out": ["y"]}, shape=[2, 3], dtype=5, value=0.0, str_value="nan")
+
+
+@refused
+def fill_huge(p):
+    one(p, "fill_constant", {}, {"Out": ["y"]}, shape=[2, 3], dtype=2, value=3e9)
+
+
+@refused
 def no_output(p):
     one(p, "relu", {"X": ["x"]}, {"Out": ["y"]})
     p.ops.pop()

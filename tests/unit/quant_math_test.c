@@ -86,6 +86,11 @@ static void half_floats(void)
     CHECK(ir_f16_to_f32(0x0001) == ldexpf(1, -24) && ir_f16_to_f32(0x03ff) == ldexpf(1023, -24));
     CHECK(isinf(ir_f16_to_f32(0x7c00)) && isnan(ir_f16_to_f32(0x7e00)));
     CHECK(ir_f16_to_f32(0x8000) == 0 && signbit(ir_f16_to_f32(0x8000)));
+    for (uint32_t half = 0; half < 0x10000; half++)
+        CHECK((half & 0x7fff) > 0x7c00 || ir_f32_to_f16(ir_f16_to_f32((uint16_t)half)) == half);
+    CHECK(ir_f32_to_f16(65519.99f) == 0x7bff && ir_f32_to_f16(65520.0f) == 0x7c00 && ir_f32_to_f16(-1e30f) == 0xfc00);
+    CHECK(ir_f32_to_f16(2049) == ir_f32_to_f16(2048) && ir_f32_to_f16(2051) == ir_f32_to_f16(2052)); /* ties to even */
+    CHECK(ir_f32_to_f16(0x1p-25f) == 0 && ir_f32_to_f16(0x1.8p-24f) == 2 && ir_f32_to_f16(NAN) == 0x7e00);
 }
 
 static void fixed_functions(void)
@@ -105,12 +110,27 @@ static void fixed_functions(void)
         CHECK(fabs(ir_fixed_log_q12((int32_t)x) / 67108864.0 - log(x / 524288.0)) < 1e-5);
 }
 
+/* What no integer is near saturates. */
+static void conversions(void)
+{
+    CHECK(ir_truncated(1.9, -8, 8) == 1 && ir_truncated(-1.9, -8, 8) == -1);
+    CHECK(ir_truncated(8.5, -8, 8) == 8 && ir_truncated(-1e300, -8, 8) == -8);
+    CHECK(ir_truncated(INFINITY, -8, 8) == 8 && ir_truncated(-INFINITY, -8, 8) == -8 && ir_truncated(NAN, -8, 8) == 0);
+    CHECK(ir_truncated_to(IR_I64, 0x1p63) == INT64_MAX && ir_truncated_to(IR_I64, -0x1p63) == INT64_MIN);
+    CHECK(ir_truncated_to(IR_I64, 0x1.fffffffffffffp62) == INT64_MAX - 1023);
+    CHECK(ir_truncated_to(IR_U32, 0x1p32) == UINT32_MAX && ir_truncated_to(IR_U32, -1) == 0);
+    CHECK(ir_truncated_to(IR_I32, 2147483647.5) == INT32_MAX && ir_truncated_to(IR_I32, -3e9) == INT32_MIN);
+    CHECK(ir_truncated_to(IR_U16, 65535.9) == 65535 && ir_truncated_to(IR_I16, -32768.9) == -32768);
+    CHECK(ir_truncated_to(IR_U8, NAN) == 0 && ir_truncated_to(IR_U8, 1e9) == 255 && ir_truncated_to(IR_I8, 127.5) == 127);
+}
+
 int main(void)
 {
     multipliers();
     fixed_roundings();
     bounds();
     half_floats();
+    conversions();
     fixed_functions();
     return test_end();
 }
