@@ -15,8 +15,10 @@ static int64_t product(const ir_type *type, int from, int to)
     return n;
 }
 
-static int64_t clamp_index(int64_t index, int64_t extent)
+/* Where in a dimension an index of a gather points: nothing outside is ever read. */
+static int64_t place_of(int64_t index, int64_t extent, bool from_end)
 {
+    index += from_end && index < 0 ? extent : 0;
     return index < 0 ? 0 : index >= extent ? extent - 1 : index;
 }
 
@@ -50,11 +52,12 @@ bool ir_ref_gather(const ir_op *op, const void *const operands[], void *const re
     const int64_t batches = product(x, 0, batch_dims), outer = product(x, batch_dims, axis);
     const int64_t picked = product(indices, batch_dims, indices->rank), extent = x->dims[axis];
     const size_t inner = (size_t)product(x, axis + 1, x->rank) * ir_dtype_bytes(x->dtype);
+    const bool from_end = ir_int(op, IR_ATTR_FROM_END);
     unsigned char *to = results[0];
     for (int64_t b = 0; b < batches && inner; b++)
         for (int64_t o = 0; o < outer; o++)
             for (int64_t i = 0; i < picked; i++, to += inner) {
-                const int64_t at = clamp_index(ir_int_at(indices->dtype, operands[1], b * picked + i), extent);
+                const int64_t at = place_of(ir_int_at(indices->dtype, operands[1], b * picked + i), extent, from_end);
                 memcpy(to, (const unsigned char *)operands[0] + (size_t)((b * outer + o) * extent + at) * inner, inner);
             }
     return true;
@@ -96,10 +99,11 @@ bool ir_ref_gather_nd(const ir_op *op, const void *const operands[], void *const
     const int length = tuple_length(indices);
     const int64_t tuples = product(indices, 0, indices->rank - 1);
     const size_t slice = (size_t)product(x, length, x->rank) * ir_dtype_bytes(x->dtype);
+    const bool from_end = ir_int(op, IR_ATTR_FROM_END);
     for (int64_t t = 0; t < tuples && slice; t++) {
         int64_t at = 0;
         for (int i = 0; i < length; i++)
-            at = at * x->dims[i] + clamp_index(ir_int_at(indices->dtype, operands[1], t * length + i), x->dims[i]);
+            at = at * x->dims[i] + place_of(ir_int_at(indices->dtype, operands[1], t * length + i), x->dims[i], from_end);
         memcpy((unsigned char *)results[0] + (size_t)t * slice, (const unsigned char *)operands[0] + (size_t)at * slice,
                slice);
     }
@@ -136,7 +140,7 @@ bool ir_ref_scatter_nd(const ir_op *op, const void *const operands[], void *cons
         for (int i = 0; i < length && inside; i++) {
             const int64_t index = ir_int_at(indices->dtype, operands[0], t * length + i);
             inside = index >= 0 && index < y->dims[i];
-            at = at * y->dims[i] + index;
+            at = inside ? at * y->dims[i] + index : 0;
         }
         for (int64_t i = 0; i < slice && inside; i++)
             add_element(y->dtype, results[0], at * slice + i, operands[1], t * slice + i);

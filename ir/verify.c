@@ -37,6 +37,7 @@ static const attr_range ranges[IR_ATTR_COUNT] = {
     [IR_ATTR_AXES] = {0, IR_MAX_RANK - 1, ANY},
     [IR_ATTR_KEEP_DIMS] = {0, 1, 0},
     [IR_ATTR_BATCH_DIMS] = {0, IR_MAX_RANK, 0},
+    [IR_ATTR_FROM_END] = {0, 1, 0},
     [IR_ATTR_PERM] = {0, IR_MAX_RANK - 1, RANK},
     [IR_ATTR_BEGIN] = {0, INT_MAX, RANK},
     [IR_ATTR_STEP] = {-(int64_t)INT_MAX, INT_MAX, RANK},

@@ -31,11 +31,13 @@ static bool require_dense(cg_module *m, const ir_op *op)
     return cg_require_dense(m, op, op->results[0]);
 }
 
+static bool from_end(const ir_op *op) { return ir_has_attr(op, IR_ATTR_FROM_END) && ir_int(op, IR_ATTR_FROM_END); }
+
 /* Key from the op's shapes; arguments: operands, then the result. */
-static bool begin(cg_module *m, const ir_op *op, cg_kernel *k, cg_arg args[], const char *more, long long number)
+static bool begin(cg_module *m, const ir_op *op, cg_kernel *k, cg_arg args[], long long number)
 {
     cg_key key = {.length = 0};
-    cg_key_add(&key, "%s %s%lld", ir_op_info_of(op->code)->text, more, number);
+    cg_key_add(&key, "%s %s%lld", ir_op_info_of(op->code)->text, from_end(op) ? "from_end " : "", number);
     for (int i = 0; i <= op->operand_count; i++) {
         const ir_value *v = i < op->operand_count ? ir_operand_value(op, i) : op->results[0];
         cg_shape s = cg_shape_of(v);
@@ -53,6 +55,16 @@ static void add_step(cg_module *m, const ir_op *op, const cg_kernel *k, const cg
     cg_step_add(m, k, op, &info, op->operand_count + 1, args);
 }
 
+/* Where in a dimension an index of a gather points. */
+static LLVMValueRef place_of(cg_kernel *k, const ir_op *op, LLVMValueRef index, int64_t extent)
+{
+    if (from_end(op)) {
+        LLVMValueRef negative = LLVMBuildICmp(k->b, LLVMIntSLT, index, cg_i64(k, 0), "");
+        index = LLVMBuildSelect(k->b, negative, cg_add(k, index, cg_i64(k, extent)), index, "");
+    }
+    return clamp_index(k, index, extent);
+}
+
 /* A unit is one picked slice. */
 bool cg_emit_gather(cg_module *m, const ir_op *op)
 {
@@ -67,13 +79,13 @@ bool cg_emit_gather(cg_module *m, const ir_op *op)
         return true;
     cg_kernel k;
     cg_arg args[3];
-    if (begin(m, op, &k, args, "", axis * 16 + batch_dims)) {
+    if (begin(m, op, &k, args, axis * 16 + batch_dims)) {
         cg_loop units = cg_loop_begin(&k, k.begin, k.end, 1);
         LLVMValueRef row = LLVMBuildUDiv(k.b, units.index, cg_i64(&k, picked), "");
         LLVMValueRef i = LLVMBuildURem(k.b, units.index, cg_i64(&k, picked), "");
         LLVMValueRef batch = LLVMBuildUDiv(k.b, row, cg_i64(&k, outer), "");
         LLVMValueRef index = load_index(&k, indices.dtype, k.arg[1], cg_add(&k, cg_mul_const(&k, batch, picked), i));
-        LLVMValueRef at = cg_add(&k, cg_mul_const(&k, row, x.dims[axis]), clamp_index(&k, index, x.dims[axis]));
+        LLVMValueRef at = cg_add(&k, cg_mul_const(&k, row, x.dims[axis]), place_of(&k, op, index, x.dims[axis]));
         LLVMBuildMemCpy(k.b, cg_at(&k, k.arg[2], cg_mul_const(&k, units.index, slice)), 1,
                         cg_at(&k, k.arg[0], cg_mul_const(&k, at, slice)), 1, cg_i64(&k, slice));
         cg_loop_end(&k, &units);
@@ -95,12 +107,12 @@ bool cg_emit_gather_nd(cg_module *m, const ir_op *op)
         return true;
     cg_kernel k;
     cg_arg args[3];
-    if (begin(m, op, &k, args, "", 0)) {
+    if (begin(m, op, &k, args, 0)) {
         cg_loop units = cg_loop_begin(&k, k.begin, k.end, 1);
         LLVMValueRef at = cg_i64(&k, 0);
         for (int i = 0; i < length; i++) {
             LLVMValueRef index = load_index(&k, indices.dtype, k.arg[1], cg_add(&k, cg_mul_const(&k, units.index, length), cg_i64(&k, i)));
-            at = cg_add(&k, cg_mul_const(&k, at, x.dims[i]), clamp_index(&k, index, x.dims[i]));
+            at = cg_add(&k, cg_mul_const(&k, at, x.dims[i]), place_of(&k, op, index, x.dims[i]));
         }
         LLVMBuildMemCpy(k.b, cg_at(&k, k.arg[2], cg_mul_const(&k, units.index, slice)), 1,
                         cg_at(&k, k.arg[0], cg_mul_const(&k, at, slice)), 1, cg_i64(&k, slice));
@@ -123,7 +135,7 @@ bool cg_emit_scatter_nd(cg_module *m, const ir_op *op)
         return true;
     cg_kernel k;
     cg_arg args[3];
-    if (begin(m, op, &k, args, "", 0)) {
+    if (begin(m, op, &k, args, 0)) {
         LLVMBuildMemSet(k.b, k.arg[2], cg_i8(&k, 0), cg_i64(&k, y.elements * y.bytes), 1);
         LLVMTypeRef type = cg_type_of(&k, y.dtype);
         cg_loop loop = cg_loop_begin(&k, cg_i64(&k, 0), cg_i64(&k, tuples), 1);
@@ -162,7 +174,7 @@ bool cg_emit_one_hot(cg_module *m, const ir_op *op)
         return true;
     cg_kernel k;
     cg_arg args[4];
-    if (begin(m, op, &k, args, "", axis)) {
+    if (begin(m, op, &k, args, axis)) {
         LLVMTypeRef type = cg_bits_type(m, y.bytes);
         LLVMValueRef on = cg_load(&k, type, k.arg[1], 1), off = cg_load(&k, type, k.arg[2], 1);
         cg_loop units = cg_loop_begin(&k, k.begin, k.end, 1);
@@ -200,7 +212,7 @@ bool cg_emit_dynamic_update_slice(cg_module *m, const ir_op *op)
         return true;
     cg_kernel k;
     cg_arg args[4];
-    if (begin(m, op, &k, args, "", 0)) {
+    if (begin(m, op, &k, args, 0)) {
         LLVMValueRef offset = cg_i64(&k, 0);
         for (int d = 0; d < y.rank; d++) {
             LLVMValueRef index = clamp_index(&k, load_index(&k, index_type, k.arg[2], cg_i64(&k, d)), y.dims[d] - update.dims[d] + 1);

@@ -20,6 +20,7 @@ bool rule_gather(draw *d, ir_opcode code, const draw_types *t)
     draw_op(d, code, 2, (ir_value *[]){x, indices});
     ir_set_int(d->op, IR_ATTR_AXIS, axis);
     ir_set_int(d->op, IR_ATTR_BATCH_DIMS, batch);
+    ir_set_int(d->op, IR_ATTR_FROM_END, draw_below(d, 2));
     return draw_result(d, 0, t->result[0], x->quant);
 }
 
@@ -43,6 +44,7 @@ bool rule_gather_nd(draw *d, ir_opcode code, const draw_types *t)
     ir_value *indices = draw_tuples(d, t->operand[1], &x->type, draw_between(d, 1, x->type.rank));
 
     draw_op(d, code, 2, (ir_value *[]){x, indices});
+    ir_set_int(d->op, IR_ATTR_FROM_END, draw_below(d, 2));
     return draw_result(d, 0, t->result[0], x->quant);
 }
 
