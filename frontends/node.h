@@ -3,6 +3,8 @@
  *     model.c             the model being imported: its file, options, graph and budgets; shapes of inputs
  *     node.c              building ops for one of its nodes
  *     node_attributes.c   attributes and versions against what the operator tables declare (node_attributes.h)
+ *     node_index.c        gathers by indices (node_index.h)
+ *     node_recurrent.c    recurrent layers (node_recurrent.h)
  *
  * An importer's own structs of a model and of a node begin with FRONTEND_MODEL and FRONTEND_NODE, and the functions
  * take pointers to them as they are (macros at the end).  Those that return false or NULL do so after one diagnostic.

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "frontends/node_index.h"
 #include "frontends/ort_import.h"
 
 bool ort_op_concat(ort_node *n)
@@ -159,31 +160,14 @@ bool ort_op_pad(ort_node *n)
     return ort_put(n, 0, node_done(n, op), layout);
 }
 
-/* Negative indices count from the end. */
 bool ort_op_gather(ort_node *n)
 {
     ir_value *x = ort_plain(n, 0), *indices = x ? ort_plain(n, 1) : NULL;
     int axis;
     if (!indices || !node_axis(n, ort_int(n, "axis", 0), x->type.rank, &axis))
         return false;
-    if (ir_is_const(indices) && (indices->type.dtype == IR_I64 || indices->type.dtype == IR_I32)) {
-        int64_t count = ir_type_elements(&indices->type), extent = x->type.dims[axis];
-        if (!model_charge(n->model, &n->loc, count * 8))
-            return false;
-        int64_t *fixed = ARENA_ARRAY(n->model->graph->arena, int64_t, count + 1);
-        for (int64_t i = 0; i < count; i++) {
-            fixed[i] = ir_const_int(indices, i);
-            if (fixed[i] < -extent || fixed[i] >= extent)
-                return node_error(n, "index %lld is outside the extent %lld", (long long)fixed[i], (long long)extent);
-            fixed[i] += fixed[i] < 0 ? extent : 0;
-        }
-        ir_type type = indices->type;
-        type.dtype = IR_I64;
-        indices = ir_const_new(n->model->graph, type, NULL, fixed);
-    }
-    ir_op *op = node_emit2(n, IR_GATHER, x, indices);
-    ir_set_int(op, IR_ATTR_AXIS, axis);
-    return ort_put(n, 0, node_done(n, op), LAYOUT_PLAIN);
+    ir_op *op = node_gather(n, x, indices, axis, NEGATIVE_FROM_END);
+    return op && ort_put(n, 0, node_done(n, op), LAYOUT_PLAIN);
 }
 
 /* The block's pixels are the fastest in the channels, not the slowest. */
@@ -268,14 +252,10 @@ bool ort_op_cumsum(ort_node *n)
 bool ort_op_gather_nd(ort_node *n)
 {
     ir_value *x = ort_plain(n, 0), *indices = x ? ort_plain(n, 1) : NULL;
-    if (!indices)
+    if (!indices || !node_constant(n, indices, 1, "indices"))
         return false;
-    if (!ir_is_const(indices) || (indices->type.dtype != IR_I64 && indices->type.dtype != IR_I32))
-        return node_error(n, "the indices must be constant");
-    for (int64_t i = 0; i < ir_type_elements(&indices->type); i++)
-        if (ir_const_int(indices, i) < 0)
-            return node_error(n, "negative indices are not supported");
-    return ort_put(n, 0, node_done(n, node_emit2(n, IR_GATHER_ND, x, indices)), LAYOUT_PLAIN);
+    ir_op *op = node_gather_nd(n, x, indices, NEGATIVE_FROM_END);
+    return op && ort_put(n, 0, node_done(n, op), LAYOUT_PLAIN);
 }
 
 /* The IR takes the largest of the last dimension; the smallest are the largest of the negative. */

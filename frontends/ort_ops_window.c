@@ -1,6 +1,7 @@
 /* ort_ops_window.c: reductions and normalisations, composed of the IR's own ops where it has none. */
 #include <math.h>
 
+#include "frontends/node_index.h"
 #include "frontends/ort_import.h"
 
 static ir_value *reduced(ort_node *n, ir_opcode code, ir_value *x, int count, const int64_t axes[], bool keep)
@@ -261,9 +262,8 @@ static ir_value *rows_of(ort_node *n, ir_value *table, ir_value *number)
         node_error(n, "a table of %d dimensions by numbers of type %s", table->type.rank, ir_dtype_text(number->type.dtype));
         return NULL;
     }
-    ir_op *op = node_emit2(n, IR_GATHER, table, number);
-    ir_set_int(op, IR_ATTR_AXIS, 0);
-    return node_done(n, op);
+    ir_op *op = node_gather(n, table, number, 0, NEGATIVE_OUTSIDE);
+    return op ? node_done(n, op) : NULL;
 }
 
 /* Token numbers, segment numbers, tables of words, places and segments, gamma, beta, mask, place numbers. */

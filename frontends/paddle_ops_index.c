@@ -1,6 +1,7 @@
 /* paddle_ops_index.c: repeating, stacking, padding, picking by index, suppression of boxes. */
 #include <string.h>
 
+#include "frontends/node_index.h"
 #include "frontends/paddle_import.h"
 
 /* ---- Repeating ---- */
@@ -236,17 +237,13 @@ bool paddle_op_flip(paddle_node *n)
     return paddle_put(n, "Out", node_done(n, op), LAYOUT_PLAIN);
 }
 
-/* ---- Picking by index ---- */
+/* ---- Picking by index ----
+ * To Paddle negative indices of gathers count from the end (Paddle Lite reads outside), and those of tables are an error. */
 
-static ir_value *gathered(paddle_node *n, ir_value *x, ir_value *indices, int axis)
+static ir_value *gathered(paddle_node *n, ir_value *x, ir_value *indices, int axis, node_negative negative)
 {
-    if (indices->type.dtype != IR_I32 && indices->type.dtype != IR_I64) {
-        node_error(n, "indices of type %s", ir_dtype_text(indices->type.dtype));
-        return NULL;
-    }
-    ir_op *op = node_emit2(n, IR_GATHER, x, indices);
-    ir_set_int(op, IR_ATTR_AXIS, axis);
-    return node_done(n, op);
+    ir_op *op = indices ? node_gather(n, x, indices, axis, negative) : NULL;
+    return op ? node_done(n, op) : NULL;
 }
 
 bool paddle_op_gather(paddle_node *n)
@@ -260,13 +257,14 @@ bool paddle_op_gather(paddle_node *n)
         return false;
     if (indices->type.rank == 2 && indices->type.dims[1] == 1) /* a column is a list, too */
         indices = node_reshaped(n, indices, 1, indices->type.dims);
-    return paddle_put(n, "Out", indices ? gathered(n, x, indices, axis) : NULL, LAYOUT_PLAIN);
+    return paddle_put(n, "Out", gathered(n, x, indices, axis, NEGATIVE_FROM_END), LAYOUT_PLAIN);
 }
 
 bool paddle_op_gather_nd(paddle_node *n)
 {
     ir_value *x = paddle_plain(n, "X"), *indices = x ? paddle_plain(n, "Index") : NULL;
-    return indices && paddle_put(n, "Out", node_done(n, node_emit2(n, IR_GATHER_ND, x, indices)), LAYOUT_PLAIN);
+    ir_op *op = indices ? node_gather_nd(n, x, indices, NEGATIVE_FROM_END) : NULL;
+    return op && paddle_put(n, "Out", node_done(n, op), LAYOUT_PLAIN);
 }
 
 /* Rows of W; the older operator's indices have a last dimension of 1.  The row of padding_idx is zeros. */
@@ -283,7 +281,7 @@ bool paddle_op_lookup(paddle_node *n)
             return node_error(n, "the indices' last extent is not 1");
         ids = node_reshaped(n, ids, ids->type.rank - 1, ids->type.dims);
     }
-    return paddle_put(n, "Out", ids ? gathered(n, w, ids, 0) : NULL, LAYOUT_PLAIN);
+    return paddle_put(n, "Out", gathered(n, w, ids, 0, NEGATIVE_OUTSIDE), LAYOUT_PLAIN);
 }
 
 bool paddle_op_one_hot(paddle_node *n)
@@ -295,8 +293,6 @@ bool paddle_op_one_hot(paddle_node *n)
     int rank = x->type.rank;
     if (depth < 1 || rank == IR_MAX_RANK)
         return node_error(n, "a depth of %lld for %d dimensions", (long long)depth, rank);
-    if (x->type.dtype == IR_I64 && !(x = paddle_cast(n, x, IR_I32)))
-        return false;
     memcpy(dims, x->type.dims, sizeof dims);
     dims[rank] = depth;
     ir_op *op = node_emit(n, IR_ONE_HOT, 3, (ir_value *[]){x, node_real(n, 1), node_real(n, 0)});

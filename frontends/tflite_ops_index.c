@@ -1,32 +1,14 @@
 /* tflite_ops_index.c: operators with indices among their operands: gathers, scatter, one-hot, updates of slices.
  *
- * Constant indices are checked here; an index that is computed at run time and lies outside is clamped into range, see
- * ops.def. */
+ * TFLite's kernels know no negative indices, and fail at run time on one that is outside. */
+#include "frontends/node_index.h"
 #include "frontends/tflite_import.h"
 
 /* ---- Gathers ---- */
 
-/* Constant indices outside the range fail at every run. */
-static bool check_indices(tflite_node *n, const ir_value *indices, int64_t extent)
-{
-    if (!ir_is_const(indices))
-        return true;
-    for (int64_t i = 0, count = ir_type_elements(&indices->type); i < count; i++) {
-        int64_t at = ir_const_int(indices, i);
-        if (at < 0 || at >= extent)
-            return node_error(n, "constant index %lld is outside the dimension, which has %lld", (long long)at,
-                                (long long)extent);
-    }
-    return true;
-}
-
-static bool is_index_type(const ir_value *v) { return v->type.dtype == IR_I32 || v->type.dtype == IR_I64 || v->type.dtype == IR_I16; }
-
 static bool gather(tflite_node *n, ir_value *x, ir_value *indices, int axis, int batch_dims)
 {
     ir_type shape = x->type;
-    if (!is_index_type(indices))
-        return node_error(n, "indices of type %s", ir_dtype_text(indices->type.dtype));
     if (batch_dims < 0 || batch_dims > axis || batch_dims > indices->type.rank)
         return node_error(n, "%d batch dimensions", batch_dims);
     for (int i = 0; i < batch_dims; i++)
@@ -34,8 +16,6 @@ static bool gather(tflite_node *n, ir_value *x, ir_value *indices, int axis, int
             return node_error(n, "operand and indices have different batch extents");
     if (x->type.rank - 1 + indices->type.rank - batch_dims > IR_MAX_RANK)
         return node_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
-    if (!check_indices(n, indices, x->type.dims[axis]))
-        return false;
     if (x->type.dims[axis] == 0 && ir_type_elements(&indices->type) > 0)
         return node_error(n, "the dimension has no elements");
     shape.rank = axis;
@@ -43,8 +23,9 @@ static bool gather(tflite_node *n, ir_value *x, ir_value *indices, int axis, int
         shape.dims[shape.rank++] = indices->type.dims[i];
     for (int i = axis + 1; i < x->type.rank; i++)
         shape.dims[shape.rank++] = x->type.dims[i];
-    ir_op *op = node_emit2(n, IR_GATHER, x, indices);
-    ir_set_int(op, IR_ATTR_AXIS, axis);
+    ir_op *op = node_gather(n, x, indices, axis, NEGATIVE_OUTSIDE);
+    if (!op)
+        return false;
     ir_set_int(op, IR_ATTR_BATCH_DIMS, batch_dims);
     return tflite_bind_like(n, 0, op, &shape);
 }
@@ -73,31 +54,11 @@ bool tflite_op_embedding(tflite_node *n)
     return gather(n, x, indices, 0, 0);
 }
 
-/* Index tuples: the last dimension of the indices numbers the leading dimensions of the operand. */
-static bool check_tuples(tflite_node *n, const ir_value *indices, const ir_type *x, int *out_length)
-{
-    if (!is_index_type(indices) || indices->type.rank < 1)
-        return node_error(n, "indices of type %s with %d dimensions", ir_dtype_text(indices->type.dtype),
-                            indices->type.rank);
-    int64_t length = indices->type.dims[indices->type.rank - 1];
-    if (length < 1 || length > x->rank)
-        return node_error(n, "index tuples of length %lld for %d dimensions", (long long)length, x->rank);
-    if (ir_is_const(indices))
-        for (int64_t i = 0, count = ir_type_elements(&indices->type); i < count; i++) {
-            int64_t at = ir_const_int(indices, i);
-            if (at < 0 || at >= x->dims[i % length])
-                return node_error(n, "constant index %lld is outside dimension %lld, which has %lld", (long long)at,
-                                    (long long)(i % length), (long long)x->dims[i % length]);
-        }
-    *out_length = (int)length;
-    return true;
-}
-
 bool tflite_op_gather_nd(tflite_node *n)
 {
     ir_value *x = tflite_input(n, 0), *indices = x ? tflite_input(n, 1) : NULL;
     int length;
-    if (!indices || !check_tuples(n, indices, &x->type, &length))
+    if (!indices || !node_tuple_length(n, indices, &x->type, &length))
         return false;
     if (indices->type.rank - 1 + x->type.rank - length > IR_MAX_RANK)
         return node_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
@@ -107,7 +68,8 @@ bool tflite_op_gather_nd(tflite_node *n)
     shape.rank--;
     for (int i = length; i < x->type.rank; i++)
         shape.dims[shape.rank++] = x->type.dims[i];
-    return tflite_bind_like(n, 0, node_emit2(n, IR_GATHER_ND, x, indices), &shape);
+    ir_op *op = node_gather_nd(n, x, indices, NEGATIVE_OUTSIDE);
+    return op && tflite_bind_like(n, 0, op, &shape);
 }
 
 bool tflite_op_scatter_nd(tflite_node *n)
@@ -122,7 +84,8 @@ bool tflite_op_scatter_nd(tflite_node *n)
         return node_error(n, "the result's shape is impossible");
     if (!ir_is_const(indices)) /* TFLite fails at run time on a tuple outside; what it writes must be known to be inside */
         return node_error(n, "the indices must be constant, since they could be outside the result");
-    if (!check_tuples(n, indices, &to, &length))
+    if (!node_tuple_length(n, indices, &to, &length) ||
+        !(indices = node_indices(n, indices, &to, 0, length, NEGATIVE_OUTSIDE)))
         return false;
     const int outer = indices->type.rank - 1;
     bool fits = updates->type.rank == outer + to.rank - length;
@@ -162,7 +125,7 @@ bool tflite_op_dynamic_update_slice(tflite_node *n)
     bool fits = update->type.rank == x->type.rank && update->type.dtype == x->type.dtype;
     for (int i = 0; fits && i < x->type.rank; i++)
         fits = update->type.dims[i] <= x->type.dims[i];
-    if (!fits || ir_type_elements(&begin->type) != x->type.rank || !is_index_type(begin))
+    if (!fits || ir_type_elements(&begin->type) != x->type.rank)
         return node_error(n, "the update or its place does not fit the operand");
     if (!ir_quant_equal(update->quant, x->quant))
         return node_error(n, "operand and update are quantized differently");

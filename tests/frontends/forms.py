@@ -245,6 +245,35 @@ def gather(f):
     return f.done(f.op("GATHER", [f.x(shape), f.ints(indices)], "GatherOptions", axis=axis, batchDims=batch))
 
 
+def at_run_time(f, shape, extents):
+    """Indices of dimensions with these extents, whatever the input is."""
+    return f.op("FLOOR_MOD", [f.x(shape, "int32"), f.ints(extents)], "FloorModOptions", dtype="int32")[0]
+
+
+def gather_at_run_time(f):
+    shape = f.shape(int(f.r.integers(1, 4)))
+    axis = f.axis(len(shape))
+    indices = at_run_time(f, f.shape(int(f.r.integers(1, 3))), shape[axis])
+    return f.done(f.op("GATHER", [f.x(shape), indices], "GatherOptions", axis=axis))
+
+
+def gather_nd_at_run_time(f):
+    shape = f.shape(3)
+    length = int(f.r.integers(1, 4))
+    return f.done(f.op("GATHER_ND", [f.x(shape), at_run_time(f, [4, length], shape[:length])], "GatherNdOptions"))
+
+
+def embedding_at_run_time(f):
+    return f.done(f.op("EMBEDDING_LOOKUP", [at_run_time(f, [6], 5), f.x([5, 3])]))
+
+
+def update_slice(f):
+    """Its place is any number: it is moved until it fits."""
+    shape = f.shape(int(f.r.integers(1, 4)))
+    update = [int(f.r.integers(1, d + 1)) for d in shape]
+    return f.done(f.op("DYNAMIC_UPDATE_SLICE", [f.x(shape), f.x(update), f.x([len(shape)], "int32")]))
+
+
 def gather_nd(f):
     shape = f.shape(3)
     length = int(f.r.integers(1, 4))
@@ -382,8 +411,9 @@ def between_conversions(f):
 
 FORMS = [strided_slice, strided_slice_axes, slice_open, split, split_v, unpack, pack, concatenation, squeeze, expand_dims, reshape,
          reshape_computed, reduction, arg_max, top_k, cumsum, transpose, reverse, pad, mirror_pad, tile, broadcast_to, fill,
-         range_add, gather, gather_nd, scatter_nd, one_hot, select, embedding, blocks, blocks_flat, convolution, depthwise,
-         transposed, pool, resize, fully_connected, batch_matmul, sums, between_conversions]
+         range_add, gather, gather_nd, gather_at_run_time, gather_nd_at_run_time, embedding_at_run_time, update_slice, scatter_nd,
+         one_hot, select, embedding, blocks, blocks_flat, convolution, depthwise, transposed, pool, resize, fully_connected,
+         batch_matmul, sums, between_conversions]
 
 
 def run_ours(program, path, inputs, count, folder):

@@ -10,7 +10,7 @@ it; what it has no kernel for is written as it is.  A test passes its parameters
 qcc wants them to be constant, all inputs but the first, or all, become constants.  What qcc accepts is compiled, and run
 by the interpreter, and both have to agree with the outputs: integers are equal, real numbers differ by no more than
 RELATIVE of the expected one and ABSOLUTE of the largest in the output, which is what sums in another order come to;
-TOLERANCES has others, and why.  WRONG names what is known not to agree, with its cause: each is shown, too.
+TOLERANCES has others, and why.
 
 How many are accepted is printed and may not fall below ACCEPTED, counted with the ONNX of that version.  --list names the
 refused ones, too, by their reasons."""
@@ -36,7 +36,6 @@ except ImportError as missing:
 ACCEPTED = {"1.23": 934}
 RELATIVE, ABSOLUTE = 1e-5, 1e-6
 TOLERANCES = {"test_averagepool_2d_ceil_last_window_starts_on_pad": (0, 3e-4)}  # its outputs are written with four digits
-WRONG = {"test_gather_negative_indices": "negative indices at run time are taken for 0"}  # shown, and counted apart
 WAYS = {"compiled": ["--target=generic"], "interpreted": ["--interp"]}
 
 
@@ -119,10 +118,9 @@ def main():
             run_all(options.qcc_run, again, workers)
     summary(cases, options.list)
     accepted = [c for c in cases if not c.refusal]
-    wrong = [c for c in accepted if c.problems and c.name not in WRONG]
-    for case in accepted:
-        if case.problems:
-            print(f"{'known' if case.name in WRONG else 'BAD  '} {case.name}: {WRONG.get(case.name, '; '.join(case.problems))}")
+    wrong = [c for c in accepted if c.problems]
+    for case in wrong:
+        print(f"BAD {case.name}: {'; '.join(case.problems)}")
     least = ACCEPTED.get(".".join(onnx.__version__.split(".")[:2]))
     print(f"{len(accepted)} of {len(cases)} tests accepted, {len(wrong)} of them wrong"
           + (f"; ONNX {onnx.__version__} has no number to keep" if least is None else f"; at least {least} to be accepted"))

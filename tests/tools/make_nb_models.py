@@ -120,6 +120,12 @@ def swish(op, values):
     return {"Out": (x / (1 + np.exp(-np.float32(op.attributes["beta"]) * x))).astype(np.float32)}
 
 
+def one_hot(op, values):
+    x = values[op.inputs["X"][0]][..., None]
+    assert op.attributes["allow_out_of_range"]  # Paddle Lite's; Paddle has none
+    return {"Out": (x == np.arange(op.attributes["depth"])).astype(np.float32)}
+
+
 def nms(op, values):
     """As many rows as there can be; those that Paddle does not make are -1."""
     made = run_paddle(op, values)
@@ -182,6 +188,8 @@ def run(program, feeds):
             outputs.append(x.reshape(1) if x.ndim == 0 else x)
             continue
         own = {"fc": lite_float_fc, "fusion_elementwise_add_activation": lite_add, "pad2d": pad2d, "hard_swish": hard_swish, "swish": swish, "multiclass_nms3": nms}.get(op.kind)
+        if op.attributes.get("allow_out_of_range"):
+            own = one_hot
         if is_lite(op):
             own = LITE[op.kind]
         elif op.inputs.get("Bias") and "conv2d" in op.kind:
@@ -752,6 +760,31 @@ def broadcasting(p):
 
 
 @case
+def indices(p):
+    """Indices that are known at run time; those of gathers count from both ends."""
+    x = "x"
+    for name, kind, shape in ((x, "float32", [4, 3, 5]), ("at", "int64", [6]), ("short", "int32", [3, 1]), ("pairs", "int64", [2, 4, 2]), ("ids", "int64", [2, 3])):
+        p.input(name, kind, shape)
+    for name, kind, at, more in (("rows", "gather", "at", {"axis": 0}), ("columns", "gather", "at", {"axis": 2}),
+                                 ("middle", "gather", "short", {"axis": 1}), ("selected", "index_select", "at", {"dim": 2}),
+                                 ("picked", "gather_nd", "pairs", {})):
+        p.op(kind, {"X": [x], "Index": [at]}, {"Out": [name]}, **more)
+        p.output(name)
+    p.param("known", np.array([-1, 2, -3], np.int32))
+    p.op("gather", {"X": [x], "Index": ["known"]}, {"Out": ["known.rows"]}, axis=1)
+    p.output("known.rows")
+    p.param("table", noise(126, (5, 3)))
+    p.op("lookup_table_v2", {"W": ["table"], "Ids": ["ids"]}, {"Out": ["looked"]}, padding_idx=nb_file.Long(-1))
+    p.output("looked")
+    p.input("far", "int64", [5])
+    p.op("one_hot_v2", {"X": ["far"]}, {"Out": ["hot"]}, depth=3, dtype=5, allow_out_of_range=True)
+    p.output("hot")
+    return [noise(125, (4, 3, 5)), np.array([-4, 3, -1, 0, 1, -3], np.int64), np.array([[-3], [2], [-1]], np.int32),
+            np.array([[[-4, 1], [3, -1], [0, -3], [2, 2]], [[-1, 0], [1, 1], [-2, -2], [0, 0]]], np.int64),
+            np.array([[4, 0, 2], [1, 1, 3]], np.int64), np.array([1, -1, 3, 2**32, 2], np.int64)]
+
+
+@case
 def suppression(p):
     p.input("boxes", "float32", [2, 40, 4])
     p.input("scores", "float32", [2, 3, 40])
@@ -817,6 +850,18 @@ for name, kind, attributes in (
 def threshold_negative(p):
     p.param("s", np.array([-1], np.float32))
     one(p, "fake_quantize_dequantize_moving_average_abs_max", {"X": ["x"], "InScale": ["s"]}, {"Out": ["y"]}, bit_length=8)
+
+
+@refused
+def gather_outside(p):
+    p.param("at", np.array([1, -5], np.int64))
+    one(p, "gather", {"X": ["x"], "Index": ["at"]}, {"Out": ["y"]}, axis=1)
+
+
+@refused
+def lookup_negative(p):
+    p.param("ids", np.array([1, -1], np.int64))
+    one(p, "lookup_table_v2", {"W": ["x"], "Ids": ["ids"]}, {"Out": ["y"]}, extents=(4, 3), padding_idx=nb_file.Long(-1))
 
 
 @refused

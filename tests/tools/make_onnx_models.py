@@ -331,6 +331,24 @@ def language(seed=21):
     return g.model()
 
 
+def indices(seed=25):
+    """Gathers by indices that are known at run time, and count from both ends: -8 to 7, of types, ranks and dimensions."""
+    g = Graph(seed)
+    x, ids = g.input("x", [8, 3, 8]), g.input("ids", [3, 2], TensorProto.INT64)
+    at = g.op("Sub", ids, g.ints(8))
+    short = g.op("Cast", at, to=TensorProto.INT32)
+    third = g.op("Sub", g.op("Mod", ids, g.ints(6)), g.ints(3))
+    one = g.op("Squeeze", g.op("Slice", g.op("Reshape", at, g.ints(6)), g.ints(0), g.ints(1)), g.ints(0))
+    q = g.op("QuantizeLinear", x, g.real(0.01), g.constant(np.uint8(128)))
+    for v in (g.op("Gather", x, at, axis=0), g.op("Gather", x, short, axis=-1), g.op("Gather", x, third, axis=1),
+              g.op("Gather", x, one, axis=2), g.op("Gather", q, short, axis=0),
+              g.op("Gather", at, g.op("Sub", g.op("Mod", ids, g.ints(4)), g.ints(2)), axis=0),
+              g.op("Gather", x, g.ints(-1, 2, -3), axis=1), g.op("GatherND", x, g.constant(np.array([[-1, 2], [0, -3]]))),
+              g.op("DequantizeLinear", g.op("Gather", q, third, axis=1), g.real(0.01), g.constant(np.uint8(128)))):
+        g.output(v)
+    return g.model()
+
+
 def batches(seed=23):
     """Several images, of one line or one pixel: what a batch adds to 1-D convolutions, pools and products."""
     g = Graph(seed)
@@ -440,6 +458,7 @@ MODELS = {
     "decoder_qdq_s8s8_channels": lambda: (Quantizer(decoder(18), act="int8", channels=True).run(), "disabled"),
     "branches_float": lambda: (branches(), "disabled"),
     "batches_float": lambda: (batches(), "disabled"),
+    "indices": lambda: (indices(), "disabled"),
     "language_float": lambda: (language(), "disabled"),
     "elementwise_float": lambda: (elementwise(), "disabled"),
     "moves_float": lambda: (moves(), "disabled"),
@@ -514,6 +533,8 @@ REFUSED = {
     "ort_constant_nan": lambda: constant_nan(False),
     "ort_attribute_nan": lambda: attribute_nan(),
     "ort_auto_pad_apart": lambda: auto_pad_apart(),
+    "ort_gather_outside": lambda: one_node("Gather", np.array([3, -5]), x=(4, 2)),
+    "ort_gather_nd_outside": lambda: one_node("GatherND", np.array([[-4, 1], [3, 2]]), x=(4, 2)),
 }
 
 

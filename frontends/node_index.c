@@ -1,0 +1,80 @@
+/* node_index.c: see node_index.h. */
+#define FRONTEND_COMMON
+#include "frontends/node_index.h"
+
+/* ---- Indices ---- */
+
+bool node_tuple_length(frontend_node *n, const ir_value *indices, const ir_type *whole, int *out)
+{
+    const int64_t length = indices->type.rank ? indices->type.dims[indices->type.rank - 1] : 0;
+    if (length < 1 || length > whole->rank)
+        return node_error(n, "index tuples of length %lld for %d dimensions", (long long)length, whole->rank);
+    *out = (int)length;
+    return true;
+}
+
+/* Constant indices, each of which counts from the start. */
+static ir_value *from_start(frontend_node *n, ir_value *indices, int length, const int64_t extents[])
+{
+    const int64_t count = ir_type_elements(&indices->type);
+    if (!model_charge(n->model, &n->loc, count * 16))
+        return NULL;
+    int64_t *places = ARENA_ARRAY(n->model->graph->arena, int64_t, count);
+    for (int64_t i = 0; i < count; i++) {
+        places[i] = ir_const_int(indices, i);
+        places[i] += places[i] < 0 ? extents[i % length] : 0;
+    }
+    ir_value *flat = node_ints(n, indices->type.dtype, 1, count, places);
+    return node_reshaped(n, flat, indices->type.rank, indices->type.dims);
+}
+
+ir_value *node_indices(frontend_node *n, ir_value *indices, const ir_type *whole, int first, int length,
+                       node_negative negative)
+{
+    const int64_t *extents = whole->dims + first;
+    const ir_dtype dtype = indices->type.dtype;
+    bool turned = false;
+    if (dtype != IR_I16 && dtype != IR_I32 && dtype != IR_I64) {
+        node_error(n, "indices of type %s", ir_dtype_text(dtype));
+        return NULL;
+    }
+    if (!ir_is_const(indices))
+        return indices;
+    for (int64_t i = 0, count = ir_type_elements(&indices->type); i < count; i++) {
+        const int64_t at = ir_const_int(indices, i), extent = extents[i % length];
+        if (at >= extent || at < (negative == NEGATIVE_FROM_END ? -extent : 0)) {
+            node_error(n, "constant index %lld is outside dimension %lld, which has %lld", (long long)at,
+                       (long long)(first + i % length), (long long)extent);
+            return NULL;
+        }
+        turned |= at < 0;
+    }
+    return turned ? from_start(n, indices, length, extents) : indices;
+}
+
+/* ---- Gathers ---- */
+
+static ir_op *gather(frontend_node *n, ir_opcode code, ir_value *x, ir_value *indices, node_negative negative)
+{
+    ir_op *op = node_emit2(n, code, x, indices);
+    ir_set_int(op, IR_ATTR_FROM_END, negative == NEGATIVE_FROM_END && !ir_is_const(indices));
+    return op;
+}
+
+ir_op *node_gather(frontend_node *n, ir_value *x, ir_value *indices, int axis, node_negative negative)
+{
+    if (!(indices = node_indices(n, indices, &x->type, axis, 1, negative)))
+        return NULL;
+    ir_op *op = gather(n, IR_GATHER, x, indices, negative);
+    ir_set_int(op, IR_ATTR_AXIS, axis);
+    return op;
+}
+
+ir_op *node_gather_nd(frontend_node *n, ir_value *x, ir_value *indices, node_negative negative)
+{
+    int length;
+    if (!node_tuple_length(n, indices, &x->type, &length) ||
+        !(indices = node_indices(n, indices, &x->type, 0, length, negative)))
+        return NULL;
+    return gather(n, IR_GATHER_ND, x, indices, negative);
+}
