@@ -145,7 +145,7 @@ pass_result pass_memory_plan(ir_graph *g, pass_context *c)
     place_storage *scratch = scratch_of(m, c->options);
     place_storage **roots = ARENA_ARRAY(c->scratch, place_storage *, (size_t)m->value_limit + (size_t)m->op_count);
     int32_t count = workspace_roots(m, scratch, roots);
-    int64_t end = place_assign(roots, count, place_variables(g, m), c->scratch);
+    int64_t end = place_assign(roots, count, m->op_count, place_variables(g, m), c->scratch);
     if (!ir_limits_workspace(g, (size_t)end, c->diag))
         return PASS_FAILED;
     g->workspace_bytes = (size_t)place_align(end);

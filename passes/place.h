@@ -61,8 +61,8 @@ typedef struct place_map {
 void place_copy_outputs(ir_graph *);
 /* Lifetimes, and which values share memory: views.  Needs graph->variables complete, and place_copy_outputs. */
 place_map *place_map_new(ir_graph *, arena *scratch);
-/* Offsets of `count` roots in the workspace from `base` on; returns the end of what is used. */
-int64_t place_assign(place_storage *roots[], int32_t count, int64_t base, arena *scratch);
+/* Offsets of `count` roots in the workspace from `base` on, alive between some of op_count ops; returns the end of what is used. */
+int64_t place_assign(place_storage *roots[], int32_t count, int32_t op_count, int64_t base, arena *scratch);
 
 enum { PLACE_ALIGN = 64 };
 static inline int64_t place_align(int64_t n) { return (n + PLACE_ALIGN - 1) & ~(int64_t)(PLACE_ALIGN - 1); }
