@@ -49,6 +49,8 @@ def lite_finish(op, sums, weights, bias, result, act):
         y = y + bias.reshape(1, -1, *([1] * (sums.ndim - 2)))
     if act == "relu":
         y = np.maximum(y, 0)
+    if act == "relu6":
+        y = np.clip(y, 0, a["fuse_brelu_threshold"])
     if act == "hard_swish":
         y = y * np.clip(y + 3, 0, 6) / 6
     y = y.astype(np.float32)
@@ -686,6 +688,35 @@ def int8_shuffles(p):
     for v, scale in ((wide, 0.02), (x, 0.03)):
         p.output(layer(calib(v, scale), (5, 16, 1, 1), scale, 1.0, "fp32_out", ""))
     return [noise(84, (1, 3, 12, 12))]
+
+
+@case
+def int8_bounded(p):
+    """Real results between bounds that end where the integers of the next calib end, moved and joined on their way there: zeros stay zeros."""
+    random = np.random.RandomState(85)
+
+    def op(kind, x, out, **attributes):
+        p.op(kind, {"Input" if kind == "calib" else "X": x if isinstance(x, list) else [x]}, {"Out": [out]}, **attributes)
+        return out
+
+    def calib(x, scale):
+        return op("calib", x, x + ".q", scale=float(np.float32(scale)), **{"__@kernel_type_attr@__": "calib/fp32_to_int8/4/2/1"})
+
+    def layer(name, x, shape, scale, act=""):
+        return conv(p, name, x, random.randint(-127, 128, shape).astype(np.int8), noise(len(p.ops), (shape[0],), -0.5, 0.5), out=name, act_type=act,
+                    with_act=bool(act), enable_int8=True, bit_length=8, Input0_scale=[float(np.float32(scale))], paddings=[0, 0], fuse_brelu_threshold=6.0,
+                    Filter0_scale=[float(v) for v in noise(len(p.ops), (shape[0],), 0.002, 0.004)],
+                    **{"__@kernel_type_attr@__": "conv2d/fp32_out/4/2/1"})
+
+    p.input("x", "float32", [2, 4, 6, 6])
+    a = layer("a", calib("x", 0.03), (8, 4, 1, 1), 0.03, "relu6")
+    b = op("relu6", layer("b", calib(op("shuffle_channel", a, "s", group=2), 6 / 127), (8, 8, 1, 1), 6 / 127), "bounded", threshold=6.0)
+    c = layer("c", calib(op("concat", [a, b], "joined", axis=1), 6 / 127), (8, 16, 1, 1), 6 / 127)
+    results = [(b, 6 / 127), (op("relu6", c, "of_joined", threshold=6.0), 0.0475), (op("clip", c, "clipped", min=0.0, max=1.0), 1 / 127),
+               (op("sigmoid", c, "sigmoid"), 1 / 127), (layer("d", "x.q", (8, 4, 1, 1), 0.03, "relu6"), 0.05)]
+    for i, (x, scale) in enumerate(results):
+        p.output(layer(f"y{i}", calib(x, scale), (3, 8, 1, 1), scale))
+    return [noise(86, (2, 4, 6, 6), -4, 4)]
 
 
 @case
