@@ -81,6 +81,7 @@ static LLVMValueRef power(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLV
 {
     ir_dtype t = e->out->type.dtype;
     LLVMValueRef y = cg_elt_int(k, e, t, 1), one = y, base = a, odd = LLVMBuildAnd(k->b, b, one, ""), negative;
+    LLVMValueRef unit = LLVMBuildOr(k->b, icmp(k, LLVMIntEQ, a, one), icmp(k, LLVMIntEQ, a, cg_elt_int(k, e, t, -1)), "");
 
     for (int bit = 0; bit < 8 * (int)ir_dtype_bytes(t) - 1; bit++) {
         LLVMValueRef set = LLVMBuildAnd(k->b, LLVMBuildLShr(k->b, b, cg_elt_int(k, e, t, bit), ""), one, "");
@@ -88,7 +89,7 @@ static LLVMValueRef power(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLV
         base = square(k, base);
     }
     negative = choose(k, icmp(k, LLVMIntNE, odd, zero_of(odd)), a, one);
-    negative = choose(k, icmp(k, LLVMIntEQ, square(k, a), one), negative, zero_of(a));
+    negative = choose(k, unit, negative, zero_of(a));
     return choose(k, icmp(k, LLVMIntSLT, b, zero_of(b)), negative, y);
 }
 

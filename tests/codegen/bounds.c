@@ -52,6 +52,17 @@ static void keep(void *context, const ir_value *v, const void *data)
         memcpy(b->data[v->id], data, bytes);
 }
 
+/* An elementary function of exact operands gives the same infinity, or NaN. */
+static void close_specials(const bounds_op *o, int64_t count, float bound[])
+{
+    for (int i = 0; i < o->op->operand_count; i++)
+        if (o->bound[i])
+            return;
+    for (int64_t k = 0; o->function.ulps > 0 && k < count; k++)
+        if (!isfinite(o->got[k]))
+            bound[k] = 0;
+}
+
 static bool derive(bounds *b, const ir_op *op, diag *d)
 {
     bounds_op o = {.op = op, .function = rules[op->code].function, .diag = d};
@@ -77,6 +88,7 @@ static bool derive(bounds *b, const ir_op *op, diag *d)
         o.got = b->data[r->id];
         if (!bound || (apply && !apply(&o, bound)))
             return d->failed ? false : diag_error(d, NULL, "out of memory");
+        close_specials(&o, n, bound);
         for (int64_t k = 0; k < n; k++)
             if (!apply || !(bound[k] >= 0))
                 bound[k] = INFINITY;

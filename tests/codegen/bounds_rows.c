@@ -63,7 +63,8 @@ bool bounds_l2_normalize(const bounds_op *o, float bound[])
     return true;
 }
 
-/* One row x: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta. */
+/* One row x: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta.  Nothing can be said where a part of the sum may leave
+ * the range of floats. */
 static void layer_norm_row(const bounds_op *o, int64_t first, int64_t n, float bound[])
 {
     double sum = 0, magnitudes = 0, squares = 0, spread = 0;
@@ -86,7 +87,8 @@ static void layer_norm_row(const bounds_op *o, int64_t first, int64_t n, float b
         const double gamma = o->data[1] ? fabs((double)ir_f32_at(o->data[1], i)) : 1;
         const double beta = o->data[2] ? fabs((double)ir_f32_at(o->data[2], i)) : 0;
         const double t = distance / root, d = (d_mean + 4 * u * distance) / root;
-        bound[first + i] = (float)(gamma * (d + (t + d) * relative + 2 * u * t) + 4 * u * (gamma * t + beta));
+        const double error = gamma * (d + (t + d) * relative + 2 * u * t) + 4 * u * (gamma * t + beta);
+        bound[first + i] = magnitudes > (double)FLT_MAX ? INFINITY : (float)error;
     }
 }
 

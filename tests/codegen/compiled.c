@@ -70,14 +70,14 @@ static void *filled(void *p)
     return p;
 }
 
+/* Number of a round among those with edges, which come last; negative: it is none. */
+static int edge_of(const job *j) { return j->round - j->options->first_round - j->options->rounds; }
+
 static int fill_kind(const job *j)
 {
-    const compiled_options *o = j->options;
-    const int edge = j->round - o->first_round - o->rounds;
-
-    if (edge < 0)
+    if (edge_of(j) < 0)
         return j->round;
-    return (o->sums ? FILL_SUM_EDGES : FILL_EDGES) + edge % FILL_EDGE_KINDS;
+    return (j->options->sums ? FILL_SUM_EDGES : FILL_EDGES) + edge_of(j) % FILL_EDGE_KINDS;
 }
 
 static void buffers_init(buffers *b, const job *j)
@@ -167,7 +167,7 @@ static bool differs(const job *j, const char *format, ...)
 static bool compare_output(const job *j, const buffers *b, int32_t i)
 {
     const ir_value *v = j->reference->outputs[i];
-    const compare_limits limits = {j->options->tolerance, j->options->sums, bounds_of(b->limits, v)};
+    const compare_limits limits = {j->options->tolerance, j->options->sums, bounds_of(b->limits, v), edge_of(j) >= 0};
     const compare_limits exact = {0};
     const bool derived = j->options->bounds && !limits.bound;
     const int64_t at = compare_values(v, b->out[i].data, b->want[i], derived ? &exact : &limits);

@@ -1,13 +1,15 @@
 /* random-graphs: random graphs, compiled, against the interpreter.
  *
  *     random-graphs [--seed=N] [--count=N] [--target=T] [--opt=N] [--form=lowered|passes] [--passes=N] [--ops=a,b]
- *                   [--most-ops=N] [--rounds=N] [--failures=N] [--print] [--brief] [-v]
+ *                   [--most-ops=N] [--rounds=N] [--edges=N] [--failures=N] [--print] [--brief] [--types] [-v]
  *
  * Protects: whatever graph of the ops that the interpreter defines comes to the compiler, the code computes what the
  * interpreter says, or there is a diagnostic; with passes and without, at every level of optimization.
  *
  * Each seed is one graph, and what options leave open follows from it, too.  A failing graph is made smaller and
  * printed, with the command that runs it again; --brief leaves out both.  --print shows the graph of a seed and ends.
+ * Behind the rounds of --rounds come --edges=N more, with NaN, infinities, huge and tiny numbers, the ends of integer types.
+ * --types checks, instead of drawn graphs, every combination of element types of every op.
  * A summary counts graphs and, op by op, how many were compared and how many code generation refused. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 
@@ -29,7 +31,7 @@ typedef struct config {
     const char *target;
     uint64_t seed, count;
     int opt, form, passes; /* AS_DRAWN: each graph has its own */
-    int rounds, failures;
+    int rounds, edges, failures;
     draw_options draw;
     bool print, brief, types, verbose;
 } config;
@@ -64,17 +66,34 @@ static compiled_options variant_of(const config *c, uint64_t seed)
                               .seed = seed,
                               .first_round = (int)(r % FILL_KINDS),
                               .rounds = c->rounds,
+                              .edge_rounds = c->edges,
                               .bounds = true};
 }
 
-/* The text of a seed's graph; NULL: none. */
-static char *text_of(const config *c, uint64_t seed, const compiled_options *o, size_t *out_length)
+/* Integers have no NaN: passes that move them past other ops change what becomes of it. */
+static bool quantizes(const ir_graph *g)
+{
+    const ir_op *op = g->first;
+
+    while (op && op->code != IR_QUANTIZE)
+        op = op->next;
+    return op != NULL;
+}
+
+/* The text of a seed's graph; NULL: none.  *o: as it is compiled. */
+static char *text_of(const config *c, uint64_t seed, compiled_options *o, size_t *out_length)
 {
     draw_options options = c->draw;
     char *text = NULL;
 
     options.pipeline = o->form == COMPILED_PIPELINE;
     ir_graph *g = draw_graph(seed, &options);
+    if (g && c->edges && options.pipeline && quantizes(g)) {
+        ir_graph_free(g);
+        o->form = COMPILED_LOWERED;
+        options.pipeline = false;
+        g = draw_graph(seed, &options);
+    }
     if (g && !ir_print(g, &text, out_length))
         abort();
     ir_graph_free(g);
@@ -94,9 +113,9 @@ static void print_failure(uint64_t seed, const compiled_options *o, const run_re
     char form[32];
 
     fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, r->compiled.text);
-    fprintf(stderr, "check-op GRAPH.qir --target=%s --opt=%d%s --seed=%llu --first-round=%d --rounds=%d --bounds\n%s\n",
+    fprintf(stderr, "check-op GRAPH.qir --target=%s --opt=%d%s --seed=%llu --first-round=%d --rounds=%d --edges=%d --bounds\n%s\n",
             o->target, o->opt_level, form_option(o, form, sizeof form), (unsigned long long)o->seed, o->first_round,
-            o->rounds, text);
+            o->rounds, o->edge_rounds, text);
 }
 
 /* Once more, apart, and smaller. */
@@ -133,7 +152,7 @@ static void count_ops(progress *p, const char *text, size_t length, const run_re
 
 static bool run_seed(const config *c, progress *p, uint64_t seed)
 {
-    const compiled_options o = variant_of(c, seed);
+    compiled_options o = variant_of(c, seed);
     size_t length;
     char *text = text_of(c, seed, &o, &length);
     run_report r;
@@ -222,6 +241,7 @@ static types_state state_of(const config *c, ir_opcode code, const draw_types *t
                                     .pass_level = 3,
                                     .seed = c->seed + i,
                                     .rounds = 1,
+                                    .edge_rounds = c->edges,
                                     .bounds = true,
                                     .form = code == IR_FAKE_QUANT || code == IR_OBSERVE ? COMPILED_LOWERED
                                                                                         : COMPILED_PIPELINE};
@@ -325,6 +345,8 @@ static bool option_parse(config *c, const char *arg)
         c->draw.most_ops = atoi(v);
     else if ((v = option_value(arg, "--rounds")))
         c->rounds = atoi(v);
+    else if ((v = option_value(arg, "--edges")))
+        c->edges = atoi(v);
     else if ((v = option_value(arg, "--failures")))
         c->failures = atoi(v);
     else if (!strcmp(arg, "--print"))
@@ -342,7 +364,7 @@ static bool option_parse(config *c, const char *arg)
 
 static int print_graph(const config *c)
 {
-    const compiled_options o = variant_of(c, c->seed);
+    compiled_options o = variant_of(c, c->seed);
     size_t length = 0;
     char *text = text_of(c, c->seed, &o, &length);
 
