@@ -6,18 +6,33 @@
 
 #include "ir/ir.h"
 
+/* Of a place, so that no name, however long, takes the room of what it is about. */
+enum { MOST_OF_FILE = 400, MOST_OF_KIND = 100 };
+
+/* The end of the file's name says most. */
+static int file_text(char *to, size_t size, const char *file)
+{
+    const size_t length = strlen(file);
+    if (length <= MOST_OF_FILE)
+        return snprintf(to, size, "%s: ", file);
+    const char *end = file + length - MOST_OF_FILE;
+    while (((unsigned char)*end & 0xc0) == 0x80) /* not from the middle of a character */
+        end++;
+    return snprintf(to, size, "...%s: ", end);
+}
+
 static int place_text(char *to, size_t size, const ir_loc *loc)
 {
-    int n = 0;
     if (!loc || !loc->file)
         return 0;
-    n += snprintf(to, size, "%s: ", loc->file);
-    if (loc->subgraph >= 0 && loc->node >= 0 && n < (int)size)
-        n += snprintf(to + n, size - (size_t)n, "subgraph %d, node %d%s%s%s: ", loc->subgraph, loc->node,
-                      loc->kind ? " (" : "", loc->kind ? loc->kind : "", loc->kind ? ")" : "");
-    else if (loc->node >= 0 && n < (int)size)
-        n += snprintf(to + n, size - (size_t)n, "line %d: ", loc->node);
-    return n < (int)size ? n : (int)size - 1;
+    const int n = file_text(to, size, loc->file);
+    const char *kind = loc->kind ? loc->kind : "";
+    if (loc->node < 0)
+        return n;
+    if (loc->subgraph < 0)
+        return n + snprintf(to + n, size - (size_t)n, "line %d: ", loc->node);
+    return n + snprintf(to + n, size - (size_t)n, "subgraph %d, node %d%s%.*s%s%s: ", loc->subgraph, loc->node,
+                        loc->kind ? " (" : "", MOST_OF_KIND, kind, strlen(kind) > MOST_OF_KIND ? "..." : "", loc->kind ? ")" : "");
 }
 
 /* Names come from files: keep terminals safe. */
@@ -32,8 +47,7 @@ static void write_text(char *to, size_t size, const ir_loc *loc, const char *kin
 {
     int n = place_text(to, size, loc);
     n += snprintf(to + n, size - (size_t)n, "%s: ", kind);
-    if (n < (int)size)
-        vsnprintf(to + n, size - (size_t)n, format, args);
+    vsnprintf(to + n, size - (size_t)n, format, args);
     make_safe(to);
 }
 
