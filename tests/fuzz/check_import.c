@@ -60,7 +60,7 @@ int check_import(const uint8_t *bytes, size_t size, bool passes)
         check_fail("the imported graph does not verify", d.text);
     check_text(g);
     if (passes)
-        check_passes(g);
+        check_passes(g, bytes, size);
     ir_graph_free(g);
     free(copy);
     return 1;

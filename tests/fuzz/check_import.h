@@ -11,9 +11,9 @@
  * or exactly one diagnostic and no graph, in memory proportional to the input.  Returns whether there was a graph. */
 int check_import(const uint8_t *bytes, size_t size, bool passes);
 
-/* Runs the passes over an imported graph, as the driver does, and aborts unless they keep it well-formed and equal
- * (check_passes.c).  check_import does so when `passes` is set. */
-void check_passes(ir_graph *);
+/* Runs the passes over the graph imported from these bytes, which also choose the options, and aborts unless they keep it
+ * well-formed and equal (check_passes.c).  check_import does so when `passes` is set. */
+void check_passes(ir_graph *, const uint8_t *bytes, size_t size);
 
 _Noreturn void check_fail(const char *what, const char *detail);
 void check_diagnostic(const diag *); /* one line with its kind in it */

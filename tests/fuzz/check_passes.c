@@ -1,5 +1,5 @@
 /* check_passes.c: the pipeline on a graph from untrusted bytes: every pass keeps it well-formed, and, where the graph is
- * small enough to interpret, the outputs are those it had before, bit for bit. */
+ * small enough to interpret, the outputs are those it had before, bit for bit, before and after lowering. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,32 +98,52 @@ static bool has_floats(const ir_graph *g)
     return false;
 }
 
-void check_passes(ir_graph *g)
+/* Of the options that the passes know; the same ones for the same bytes. */
+static pass_options draw_options(const uint8_t *bytes, size_t size)
+{
+    const uint64_t draw = ir_hash_bytes(bytes, size, 1);
+    return (pass_options){.quantize = draw % 8 == 0 ? PASS_QUANTIZE_NONE : PASS_QUANTIZE_AUTO,
+                          .infer_scales = draw >> 3 & 1,
+                          .rounding = (ir_enum_ROUNDING)((draw >> 4) % IR_ROUNDING_COUNT),
+                          .rounding_given = (draw >> 8) % 4 == 0,
+                          .keep_unfused = (draw >> 10) % 16 == 0,
+                          .opt_level = (draw >> 14) % 4 == 0 ? 0 : 2,
+                          .target = draw >> 16 & 1 ? "avx512vnni" : "generic"};
+}
+
+/* Integers are what they were before the passes. */
+static void check_outputs(const ir_graph *g, const buffers *before)
+{
+    diag d = {0};
+    buffers after = {{0}};
+    if (!is_small(g))
+        return;
+    if (!interpret(g, &after, &d))
+        check_fail("the optimized graph can't be interpreted", d.text);
+    for (int32_t i = 0; before && i < g->output_count; i++)
+        if (memcmp(before->out[i], after.out[i], ir_type_bytes(&g->outputs[i]->type)) != 0)
+            check_fail("the passes changed an output", g->output_names[i]);
+    free_buffers(g, &after);
+}
+
+void check_passes(ir_graph *g, const uint8_t *bytes, size_t size)
 {
     diag d = {0};
     const pass_debug debug = {.verify_each = true};
-    pass_options options = {.opt_level = 2};
-    buffers before = {{0}}, after = {{0}};
-    bool compare = is_small(g) && !has_floats(g); /* sums of floats may change their order */
-    bool ran = is_small(g) && interpret(g, &before, &d);
+    pass_options options = draw_options(bytes, size);
+    buffers before = {{0}};
+    /* What is asked to change values does; sums of floats may change their order. */
+    const bool compare = !options.rounding_given && options.quantize == PASS_QUANTIZE_AUTO && !has_floats(g);
+    const bool ran = is_small(g) && interpret(g, &before, &d);
     if (d.failed)
         check_fail("an imported graph can't be interpreted", d.text);
-    if (!pass_run(g, &options, &debug, NULL, 0, &d)) {
-        check_diagnostic(&d);
+    for (int lower = 0; lower <= !options.keep_unfused && !d.failed; lower++) {
+        options.lower = lower;
+        if (!pass_run(g, &options, &debug, NULL, 0, &d))
+            check_diagnostic(&d);
+        else if (ran)
+            check_outputs(g, compare ? &before : NULL);
+    }
+    if (ran)
         free_buffers(g, &before);
-        return;
-    }
-    if (ran && is_small(g)) {
-        if (!interpret(g, &after, &d))
-            check_fail("the optimized graph can't be interpreted", d.text);
-        for (int32_t i = 0; compare && i < g->output_count; i++)
-            if (memcmp(before.out[i], after.out[i], ir_type_bytes(&g->outputs[i]->type)) != 0)
-                check_fail("the passes changed an output", g->output_names[i]);
-        free_buffers(g, &after);
-    }
-    free_buffers(g, &before);
-    options.lower = true;
-    options.target = "avx512vnni";
-    if (!pass_run(g, &options, &debug, NULL, 0, &d))
-        check_diagnostic(&d);
 }
