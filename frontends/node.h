@@ -49,7 +49,8 @@ typedef struct frontend_model {
 typedef struct frontend_attribute {
     const char *name;
     fb_table table;
-    bool read; /* the importer has looked at its value */
+    bool sought; /* the importer wanted its value */
+    bool read;   /* and has got it */
 } frontend_attribute;
 
 /* declared: the attributes in the words of node_attributes.h; by_all: those that every operator may have, or NULL. */

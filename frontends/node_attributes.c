@@ -8,13 +8,27 @@
 
 /* ---- Declarations ---- */
 
+/* Is that what a declared word, without its mark, stands for?  A # is the name of a parameter and a number. */
+static bool stands_for(const char *word, size_t length, const char *name)
+{
+    static const char digits[] = "0123456789";
+    if (length && *word == '#') {
+        const size_t parameter = strcspn(name, digits), number = strspn(name + parameter, digits);
+        if (!parameter || !number)
+            return false;
+        name += parameter + number;
+        word++;
+        length--;
+    }
+    return length && strlen(name) == length && memcmp(word, name, length) == 0;
+}
+
 attribute_rule attribute_rule_of(const char *declared, const char *name)
 {
     attribute_rule rule = {ATTRIBUTE_UNKNOWN, ""};
-    const size_t length = strpbrk(name, " ~=:") ? 0 : strlen(name);
     for (const char *word = declared; word && *word;) {
-        const size_t whole = strcspn(word, " ");
-        if (length && whole >= length && memcmp(word, name, length) == 0 && strchr(" ~=:", word[length])) {
+        const size_t whole = strcspn(word, " "), length = strcspn(word, " ~=:");
+        if (stands_for(word, length, name)) {
             const char *rest = word + length;
             rule.use = *rest == '~' ? ATTRIBUTE_IGNORED : *rest == '=' ? ATTRIBUTE_FIXED : ATTRIBUTE_READ;
             if (*rest == '=' || *rest == ':') {
@@ -90,6 +104,14 @@ bool node_attributes_read(frontend_node *n)
             return node_error(n,
                               "the attribute %.60s is not supported in this form of the operator, or has a wrong type",
                               n->attributes[i].name);
+    return true;
+}
+
+bool node_attributes_typed(frontend_node *n)
+{
+    for (uint32_t i = 0; i < n->attribute_count; i++)
+        if (n->attributes[i].sought && !n->attributes[i].read)
+            return node_error(n, "the attribute %.60s has a wrong type", n->attributes[i].name);
     return true;
 }
 

@@ -9,19 +9,30 @@
  * the operators; operators `feed` and `fetch` say which variables are inputs and outputs. */
 #include <string.h>
 
+#include "frontends/node_attributes.h"
 #include "frontends/paddle_import.h"
 
 enum { HEADER_BYTES = 26, META_VERSION = 2 };
 
 static const paddle_op_entry known_ops[] = {
-#define PADDLE_OP(NAME, importer, code) {#NAME, importer, NULL, IR_##code},
-#define PADDLE_NO(NAME, reason) {#NAME, NULL, reason, IR_RESHAPE},
-#define PADDLE_ONLY(NAME, attributes)
+#define PADDLE_OP(NAME, importer, code, attributes) {#NAME, importer, NULL, IR_##code, attributes},
+#define PADDLE_NO(NAME, reason) {#NAME, NULL, reason, IR_RESHAPE, NULL},
+#define PADDLE_ALL(attributes)
 #include "frontends/paddle_ops.def"
 #undef PADDLE_OP
 #undef PADDLE_NO
-#undef PADDLE_ONLY
+#undef PADDLE_ALL
 };
+
+static const char all_may_have[] =
+#define PADDLE_OP(NAME, importer, code, attributes)
+#define PADDLE_NO(NAME, reason)
+#define PADDLE_ALL(attributes) attributes
+#include "frontends/paddle_ops.def"
+#undef PADDLE_OP
+#undef PADDLE_NO
+#undef PADDLE_ALL
+    ;
 
 static const paddle_op_entry *entry_of(const char *name)
 {
@@ -275,6 +286,8 @@ static bool open_node(paddle_model *m, uint32_t index, paddle_node *n)
         return node_error(n, "this operator is not known");
     if (!n->entry->import)
         return node_error(n, "%s", n->entry->reason);
+    n->declared = n->entry->attributes;
+    n->declared_by_all = all_may_have;
     return read_lists(n, inputs, &n->inputs, &n->input_count) && read_lists(n, outputs, &n->outputs, &n->output_count) &&
            read_attributes(n, attrs);
 }
@@ -323,6 +336,13 @@ static void say_recorded_shapes(paddle_model *m)
     }
 }
 
+static bool import_operator(paddle_node *n)
+{
+    const bool real = !n->model->integers;
+    return node_attributes_known(n, paddle_attribute_allowed) && (!real || paddle_observe_inputs(n)) && n->entry->import(n) &&
+           (!real || paddle_observe_outputs(n)) && node_attributes_typed(n);
+}
+
 static bool import_operators(paddle_model *m)
 {
     paddle_node *nodes = ARENA_ARRAY(m->graph->arena, paddle_node, m->ops.count);
@@ -334,8 +354,7 @@ static bool import_operators(paddle_model *m)
     for (uint32_t i = 0; i < m->ops.count; i++)
         m->integers = m->integers || nodes[i].entry->import == paddle_op_calib || paddle_int(&nodes[i], "enable_int8", 0);
     for (uint32_t i = 0; i < m->ops.count; i++) {
-        bool imported = paddle_attributes_fit(&nodes[i]) && (m->integers || paddle_observe_inputs(&nodes[i])) && nodes[i].entry->import(&nodes[i]) &&
-                        (m->integers || paddle_observe_outputs(&nodes[i]));
+        const bool imported = import_operator(&nodes[i]);
         if (!fb_ok(&m->reader) && !m->diag->failed) /* defaults read after an error mean nothing, whatever came of them */
             return model_malformed(m, &nodes[i].loc);
         if (!imported || !fb_ok(&m->reader)) {

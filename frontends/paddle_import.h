@@ -32,7 +32,10 @@ enum {
     ATTR_NAME, ATTR_TYPE, ATTR_I, ATTR_F, ATTR_S, ATTR_INTS, ATTR_FLOATS, ATTR_STRINGS, ATTR_B, ATTR_BOOLS, ATTR_BLOCK,
     ATTR_L, ATTR_BLOCKS, ATTR_LONGS
 };
-enum { TYPE_INT, TYPE_FLOAT, TYPE_STRING, TYPE_INTS, TYPE_FLOATS, TYPE_BOOLEAN = 6, TYPE_LONG = 9, TYPE_LONGS = 11 };
+enum {
+    TYPE_INT, TYPE_FLOAT, TYPE_STRING, TYPE_INTS, TYPE_FLOATS, TYPE_STRINGS, TYPE_BOOLEAN, TYPE_BOOLEANS, TYPE_LONG = 9,
+    TYPE_LONGS = 11
+};
 enum { PARAM_VERSION, PARAM_NAME, PARAM_VARIABLE_TYPE, PARAM_VARIABLE };
 enum { PARAM_IS_TENSOR = 1 };
 enum { PARAM_LOD_LEVEL, PARAM_LOD, PARAM_DIM, PARAM_DATA_TYPE, PARAM_DATA };
@@ -78,6 +81,7 @@ struct paddle_op_entry {
     paddle_import_fn *import; /* NULL: not supported */
     const char *reason;       /* why not */
     ir_opcode code;           /* for importers that serve several operators */
+    const char *attributes;   /* in the words of node_attributes.h */
 };
 
 /* ---- paddle.c ---- */
@@ -105,7 +109,7 @@ bool paddle_param_int(paddle_node *, const char *parameter, int index, int64_t *
 
 /* ---- Attributes ---- */
 bool paddle_has_attr(paddle_node *, const char *name);
-bool paddle_attributes_fit(paddle_node *); /* those that nobody reads */
+bool paddle_attribute_allowed(const frontend_attribute *, const char *values);
 int64_t paddle_int(paddle_node *, const char *name, int64_t def);
 float paddle_float(paddle_node *, const char *name, float def);
 const char *paddle_text(paddle_node *, const char *name, const char *def);
@@ -134,12 +138,12 @@ bool paddle_activation_of(paddle_node *, const char *type, paddle_activation *ou
 ir_value *paddle_activated(paddle_node *, ir_value *, const paddle_activation *); /* the op of its own, if any */
 bool paddle_standard_hard_swish(paddle_node *, const char *prefix);
 
-#define PADDLE_OP(NAME, importer, code) paddle_import_fn importer;
+#define PADDLE_OP(NAME, importer, code, attributes) paddle_import_fn importer;
 #define PADDLE_NO(NAME, reason)
-#define PADDLE_ONLY(NAME, attributes)
+#define PADDLE_ALL(attributes)
 #include "frontends/paddle_ops.def"
 #undef PADDLE_OP
 #undef PADDLE_NO
-#undef PADDLE_ONLY
+#undef PADDLE_ALL
 
 #endif

@@ -124,72 +124,88 @@ bool paddle_param_int(paddle_node *n, const char *parameter, int index, int64_t 
 
 /* ---- Attributes ---- */
 
-static fb_table attribute(paddle_node *n, const char *name, int *out_type)
+#define BIT(type) (1u << (type))
+
+typedef struct list_field {
+    unsigned field;
+    uint32_t element; /* bytes */
+} list_field;
+
+static list_field list_of_type(int type)
 {
-    for (uint32_t i = 0; i < n->attribute_count; i++)
-        if (strcmp(n->attributes[i].name, name) == 0) {
-            *out_type = fb_i32(n->attributes[i].table, ATTR_TYPE, 0);
-            return n->attributes[i].table;
-        }
+    switch (type) {
+    case TYPE_INTS: return (list_field){ATTR_INTS, 4};
+    case TYPE_FLOATS: return (list_field){ATTR_FLOATS, 4};
+    case TYPE_STRINGS: return (list_field){ATTR_STRINGS, 4};
+    case TYPE_BOOLEANS: return (list_field){ATTR_BOOLS, 1};
+    case TYPE_LONGS: return (list_field){ATTR_LONGS, 8};
+    default: return (list_field){0, 0};
+    }
+}
+
+/* An attribute of one of the types, which are bits; type -1: there is none.  A list of nothing is none, whatever its type. */
+static fb_table attribute(paddle_node *n, const char *name, unsigned types, int *out_type)
+{
+    frontend_attribute *a = node_attribute(n, name);
     *out_type = -1;
-    return (fb_table){0};
+    if (!a)
+        return (fb_table){0};
+    const int type = fb_i32(a->table, ATTR_TYPE, 0);
+    const list_field list = list_of_type(type);
+    const bool fits = type >= 0 && type < 32 && types >> type & 1;
+    a->sought = true;
+    a->read |= fits || (list.element && fb_vec(a->table, list.field, list.element).count == 0);
+    if (fits)
+        *out_type = type;
+    return a->table;
 }
 
-static bool allows_list(fb_vector list, const char *values)
+static bool allows_element(int type, fb_vector list, uint32_t i, const char *values)
 {
-    for (uint32_t i = 0; i < list.count; i++)
-        if (!attribute_allows_int(values, fb_vec_i32(list, i)))
-            return false;
-    return true;
-}
-
-static bool allows(fb_table t, const char *values)
-{
-    uint32_t length = 0;
-    const char *text;
-    switch (fb_i32(t, ATTR_TYPE, 0)) {
-    case TYPE_INT: return attribute_allows_int(values, fb_i32(t, ATTR_I, 0));
-    case TYPE_LONG: return attribute_allows_int(values, fb_i64(t, ATTR_L, 0));
-    case TYPE_BOOLEAN: return attribute_allows_int(values, fb_bool(t, ATTR_B, false));
-    case TYPE_STRING:
-        text = fb_string(t, ATTR_S, &length);
-        return text && attribute_allows_text(values, text, length);
-    case TYPE_INTS: return allows_list(fb_vec(t, ATTR_INTS, 4), values);
+    switch (type) {
+    case TYPE_INTS: return attribute_allows_int(values, fb_vec_i32(list, i));
+    case TYPE_LONGS: return attribute_allows_int(values, fb_vec_i64(list, i));
+    case TYPE_FLOATS: return attribute_allows_real(values, fb_vec_f32(list, i));
     default: return false;
     }
 }
 
-bool paddle_attributes_fit(paddle_node *n)
+static bool allows_list(fb_table t, int type, const char *values)
 {
-    static const struct { const char *name, *attributes; } only[] = {
-#define PADDLE_OP(NAME, importer, code)
-#define PADDLE_NO(NAME, reason)
-#define PADDLE_ONLY(NAME, attributes) {#NAME, attributes},
-#include "frontends/paddle_ops.def"
-#undef PADDLE_OP
-#undef PADDLE_NO
-#undef PADDLE_ONLY
-    };
-    for (size_t k = 0; k < sizeof only / sizeof *only; k++)
-        for (uint32_t i = 0; strcmp(only[k].name, n->entry->name) == 0 && i < n->attribute_count; i++) {
-            const attribute_rule rule = attribute_rule_of(only[k].attributes, n->attributes[i].name);
-            if (rule.use == ATTRIBUTE_FIXED && !allows(n->attributes[i].table, rule.values))
-                return node_error(n, "the attribute %.60s with another value than %s is not supported: export the model with that",
-                                  n->attributes[i].name, rule.values);
-        }
+    const list_field list = list_of_type(type);
+    if (!list.element)
+        return false;
+    const fb_vector v = fb_vec(t, list.field, list.element);
+    for (uint32_t i = 0; i < v.count; i++)
+        if (!allows_element(type, v, i, values))
+            return false;
     return true;
 }
 
-bool paddle_has_attr(paddle_node *n, const char *name)
+bool paddle_attribute_allowed(const frontend_attribute *a, const char *values)
 {
-    int type;
-    return fb_present(attribute(n, name, &type));
+    uint32_t length = 0;
+    const char *text;
+    const fb_table t = a->table;
+    const int type = fb_i32(t, ATTR_TYPE, 0);
+    switch (type) {
+    case TYPE_INT: return attribute_allows_int(values, fb_i32(t, ATTR_I, 0));
+    case TYPE_LONG: return attribute_allows_int(values, fb_i64(t, ATTR_L, 0));
+    case TYPE_BOOLEAN: return attribute_allows_int(values, fb_bool(t, ATTR_B, false));
+    case TYPE_FLOAT: return attribute_allows_real(values, fb_f32(t, ATTR_F, 0));
+    case TYPE_STRING:
+        text = fb_string(t, ATTR_S, &length);
+        return attribute_allows_text(values, text ? text : "", text ? length : 0);
+    default: return allows_list(t, type, values);
+    }
 }
+
+bool paddle_has_attr(paddle_node *n, const char *name) { return node_attribute(n, name) != NULL; }
 
 int64_t paddle_int(paddle_node *n, const char *name, int64_t def)
 {
     int type;
-    fb_table t = attribute(n, name, &type);
+    fb_table t = attribute(n, name, BIT(TYPE_INT) | BIT(TYPE_LONG) | BIT(TYPE_BOOLEAN), &type);
     switch (type) {
     case TYPE_INT: return fb_i32(t, ATTR_I, 0);
     case TYPE_LONG: return fb_i64(t, ATTR_L, 0);
@@ -201,7 +217,7 @@ int64_t paddle_int(paddle_node *n, const char *name, int64_t def)
 float paddle_float(paddle_node *n, const char *name, float def)
 {
     int type;
-    fb_table t = attribute(n, name, &type);
+    fb_table t = attribute(n, name, BIT(TYPE_FLOAT) | BIT(TYPE_INT), &type);
     return type == TYPE_FLOAT ? fb_f32(t, ATTR_F, 0) : type == TYPE_INT ? (float)fb_i32(t, ATTR_I, 0) : def;
 }
 
@@ -209,7 +225,7 @@ const char *paddle_text(paddle_node *n, const char *name, const char *def)
 {
     int type;
     uint32_t length;
-    fb_table t = attribute(n, name, &type);
+    fb_table t = attribute(n, name, BIT(TYPE_STRING), &type);
     const char *text = type == TYPE_STRING ? fb_string(t, ATTR_S, &length) : NULL;
     return text ? arena_string(n->model->graph->arena, text, length) : type == TYPE_STRING ? "" : def;
 }
@@ -217,7 +233,7 @@ const char *paddle_text(paddle_node *n, const char *name, const char *def)
 bool paddle_ints(paddle_node *n, const char *name, int max, int64_t out[], int *out_count)
 {
     int type;
-    fb_table t = attribute(n, name, &type);
+    fb_table t = attribute(n, name, BIT(TYPE_INT) | BIT(TYPE_LONG) | BIT(TYPE_INTS) | BIT(TYPE_LONGS), &type);
     bool wide = type == TYPE_LONGS;
     *out_count = 0;
     if ((type == TYPE_INT || type == TYPE_LONG) && max >= 1)
@@ -236,7 +252,7 @@ bool paddle_ints(paddle_node *n, const char *name, int max, int64_t out[], int *
 bool paddle_floats(paddle_node *n, const char *name, int64_t max, float out[], int64_t *out_count)
 {
     int type;
-    fb_table t = attribute(n, name, &type);
+    fb_table t = attribute(n, name, BIT(TYPE_FLOAT) | BIT(TYPE_FLOATS), &type);
     *out_count = 0;
     if (type == TYPE_FLOAT && max >= 1) {
         if (out)

@@ -132,7 +132,8 @@ static bool read_bias(paddle_node *n, int64_t channels, ir_value **out)
 static const char *activation_name(paddle_node *n)
 {
     bool relu = paddle_int(n, "fuse_relu", 0), clamp = paddle_int(n, "fuse_brelu", 0);
-    return paddle_text(n, "act_type", clamp ? "relu6" : relu ? "relu" : "");
+    const char *flagged = clamp ? "relu6" : relu ? "relu" : "";
+    return paddle_int(n, "with_act", 1) ? paddle_text(n, "act_type", flagged) : flagged;
 }
 
 /* Constant weights, or such behind a dequantize; whole numbers without scales (fake_quantize_… made them) become real.

@@ -22,6 +22,13 @@ static void test_words(void)
     const char *unknown[] = {"", "axi", "axis_", "DCR", "of", "axis mode", "saturate=1"};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         CHECK(attribute_rule_of(declared, unknown[i]).use == ATTRIBUTE_UNKNOWN);
+    static const char operands[] = "#_scale #_threshold~";
+    CHECK(attribute_rule_of(operands, "X0_scale").use == ATTRIBUTE_READ);
+    CHECK(attribute_rule_of(operands, "Filter12_scale").use == ATTRIBUTE_READ);
+    CHECK(attribute_rule_of(operands, "Out0_threshold").use == ATTRIBUTE_IGNORED);
+    const char *others[] = {"_scale", "X_scale", "0_scale", "X0_scales", "X0scale", "X0", "#_scale", "X0_scale~"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        CHECK(attribute_rule_of(operands, others[i]).use == ATTRIBUTE_UNKNOWN);
     CHECK(attribute_rule_of("", "axis").use == ATTRIBUTE_UNKNOWN);
     CHECK(attribute_rule_of(NULL, "axis").use == ATTRIBUTE_UNKNOWN);
 }
@@ -69,6 +76,19 @@ static void test_nodes(void)
     CHECK(!accepted("block_size", false, &text) && strstr(text, "the attribute block_size is not supported"));
 }
 
+static void test_types(void)
+{
+    diag d = {0};
+    frontend_model m = {.diag = &d};
+    frontend_attribute a = {.name = "axis"};
+    frontend_node n = {.model = &m, .declared = declared, .attributes = &a, .attribute_count = 1};
+    CHECK((node_attributes_typed)(&n));
+    a.sought = a.read = true;
+    CHECK((node_attributes_typed)(&n));
+    a.read = false;
+    CHECK(!(node_attributes_typed)(&n) && strstr(d.text, "the attribute axis has a wrong type"));
+}
+
 static void test_versions(void)
 {
     diag d = {0};
@@ -85,6 +105,7 @@ int main(void)
     test_words();
     test_values();
     test_nodes();
+    test_types();
     test_versions();
     return test_end();
 }

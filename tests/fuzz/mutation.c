@@ -160,13 +160,13 @@ static const char *const words[] = {
 #include "frontends/ort_ops.def"
 #undef ORT_OP
 #undef ORT_NO
-#define PADDLE_OP(NAME, importer, code) #NAME,
+#define PADDLE_OP(NAME, importer, code, attributes) #NAME, attributes,
 #define PADDLE_NO(NAME, reason)
-#define PADDLE_ONLY(NAME, attributes) attributes,
+#define PADDLE_ALL(attributes) attributes,
 #include "frontends/paddle_ops.def"
 #undef PADDLE_OP
 #undef PADDLE_NO
-#undef PADDLE_ONLY
+#undef PADDLE_ALL
 #define TFLITE_OP(NAME, number, options, fewest, most, outputs, importer, code)
 #define TFLITE_NO(NAME, number, reason)
 #define TFLITE_CUSTOM(text, fewest, most, outputs, importer) text,

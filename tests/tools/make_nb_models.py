@@ -896,6 +896,17 @@ def lookup_negative(p):
 
 
 @refused
+def attribute_unknown(p):
+    """What a fusion of Paddle Lite leaves."""
+    one(p, "elementwise_add", {"X": ["x"], "Y": ["x"]}, {"Out": ["y"]}, axis=-1, fuse_scale=True, scale=2.0)
+
+
+@refused
+def attribute_type(p):
+    one(p, "softmax", {"X": ["x"]}, {"Out": ["y"]}, axis=1.0)
+
+
+@refused
 def in_training(p):
     p.param("s", np.array([1], np.float32))
     one(p, "fake_quantize_dequantize_moving_average_abs_max", {"X": ["x"], "InScale": ["s"]}, {"Out": ["y"]}, bit_length=8, is_test=False)

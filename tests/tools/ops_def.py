@@ -1,6 +1,7 @@
-"""ops_def.py: the rows of frontends/ort_ops.def, for tests that ask what the importer declares.
+"""ops_def.py: the rows of frontends/ort_ops.def and paddle_ops.def, for tests that ask what the importers declare.
 
-    for op in ops_def.read("frontends/ort_ops.def"): op.domain, op.name, op.rules["axis"]"""
+    for op in ops_def.read("frontends/ort_ops.def"): op.domain, op.name, op.rules["axis"]
+    rows, every = ops_def.read_paddle("frontends/paddle_ops.def")      rows["softmax"]["axis"], every["op_role"]"""
 
 import re
 from dataclasses import dataclass
@@ -34,17 +35,36 @@ def text_of(expression, macros):
 
 
 def rule_of(word):
-    name, sign, values = re.fullmatch(r"(\w+)([:=~]?)(.*)", word).groups()
+    name, sign, values = re.fullmatch(r"([\w#@]+)([:=~]?)(.*)", word).groups()
     return name, Rule(SIGNS[sign], values.split("|") if values else [])
 
 
-def read(path):
+def rules_of(declared, macros):
+    return dict(rule_of(word) for word in text_of(declared, macros).split())
+
+
+def open_table(path):
+    """Its text, one row a line, and its macros."""
     with open(path, encoding="utf-8") as f:
-        text = f.read().replace("\\\n", " ")
+        text = re.sub(r"\n {4,}", " ", f.read().replace("\\\n", " "))
     macros = {}
     for name, value in re.findall(r"^#define (\w+) (.*)$", text, re.M):
         macros[name] = text_of(value, macros)
+    return text, macros
+
+
+def read_paddle(path):
+    text, macros = open_table(path)
+    rows = {}
+    for row in re.findall(r"^PADDLE_OP\((.*)\)$", text, re.M):
+        name, _, _, declared = [part.strip() for part in row.split(",", 3)]
+        rows[name] = rules_of(declared, macros)
+    return rows, rules_of(re.search(r"^PADDLE_ALL\((.*)\)$", text, re.M).group(1), macros)
+
+
+def read(path):
+    text, macros = open_table(path)
     for row in re.findall(r"^ORT_OP\((.*)\)$", text, re.M):
         domain, name, fewest, most, importer, _, oldest, newest, declared = [part.strip() for part in row.split(",", 8)]
-        rules = dict(rule_of(word) for word in text_of(declared, macros).split())
-        yield Op(macros[domain], name.strip('"'), int(fewest), int(most), importer, int(oldest), int(newest), rules)
+        yield Op(macros[domain], name.strip('"'), int(fewest), int(most), importer, int(oldest), int(newest),
+                 rules_of(declared, macros))
