@@ -357,7 +357,7 @@ bool cg_emit_depthwise_conv2d(cg_module *m, const ir_op *op)
     depthwise_params params;
     cg_residual residual;
     bool add = op->operand_count > 3 && ir_operand_value(op, 3) != NULL;
-    if (plan.x.dtype == IR_I16 || plan.y.dtype == IR_F32)
+    if (plan.x.dtype == IR_I16 || plan.y.dtype == IR_F32 || plan.y.dtype == IR_I32)
         return cg_emit_conv2d(m, op);
     if (plan.x.dtype != IR_U8 || plan.y.dtype != IR_U8)
         return diag_error(m->diag, &op->loc, "depthwise_conv2d: no kernel for %s operands", ir_dtype_text(plan.x.dtype));

@@ -441,6 +441,46 @@ def output_types(seed=24):
     return g.model()
 
 
+def sixteen_bits(seed=26):
+    """Signed 16-bit quantization with any zero points around products, functions, pools and joins; 16-bit weights and results."""
+    g = Graph(seed, opset=21)
+    x = g.input("x", [1, 6, 6, 5])
+
+    def pair(v, zero=0, step=2 / 32767):
+        parameters = g.real(step), g.constant(np.int16(zero))
+        return g.op("DequantizeLinear", g.op("QuantizeLinear", v, *parameters), *parameters)
+
+    def weights(kind, *shape):
+        limit = np.iinfo(kind).max
+        q = g.constant(g.random.integers(-limit, limit + 1, shape).astype(kind))
+        return g.op("DequantizeLinear", q, g.real(0.3 / limit), g.constant(kind(0)))
+
+    a, b = pair(x), pair(x, 1000, 1e-4)
+    g.output(g.op("QuantizeLinear", b, g.real(1e-4), g.constant(np.int16(-77))))
+    g.output(pair(g.op("Conv", a, weights(np.int8, 4, 6, 3, 3), g.normal(4), kernel_shape=[3, 3]), 0, 3e-4))
+    g.output(pair(g.op("Conv", a, weights(np.int16, 6, 1, 3, 3), kernel_shape=[3, 3], group=6), 0, 3e-4))
+    g.output(pair(g.op("MatMul", b, weights(np.int8, 5, 7)), -300, 3e-4))
+    for kind in ("Sigmoid", "Softmax", "HardSwish"):
+        g.output(pair(g.op(kind, a), 0, 3e-5))
+    for kind in ("Add", "Mul"):
+        g.output(pair(g.op(kind, a, b), 5, 4 / 32767))
+    g.output(pair(g.op("AveragePool", a, kernel_shape=[2, 2], strides=[2, 2])))
+    g.output(pair(g.op("Concat", a, b, axis=1)))
+    return g.model()
+
+
+def integer_sums(seed=27):
+    """ConvInteger whose sums are results: all groups, and groups of one channel, with zero points and without."""
+    g = Graph(seed)
+    x = g.input("x", [2, 6, 7, 5])
+    q = g.op("QuantizeLinear", x, g.real(0.01), g.constant(np.uint8(117)))
+    for groups, out, zeros in ((1, 4, True), (2, 4, False), (6, 6, True), (6, 12, False), (6, 6, False)):
+        w = g.constant(g.random.integers(0, 256, (out, 6 // groups, 3, 3)).astype(np.uint8))
+        zero = [g.constant(np.uint8(117)), g.constant(np.uint8(120))] if zeros else []
+        g.output(g.op("ConvInteger", q, w, *zero, kernel_shape=[3, 3], group=groups, pads=[1] * 4))
+    return g.model()
+
+
 MODELS = {
     "cnn_float": lambda: (cnn(), "disabled"),
     "cnn_qdq_u8s8": lambda: (Quantizer(cnn()).run(), "disabled"),
@@ -467,6 +507,8 @@ MODELS = {
     "dynamic_int8": lambda: (dynamic(), "disabled"),
     "dynamic_int8_fused": lambda: (dynamic(17), "extended"),
     "forms_float": lambda: (forms(), "disabled"),
+    "sixteen_bits_qdq": lambda: (sixteen_bits(), "disabled"),
+    "integer_sums": lambda: (integer_sums(), "disabled"),
     "output_types_qdq": lambda: (output_types(), "disabled"),
     "attention_operators_float": lambda: (attention_operators(), "disabled"),
     "explicit_reals": lambda: (explicit(), "disabled"),
