@@ -9,14 +9,16 @@
 #include <sys/stat.h>
 
 #include "compiler/codegen/backend.h"
+#include "compiler/target/target.h"
+#include "compiler/target/targets.h"
 #include "frontends/frontend.h"
 #include "ir/size_limits.h"
 #include "passes/pass.h"
 
 driver_options driver_defaults(option_program program)
 {
-    const char *target = program & (OPTION_RUN | OPTION_EVAL) ? "native" : "avx512vnni";
-    return (driver_options){.rounding = IR_ROUNDING_EVEN_F32, .target = cg_target_name(target), .name = "model", .opt_level = 3};
+    const char *target = program & (OPTION_RUN | OPTION_EVAL) ? "native" : TARGET_DEFAULT;
+    return (driver_options){.rounding = IR_ROUNDING_EVEN_F32, .target = target_find(target)->name, .name = "model", .opt_level = 3};
 }
 
 /* ---- Options ---- */
@@ -49,17 +51,11 @@ static bool set_rounding(driver_options *o, const char *value, char *error, size
 
 static bool set_target(driver_options *o, const char *value, char *error, size_t error_size)
 {
-    const char *target = cg_target_name(value);
-    if (target) {
-        o->target = target;
-        return true;
-    }
-    int count;
-    const char *const *names = cg_target_names(&count);
-    int at = snprintf(error, error_size, "unknown target '%s'; there are", value);
-    for (int i = 0; i < count && at < (int)error_size; i++)
-        at += snprintf(error + at, error_size - (size_t)at, " %s", names[i]);
-    return false;
+    const target_info *target = target_find(value);
+    if (!target)
+        return fail(error, error_size, "unknown target '%s'; there are " TARGET_NAMES "native", value);
+    o->target = target->name;
+    return true;
 }
 
 static bool pass_named(const char *value, char *error, size_t error_size)

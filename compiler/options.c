@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/target/targets.h"
+
 enum { HIDDEN = 1 << 8, FIRST_LONG = 1000, HELP_COLUMN = 30, HELP_WIDTH = 100 };
 enum { ARG_NONE = no_argument, ARG_NEEDS = required_argument, ARG_MAY = optional_argument };
 enum { QCC = OPTION_QCC, RUN = OPTION_RUN, EVAL = OPTION_EVAL, OPT = OPTION_OPT };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compiler/codegen/jit.h"
+#include "compiler/target/target.h"
 #include "runtime/model_abi.h"
 
 enum { ALIGNMENT = 64 };
@@ -112,7 +113,7 @@ static bool open_interpreted(session *s, const driver_options *o, const char *fi
 
 static bool open_compiled(session *s, const driver_options *o, const char *file, diag *d)
 {
-    const char *reason = cg_target_runs_here(o->target);
+    const char *reason = target_refuses(o->target);
     if (reason)
         return diag_error(d, NULL, "can't run code for target %s here: %s", o->target, reason);
     if (!driver_import(o, file, &s->module, d) || !driver_lower(o, &s->module, d))

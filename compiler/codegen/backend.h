@@ -35,10 +35,4 @@ void cg_output_free(cg_output *);
 /* Bytes of temporary memory that the op's kernels need for this target (0 for most): asked by the memory plan. */
 size_t cg_scratch_bytes(const ir_op *, const char *target);
 
-const char *const *cg_target_names(int *out_count);
-/* The target's own name, which says what "native" is on this machine; NULL: there is no such target. */
-const char *cg_target_name(const char *name);
-/* NULL or the reason why the host can't run code for the target (for --target=native and qcc-run). */
-const char *cg_target_runs_here(const char *name);
-
 #endif

@@ -4,7 +4,7 @@
 #include "compiler/codegen/shape.h"
 #include "ir/interp.h"
 
-size_t cg_class_nms_scratch(const ir_op *op, const cg_target *target)
+size_t cg_class_nms_scratch(const ir_op *op, const target_info *target)
 {
     const qcc_op_class_nms o = ir_class_nms_of(op);
     (void)target;

@@ -123,7 +123,7 @@ typedef struct compile_call {
     const ir_graph *graph;
     const cg_options *options;
     cg_emit emit;
-    const cg_target *target;
+    const target_info *target;
     LLVMTargetMachineRef machine;
     cg_output *out;
     diag *diag;
@@ -151,7 +151,7 @@ static void run_compile(void *context)
 
 bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, cg_output *out, diag *d)
 {
-    const cg_target *target = cg_target_find(options->target);
+    const target_info *target = target_find(options->target);
     compile_call call = {.graph = graph, .options = options, .emit = emit, .target = target, .out = out, .diag = d};
 
     *out = (cg_output){0};

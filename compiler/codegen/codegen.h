@@ -15,21 +15,14 @@
 #include <llvm-c/Core.h>
 
 #include "compiler/codegen/backend.h"
+#include "compiler/target/target.h"
 
 enum { CG_MAX_ARGS = 24 };
-
-typedef struct cg_target {
-    const char *name;         /* "avx512vnni" */
-    const char *cpu, *features; /* for LLVM */
-    unsigned vector_bytes;    /* 64 for avx512vnni, 16 for generic */
-    bool avx512, vbmi, vnni;  /* which primitives may be intrinsics */
-    uint32_t cpu_features;    /* QCC_CPU_* bits that the object requires */
-} cg_target;
 
 typedef struct cg_module {
     LLVMContextRef context;
     LLVMModuleRef llvm;
-    const cg_target *target;
+    const target_info *target;
     const ir_graph *graph;
     const cg_options *options;
     arena *arena;
@@ -93,7 +86,7 @@ typedef bool cg_emit_fn(cg_module *, const ir_op *); /* false with a diagnostic 
 
 /* ---- Temporary memory (scratch.def) ---- */
 
-#define SCRATCH(CODE, function) size_t function(const ir_op *, const cg_target *);
+#define SCRATCH(CODE, function) size_t function(const ir_op *, const target_info *);
 #include "compiler/codegen/scratch.def"
 #undef SCRATCH
 

@@ -56,12 +56,12 @@ static bool is_rare_depthwise(const ir_op *op)
            (op->operands[0].value->type.dtype == IR_U8 && op->results[0]->type.dtype != IR_U8);
 }
 
-size_t cg_depthwise_conv2d_scratch(const ir_op *op, const cg_target *target)
+size_t cg_depthwise_conv2d_scratch(const ir_op *op, const target_info *target)
 {
     return is_rare_depthwise(op) ? cg_conv2d_scratch(op, target) : 0;
 }
 
-size_t cg_conv2d_scratch(const ir_op *op, const cg_target *target)
+size_t cg_conv2d_scratch(const ir_op *op, const target_info *target)
 {
     (void)target;
     if (cg_mac_is_open(op))

@@ -26,7 +26,7 @@ static void mark_branches(const cg_module *m)
                           LLVMValueAsMetadata(LLVMConstInt(m->i32, 1, 0)));
 }
 
-bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *options, cg_emit emit, const cg_target *target,
+bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *options, cg_emit emit, const target_info *target,
                     LLVMTargetMachineRef machine, diag *d)
 {
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
@@ -285,7 +285,7 @@ static LLVMValueRef model_fields(cg_module *m)
     static_assert(sizeof(struct qcc_model) == 16 + 16 + 16 + 24 + 8 + 8 + 16 + 16, "layout of qcc_model");
     f[n++] = c32(m, QCC_MODEL_MAGIC);
     f[n++] = c32(m, QCC_ABI_VERSION);
-    f[n++] = c32(m, m->target->cpu_features);
+    f[n++] = c32(m, m->target->needs);
     f[n++] = c32(m, g->state_bytes != 0);
     f[n++] = text(m, m->options->model_name);
     f[n++] = text(m, m->target->name);

@@ -5,7 +5,7 @@
 #include "compiler/codegen/shape.h"
 #include "runtime/ops.h"
 
-size_t cg_detection_scratch(const ir_op *op, const cg_target *target)
+size_t cg_detection_scratch(const ir_op *op, const target_info *target)
 {
     const ir_type *scores = &ir_operand_value(op, 1)->type;
     (void)target;

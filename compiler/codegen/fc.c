@@ -39,7 +39,7 @@ static size_t copy_bytes(const ir_op *op)
     return copies(op) ? (size_t)(rows_of(op) * copied_row_bytes(op) + SLACK + 63) / 64 * 64 : 0;
 }
 
-size_t cg_fully_connected_scratch(const ir_op *op, const cg_target *target)
+size_t cg_fully_connected_scratch(const ir_op *op, const target_info *target)
 {
     (void)target;
     if (!ir_is_const(op->operands[1].value))

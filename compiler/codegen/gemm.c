@@ -21,7 +21,7 @@ static const schedule_machine machine_generic = {8, 4, 4.0, 0, {8.0, 8.0}, 1.0, 
 
 static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->workspace; }
 
-schedule_tiles cg_gemm_tiles(const cg_target *target, const cg_gemm *g)
+schedule_tiles cg_gemm_tiles(const target_info *target, const cg_gemm *g)
 {
     schedule_machine machine = target->avx512 ? machine_vnni : machine_generic;
     if (is_bound(&g->residual.rows.arg))

@@ -65,7 +65,7 @@ static LLVMValueRef scratch_row(recurrent *r, int row)
                        row * r->units * 4);
 }
 
-size_t cg_gru_scratch(const ir_op *op, const cg_target *target)
+size_t cg_gru_scratch(const ir_op *op, const target_info *target)
 {
     (void)target;
     return ir_operand_value(op, 3) ? 0 : 2 * ir_type_bytes(&ir_operand_value(op, 2)->type);

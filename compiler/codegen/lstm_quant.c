@@ -37,7 +37,7 @@ typedef struct lstm_quant {
 
 static int64_t padded(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
-size_t cg_lstm_quant_scratch(const ir_op *op, const cg_target *target)
+size_t cg_lstm_quant_scratch(const ir_op *op, const target_info *target)
 {
     const ir_type *x = &ir_operand_value(op, 0)->type, *h = &ir_operand_value(op, 4)->type;
     (void)target;

@@ -334,7 +334,7 @@ bool cg_emit_product(cg_module *m, const ir_op *op)
     return cg_gemm_emit(m, &g, &tiles);
 }
 
-size_t cg_batch_matmul_scratch(const ir_op *op, const cg_target *target)
+size_t cg_batch_matmul_scratch(const ir_op *op, const target_info *target)
 {
     (void)target;
     return cg_product_scratch(op);

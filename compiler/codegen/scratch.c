@@ -5,7 +5,7 @@
 
 size_t cg_scratch_bytes(const ir_op *op, const char *target_name)
 {
-    const cg_target *target = cg_target_find(target_name);
+    const target_info *target = target_find(target_name);
 
     if (!target)
         return 0;

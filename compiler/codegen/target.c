@@ -1,65 +1,12 @@
-/* target.c: the machines that code is made for, and LLVM's view of them. */
+/* target.c: LLVM's view of the machines that code is made for. */
 #include "compiler/codegen/module.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "runtime/model_abi.h"
+enum { SSE_BYTES = 16 };
 
-/* avx512vnni is what every core with VNNI and VBMI has (Ice Lake, Zen 4 and later); code is scheduled as for Ice Lake,
- * with full-width vectors. */
-static const cg_target targets[] = {
-    {"avx512vnni", "x86-64-v4", "+avx512vbmi,+avx512vnni,-prefer-256-bit", 64, true, true, true,
-     QCC_CPU_AVX2 | QCC_CPU_FMA | QCC_CPU_F16C | QCC_CPU_AVX512 | QCC_CPU_AVX512_VBMI | QCC_CPU_AVX512_VNNI},
-    {"generic", "x86-64", "", 16, false, false, false, 0},
-};
-enum { TARGET_COUNT = sizeof targets / sizeof targets[0] };
-
-const char *const *cg_target_names(int *out_count)
-{
-    static const char *const names[] = {"avx512vnni", "generic", "native"};
-
-    *out_count = sizeof names / sizeof names[0];
-    return names;
-}
-
-static bool host_has_avx512vnni(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd") &&
-           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
-}
-
-const cg_target *cg_target_find(const char *name)
-{
-    if (!strcmp(name, "native"))
-        return &targets[host_has_avx512vnni() ? 0 : 1];
-    for (int i = 0; i < TARGET_COUNT; i++)
-        if (!strcmp(name, targets[i].name))
-            return &targets[i];
-    return NULL;
-}
-
-const char *cg_target_name(const char *name)
-{
-    const cg_target *target = cg_target_find(name);
-
-    return target ? target->name : NULL;
-}
-
-const char *cg_target_runs_here(const char *name)
-{
-    const cg_target *target = cg_target_find(name);
-
-    if (!target)
-        return "unknown target";
-    if (target->avx512 && !host_has_avx512vnni())
-        return "this CPU lacks AVX-512 VNNI or VBMI";
-    return NULL;
-}
-
-LLVMTargetMachineRef cg_target_machine(const cg_target *target, int opt_level, diag *d)
+LLVMTargetMachineRef cg_target_machine(const target_info *target, int opt_level, diag *d)
 {
     static const char triple[] = "x86_64-unknown-linux-gnu";
     LLVMCodeGenOptLevel level = opt_level <= 0 ? LLVMCodeGenLevelNone : opt_level == 1 ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault;
@@ -99,10 +46,13 @@ void cg_target_attributes(const cg_module *m, LLVMValueRef function)
     attribute_text(m, function, "target-cpu", m->target->cpu);
     if (m->target->features[0])
         attribute_text(m, function, "target-features", m->target->features);
-    if (m->target->avx512) {
-        attribute_text(m, function, "tune-cpu", "icelake-server");
-        attribute_text(m, function, "prefer-vector-width", "512");
-        attribute_text(m, function, "min-legal-vector-width", "512");
+    if (m->target->tune[0])
+        attribute_text(m, function, "tune-cpu", m->target->tune);
+    if (m->target->vector_bytes > SSE_BYTES) {
+        char bits[8];
+        snprintf(bits, sizeof bits, "%u", 8 * m->target->vector_bytes);
+        attribute_text(m, function, "prefer-vector-width", bits);
+        attribute_text(m, function, "min-legal-vector-width", bits);
     }
     attribute_text(m, function, "no-trapping-math", "true");
 }

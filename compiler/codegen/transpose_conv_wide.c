@@ -51,7 +51,7 @@ static size_t copy_bytes(const ir_op *op, const side s[2])
     return ((size_t)(d[0] * s[0].need * s[1].need * d[3] * 2) + 63) / 64 * 64;
 }
 
-size_t cg_transpose_conv2d_scratch(const ir_op *op, const cg_target *target)
+size_t cg_transpose_conv2d_scratch(const ir_op *op, const target_info *target)
 {
     (void)target;
     if (op->operands[0].value->type.dtype != IR_I16)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/target/target.h"
 #include "tests/codegen/compiled.h"
 #include "tests/codegen/fill.h"
 
@@ -186,8 +187,8 @@ int main(int argc, char **argv)
         }
     if (c.check.edge_rounds < 0)
         c.check.edge_rounds = c.check.bounds ? 0 : FILL_EDGE_KINDS;
-    if (cg_target_runs_here(c.check.target)) {
-        printf("skipped: %s\n", cg_target_runs_here(c.check.target));
+    if (target_refuses(c.check.target)) {
+        printf("skipped: %s\n", target_refuses(c.check.target));
         return 77; /* meson: skipped */
     }
     for (int i = 1; i < argc; i++) {

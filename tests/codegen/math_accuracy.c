@@ -10,6 +10,7 @@
 
 #include "compiler/codegen/backend.h"
 #include "compiler/codegen/jit.h"
+#include "compiler/target/target.h"
 #include "runtime/model_abi.h"
 
 enum { COUNT = 20000 };
@@ -121,8 +122,8 @@ int main(int argc, char **argv)
 
     if (argc != 2)
         return 2;
-    if (cg_target_runs_here(argv[1])) {
-        printf("skipped: %s\n", cg_target_runs_here(argv[1]));
+    if (target_refuses(argv[1])) {
+        printf("skipped: %s\n", target_refuses(argv[1]));
         return 77;
     }
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)

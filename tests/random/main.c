@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "compiler/target/target.h"
 #include "tests/codegen/fill.h"
 #include "tests/random/draw.h"
 #include "tests/random/minimise.h"
@@ -391,7 +392,7 @@ int main(int argc, char **argv)
         }
     if (c.print)
         return print_graph(&c);
-    const char *reason = cg_target_runs_here(c.target);
+    const char *reason = target_refuses(c.target);
     if (reason) {
         printf("skipped: %s\n", reason);
         return EXIT_SKIPPED;

@@ -1,0 +1,31 @@
+/* targets.h: the machines that code is made for, best first; `native` is the first that the machine at hand can run.
+ *
+ *     T(NAME, who, cpu, features, tune, vector_bytes, avx512, vbmi, vnni, needs)
+ *
+ * NAME        what --target takes
+ * who         for the help: which machines can run it
+ * cpu, features, tune
+ *             LLVM's names: the instructions that may be used, and the CPU that code is scheduled for ("": the same)
+ * vector_bytes
+ *             of a register
+ * avx512, vbmi, vnni
+ *             which primitives may be intrinsics
+ * needs       QCC_CPU_* bits (runtime/model_abi.h) that an object requires of the machine that runs it */
+#ifndef QCC_TARGETS_H
+#define QCC_TARGETS_H
+
+#define TARGETS(T)                                                                                                            \
+    T(avx512vnni, "AVX-512 with VNNI and VBMI, as in Ice Lake, Zen 4 and later", "x86-64-v4",                                 \
+      "+avx512vbmi,+avx512vnni,-prefer-256-bit", "icelake-server", 64, true, true, true,                                      \
+      QCC_CPU_AVX2 | QCC_CPU_FMA | QCC_CPU_F16C | QCC_CPU_AVX512 | QCC_CPU_AVX512_VBMI | QCC_CPU_AVX512_VNNI)                 \
+    T(generic, "any x86-64", "x86-64", "", "", 16, false, false, false, 0)
+
+#define TARGET_DEFAULT "avx512vnni"
+
+/* As text, for help and diagnostics. */
+#define TARGET_NAME_(NAME, ...) #NAME " "
+#define TARGET_NAMES TARGETS(TARGET_NAME_)
+#define TARGET_DOC_(NAME, who, ...) #NAME " (" who "), "
+#define TARGET_DOC TARGETS(TARGET_DOC_) "or native, the first of these that this machine can run; default: "
+
+#endif
