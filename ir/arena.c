@@ -59,6 +59,8 @@ static _Noreturn void leave(arena_outcome outcome)
 
 _Noreturn void arena_out_of_memory(void) { leave(ARENA_OUT_OF_MEMORY); }
 
+_Noreturn void arena_abandon(void) { leave(ARENA_ABANDONED); }
+
 static void enlist(arena *a, arena **list)
 {
     a->place = list;
@@ -83,6 +85,7 @@ static arena_outcome guarded(guard *g, void (*work)(void *), void *context)
     switch (setjmp(g->exit)) { /* C allows no more than such a comparison of what it returns */
     case ARENA_DONE: break;
     case ARENA_PAST_LIMIT: return ARENA_PAST_LIMIT;
+    case ARENA_ABANDONED: return ARENA_ABANDONED;
     default: return ARENA_OUT_OF_MEMORY;
     }
     innermost = g;

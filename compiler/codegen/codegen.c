@@ -7,6 +7,7 @@
 #include <llvm-c/Error.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 
+#include "compiler/codegen/fatal.h"
 #include "ir/size_limits.h"
 
 static cg_emit_fn *emitter_of(ir_opcode code)
@@ -136,6 +137,14 @@ static void run_emitters(void *context)
     c->good = compile(&c->module, c->machine, c->emit, c->out);
 }
 
+/* What LLVM holds can't be touched any more. */
+static bool give_up(compile_call *c, const ir_loc *loc)
+{
+    c->module = (cg_module){.arena = c->module.arena};
+    c->machine = NULL;
+    return cg_fatal_report(loc, c->diag);
+}
+
 /* The inner guard leaves the module's arena, so that what LLVM holds is still known. */
 static void run_compile(void *context)
 {
@@ -145,8 +154,23 @@ static void run_compile(void *context)
     const arena_outcome outcome = arena_guard(run_emitters, c);
     const ir_op *op = c->module.p->op;
     const ir_loc loc = op ? op->loc : ir_graph_loc(c->graph);
-    if (outcome != ARENA_DONE)
+    if (outcome == ARENA_ABANDONED)
+        c->good = give_up(c, &loc);
+    else if (outcome != ARENA_DONE)
         c->good = ir_limits_memory(c->diag, &loc, outcome);
+}
+
+static void run_guarded(compile_call *c)
+{
+    cg_fatal_watch(true);
+    const arena_outcome outcome = arena_guard(run_compile, c);
+    cg_fatal_watch(false);
+    if (outcome == ARENA_DONE)
+        return;
+    const ir_loc loc = ir_graph_loc(c->graph);
+    c->module.arena = NULL; /* is gone, with what is in it */
+    c->module.p = NULL;
+    c->good = outcome == ARENA_ABANDONED ? give_up(c, &loc) : ir_limits_memory(c->diag, &loc, outcome);
 }
 
 bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, cg_output *out, diag *d)
@@ -160,13 +184,7 @@ bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, 
     call.machine = cg_target_machine(target, options->opt_level, d);
     if (!call.machine)
         return false;
-    const arena_outcome outcome = arena_guard(run_compile, &call);
-    if (outcome != ARENA_DONE) {
-        const ir_loc loc = ir_graph_loc(graph);
-        call.module.arena = NULL; /* is gone, with what is in it */
-        call.module.p = NULL;
-        call.good = ir_limits_memory(d, &loc, outcome);
-    }
+    run_guarded(&call);
     if (call.good) {
         out->memory = call.module.arena;
         call.module.arena = NULL;
@@ -174,6 +192,7 @@ bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, 
         *out = (cg_output){0};
     }
     cg_module_free(&call.module);
-    LLVMDisposeTargetMachine(call.machine);
+    if (call.machine)
+        LLVMDisposeTargetMachine(call.machine);
     return call.good;
 }

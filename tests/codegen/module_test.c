@@ -1,12 +1,16 @@
 /* module: what an object holds beside its kernels.
  *
  * Protects: equal input gives equal bytes; equal layers share a kernel and equal constants their bytes; external weights
- * are found through the program's pointer; the descriptor says what the graph says; -g, -O0 and assembly work. */
+ * are found through the program's pointer; the descriptor says what the graph says; -g, -O0 and assembly work; a fatal
+ * error of LLVM is a diagnostic. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <llvm-c/Core.h>
+
 #include "compiler/codegen/backend.h"
+#include "compiler/codegen/fatal.h"
 #include "compiler/codegen/jit.h"
 #include "runtime/model_abi.h"
 
@@ -139,6 +143,24 @@ static void test_model(cg_options o)
     cg_output_free(&out);
 }
 
+static void asks_for_nonsense(void *module) { LLVMSetDataLayout(module, "nonsense"); }
+
+/* LLVM gives up; the process goes on, and compiles. */
+static void test_fatal(cg_options o)
+{
+    LLVMContextRef context = LLVMContextCreate();
+    LLVMModuleRef module = LLVMModuleCreateWithNameInContext("m", context);
+    diag d = {0};
+
+    cg_fatal_watch(true);
+    CHECK(arena_guard(asks_for_nonsense, module) == ARENA_ABANDONED);
+    cg_fatal_watch(false);
+    CHECK(!cg_fatal_report(NULL, &d) && strstr(d.text, "internal error: LLVM can't compile this: "));
+    LLVMDisposeModule(module);
+    LLVMContextDispose(context);
+    test_deterministic(o);
+}
+
 int main(void)
 {
     cg_options plain = {.model_name = "model", .target = "generic", .opt_level = 2};
@@ -157,6 +179,7 @@ int main(void)
     test_model(external);
     test_model(debug);
     test_model(unoptimized);
+    test_fatal(plain);
     plain.target = "pdp11";
     CHECK(!cg_compile(g, &plain, CG_EMIT_OBJECT, &out, &d) && d.failed);
     ir_graph_free(g);
