@@ -271,3 +271,42 @@ void ir_op_erase(ir_op *op)
         use_unlink(&op->operands[i]);
     list_remove(op->graph, op);
 }
+
+/* ---- State variables: open addressing; a slot holds 0, or a variable's number and 1 more ---- */
+
+static int32_t *variable_slot(const ir_graph *g, const char *name)
+{
+    for (uint64_t at = ir_hash_bytes(name, strlen(name), 0);; at++) {
+        int32_t *slot = &g->variable_index[at & (uint64_t)(g->variable_slots - 1)];
+        if (!*slot || strcmp(g->variables[*slot - 1].name, name) == 0)
+            return slot;
+    }
+}
+
+/* The first of a name stays: verification finds the second. */
+static void index_variable(ir_graph *g, int32_t number)
+{
+    int32_t *slot = variable_slot(g, g->variables[number].name);
+    if (!*slot)
+        *slot = number + 1;
+}
+
+ir_variable *ir_variable_find(const ir_graph *g, const char *name)
+{
+    const int32_t number = g->variable_slots ? *variable_slot(g, name) : 0;
+    return number ? &g->variables[number - 1] : NULL;
+}
+
+void ir_variable_add(ir_graph *g, ir_variable v)
+{
+    g->variables = grown(g->arena, g->variables, g->variable_count, sizeof *g->variables);
+    g->variables[g->variable_count++] = v;
+    if (2 * g->variable_count <= g->variable_slots) {
+        index_variable(g, g->variable_count - 1);
+        return;
+    }
+    g->variable_slots = g->variable_slots ? 2 * g->variable_slots : 16;
+    g->variable_index = ARENA_ARRAY(g->arena, int32_t, g->variable_slots);
+    for (int32_t i = 0; i < g->variable_count; i++)
+        index_variable(g, i);
+}

@@ -240,7 +240,8 @@ struct ir_graph {
     ir_value **outputs;  int32_t output_count;
     const char **input_names, **output_names; /* parallel, never NULL */
     uint32_t next_id;
-    ir_variable *variables; int32_t variable_count;
+    ir_variable *variables; int32_t variable_count; /* grown by ir_variable_add alone */
+    int32_t *variable_index, variable_slots;        /* by name */
     size_t workspace_bytes;   /* set by the memory plan */
     size_t state_offset, state_bytes; /* the part of the workspace that holds the variables; set by the memory plan */
 };
@@ -276,6 +277,11 @@ static inline bool ir_value_is_output(const ir_value *v) { return v->output_coun
 static inline int ir_use_count(const ir_value *v) { return v->use_count + v->output_count; }
 static inline bool ir_is_const(const ir_value *v) { return v->data != NULL; }
 static inline bool ir_is_quantized(const ir_value *v) { return v->quant != NULL; }
+
+/* ---- State variables, by name ---- */
+
+ir_variable *ir_variable_find(const ir_graph *, const char *name); /* NULL: not listed */
+void ir_variable_add(ir_graph *, ir_variable);                     /* moves those that are there */
 
 /* ---- Attributes: the op must have them (assert) ---- */
 

@@ -599,7 +599,6 @@ static bool parse_output(parser *p)
 
 static bool parse_variable(parser *p)
 {
-    ir_graph *g = p->g;
     ir_variable v = {0};
     unsigned char *bytes = NULL;
     if (!(v.name = ir_scan_string(p)) || !ir_scan_expect(p, ':') || !parse_type(p, &v.type, &v.quant))
@@ -609,13 +608,7 @@ static bool parse_variable(parser *p)
     if (ir_scan_accept(p, '=') && !parse_data(p, &v.type, &bytes))
         return false;
     v.initial = bytes;
-    if ((g->variable_count & (g->variable_count - 1)) == 0) { /* 0 or a power of two: full */
-        ir_variable *grown = ARENA_ARRAY(g->arena, ir_variable, g->variable_count ? g->variable_count * 2 : 1);
-        if (g->variable_count)
-            memcpy(grown, g->variables, (size_t)g->variable_count * sizeof *grown);
-        g->variables = grown;
-    }
-    g->variables[g->variable_count++] = v;
+    ir_variable_add(p->g, v);
     return true;
 }
 

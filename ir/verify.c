@@ -305,41 +305,48 @@ typedef struct variable_use {
     const ir_type *type;
 } variable_use;
 
-static bool verify_variable(verifier *v, variable_use *known, size_t *count, variable_use use, const ir_loc *loc)
+/* Open addressing; `slots` is a power of two, and larger than the number of names. */
+static bool verify_variable(verifier *v, variable_use *known, size_t slots, variable_use use, const ir_loc *loc)
 {
-    for (size_t i = 0; i < *count; i++) {
-        if (strcmp(known[i].name, use.name) != 0)
-            continue;
-        return ir_type_equal(known[i].type, use.type) ||
-               diag_error(v->d, loc, "variable \"%s\" is used with different types", use.name);
+    size_t at = ir_hash_bytes(use.name, strlen(use.name), 0) & (slots - 1);
+    while (known[at].name && strcmp(known[at].name, use.name) != 0)
+        at = (at + 1) & (slots - 1);
+    if (!known[at].name)
+        known[at] = use;
+    return ir_type_equal(known[at].type, use.type) ||
+           diag_error(v->d, loc, "variable \"%s\" is used with different types", use.name);
+}
+
+static bool verify_uses_of_variables(verifier *v, variable_use *known, size_t slots)
+{
+    const ir_graph *g = v->g;
+    for (int32_t i = 0; i < g->variable_count; i++) {
+        const ir_variable *x = &g->variables[i];
+        if (!*x->name || !ir_type_valid(&x->type) || ir_variable_find(g, x->name) != x)
+            return diag_error(v->d, NULL, "variable \"%s\" is listed twice, or has no name or type", x->name);
+        verify_variable(v, known, slots, (variable_use){x->name, &x->type}, NULL);
     }
-    known[(*count)++] = use;
+    for (const ir_op *op = g->first; op; op = op->next) {
+        if (op->code != IR_READ_VARIABLE && op->code != IR_WRITE_VARIABLE)
+            continue;
+        const ir_value *x = op->code == IR_READ_VARIABLE ? op->results[0] : op->operands[0].value;
+        if (!verify_variable(v, known, slots, (variable_use){ir_str(op, IR_ATTR_VARIABLE), &x->type}, &op->loc))
+            return false;
+    }
     return true;
 }
 
 static bool verify_variables(verifier *v)
 {
-    const ir_graph *g = v->g;
-    size_t most = (size_t)g->variable_count, count = 0;
-    for (const ir_op *op = g->first; op; op = op->next)
+    size_t most = (size_t)v->g->variable_count, slots = 1;
+    for (const ir_op *op = v->g->first; op; op = op->next)
         most += op->code == IR_READ_VARIABLE || op->code == IR_WRITE_VARIABLE;
-    variable_use *known = calloc(most + 1, sizeof *known);
+    while (slots <= 2 * most)
+        slots *= 2;
+    variable_use *known = calloc(slots, sizeof *known);
     if (!known)
         return diag_out_of_memory(v->d, NULL);
-    bool ok = true;
-    for (int32_t i = 0; ok && i < g->variable_count; i++) {
-        const ir_variable *x = &g->variables[i];
-        ok = *x->name && ir_type_valid(&x->type) &&
-             verify_variable(v, known, &count, (variable_use){x->name, &x->type}, NULL) && count == (size_t)i + 1;
-        if (!ok)
-            diag_error(v->d, NULL, "variable \"%s\" is listed twice, or has no name or type", x->name);
-    }
-    for (const ir_op *op = g->first; ok && op; op = op->next) {
-        if (op->code != IR_READ_VARIABLE && op->code != IR_WRITE_VARIABLE)
-            continue;
-        const ir_value *x = op->code == IR_READ_VARIABLE ? op->results[0] : op->operands[0].value;
-        ok = verify_variable(v, known, &count, (variable_use){ir_str(op, IR_ATTR_VARIABLE), &x->type}, &op->loc);
-    }
+    const bool ok = verify_uses_of_variables(v, known, slots);
     free(known);
     return ok;
 }

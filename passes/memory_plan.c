@@ -31,24 +31,6 @@ void place_copy_outputs(ir_graph *g)
 
 /* ---- State variables ---- */
 
-static ir_variable *find_variable(ir_graph *g, const char *name)
-{
-    for (int32_t i = 0; i < g->variable_count; i++)
-        if (strcmp(g->variables[i].name, name) == 0)
-            return &g->variables[i];
-    return NULL;
-}
-
-static ir_variable *add_variable(ir_graph *g, const char *name, const ir_value *v)
-{
-    ir_variable *grown = ARENA_ARRAY(g->arena, ir_variable, g->variable_count + 1);
-    if (g->variable_count)
-        memcpy(grown, g->variables, (size_t)g->variable_count * sizeof *grown);
-    g->variables = grown;
-    g->variables[g->variable_count] = (ir_variable){.name = name, .type = v->type, .quant = v->quant};
-    return &g->variables[g->variable_count++];
-}
-
 /* Variables that no frontend listed start at zero; all uses must agree on the type. */
 static bool list_variables(ir_graph *g, diag *d)
 {
@@ -57,10 +39,9 @@ static bool list_variables(ir_graph *g, diag *d)
             continue;
         const ir_value *v = op->code == IR_READ_VARIABLE ? op->results[0] : op->operands[0].value;
         const char *name = ir_str(op, IR_ATTR_VARIABLE);
-        const ir_variable *variable = find_variable(g, name);
-        if (!variable)
-            variable = add_variable(g, name, v);
-        if (!ir_type_equal(&variable->type, &v->type))
+        if (!ir_variable_find(g, name))
+            ir_variable_add(g, (ir_variable){.name = name, .type = v->type, .quant = v->quant});
+        if (!ir_type_equal(&ir_variable_find(g, name)->type, &v->type))
             return diag_error(d, &op->loc, "variable \"%s\" is used with different types", name);
     }
     return true;

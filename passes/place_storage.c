@@ -379,28 +379,37 @@ static void extend_roots(place_map *m)
 
 /* ---- State variables ---- */
 
-static int32_t next_write(const place_map *m, int32_t from, const char *name)
+static int32_t variable_of(const place_map *m, const ir_op *op)
 {
-    for (int32_t at = from; at < m->op_count; at++)
-        if (m->ops[at]->code == IR_WRITE_VARIABLE && strcmp(ir_str(m->ops[at], IR_ATTR_VARIABLE), name) == 0)
-            return at;
-    return INT_MAX;
+    return (int32_t)(ir_variable_find(m->graph, ir_str(op, IR_ATTR_VARIABLE)) - m->graph->variables);
+}
+
+/* For each op that reads a variable: where that is written next, INT_MAX: nowhere. */
+static int32_t *next_writes(const place_map *m)
+{
+    int32_t *next = ARENA_ARRAY(m->scratch, int32_t, m->op_count);
+    int32_t *of_variable = ARENA_ARRAY(m->scratch, int32_t, m->graph->variable_count);
+    for (int32_t i = 0; i < m->graph->variable_count; i++)
+        of_variable[i] = INT_MAX;
+    for (int32_t at = m->op_count - 1; at >= 0; at--) {
+        if (m->ops[at]->code == IR_WRITE_VARIABLE)
+            of_variable[variable_of(m, m->ops[at])] = at;
+        else if (m->ops[at]->code == IR_READ_VARIABLE)
+            next[at] = of_variable[variable_of(m, m->ops[at])];
+    }
+    return next;
 }
 
 /* What is read and not needed after the variable's next change can be the variable's memory itself. */
 static void view_variables(place_map *m)
 {
+    const int32_t *next = next_writes(m);
     for (int32_t at = 0; at < m->op_count; at++) {
-        const ir_op *op = m->ops[at];
-        if (op->code != IR_READ_VARIABLE)
+        if (m->ops[at]->code != IR_READ_VARIABLE)
             continue;
-        const char *name = ir_str(op, IR_ATTR_VARIABLE);
-        place_storage *r = storage_of(m, op->results[0]);
-        if (!is_movable_root(r) || r->last > next_write(m, at, name))
-            continue;
-        for (int32_t i = 0; i < m->graph->variable_count; i++)
-            if (strcmp(m->graph->variables[i].name, name) == 0)
-                link_part(r, &m->variables[i]);
+        place_storage *r = storage_of(m, m->ops[at]->results[0]);
+        if (is_movable_root(r) && r->last <= next[at])
+            link_part(r, &m->variables[variable_of(m, m->ops[at])]);
     }
 }
 

@@ -14,14 +14,6 @@ typedef struct frame {
     arena *temporary; /* dense copies of one op's operands and results */
 } frame;
 
-static const ir_variable *variable_of(const ir_graph *g, const ir_op *op)
-{
-    for (int32_t i = 0; i < g->variable_count; i++)
-        if (strcmp(g->variables[i].name, ir_str(op, IR_ATTR_VARIABLE)) == 0)
-            return &g->variables[i];
-    return NULL;
-}
-
 static unsigned char *address(const frame *f, const ir_value *v)
 {
     switch (v->place.space) {
@@ -75,7 +67,7 @@ static void store(const frame *f, const ir_value *v, const void *dense)
 static bool run_op(const frame *f, const ir_op *op, diag *d)
 {
     if (op->code == IR_READ_VARIABLE || op->code == IR_WRITE_VARIABLE) {
-        unsigned char *memory = f->workspace + variable_of(f->g, op)->offset;
+        unsigned char *memory = f->workspace + ir_variable_find(f->g, ir_str(op, IR_ATTR_VARIABLE))->offset;
         if (op->code == IR_READ_VARIABLE)
             store(f, op->results[0],
                   memcpy(arena_alloc(f->temporary, ir_type_bytes(&op->results[0]->type)), memory,

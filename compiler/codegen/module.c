@@ -209,12 +209,10 @@ cg_arg cg_arg_scratch(const cg_module *m, const ir_op *op)
 
 cg_arg cg_arg_variable(const cg_module *m, const char *name)
 {
-    for (int32_t i = 0; i < m->graph->variable_count; i++)
-        if (!strcmp(m->graph->variables[i].name, name))
-            return (cg_arg){.workspace = true, .offset = m->graph->variables[i].offset,
-                            .size = (int64_t)ir_type_bytes(&m->graph->variables[i].type)};
-    assert(!"variable without a place");
-    return (cg_arg){0};
+    const ir_variable *v = ir_variable_find(m->graph, name);
+
+    assert(v);
+    return (cg_arg){.workspace = true, .offset = v->offset, .size = (int64_t)ir_type_bytes(&v->type)};
 }
 
 typedef struct extent { ir_space space; uint32_t index; int64_t begin, end; } extent;

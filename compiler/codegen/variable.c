@@ -2,28 +2,22 @@
  * value and the variable one, nothing is left to copy. */
 #include "compiler/codegen/move.h"
 
-#include <string.h>
-
 /* The variable as a dense value in the workspace. */
 static ir_value *variable_value(cg_module *m, const char *name)
 {
-    const ir_graph *g = m->graph;
+    const ir_variable *v = ir_variable_find(m->graph, name);
+    ir_value *value;
+    int64_t stride = 1;
 
-    for (int32_t i = 0; i < g->variable_count; i++) {
-        const ir_variable *v = &g->variables[i];
-        ir_value *value;
-        int64_t stride = 1;
-        if (strcmp(v->name, name))
-            continue;
-        value = ARENA_NEW(m->arena, ir_value);
-        value->type = v->type;
-        value->quant = v->quant;
-        value->place = (ir_place){.space = IR_SPACE_WORKSPACE, .offset = v->offset};
-        for (int d = v->type.rank; d-- > 0; stride *= v->type.dims[d])
-            value->place.stride[d] = stride;
-        return value;
-    }
-    return NULL;
+    if (!v)
+        return NULL;
+    value = ARENA_NEW(m->arena, ir_value);
+    value->type = v->type;
+    value->quant = v->quant;
+    value->place = (ir_place){.space = IR_SPACE_WORKSPACE, .offset = v->offset};
+    for (int d = v->type.rank; d-- > 0; stride *= v->type.dims[d])
+        value->place.stride[d] = stride;
+    return value;
 }
 
 static bool copy(cg_module *m, const ir_op *op, const ir_value *from, const ir_value *to)

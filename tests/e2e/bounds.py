@@ -28,6 +28,14 @@ def graph_of_long_lives(count):
     return "\n".join([*lines, f'  output %{2 * count} "y"']) + "\n}\n"
 
 
+def graph_of_variables(count):
+    lines = ['graph "g" {', '  input %0:f32<4> "x"']
+    for i in range(count):
+        lines += [f'  %{2 * i + 1}:f32<4> = read_variable {{variable = "v{i}"}}', f"  %{2 * i + 2}:f32<4> = add %{2 * i + 1}, %{2 * i}",
+                  f'  write_variable %{2 * i + 2} {{variable = "v{i}"}}']
+    return "\n".join([*lines, f'  output %{2 * count} "y"']) + "\n}\n"
+
+
 def graph_of_one_concat(count):
     lines = ['graph "g" {', *(f'  input %{i}:f32<1x4> "i{i}"' for i in range(count))]
     operands = ", ".join(f"%{i}" for i in range(count))
@@ -159,6 +167,9 @@ class Bounds(Case):
 
     def test_long_lives(self):
         self.check_time(QCC_OPT, graph_of_long_lives(40000), "--lower", "--quiet")
+
+    def test_many_variables(self):
+        self.check_time(QCC_OPT, graph_of_variables(20000), "--lower", "--quiet")
 
     def test_many_operands(self):
         self.check_time(QCC_OPT, graph_of_one_concat(60000), "--lower", "--quiet")

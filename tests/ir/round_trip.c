@@ -131,10 +131,8 @@ static void places_and_axes(void)
     g->workspace_bytes = 4096;
     g->state_bytes = 12;
     g->state_offset = 64;
-    ir_variable variables[2] = {{.name = "v", .type = type, .quant = x->quant, .offset = 64, .initial = "abcdef"},
-                                {.name = "w", .type = type}};
-    g->variables = variables;
-    g->variable_count = 2;
+    ir_variable_add(g, (ir_variable){.name = "v", .type = type, .quant = x->quant, .offset = 64, .initial = "abcdef"});
+    ir_variable_add(g, (ir_variable){.name = "w", .type = type});
     check_round_trip(g, "places");
     ir_graph_free(g);
 }
