@@ -145,9 +145,12 @@ bool node_quant_fits(frontend_node *n, const ir_type *type, const ir_quant *q)
         return true;
     if (q->axis >= type->rank || q->count != (q->axis < 0 ? 1 : type->dims[q->axis]))
         return node_error(n, "%d scales along dimension %d do not fit the values", q->count, q->axis);
-    for (int32_t i = 0; i < q->count; i++)
+    for (int32_t i = 0; i < q->count; i++) {
+        if (!(q->scale[i] >= 0) || !isfinite(q->scale[i]))
+            return node_error(n, "scale %d comes to %g, which is no number that can be one", i, (double)q->scale[i]);
         if (!ir_zero_in_range(type->dtype, q->zero[i]))
             return node_error(n, "zero point %d is outside the type %s", q->zero[i], ir_dtype_text(type->dtype));
+    }
     return true;
 }
 

@@ -139,6 +139,8 @@ static ir_value *integers(paddle_node *n, const ir_value *like, const int8_t q[]
     int at = (int)(axis < 0 ? axis + type.rank : axis);
     const ir_quant *quant =
         ir_quant_new(g, c->count == 1 ? -1 : at, (int32_t)c->count, scale, ARENA_ARRAY(g->arena, int32_t, c->count));
+    if (!node_quant_fits(n, &type, quant))
+        return NULL;
     ir_value *w = ir_const_new(g, type, quant, q);
     w->name = like->name;
     return node_done_quant(n, node_emit(n, IR_DEQUANTIZE, 1, &w), IR_F32, NULL);
@@ -364,6 +366,8 @@ static bool dequantize(paddle_node *n, const char *out, const float t[], int64_t
     float *factor = ARENA_ARRAY(n->model->graph->arena, float, count);
     for (int64_t i = 0; i < count; i++) {
         factor[i] = (float)((double)t[i] / most * rest / (unit > 0 ? unit : 1));
+        if (!isfinite(factor[i]))
+            return node_error(n, "threshold %g by the largest integer %g is too large", (double)t[i], (double)most);
         if (fabsf(factor[i] - 1) < 1e-5f)
             factor[i] = 1;
     }

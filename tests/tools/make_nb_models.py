@@ -924,6 +924,19 @@ def threshold_nan(p):
 
 
 @refused
+def scale_infinite(p):
+    p.param("w", np.ones((2, 4, 1, 1), np.float32))
+    p.param("s", np.array([3], np.float32))
+    one(p, "fake_dequantize_max_abs", {"X": ["w"], "Scale": ["s"]}, {"Out": ["y"]}, max_range=1e-39)
+
+
+@refused
+def factor_infinite(p):
+    p.param("s", np.array([3], np.float32))
+    one(p, "fake_dequantize_max_abs", {"X": ["x"], "Scale": ["s"]}, {"Out": ["y"]}, max_range=1e-39)
+
+
+@refused
 def weights_nan(p):
     w = noise(1, (2, 4, 1, 1))
     w[1, 2] = np.nan
