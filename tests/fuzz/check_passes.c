@@ -112,14 +112,17 @@ static pass_options draw_options(const uint8_t *bytes, size_t size)
 }
 
 /* Integers are what they were before the passes. */
-static void check_outputs(const ir_graph *g, const buffers *before)
+static void check_outputs(const ir_graph *g, const pass_options *options, const buffers *before)
 {
     diag d = {0};
     buffers after = {{0}};
     if (!is_small(g))
         return;
-    if (!interpret(g, &after, &d))
+    const bool ran = interpret(g, &after, &d);
+    if (!ran && options->quantize != PASS_QUANTIZE_NONE) /* which makes conversions that have no code */
         check_fail("the optimized graph can't be interpreted", d.text);
+    if (!ran)
+        check_diagnostic(&d);
     for (int32_t i = 0; before && i < g->output_count; i++)
         if (memcmp(before->out[i], after.out[i], ir_type_bytes(&g->outputs[i]->type)) != 0)
             check_fail("the passes changed an output", g->output_names[i]);
@@ -142,7 +145,7 @@ void check_passes(ir_graph *g, const uint8_t *bytes, size_t size)
         if (!pass_run(g, &options, &debug, NULL, 0, &d))
             check_diagnostic(&d);
         else if (ran)
-            check_outputs(g, compare ? &before : NULL);
+            check_outputs(g, &options, compare ? &before : NULL);
     }
     if (ran)
         free_buffers(g, &before);
