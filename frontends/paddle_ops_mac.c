@@ -197,7 +197,7 @@ bool paddle_op_conv_transpose(paddle_node *n)
     node_window win;
     int64_t extra[2], extent[2], size[2];
     int sizes;
-    ir_value *w = paddle_param(n, "Filter");
+    ir_value *w = weights_of(n, "Filter", "Input0_scale");
     p.x = w ? paddle_in(n, "Input", 0, LAYOUT_LAST) : NULL;
     if (!p.x || !paddle_activation_of(n, activation_name(n), &p.act) || !pair(n, "output_padding", 0, 0, extra) ||
         !paddle_ints(n, "output_size", 2, size, &sizes))

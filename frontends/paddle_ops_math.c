@@ -1,5 +1,6 @@
 /* paddle_ops_math.c: elementwise operators, normalisation. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "frontends/paddle_import.h"
@@ -221,13 +222,29 @@ bool paddle_op_hard_sigmoid(paddle_node *n)
     return paddle_put(n, "Out", x, layout);
 }
 
+/* Its activation has one number, called alpha. */
+static ir_value *scale_activated(paddle_node *n, ir_value *x)
+{
+    const char *type = paddle_text(n, "activation_type", "");
+    const paddle_activation leaky = {IR_ACT_NONE, IR_LEAKY_RELU, paddle_float(n, "alpha", 0)};
+    if (!*type)
+        return x;
+    if (strcmp(type, "relu") == 0)
+        return clamped(n, x, IR_ACT_RELU);
+    if (strcmp(type, "relu6") == 0)
+        return bounded(n, x, 0, paddle_float(n, "alpha", 6));
+    if (strcmp(type, "leaky_relu") == 0)
+        return paddle_activated(n, x, &leaky);
+    node_error(n, "the fused activation %s is not supported", type);
+    return NULL;
+}
+
 bool paddle_op_scale(paddle_node *n)
 {
     node_layout layout = paddle_layout_of(n, "X", 0);
     ir_value *x = paddle_in(n, "X", 0, layout);
     float scale = paddle_float(n, "scale", 1), bias = paddle_float(n, "bias", 0);
-    paddle_activation a;
-    if (!x || !paddle_absent(n, "ScaleTensor") || !paddle_activation_of(n, paddle_text(n, "activation_type", ""), &a))
+    if (!x || !paddle_absent(n, "ScaleTensor"))
         return false;
     if (x->type.dtype != IR_F32)
         return node_error(n, "values of type %s are not supported", ir_dtype_text(x->type.dtype));
@@ -238,16 +255,47 @@ bool paddle_op_scale(paddle_node *n)
         x = node_binary_act(n, IR_MUL, x, node_real(n, scale), IR_ACT_NONE);
     if (after && bias != 0)
         x = node_binary_act(n, IR_ADD, x, node_real(n, bias), IR_ACT_NONE);
-    if (a.act != IR_ACT_NONE)
-        x = clamped(n, x, a.act);
-    return paddle_put(n, "Out", paddle_activated(n, x, &a), layout);
+    return paddle_put(n, "Out", x ? scale_activated(n, x) : NULL, layout);
+}
+
+/* ---- Operators of two values ---- */
+
+/* An operand of integers, whose scale the operator says, as real numbers. */
+static ir_value *real_operand(paddle_node *n, const char *parameter, node_layout layout)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%s0_scale", parameter);
+    ir_value *v = paddle_in(n, parameter, 0, layout);
+    float scale;
+    int64_t count;
+    if (!v || v->type.dtype != IR_I8 || !paddle_has_attr(n, name))
+        return v;
+    if (!paddle_floats(n, name, 1, &scale, &count))
+        return NULL;
+    if (count != 1) {
+        node_error(n, "attribute %s must be one number", name);
+        return NULL;
+    }
+    v = paddle_quantized(n, v, scale);
+    return v ? node_done_quant(n, node_emit(n, IR_DEQUANTIZE, 1, &v), IR_F32, NULL) : NULL;
+}
+
+/* The result, as integers where the kernel makes such. */
+static ir_value *of_kernel(paddle_node *n, ir_value *y)
+{
+    const char *kernel = paddle_text(n, "__@kernel_type_attr@__", "");
+    float scale = 0;
+    int64_t count;
+    if (!y || y->type.dtype != IR_F32 || !(strstr(kernel, "int8_out") || strstr(kernel, "int8out")))
+        return y;
+    return paddle_floats(n, "Out0_scale", 1, &scale, &count) ? paddle_quantized(n, y, scale) : NULL;
 }
 
 /* Y's dimensions stand at X's dimension `axis`, or at the end of X's for -1. */
 bool paddle_op_elementwise(paddle_node *n)
 {
     node_layout layout = paddle_layout_of(n, "X", 0), y_layout = paddle_layout_of(n, "Y", 0);
-    ir_value *x = paddle_in(n, "X", 0, layout), *y = x ? paddle_in(n, "Y", 0, y_layout) : NULL;
+    ir_value *x = real_operand(n, "X", layout), *y = x ? real_operand(n, "Y", y_layout) : NULL;
     paddle_activation a;
     if (!y || !paddle_activation_of(n, paddle_text(n, "act_type", ""), &a))
         return false;
@@ -255,11 +303,11 @@ bool paddle_op_elementwise(paddle_node *n)
     int64_t axis = paddle_int(n, "axis", -1), dims[IR_MAX_RANK];
     if (y_rank == rank) {
         layout = layout == LAYOUT_LAST || y_layout == LAYOUT_LAST ? LAYOUT_LAST : LAYOUT_PLAIN;
-        x = paddle_in(n, "X", 0, layout);
-        y = x ? paddle_in(n, "Y", 0, layout) : NULL;
+        x = real_operand(n, "X", layout);
+        y = x ? real_operand(n, "Y", layout) : NULL;
     } else if (y_rank < rank) {
         axis = axis < 0 ? rank - y_rank : axis;
-        if (!(y = paddle_plain(n, "Y")))
+        if (!(y = real_operand(n, "Y", LAYOUT_PLAIN)))
             return false;
         for (; y_rank > 0 && axis + y_rank > rank && y->type.dims[y_rank - 1] == 1; y_rank--)
             continue; /* extents of 1 past the end say nothing */
@@ -274,15 +322,15 @@ bool paddle_op_elementwise(paddle_node *n)
             return node_error(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank,
                               y_rank);
         layout = LAYOUT_PLAIN;
-        x = paddle_plain(n, "X");
-        y = paddle_plain(n, "Y");
+        x = real_operand(n, "X", LAYOUT_PLAIN);
+        y = real_operand(n, "Y", LAYOUT_PLAIN);
     }
     if (n->entry->code >= IR_EQUAL && n->entry->code <= IR_GREATER_EQUAL) {
         if (!x || !y)
             return false;
         return paddle_put(n, "Out", node_done_quant(n, node_emit2(n, n->entry->code, x, y), IR_BOOL, NULL), layout);
     }
-    return paddle_put(n, "Out", paddle_activated(n, node_binary_act(n, n->entry->code, x, y, a.act), &a), layout);
+    return paddle_put(n, "Out", of_kernel(n, paddle_activated(n, node_binary_act(n, n->entry->code, x, y, a.act), &a)), layout);
 }
 
 bool paddle_op_batch_norm(paddle_node *n)

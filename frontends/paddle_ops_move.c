@@ -6,6 +6,13 @@
 #include "frontends/paddle_import.h"
 #include "ir/interp.h"
 
+/* v as it is joined to `first`, NULL when v is that: bytes, whatever their scales are; who reads them has its own. */
+static ir_value *joinable(paddle_node *n, ir_value *v, const ir_value *first)
+{
+    const bool bytes = v && first && v->type.dtype == IR_I8 && first->type.dtype == IR_I8 && v->quant && first->quant;
+    return bytes ? paddle_quantized(n, v, first->quant->scale[0]) : v;
+}
+
 bool paddle_op_concat(paddle_node *n)
 {
     int count = paddle_count(n, "X"), axis;
@@ -19,7 +26,7 @@ bool paddle_op_concat(paddle_node *n)
     if (!count)
         return node_error(n, "operand X is missing");
     for (int i = 0; i < count; i++)
-        if (!(operands[i] = paddle_in(n, "X", i, layout)))
+        if (!(operands[i] = joinable(n, paddle_in(n, "X", i, layout), operands[0])))
             return false;
     if (!node_axis(n, paddle_int(n, "axis", 0), operands[0]->type.rank, &axis))
         return false;

@@ -116,6 +116,14 @@ def hard_swish(op, values):
     return {"Out": (x * np.clip(x + np.float32(a["offset"]), 0, a["threshold"]) / np.float32(a["scale"])).astype(np.float32)}
 
 
+def scale(op, values):
+    """As Paddle Lite, which lets it have an activation with a number."""
+    x, a = values[op.inputs["X"][0]], op.attributes
+    y = x * np.float32(a["scale"]) + np.float32(a["bias"]) if a["bias_after_scale"] else (x + np.float32(a["bias"])) * np.float32(a["scale"])
+    alpha, act = np.float32(a.get("alpha", 0)), a.get("activation_type", "")
+    return {"Out": np.clip(y, 0, alpha) if act == "relu6" else np.where(y > 0, y, y * alpha) if act == "leaky_relu" else y}
+
+
 def swish(op, values):
     """So with beta."""
     x = values[op.inputs["X"][0]]
@@ -137,7 +145,14 @@ def nms(op, values):
             "Index": np.concatenate([index, np.full((rows - len(index), 1), -1, np.int32)]), "NmsRoisNum": count}
 
 
-LITE = {"calib": lite_calib, "conv2d": lite_conv, "depthwise_conv2d": lite_conv, "fc": lite_fc}
+def lite_elementwise(op, values):
+    a = op.attributes
+    x, y = (values[op.inputs[k][0]].astype(np.float32) * np.float32(a[k + "0_scale"][0]) for k in ("X", "Y"))
+    z = np.maximum(x + y, 0) if a.get("act_type") == "relu" else x + y
+    return {"Out": lite_quantize(z, a["Out0_scale"][0]) if "int8_out" in a["__@kernel_type_attr@__"] else z}
+
+
+LITE = {"elementwise_add": lite_elementwise, "fusion_elementwise_add_activation": lite_elementwise, "calib": lite_calib, "conv2d": lite_conv, "depthwise_conv2d": lite_conv, "fc": lite_fc}
 
 
 def is_lite(op):
@@ -189,7 +204,7 @@ def run(program, feeds):
             x = np.asarray(values[op.inputs["X"][0]])
             outputs.append(x.reshape(1) if x.ndim == 0 else x)
             continue
-        own = {"fc": lite_float_fc, "fusion_elementwise_add_activation": lite_add, "pad2d": pad2d, "hard_swish": hard_swish, "swish": swish, "multiclass_nms3": nms}.get(op.kind)
+        own = {"fc": lite_float_fc, "scale": scale, "fusion_elementwise_add_activation": lite_add, "pad2d": pad2d, "hard_swish": hard_swish, "swish": swish, "multiclass_nms3": nms}.get(op.kind)
         if op.attributes.get("allow_out_of_range"):
             own = one_hot
         if is_lite(op):
@@ -717,6 +732,48 @@ def int8_bounded(p):
     for i, (x, scale) in enumerate(results):
         p.output(layer(f"y{i}", calib(x, scale), (3, 8, 1, 1), scale))
     return [noise(86, (2, 4, 6, 6), -4, 4)]
+
+
+@case
+def int8_joins(p):
+    """Bytes of different scales joined, which the next kernel reads with its own; sums of integers; activations fused into a scale."""
+    random = np.random.RandomState(87)
+
+    def op(kind, inputs, out, **attributes):
+        p.op(kind, inputs, {"Out": [out]}, **attributes)
+        return out
+
+    def calib(x, out, scale, kind="fp32_to_int8"):
+        return op("calib", {"Input": [x]}, out, scale=float(np.float32(scale)), **{"__@kernel_type_attr@__": f"calib/{kind}/4/2/1"})
+
+    def add(kind, out, kernel, **more):
+        p.output(op(kind, {"X": ["a"], "Y": ["b"]}, out, axis=-1, enable_int8=True, X0_scale=[0.01], Y0_scale=[0.02], Out0_scale=[0.025], **more,
+                    **{"__@kernel_type_attr@__": f"{kind}/{kernel}/4/2/1"}))
+
+    p.input("x", "float32", [2, 4, 5, 6])
+    calib("x", "a", 0.01), calib("x", "b", 0.02)
+    op("concat", {"X": ["a", "b", "a"]}, "joined", axis=1)
+    conv(p, "c", "joined", random.randint(-127, 128, (5, 12, 1, 1)).astype(np.int8), noise(88, (5,)), out="c", paddings=[0, 0], act_type="", with_act=False,
+         enable_int8=True, bit_length=8, Input0_scale=[0.015], Filter0_scale=[0.002] * 5, **{"__@kernel_type_attr@__": "conv2d/fp32_out/4/2/1"})
+    p.output("c")
+    add("elementwise_add", "sum", "int8_out")
+    add("fusion_elementwise_add_activation", "sum_relu", "fp32_out", act_type="relu")
+    for act, alpha in (("relu6", 1.5), ("relu6", 6.0), ("leaky_relu", 0.3)):
+        p.output(op("scale", {"X": ["x"]}, f"{act}{alpha}", scale=3.0, bias=0.5, bias_after_scale=True, activation_type=act, alpha=float(np.float32(alpha))))
+    return [noise(89, (2, 4, 5, 6))]
+
+
+@case
+def qat_transposed(p):
+    """A transposed convolution whose weights are fake-quantized, along their second dimension, and as a whole."""
+    x = image(p, (2, 4, 5, 3))
+    for i, kind in enumerate(("fake_channel_wise_quantize_dequantize_abs_max", "fake_quantize_dequantize_abs_max")):
+        w = p.param(f"w{i}", noise(91 + i, (4, 3, 2, 2)))
+        p.op(kind, {"X": [w]}, {"Out": [w + ".q"], "OutScale": [w + ".s"]}, bit_length=8, quant_axis=1, is_test=True, round_type=1)
+        p.op("conv2d_transpose", {"Input": [x], "Filter": [w + ".q"]}, {"Output": [f"y{i}"]}, strides=[2, 2], paddings=[0, 0], dilations=[1, 1], groups=1,
+             output_padding=[], output_size=[], padding_algorithm="EXPLICIT", data_format="NCHW")
+        p.output(f"y{i}")
+    return [noise(93, (2, 4, 5, 3))]
 
 
 @case
