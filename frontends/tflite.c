@@ -11,9 +11,9 @@
 /* ---- The table of operators ---- */
 
 static const tflite_op_entry builtin_ops[] = {
-#define TFLITE_OP(NAME, number, options, min, max, outputs, importer, code)                                            \
-    [number] = {#NAME, importer, NULL, IR_##code, OPTIONS_##options, min, max, outputs},
-#define TFLITE_NO(NAME, number, reason) [number] = {#NAME, NULL, reason, IR_RESHAPE, 0, 0, -1, -1},
+#define TFLITE_OP(NAME, number, newest, options, min, max, outputs, importer, code)                                    \
+    [number] = {#NAME, importer, NULL, IR_##code, FIELDS_##options, newest, OPTIONS_##options, min, max, outputs},
+#define TFLITE_NO(NAME, number, reason) [number] = {#NAME, NULL, reason, IR_RESHAPE, "", 1, 0, 0, -1, -1},
 #define TFLITE_CUSTOM(text, min, max, outputs, importer)
 #include "frontends/tflite_ops.def"
 #undef TFLITE_OP
@@ -22,9 +22,10 @@ static const tflite_op_entry builtin_ops[] = {
 };
 
 static const tflite_op_entry custom_ops[] = {
-#define TFLITE_OP(NAME, number, options, min, max, outputs, importer, code)
+#define TFLITE_OP(NAME, number, newest, options, min, max, outputs, importer, code)
 #define TFLITE_NO(NAME, number, reason)
-#define TFLITE_CUSTOM(text, min, max, outputs, importer) {text, importer, NULL, IR_RESHAPE, 0, min, max, outputs},
+#define TFLITE_CUSTOM(text, min, max, outputs, importer)                                                               \
+    {text, importer, NULL, IR_RESHAPE, "", 1, 0, min, max, outputs},
 #include "frontends/tflite_ops.def"
 #undef TFLITE_OP
 #undef TFLITE_NO
@@ -60,6 +61,7 @@ static bool read_opcodes(tflite_model *m, fb_table root)
         tflite_opcode *code = &m->opcodes[i];
         code->builtin = builtin > old ? builtin : old;
         code->custom = code->builtin == BUILTIN_CUSTOM;
+        code->version = fb_i32(t, OPCODE_VERSION, 1);
         if (code->custom)
             code->name = model_string(m, t, OPCODE_CUSTOM, NULL);
         else if (code->builtin >= 0 && code->builtin < BUILTIN_COUNT)
@@ -108,21 +110,6 @@ static bool check_counts(tflite_node *n)
     return true;
 }
 
-static bool read_options(tflite_node *n)
-{
-    const tflite_op_entry *e = n->entry;
-    if (e->options == OPTIONS_NONE)
-        return true;
-    bool second = e->options == OPTIONS_COMPOSITE && strcmp(e->name, "STABLEHLO_COMPOSITE") == 0;
-    int type = fb_u8(n->table, second ? OPERATOR_OPTIONS2_TYPE : OPERATOR_OPTIONS_TYPE, 0);
-    if (type == OPTIONS_NONE)
-        return true;
-    if (type != e->options)
-        return node_error(n, "the options are those of another operator (type %d, expected %d)", type, e->options);
-    n->options = fb_sub(n->table, second ? OPERATOR_OPTIONS2 : OPERATOR_OPTIONS);
-    return true;
-}
-
 static bool import_operator(tflite_scope *s, fb_table table, int32_t index)
 {
     tflite_model *m = s->model;
@@ -146,7 +133,10 @@ static bool import_operator(tflite_scope *s, fb_table table, int32_t index)
         return node_error(&n, "more than %d operands or results", TFLITE_MAX_OPERANDS);
     if (++m->node_count > TFLITE_MAX_NODES)
         return node_error(&n, "the model has more than %d operators", TFLITE_MAX_NODES);
-    if (!check_counts(&n) || !read_options(&n))
+    if (code->version > n.entry->newest)
+        return node_error(&n, "version %d of the operator is not supported, the newest is %d", code->version,
+                          n.entry->newest);
+    if (!check_counts(&n) || !tflite_options_read(&n))
         return false;
     bool imported = n.entry->import(&n);
     if (!fb_ok(&m->reader) && !m->diag->failed) /* defaults read after an error mean nothing, whatever came of them */

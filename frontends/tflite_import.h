@@ -26,6 +26,7 @@ typedef struct tflite_opcode {
     int32_t builtin;
     const char *name; /* of the builtin operator, or the custom code; never NULL */
     bool custom;
+    int32_t version;
 } tflite_opcode;
 
 typedef struct tflite_variable tflite_variable; /* tflite_ops_state.c */
@@ -72,7 +73,9 @@ struct tflite_op_entry {
     tflite_import_fn *import; /* NULL: not supported */
     const char *reason;       /* why not; NULL: no more to say */
     ir_opcode code;           /* for importers that serve several operators */
-    int16_t options;          /* expected member of the options' union, 0: none is read */
+    const char *fields;       /* of the options, in their order, in the words of node_attributes.h */
+    int16_t newest;           /* version */
+    int16_t options;          /* expected member of the options' union, 0: one without fields */
     int16_t min_inputs, max_inputs, outputs; /* max and outputs -1: any number */
 };
 
@@ -104,6 +107,9 @@ const char *tflite_type_text(int type);
 /* Expands a sparse constant into `dense`, dense_bytes long and zeroed. */
 bool tflite_densify(tflite_scope *, const ir_loc *, const tflite_tensor *, const uint8_t *bytes, size_t size,
                     uint8_t *dense, size_t dense_bytes);
+
+/* ---- tflite_options.c ---- */
+bool tflite_options_read(tflite_node *); /* opens the options, whose fields are all known */
 
 /* ---- tflite_node.c: operands ---- */
 int tflite_input_count(const tflite_node *);
@@ -156,7 +162,7 @@ bool tflite_window(tflite_node *, int padding, int64_t extent, int64_t window, i
 bool tflite_broadcast(tflite_node *, const ir_type *a, const ir_type *b, ir_type *out);
 
 /* ---- Importers (tflite_ops.def) ---- */
-#define TFLITE_OP(NAME, number, options, min, max, outputs, importer, code) tflite_import_fn importer;
+#define TFLITE_OP(NAME, number, newest, options, min, max, outputs, importer, code) tflite_import_fn importer;
 #define TFLITE_NO(NAME, number, reason)
 #define TFLITE_CUSTOM(text, min, max, outputs, importer) tflite_import_fn importer;
 #include "frontends/tflite_ops.def"

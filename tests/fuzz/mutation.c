@@ -167,7 +167,7 @@ static const char *const words[] = {
 #undef PADDLE_OP
 #undef PADDLE_NO
 #undef PADDLE_ALL
-#define TFLITE_OP(NAME, number, options, fewest, most, outputs, importer, code)
+#define TFLITE_OP(NAME, number, newest, options, fewest, most, outputs, importer, code)
 #define TFLITE_NO(NAME, number, reason)
 #define TFLITE_CUSTOM(text, fewest, most, outputs, importer) text,
 #include "frontends/tflite_ops.def"

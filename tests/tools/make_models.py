@@ -426,6 +426,15 @@ def changed(m, change):
     return m
 
 
+def with_options(kind, **fields):
+    """A table of another kind in place of the operator's options."""
+    def change(m):
+        m.graph.operators[0].builtinOptions = kind()
+        for name, value in fields.items():
+            setattr(m.graph.operators[0].builtinOptions, name, value)
+    return change
+
+
 def set_field(**fields):
     def change(m):
         for path, value in fields.items():
@@ -578,6 +587,11 @@ REFUSED = {
     "pad_negative": lambda: parameter("PAD", "PadOptions", [2, 6], [[0, 0], [-1, 0]], [2, 5]),
     "pad_mirror_long": lambda: parameter("MIRROR_PAD", "MirrorPadOptions", [2, 6], [[2, 0], [0, 0]], [4, 6], mode=0),
     "gather_outside": lambda: parameter("GATHER", "GatherOptions", [2, 6], [0, 2], [2, 6], axis=0),
+    "version_newer": lambda: parameter("GATHER", "GatherOptions", [2, 6], [0, 1], [2, 6], axis=0, version=99),
+    "option_unknown": lambda: changed(parameter("MIRROR_PAD", "MirrorPadOptions", [2, 6], [[0, 0], [0, 0]], [2, 6]),
+                                      with_options(tflite_writer.schema.PackOptionsT, axis=1)),
+    "option_where_none": lambda: changed(parameter("PAD", "PadOptions", [2, 6], [[0, 0], [0, 0]], [2, 6]),
+                                         with_options(tflite_writer.schema.ReducerOptionsT, keepDims=True)),
     "tile_huge": lambda: parameter("TILE", "TileOptions", [2, 6], [2**30, 2**30], [2, 6]),
     "fill_huge": lambda: parameter("BROADCAST_TO", "BroadcastToOptions", [1, 1], [2**16, 2**16], [1, 1]),
     "slice_stride_zero": lambda: slice_with([0], [4], [0]),

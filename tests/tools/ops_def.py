@@ -1,4 +1,4 @@
-"""ops_def.py: the rows of frontends/ort_ops.def and paddle_ops.def, for tests that ask what the importers declare.
+"""ops_def.py: the rows of frontends/ort_ops.def and its kin, for tests that ask what the importers declare.
 
     for op in ops_def.read("frontends/ort_ops.def"): op.domain, op.name, op.rules["axis"]
     rows, every = ops_def.read_paddle("frontends/paddle_ops.def")      rows["softmax"]["axis"], every["op_role"]"""
@@ -60,6 +60,26 @@ def read_paddle(path):
         name, _, _, declared = [part.strip() for part in row.split(",", 3)]
         rows[name] = rules_of(declared, macros)
     return rows, rules_of(re.search(r"^PADDLE_ALL\((.*)\)$", text, re.M).group(1), macros)
+
+
+@dataclass
+class TfliteOp:
+    name: str
+    number: int
+    newest: int
+    options: str
+    fields: dict
+
+
+def read_tflite(path):
+    """The rows, and the fields of options in their order."""
+    text, macros = open_table(path)
+    fields = {name[7:]: rules_of(f'"{declared}"', macros) for name, declared in macros.items() if name.startswith("FIELDS_")}
+    rows = []
+    for row in re.findall(r"^TFLITE_OP\((.*)\)$", text, re.M):
+        name, number, newest, options = [part.strip() for part in row.split(",")[:4]]
+        rows.append(TfliteOp(name, int(number), int(newest), options, fields[options]))
+    return rows, fields
 
 
 def read(path):
