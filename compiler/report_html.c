@@ -201,7 +201,8 @@ static void print_ops(FILE *out, const json_t *o)
 static void print_facts(FILE *out, const json_t *o)
 {
     static const char *const facts[][2] = {
-        {"source", "Model file"}, {"target", "Target"}, {"workspace_bytes", "Workspace, bytes"}, {"state_bytes", "State, bytes"},
+        {"source", "Model file"}, {"target", "Target"}, {"workspace_bytes", "Workspace, bytes"}, {"workspace_remark", "Remark"},
+        {"state_bytes", "State, bytes"},
         {"weights_bytes", "Weights, bytes"}, {"object_bytes", "Object, bytes"}, {"macs", "Multiply-adds"},
         {"ops_int8", "Ops in int8"}, {"ops_float", "Ops in float"}, {"ops_mixed", "Ops between the two"},
         {"ops_inferred", "Ops with scales that are not the file's"},

@@ -124,6 +124,8 @@ class Bounds(Case):
         self.assertEqual(status, 0, err)
         self.assertRegex(err, r"^\S*m\.qir: warning: .* workspace of \d+ bytes, which is large for a file of this size\n$")
         self.assertIn("large", json.loads((self.folder / "r.json").read_text())["workspace_remark"])
+        self.compile(LARGE_WORKSPACE, "--max-size=4G", f"--report={self.folder / 'r.html'}")
+        self.assertIn("is large for a file of this size", (self.folder / "r.html").read_text())
 
     def test_option(self):
         for size in ("", "0", "x", "1X", "1MM", "-1", "99999999999T", "1.5G"):
