@@ -44,8 +44,8 @@ OTHERS = {
 
 def special_rows():
     """Rows of COLUMNS numbers: small ones, with one that is special at the start or elsewhere; and nothing but such."""
-    special = [np.nan, -np.nan, np.inf, -np.inf, 3e38, -3e38, 1e20, -1e20, 3e9, -3e9, 2147483648.0, 9.3e18, 0.5, 1.5, 2.5, -0.5, 1e-40, -0.0,
-               127.5, -128.5, 255.5, 32767.5]
+    special = [np.nan, -np.nan, np.inf, -np.inf, 3e38, -3e38, 1e20, -1e20, 3e9, -3e9, 2147483648.0, 9.3e18,
+               0.5, 1.5, 2.5, -0.5, 1e-40, -0.0, 127.5, -128.5, 255.5, 32767.5]
     rows = np.tile(np.array([1, -2, 0.25, 3, -0.25, 5, 7, -7], np.float32), (2 * len(special) + 4, 1))
     for i, number in enumerate(special):
         rows[2 * i, 1 + i % (COLUMNS - 1)] = rows[2 * i + 1, 0] = number
@@ -61,8 +61,8 @@ def tflite_cases():
                "HARD_SWISH": "HardSwishOptions", "SOFTMAX": "SoftmaxOptions", "LOG_SOFTMAX": "LogSoftmaxOptions",
                "L2_NORMALIZATION": "L2NormOptions", "LEAKY_RELU": "LeakyReluOptions"}
     fields = {"SOFTMAX": {"beta": 1.0}, "LEAKY_RELU": {"alpha": 0.125}}
-    for code in ("RELU RELU6 RELU_N1_TO_1 ABS NEG FLOOR CEIL ROUND SIGN EXP LOG SQRT RSQRT SIN COS TANH LOGISTIC ELU HARD_SWISH LEAKY_RELU "
-                 "SOFTMAX LOG_SOFTMAX L2_NORMALIZATION").split():
+    for code in ("RELU RELU6 RELU_N1_TO_1 ABS NEG FLOOR CEIL ROUND SIGN EXP LOG SQRT RSQRT SIN COS TANH LOGISTIC ELU "
+                 "HARD_SWISH LEAKY_RELU SOFTMAX LOG_SOFTMAX L2_NORMALIZATION").split():
         yield code, code, options.get(code), "float32", COLUMNS, (), fields.get(code, {})
     for code in ("MAXIMUM", "MINIMUM"):
         yield code, code, "MaximumMinimumOptions", "float32", COLUMNS, [np.full(COLUMNS, 2, np.float32)], {}
@@ -96,7 +96,8 @@ def tflite_pool(x, code):
     images = m.input("x", "float32", (len(x), 1, COLUMNS, 1))
     y = m.tensor("y", "float32", (len(x), 1, COLUMNS - 2, 1))
     m.output(y)
-    m.op(code, [images], [y], "Pool2DOptions", padding=tflite_writer.VALID, strideH=1, strideW=1, filterHeight=1, filterWidth=3)
+    m.op(code, [images], [y], "Pool2DOptions", padding=tflite_writer.VALID, strideH=1, strideW=1, filterHeight=1,
+         filterWidth=3)
     return m.bytes()
 
 
@@ -169,7 +170,8 @@ def check(qcc_run, rounding, folder, path, x, want):
     source, result = os.path.join(folder, "x.npy"), os.path.join(folder, "y.npy")
     np.save(source, x)
     for way, options in WAYS.items():
-        done = subprocess.run([qcc_run, path, f"--rounding={rounding}", *options, "-i", source, "-o", result], capture_output=True, text=True, check=False)
+        command = [qcc_run, path, f"--rounding={rounding}", *options, "-i", source, "-o", result]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             yield way, [done.stderr.strip()]
         else:

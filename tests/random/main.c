@@ -1,7 +1,8 @@
 /* random-graphs: random graphs, compiled, against the interpreter.
  *
  *     random-graphs [--seed=N] [--count=N] [--target=T] [--opt=N] [--form=lowered|passes] [--passes=N] [--ops=a,b]
- *                   [--most-ops=N] [--rounds=N] [--edges=N] [--failures=N] [--print] [--brief] [--types] [-v]
+ *                   [--most-ops=N] [--rounds=N] [--edges=N] [--failures=N] [--print] [--brief] [--types]
+ *                   [-v]
  *
  * Protects: whatever graph of the ops that the interpreter defines comes to the compiler, the code computes what the
  * interpreter says, or there is a diagnostic; with passes and without, at every level of optimization.
