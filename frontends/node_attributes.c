@@ -126,11 +126,15 @@ bool node_version_known(frontend_node *n, int version, int oldest, int newest, c
                       oldest);
 }
 
-frontend_attribute *node_attribute(frontend_node *n, const char *name)
+bool node_attribute_is_declared(const frontend_node *n, const char *name)
 {
     const attribute_use use = rule_in(n, name).use;
-    (void)use;
-    assert(use == ATTRIBUTE_READ || use == ATTRIBUTE_FIXED); /* add it to the operator's row */
+    return use == ATTRIBUTE_READ || use == ATTRIBUTE_FIXED;
+}
+
+frontend_attribute *node_attribute(frontend_node *n, const char *name)
+{
+    assert(node_attribute_is_declared(n, name)); /* add it to the operator's row */
     for (uint32_t i = 0; i < n->attribute_count; i++)
         if (strcmp(n->attributes[i].name, name) == 0)
             return &n->attributes[i];

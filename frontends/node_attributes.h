@@ -53,6 +53,8 @@ bool node_version_known(frontend_node *, int version, int oldest, int newest, co
 /* The attribute, NULL when the file has none of that name.  Who wants its value sets `sought`, and `read` once it knows
  * that the type fits. */
 frontend_attribute *node_attribute(frontend_node *, const char *name);
+/* May it be looked up?  For names of which a part is the file's. */
+bool node_attribute_is_declared(const frontend_node *, const char *name);
 
 #ifndef FRONTEND_COMMON
 #define node_attributes_known(x, ...) node_attributes_known(&(x)->common, __VA_ARGS__)
@@ -60,6 +62,7 @@ frontend_attribute *node_attribute(frontend_node *, const char *name);
 #define node_attributes_typed(x) node_attributes_typed(&(x)->common)
 #define node_version_known(x, ...) node_version_known(&(x)->common, __VA_ARGS__)
 #define node_attribute(x, ...) node_attribute(&(x)->common, __VA_ARGS__)
+#define node_attribute_is_declared(x, ...) node_attribute_is_declared(&(x)->common, __VA_ARGS__)
 #endif
 
 #endif

@@ -108,7 +108,7 @@ bool paddle_absent(paddle_node *, const char *parameter);      /* a diagnostic w
 bool paddle_param_int(paddle_node *, const char *parameter, int index, int64_t *out);
 
 /* ---- Attributes ---- */
-bool paddle_has_attr(paddle_node *, const char *name);
+bool paddle_has_attr(paddle_node *, const char *name); /* which may be made of what the file says */
 bool paddle_attribute_allowed(const frontend_attribute *, const char *values);
 int64_t paddle_int(paddle_node *, const char *name, int64_t def);
 float paddle_float(paddle_node *, const char *name, float def);

@@ -200,7 +200,10 @@ bool paddle_attribute_allowed(const frontend_attribute *a, const char *values)
     }
 }
 
-bool paddle_has_attr(paddle_node *n, const char *name) { return node_attribute(n, name) != NULL; }
+bool paddle_has_attr(paddle_node *n, const char *name)
+{
+    return node_attribute_is_declared(n, name) && node_attribute(n, name);
+}
 
 int64_t paddle_int(paddle_node *n, const char *name, int64_t def)
 {
