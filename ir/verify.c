@@ -89,6 +89,13 @@ bool ir_zero_in_range(ir_dtype t, int32_t zero)
     }
 }
 
+/* A constant, or what training rounds it to.  Only those, single channels and sums can have a scale of 0: weights are pruned. */
+static bool is_weight(const ir_value *x)
+{
+    const ir_value *rounded = x->def && x->def->operand_count ? x->def->operands[0].value : NULL;
+    return ir_is_const(x) || (rounded && ir_is_const(rounded));
+}
+
 static bool verify_scales(verifier *v, const ir_value *x, ir_dtype dtype, const ir_quant *q, const ir_loc *loc)
 {
     if (q->axis < -1 || q->axis >= x->type.rank)
@@ -96,12 +103,15 @@ static bool verify_scales(verifier *v, const ir_value *x, ir_dtype dtype, const 
     int64_t expected = q->axis < 0 ? 1 : x->type.dims[q->axis];
     if (q->count != expected)
         return diag_error(v->d, loc, "%%%u: scale count %d, expected %lld", x->id, q->count, (long long)expected);
+    const bool may_be_zero = q->axis >= 0 || dtype == IR_I32 || is_weight(x);
     if (q->narrow && dtype != IR_I8 && dtype != IR_U8)
         return diag_error(v->d, loc, "%%%u: narrow is for integers of 8 bits", x->id);
     for (int32_t i = 0; i < q->count; i++) {
-        if (!(q->scale[i] >= 0) || isinf(q->scale[i])) /* 0 occurs in pruned channels of weights */
+        if (!(q->scale[i] >= 0) || isinf(q->scale[i]))
             return diag_error(v->d, loc, "%%%u: scale %g of channel %d is negative or not finite", x->id,
                               (double)q->scale[i], i);
+        if (q->scale[i] == 0 && !may_be_zero)
+            return diag_error(v->d, loc, "%%%u: scale 0 of channel %d, and no constant", x->id, i);
         if (!ir_zero_in_range(dtype, q->zero[i]))
             return diag_error(v->d, loc, "%%%u: zero point %d of channel %d is outside %s", x->id, q->zero[i], i,
                               ir_dtype_text(dtype));
