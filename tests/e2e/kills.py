@@ -34,6 +34,7 @@ def children_of(pid):
 class KillsCase(Case):
     def setUp(self):
         super().setUp()
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the compilers would ignore it, as they should
         self.out, self.work = self.folder / "out", self.folder / "tmp"
         self.out.mkdir()
         self.work.mkdir()
