@@ -7,7 +7,8 @@ they were; what a mend changes is what --against prints (exit 1 if there is anyt
     object_hashes.py old/compiler/qcc -o before.txt
     object_hashes.py new/compiler/qcc --against before.txt
 
-Objects depend on LLVM: compare those of one version only.  DIR is ../shared/models beside the source; its absence is exit 77."""
+Objects depend on LLVM, and on the compiler that built qcc, which chooses the order in which the arguments of a call are evaluated,
+that is, in which emitters make instructions: compare those of one version, and of one compiler.  DIR is ../shared/models beside the source; its absence is exit 77."""
 import argparse
 import hashlib
 import subprocess
