@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
 # fuzz.sh: coverage-guided fuzzing of the importers and the passes, a process for each format.
 #
-#     fuzz.sh [--seconds=N | --runs=N] [--jobs=N] [--corpus=FOLDER] [--harness=fuzz-passes|fuzz-import] BUILD [FORMAT…]
+#     fuzz.sh [--seconds=N | --runs=N] [--jobs=N] [--seed=N] [--corpus=FOLDER] [--harness=fuzz-passes|fuzz-import] BUILD [FORMAT…]
 #
 # BUILD was configured with clang and -Dfuzz=true.  FORMAT is tflite, ort, nb or qir; all four by default.  --seconds and
-# --runs are for each of them; --jobs of them run at once.  The corpus, a folder for each format, begins with the models of
-# the tests and grows; the second time it begins with what it has.  An input that fails is left in the folder `found` beside
-# them, and is printed when it is small.  The exit code is 0 when nothing failed.
+# --runs are for each of them; --jobs of them run at once.  Without --seed each run tries other inputs.  The corpus, a folder
+# for each format, begins with the models of the tests and grows; the second time it begins with what it has.  An input that
+# fails is left in the folder `found` beside them, and is printed when it is small.  The exit code is 0 when nothing failed.
 set -u
 source=$(cd "$(dirname "$0")/../.." && pwd)
-seconds=60 runs=-1 jobs=1 corpus='' harness=fuzz-passes
+seconds=60 runs=-1 jobs=1 seed=0 corpus='' harness=fuzz-passes
 while [[ ${1-} == --* ]]; do
     case $1 in
     --seconds=*) seconds=${1#*=} ;;
     --runs=*) runs=${1#*=} seconds=0 ;;
     --jobs=*) jobs=${1#*=} ;;
+    --seed=*) seed=${1#*=} ;;
     --corpus=*) corpus=${1#*=} ;;
     --harness=*) harness=${1#*=} ;;
     *) echo "fuzz.sh: unknown option $1" >&2; exit 2 ;;
@@ -52,7 +53,7 @@ fuzz() {
     local found=$corpus/found log=$corpus/$1.log status
     ASAN_OPTIONS=quarantine_size_mb=32:max_allocation_size_mb=1024 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
         "$program" -entropic=0 -max_len=$most_bytes -timeout=10 -rss_limit_mb=2048 -max_total_time="$seconds" \
-        -runs="$runs" -print_final_stats=1 -artifact_prefix="$found/$1-" "$corpus/$1" >"$log" 2>&1
+        -seed="$seed" -runs="$runs" -print_final_stats=1 -artifact_prefix="$found/$1-" "$corpus/$1" >"$log" 2>&1
     status=$?
     printf '%s: %s inputs, %s\n' "$1" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" \
         "$(grep -o 'cov: .*corp: [^ ]*' "$log" | tail -n 1)"
