@@ -11,7 +11,8 @@
  * Weights stay int8; a weight operand that is computed gets a requantize back to int8. */
 #include "passes/util.h"
 
-static bool is_signed8(ir_dtype t, const ir_quant *q) { return t == IR_I8 && q; }
+/* Scales for each channel are those of weights; there is no code for activations that have them. */
+static bool is_signed8(ir_dtype t, const ir_quant *q) { return t == IR_I8 && q && q->axis < 0; }
 static bool is_activation(const ir_value *v) { return v && is_signed8(v->type.dtype, v->quant); }
 
 static ir_type with_dtype(ir_type t, ir_dtype dtype)
