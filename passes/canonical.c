@@ -151,16 +151,24 @@ static bool rewrite_pool(ir_graph *g, ir_op *op)
     return one && ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && is_same(op) && become(op, operand(op));
 }
 
+static bool rounds_nothing(const ir_op *op) { return ir_dtype_is_float(op->results[0]->type.dtype) || pass_keeps_smallest(op); }
+
 static bool rewrite_relu(ir_graph *g, ir_op *op)
 {
     (void)g;
-    return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && is_same(op) && become(op, operand(op));
+    return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && is_same(op) && rounds_nothing(op) && become(op, operand(op));
+}
+
+static bool rewrite_requantize(ir_graph *g, ir_op *op)
+{
+    (void)g;
+    return is_same(op) && rounds_nothing(op) && become(op, operand(op));
 }
 
 static rewrite_fn *const rewrites[IR_OPCODE_COUNT] = {
     [IR_RESHAPE] = rewrite_reshape,   [IR_TRANSPOSE] = rewrite_transpose, [IR_SLICE] = rewrite_slice,
     [IR_CONCAT] = rewrite_concat,     [IR_PAD] = rewrite_if_same,         [IR_MIRROR_PAD] = rewrite_if_same,
-    [IR_BROADCAST] = rewrite_if_same, [IR_TILE] = rewrite_if_same,        [IR_REQUANTIZE] = rewrite_if_same,
+    [IR_BROADCAST] = rewrite_if_same, [IR_TILE] = rewrite_if_same,        [IR_REQUANTIZE] = rewrite_requantize,
     [IR_CAST] = rewrite_cast,         [IR_MAX_POOL2D] = rewrite_pool,     [IR_AVG_POOL2D] = rewrite_pool,
     [IR_RELU] = rewrite_relu,
 };

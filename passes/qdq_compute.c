@@ -219,21 +219,11 @@ static ir_value *integer_form(ir_graph *g, ir_op *q)
     return r && !takes ? clamp(g, relu, q, r) : r;
 }
 
-/* Does v come from an op that leaves out the smallest integer? */
-static bool leaves_out_smallest(const ir_value *v)
-{
-    while (v->def && v->def->operand_count == 1 && ir_op_info_of(v->def->code)->flags & IR_SAME_QUANT)
-        v = v->def->operands[0].value;
-    return v->def && ir_has_attr(v->def, IR_ATTR_ROUNDING) && ir_int(v->def, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32;
-}
-
 /* Does requantize do nothing? */
 static bool is_identity(const ir_value *r)
 {
     const ir_value *x = r->def->operands[0].value;
-    if (r->def->code == IR_REQUANTIZE && ir_int(r->def, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32 && !leaves_out_smallest(x))
-        return false;
-    return r->def->code == IR_REQUANTIZE && ir_type_equal(&x->type, &r->type) && ir_quant_equal(x->quant, r->quant);
+    return r->def->code == IR_REQUANTIZE && pass_keeps_smallest(r->def) && ir_type_equal(&x->type, &r->type) && ir_quant_equal(x->quant, r->quant);
 }
 
 pass_result pass_qdq_compute(ir_graph *g, pass_context *c)

@@ -94,3 +94,15 @@ void pass_takes_over(ir_value *v, ir_value *from)
     v->scale_from = from->scale_from;
     ir_replace_uses(from, v);
 }
+
+static bool leaves_out_smallest(const ir_value *v)
+{
+    while (v->def && v->def->operand_count == 1 && ir_op_info_of(v->def->code)->flags & IR_SAME_QUANT)
+        v = v->def->operands[0].value;
+    return v->def && ir_has_attr(v->def, IR_ATTR_ROUNDING) && ir_int(v->def, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32;
+}
+
+bool pass_keeps_smallest(const ir_op *op)
+{
+    return ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_LITE_F32 || leaves_out_smallest(op->operands[0].value);
+}

@@ -3,6 +3,7 @@
  *     the interpreter's run, all values kept -> the rules, in the order of the ops -> a bound for each real element */
 #include "tests/codegen/bounds_rules.h"
 
+#include <float.h>
 #include <stdlib.h>
 
 struct bounds {

@@ -6,7 +6,8 @@
  *     data movement            the same movement of the bounds
  *     sums of products         n terms of either order are within n u Σ|terms| of the exact sum (u = 2^-24); the op
  *                              itself, on magnitudes, gives Σ|terms|; on bounds, what the operands' bounds add
- *     elementary functions     some units in the last place; bounds pass with the largest slope
+ *     elementary functions     some units in the last place, and 0 for what is below the smallest normal number; bounds
+ *                              pass with the largest slope
  *     everything else          is exact, bit for bit
  *
  * A value without a bound has to be equal.  Integers always have to be: so what decides (quantize, comparisons,

@@ -3,6 +3,7 @@
  *
  *     a ± d through a function: d times its slope where it is steepest within the interval, and some units of rounding
  *     a product of differences counts in full, so that nothing is of first order only */
+#include <float.h>
 #include <stdlib.h>
 
 #include "tests/codegen/bounds_rules.h"
@@ -36,7 +37,7 @@ static double nearest_to_0(number a) { return fmax(fabs(a.v) - a.d, 0); }
 static number logistic(number a)
 {
     const double y = 1 / (1 + exp(-a.v)), e = exp(-nearest_to_0(a)); /* the slope is the same on either side */
-    return (number){y, a.d * e / ((1 + e) * (1 + e)) + 16 * u * y + 1e-43};
+    return (number){y, a.d * e / ((1 + e) * (1 + e)) + 16 * u * y + FLT_MIN};
 }
 
 static number hyperbolic(number a)

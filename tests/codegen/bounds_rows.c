@@ -40,7 +40,7 @@ bool bounds_softmax(const bounds_op *o, float bound[])
     const double d = beta * largest_bound(o, 0) + largest_bound(o, 1) + 8 * u * most;
 
     for (int64_t i = 0; i < elements_of(o); i++)
-        bound[i] = (float)(o->got[i] * (expm1(2 * d) + (2 * n + 24) * u) + 1e-43);
+        bound[i] = (float)(o->got[i] * (expm1(2 * d) + (2 * n + 24) * u) + FLT_MIN);
     return true;
 }
 

@@ -30,13 +30,13 @@ static float *magnitudes(const bounds_op *o, int i, float scale_data, float scal
 /* A copy of the op, as `code`, without activation and residual, and with 0 for what is added around data. */
 static void bare(const bounds_op *o, ir_opcode code, ir_op *to, ir_attr attrs[IR_MAX_ATTRS])
 {
-    const ir_op_info *info = ir_op_info_of(code);
+    const ir_op_info *info = ir_op_info_of(code), *own = ir_op_info_of(o->op->code);
 
     *to = *o->op;
     to->code = code;
     to->attrs = attrs;
     for (int i = 0; i < info->attr_count; i++) {
-        attrs[i] = code == o->op->code ? o->op->attrs[i] : (ir_attr){0};
+        attrs[i] = i < own->attr_count && own->attrs[i] == info->attrs[i] ? o->op->attrs[i] : (ir_attr){0};
         if (info->attrs[i] == IR_ATTR_ACT)
             attrs[i].i = IR_ACT_NONE;
         if (info->attrs[i] == IR_ATTR_VALUE)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "frontends/frontend.h"
+#include "ir/size_limits.h"
 
 void check_fail(const char *what, const char *detail)
 {
@@ -54,8 +55,8 @@ int check_import(const uint8_t *bytes, size_t size, bool passes)
     }
     if (d.failed)
         check_fail("imported with a diagnostic", d.text);
-    if (arena_bytes(g->arena) / 256 > size + (1 << 14))
-        check_fail("the graph takes far more memory than the file", "");
+    if (arena_bytes(g->arena) > ir_limits_of(size, 0).bytes)
+        check_fail("the graph takes more memory than a file of this size may", "");
     if (!ir_verify(g, &d))
         check_fail("the imported graph does not verify", d.text);
     check_text(g);

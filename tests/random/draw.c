@@ -159,6 +159,8 @@ ir_value *draw_constant(draw *d, ir_type t, const ir_quant *quant, int kind)
     ir_value *v = ir_const_new(d->graph, t, quant, data);
 
     fill_value(data, v, draw_number(d), kind);
+    for (int64_t at; (at = ir_first_nan(&t, data)) >= 0;) /* no file may hold it; FILL of f16 are random bits */
+        memset((char *)data + at * ir_dtype_bytes(t.dtype), 0, (size_t)ir_dtype_bytes(t.dtype));
     return v;
 }
 
