@@ -13,9 +13,9 @@ typedef struct arena arena;
 
 typedef enum arena_outcome { ARENA_DONE, ARENA_OUT_OF_MEMORY, ARENA_PAST_LIMIT, ARENA_ABANDONED } arena_outcome;
 
-/* Calls work(context); ARENA_DONE when it came back.  Otherwise memory ran out below it, an arena's limit was reached, or it was abandoned: the
- * arenas made meanwhile are gone, older ones and *context are as they were left.  `work` keeps nothing but arenas where only its
- * own frames know of it.  Without any guard the process ends with a message. */
+/* Calls work(context); ARENA_DONE when it came back.  Otherwise memory ran out below it, an arena's limit was reached, or it was
+ * abandoned: the arenas made meanwhile are gone, older ones and *context are as they were left.  `work` keeps nothing but arenas
+ * where only its own frames know of it.  Without any guard the process ends with a message. */
 arena_outcome arena_guard(void (*work)(void *context), void *context);
 
 /* For memory that is not an arena's: leaves as if an allocation of one had failed. */

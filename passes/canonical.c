@@ -151,18 +151,14 @@ static bool rewrite_pool(ir_graph *g, ir_op *op)
     return one && ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && is_same(op) && become(op, operand(op));
 }
 
-static bool rounds_nothing(const ir_op *op) { return ir_dtype_is_float(op->results[0]->type.dtype) || pass_keeps_smallest(op); }
+static bool rewrite_requantize(ir_graph *g, ir_op *op)
+{
+    return pass_keeps_smallest(op) && rewrite_if_same(g, op);
+}
 
 static bool rewrite_relu(ir_graph *g, ir_op *op)
 {
-    (void)g;
-    return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && is_same(op) && rounds_nothing(op) && become(op, operand(op));
-}
-
-static bool rewrite_requantize(ir_graph *g, ir_op *op)
-{
-    (void)g;
-    return is_same(op) && rounds_nothing(op) && become(op, operand(op));
+    return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && rewrite_requantize(g, op);
 }
 
 static rewrite_fn *const rewrites[IR_OPCODE_COUNT] = {

@@ -223,7 +223,8 @@ static ir_value *integer_form(ir_graph *g, ir_op *q)
 static bool is_identity(const ir_value *r)
 {
     const ir_value *x = r->def->operands[0].value;
-    return r->def->code == IR_REQUANTIZE && pass_keeps_smallest(r->def) && ir_type_equal(&x->type, &r->type) && ir_quant_equal(x->quant, r->quant);
+    return r->def->code == IR_REQUANTIZE && pass_keeps_smallest(r->def) && ir_type_equal(&x->type, &r->type) &&
+           ir_quant_equal(x->quant, r->quant);
 }
 
 pass_result pass_qdq_compute(ir_graph *g, pass_context *c)

@@ -104,5 +104,6 @@ static bool leaves_out_smallest(const ir_value *v)
 
 bool pass_keeps_smallest(const ir_op *op)
 {
-    return ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_LITE_F32 || leaves_out_smallest(op->operands[0].value);
+    return ir_dtype_is_float(op->results[0]->type.dtype) || ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_LITE_F32 ||
+           leaves_out_smallest(op->operands[0].value);
 }

@@ -30,7 +30,8 @@ ir_op *pass_single_user(const ir_value *);
 /* v takes over all uses of `from`, its name, and the integers that it stands for. */
 void pass_takes_over(ir_value *v, ir_value *from);
 
-/* Of an op with a rounding: does it pass the smallest integer of its type on, or never get it?  lite_f32 makes the next one of it. */
+/* Of an op with a rounding: does it pass the smallest integer of its type on, or never get it?  lite_f32 makes the next one of
+ * it; real numbers have none. */
 bool pass_keeps_smallest(const ir_op *);
 
 #endif

@@ -137,9 +137,11 @@ static void run_emitters(void *context)
     c->good = compile(&c->module, c->machine, c->emit, c->out);
 }
 
-/* What LLVM holds can't be touched any more. */
-static bool give_up(compile_call *c, const ir_loc *loc)
+/* Says what ended the work.  What LLVM holds can't be touched any more after an error of its own. */
+static bool ended(compile_call *c, const ir_loc *loc, arena_outcome outcome)
 {
+    if (outcome != ARENA_ABANDONED)
+        return ir_limits_memory(c->diag, loc, outcome);
     c->module = (cg_module){.arena = c->module.arena};
     c->machine = NULL;
     return cg_fatal_report(loc, c->diag);
@@ -154,10 +156,8 @@ static void run_compile(void *context)
     const arena_outcome outcome = arena_guard(run_emitters, c);
     const ir_op *op = c->module.p->op;
     const ir_loc loc = op ? op->loc : ir_graph_loc(c->graph);
-    if (outcome == ARENA_ABANDONED)
-        c->good = give_up(c, &loc);
-    else if (outcome != ARENA_DONE)
-        c->good = ir_limits_memory(c->diag, &loc, outcome);
+    if (outcome != ARENA_DONE)
+        c->good = ended(c, &loc, outcome);
 }
 
 static void run_guarded(compile_call *c)
@@ -170,7 +170,7 @@ static void run_guarded(compile_call *c)
     const ir_loc loc = ir_graph_loc(c->graph);
     c->module.arena = NULL; /* is gone, with what is in it */
     c->module.p = NULL;
-    c->good = outcome == ARENA_ABANDONED ? give_up(c, &loc) : ir_limits_memory(c->diag, &loc, outcome);
+    c->good = ended(c, &loc, outcome);
 }
 
 bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, cg_output *out, diag *d)

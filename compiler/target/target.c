@@ -9,13 +9,11 @@
 #include "runtime/model_abi.h"
 
 static const target_info targets[] = {
-#define ROW(NAME, ...) {#NAME, __VA_ARGS__},
+#define ROW(NAME, who, ...) {#NAME, __VA_ARGS__},
     TARGETS(ROW)
 #undef ROW
 };
 enum { TARGET_COUNT = sizeof targets / sizeof targets[0] };
-
-const target_info *target_at(int i) { return i >= 0 && i < TARGET_COUNT ? &targets[i] : NULL; }
 
 const target_info *target_find(const char *name)
 {

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 typedef struct target_info { /* targets.h says what each is */
-    const char *name, *who;
+    const char *name;
     const char *cpu, *features, *tune;
     unsigned vector_bytes;
     bool avx512, vbmi, vnni;
@@ -18,8 +18,6 @@ typedef struct target_info { /* targets.h says what each is */
 
 /* NULL when there is none of that name. */
 const target_info *target_find(const char *name);
-/* Row i of the table, or NULL behind its end. */
-const target_info *target_at(int i);
 /* Static text; NULL when this machine can run code for the target.  The same of a target's name, which may be unknown. */
 const char *target_lacking(const target_info *);
 const char *target_refuses(const char *name);
