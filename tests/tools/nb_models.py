@@ -1,0 +1,677 @@
+"""nb_models.py: the small Paddle Lite models of tests/data/nb: CASES, a function each, which gets a nb_file.Program, describes
+the model in it, and returns the inputs that it is run on."""
+import numpy as np
+
+import nb_file
+from nb_kernels import away
+
+
+def noise(seed, shape, low=-1.0, high=1.0):
+    return (np.random.RandomState(seed).rand(*shape) * (high - low) + low).astype(np.float32)
+
+
+CASES = {}
+
+
+def case(f):
+    CASES[f.__name__] = f
+    return f
+
+
+def conv(p, name, x, w, bias=None, out=None, kind="conv2d", **more):
+    p.param(name + ".w", w)
+    inputs = {"Input": [x], "Filter": [name + ".w"]}
+    if bias is not None:
+        inputs["Bias"] = [p.param(name + ".b", bias)]
+    settings = {"strides": [1, 1], "paddings": [1, 1], "dilations": [1, 1], "groups": 1, "padding_algorithm": "EXPLICIT", "data_format": "NCHW"}
+    p.op(kind, inputs, {"Output": [out or name + ".out"]}, **{**settings, **more})
+    return out or name + ".out"
+
+
+def unary(p, x, kind, parameter="X", **attributes):
+    out = f"{kind}_{len(p.ops)}.out"
+    p.op(kind, {parameter: [x]}, {"Out": [out]}, **attributes)
+    p.output(out)
+    return out
+
+
+def image(p, shape=(1, 6, 5, 4), name="x"):
+    """An input, and after a pool that leaves it as it is, the same with channels last inside."""
+    p.input(name, "float32", shape)
+    p.op("pool2d", {"X": [name]}, {"Out": [name + ".pooled"]}, pooling_type="max", ksize=[1, 1], strides=[1, 1], paddings=[0, 0])
+    return name + ".pooled"
+
+
+@case
+def functions(p):
+    x = image(p)
+    for kind in ("relu", "sigmoid", "tanh", "exp", "abs", "floor", "ceil", "sign", "sin", "cos", "erf", "silu", "square", "softsign", "mish"):
+        unary(p, x, kind)
+    unary(p, x, "relu6", threshold=6.0)
+    unary(p, x, "leaky_relu", alpha=0.1)
+    unary(p, x, "hard_sigmoid", slope=0.2, offset=0.5)
+    unary(p, x, "hard_swish", threshold=6.0, scale=6.0, offset=3.0)
+    unary(p, x, "hard_swish", threshold=4.0, scale=5.0, offset=2.0)
+    unary(p, x, "swish", beta=1.5)
+    unary(p, x, "elu", alpha=1.0)
+    unary(p, x, "elu", alpha=0.3)
+    unary(p, x, "gelu", approximate=False)
+    unary(p, x, "gelu", approximate=True)
+    unary(p, x, "softplus", beta=1.0, threshold=20.0)
+    unary(p, x, "clip", min=-0.3, max=0.4)
+    unary(p, x, "scale", scale=1.5, bias=0.25, bias_after_scale=True)
+    unary(p, x, "scale", scale=1.5, bias=0.25, bias_after_scale=False)
+    unary(p, x, "softmax", axis=-1)
+    unary(p, x, "softmax", axis=1)
+    unary(p, x, "log_softmax", axis=1)
+    unary(p, x, "cumsum", axis=2, flatten=False, exclusive=False, reverse=False)
+    for mode, alpha in (("all", noise(5, (1,))), ("channel", noise(6, (1, 6, 1, 1))), ("element", noise(7, (1, 6, 5, 4)))):
+        p.param("alpha." + mode, alpha)
+        p.op("prelu", {"X": [x], "Alpha": ["alpha." + mode]}, {"Out": ["prelu." + mode]}, mode=mode, data_format="NCHW")
+        p.output("prelu." + mode)
+    return [noise(1, (1, 6, 5, 4), -2, 2)]
+
+
+@case
+def pools(p):
+    x = image(p, (1, 3, 7, 9))
+    def pool(**more):
+        settings = {"pooling_type": "avg", "ksize": [3, 3], "strides": [2, 2], "paddings": [0, 0], "global_pooling": False, "exclusive": True,
+                    "adaptive": False, "ceil_mode": False, "padding_algorithm": "EXPLICIT", "data_format": "NCHW"}
+        unary(p, x, "pool2d", **{**settings, **more})
+    for kind in ("avg", "max"):
+        pool(pooling_type=kind)
+        pool(pooling_type=kind, paddings=[1, 1])
+        pool(pooling_type=kind, paddings=[1, 0, 0, 1])
+        pool(pooling_type=kind, ceil_mode=True, ksize=[2, 2])
+        pool(pooling_type=kind, global_pooling=True)
+        pool(pooling_type=kind, padding_algorithm="SAME")
+    pool(adaptive=True, ksize=[1, 3])  # of the largest, Paddle's operator of this name makes something else
+    pool(adaptive=True, ksize=[3, 4])
+    pool(exclusive=False, paddings=[1, 1])
+    return [noise(2, (1, 3, 7, 9))]
+
+
+@case
+def interpolation(p):
+    x = image(p, (1, 3, 5, 6))
+    for kind in ("nearest", "bilinear"):
+        for corners, mode in ((False, 1), (True, 1)) + (((False, 0),) if kind == "bilinear" else ()):
+            for size in ((10, 12), (7, 4)):
+                unary(p, x, kind + "_interp_v2", out_h=size[0], out_w=size[1], scale=[], align_corners=corners, align_mode=mode,
+                      interp_method=kind, data_layout="NCHW")
+    unary(p, x, "nearest_interp_v2", out_h=-1, out_w=-1, scale=[2.0, 2.0], align_corners=False, align_mode=1, interp_method="nearest", data_layout="NCHW")
+    return [noise(3, (1, 3, 5, 6))]
+
+
+@case
+def interpolation_scales(p):
+    """Scales whose sizes are rounded: where pixels are follows from the scale.  Sizes from operands, one of them computed."""
+    x = image(p, (1, 3, 5, 11))
+    settings = {"out_h": -1, "out_w": -1, "align_mode": 1, "data_layout": "NCHW"}
+    for kind in ("nearest", "bilinear"):
+        for scale in ([1.3, 1.26], [0.7, 0.37], [2.0, 1.7]):
+            for corners, mode in ((False, 1), (True, 1)) + (((False, 0),) if kind == "bilinear" else ()):
+                unary(p, x, kind + "_interp_v2", **{**settings, "scale": scale, "align_corners": corners, "align_mode": mode, "interp_method": kind})
+        unary(p, x, kind + "_interp", **{**settings, "scale": 1.26, "align_corners": False, "interp_method": kind})
+        p.param(kind + ".size", np.array([7, 5], np.int32))
+        p.param(kind + ".h", np.array([9], np.int32))
+        p.param(kind + ".scale", np.array([1.5], np.float32))
+        for operands in ({"OutSize": [kind + ".size"]}, {"SizeTensor": [kind + ".h", kind + ".h"]}, {"Scale": [kind + ".scale"]}):
+            out = f"{kind}.{next(iter(operands))}"
+            p.op(kind + "_interp_v2", {"X": [x], **operands}, {"Out": [out]}, **{**settings, "scale": [], "align_corners": False, "interp_method": kind})
+            p.output(out)
+    return [noise(31, (1, 3, 5, 11))]
+
+
+@case
+def reductions(p):
+    x = image(p, (2, 6, 5, 4))
+    for kind in ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min", "reduce_prod"):
+        for dims, keep in (([2, 3], True), ([2, 3], False), ([1], False), ([-1], True), ([0, 2], False)):
+            unary(p, x, kind, dim=dims, keep_dim=keep, reduce_all=False)
+    unary(p, x, "reduce_mean", dim=[0], keep_dim=False, reduce_all=True)
+    for kind in ("arg_max", "arg_min"):
+        unary(p, x, kind, axis=nb_file.Long(1), keepdims=False, flatten=False, dtype=3)
+        unary(p, x, kind, axis=nb_file.Long(-1), keepdims=True, flatten=False, dtype=2)
+    p.op("top_k_v2", {"X": [x]}, {"Out": ["top"], "Indices": ["top.at"]}, k=2, axis=-1, largest=True, sorted=True)
+    p.output("top")
+    p.output("top.at")
+    return [noise(4, (2, 6, 5, 4))]
+
+
+@case
+def normalisation(p):
+    x = image(p, (2, 6, 5, 4))
+    p.param("scale", noise(11, (6,), 0.5, 1.5))
+    p.param("bias", noise(12, (6,)))
+    p.param("row.scale", noise(13, (20,), 0.5, 1.5))
+    p.param("row.bias", noise(14, (20,)))
+    p.param("mean", noise(15, (6,)))
+    p.param("variance", noise(16, (6,), 0.5, 2))
+    p.op("layer_norm", {"X": [x], "Scale": ["row.scale"], "Bias": ["row.bias"]}, {"Y": ["ln"], "Mean": ["m0"], "Variance": ["v0"]}, begin_norm_axis=2, epsilon=1e-5)
+    p.op("group_norm", {"X": [x], "Scale": ["scale"], "Bias": ["bias"]}, {"Y": ["gn"], "Mean": ["m1"], "Variance": ["v1"]}, groups=3, epsilon=1e-5, data_layout="NCHW")
+    p.op("instance_norm", {"X": [x], "Scale": ["scale"], "Bias": ["bias"]}, {"Y": ["in"], "SavedMean": ["m2"], "SavedVariance": ["v2"]}, epsilon=1e-5)
+    p.op("batch_norm", {"X": [x], "Scale": ["scale"], "Bias": ["bias"], "Mean": ["mean"], "Variance": ["variance"]},
+         {"Y": ["bn"], "MeanOut": ["mean.out"], "VarianceOut": ["variance.out"], "SavedMean": ["m3"], "SavedVariance": ["v3"]}, epsilon=1e-5,
+         is_test=True, data_layout="NCHW")
+    for name in ("ln", "gn", "in", "bn"):
+        p.output(name)
+    return [noise(10, (2, 6, 5, 4), -1, 3)]
+
+
+@case
+def movement(p):
+    x = image(p, (1, 8, 3, 4))
+    unary(p, x, "flip", axis=[1, 3])
+    unary(p, x, "pixel_shuffle", upscale_factor=2, data_format="NCHW")
+    unary(p, x, "shuffle_channel", group=2)
+    unary(p, x, "pad2d", paddings=[1, 2, 0, 3], mode="constant", pad_value=0.5, data_format="NCHW")
+    unary(p, x, "pad2d", paddings=[1, 2, 2, 1], mode="reflect", pad_value=0.0, data_format="NCHW")
+    unary(p, x, "tile", repeat_times=[1, 2, 1, 3])
+    unary(p, x, "expand_v2", shape=[3, -1, 3, 4])
+    p.op("stack", {"X": [x, x]}, {"Y": ["stacked"]}, axis=2)
+    p.output("stacked")
+    p.op("unstack", {"X": [x]}, {"Y": ["part0", "part1", "part2"]}, axis=2, num=3)
+    p.output("part2")
+    p.op("strided_slice", {"Input": [x]}, {"Out": ["strided"]}, axes=[1, 3], starts=[1, 0], ends=[7, 4], strides=[3, 2], infer_flags=[1, 1], decrease_axis=[])
+    p.output("strided")
+    p.op("slice", {"Input": [x]}, {"Out": ["sliced"]}, axes=[1, 2], starts=[-3, 1], ends=[100, 2], decrease_axis=[2], infer_flags=[1, 1])
+    p.output("sliced")
+    p.param("at", np.array([2, 0, 1, 2], np.int32))
+    p.op("gather", {"X": [x], "Index": ["at"]}, {"Out": ["gathered"]}, axis=2)
+    p.output("gathered")
+    p.param("table", noise(21, (5, 3)))
+    p.param("ids", np.array([[4, 0], [1, 1]], np.int64))
+    p.op("lookup_table_v2", {"W": ["table"], "Ids": ["ids"]}, {"Out": ["looked"]}, padding_idx=nb_file.Long(-1))
+    p.op("elementwise_add", {"X": ["looked"], "Y": ["looked"]}, {"Out": ["looked.twice"]}, axis=-1)
+    p.output("looked.twice")
+    p.op("split", {"X": [x]}, {"Out": ["s0", "s1"]}, axis=1, sections=[3, 5], num=0)
+    p.op("concat", {"X": ["s1", "s0"]}, {"Out": ["joined"]}, axis=1)
+    p.output("joined")
+    p.op("transpose2", {"X": [x]}, {"Out": ["turned"], "XShape": ["turned.shape"]}, axis=[0, 2, 3, 1])
+    p.op("reshape2", {"X": ["turned"]}, {"Out": ["flat"], "XShape": ["flat.shape"]}, shape=[0, -1, 8])
+    p.op("unsqueeze2", {"X": ["flat"]}, {"Out": ["flat.4"], "XShape": ["flat.4.shape"]}, axes=[1])
+    p.output("flat.4")
+    p.op("flatten_contiguous_range", {"X": [x]}, {"Out": ["range"], "XShape": ["range.shape"]}, start_axis=1, stop_axis=2)
+    p.output("range")
+    p.param("limit", np.array([0.1], np.float32))
+    p.op("greater_than", {"X": [x], "Y": ["limit"]}, {"Out": ["mask"]}, axis=-1)
+    p.op("cast", {"X": ["mask"]}, {"Out": ["mask.real"]}, in_dtype=0, out_dtype=5)
+    p.output("mask.real")
+    return [noise(20, (1, 8, 3, 4))]
+
+
+@case
+def products(p):
+    p.input("x", "float32", [2, 3, 4])
+    p.input("y", "float32", [2, 4, 5])
+    p.param("w", noise(31, (4, 6)))
+    p.param("wt", noise(32, (6, 4)))
+    p.param("v", noise(33, (4,)))
+    for name, inputs, swap in (("a", ("x", "y"), (False, False)), ("b", ("y", "x"), (True, True)), ("c", ("x", "w"), (False, False)),
+                               ("d", ("x", "wt"), (False, True)), ("e", ("x", "v"), (False, False))):
+        p.op("matmul_v2", {"X": [inputs[0]], "Y": [inputs[1]]}, {"Out": [name]}, trans_x=swap[0], trans_y=swap[1])
+        p.output(name)
+    p.op("matmul", {"X": ["x"], "Y": ["y"]}, {"Out": ["scaled"]}, transpose_X=False, transpose_Y=False, alpha=0.5)
+    p.output("scaled")
+    p.param("m", noise(34, (12, 5)))
+    p.op("mul", {"X": ["x"], "Y": ["m"]}, {"Out": ["mul"]}, x_num_col_dims=1, y_num_col_dims=1)
+    p.output("mul")
+    p.param("fc.b", noise(35, (5,)))
+    p.op("fc", {"Input": ["x"], "W": ["m"], "Bias": ["fc.b"]}, {"Out": ["fc"]}, in_num_col_dims=1, activation_type="")
+    p.output("fc")
+    return [noise(30, (2, 3, 4)), noise(36, (2, 4, 5))]
+
+
+@case
+def convolutions(p):
+    """Also: one variable for several values."""
+    x = image(p, (1, 4, 7, 6))
+    t = conv(p, "plain", x, noise(41, (5, 4, 3, 3)), noise(42, (5,)), out="t", with_act=False)
+    p.op("elementwise_add", {"X": ["t"], "Y": [p.param("c", noise(43, (5,)))]}, {"Out": ["t"]}, axis=1)
+    p.output("t")
+    conv(p, "strided", "t", noise(44, (6, 5, 3, 3)), out="t", strides=[2, 1], paddings=[1, 0, 2, 1])
+    conv(p, "deep", "t", noise(45, (6, 1, 3, 3)), kind="depthwise_conv2d", groups=6, dilations=[1, 1])
+    p.output("deep.out")
+    conv(p, "groups", "t", noise(46, (4, 3, 1, 1)), groups=2, paddings=[0, 0])
+    p.output("groups.out")
+    conv(p, "dilated", x, noise(47, (3, 4, 3, 3)), dilations=[2, 2], paddings=[2, 2])
+    p.output("dilated.out")
+    conv(p, "same", x, noise(48, (3, 4, 2, 3)), padding_algorithm="SAME", strides=[2, 2])
+    p.output("same.out")
+    p.param("up.w", noise(49, (4, 3, 2, 2)))
+    p.op("conv2d_transpose", {"Input": [x], "Filter": ["up.w"]}, {"Output": ["up"]}, strides=[2, 2], paddings=[0, 0], dilations=[1, 1], groups=1,
+         output_padding=[], output_size=[], padding_algorithm="EXPLICIT", data_format="NCHW")
+    p.output("up")
+    return [noise(40, (1, 4, 7, 6))]
+
+
+def fake(p, x, scale, kind="fake_quantize_dequantize_moving_average_abs_max"):
+    name = f"{x}.scale"
+    p.param(name, np.array([scale], np.float32))
+    p.op(kind, {"X": [x], "InScale": [name]}, {"Out": [x + ".fake"], "OutScale": [name + ".out"]}, bit_length=8, is_test=True, round_type=1)
+    return x + ".fake"
+
+
+def rounded(p, name, x, threshold, kind="fake_quantize_dequantize_moving_average_abs_max", **more):
+    p.param(name + ".scale", np.array([threshold], np.float32))
+    p.op(kind, {"X": [x], "InScale": [name + ".scale"]}, {"Out": [name], "OutScale": [name + ".scale.out"]}, **{"bit_length": 8, "is_test": True, **more})
+    return name
+
+
+@case
+def fake_results(p):
+    """What is only rounded and clamped: right before an output, in one operator, in two, and behind a function.  Of both kinds of rounding, with
+    numbers right between two integers and on both sides of the range."""
+    x = image(p, (1, 3, 4, 13))
+    p.param("zero", np.array([0], np.float32))
+    for kind in (0, 1):
+        name = f"r{kind}."
+        p.output(rounded(p, name + "plain", "x", 1.0, round_type=kind))
+        p.output(rounded(p, name + "steps", x, 31.75, round_type=kind))
+        p.output(rounded(p, name + "behind", unary(p, x, "sin"), 0.5, round_type=kind))
+        for op, a, b in (("quantize_linear", "x", name + "whole"), ("dequantize_linear", name + "whole", name + "two")):
+            p.op(op, {"X": [a], "Scale": [name + "plain.scale"], "ZeroPoint": ["zero"]}, {"Y": [b]}, bit_length=8, quant_axis=-1, round_type=kind,
+                 is_test=True, only_observer=False)
+        p.output(name + "two")
+    values = noise(56, (1, 3, 4, 13), -1.5, 1.5).reshape(-1)
+    values[:80] = np.arange(-40, 40) / 8 + 0  # eighths: halves of the steps above, and beyond the other ranges
+    return [values.reshape(1, 3, 4, 13)]
+
+
+@case
+def fake_alone(p):
+    """A model of nothing else."""
+    p.input("x", "float32", [2, 13])
+    p.output(rounded(p, "y", "x", 0.6, round_type=1))
+    return [noise(57, (2, 13))]
+
+
+@case
+def fake_widths(p):
+    """Other widths than 8 bits; thresholds of nothing, of little, and large ones; weights along their second dimension."""
+    x = image(p, (1, 4, 3, 12))
+    for kind in (0, 1):
+        for bits in (2, 4, 7, 16):
+            p.output(rounded(p, f"b{bits}.{kind}", x, 0.8, bit_length=bits, round_type=kind))
+        for name, threshold in (("none", 0.0), ("little", 3e-20), ("large", 1e30)):
+            p.output(rounded(p, f"{name}.{kind}", x, threshold, round_type=kind))
+        w = p.param(f"w{kind}", noise(140 + kind, (12, 6)))
+        p.op("fake_channel_wise_quantize_dequantize_abs_max", {"X": [w]}, {"Out": [w + ".fake"], "OutScale": [w + ".scale"]}, bit_length=4, quant_axis=1,
+             is_test=False, round_type=kind)
+        p.op("matmul_v2", {"X": [x], "Y": [w + ".fake"]}, {"Out": [f"y{kind}"]}, trans_x=False, trans_y=False)
+        p.output(f"y{kind}")
+    p.output(rounded(p, "least", x, 1e-33, round_type=1))
+    return [noise(59, (1, 4, 3, 12), -1.2, 1.2)]
+
+
+@case
+def fake_operands(p):
+    """Rounded right in front of a product, of an operand on which the integers are exact: nothing else is between them and the output."""
+    x = image(p, (1, 4, 3, 12))
+    values = np.concatenate([np.arange(-64, 64) / 2, noise(58, (16,), -80, 80)]).astype(np.float32)
+    for kind in (0, 1):
+        w = p.param(f"w{kind}", np.array([1, -1, 0.5, -0.25], np.float32).reshape(4, 1, 1, 1))
+        p.op("fake_channel_wise_quantize_dequantize_abs_max", {"X": [w]}, {"Out": [w + ".fake"], "OutScale": [w + ".scale"]}, bit_length=8, quant_axis=0,
+             is_test=False, round_type=kind)
+        y = rounded(p, f"x{kind}", x, 31.75 if kind else 15.875, round_type=kind)
+        p.op("depthwise_conv2d", {"Input": [y], "Filter": [w + ".fake"]}, {"Output": [f"y{kind}"]}, strides=[1, 1], paddings=[0, 0], dilations=[1, 1],
+             groups=4, padding_algorithm="EXPLICIT", data_format="NCHW")
+        p.output(f"y{kind}")
+    return [values.reshape(1, 4, 3, 12)]
+
+
+@case
+def qat_fake(p):
+    """Fake quantization that dequantizes at once, as the weights and activations of training have it."""
+    p.input("x", "float32", [1, 4, 6, 6])
+    w = p.param("w", noise(51, (8, 4, 3, 3)))
+    p.op("fake_channel_wise_quantize_dequantize_abs_max", {"X": ["w"]}, {"Out": ["w.fake"], "OutScale": ["w.scale"]}, bit_length=8, quant_axis=0, is_test=False, round_type=1)
+    x = fake(p, "x", 0.9)
+    p.op("conv2d", {"Input": [x], "Filter": ["w.fake"]}, {"Output": ["conv"]}, strides=[1, 1], paddings=[1, 1], dilations=[1, 1], groups=1,
+         padding_algorithm="EXPLICIT", data_format="NCHW", out_threshold=6.5)
+    p.op("elementwise_add", {"X": ["conv"], "Y": [p.param("b", noise(52, (8,)))]}, {"Out": ["sum"]}, axis=1)
+    p.op("relu", {"X": ["sum"]}, {"Out": ["relu"]}, out_threshold=6.0)
+    y = fake(p, "relu", 4.0)
+    p.op("pool2d", {"X": [y]}, {"Out": ["pool"]}, pooling_type="avg", ksize=[6, 6], strides=[1, 1], paddings=[0, 0], global_pooling=True, exclusive=True)
+    p.param("fw", noise(53, (8, 5)))
+    p.op("fake_quantize_dequantize_abs_max", {"X": ["fw"]}, {"Out": ["fw.fake"], "OutScale": ["fw.scale"]}, bit_length=8, round_type=1)
+    p.op("flatten_contiguous_range", {"X": ["pool"]}, {"Out": ["rows"], "XShape": ["rows.shape"]}, start_axis=1, stop_axis=3)
+    z = fake(p, "rows", 1.7)
+    p.op("matmul_v2", {"X": [z], "Y": ["fw.fake"]}, {"Out": ["out"]}, trans_x=False, trans_y=False, out_threshold=2.0)
+    p.output("out")
+    return [noise(50, (1, 4, 6, 6))]
+
+
+@case
+def qat_network(p):
+    """Blocks of a MobileNet as training leaves them: fake ops in front of products, batch norms behind them, sums, thresholds."""
+    def block(i, x, shape, act, threshold, kind="conv2d", stride=1):
+        w, outputs = f"w{i}", shape[0]
+        p.param(w, noise(500 + i, shape))
+        p.op("fake_channel_wise_quantize_dequantize_abs_max", {"X": [w]}, {"Out": [w + ".fake"], "OutScale": [w + ".scale"]},
+             bit_length=8, quant_axis=0, is_test=False, round_type=1)
+        p.op(kind, {"Input": [x], "Filter": [w + ".fake"]}, {"Output": [f"c{i}"]}, strides=[stride] * 2, paddings=[shape[2] // 2] * 2,
+             dilations=[1, 1], groups=outputs if kind != "conv2d" else 1, padding_algorithm="EXPLICIT", data_format="NCHW")
+        for j, (name, low) in enumerate((("scale", -1.2), ("bias", -0.5), ("mean", -0.5), ("variance", 0.5))):
+            p.param(f"{name}{i}", noise(600 + 10 * i + j, (outputs,), low, 1.5))
+        p.op("batch_norm", {"X": [f"c{i}"], "Scale": [f"scale{i}"], "Bias": [f"bias{i}"], "Mean": [f"mean{i}"], "Variance": [f"variance{i}"]},
+             {"Y": [f"n{i}"], **{o: [f"{o}{i}"] for o in ("MeanOut", "VarianceOut", "SavedMean", "SavedVariance")}}, epsilon=1e-5,
+             data_layout="NCHW", is_test=True, **({} if act else {"out_threshold": threshold}))
+        if act:
+            p.op(act, {"X": [f"n{i}"]}, {"Out": [f"a{i}"]}, out_threshold=threshold, **({"threshold": 6.0} if act == "relu6" else {}))
+        return fake(p, f"a{i}" if act else f"n{i}", threshold)
+    p.input("x", "float32", [1, 3, 16, 16])
+    x = block(0, fake(p, "x", 1.0), (16, 3, 3, 3), "relu6", 6.0, stride=2)
+    y = block(2, block(1, x, (16, 1, 3, 3), "relu", 5.0, "depthwise_conv2d"), (16, 16, 1, 1), None, 9.0)
+    p.op("elementwise_add", {"X": [x], "Y": [y]}, {"Out": ["sum"]}, axis=-1, out_threshold=11.0)
+    z = block(3, fake(p, "sum", 11.0), (24, 16, 1, 1), "relu", 30.0)
+    p.op("pool2d", {"X": [z]}, {"Out": ["pool"]}, pooling_type="avg", ksize=[8, 8], strides=[1, 1], paddings=[0, 0], global_pooling=True, exclusive=True)
+    p.op("flatten_contiguous_range", {"X": ["pool"]}, {"Out": ["rows"], "XShape": ["rows.shape"]}, start_axis=1, stop_axis=3)
+    p.param("fw", noise(55, (24, 10)))
+    p.op("fake_quantize_dequantize_abs_max", {"X": ["fw"]}, {"Out": ["fw.fake"], "OutScale": ["fw.scale"]}, bit_length=8, round_type=1)
+    p.op("matmul_v2", {"X": [fake(p, "rows", 12.0)], "Y": ["fw.fake"]}, {"Out": ["out"]}, trans_x=False, trans_y=False, out_threshold=30.0)
+    p.output("out")
+    return [noise(54, (1, 3, 16, 16))]
+
+
+@case
+def qat_split(p):
+    """Whole numbers through the convolution, dequantized behind it."""
+    p.input("x", "float32", [1, 4, 6, 6])
+    p.param("xs", np.array([0.8], np.float32))
+    p.op("fake_quantize_moving_average_abs_max", {"X": ["x"], "InScale": ["xs"]}, {"Out": ["x.q"], "OutScale": ["xs.out"]}, bit_length=8, is_test=True, round_type=1)
+    p.param("w", noise(61, (8, 4, 3, 3)))
+    p.op("fake_channel_wise_quantize_abs_max", {"X": ["w"]}, {"Out": ["w.q"], "OutScale": ["w.scale"]}, bit_length=8, quant_axis=0, is_test=False, round_type=1)
+    p.op("conv2d", {"Input": ["x.q"], "Filter": ["w.q"]}, {"Output": ["conv"]}, strides=[1, 1], paddings=[1, 1], dilations=[1, 1], groups=1,
+         padding_algorithm="EXPLICIT", data_format="NCHW")
+    p.op("fake_channel_wise_dequantize_max_abs", {"X": ["conv"], "Scales": ["w.scale", "xs"]}, {"Out": ["deq"]}, quant_bits=[8, 8], quant_axis=0, x_num_col_dims=1)
+    p.output("deq")
+    p.param("ys", np.array([3.0], np.float32))
+    p.op("fake_quantize_range_abs_max", {"X": ["deq"], "InScale": ["ys"]}, {"Out": ["y.q"], "OutScale": ["ys.out"]}, bit_length=8, is_test=True, window_size=10000, round_type=1)
+    p.param("m", np.clip(away(noise(62, (288, 3), -127, 127)), -127, 127).astype(np.float32))
+    p.op("mul", {"X": ["y.q"], "Y": ["m"]}, {"Out": ["product"]}, x_num_col_dims=1, y_num_col_dims=1)
+    p.param("ms", np.array([0.5 * 3.0 / 127], np.float32))
+    p.op("fake_dequantize_max_abs", {"X": ["product"], "Scale": ["ms"]}, {"Out": ["out"]}, max_range=127.0)
+    p.output("out")
+    return [noise(60, (1, 4, 6, 6))]
+
+
+@case
+def qat_linear(p):
+    """quantize_linear and dequantize_linear; weights stored as int8."""
+    p.input("x", "float32", [1, 4, 6, 6])
+    p.param("xs", np.array([0.8], np.float32))
+    p.param("zero", np.array([0], np.float32))
+    p.op("quantize_linear", {"X": ["x"], "Scale": ["xs"], "ZeroPoint": ["zero"]}, {"Y": ["x.q"]}, bit_length=8, quant_axis=-1, round_type=0, is_test=True, only_observer=False)
+    p.op("dequantize_linear", {"X": ["x.q"], "Scale": ["xs"], "ZeroPoint": ["zero"]}, {"Y": ["x.d"]}, bit_length=8, quant_axis=-1, round_type=0, is_test=True, only_observer=False)
+    p.param("w", np.random.RandomState(71).randint(-127, 128, (8, 4, 3, 3)).astype(np.int8))
+    p.param("ws", noise(72, (8,), 0.2, 1))
+    p.param("wz", np.zeros(8, np.float32))
+    p.op("dequantize_linear", {"X": ["w"], "Scale": ["ws"], "ZeroPoint": ["wz"]}, {"Y": ["w.d"]}, bit_length=8, quant_axis=0, round_type=0, is_test=True, only_observer=False)
+    p.op("conv2d", {"Input": ["x.d"], "Filter": ["w.d"]}, {"Output": ["conv"]}, strides=[1, 1], paddings=[1, 1], dilations=[1, 1], groups=1,
+         padding_algorithm="EXPLICIT", data_format="NCHW", out_threshold=5.0)
+    p.output("conv")
+    return [noise(70, (1, 4, 6, 6))]
+
+
+@case
+def int8(p):
+    """Paddle Lite's integer kernels; one variable is int8 and real in turn."""
+    random = np.random.RandomState(81)
+    p.input("x", "float32", [1, 8, 6, 6])
+    p.op("calib", {"Input": ["x"]}, {"Out": ["t"]}, scale=0.01, **{"__@kernel_type_attr@__": "calib/fp32_to_int8/4/2/1"})
+    def layer(name, kind, x, shape, out_kind, act="", groups=1, scale=0.05, padding=1):
+        w = random.randint(-127, 128, shape).astype(np.int8)
+        conv(p, name, x, w, noise(len(p.ops), (shape[0],)), out="t", kind=kind, groups=groups, paddings=[padding, padding], act_type=act, with_act=bool(act),
+             enable_int8=True, bit_length=8, Input0_scale=[0.01 if name == "a" else scale], out_threshold=3.0,
+             Filter0_scale=[float(v) for v in np.round(noise(len(p.ops), (shape[0],), 0.001, 0.004), 6)], Output0_scale=[0.05],
+             **{"__@kernel_type_attr@__": f"{kind}/{out_kind}/4/2/1"})
+    layer("a", "conv2d", "t", (16, 8, 3, 3), "int8_out", "relu")
+    layer("b", "depthwise_conv2d", "t", (16, 1, 3, 3), "int8_out", groups=16)
+    layer("c", "conv2d", "t", (8, 16, 1, 1), "fp32_out", "hard_swish", padding=0)
+    p.output("t")
+    p.op("hard_swish", {"X": ["t"]}, {"Out": ["t"]}, threshold=6.0, scale=6.0, offset=3.0)
+    p.op("calib", {"Input": ["t"]}, {"Out": ["u"]}, scale=0.03, **{"__@kernel_type_attr@__": "calib/fp32_to_int8/4/2/1"})
+    layer("d", "conv2d", "u", (8, 4, 3, 3), "int8_out", groups=2, scale=0.03)
+    p.op("calib", {"Input": ["t"]}, {"Out": ["u"]}, scale=0.05, **{"__@kernel_type_attr@__": "calib/int8_to_fp32/4/2/1"})
+    p.output("u")
+    p.param("fw", random.randint(-127, 128, (288, 5)).astype(np.int8))
+    p.op("fc", {"Input": ["t"], "W": ["fw"], "Bias": [p.param("fb", noise(82, (5,)))]}, {"Out": ["fc"]}, in_num_col_dims=1, activation_type="",
+         enable_int8=True, Input0_scale=[0.05], W0_scale=[0.002] * 5, **{"__@kernel_type_attr@__": "fc/fp32out/4/2/1"})
+    p.output("fc")
+    return [noise(80, (1, 8, 6, 6))]
+
+
+@case
+def int8_shuffles(p):
+    """Blocks of a network for poses: half of the channels through integer kernels, some with real results, some dequantized by calib; both halves
+    joined and shuffled, by an operator or by reshapes; sums; one variable quantized with two scales."""
+    random = np.random.RandomState(83)
+    names = (f"v{i}" for i in range(1000))
+
+    def op(kind, inputs, kernel="def/4/1/1", **attributes):
+        outputs = {"Out": [next(names)]}
+        if kind in ("reshape2", "transpose2"):
+            outputs["XShape"] = [next(names)]
+        p.op(kind, inputs if isinstance(inputs, dict) else {"X": inputs}, outputs, **{"__@kernel_type_attr@__": f"{kind}/{kernel}"}, **attributes)
+        return outputs["Out"][0]
+
+    def calib(x, scale, kernel="fp32_to_int8"):
+        return op("calib", {"Input": [x]}, kernel + "/4/2/1", scale=scale)
+
+    def layer(x, shape, scale, out_scale, out, act="relu", kind="conv2d", stride=1):
+        bound = 1 / (60 * np.sqrt(np.prod(shape[1:])))
+        name = next(names)
+        conv(p, name, x, random.randint(-127, 128, shape).astype(np.int8), noise(len(p.ops), (shape[0],), -0.5, 0.5), out=name, kind=kind,
+             groups=shape[0] if kind != "conv2d" else 1, strides=[stride] * 2, paddings=[shape[2] // 2] * 2, act_type=act, with_act=bool(act),
+             enable_int8=True, bit_length=8, Input0_scale=[scale], Output0_scale=[out_scale],
+             Filter0_scale=[float(v) for v in noise(len(p.ops), (shape[0],), bound / 2, bound)], **{"__@kernel_type_attr@__": f"{kind}/{out}/4/2/1"})
+        return name
+
+    p.input("x", "float32", [1, 3, 12, 12])
+    x = layer(calib("x", 1 / 127), (16, 3, 3, 3), 1 / 127, 1.0, "fp32_out", stride=2)
+    for i in range(4):
+        s, t, u = 0.013 + 0.004 * i, 0.017 + 0.005 * i, 0.015 + 0.004 * i
+        halves = [next(names), next(names)]
+        p.op("split", {"X": [x]}, {"Out": halves}, axis=1, sections=[8, 8] if i % 2 else [], num=0 if i % 2 else 2)
+        y = layer(calib(halves[1], s), (8, 8, 1, 1), s, t, "int8_out")
+        y = layer(y, (8, 1, 3, 3), t, u, "int8_out" if i % 3 else "fp32_out", "", "depthwise_conv2d")
+        y = layer(y if i % 3 else calib(y, u), (8, 8, 1, 1), u, s, "int8_out" if i % 2 else "fp32_out")
+        x = op("concat", [halves[0], calib(y, s, "int8_to_fp32") if i % 2 else y], "def/4/4/1", axis=1)
+        if i == 2:
+            x = op("shuffle_channel", [x], group=2)
+        else:
+            x = op("transpose2", [op("reshape2", [x], "def/1/4/2", shape=[1, 2, 8, 6, 6])], "def/4/4/1", axis=[0, 2, 1, 3, 4])
+            x = op("reshape2", [x], "def/1/4/2", shape=[1, 16, 6, 6])
+        if i % 2:
+            y = layer(calib(x, s * 2), (16, 16, 1, 1), s * 2, 1.0, "fp32_out", "")
+            add, act = ("fusion_elementwise_add_activation", {"act_type": "relu"}) if i == 3 else ("elementwise_add", {})
+            x = op(add, {"X": [x], "Y": [y]}, axis=-1, **act)
+    wide = op("nearest_interp", [x], out_h=12, out_w=12, scale=0.0, align_corners=False, align_mode=1, interp_method="nearest", data_layout="NCHW")
+    for v, scale in ((wide, 0.02), (x, 0.03)):
+        p.output(layer(calib(v, scale), (5, 16, 1, 1), scale, 1.0, "fp32_out", ""))
+    return [noise(84, (1, 3, 12, 12))]
+
+
+@case
+def int8_bounded(p):
+    """Real results between bounds that end where the integers of the next calib end, moved and joined on their way there: zeros stay zeros."""
+    random = np.random.RandomState(85)
+
+    def op(kind, x, out, **attributes):
+        p.op(kind, {"Input" if kind == "calib" else "X": x if isinstance(x, list) else [x]}, {"Out": [out]}, **attributes)
+        return out
+
+    def calib(x, scale):
+        return op("calib", x, x + ".q", scale=float(np.float32(scale)), **{"__@kernel_type_attr@__": "calib/fp32_to_int8/4/2/1"})
+
+    def layer(name, x, shape, scale, act=""):
+        return conv(p, name, x, random.randint(-127, 128, shape).astype(np.int8), noise(len(p.ops), (shape[0],), -0.5, 0.5), out=name, act_type=act,
+                    with_act=bool(act), enable_int8=True, bit_length=8, Input0_scale=[float(np.float32(scale))], paddings=[0, 0], fuse_brelu_threshold=6.0,
+                    Filter0_scale=[float(v) for v in noise(len(p.ops), (shape[0],), 0.002, 0.004)],
+                    **{"__@kernel_type_attr@__": "conv2d/fp32_out/4/2/1"})
+
+    p.input("x", "float32", [2, 4, 6, 6])
+    a = layer("a", calib("x", 0.03), (8, 4, 1, 1), 0.03, "relu6")
+    b = op("relu6", layer("b", calib(op("shuffle_channel", a, "s", group=2), 6 / 127), (8, 8, 1, 1), 6 / 127), "bounded", threshold=6.0)
+    c = layer("c", calib(op("concat", [a, b], "joined", axis=1), 6 / 127), (8, 16, 1, 1), 6 / 127)
+    results = [(b, 6 / 127), (op("relu6", c, "of_joined", threshold=6.0), 0.0475), (op("clip", c, "clipped", min=0.0, max=1.0), 1 / 127),
+               (op("sigmoid", c, "sigmoid"), 1 / 127), (layer("d", "x.q", (8, 4, 1, 1), 0.03, "relu6"), 0.05)]
+    for i, (x, scale) in enumerate(results):
+        p.output(layer(f"y{i}", calib(x, scale), (3, 8, 1, 1), scale))
+    return [noise(86, (2, 4, 6, 6), -4, 4)]
+
+
+@case
+def int8_joins(p):
+    """Bytes of different scales joined, which the next kernel reads with its own; sums of integers; activations fused into a scale."""
+    random = np.random.RandomState(87)
+
+    def op(kind, inputs, out, **attributes):
+        p.op(kind, inputs, {"Out": [out]}, **attributes)
+        return out
+
+    def calib(x, out, scale, kind="fp32_to_int8"):
+        return op("calib", {"Input": [x]}, out, scale=float(np.float32(scale)), **{"__@kernel_type_attr@__": f"calib/{kind}/4/2/1"})
+
+    def add(kind, out, kernel, **more):
+        p.output(op(kind, {"X": ["a"], "Y": ["b"]}, out, axis=-1, enable_int8=True, X0_scale=[0.01], Y0_scale=[0.02], Out0_scale=[0.025], **more,
+                    **{"__@kernel_type_attr@__": f"{kind}/{kernel}/4/2/1"}))
+
+    p.input("x", "float32", [2, 4, 5, 6])
+    calib("x", "a", 0.01), calib("x", "b", 0.02)
+    op("concat", {"X": ["a", "b", "a"]}, "joined", axis=1)
+    conv(p, "c", "joined", random.randint(-127, 128, (5, 12, 1, 1)).astype(np.int8), noise(88, (5,)), out="c", paddings=[0, 0], act_type="", with_act=False,
+         enable_int8=True, bit_length=8, Input0_scale=[0.015], Filter0_scale=[0.002] * 5, **{"__@kernel_type_attr@__": "conv2d/fp32_out/4/2/1"})
+    p.output("c")
+    add("elementwise_add", "sum", "int8_out")
+    add("fusion_elementwise_add_activation", "sum_relu", "fp32_out", act_type="relu")
+    for act, alpha in (("relu6", 1.5), ("relu6", 6.0), ("leaky_relu", 0.3)):
+        p.output(op("scale", {"X": ["x"]}, f"{act}{alpha}", scale=3.0, bias=0.5, bias_after_scale=True, activation_type=act, alpha=float(np.float32(alpha))))
+    return [noise(89, (2, 4, 5, 6))]
+
+
+@case
+def qat_transposed(p):
+    """A transposed convolution whose weights are fake-quantized, along their second dimension, and as a whole."""
+    x = image(p, (2, 4, 5, 3))
+    for i, kind in enumerate(("fake_channel_wise_quantize_dequantize_abs_max", "fake_quantize_dequantize_abs_max")):
+        w = p.param(f"w{i}", noise(91 + i, (4, 3, 2, 2)))
+        p.op(kind, {"X": [w]}, {"Out": [w + ".q"], "OutScale": [w + ".s"]}, bit_length=8, quant_axis=1, is_test=True, round_type=1)
+        p.op("conv2d_transpose", {"Input": [x], "Filter": [w + ".q"]}, {"Output": [f"y{i}"]}, strides=[2, 2], paddings=[0, 0], dilations=[1, 1], groups=1,
+             output_padding=[], output_size=[], padding_algorithm="EXPLICIT", data_format="NCHW")
+        p.output(f"y{i}")
+    return [noise(93, (2, 4, 5, 3))]
+
+
+@case
+def recurrent(p):
+    """Each mode of rnn, in one direction and in both; every layer's states are results."""
+    p.input("x", "float32", [5, 2, 6])
+
+    def layer(name, x, inside, mode, units, layers, ways):
+        gates, total = {"LSTM": 4, "GRU": 3}.get(mode, 1), layers * ways
+        weights = []
+        for k in range(total):
+            columns = inside if k < ways else ways * units
+            weights += [p.param(f"{name}.w{k}", noise(90 + k, (gates * units, columns))),
+                        p.param(f"{name}.r{k}", noise(95 + k, (gates * units, units)))]
+        weights += [p.param(f"{name}.b{k}", noise(100 + k, (gates * units,), -0.5, 0.5)) for k in range(2 * total)]
+        states = ["h", "c"][:2 if mode == "LSTM" else 1]
+        before = [p.param(f"{name}.{s}", noise(110, (total, 2, units), -0.5, 0.5)) for s in states]
+        p.op("rnn", {"Input": [x], "PreState": before, "WeightList": weights}, {"Out": [name], "State": [f"{name}.last_{s}" for s in states],
+             "Reserve": [name + ".reserve"], "DropoutState": [name + ".dropout"]}, mode=mode, hidden_size=units, input_size=inside,
+             num_layers=layers, is_bidirec=ways == 2, is_test=True, dropout_prob=0.0, seed=0)
+        p.output(name)
+        for s in states:
+            p.output(f"{name}.last_{s}")
+        return name
+
+    x = layer("lstm", "x", 6, "LSTM", 5, 2, 2)
+    x = layer("gru", x, 10, "GRU", 7, 1, 2)
+    x = layer("gru1", x, 14, "GRU", 4, 2, 1)
+    x = layer("tanh", x, 4, "RNN_TANH", 6, 1, 2)
+    layer("relu", x, 12, "RNN_RELU", 3, 2, 1)
+    return [noise(89, (5, 2, 6))]
+
+
+@case
+def broadcasting(p):
+    x = image(p, (2, 6, 5, 4))
+    p.param("channels", noise(121, (6,)))
+    p.param("block", noise(122, (5, 4)))
+    p.param("pixels", noise(123, (2, 1, 5, 4)))
+    def two(kind, y, axis=-1, **more):
+        out = f"{kind}_{len(p.ops)}.out"
+        p.op(kind, {"X": [x], "Y": [y]}, {"Out": [out]}, axis=axis, **more)
+        return out
+    for kind in ("elementwise_add", "elementwise_sub", "elementwise_mul", "elementwise_div", "elementwise_max", "elementwise_min"):
+        p.output(two(kind, "channels", 1))
+        p.output(two(kind, "block"))
+        p.output(two(kind, "pixels"))
+    masks = [two(kind, "pixels") for kind in ("less_than", "less_equal", "greater_than", "greater_equal", "equal", "not_equal")]
+    p.op("logical_and", {"X": [masks[0]], "Y": [masks[5]]}, {"Out": ["both"]}, axis=-1)
+    p.op("logical_not", {"X": ["both"]}, {"Out": ["neither"]})
+    p.op("where", {"Condition": ["neither"], "X": [x], "Y": [two("elementwise_mul", "channels", 1)]}, {"Out": ["chosen"]})
+    p.output("chosen")
+    p.op("sum", {"X": [x, "chosen", x]}, {"Out": ["all"]})
+    p.output("all")
+    p.op("squeeze2", {"X": [x]}, {"Out": ["same"], "XShape": ["same.shape"]}, axes=[1])
+    p.op("expand_as_v2", {"X": ["pixels"]}, {"Out": ["wide"]}, target_shape=[2, 6, 5, 4])
+    p.op("elementwise_add", {"X": ["wide"], "Y": ["same"]}, {"Out": ["wider"]}, axis=-1)
+    p.output("wider")
+    p.op("fill_any_like", {"X": [x]}, {"Out": ["filled"]}, value=2.5, dtype=5)
+    p.op("elementwise_pow", {"X": [unary(p, x, "abs")], "Y": ["filled"]}, {"Out": ["power"]}, axis=-1)
+    p.output("power")
+    p.param("where", np.array([[0, 5], [1, 2], [1, 0]], np.int32))
+    p.op("gather_nd", {"X": [x], "Index": ["where"]}, {"Out": ["picked"]})
+    p.output("picked")
+    p.op("arg_max", {"X": [x]}, {"Out": ["best"]}, axis=nb_file.Long(3), keepdims=False, flatten=False, dtype=2)
+    p.op("one_hot_v2", {"X": ["best"]}, {"Out": ["hot"]}, depth=4, dtype=5, allow_out_of_range=False)
+    p.output("hot")
+    p.op("unsqueeze2", {"X": [x]}, {"Out": ["deep"], "XShape": ["deep.shape"]}, axes=[2])
+    p.op("pad3d", {"X": ["deep"]}, {"Out": ["padded"]}, paddings=[1, 0, 0, 2, 1, 1], mode="constant", value=0.25, data_format="NCDHW")
+    p.output("padded")
+    return [noise(120, (2, 6, 5, 4))]
+
+
+@case
+def indices(p):
+    """Indices that are known at run time; those of gathers count from both ends."""
+    x = "x"
+    for name, kind, shape in ((x, "float32", [4, 3, 5]), ("at", "int64", [6]), ("short", "int32", [3, 1]), ("pairs", "int64", [2, 4, 2]), ("ids", "int64", [2, 3])):
+        p.input(name, kind, shape)
+    for name, kind, at, more in (("rows", "gather", "at", {"axis": 0}), ("columns", "gather", "at", {"axis": 2}),
+                                 ("middle", "gather", "short", {"axis": 1}), ("selected", "index_select", "at", {"dim": 2}),
+                                 ("picked", "gather_nd", "pairs", {})):
+        p.op(kind, {"X": [x], "Index": [at]}, {"Out": [name]}, **more)
+        p.output(name)
+    p.param("known", np.array([-1, 2, -3], np.int32))
+    p.op("gather", {"X": [x], "Index": ["known"]}, {"Out": ["known.rows"]}, axis=1)
+    p.output("known.rows")
+    p.param("table", noise(126, (5, 3)))
+    p.op("lookup_table_v2", {"W": ["table"], "Ids": ["ids"]}, {"Out": ["looked"]}, padding_idx=nb_file.Long(-1))
+    p.output("looked")
+    p.input("far", "int64", [5])
+    p.op("one_hot_v2", {"X": ["far"]}, {"Out": ["hot"]}, depth=3, dtype=5, allow_out_of_range=True)
+    p.output("hot")
+    return [noise(125, (4, 3, 5)), np.array([-4, 3, -1, 0, 1, -3], np.int64), np.array([[-3], [2], [-1]], np.int32),
+            np.array([[[-4, 1], [3, -1], [0, -3], [2, 2]], [[-1, 0], [1, 1], [-2, -2], [0, 0]]], np.int64),
+            np.array([[4, 0, 2], [1, 1, 3]], np.int64), np.array([1, -1, 3, 2**32, 2], np.int64)]
+
+
+@case
+def suppression(p):
+    p.input("boxes", "float32", [2, 40, 4])
+    p.input("scores", "float32", [2, 3, 40])
+    for name, more in (("few", {"keep_top_k": 8}), ("all", {"keep_top_k": 100, "background_label": 1}), ("best", {"nms_top_k": 5, "keep_top_k": 30}),
+                       ("eta", {"nms_eta": 0.8, "nms_threshold": 0.7, "keep_top_k": 60}), ("pixels", {"normalized": False, "keep_top_k": 60})):
+        settings = {"background_label": -1, "score_threshold": 0.3, "nms_top_k": 100, "nms_threshold": 0.4, "nms_eta": 1.0, "normalized": True}
+        p.op("multiclass_nms3", {"BBoxes": ["boxes"], "Scores": ["scores"]}, {"Out": [name], "Index": [name + ".at"], "NmsRoisNum": [name + ".count"]},
+             **{**settings, **more})
+        for output in (name, name + ".at", name + ".count"):
+            p.output(output)
+    corner, size = noise(91, (2, 40, 2), 0, 8), noise(92, (2, 40, 2), 1, 5)
+    return [np.concatenate([corner, corner + size], 2), noise(93, (2, 3, 40), 0, 1)]
