@@ -2,7 +2,7 @@
  * compute them: e to the -|x| by a short polynomial and factors for the bits above a quarter, then three Newton steps
  * of a reciprocal.  Every operation rounds to 16 bits.
  *
- * Values are int16 held in int32; the compiler's twin is compiler/codegen/fixed16.c. */
+ * Values are int16 held in int32; the compiler's twin is compiler/codegen/build/fixed16.c. */
 #include "ir/fixed_point.h"
 #include "ir/ref.h"
 

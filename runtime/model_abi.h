@@ -1,5 +1,5 @@
 /* model_abi.h: the constant data that the compiler emits for a model, and that the runtime walks.  Not installed:
- * programs see qcc_model as opaque.  compiler/codegen/module.c emits exactly this layout; QCC_ABI_VERSION changes with it. */
+ * programs see qcc_model as opaque.  compiler/codegen/object/module.c emits exactly this layout; QCC_ABI_VERSION changes with it. */
 #ifndef QCC_MODEL_ABI_H
 #define QCC_MODEL_ABI_H
 

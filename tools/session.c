@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/codegen/jit.h"
+#include "compiler/codegen/object/jit.h"
 #include "compiler/target/target.h"
 #include "runtime/model_abi.h"
 

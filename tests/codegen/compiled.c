@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/codegen/jit.h"
+#include "compiler/codegen/object/jit.h"
 #include "ir/interp.h"
 #include "passes/pass.h"
 #include "runtime/model_abi.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "compiler/codegen/backend.h"
-#include "compiler/codegen/jit.h"
+#include "compiler/codegen/object/jit.h"
 #include "compiler/target/target.h"
 #include "runtime/model_abi.h"
 

@@ -10,8 +10,8 @@
 #include <llvm-c/Core.h>
 
 #include "compiler/codegen/backend.h"
-#include "compiler/codegen/fatal.h"
-#include "compiler/codegen/jit.h"
+#include "compiler/codegen/object/fatal.h"
+#include "compiler/codegen/object/jit.h"
 #include "runtime/model_abi.h"
 
 #define CHECK(condition)                                                          \

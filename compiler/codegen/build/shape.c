@@ -1,0 +1,104 @@
+/* shape.c: extents, strides and keys of the values that kernels work on. */
+#include "compiler/codegen/build/shape.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+
+cg_shape cg_shape_of(const ir_value *v)
+{
+    cg_shape s = {.dtype = v->type.dtype, .bytes = (int64_t)ir_dtype_bytes(v->type.dtype), .rank = v->type.rank};
+    s.elements = ir_type_elements(&v->type);
+    bool planned = v->place.space != IR_SPACE_NONE && v->place.space != IR_SPACE_CONST;
+    int64_t dense = 1;
+    for (int i = s.rank - 1; i >= 0; i--) {
+        s.dims[i] = v->type.dims[i];
+        s.stride[i] = planned ? v->place.stride[i] : dense;
+        dense *= s.dims[i];
+    }
+    return s;
+}
+
+bool cg_shape_nhwc(cg_module *m, const ir_op *op, const ir_value *v, cg_shape *out)
+{
+    *out = cg_shape_of(v);
+    if (out->rank != 4)
+        return diag_error(m->diag, &op->loc, "%s: operand of rank %d, expected 4", ir_op_info_of(op->code)->text, out->rank);
+    return true;
+}
+
+bool cg_shape_collapse(const cg_shape *s, int first, int last, int64_t *out_count, int64_t *out_stride)
+{
+    int64_t count = 1, stride = 0;
+    for (int i = last - 1; i >= first; i--) {
+        if (s->dims[i] == 1)
+            continue;
+        if (count == 1)
+            stride = s->stride[i];
+        else if (s->stride[i] != stride * count)
+            return false;
+        count *= s->dims[i];
+    }
+    *out_count = count;
+    *out_stride = stride;
+    return true;
+}
+
+bool cg_shape_split(const cg_shape *s, int axis, cg_split *out)
+{
+    out->axis = s->dims[axis];
+    out->axis_stride = s->stride[axis];
+    return cg_shape_collapse(s, 0, axis, &out->outer, &out->outer_stride) &&
+           cg_shape_collapse(s, axis + 1, s->rank, &out->inner, &out->inner_stride);
+}
+
+bool cg_shape_dense(const cg_shape *s)
+{
+    int64_t expected = 1;
+    for (int i = s->rank - 1; i >= 0; i--) {
+        if (s->dims[i] != 1 && s->stride[i] != expected)
+            return false;
+        expected *= s->dims[i];
+    }
+    return true;
+}
+
+bool cg_require_dense(cg_module *m, const ir_op *op, const ir_value *v)
+{
+    cg_shape s = cg_shape_of(v);
+    if (!cg_shape_dense(&s))
+        return diag_error(m->diag, &op->loc, "%s: a view in memory where a dense value is needed",
+                          ir_op_info_of(op->code)->text);
+    return true;
+}
+
+void cg_key_add(cg_key *k, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int room = (int)sizeof k->text - k->length;
+    int n = vsnprintf(k->text + k->length, (size_t)room, format, args);
+    va_end(args);
+    assert(n >= 0 && n < room);
+    k->length += n < room ? n : room - 1;
+}
+
+void cg_key_shape(cg_key *k, const cg_shape *s)
+{
+    cg_key_add(k, " %s", ir_dtype_text(s->dtype));
+    for (int i = 0; i < s->rank; i++)
+        cg_key_add(k, "%c%lld:%lld", i ? ',' : '[', (long long)s->dims[i], (long long)s->stride[i]);
+    cg_key_add(k, "%s", s->rank ? "]" : "[]");
+}
+
+LLVMTypeRef cg_bits_type(const cg_module *m, int64_t bytes)
+{
+    switch (bytes) {
+    case 1: return m->i8;
+    case 2: return m->i16;
+    case 4: return m->i32;
+    default: assert(bytes == 8); return m->i64;
+    }
+}

@@ -1,0 +1,40 @@
+/* class_nms.c: class_nms, done by qcc_op_class_nms_run of the runtime library in planned scratch memory. */
+#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/build/shape.h"
+#include "ir/class_nms.h"
+#include "ir/interp.h"
+
+size_t cg_class_nms_scratch(const ir_op *op, const target_info *target)
+{
+    const qcc_op_class_nms o = ir_class_nms_of(op);
+    (void)target;
+    return (size_t)qcc_op_class_nms_scratch(&o);
+}
+
+bool cg_emit_class_nms(cg_module *m, const ir_op *op)
+{
+    enum { ARGS = 7 };
+    cg_arg args[ARGS];
+    qcc_op_class_nms *o = ARENA_NEW(m->arena, qcc_op_class_nms);
+    *o = ir_class_nms_of(op);
+    args[0] = cg_arg_constant(cg_constant(m, o, sizeof *o, "nms"));
+    for (int i = 0; i < 5; i++) {
+        const ir_value *v = i < 2 ? ir_operand_value(op, i) : op->results[i - 2];
+        if (!cg_require_dense(m, op, v))
+            return false;
+        args[1 + i] = cg_arg_value(v);
+    }
+    args[6] = cg_arg_scratch(m, op);
+    cg_kernel k;
+    if (cg_kernel_begin(m, &k, "class_nms", op, ARGS)) {
+        LLVMTypeRef params[ARGS];
+        for (int i = 0; i < ARGS; i++)
+            params[i] = m->ptr;
+        LLVMTypeRef type = LLVMFunctionType(m->void_type, params, ARGS, 0);
+        LLVMBuildCall2(k.b, type, LLVMAddFunction(m->llvm, "qcc_op_class_nms_run", type), k.arg, ARGS, "");
+        cg_kernel_end(&k);
+    }
+    cg_step_info info = {.units = 1, .max_threads = 1};
+    cg_step_add(m, &k, op, &info, ARGS, args);
+    return true;
+}

@@ -1,0 +1,136 @@
+/* eltwise_real.c: between real and quantized values: quantize, dequantize, fake_quant. */
+#include "compiler/codegen/eltwise/eltwise.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "compiler/codegen/build/elementary.h"
+#include "compiler/codegen/eltwise/eltwise_ops.h"
+#include "ir/interp.h"
+
+static bool per_tensor(cg_module *m, const ir_op *op, const ir_value *v)
+{
+    if (v->quant && v->quant->axis < 0)
+        return true;
+    return diag_error(m->diag, &op->loc, "%s: no code for quantization per axis", ir_op_info_of(op->code)->text);
+}
+
+/* Centred integers of 8 and 16 bits are exact as floats, and so the product is rounded once; wider ones go by double. */
+static LLVMValueRef dequantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
+{
+    const ir_quant *q = e->in[0]->quant;
+    ir_dtype t = e->in[0]->type.dtype;
+    bool narrow = ir_dtype_bytes(t) <= 2;
+    ir_dtype wide = narrow ? IR_I32 : IR_I64, real = narrow ? IR_F32 : IR_F64;
+    LLVMValueRef x, scale;
+
+    if (t == IR_F16)
+        return cg_elt_half(k, e, in[0]);
+    x = LLVMBuildIntCast2(k->b, in[0], cg_elt_type(k, e, wide), t != IR_U8 && t != IR_U16, "");
+    x = LLVMBuildSub(k->b, x, cg_elt_int(k, e, wide, q->zero[0]), "");
+    x = LLVMBuildSIToFP(k->b, x, cg_elt_type(k, e, real), "");
+    scale = cg_splat(k, LLVMConstReal(cg_type_of(k, real), q->scale[0]), e->width);
+    return LLVMBuildFPCast(k->b, LLVMBuildFMul(k->b, x, scale, ""), cg_elt_type(k, e, IR_F32), "");
+}
+
+bool cg_eltwise_to_real(cg_module *m, const ir_op *op)
+{
+    cg_eltwise e = cg_eltwise_of(op, dequantize_body);
+
+    if (e.in[0]->type.dtype == IR_F16)
+        return cg_eltwise_emit(m, &e);
+    if (!per_tensor(m, op, e.in[0]))
+        return false;
+    e.key = arena_format(m->arena, "%a %d", (double)e.in[0]->quant->scale[0], e.in[0]->quant->zero[0]);
+    return cg_eltwise_emit(m, &e);
+}
+
+/* x / scale, correctly rounded, without a division: with the rounded inverse, two corrections by the exact remainder give
+ * the right quotient (Markstein's theorem; not where the divisor's significand is all ones).  x is limited to what cannot
+ * saturate the result anyway, so that no infinity gets into the remainder. */
+static LLVMValueRef divide_by_scale(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x, float scale)
+{
+    float inverse = 1 / scale, limit = 100000 * scale;
+    uint32_t bits;
+    LLVMValueRef y, s, minus_s, q;
+
+    memcpy(&bits, &scale, 4);
+    s = cg_elt_f32(k, e, scale);
+    if (!k->m->target->avx512 || (bits & 0x7fffff) == 0x7fffff || !(scale > 1e-20f && scale < 1e20f))
+        return LLVMBuildFDiv(k->b, x, s, "");
+    y = cg_elt_f32(k, e, inverse);
+    minus_s = cg_elt_f32(k, e, -scale);
+    x = cg_min(k, cg_max(k, x, cg_elt_f32(k, e, -limit)), cg_elt_f32(k, e, limit));
+    q = LLVMBuildFMul(k->b, x, y, "");
+    q = cg_fma(k, cg_fma(k, q, minus_s, x), y, q);
+    return cg_fma(k, cg_fma(k, q, minus_s, x), y, q);
+}
+
+/* The clamp comes before the conversion, where it is exact for every float; NaN becomes the smallest. */
+static LLVMValueRef quantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
+{
+    const ir_quant *q = e->out->quant;
+    ir_dtype t = e->out->type.dtype;
+    LLVMValueRef x = divide_by_scale(k, e, in[0], q->scale[0]);
+    int32_t min, max;
+
+    ir_quant_range(t, q, &min, &max);
+    ir_rounding_bounds((ir_enum_ROUNDING)ir_int(e->op, IR_ATTR_ROUNDING), t, &min, &max);
+    x = cg_max(k, x, cg_elt_f32(k, e, (float)(min - q->zero[0])));
+    x = cg_min(k, x, cg_elt_f32(k, e, (float)(max - q->zero[0])));
+    x = ir_int(e->op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32 ? cg_round_to_i32(k, x) : cg_math_round_away_i32(k, x, true);
+    x = LLVMBuildAdd(k->b, x, cg_elt_i32(k, e, q->zero[0]), "");
+    return LLVMBuildTrunc(k->b, x, cg_elt_type(k, e, t), "");
+}
+
+bool cg_eltwise_from_real(cg_module *m, const ir_op *op)
+{
+    cg_eltwise e = cg_eltwise_of(op, quantize_body);
+
+    if (!per_tensor(m, op, e.out))
+        return false;
+    if (ir_dtype_bytes(e.out->type.dtype) > 2)
+        return diag_error(m->diag, &op->loc, "quantize: no code for %s", ir_dtype_text(e.out->type.dtype));
+    e.key = arena_format(m->arena, "%a %d %d %lld", (double)e.out->quant->scale[0], e.out->quant->zero[0], e.out->quant->narrow,
+                         (long long)ir_int(op, IR_ATTR_ROUNDING));
+    return cg_eltwise_emit(m, &e);
+}
+
+/* ---- fake_quant ---- */
+
+static LLVMValueRef clamped(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x, float low, float high)
+{
+    LLVMValueRef min = cg_elt_f32(k, e, low), max = cg_elt_f32(k, e, high);
+
+    x = LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, x, min, ""), min, x, "");
+    return LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, max, x, ""), max, x, "");
+}
+
+static LLVMValueRef fake_quant_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
+{
+    ir_enum_TIES ties = (ir_enum_TIES)ir_int(e->op, IR_ATTR_TIES);
+    ir_fake_grid g = ir_fake_grid_of(e->op);
+    float lowest = g.low - g.zero, highest = g.high - g.zero;
+    LLVMValueRef x = in[0], min = cg_elt_f32(k, e, lowest * g.scale);
+
+    if (ties != IR_TIES_UP) {
+        x = LLVMBuildFMul(k->b, x, cg_elt_f32(k, e, g.inverse), "");
+        x = ties == IR_TIES_EVEN ? cg_math_round_even(k, x) : cg_math_round_away(k, x);
+        x = LLVMBuildFMul(k->b, clamped(k, e, x, lowest, highest), cg_elt_f32(k, e, g.top), "");
+        return LLVMBuildFDiv(k->b, x, cg_elt_f32(k, e, highest), "");
+    }
+    x = clamped(k, e, x, lowest * g.scale, highest * g.scale);
+    x = LLVMBuildFMul(k->b, LLVMBuildFSub(k->b, x, min, ""), cg_elt_f32(k, e, g.inverse), "");
+    x = LLVMBuildFMul(k->b, cg_math_round_away(k, x), cg_elt_f32(k, e, g.scale), "");
+    return LLVMBuildFAdd(k->b, x, min, "");
+}
+
+bool cg_emit_fake_quant(cg_module *m, const ir_op *op)
+{
+    cg_eltwise e = cg_eltwise_of(op, fake_quant_body);
+    ir_fake_grid g = ir_fake_grid_of(op);
+
+    e.key = arena_format(m->arena, "%a %a %a %a %a %d", (double)g.low, (double)g.high, (double)g.zero, (double)g.scale, (double)g.top,
+                         (int)ir_int(op, IR_ATTR_TIES));
+    return cg_eltwise_emit(m, &e);
+}

@@ -1,0 +1,136 @@
+/* conv.c: conv2d as a matrix product with direct addressing.
+ *
+ *     x ──[copy into a padded image]──▶ rows are windows, K is the bytes of a window, as runs of neighbouring bytes:
+ *                                       a kernel line (KW * C) when taps touch, otherwise a tap (C of the group)
+ *
+ * The copy is made when there is padding, or when a run is so short that the last window would read behind the image. */
+#include <string.h>
+
+#include "compiler/codegen/matmul/mac.h"
+#include "compiler/codegen/matmul/wide.h"
+#include "compiler/codegen/move/copy.h"
+#include "ir/interp.h"
+
+typedef struct conv {
+    int64_t images, in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w, depth, groups;
+    int64_t stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
+    int64_t need_h, need_w;     /* extents of the padded image that windows touch */
+    int64_t element;
+    bool joined;                /* the taps of a kernel line touch one another */
+    bool copies;
+    size_t copy_bytes, sums_bytes;
+} conv;
+
+enum { SLACK = 64 }; /* bytes behind the padded copy that may be read */
+
+static size_t round_up(size_t n) { return (n + 63) / 64 * 64; }
+
+static conv conv_of(const ir_op *op)
+{
+    const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *y = op->results[0];
+    const int64_t *xd = x->type.dims, *wd = w->type.dims, *yd = y->type.dims;
+    const bool depthwise = op->code == IR_DEPTHWISE_CONV2D;
+    conv c = {.images = xd[0], .in_h = xd[1], .in_w = xd[2], .in_c = xd[3], .out_h = yd[1], .out_w = yd[2], .out_c = yd[3],
+              .k_h = wd[1], .k_w = wd[2], .depth = depthwise ? 1 : wd[3], .groups = depthwise ? xd[3] : ir_int(op, IR_ATTR_GROUPS),
+              .stride_y = ir_ints_at(op, IR_ATTR_STRIDE, 0), .stride_x = ir_ints_at(op, IR_ATTR_STRIDE, 1),
+              .dilation_y = ir_ints_at(op, IR_ATTR_DILATION, 0), .dilation_x = ir_ints_at(op, IR_ATTR_DILATION, 1),
+              .pad_top = ir_ints_at(op, IR_ATTR_PAD, 0), .pad_left = ir_ints_at(op, IR_ATTR_PAD, 1)};
+    c.element = (int64_t)ir_dtype_bytes(x->type.dtype);
+    c.need_h = (c.out_h - 1) * c.stride_y + (c.k_h - 1) * c.dilation_y + 1;
+    c.need_w = (c.out_w - 1) * c.stride_x + (c.k_w - 1) * c.dilation_x + 1;
+    c.joined = c.groups == 1 && (c.k_w == 1 || c.dilation_x == 1);
+    const int64_t run = c.joined ? c.k_w * c.depth : c.depth;
+    c.copies = c.pad_top > 0 || c.pad_left > 0 || c.need_h > c.in_h || c.need_w > c.in_w ||
+               (c.element == 1 && run < 4);
+    if (c.copies)
+        c.copy_bytes = round_up((size_t)(c.images * c.need_h * c.need_w * c.in_c * c.element) + SLACK);
+    if (c.element == 1 && cg_mac_weight_zero(op) != 0)
+        c.sums_bytes = cg_mac_row_sums_bytes(c.images * c.out_h * c.out_w, c.groups);
+    return c;
+}
+
+/* What depthwise.c has no kernel for: as a convolution of as many groups as there are channels. */
+static bool is_rare_depthwise(const ir_op *op)
+{
+    return op->operands[0].value->type.dtype == IR_I16 ||
+           (op->operands[0].value->type.dtype == IR_U8 && op->results[0]->type.dtype != IR_U8);
+}
+
+size_t cg_depthwise_conv2d_scratch(const ir_op *op, const target_info *target)
+{
+    return is_rare_depthwise(op) ? cg_conv2d_scratch(op, target) : 0;
+}
+
+size_t cg_conv2d_scratch(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    if (cg_mac_is_open(op))
+        return 0;
+    const conv c = conv_of(op);
+    return c.copy_bytes + c.sums_bytes;
+}
+
+/* The runs of a window in an image with these byte strides. */
+static cg_steps steps_of(cg_module *m, const conv *c, const cg_gemm_rows *x)
+{
+    const bool joined = c->joined && (c->k_w == 1 || x->x == c->in_c * c->element);
+    const int per_line = joined ? 1 : (int)c->k_w;
+    int64_t *offset = ARENA_ARRAY(m->arena, int64_t, c->k_h * per_line + 1);
+    for (int64_t ky = 0; ky < c->k_h; ky++)
+        for (int64_t kx = 0; kx < per_line; kx++)
+            offset[ky * per_line + kx] = ky * c->dilation_y * x->y + kx * c->dilation_x * x->x;
+    return cg_steps_of_runs(m->arena, (int)c->k_h * per_line, offset, joined ? c->k_w * c->depth : c->depth, c->element);
+}
+
+/* Emits the step that copies x into the scratch, padded, and returns where the padded image's lines and pixels are. */
+static cg_gemm_rows padded_copy(cg_module *m, const ir_op *op, const conv *c)
+{
+    const ir_value *x = op->operands[0].value, *z = ir_operand_value(op, IR_MAC_ZERO);
+    const cg_gemm_rows from = cg_mac_rows(x);
+    const int64_t pixel = c->in_c * c->element;
+    cg_gemm_rows to = {.x = pixel, .y = c->need_w * pixel, .image = c->need_h * c->need_w * pixel};
+    to.arg = cg_arg_part(cg_arg_scratch(m, op), 0, (int64_t)c->copy_bytes);
+    const cg_pad_copy copy = {.op = op, .from = from, .to = to, .images = c->images, .in_h = c->in_h, .in_w = c->in_w,
+                              .out_h = c->need_h, .out_w = c->need_w, .top = c->pad_top, .left = c->pad_left,
+                              .pixel_bytes = pixel, .fill = x->quant ? x->quant->zero[0] : 0,
+                              .fills = z ? cg_arg_value(z) : (cg_arg){0}, .fill_step = z && ir_type_elements(&z->type) > 1};
+    cg_pad_copy_emit(m, &copy);
+    return to;
+}
+
+bool cg_emit_conv2d(cg_module *m, const ir_op *op)
+{
+    if (cg_mac_is_open(op))
+        return cg_conv_direct_emit(m, op);
+    if (!cg_mac_check(m, op))
+        return false;
+    const conv c = conv_of(op);
+    if (ir_type_elements(&op->results[0]->type) == 0)
+        return true;
+    cg_gemm_rows x = c.copies ? padded_copy(m, op, &c) : cg_mac_rows(op->operands[0].value);
+    const cg_steps steps = steps_of(m, &c, &x);
+    if (steps.overreads && !c.copies)
+        return diag_error(m->diag, &op->loc, "conv2d of a strided view with fewer than 4 bytes a pixel is not supported by "
+                          "code generation");
+    cg_gemm g = {.op = op, .is_float = cg_mac_is_float(op), .images = c.images, .height = c.out_h, .width = c.out_w,
+                 .columns = c.out_c / c.groups, .groups = c.groups, .x = x, .out = cg_mac_rows(op->results[0]),
+                 .x_group = c.depth * c.element, .out_type = op->results[0]->type.dtype, .steps = steps.count,
+                 .macs = (uint64_t)(c.images * c.out_h * c.out_w * c.out_c * c.k_h * c.k_w * c.depth)};
+    g.out_group = g.columns * (int64_t)ir_dtype_bytes(g.out_type);
+    g.x.y = c.stride_y * x.y;
+    g.x.x = c.stride_x * x.x;
+    const ir_value *r = ir_operand_value(op, 3);
+    if (r)
+        g.residual.rows = cg_mac_rows(r);
+    if (!cg_mac_bind_dynamic(m, &g))
+        return false;
+    cg_gemm_flatten(&g);
+    if (c.element == 2)
+        return cg_wide_emit(m, &g, &steps, c.k_h * c.k_w * c.depth);
+    const schedule_tiles tiles = cg_gemm_tiles(m->target, &g);
+    cg_mac_bind(m, &g, &steps, &tiles, c.k_h * c.k_w * c.depth);
+    if (c.sums_bytes &&
+        !cg_mac_row_sums(m, &g, &steps, cg_mac_weight_zero(op), cg_arg_part(cg_arg_scratch(m, op), (int64_t)c.copy_bytes, (int64_t)c.sums_bytes)))
+        return false;
+    return cg_gemm_emit(m, &g, &tiles);
+}

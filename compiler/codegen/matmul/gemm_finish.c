@@ -1,0 +1,253 @@
+/* gemm_finish.c: what happens to a tile of sums: requantize, add the residual, clamp, narrow, store.
+ *
+ * Bytes on AVX-512: four vectors of sums become one of 64 bytes by two saturating packs, which also clamp to 0…255; the
+ * packs work within 16-byte lanes, one permutation of dwords puts the four pieces of 16 bytes in order:
+ *
+ *     sums   a0…a15 b0…b15 c0…c15 d0…d15
+ *     packed a0-3 b0-3 c0-3 d0-3 │ a4-7 b4-7 c4-7 d4-7 │ …
+ *     stored a0…a15 │ b0…b15 │ c0…c15 │ d0…d15
+ *
+ * Pieces that lie side by side in a row are stored together. */
+#include <math.h>
+
+#include "compiler/codegen/matmul/gemm_private.h"
+#include "ir/interp.h"
+
+/* Columns of block `block` that exist. */
+static int columns_in(const gemm_kernel *e, int block)
+{
+    const int left = e->columns - 16 * block;
+    return left < 16 ? left : 16;
+}
+
+/* The first `count` elements of v, by stores of powers of two. */
+static void store_first(cg_kernel *k, LLVMValueRef v, int count, int element_bytes, LLVMValueRef to)
+{
+    const int all = (int)LLVMGetVectorSize(LLVMTypeOf(v));
+    for (int done = 0, size = all; done < count; size /= 2) {
+        if (done + size > count)
+            continue;
+        LLVMValueRef at = cg_at_const(k, to, (int64_t)done * element_bytes);
+        int lanes[64];
+        for (int i = 0; i < size; i++)
+            lanes[i] = done + i;
+        if (size == all)
+            cg_store(k, v, at, 1);
+        else if (size == 1)
+            cg_store(k, LLVMBuildExtractElement(k->b, v, cg_i32(k, done), ""), at, 1);
+        else
+            cg_store(k, cg_shuffle(k, v, NULL, lanes, (unsigned)size), at, 1);
+        done += size;
+    }
+}
+
+static LLVMValueRef load_first(cg_kernel *k, LLVMTypeRef element, int count, LLVMValueRef from)
+{
+    if (count == 16)
+        return cg_load(k, cg_vector(element, 16), from, 1);
+    return cg_load_masked(k, cg_vector(element, 16), from, cg_lane_mask(k, cg_i64(k, count), 16));
+}
+
+static LLVMValueRef row_pointer(gemm_kernel *e, LLVMValueRef tile, const cg_gemm_rows *rows, int row, int block,
+                                int element_bytes)
+{
+    return cg_at_const(&e->k, tile, gemm_row_distance(e, rows, row) + 16 * block * element_bytes);
+}
+
+/* The residual of one vector of results: floats, or raw integers. */
+static LLVMValueRef load_residual(gemm_kernel *e, LLVMValueRef tile, int row, int block)
+{
+    cg_kernel *k = &e->k;
+    const cg_gemm_residual *r = &e->g->residual;
+    const int columns = columns_in(e, block);
+    if (e->g->out_type == IR_F32)
+        return load_first(k, k->m->f32, columns, row_pointer(e, tile, &r->rows, row, block, 4));
+    LLVMValueRef v = load_first(k, k->m->i8, columns, row_pointer(e, tile, &r->rows, row, block, 1));
+    return LLVMBuildZExt(k->b, v, cg_vector(k->m->i32, 16), "");
+}
+
+/* EVEN_F32: the requantized intermediate, centred; then the add, before its rounding. */
+static LLVMValueRef add_residual(gemm_kernel *e, LLVMValueRef scaled, LLVMValueRef other)
+{
+    cg_kernel *k = &e->k;
+    const cg_residual *r = &e->g->residual.add;
+    const cg_requant *q = &e->g->requant;
+    LLVMTypeRef floats = cg_vector(k->m->f32, 16);
+    LLVMValueRef mid = cg_clamp_f32(k, scaled, q->min - q->zero, q->max - q->zero);
+    mid = cg_intrinsic(k, "llvm.roundeven", &floats, 1, &mid, 1);
+    /* A byte as the low bits of 2^23, minus 2^23 + zero: exact, and cheaper than a conversion. */
+    other = cg_bitcast(k, LLVMBuildOr(k->b, other, cg_splat_i32(k, 0x4b000000, 16), ""), floats);
+    other = LLVMBuildFSub(k->b, other, cg_splat_f32(k, 8388608.0f + (float)r->zero, 16), "");
+    LLVMValueRef mid_factor = cg_splat_f32(k, r->mid_factor, 16), other_factor = cg_splat_f32(k, r->factor, 16);
+    if (r->first)
+        return cg_fma(k, other, other_factor, LLVMBuildFMul(k->b, mid, mid_factor, ""));
+    return cg_fma(k, mid, mid_factor, LLVMBuildFMul(k->b, other, other_factor, ""));
+}
+
+/* Whether everything stays within int32, so that the packs saturate rightly without a clamp before. */
+static bool stays_in_range(const cg_gemm *g)
+{
+    const cg_residual *r = &g->residual.add;
+    return g->residual.present ? r->mid_factor < 65536.0f && r->factor < 65536.0f : g->requant.below_one;
+}
+
+/* In floats: int32 results, centred and ready for the packs. */
+static LLVMValueRef round_real(gemm_kernel *e, LLVMValueRef acc, const cg_requant_factors *factors, LLVMValueRef residual_tile, int row,
+                               int block)
+{
+    cg_kernel *k = &e->k;
+    const cg_gemm *g = e->g;
+    LLVMValueRef v = cg_requant_real(k, factors, acc);
+    if (g->residual.present)
+        v = add_residual(e, v, load_residual(e, residual_tile, row, block));
+    if (!stays_in_range(g))
+        v = cg_clamp_f32(k, v, -32768.0, 32767.0);
+    return cg_requant_round(k, &g->requant, v);
+}
+
+static LLVMValueRef pack_words(cg_kernel *k, LLVMValueRef a, LLVMValueRef b, int32_t zero)
+{
+    LLVMTypeRef words = cg_vector(k->m->i16, 32);
+    LLVMValueRef args[2] = {a, b};
+    LLVMValueRef v = cg_intrinsic(k, "llvm.x86.avx512.packssdw.512", NULL, 0, args, 2);
+    if (!zero)
+        return v;
+    LLVMValueRef sum[2] = {v, cg_splat(k, LLVMConstInt(k->m->i16, (uint64_t)zero, 0), 32)};
+    return cg_intrinsic(k, "llvm.sadd.sat", &words, 1, sum, 2);
+}
+
+/* Four vectors of centred int32 -> 64 bytes, in order. */
+static LLVMValueRef pack_bytes(cg_kernel *k, int32_t zero, int32_t min, int32_t max, LLVMValueRef v[4])
+{
+    static const int order[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
+    LLVMTypeRef bytes = cg_vector(k->m->i8, 64);
+    LLVMValueRef args[2] = {pack_words(k, v[0], v[1], zero), pack_words(k, v[2], v[3], zero)};
+    LLVMValueRef packed = cg_intrinsic(k, "llvm.x86.avx512.packuswb.512", NULL, 0, args, 2);
+    LLVMValueRef low[2] = {packed, cg_splat(k, cg_i8(k, min), 64)};
+    if (min > 0)
+        packed = cg_intrinsic(k, "llvm.umax", &bytes, 1, low, 2);
+    LLVMValueRef high[2] = {packed, cg_splat(k, cg_i8(k, max), 64)};
+    if (max < 255)
+        packed = cg_intrinsic(k, "llvm.umin", &bytes, 1, high, 2);
+    packed = cg_shuffle(k, cg_bitcast(k, packed, cg_vector(k->m->i32, 16)), NULL, order, 16);
+    return cg_bitcast(k, packed, bytes);
+}
+
+/* Stores pieces first…first+3 of the tile's rows x blocks pieces of 16 bytes. */
+static void store_pieces(gemm_kernel *e, LLVMValueRef bytes, LLVMValueRef out, int first)
+{
+    cg_kernel *k = &e->k;
+    const int all = e->rows * e->blocks, end = first + 4 < all ? first + 4 : all;
+    for (int i = first; i < end;) {
+        int pieces = 1;
+        while (i + pieces < end && (i + pieces) % e->blocks != 0)
+            pieces++;
+        const int from = i - first, row = i / e->blocks, block = i % e->blocks;
+        const int count = 16 * (pieces - 1) + columns_in(e, block + pieces - 1);
+        int lanes[64];
+        for (int j = 0; j < 64; j++)
+            lanes[j] = 16 * from + j < 64 ? 16 * from + j : -1;
+        const unsigned width = pieces > 2 ? 64 : 16u * (unsigned)pieces;
+        LLVMValueRef part = width == 64 && from == 0 ? bytes : cg_shuffle(k, bytes, NULL, lanes, width);
+        store_first(k, part, count, 1, row_pointer(e, out, &e->g->out, row, block, 1));
+        i += pieces;
+    }
+}
+
+static void finish_packed(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, LLVMValueRef residual)
+{
+    cg_kernel *k = &e->k;
+    const cg_gemm *g = e->g;
+    const cg_residual *r = &g->residual.add;
+    const bool add = g->residual.present;
+    const int32_t zero = add ? r->result_zero : g->requant.zero;
+    const int32_t min = add ? r->min : g->requant.min, max = add ? r->max : g->requant.max;
+    const int all = e->rows * e->blocks;
+    cg_requant_factors factors[GEMM_MAX_BLOCKS];
+    for (int c = 0; c < e->blocks; c++) {
+        LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, 16 * c));
+        factors[c] = cg_requant_load(k, &g->requant, e->slot[GEMM_PARAMS], channel, 16);
+    }
+    for (int i = 0; i < all; i += 4) {
+        LLVMValueRef v[4];
+        for (int j = 0; j < 4; j++) {
+            const int at = i + j, block = at % e->blocks;
+            v[j] = at < all ? round_real(e, acc[at], &factors[block], residual, at / e->blocks, block) : v[j - 1];
+        }
+        store_pieces(e, pack_bytes(k, zero, min, max, v), out, i);
+    }
+}
+
+/* One vector at a time, any rounding and result type. */
+static void finish_plain(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, LLVMValueRef residual)
+{
+    cg_kernel *k = &e->k;
+    const cg_gemm *g = e->g;
+    for (int i = 0; i < e->rows * e->blocks; i++) {
+        const int row = i / e->blocks, block = i % e->blocks;
+        LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, 16 * block)), v;
+        v = cg_requant_apply(k, &g->requant, e->slot[GEMM_PARAMS], channel, acc[i]);
+        if (g->residual.present)
+            v = cg_residual_apply(k, &g->residual.add, e->slot[GEMM_ADD_PARAMS], v, load_residual(e, residual, row, block));
+        store_first(k, cg_narrow_to_bytes(k, v), columns_in(e, block), 1, row_pointer(e, out, &g->out, row, block, 1));
+    }
+}
+
+/* Float results, of float or of integer sums; or the integer sums as they are. */
+static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, LLVMValueRef residual)
+{
+    cg_kernel *k = &e->k;
+    const cg_gemm *g = e->g;
+    for (int i = 0; i < e->rows * e->blocks; i++) {
+        const int row = i / e->blocks, block = i % e->blocks;
+        LLVMValueRef v = acc[i];
+        if (!g->is_float && g->out_type == IR_F32) {
+            LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, 16 * block));
+            const cg_requant_factors factors = cg_requant_load(k, &g->requant, e->slot[GEMM_PARAMS], channel, 16);
+            LLVMValueRef scale = factors.scale;
+            if (e->slot[GEMM_SCALES])
+                scale = LLVMBuildFMul(k->b, gemm_row_number(e, k->m->f32, e->slot[GEMM_SCALES], &g->scales, row), scale, "");
+            v = LLVMBuildSIToFP(k->b, v, cg_vector(k->m->f32, 16), "");
+            v = LLVMBuildFMul(k->b, v, scale, "");
+            v = factors.bias ? LLVMBuildFAdd(k->b, v, factors.bias, "") : v; /* two roundings: docs/quantization.md */
+        }
+        if (g->out_type == IR_I32)
+            v = LLVMBuildMul(k->b, v, cg_splat_i32(k, g->sum_factor, 16), "");
+        if (g->out_type == IR_F32) {
+            v = cg_clamp_f32(k, v, g->min, g->max);
+            if (g->residual.present) {
+                LLVMValueRef other = load_residual(e, residual, row, block);
+                v = g->residual.first ? LLVMBuildFAdd(k->b, other, v, "") : LLVMBuildFAdd(k->b, v, other, "");
+                v = cg_clamp_f32(k, v, g->add_min, g->add_max);
+            }
+        }
+        store_first(k, v, columns_in(e, block), 4, row_pointer(e, out, &g->out, row, block, 4));
+    }
+}
+
+static LLVMValueRef residual_tile(gemm_kernel *e)
+{
+    const cg_gemm_residual *r = &e->g->residual;
+    return r->present ? cg_at(&e->k, gemm_rows_at(e, e->slot[GEMM_RESIDUAL], &r->rows), e->column) : NULL;
+}
+
+void gemm_prefetch_residual(gemm_kernel *e)
+{
+    LLVMValueRef tile = residual_tile(e);
+    for (int row = 0; tile && row < e->rows; row++)
+        cg_prefetch(&e->k, row_pointer(e, tile, &e->g->residual.rows, row, 0, 1), 3);
+}
+
+void gemm_finish(gemm_kernel *e, LLVMValueRef acc[])
+{
+    cg_kernel *k = &e->k;
+    const cg_gemm *g = e->g;
+    LLVMValueRef out = cg_at(k, gemm_rows_at(e, e->slot[GEMM_OUT], &g->out), e->column);
+    LLVMValueRef residual = residual_tile(e);
+    if (g->out_type == IR_F32 || g->out_type == IR_I32)
+        finish_words(e, acc, out, residual);
+    else if (k->m->target->avx512 && g->out_type == IR_U8 && ir_rounding_is_real(g->requant.rounding))
+        finish_packed(e, acc, out, residual);
+    else
+        finish_plain(e, acc, out, residual);
+}

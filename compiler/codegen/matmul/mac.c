@@ -1,0 +1,212 @@
+/* mac.c: weights, biases and the epilogue of multiply-accumulate ops, from operands and attributes.
+ *
+ * With centred integers the sum is sum (x - zx)(w - zw) + bias.  Kernels multiply the raw bytes, so
+ *
+ *     bias' = bias - zx * sum w + K * zx * zw        a column, at compile time
+ *     (a real bias is added to the requantized sum: requant.h)
+ *     rows  = -zw * sum x                            a row, at run time, only with zw != 0
+ *
+ * With zx from run time, bias' is what zx is multiplied with, K * zw - sum w, and the bias is real. */
+#include <math.h>
+#include <string.h>
+
+#include "compiler/codegen/matmul/mac.h"
+#include "ir/interp.h"
+
+cg_gemm_rows cg_mac_rows(const ir_value *v)
+{
+    const int rank = v->type.rank;
+    const int64_t bytes = (int64_t)ir_dtype_bytes(v->type.dtype);
+    cg_gemm_rows r = {.arg = cg_arg_value(v)};
+    int64_t *all[3] = {&r.x, &r.y, &r.image};
+    for (int i = 0; i < 3 && rank - 2 - i >= 0; i++)
+        *all[i] = v->place.stride[rank - 2 - i] * bytes;
+    return r;
+}
+
+bool cg_mac_is_float(const ir_op *op) { return op->operands[0].value->type.dtype == IR_F32; }
+
+static int32_t zero_of_column(const ir_op *op, int64_t column)
+{
+    const ir_value *w = op->operands[1].value;
+    const ir_quant *q = w->quant;
+    return q ? q->zero[q->axis < 0 ? 0 : column] - (w->type.dtype == IR_U8 ? 128 : 0) : 0;
+}
+
+static bool zeros_differ(const ir_op *op)
+{
+    const ir_quant *q = op->operands[1].value->quant;
+    for (int32_t i = 1; q && i < q->count; i++)
+        if (q->zero[i] != q->zero[0])
+            return true;
+    return false;
+}
+
+int32_t cg_mac_weight_zero(const ir_op *op) { return zeros_differ(op) ? -1 : zero_of_column(op, 0); }
+
+bool cg_mac_is_open(const ir_op *op)
+{
+    const ir_value *b = ir_operand_value(op, 2);
+    return !ir_is_const(op->operands[1].value) || (b && !ir_is_const(b));
+}
+
+bool cg_mac_check(const cg_module *m, const ir_op *op)
+{
+    const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *y = op->results[0];
+    const ir_dtype xt = x->type.dtype, wt = w->type.dtype, yt = y->type.dtype;
+    const bool reals = xt == IR_F32 && wt == IR_F32 && yt == IR_F32;
+    const bool bytes = xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_U8 || yt == IR_F32);
+    const bool shorts = xt == IR_I16 && wt == IR_I8 && (yt == IR_I16 || yt == IR_F32) && !ir_operand_value(op, 3);
+    const char *name = ir_op_info_of(op->code)->text;
+    const bool dynamic =
+        ir_mac_is_dynamic(op) && xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_F32 || yt == IR_I32);
+    if (!reals && !bytes && !shorts && !dynamic)
+        return diag_error(m->diag, &op->loc, "%s of %s and %s to %s is not supported by code generation", name,
+                          ir_dtype_text(xt), ir_dtype_text(wt), ir_dtype_text(yt));
+    if (cg_mac_is_open(op))
+        return diag_error(m->diag, &op->loc, "%s with weights or a bias that are not constant is not supported by code "
+                          "generation", name);
+    return true;
+}
+
+int64_t cg_mac_weight_index(const ir_op *op, int64_t column, int64_t column_size, int64_t index)
+{
+    const ir_type *w = &op->operands[1].value->type;
+    return op->code == IR_DEPTHWISE_CONV2D ? index * w->dims[3] + column : column * column_size + index;
+}
+
+/* u8 weights as s8; depthwise ones column by column; others as they are. */
+static const void *signed_weights(cg_module *m, const ir_op *op, int64_t column_size)
+{
+    const ir_value *w = op->operands[1].value;
+    const uint8_t *from = w->data, flip = w->type.dtype == IR_U8 ? 0x80 : 0;
+    if (op->code != IR_DEPTHWISE_CONV2D && !flip)
+        return from;
+    const int64_t n = (int64_t)ir_type_bytes(&w->type);
+    uint8_t *out = arena_alloc(m->arena, (size_t)n + 1);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = from[cg_mac_weight_index(op, i / column_size, column_size, i % column_size)] ^ flip;
+    return out;
+}
+
+static void fold_zero_points(cg_module *m, const cg_gemm *g, int64_t column_size, const int32_t sums[], int32_t bias[])
+{
+    const ir_op *op = g->op;
+    const ir_value *b = ir_operand_value(op, 2);
+    const uint32_t zx = ir_mac_is_dynamic(op) ? 1 : (uint32_t)op->operands[0].value->quant->zero[0];
+    (void)m;
+    for (int64_t c = 0; c < g->groups * g->columns; c++) {
+        const uint32_t zw = (uint32_t)zero_of_column(op, c);
+        const uint32_t own = b && b->type.dtype != IR_F32 ? (uint32_t)ir_const_int(b, c) : 0;
+        bias[c] = (int32_t)(own - zx * (uint32_t)sums[c] + (uint32_t)column_size * zx * zw);
+    }
+}
+
+/* Zero points that differ between columns, negative: they multiply the row sums. */
+static cg_arg column_zeros(cg_module *m, const cg_gemm *g)
+{
+    const int64_t all = g->groups * g->columns, padded = g->groups * cg_prepacked_columns(g->columns);
+    int32_t *zeros = ARENA_ARRAY(m->arena, int32_t, all + 1);
+    for (int64_t c = 0; c < all; c++)
+        zeros[c] = -zero_of_column(g->op, c);
+    const void *bytes = cg_pad_columns(m->arena, zeros, g->groups, g->columns);
+    return cg_arg_constant(cg_constant(m, bytes, 4 * (size_t)padded, "weight_zeros"));
+}
+
+static const void *float_bias(cg_module *m, const cg_gemm *g)
+{
+    const ir_value *b = ir_operand_value(g->op, 2);
+    float *values = ARENA_ARRAY(m->arena, float, g->groups * g->columns + 1);
+    for (int64_t c = 0; b && c < g->groups * g->columns; c++)
+        values[c] = (float)ir_const_real(b, c);
+    return values;
+}
+
+static void bind_residual(cg_module *m, cg_gemm *g)
+{
+    const ir_value *r = ir_operand_value(g->op, 3);
+    if (!r)
+        return;
+    g->residual.present = true;
+    g->residual.first = ir_int(g->op, IR_ATTR_ADD_FIRST) != 0;
+    ir_act_bounds_f32((ir_enum_ACT)ir_int(g->op, IR_ATTR_ADD_ACT), &g->add_min, &g->add_max);
+    if (g->op->results[0]->type.dtype != IR_F32)
+        g->residual.add = cg_residual_arithmetic(m, g->op, r);
+}
+
+static void bind_requant(cg_module *m, cg_gemm *g)
+{
+    const ir_op *op = g->op;
+    const ir_value *y = op->results[0];
+    const int64_t padded = cg_prepacked_columns(g->columns), channels = g->groups * padded;
+    const bool act = ir_has_attr(op, IR_ATTR_ACT);
+    double *multipliers = ARENA_ARRAY(m->arena, double, channels + 1);
+    float *real_bias = ARENA_ARRAY(m->arena, float, channels + 1);
+    for (int64_t c = 0; c < channels; c++) {
+        const int64_t in_group = c % padded < g->columns ? c % padded : 0;
+        multipliers[c] = ir_mac_multiplier(op, c / padded * g->columns + in_group);
+        real_bias[c] = ir_mac_real_bias(op, c / padded * g->columns + in_group);
+    }
+    const bool mid = g->residual.present;
+    const float scale = mid ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant ? y->quant->scale[0] : 1.0f;
+    const int32_t zero = mid ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : y->quant ? y->quant->zero[0] : 0;
+    const bool narrow = mid ? ir_int(op, IR_ATTR_MID_NARROW) != 0 : y->quant && y->quant->narrow;
+    const bool real = y->type.dtype == IR_F32;
+    g->requant = cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING),
+                                     (int)channels, multipliers, real ? IR_U8 : y->type.dtype, scale, zero, narrow,
+                                     act ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE);
+    cg_requant_add_bias(m, &g->requant, real_bias);
+}
+
+void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, int64_t column_size)
+{
+    const int64_t all = g->groups * g->columns, padded = g->groups * cg_prepacked_columns(g->columns);
+    int32_t *sums = g->is_float ? NULL : ARENA_ARRAY(m->arena, int32_t, all + 1);
+    const void *packed = cg_prepack(m->arena, steps, signed_weights(m, g->op, column_size), g->groups, g->columns, column_size,
+                                    tiles->blocks, sums), *bias;
+    if (g->is_float) {
+        bias = float_bias(m, g);
+    } else {
+        int32_t *folded = ARENA_ARRAY(m->arena, int32_t, all + 1);
+        fold_zero_points(m, g, column_size, sums, folded);
+        bias = folded;
+        if (zeros_differ(g->op))
+            g->column_zeros = column_zeros(m, g);
+    }
+    g->weights = cg_arg_constant(cg_constant_in_place(m, packed, cg_prepacked_bytes(steps, g->groups, g->columns), "weights"));
+    g->bias = cg_arg_constant(cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));
+    g->steps = steps->count;
+    g->linear = steps->linear;
+    if (!steps->linear)
+        g->offsets = cg_arg_constant(cg_constant(m, steps->offset, 4 * (size_t)steps->count, "offsets"));
+    ir_act_bounds_f32(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min, &g->max);
+    bind_residual(m, g);
+    g->sum_factor = 1;
+    if (!g->is_float && g->out_type != IR_I32)
+        bind_requant(m, g);
+}
+
+static bool bind_rows(cg_module *m, cg_gemm *g, const ir_value *v, cg_gemm_rows *out)
+{
+    const int64_t count = ir_type_elements(&v->type), bytes = (int64_t)ir_dtype_bytes(v->type.dtype);
+    *out = (cg_gemm_rows){.arg = cg_arg_value(v)};
+    if (!ir_place_is_dense(&v->place, &v->type))
+        return diag_error(m->diag, &g->op->loc, "scales or zero points that lie apart are not supported by code generation");
+    if (count == 1)
+        return true;
+    if (count == g->images)
+        out->image = bytes;
+    else if (count == g->height && g->images == 1)
+        out->y = bytes;
+    else if (count == g->width && g->images * g->height == 1)
+        out->x = bytes;
+    else
+        return diag_error(m->diag, &g->op->loc, "%lld scales or zero points are not supported by code generation", (long long)count);
+    return true;
+}
+
+bool cg_mac_bind_dynamic(cg_module *m, cg_gemm *g)
+{
+    const ir_value *s = ir_operand_value(g->op, IR_MAC_SCALE), *z = ir_operand_value(g->op, IR_MAC_ZERO);
+    return !z || ((!s || bind_rows(m, g, s, &g->scales)) && bind_rows(m, g, z, &g->zeros));
+}

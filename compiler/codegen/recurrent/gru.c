@@ -1,0 +1,173 @@
+/* gru.c: gru and rnn in floats.
+ *
+ *     gru with a bias, reset behind the product        without: the state is reset before it, so r h must be complete
+ *         for block of units                               for block: z r = logistic(xw + R h); scratch: z, r * h
+ *             z r = logistic(xw + R h)                     for block: n = tanh(xw + R (r * h)); y = n + z (h - n)
+ *             n = tanh(xw + r * (R h + b))
+ *             y = n + z (h - n)
+ *     rnn     y = tanh(xw + R h) */
+#include "compiler/codegen/build/elementary.h"
+#include "compiler/codegen/recurrent/recurrent.h"
+
+enum { ARG_XW = RECURRENT_MORE, ARG_R, ARG_MORE, ARGS }; /* MORE: gru: the bias, or the candidate's weights */
+enum { ARG_SCRATCH = ARGS };
+enum { UPDATE, RESET, CANDIDATE };
+
+static LLVMValueRef xw_row(recurrent *r, int gates, int gate)
+{
+    cg_kernel *k = r->k;
+    return cg_at_const(k, cg_at(k, k->arg[ARG_XW], cg_mul_const(k, r->row, gates * r->units * 4)), gate * r->units * 4);
+}
+
+static void store(recurrent *r, LLVMValueRef value, LLVMValueRef row, LLVMValueRef first, int v, int count,
+                  LLVMValueRef mask)
+{
+    cg_kernel *k = r->k;
+    LLVMValueRef at = cg_mul_const(k, cg_add(k, first, cg_i64(k, v * (int)r->lanes)), 4);
+    cg_store_lanes(k, value, cg_at(k, row, at), v == count - 1 ? mask : NULL);
+}
+
+/* n + z (h - n) for each vector, with n = tanh(x). */
+static void blend(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask, LLVMValueRef const x[],
+                  LLVMValueRef const z[])
+{
+    cg_kernel *k = r->k;
+    LLVMValueRef h[RECURRENT_BLOCKS];
+    recurrent_load_f32(r, r->h, first, count, mask, h);
+    for (int v = 0; v < count; v++) {
+        LLVMValueRef n = cg_math_tanh(k, x[v]);
+        store(r, cg_fma(k, z[v], LLVMBuildFSub(k->b, h[v], n, ""), n), r->y, first, v, count, mask);
+    }
+}
+
+static void gru_block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask)
+{
+    cg_kernel *k = r->k;
+    LLVMValueRef sums[3 * RECURRENT_BLOCKS], x[RECURRENT_BLOCKS];
+    recurrent_load_f32(r, xw_row(r, 3, UPDATE), first, count, mask, sums);
+    recurrent_load_f32(r, xw_row(r, 3, RESET), first, count, mask, sums + count);
+    recurrent_load_f32(r, xw_row(r, 3, CANDIDATE), first, count, mask, x);
+    recurrent_load_f32(r, k->arg[ARG_MORE], first, count, mask, sums + 2 * count);
+    recurrent_multiply_f32(r, ARG_R, r->h, first, count, sums);
+    for (int v = 0; v < count; v++) {
+        sums[v] = cg_math_logistic(k, sums[v]);
+        x[v] = cg_fma(k, cg_math_logistic(k, sums[count + v]), sums[2 * count + v], x[v]);
+    }
+    blend(r, first, count, mask, x, sums);
+}
+
+/* ---- The state reset before the product: scratch memory has z and r * h of a sequence ---- */
+
+static LLVMValueRef scratch_row(recurrent *r, int row)
+{
+    cg_kernel *k = r->k;
+    return cg_at_const(k, cg_at(k, k->arg[ARG_SCRATCH], cg_mul_const(k, r->sequence, 2 * r->units * 4)),
+                       row * r->units * 4);
+}
+
+size_t cg_gru_scratch(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    return ir_operand_value(op, 3) ? 0 : 2 * ir_type_bytes(&ir_operand_value(op, 2)->type);
+}
+
+static void reset_block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask)
+{
+    cg_kernel *k = r->k;
+    LLVMValueRef sums[2 * RECURRENT_BLOCKS], h[RECURRENT_BLOCKS];
+    recurrent_load_f32(r, xw_row(r, 3, UPDATE), first, count, mask, sums);
+    recurrent_load_f32(r, xw_row(r, 3, RESET), first, count, mask, sums + count);
+    recurrent_load_f32(r, r->h, first, count, mask, h);
+    recurrent_multiply_f32(r, ARG_R, r->h, first, count, sums);
+    for (int v = 0; v < count; v++) {
+        store(r, cg_math_logistic(k, sums[v]), scratch_row(r, UPDATE), first, v, count, mask);
+        store(r, LLVMBuildFMul(k->b, cg_math_logistic(k, sums[count + v]), h[v], ""), scratch_row(r, RESET), first, v,
+              count, mask);
+    }
+}
+
+static void candidate_block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask)
+{
+    LLVMValueRef x[RECURRENT_BLOCKS], z[RECURRENT_BLOCKS];
+    recurrent_load_f32(r, xw_row(r, 3, CANDIDATE), first, count, mask, x);
+    recurrent_load_f32(r, scratch_row(r, UPDATE), first, count, mask, z);
+    recurrent_multiply_f32(r, ARG_MORE, scratch_row(r, RESET), first, count, x);
+    blend(r, first, count, mask, x, z);
+}
+
+static void rnn_block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask)
+{
+    cg_kernel *k = r->k;
+    LLVMValueRef x[RECURRENT_BLOCKS];
+    recurrent_load_f32(r, xw_row(r, 1, 0), first, count, mask, x);
+    recurrent_multiply_f32(r, ARG_R, r->h, first, count, x);
+    for (int v = 0; v < count; v++) {
+        x[v] = ir_int(r->op, IR_ATTR_RECTIFIED) ? cg_act_f32(k, IR_ACT_RELU, x[v]) : cg_math_tanh(k, x[v]);
+        store(r, x[v], r->y, first, v, count, mask);
+    }
+}
+
+static void step(recurrent *r)
+{
+    if (r->op->code == IR_RNN) {
+        recurrent_blocks(r, rnn_block);
+    } else if (ir_operand_value(r->op, 3)) {
+        recurrent_blocks(r, gru_block);
+    } else {
+        r->gates = 2;
+        recurrent_blocks(r, reset_block);
+        r->gates = 1;
+        recurrent_blocks(r, candidate_block);
+    }
+}
+
+/* ---- Arguments ---- */
+
+static cg_arg weights(cg_module *m, recurrent *r, int first_gate, int gates)
+{
+    size_t size;
+    r->gates = gates;
+    const char *from = (const char *)ir_operand_value(r->op, 1)->data + 4 * first_gate * r->units * r->units;
+    const void *packed = recurrent_pack(r, m->arena, from, r->units, 1, &size);
+    return cg_arg_constant(cg_constant(m, packed, size, "weights"));
+}
+
+static bool emit(cg_module *m, const ir_op *op, int gates)
+{
+    recurrent r;
+    const ir_value *bias = ir_operand_value(op, 3);
+    if (!recurrent_init(m, op, gates, &r))
+        return false;
+    if (!ir_is_const(ir_operand_value(op, 1)))
+        return diag_error(m->diag, &op->loc, "%s: recurrent weights that are not constant",
+                          ir_op_info_of(op->code)->text);
+    if (!r.batch || !r.units)
+        return true;
+    const bool before = op->code == IR_GRU && !bias;
+    cg_arg args[ARGS + 1] = {[RECURRENT_H0] = cg_arg_value(ir_operand_value(op, 2)),
+                             [RECURRENT_Y] = cg_arg_value(op->results[0]),
+                             [RECURRENT_H] = cg_arg_value(op->results[1]),
+                             [ARG_XW] = cg_arg_value(ir_operand_value(op, 0)),
+                             [ARG_R] = weights(m, &r, 0, before ? 2 : gates)};
+    args[RECURRENT_C0] = args[RECURRENT_C] = args[RECURRENT_H0]; /* not used */
+    args[ARG_MORE] = bias ? cg_arg_value(bias) : before ? weights(m, &r, 2, 1) : args[RECURRENT_H0];
+    if (before)
+        args[ARG_SCRATCH] = cg_arg_scratch(m, op);
+    r.gates = gates;
+    cg_key key = {.length = 0};
+    recurrent_key(&key, &r);
+    cg_key_add(&key, "%s%s", before ? " before" : "",
+               op->code == IR_RNN && ir_int(op, IR_ATTR_RECTIFIED) ? " relu" : "");
+    cg_kernel k;
+    if (cg_kernel_begin(m, &k, key.text, op, ARGS + before)) {
+        recurrent_emit(&r, &k, step);
+        cg_kernel_end(&k);
+    }
+    const cg_step_info info = {.units = (uint32_t)r.batch,
+                               .macs = (uint64_t)(r.steps * r.batch * gates * r.units * r.units)};
+    cg_step_add(m, &k, op, &info, ARGS + before, args);
+    return true;
+}
+
+bool cg_emit_gru(cg_module *m, const ir_op *op) { return emit(m, op, 3); }
+bool cg_emit_rnn(cg_module *m, const ir_op *op) { return emit(m, op, 1); }

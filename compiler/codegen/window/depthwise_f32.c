@@ -1,0 +1,280 @@
+/* depthwise_f32.c: depthwise convolution on floats: taps multiplied and added in row-major order with one rounding each (fma),
+ * starting from the bias.
+ *
+ * Inside the image several result columns at a time share the weights and, where windows overlap, the operand's columns; window
+ * rows above and below the image are left out.  In border columns, and with a multiplier, each pixel by itself: taps outside the
+ * image read zeros. */
+#include <string.h>
+
+#include "compiler/codegen/window/depthwise.h"
+#include "ir/interp.h"
+
+enum { ARG_X, ARG_Y, ARG_WEIGHTS, ARG_BIAS, ARG_ZEROS, ARG_CHANNELS, ARG_RESIDUAL, ARG_COUNT };
+enum { MAX_UNROLLED_TAPS = 25, MAX_TILE = 8 };
+
+typedef struct emitter {
+    cg_kernel *k;
+    const ir_op *op;
+    const depthwise_plan *p;
+    unsigned lanes;
+    LLVMTypeRef vector;
+    LLVMValueRef image, out, residual, top, left;
+    LLVMValueRef row_out, row_residual, column;
+    int tile;                     /* result columns at once, inside the image */
+    int64_t residual_pixel;       /* bytes between its pixels */
+    bool has_bias, has_residual;
+} emitter;
+
+static LLVMValueRef in_range(cg_kernel *k, LLVMValueRef index, int64_t limit)
+{
+    return LLVMBuildICmp(k->b, LLVMIntULT, index, cg_i64(k, limit), "");
+}
+
+/* Operand channels that meet result channels first…first+lanes-1 at a pixel. */
+static LLVMValueRef load_channels(emitter *e, LLVMValueRef pixel, LLVMValueRef first, LLVMValueRef mask)
+{
+    cg_kernel *k = e->k;
+    if (e->p->multiplier == 1)
+        return cg_load_lanes(k, e->vector, cg_at(k, pixel, cg_mul_const(k, first, 4)), mask);
+    LLVMValueRef result = LLVMGetUndef(e->vector);
+    if (e->p->x.dims[3] == 1)
+        return cg_splat(k, cg_load(k, k->m->f32, pixel, 4), e->lanes);
+    for (unsigned i = 0; i < e->lanes; i++) { /* the table has slack for masked lanes */
+        LLVMValueRef at = cg_at(k, k->arg[ARG_CHANNELS], cg_mul_const(k, cg_add(k, first, cg_i64(k, i)), 8));
+        LLVMValueRef offset = cg_load(k, k->m->i64, at, 8);
+        result = LLVMBuildInsertElement(k->b, result, cg_load(k, k->m->f32, cg_at(k, pixel, offset), 4), cg_i32(k, (int)i), "");
+    }
+    return result;
+}
+
+static LLVMValueRef add_tap(emitter *e, LLVMValueRef acc, LLVMValueRef ky, LLVMValueRef kx, LLVMValueRef first, LLVMValueRef mask)
+{
+    cg_kernel *k = e->k;
+    const depthwise_plan *p = e->p;
+    LLVMValueRef row = cg_add(k, e->top, cg_mul_const(k, ky, p->dilation[0]));
+    LLVMValueRef column = cg_add(k, e->left, cg_mul_const(k, kx, p->dilation[1]));
+    LLVMValueRef inside = LLVMBuildAnd(k->b, in_range(k, row, p->x.dims[1]), in_range(k, column, p->x.dims[2]), "");
+    LLVMValueRef offset = cg_add(k, cg_mul_const(k, row, p->x.stride[1] * 4), cg_mul_const(k, column, p->x.stride[2] * 4));
+    LLVMValueRef pixel = LLVMBuildSelect(k->b, inside, LLVMBuildGEP2(k->b, k->m->i8, e->image, &offset, 1, ""), k->arg[ARG_ZEROS], "");
+    LLVMValueRef x = load_channels(e, pixel, first, mask);
+    LLVMValueRef tap = cg_add(k, cg_mul_const(k, ky, p->kernel[1]), kx);
+    LLVMValueRef at = cg_mul_const(k, cg_add(k, cg_mul_const(k, tap, p->y.dims[3]), first), 4);
+    LLVMValueRef w = cg_load_lanes(k, e->vector, cg_at(k, k->arg[ARG_WEIGHTS], at), mask);
+    return cg_fma(k, x, w, acc);
+}
+
+static LLVMValueRef start_of(emitter *e, LLVMValueRef first, LLVMValueRef mask)
+{
+    cg_kernel *k = e->k;
+    return e->has_bias ? cg_load_lanes(k, e->vector, cg_at(k, k->arg[ARG_BIAS], cg_mul_const(k, first, 4)), mask) : LLVMConstNull(e->vector);
+}
+
+/* Activation, residual, store at the pixel that e->out and e->residual point to. */
+static void finish_pixel(emitter *e, LLVMValueRef acc, LLVMValueRef first, LLVMValueRef mask)
+{
+    cg_kernel *k = e->k;
+    LLVMValueRef at = cg_mul_const(k, first, 4);
+    acc = cg_act_f32(k, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT), acc);
+    if (e->has_residual) {
+        LLVMValueRef r = cg_load_lanes(k, e->vector, cg_at(k, e->residual, at), mask);
+        acc = ir_int(e->op, IR_ATTR_ADD_FIRST) ? LLVMBuildFAdd(k->b, r, acc, "") : LLVMBuildFAdd(k->b, acc, r, "");
+        acc = cg_act_f32(k, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ADD_ACT), acc);
+    }
+    cg_store_lanes(k, acc, cg_at(k, e->out, at), mask);
+}
+
+static void point_at(emitter *e, LLVMValueRef column)
+{
+    cg_kernel *k = e->k;
+    e->out = cg_at(k, e->row_out, cg_mul_const(k, column, e->p->y.stride[2] * 4));
+    if (e->has_residual)
+        e->residual = cg_at(k, e->row_residual, cg_mul_const(k, column, e->residual_pixel));
+}
+
+static void single_pixel(emitter *e, LLVMValueRef column, LLVMValueRef first, LLVMValueRef mask)
+{
+    cg_kernel *k = e->k;
+    const depthwise_plan *p = e->p;
+    LLVMValueRef acc = start_of(e, first, mask);
+    e->left = cg_add(k, cg_mul_const(k, column, p->stride[1]), cg_i64(k, -p->pad[1]));
+    if (p->kernel[0] * p->kernel[1] <= MAX_UNROLLED_TAPS) {
+        for (int64_t ky = 0; ky < p->kernel[0]; ky++)
+            for (int64_t kx = 0; kx < p->kernel[1]; kx++)
+                acc = add_tap(e, acc, cg_i64(k, ky), cg_i64(k, kx), first, mask);
+    } else {
+        cg_loop rows = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, p->kernel[0]), 1);
+        LLVMValueRef outer = cg_loop_carry(k, &rows, acc);
+        cg_loop columns = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, p->kernel[1]), 1);
+        LLVMValueRef inner = cg_loop_carry(k, &columns, outer);
+        cg_loop_update(k, &columns, 0, add_tap(e, inner, rows.index, columns.index, first, mask));
+        cg_loop_end(k, &columns);
+        cg_loop_update(k, &rows, 0, inner);
+        cg_loop_end(k, &rows);
+        acc = outer;
+    }
+    point_at(e, column);
+    finish_pixel(e, acc, first, mask);
+}
+
+/* One column of the window: a weight for all pixels of the tile. */
+static void tile_column(emitter *e, LLVMValueRef pixels, LLVMValueRef weights, int tile, LLVMValueRef mask, LLVMValueRef acc[])
+{
+    cg_kernel *k = e->k;
+    LLVMValueRef w = cg_load_lanes(k, e->vector, weights, mask);
+    for (int t = 0; t < tile; t++) {
+        int64_t offset = t * e->p->stride[1] * e->p->x.stride[2] * 4;
+        acc[t] = cg_fma(k, cg_load_lanes(k, e->vector, cg_at_const(k, pixels, offset), mask), w, acc[t]);
+    }
+}
+
+/* `tile` result columns whose windows lie within the image's width. */
+static void emit_tile(emitter *e, LLVMValueRef column, int tile, LLVMValueRef first, LLVMValueRef mask)
+{
+    cg_kernel *k = e->k;
+    const depthwise_plan *p = e->p;
+    LLVMValueRef acc[MAX_TILE], sum[MAX_TILE], inner[MAX_TILE], d = cg_i64(k, p->dilation[0]), round_up = cg_i64(k, p->dilation[0] - 1);
+    LLVMValueRef above = cg_max(k, LLVMBuildNeg(k->b, e->top, ""), cg_i64(k, 0));
+    LLVMValueRef below = cg_max(k, LLVMBuildSub(k->b, cg_i64(k, p->x.dims[1]), e->top, ""), cg_i64(k, 0));
+    LLVMValueRef from = LLVMBuildUDiv(k->b, cg_add(k, above, round_up), d, "");
+    LLVMValueRef to = cg_min(k, LLVMBuildUDiv(k->b, cg_add(k, below, round_up), d, ""), cg_i64(k, p->kernel[0]));
+    LLVMValueRef left = cg_add(k, cg_mul_const(k, column, p->stride[1]), cg_i64(k, -p->pad[1]));
+    LLVMValueRef channels = cg_mul_const(k, first, 4), bias = start_of(e, first, mask);
+    int64_t across = p->dilation[1] * p->x.stride[2] * 4, per_tap = p->y.dims[3] * 4;
+    cg_loop rows = cg_loop_begin(k, from, to, 1);
+    for (int t = 0; t < tile; t++)
+        acc[t] = sum[t] = cg_loop_carry(k, &rows, bias);
+    LLVMValueRef row = cg_add(k, e->top, cg_mul_const(k, rows.index, p->dilation[0]));
+    LLVMValueRef offset = cg_add(k, cg_mul_const(k, row, p->x.stride[1]), cg_mul_const(k, left, p->x.stride[2]));
+    LLVMValueRef pixels = cg_at(k, cg_at(k, e->image, cg_mul_const(k, offset, 4)), channels);
+    LLVMValueRef weights = cg_at(k, cg_at(k, k->arg[ARG_WEIGHTS], cg_mul_const(k, rows.index, p->kernel[1] * per_tap)), channels);
+    if (p->kernel[1] <= MAX_TILE) {
+        for (int64_t kx = 0; kx < p->kernel[1]; kx++)
+            tile_column(e, cg_at_const(k, pixels, kx * across), cg_at_const(k, weights, kx * per_tap), tile, mask, acc);
+    } else {
+        cg_loop taps = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, p->kernel[1]), 1);
+        for (int t = 0; t < tile; t++)
+            acc[t] = inner[t] = cg_loop_carry(k, &taps, sum[t]);
+        tile_column(e, cg_at(k, pixels, cg_mul_const(k, taps.index, across)), cg_at(k, weights, cg_mul_const(k, taps.index, per_tap)), tile, mask, acc);
+        for (int t = 0; t < tile; t++) {
+            cg_loop_update(k, &taps, t, acc[t]);
+            acc[t] = inner[t];
+        }
+        cg_loop_end(k, &taps);
+    }
+    for (int t = 0; t < tile; t++)
+        cg_loop_update(k, &rows, t, acc[t]);
+    cg_loop_end(k, &rows);
+    for (int t = 0; t < tile; t++) {
+        point_at(e, cg_add(k, column, cg_i64(k, t)));
+        finish_pixel(e, sum[t], first, mask);
+    }
+}
+
+static void tile_block(cg_kernel *k, void *context, LLVMValueRef first, LLVMValueRef mask)
+{
+    emitter *e = context;
+    (void)k;
+    emit_tile(e, e->column, e->tile, first, mask);
+}
+
+static void single_block(cg_kernel *k, void *context, LLVMValueRef first, LLVMValueRef mask)
+{
+    emitter *e = context;
+    (void)k;
+    single_pixel(e, e->column, first, mask);
+}
+
+static void single_pixels(emitter *e, LLVMValueRef from, LLVMValueRef to)
+{
+    cg_loop columns = cg_loop_begin(e->k, from, to, 1);
+    e->column = columns.index;
+    cg_for_lanes(e->k, e->p->y.dims[3], e->lanes, single_block, e);
+    cg_loop_end(e->k, &columns);
+}
+
+/* Channels innermost: neighbours in memory follow one another, and no power of two between columns hurts the cache. */
+static void emit_row(emitter *e)
+{
+    cg_kernel *k = e->k;
+    const depthwise_plan *p = e->p;
+    int64_t end = p->y.dims[2], inside = p->inside[1] - p->inside[0];
+    if (p->multiplier != 1 || inside == 0) {
+        single_pixels(e, cg_i64(k, 0), cg_i64(k, end));
+        return;
+    }
+    int64_t tiles = (inside + MAX_TILE - 1) / MAX_TILE;
+    e->tile = (int)((inside + tiles - 1) / tiles);
+    cg_loop columns = cg_loop_begin(k, cg_i64(k, p->inside[0]), cg_i64(k, p->inside[1]), e->tile);
+    e->column = cg_min(k, columns.index, cg_i64(k, p->inside[1] - e->tile));
+    cg_for_lanes(k, p->y.dims[3], e->lanes, tile_block, e);
+    cg_loop_end(k, &columns);
+    if (inside == end)
+        return;
+    cg_loop side = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, 2), 1);
+    LLVMValueRef right = LLVMBuildICmp(k->b, LLVMIntNE, side.index, cg_i64(k, 0), "");
+    single_pixels(e, LLVMBuildSelect(k->b, right, cg_i64(k, p->inside[1]), cg_i64(k, 0), ""),
+                  LLVMBuildSelect(k->b, right, cg_i64(k, end), cg_i64(k, p->inside[0]), ""));
+    cg_loop_end(k, &side);
+}
+
+static void emit_body(emitter *e, const cg_shape *r)
+{
+    cg_kernel *k = e->k;
+    const depthwise_plan *p = e->p;
+    cg_loop units = cg_loop_begin(k, k->begin, k->end, 1);
+    LLVMValueRef rows = cg_i64(k, p->y.dims[1]);
+    LLVMValueRef batch = LLVMBuildUDiv(k->b, units.index, rows, ""), row = LLVMBuildURem(k->b, units.index, rows, "");
+    e->image = cg_at(k, k->arg[ARG_X], cg_mul_const(k, batch, p->x.stride[0] * 4));
+    e->top = cg_add(k, cg_mul_const(k, row, p->stride[0]), cg_i64(k, -p->pad[0]));
+    e->row_out = cg_at(k, k->arg[ARG_Y], cg_mul_const(k, cg_add(k, cg_mul_const(k, batch, p->y.stride[0]), cg_mul_const(k, row, p->y.stride[1])), 4));
+    if (e->has_residual) {
+        LLVMValueRef at = cg_add(k, cg_mul_const(k, batch, r->stride[0]), cg_mul_const(k, row, r->stride[1]));
+        e->row_residual = cg_at(k, k->arg[ARG_RESIDUAL], cg_mul_const(k, at, 4));
+        e->residual_pixel = r->stride[2] * 4;
+    }
+    emit_row(e);
+    cg_loop_end(k, &units);
+}
+
+bool depthwise_f32_emit(cg_module *m, const ir_op *op, const depthwise_plan *p)
+{
+    const ir_value *w = ir_operand_value(op, 1), *b = ir_operand_value(op, 2), *r = ir_operand_value(op, 3);
+    emitter e = {.op = op, .p = p, .lanes = m->target->vector_bytes / 4, .has_bias = b != NULL, .has_residual = r != NULL};
+    cg_shape residual = {0};
+    if (w->type.dtype != IR_F32 || p->y.dtype != IR_F32)
+        return diag_error(m->diag, &op->loc, "depthwise_conv2d: no kernel for float operands and %s weights", ir_dtype_text(w->type.dtype));
+    if (r && !cg_shape_nhwc(m, op, r, &residual))
+        return false;
+    int64_t channels = p->y.dims[3];
+    int64_t *table = ARENA_ARRAY(m->arena, int64_t, channels + 64);
+    for (int64_t c = 0; c < channels; c++)
+        table[c] = c / p->multiplier * 4;
+    float *zeros = ARENA_ARRAY(m->arena, float, p->x.dims[3] + 64);
+    cg_arg args[ARG_COUNT];
+    args[ARG_X] = cg_arg_value(ir_operand_value(op, 0));
+    args[ARG_Y] = cg_arg_value(op->results[0]);
+    args[ARG_WEIGHTS] = cg_arg_value(w);
+    args[ARG_BIAS] = cg_arg_value(b ? b : w);
+    args[ARG_ZEROS] = cg_arg_constant(cg_constant(m, zeros, (size_t)(p->x.dims[3] + 64) * 4, "zeros"));
+    args[ARG_CHANNELS] = p->multiplier == 1 ? args[ARG_ZEROS] : cg_arg_constant(cg_constant(m, table, (size_t)(channels + 64) * 8, "channels"));
+    args[ARG_RESIDUAL] = cg_arg_value(r ? r : ir_operand_value(op, 0));
+    cg_key key = {.length = 0};
+    cg_key_add(&key, "depthwise");
+    depthwise_key(&key, p);
+    cg_key_add(&key, " b%d a%lld", e.has_bias, (long long)ir_int(op, IR_ATTR_ACT));
+    if (r) {
+        cg_key_add(&key, " r%lld.%lld", (long long)ir_int(op, IR_ATTR_ADD_FIRST), (long long)ir_int(op, IR_ATTR_ADD_ACT));
+        cg_key_shape(&key, &residual);
+    }
+    cg_kernel k;
+    if (cg_kernel_begin(m, &k, key.text, op, ARG_COUNT)) {
+        e.k = &k;
+        e.vector = cg_vector(m->f32, e.lanes);
+        emit_body(&e, &residual);
+        cg_kernel_end(&k);
+    }
+    cg_step_info info = {.units = (uint32_t)(p->y.dims[0] * p->y.dims[1]),
+                         .macs = (uint64_t)(p->y.elements * p->kernel[0] * p->kernel[1])};
+    cg_step_add(m, &k, op, &info, ARG_COUNT, args);
+    return true;
+}

@@ -1,0 +1,254 @@
+/* resize.c: resize_nearest and resize_bilinear.  Where result rows and columns come from is a table made at compile time,
+ * with the interpreter's arithmetic; kernels look up byte offsets and weights:
+ *
+ *     nearest    rows[out height], columns[out width]: byte offset of the source
+ *     bilinear   per result row and column: offsets of the two sources, part (float or 1/1024) and 1 - part
+ *
+ * Bilinear on 8-bit values is exact: even_f32 computes float products in the interpreter's order on centred integers;
+ * fixed roundings sum 32-bit products (exact modulo 2^32, and the sum fits) with 20 fractional bits. */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "compiler/codegen/build/elementary.h"
+#include "compiler/codegen/build/lanes.h"
+#include "compiler/codegen/build/shape.h"
+#include "ir/interp.h"
+
+typedef struct tap { int64_t low, high; int32_t part, rest; } tap; /* part, rest: bits of a float, or integers */
+enum { TAP_BYTES = sizeof(tap) };
+enum { ARG_X, ARG_Y, ARG_ROWS, ARG_COLUMNS, ARG_COUNT };
+
+typedef enum blend_mode { BLEND_REAL, BLEND_EVEN, BLEND_FIXED, BLEND_UNSIGNED } blend_mode;
+
+typedef struct resize {
+    cg_kernel *k;
+    const ir_op *op;
+    cg_shape x, y;
+    blend_mode mode;
+    int32_t centre, min, max; /* min, max: of integer results */
+    unsigned lanes;
+    LLVMValueRef corner[4], out;          /* top left, bottom left, top right, bottom right */
+    LLVMValueRef row_part, row_rest, column_part, column_rest; /* splats */
+} resize;
+
+static int64_t clamp_index(int64_t i, int64_t extent) { return i < 0 ? 0 : i > extent - 1 ? extent - 1 : i; }
+
+static int64_t nearest(const ir_op *op, int d, int64_t at, int64_t in)
+{
+    const float offset = ir_int(op, IR_ATTR_HALF_PIXEL) ? 0.5f : 0.0f;
+    const float position = ((float)at + offset) * ir_resize_ratio(op, d);
+    return clamp_index((int64_t)(ir_int(op, IR_ATTR_ALIGN) ? roundf(position) : floorf(position)), in);
+}
+
+static tap float_tap(const ir_op *op, int d, int64_t at, int64_t in)
+{
+    const float scale = ir_resize_ratio(op, d);
+    const float position = ir_int(op, IR_ATTR_HALF_PIXEL) ? ((float)at + 0.5f) * scale - 0.5f : (float)at * scale;
+    tap t = {.low = clamp_index((int64_t)floorf(position), in)};
+    const int64_t high = (int64_t)ceilf(position);
+    t.high = high < in - 1 ? high : in - 1;
+    const float part = position - (float)t.low, rest = 1 - part;
+    memcpy(&t.part, &part, 4);
+    memcpy(&t.rest, &rest, 4);
+    return t;
+}
+
+static tap fixed_tap(const ir_op *op, int64_t at, int64_t in, int64_t out)
+{
+    const int64_t scale = ir_int(op, IR_ATTR_ALIGN) && out > 1 ? (1024 * (in - 1) + (out - 1) / 2) / (out - 1)
+                                                               : (1024 * in + out / 2) / out;
+    const int64_t position = ir_int(op, IR_ATTR_HALF_PIXEL) ? at * scale + scale / 2 - 512 : at * scale;
+    const int64_t high = (position + 1023) / 1024;
+    tap t = {.low = clamp_index(position / 1024, in), .high = high < in - 1 ? high : in - 1};
+    t.part = (int32_t)(position - 1024 * t.low);
+    t.rest = 1024 - t.part;
+    return t;
+}
+
+/* ---- Bilinear: one vector of channels ---- */
+
+static LLVMValueRef corner(resize *r, int i, LLVMValueRef first, LLVMValueRef mask)
+{
+    cg_kernel *k = r->k;
+    LLVMValueRef at = cg_at(k, r->corner[i], cg_mul_const(k, first, r->x.bytes));
+    if (r->mode == BLEND_REAL)
+        return cg_load_lanes(k, cg_vector(k->m->f32, r->lanes), at, mask);
+    LLVMValueRef v = cg_load_lanes(k, cg_vector(k->m->i8, r->lanes), at, mask);
+    v = LLVMBuildZExt(k->b, v, cg_vector(k->m->i32, r->lanes), "");
+    if (r->centre)
+        v = LLVMBuildSub(k->b, v, cg_splat_i32(k, r->centre, r->lanes), "");
+    return r->mode == BLEND_FIXED ? v : LLVMBuildSIToFP(k->b, v, cg_vector(k->m->f32, r->lanes), "");
+}
+
+static LLVMValueRef times(resize *r, LLVMValueRef p, LLVMValueRef v, LLVMValueRef h)
+{
+    LLVMBuilderRef b = r->k->b;
+    if (r->mode == BLEND_FIXED)
+        return LLVMBuildMul(b, LLVMBuildMul(b, p, v, ""), h, "");
+    return LLVMBuildFMul(b, LLVMBuildFMul(b, p, v, ""), h, "");
+}
+
+static LLVMValueRef finish(resize *r, LLVMValueRef sum)
+{
+    cg_kernel *k = r->k;
+    LLVMTypeRef ints = cg_vector(k->m->i32, r->lanes);
+    LLVMValueRef q;
+    if (r->mode == BLEND_REAL)
+        return sum;
+    if (r->mode == BLEND_FIXED) {
+        LLVMValueRef plus = LLVMBuildICmp(k->b, LLVMIntSGT, sum, LLVMConstNull(ints), "");
+        LLVMValueRef half = LLVMBuildSelect(k->b, plus, cg_splat_i32(k, 1 << 19, r->lanes), cg_splat_i32(k, -(1 << 19), r->lanes), "");
+        q = LLVMBuildSDiv(k->b, LLVMBuildAdd(k->b, sum, half, ""), cg_splat_i32(k, 1 << 20, r->lanes), "");
+    } else {
+        sum = cg_max(k, sum, cg_splat_f32(k, (float)(r->min - r->centre), r->lanes));
+        sum = cg_min(k, sum, cg_splat_f32(k, (float)(r->max - r->centre), r->lanes));
+        q = r->mode == BLEND_EVEN ? cg_round_to_i32(k, sum) : LLVMBuildFPToSI(k->b, cg_math_round_away(k, sum), ints, "");
+    }
+    q = LLVMBuildAdd(k->b, q, cg_splat_i32(k, r->centre, r->lanes), "");
+    q = cg_max(k, q, cg_splat_i32(k, r->min, r->lanes));
+    q = cg_min(k, q, cg_splat_i32(k, r->max, r->lanes));
+    return LLVMBuildTrunc(k->b, q, cg_vector(k->m->i8, r->lanes), "");
+}
+
+static void blend_block(cg_kernel *k, void *context, LLVMValueRef first, LLVMValueRef mask)
+{
+    resize *r = context;
+    LLVMValueRef term[4] = {times(r, corner(r, 0, first, mask), r->row_rest, r->column_rest),
+                            times(r, corner(r, 1, first, mask), r->row_part, r->column_rest),
+                            times(r, corner(r, 2, first, mask), r->row_rest, r->column_part),
+                            times(r, corner(r, 3, first, mask), r->row_part, r->column_part)};
+    LLVMValueRef sum = term[0];
+    for (int i = 1; i < 4; i++)
+        sum = r->mode == BLEND_FIXED ? LLVMBuildAdd(k->b, sum, term[i], "") : LLVMBuildFAdd(k->b, sum, term[i], "");
+    cg_store_lanes(k, finish(r, sum), cg_at(k, r->out, cg_mul_const(k, first, r->y.bytes)), mask);
+}
+
+/* ---- Loops over pixels ---- */
+
+static LLVMValueRef load_i64(cg_kernel *k, LLVMValueRef table, int64_t offset)
+{
+    return cg_load(k, k->m->i64, cg_at_const(k, table, offset), 8);
+}
+
+static LLVMValueRef load_weight(resize *r, LLVMValueRef table, int64_t offset)
+{
+    cg_kernel *k = r->k;
+    LLVMTypeRef type = r->mode == BLEND_FIXED ? k->m->i32 : k->m->f32;
+    return cg_splat(k, cg_load(k, type, cg_at_const(k, table, offset), 4), r->lanes);
+}
+
+static void bilinear_row(resize *r, LLVMValueRef image, LLVMValueRef row, LLVMValueRef row_out)
+{
+    cg_kernel *k = r->k;
+    LLVMValueRef entry = cg_at(k, k->arg[ARG_ROWS], cg_mul_const(k, row, TAP_BYTES));
+    LLVMValueRef top = cg_at(k, image, load_i64(k, entry, offsetof(tap, low)));
+    LLVMValueRef bottom = cg_at(k, image, load_i64(k, entry, offsetof(tap, high)));
+    r->row_part = load_weight(r, entry, offsetof(tap, part));
+    r->row_rest = load_weight(r, entry, offsetof(tap, rest));
+    cg_loop columns = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, r->y.dims[2]), 1);
+    entry = cg_at(k, k->arg[ARG_COLUMNS], cg_mul_const(k, columns.index, TAP_BYTES));
+    LLVMValueRef left = load_i64(k, entry, offsetof(tap, low)), right = load_i64(k, entry, offsetof(tap, high));
+    r->corner[0] = cg_at(k, top, left);
+    r->corner[1] = cg_at(k, bottom, left);
+    r->corner[2] = cg_at(k, top, right);
+    r->corner[3] = cg_at(k, bottom, right);
+    r->column_part = load_weight(r, entry, offsetof(tap, part));
+    r->column_rest = load_weight(r, entry, offsetof(tap, rest));
+    r->out = cg_at(k, row_out, cg_mul_const(k, columns.index, r->y.stride[2] * r->y.bytes));
+    cg_for_lanes(k, r->y.dims[3], r->lanes, blend_block, r);
+    cg_loop_end(k, &columns);
+}
+
+static void nearest_row(resize *r, LLVMValueRef image, LLVMValueRef row, LLVMValueRef row_out)
+{
+    cg_kernel *k = r->k;
+    LLVMValueRef from = cg_at(k, image, load_i64(k, cg_at(k, k->arg[ARG_ROWS], cg_mul_const(k, row, 8)), 0));
+    cg_loop columns = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, r->y.dims[2]), 1);
+    LLVMValueRef pixel = cg_at(k, from, load_i64(k, cg_at(k, k->arg[ARG_COLUMNS], cg_mul_const(k, columns.index, 8)), 0));
+    LLVMValueRef to = cg_at(k, row_out, cg_mul_const(k, columns.index, r->y.stride[2] * r->y.bytes));
+    LLVMBuildMemCpy(k->b, to, 1, pixel, 1, cg_i64(k, r->y.dims[3] * r->y.bytes));
+    cg_loop_end(k, &columns);
+}
+
+static cg_arg nearest_table(cg_module *m, const resize *r, int d)
+{
+    int64_t *table = ARENA_ARRAY(m->arena, int64_t, r->y.dims[d]);
+    for (int64_t i = 0; i < r->y.dims[d]; i++)
+        table[i] = nearest(r->op, d, i, r->x.dims[d]) * r->x.stride[d] * r->x.bytes;
+    return cg_arg_constant(cg_constant(m, table, (size_t)r->y.dims[d] * 8, "sources"));
+}
+
+static cg_arg tap_table(cg_module *m, const resize *r, int d)
+{
+    tap *table = ARENA_ARRAY(m->arena, tap, r->y.dims[d]);
+    for (int64_t i = 0; i < r->y.dims[d]; i++) {
+        table[i] = r->mode == BLEND_FIXED ? fixed_tap(r->op, i, r->x.dims[d], r->y.dims[d]) : float_tap(r->op, d, i, r->x.dims[d]);
+        table[i].low *= r->x.stride[d] * r->x.bytes;
+        table[i].high *= r->x.stride[d] * r->x.bytes;
+    }
+    return cg_arg_constant(cg_constant(m, table, (size_t)r->y.dims[d] * TAP_BYTES, "sources"));
+}
+
+static bool emit(cg_module *m, resize *r, bool bilinear)
+{
+    const ir_op *op = r->op;
+    cg_arg args[ARG_COUNT] = {cg_arg_value(ir_operand_value(op, 0)), cg_arg_value(op->results[0])};
+    args[ARG_ROWS] = bilinear ? tap_table(m, r, 1) : nearest_table(m, r, 1);
+    args[ARG_COLUMNS] = bilinear ? tap_table(m, r, 2) : nearest_table(m, r, 2);
+    cg_key key = {.length = 0};
+    cg_key_add(&key, "%s %d %d %d", ir_op_info_of(op->code)->text, (int)r->mode, r->centre, r->min);
+    cg_key_shape(&key, &r->x);
+    cg_key_shape(&key, &r->y);
+    cg_kernel k;
+    if (cg_kernel_begin(m, &k, key.text, op, ARG_COUNT)) {
+        r->k = &k;
+        cg_loop units = cg_loop_begin(&k, k.begin, k.end, 1);
+        LLVMValueRef rows = cg_i64(&k, r->y.dims[1]);
+        LLVMValueRef batch = LLVMBuildUDiv(k.b, units.index, rows, ""), row = LLVMBuildURem(k.b, units.index, rows, "");
+        LLVMValueRef image = cg_at(&k, k.arg[ARG_X], cg_mul_const(&k, batch, r->x.stride[0] * r->x.bytes));
+        LLVMValueRef out = cg_add(&k, cg_mul_const(&k, batch, r->y.stride[0]), cg_mul_const(&k, row, r->y.stride[1]));
+        out = cg_at(&k, k.arg[ARG_Y], cg_mul_const(&k, out, r->y.bytes));
+        (bilinear ? bilinear_row : nearest_row)(r, image, row, out);
+        cg_loop_end(&k, &units);
+        cg_kernel_end(&k);
+    }
+    cg_step_info info = {.units = (uint32_t)(r->y.dims[0] * r->y.dims[1]), .is_int8 = r->x.dtype == IR_U8};
+    cg_step_add(m, &k, op, &info, ARG_COUNT, args);
+    return true;
+}
+
+static bool prepare(cg_module *m, const ir_op *op, resize *r)
+{
+    *r = (resize){.op = op, .lanes = m->target->vector_bytes / 4};
+    if (!cg_shape_nhwc(m, op, ir_operand_value(op, 0), &r->x) || !cg_shape_nhwc(m, op, op->results[0], &r->y))
+        return false;
+    if ((r->x.dims[3] > 1 && r->x.stride[3] != 1) || (r->y.dims[3] > 1 && r->y.stride[3] != 1))
+        return diag_error(m->diag, &op->loc, "%s: channels that are not contiguous in memory", ir_op_info_of(op->code)->text);
+    return true;
+}
+
+bool cg_emit_resize_nearest(cg_module *m, const ir_op *op)
+{
+    resize r;
+    return prepare(m, op, &r) && (r.y.elements == 0 || emit(m, &r, false));
+}
+
+bool cg_emit_resize_bilinear(cg_module *m, const ir_op *op)
+{
+    resize r;
+    if (!prepare(m, op, &r))
+        return false;
+    if (r.x.dtype != IR_F32 && r.x.dtype != IR_U8)
+        return diag_error(m->diag, &op->loc, "resize_bilinear: no kernel for %s operands", ir_dtype_text(r.x.dtype));
+    int32_t origin = (int32_t)ir_int(op, IR_ATTR_ORIGIN);
+    bool even = ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32;
+    r.mode = r.x.dtype == IR_F32 ? BLEND_REAL : even ? BLEND_EVEN : origin ? BLEND_FIXED : BLEND_UNSIGNED;
+    if (r.mode == BLEND_EVEN)
+        r.centre = op->results[0]->quant ? op->results[0]->quant->zero[0] : 0;
+    else if (r.mode == BLEND_FIXED)
+        r.centre = origin;
+    if (r.mode != BLEND_REAL)
+        ir_result_bounds(op->results[0], IR_ACT_NONE, &r.min, &r.max);
+    return r.y.elements == 0 || emit(m, &r, true);
+}
