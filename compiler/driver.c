@@ -303,6 +303,16 @@ void driver_list_ops(void)
     }
 }
 
+void driver_list_targets(void)
+{
+    int count;
+    const target_info *targets = target_list(&count);
+    for (int i = 0; i < count; i++) {
+        const char *lacking = target_lacking(&targets[i]);
+        printf("%-22s %s%s%s\n", targets[i].name, targets[i].who, lacking ? "; " : "", lacking ? lacking : "");
+    }
+}
+
 /* ---- Diagnostics ---- */
 
 /* A message that begins with its place ("m.tflite: …") stands for itself; others get the program's name. */

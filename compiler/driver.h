@@ -75,6 +75,7 @@ bool driver_passes(const driver_options *, driver_module *, bool lower, const ch
 /* --list-passes and --list-ops. */
 void driver_list_passes(void);
 void driver_list_ops(void);
+void driver_list_targets(void);
 bool driver_compile(const driver_options *, const driver_module *, cg_emit, cg_output *out, diag *);
 void driver_module_free(driver_module *);
 

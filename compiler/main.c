@@ -27,7 +27,7 @@ typedef struct command {
     driver_options options;
     const char *model, *output, *header, *report, *dot, *weights;
     char name[NAME_BYTES];
-    bool no_header, list_passes, list_ops;
+    bool no_header, list_passes, list_ops, list_targets;
     kind kind;
 } command;
 
@@ -87,6 +87,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_DOT: c->dot = value; return true;
     case OPT_LIST_PASSES: c->list_passes = true; return true;
     case OPT_LIST_OPS: c->list_ops = true; return true;
+    case OPT_LIST_TARGETS: c->list_targets = true; return true;
     case OPT_COUNT:
         if (c->model)
             return fail(error, size, "more than one model: %s", value);
@@ -276,11 +277,13 @@ static int perform(int argc, char **argv)
     case OPTION_EXIT_OK: return EXIT_SUCCESS;
     case OPTION_EXIT_USAGE: return EXIT_USAGE;
     }
-    if (c.list_passes || c.list_ops) {
+    if (c.list_passes || c.list_ops || c.list_targets) {
         if (c.list_passes)
             driver_list_passes();
         if (c.list_ops)
             driver_list_ops();
+        if (c.list_targets)
+            driver_list_targets();
         return EXIT_SUCCESS;
     }
     const char *problem = complete(&c);

@@ -9,11 +9,17 @@
 #include "runtime/model_abi.h"
 
 static const target_info targets[] = {
-#define ROW(NAME, who, ...) {#NAME, __VA_ARGS__},
+#define ROW(NAME, ...) {#NAME, __VA_ARGS__},
     TARGETS(ROW)
 #undef ROW
 };
 enum { TARGET_COUNT = sizeof targets / sizeof targets[0] };
+
+const target_info *target_list(int *out_count)
+{
+    *out_count = TARGET_COUNT;
+    return targets;
+}
 
 const target_info *target_find(const char *name)
 {

@@ -9,13 +9,15 @@
 #include <stdint.h>
 
 typedef struct target_info { /* targets.h says what each is */
-    const char *name;
+    const char *name, *who;
     const char *cpu, *features, *tune;
     unsigned vector_bytes;
     bool avx512, vbmi, vnni;
     uint32_t needs;
 } target_info;
 
+/* All of them, best first. */
+const target_info *target_list(int *out_count);
 /* NULL when there is none of that name. */
 const target_info *target_find(const char *name);
 /* Static text; NULL when this machine can run code for the target.  The same of a target's name, which may be unknown. */

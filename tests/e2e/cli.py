@@ -1,6 +1,7 @@
 """Protects qcc's command line: exit codes, one diagnostic a failure, files that appear whole or not at all."""
 import json
 import os
+import re
 import stat
 
 from common import DIGITS, QCC, QCC_EVAL, QCC_OPT, QCC_RUN, ROOT, Case, main, run
@@ -29,6 +30,9 @@ class Usage(Case):
     def test_lists(self):
         self.assertIn(b"memory_plan", self.fine(QCC, "--list-passes"))
         self.assertIn(b"conv2d", self.fine(QCC, "--list-ops"))
+        targets = self.fine(QCC, "--list-targets").decode()
+        self.assertRegex(targets, r"(?m)^generic +any x86-64$")
+        self.assertEqual(len(re.findall(r"(?m)^\w+ +\S.*$", targets)), len(targets.splitlines()))
 
 
 class Outputs(Case):

@@ -45,6 +45,13 @@ def runs_here(target):
     return code == 0
 
 
+def native():
+    """The best target of this machine."""
+    code, out, _ = run(QCC, "--list-targets")
+    assert code == 0
+    return next(target for target in (line.split()[0] for line in out.decode().splitlines()) if runs_here(target))
+
+
 _folder = tempfile.TemporaryDirectory()
 
 

@@ -3,7 +3,7 @@ and out; comparison; benchmark and profile."""
 import json
 from pathlib import Path
 
-from common import DIGITS, QCC, QCC_RUN, Case, main, npy, read_npy, run, runs_here
+from common import DIGITS, QCC, QCC_RUN, Case, main, native, npy, read_npy, run, runs_here
 
 
 class Run(Case):
@@ -20,9 +20,8 @@ class Run(Case):
         def target(*options):
             self.fine(QCC_RUN, DIGITS, f"--report={self.folder / 'r.json'}", "--bench=0", *options)
             return json.loads((self.folder / "r.json").read_text())["target"]
-        here = "avx512vnni" if runs_here("avx512vnni") else "generic"
-        self.assertEqual(target(), here)
-        self.assertEqual(target("--target=native"), here)
+        self.assertEqual(target(), native())
+        self.assertEqual(target("--target=native"), native())
         self.assertEqual(target("--target=generic"), "generic")
         self.fine(QCC, DIGITS, "-o", self.folder / "d.o", f"--report={self.folder / 'd.json'}")
         self.assertEqual(json.loads((self.folder / "d.json").read_text())["target"], "avx512vnni")
