@@ -1,15 +1,15 @@
 /* model_abi.h: the constant data that the compiler emits for a model, and that the runtime walks.  Not installed:
- * programs see qcc_model as opaque.  compiler/codegen/object/module.c emits exactly this layout; QCC_ABI_VERSION changes with it. */
+ * programs see qcc_model as opaque.  compiler/codegen/object/descriptor.c emits exactly this layout; QCC_ABI_VERSION changes with it. */
 #ifndef QCC_MODEL_ABI_H
 #define QCC_MODEL_ABI_H
 
 #include "qcc.h"
 
 #define QCC_MODEL_MAGIC 0x4d434351u /* "QCCM" */
-#define QCC_ABI_VERSION 2u
+#define QCC_ABI_VERSION 3u
 #define QCC_WEIGHTS_MAGIC 0x57434351u /* "QCCW" */
 
-/* CPU features that an object needs, as bits of qcc_model.cpu_features. */
+/* CPU features that code needs, as bits of qcc_variant.cpu_features. */
 enum {
     QCC_CPU_AVX2 = 1u << 0, QCC_CPU_FMA = 1u << 1, QCC_CPU_F16C = 1u << 2,
     QCC_CPU_AVX512 = 1u << 3,      /* F, BW, DQ, VL, CD together */
@@ -39,6 +39,14 @@ typedef struct qcc_step {
     uint32_t op_index;     /* position of its op in the lowered graph, as in --report */
 } qcc_step;
 
+/* The model's code for one target.  All variants compute the same integers in the same workspace, whose layout is the model's. */
+typedef struct qcc_variant {
+    const char *target;    /* "avx512vnni" */
+    const qcc_step *steps;
+    uint32_t step_count;
+    uint32_t cpu_features; /* that the machine has to have */
+} qcc_variant;
+
 /* --weights=FILE: how the file begins; constants follow, addressed by their distance from its first byte.
  *
  *     │ header │ 0 … │ constant │ 0 … │ constant │ …
@@ -58,11 +66,11 @@ typedef struct qcc_weights_slot {
 
 struct qcc_model {
     uint32_t magic, abi_version;
-    uint32_t cpu_features, stateful;
-    const char *name, *target;
-    uint32_t input_count, output_count, step_count, variable_count;
+    uint32_t input_count, output_count;
+    const char *name;
     const qcc_tensor_info *inputs, *outputs;
-    const qcc_step *steps;
+    const qcc_variant *variants;     /* best first: a machine runs the first that it can */
+    uint64_t variant_count;
     uint64_t workspace_bytes;
     const void *initial_state;       /* copied to workspace + state_offset by qcc_reset */
     uint64_t state_offset, state_bytes;

@@ -5,7 +5,7 @@
 
 #include "model_abi.h"
 
-/* As qcc_run; seconds[i] gets the time of step i, added to what it holds. */
+/* As qcc_run; seconds[i] gets the time of step i of the variant that runs here, added to what it holds. */
 qcc_status qcc_run_timed(const qcc_model *, const void *const inputs[], void *const outputs[], void *workspace,
                          qcc_pool *, double seconds[]);
 

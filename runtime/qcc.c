@@ -5,10 +5,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "cpu.h"
 #include "model_abi.h"
 #include "pool.h"
 #include "profile.h"
+#include "variant.h"
 
 enum { ALIGNMENT = 64 }; /* of the workspace and of weights */
 
@@ -60,9 +60,15 @@ static bool is_known(const qcc_model *model)
     return model->magic == QCC_MODEL_MAGIC && model->abi_version == QCC_ABI_VERSION;
 }
 
+const char *qcc_model_target(const qcc_model *model)
+{
+    const qcc_variant *variant = model && is_known(model) ? qcc_variant_here(model) : NULL;
+    return variant ? variant->target : NULL;
+}
+
 /* Everything that qcc_run may refuse; fills in the frame. */
 static qcc_status prepare(const qcc_model *model, const void *const inputs[], void *const outputs[], void *workspace,
-                          qcc_frame *out_frame)
+                          qcc_frame *out_frame, const qcc_variant **out_variant)
 {
     if (!model)
         return QCC_BAD_ARGUMENT;
@@ -73,7 +79,8 @@ static qcc_status prepare(const qcc_model *model, const void *const inputs[], vo
         return QCC_BAD_ARGUMENT;
     if ((!workspace && model->workspace_bytes > 0) || !is_aligned(workspace))
         return QCC_BAD_ARGUMENT;
-    if (model->cpu_features & ~qcc_cpu_features())
+    *out_variant = qcc_variant_here(model);
+    if (!*out_variant)
         return QCC_UNSUPPORTED_CPU;
     *out_frame = (qcc_frame){inputs, outputs, workspace, model->weights ? model->weights->bytes : NULL};
     return check_weights(model->weights);
@@ -83,14 +90,15 @@ qcc_status qcc_run_timed(const qcc_model *model, const void *const inputs[], voi
                          qcc_pool *pool, double seconds[])
 {
     qcc_frame frame;
-    const qcc_status status = prepare(model, inputs, outputs, workspace, &frame);
+    const qcc_variant *variant;
+    const qcc_status status = prepare(model, inputs, outputs, workspace, &frame, &variant);
     if (status != QCC_OK)
         return status;
     qcc_pool *workers = qcc_pool_here(pool);
     const uint32_t mode = qcc_float_mode_default();
     double before = seconds ? qcc_clock_seconds() : 0;
-    for (uint32_t i = 0; i < model->step_count; i++) {
-        qcc_pool_run_step(workers, &model->steps[i], &frame);
+    for (uint32_t i = 0; i < variant->step_count; i++) {
+        qcc_pool_run_step(workers, &variant->steps[i], &frame);
         if (seconds) {
             const double now = qcc_clock_seconds();
             seconds[i] += now - before;

@@ -24,7 +24,7 @@ typedef enum qcc_dtype {
 
 typedef enum qcc_status {
     QCC_OK = 0,
-    QCC_UNSUPPORTED_CPU = 1,  /* the CPU, or its operating system, lacks instructions that the model was compiled for */
+    QCC_UNSUPPORTED_CPU = 1,  /* the CPU, or its operating system, lacks instructions of each target that the model was compiled for */
     QCC_BAD_ARGUMENT = 2,     /* a NULL pointer, or a workspace that is not 64-byte aligned */
     QCC_BAD_MODEL = 3,        /* compiled by a qcc whose objects this library does not understand */
     QCC_NO_WEIGHTS = 4,       /* compiled with --weights=FILE, and the program has not set them */
@@ -49,6 +49,9 @@ unsigned qcc_model_output_count(const qcc_model *);
 const qcc_tensor_info *qcc_model_input(const qcc_model *, unsigned index);   /* NULL past the end */
 const qcc_tensor_info *qcc_model_output(const qcc_model *, unsigned index);  /* NULL past the end */
 size_t qcc_model_workspace_bytes(const qcc_model *);
+/* The target whose code this machine runs, as --target names it: of those that the model was compiled for the best that the
+ * CPU can run.  NULL when it can run none of them; qcc_run then returns QCC_UNSUPPORTED_CPU. */
+const char *qcc_model_target(const qcc_model *);
 
 /* Runs the model once.  inputs and outputs are as many as the model has, each qcc_tensor_info.bytes long, row-major, of
  * any alignment; they may not overlap.  workspace: qcc_model_workspace_bytes, 64-byte aligned, not shared between runs

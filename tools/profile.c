@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/profile.h"
+#include "runtime/variant.h"
 #include "tools/peak.h"
 
 enum { MAX_NAME_WIDTH = 48, MAX_PROFILED_RUNS = 1000, WARM_UP_RUNS = 3 };
@@ -29,13 +30,13 @@ static double peak_share(const qcc_step *step, double seconds, const peak *p, un
 
 void profile_print(const session *s, const double seconds[])
 {
-    const qcc_model *m = s->model;
+    const qcc_variant *v = s->variant;
     const peak p = peak_measure();
     double total = 0;
     uint64_t macs = 0;
     int name_width = 4, op_width = 2, shape_width = 5;
-    for (uint32_t i = 0; i < m->step_count; i++) {
-        const qcc_step *step = &m->steps[i];
+    for (uint32_t i = 0; i < v->step_count; i++) {
+        const qcc_step *step = &v->steps[i];
         total += seconds[i];
         macs += step->macs;
         name_width = (int)strlen(step->name) > name_width ? (int)strlen(step->name) : name_width;
@@ -46,8 +47,8 @@ void profile_print(const session *s, const double seconds[])
         name_width = MAX_NAME_WIDTH;
     printf("%-*s  %-*s  %-*s  %9s  %6s  %12s  %6s\n", name_width, "name", op_width, "op", shape_width, "shape", "us",
            "share", "MACs", "peak");
-    for (uint32_t i = 0; i < m->step_count; i++) {
-        const qcc_step *step = &m->steps[i];
+    for (uint32_t i = 0; i < v->step_count; i++) {
+        const qcc_step *step = &v->steps[i];
         const double time = seconds[i], share = peak_share(step, time, &p, s->threads);
         const size_t length = strlen(step->name), cut = length > (size_t)name_width ? length - (size_t)name_width : 0;
         printf("%-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name + cut, op_width, step->op, shape_width,
@@ -57,8 +58,8 @@ void profile_print(const session *s, const double seconds[])
         else
             printf("  %5.1f%%\n", 100 * share);
     }
-    printf("total %.2f us over %u steps, %" PRIu64 " MACs, %u thread%s", total * 1e6, m->step_count, macs, s->threads,
-           s->threads == 1 ? "" : "s");
+    printf("total %.2f us over %u steps, %" PRIu64 " MACs, %u thread%s, target %s", total * 1e6, v->step_count, macs, s->threads,
+           s->threads == 1 ? "" : "s", v->target);
     if (p.int8 > 0 && p.f32 > 0)
         printf("; peak of a core: %.1f GMAC/s int8, %.1f GMAC/s float", p.int8 * 1e-9, p.f32 * 1e-9);
     printf("\n");
@@ -81,7 +82,7 @@ static bool medians(const double *times, int runs, uint32_t steps, double out[])
 
 double *profile_measure(session *s, double for_seconds, diag *d)
 {
-    const uint32_t steps = s->model->step_count;
+    const uint32_t steps = s->variant->step_count;
     double *times = calloc((size_t)MAX_PROFILED_RUNS * steps + 1, sizeof *times), *seconds = calloc(steps + 1, sizeof *seconds);
     bool good = (times && seconds) || diag_error(d, NULL, "out of memory");
     for (int i = 0; good && i < WARM_UP_RUNS; i++)

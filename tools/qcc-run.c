@@ -231,8 +231,9 @@ static bool bench(const command *c, session *s, diag *d)
     if (good) {
         qsort(times, (size_t)count, sizeof *times, profile_compare);
         const double median = count % 2 ? times[count / 2] : (times[count / 2 - 1] + times[count / 2]) / 2;
-        printf("{\"median_ms\": %.6f, \"min_ms\": %.6f, \"p99_ms\": %.6f, \"iterations\": %d, \"threads\": %u}\n",
-               median * 1e3, times[0] * 1e3, times[(int)ceil((count - 1) * 0.99)] * 1e3, count, s->threads);
+        printf("{\"median_ms\": %.6f, \"min_ms\": %.6f, \"p99_ms\": %.6f, \"iterations\": %d, \"threads\": %u, \"target\": %s%s%s}\n",
+               median * 1e3, times[0] * 1e3, times[(int)ceil((count - 1) * 0.99)] * 1e3, count, s->threads,
+               s->variant ? "\"" : "", s->variant ? s->variant->target : "null", s->variant ? "\"" : "");
     }
     free(times);
     return good;

@@ -6,7 +6,7 @@
 
 #include "compiler/output.h"
 #include "compiler/report.h"
-#include "runtime/model_abi.h"
+#include "runtime/variant.h"
 #include "tools/against_file.h"
 
 /* Several steps can make up an op, and views take none. */
@@ -22,8 +22,8 @@ static double *seconds_of_ops(const session *s, const double seconds[], diag *d)
     }
     for (size_t i = 0; i < count; i++)
         of[i] = -1;
-    for (uint32_t i = 0; i < s->model->step_count; i++) {
-        double *sum = &of[s->model->steps[i].op_index];
+    for (uint32_t i = 0; i < s->variant->step_count; i++) {
+        double *sum = &of[s->variant->steps[i].op_index];
         *sum = (*sum > 0 ? *sum : 0) + seconds[i];
     }
     return of;

@@ -8,7 +8,7 @@
 
 #include "compiler/codegen/object/jit.h"
 #include "compiler/target/target.h"
-#include "runtime/model_abi.h"
+#include "runtime/variant.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -127,6 +127,12 @@ static bool open_compiled(session *s, const driver_options *o, const char *file,
     return s->model != NULL;
 }
 
+static bool choose(session *s, const ir_loc *loc, diag *d)
+{
+    s->variant = s->model ? qcc_variant_here(s->model) : NULL;
+    return !s->model || s->variant || diag_error(d, loc, "%s", qcc_status_text(QCC_UNSUPPORTED_CPU));
+}
+
 bool session_open(session *s, const driver_options *o, const char *file, bool interpret, unsigned threads, diag *d)
 {
     *s = (session){.threads = threads};
@@ -138,7 +144,7 @@ bool session_open(session *s, const driver_options *o, const char *file, bool in
     else
         good = library ? open_library(s, file, d)
              : interpret ? open_interpreted(s, o, file, d) : open_compiled(s, o, file, d);
-    good = good && describe(s, d);
+    good = good && choose(s, &loc, d) && describe(s, d);
     if (good && s->model) {
         s->workspace = buffer_new(qcc_model_workspace_bytes(s->model));
         s->pool = threads > 1 ? qcc_pool_create(threads) : NULL;

@@ -5,10 +5,11 @@
 
 #include "compiler/driver.h"
 #include "ir/interp.h"
-#include "runtime/qcc.h"
+#include "runtime/model_abi.h"
 
 typedef struct session {
     const qcc_model *model;        /* NULL: the interpreter runs */
+    const qcc_variant *variant;    /* of the model: what this machine runs */
     qcc_pool *pool;                /* NULL: one thread */
     void *workspace;
     unsigned threads;

@@ -10,7 +10,7 @@
 #include "compiler/codegen/object/jit.h"
 #include "ir/interp.h"
 #include "passes/pass.h"
-#include "runtime/model_abi.h"
+#include "runtime/variant.h"
 #include "tests/codegen/bounds.h"
 #include "tests/codegen/compare.h"
 #include "tests/codegen/fill.h"
@@ -139,14 +139,15 @@ static bool interpret(buffers *b, const job *j, diag *d)
 
 static void run_steps(const qcc_model *m, const buffers *b, uint32_t parts)
 {
+    const qcc_variant *v = qcc_variant_here(m);
     qcc_frame frame = {b->inputs, b->outputs, b->workspace.data, NULL};
 
-    for (uint32_t s = 0; s < m->step_count; s++)
+    for (uint32_t s = 0; s < v->step_count; s++)
         for (uint32_t p = parts; p-- > 0;) {
-            uint64_t units = m->steps[s].units;
+            uint64_t units = v->steps[s].units;
             uint32_t begin = (uint32_t)(units * p / parts), end = (uint32_t)(units * (p + 1) / parts);
             if (begin < end)
-                m->steps[s].run(&frame, begin, end);
+                v->steps[s].run(&frame, begin, end);
         }
 }
 

@@ -11,7 +11,7 @@
 #include "compiler/codegen/backend.h"
 #include "compiler/codegen/object/jit.h"
 #include "compiler/target/target.h"
-#include "runtime/model_abi.h"
+#include "runtime/variant.h"
 
 enum { COUNT = 20000 };
 
@@ -76,6 +76,7 @@ static bool check(const function *f, const qcc_model *m)
     static float x[COUNT], y[COUNT];
     const void *inputs[1] = {x};
     void *outputs[1] = {y};
+    const qcc_variant *v = qcc_variant_here(m);
     qcc_frame frame = {inputs, outputs, NULL, NULL};
     uint32_t seed = 1;
     int failures = 0;
@@ -86,8 +87,8 @@ static bool check(const function *f, const qcc_model *m)
         if (i < (int)(sizeof specials / sizeof *specials))
             x[i] = specials[i];
     }
-    for (uint32_t s = 0; s < m->step_count; s++)
-        m->steps[s].run(&frame, 0, m->steps[s].units);
+    for (uint32_t s = 0; s < v->step_count; s++)
+        v->steps[s].run(&frame, 0, v->steps[s].units);
     for (int i = 0; i < COUNT; i++) {
         double want = f->exact(x[i]), error = error_of(y[i], want);
         if (error > f->ulps && !(fabs(y[i] - want) <= f->absolute) && failures++ < 3)

@@ -106,8 +106,8 @@ static void run(const qcc_model *m, const unsigned char *weights)
     qcc_frame frame = {inputs, outputs, workspace, weights};
     int wrong = 0;
 
-    for (uint32_t s = 0; s < m->step_count; s++)
-        m->steps[s].run(&frame, 0, m->steps[s].units);
+    for (uint32_t s = 0; s < m->variants->step_count; s++)
+        m->variants->steps[s].run(&frame, 0, m->variants->steps[s].units);
     for (int i = 0; i < COUNT; i++)
         wrong += y[i] != 3 * (float)i;
     CHECK(wrong == 0);
@@ -123,10 +123,10 @@ static void test_model(cg_options o)
     CHECK(m != NULL);
     if (m) {
         CHECK(m->magic == QCC_MODEL_MAGIC && m->abi_version == QCC_ABI_VERSION);
-        CHECK(m->input_count == 1 && m->output_count == 1 && m->step_count == 3 && m->workspace_bytes == 32768);
+        CHECK(m->input_count == 1 && m->output_count == 1 && m->variant_count == 1 && m->variants->step_count == 3 && m->workspace_bytes == 32768);
         CHECK(!strcmp(m->inputs[0].name, "x") && m->inputs[0].bytes == 4 * COUNT && m->inputs[0].dims[0] == COUNT);
         CHECK(m->inputs[0].dtype == QCC_F32 && m->inputs[0].rank == 1 && m->inputs[0].scale == 0);
-        CHECK(!strcmp(m->steps[0].op, "add") && !strcmp(m->steps[0].shape, "3000 -> 3000"));
+        CHECK(!strcmp(m->variants->steps[0].op, "add") && !strcmp(m->variants->steps[0].shape, "3000 -> 3000"));
         CHECK((m->weights != NULL) == o.external_weights && m->weights_bytes == (o.external_weights ? out.parts_bytes : 0));
         CHECK(!o.external_weights || (out.parts_bytes >= 4 * COUNT && m->weights->bytes == NULL));
         static _Alignas(64) unsigned char weights[64 + 4 * COUNT + 64];

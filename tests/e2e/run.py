@@ -77,11 +77,13 @@ class Run(Case):
 
     def test_bench_and_profile(self):
         bench = json.loads(self.fine(QCC_RUN, DIGITS, "--bench=0.01", "--threads=2"))
-        self.assertEqual(sorted(bench), ["iterations", "median_ms", "min_ms", "p99_ms", "threads"])
+        self.assertEqual(sorted(bench), ["iterations", "median_ms", "min_ms", "p99_ms", "target", "threads"])
         self.assertTrue(bench["min_ms"] <= bench["median_ms"] <= bench["p99_ms"] and bench["threads"] == 2)
+        self.assertEqual(bench["target"], native())
+        self.assertEqual(bench["target"], "avx512vnni" if runs_here("avx512vnni") else "generic")
         lines = self.fine(QCC_RUN, DIGITS, "--profile", "--bench=0.01").decode().splitlines()
         self.assertTrue(any("conv2d" in line for line in lines))
-        self.assertRegex(lines[-1], r"^total .* 1 thread(; peak of a core: .*)?$")
+        self.assertRegex(lines[-1], r"^total .* 1 thread, target \w+(; peak of a core: .*)?$")
         if runs_here("avx512vnni"):
             self.assertIn("; peak of a core: ", lines[-1])
         elif "avx512f" not in Path("/proc/cpuinfo").read_text(encoding="utf-8"):

@@ -14,6 +14,7 @@
 #include "pool.h"
 #include "profile.h"
 #include "test.h"
+#include "variant.h"
 
 enum { COUNT = 1000, STEPS = 3 };
 
@@ -53,10 +54,11 @@ static const qcc_step steps[STEPS] = {
 static const qcc_tensor_info input = {"x", QCC_I32, 1, {COUNT}, COUNT * 4, 0, 0};
 static const qcc_tensor_info output = {"y", QCC_I32, 1, {COUNT}, COUNT * 4, 0, 0};
 static const int32_t first_state = 7;
+static const qcc_variant everywhere = {"none", steps, STEPS, 0};
+static const qcc_variant nowhere = {"all", steps, STEPS, 1u << 30}; /* no CPU has it */
 static const struct qcc_model model = {
-    .magic = QCC_MODEL_MAGIC, .abi_version = QCC_ABI_VERSION, .stateful = 1, .name = "m", .target = "none",
-    .input_count = 1, .output_count = 1, .step_count = STEPS, .variable_count = 1,
-    .inputs = &input, .outputs = &output, .steps = steps, .workspace_bytes = (COUNT + 2) * 4,
+    .magic = QCC_MODEL_MAGIC, .abi_version = QCC_ABI_VERSION, .input_count = 1, .output_count = 1, .name = "m",
+    .inputs = &input, .outputs = &output, .variants = &everywhere, .variant_count = 1, .workspace_bytes = (COUNT + 2) * 4,
     .initial_state = &first_state, .state_offset = (COUNT + 1) * 4, .state_bytes = 4,
 };
 
@@ -152,8 +154,7 @@ static void test_environment(void)
     float z[8];
     void *outputs[] = {z};
     m.input_count = 0;
-    m.step_count = 1;
-    m.steps = &step;
+    m.variants = &(const qcc_variant){"none", &step, 1, 0};
     m.outputs = &result;
     m.workspace_bytes = 0;
     for (int raised = 0; raised < 2; raised++)
@@ -216,9 +217,8 @@ static void test_refusals(void)
     other.abi_version++;
     CHECK(run(&b, &other, NULL) == QCC_BAD_MODEL);
     other = model;
-    other.cpu_features = 1u << 30; /* no CPU has it */
+    other.variants = &nowhere;
     CHECK(run(&b, &other, NULL) == QCC_UNSUPPORTED_CPU);
-    other = model;
     CHECK(qcc_set_weights(&model, &b, sizeof b) == QCC_BAD_ARGUMENT); /* has them inside */
 }
 
@@ -260,6 +260,42 @@ static void test_weights(void)
     CHECK(run(&b, &m, NULL) == QCC_BAD_WEIGHTS);
 }
 
+/* Whatever machine this is: the first variant whose instructions are all there. */
+static void test_choice(void)
+{
+    enum { A = QCC_CPU_AVX2, B = QCC_CPU_FMA, C = QCC_CPU_AVX512 };
+    static const qcc_variant all[] = {{"best", steps, 1, A | B | C}, {"good", steps, 2, A | B}, {"other", steps, 3, B}, {"any", steps, STEPS, 0}};
+    static const struct { uint32_t features; int chosen; } cases[] = {{A | B | C, 0}, {A | B | C | 1u << 20, 0}, {A | B, 1}, {B | C, 2}, {B, 2}, {A | C, 3}, {0, 3}};
+    struct qcc_model m = model;
+    m.variants = all;
+    m.variant_count = 4;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        CHECK(qcc_variant_for(&m, cases[i].features) == &all[cases[i].chosen]);
+    CHECK(qcc_variant_here(&m) == qcc_variant_for(&m, qcc_cpu_features()));
+    CHECK(qcc_model_target(&m) == qcc_variant_here(&m)->target);
+    m.variant_count = 2;
+    CHECK(!qcc_variant_for(&m, A | C) && qcc_variant_for(&m, A | B) == &all[1]);
+    m.variant_count = 0;
+    CHECK(!qcc_variant_for(&m, UINT32_MAX) && !qcc_model_target(&m));
+}
+
+/* What runs is the variant that the machine has the instructions for; what it lacks is passed over. */
+static void test_variant_runs(void)
+{
+    static buffers b;
+    const qcc_variant both[] = {nowhere, everywhere};
+    struct qcc_model m = model;
+    m.variants = both;
+    m.variant_count = 2;
+    fill(&b, 1);
+    CHECK(run(&b, &m, NULL) == QCC_OK && !strcmp(qcc_model_target(&m), "none"));
+    m.variant_count = 1;
+    CHECK(run(&b, &m, NULL) == QCC_UNSUPPORTED_CPU && !qcc_model_target(&m));
+    m.variant_count = 2;
+    m.abi_version++;
+    CHECK(!qcc_model_target(&m) && !qcc_model_target(NULL));
+}
+
 static void test_descriptions(void)
 {
     CHECK(qcc_model_input_count(&model) == 1 && qcc_model_output_count(&model) == 1);
@@ -297,6 +333,8 @@ int main(void)
 {
     test_threads();
     test_concurrent();
+    test_choice();
+    test_variant_runs();
     test_environment();
     test_fork();
     test_refusals();

@@ -1,6 +1,7 @@
 /* descriptor.c: the model's constant tables, laid out as runtime/model_abi.h has them.
  *
- *     NAME ──▶ { magic, …, inputs[], outputs[], steps[] ──▶ { thunk, units, …, "layer", "conv2d", "shape" }, state image }
+ *     NAME ──▶ { magic, …, inputs[], outputs[], variants[] ──▶ { "avx512vnni", steps[], needs }, state image }
+ *                                                                           └──▶ { thunk, units, …, "layer", "conv2d", "shape" }
  *
  * Tables are made as arrays of fields with the offsets that the C compiler gives them here. */
 #include "compiler/codegen/object/module_private.h"
@@ -198,6 +199,19 @@ static LLVMValueRef steps(cg_module *m)
     return array(m, all, m->p->step_count, "steps");
 }
 
+static LLVMValueRef variants(cg_module *m)
+{
+    LLVMValueRef fields[4], variant;
+
+    static_assert(sizeof(qcc_variant) == 8 + 8 + 4 + 4, "layout of qcc_variant");
+    fields[0] = text(m, m->target->name);
+    fields[1] = steps(m);
+    fields[2] = c32(m, m->p->step_count);
+    fields[3] = c32(m, m->target->needs);
+    variant = structure(m, fields, 4);
+    return array(m, &variant, 1, "variants");
+}
+
 /* ---- State ---- */
 
 /* A quantized variable without contents starts at its zero point. */
@@ -282,20 +296,16 @@ static LLVMValueRef model_fields(cg_module *m)
     LLVMValueRef f[20];
     int n = 0;
 
-    static_assert(sizeof(struct qcc_model) == 16 + 16 + 16 + 24 + 8 + 8 + 16 + 16, "layout of qcc_model");
+    static_assert(sizeof(struct qcc_model) == 16 + 8 + 16 + 16 + 8 + 8 + 16 + 16, "layout of qcc_model");
     f[n++] = c32(m, QCC_MODEL_MAGIC);
     f[n++] = c32(m, QCC_ABI_VERSION);
-    f[n++] = c32(m, m->target->needs);
-    f[n++] = c32(m, g->state_bytes != 0);
-    f[n++] = text(m, m->options->model_name);
-    f[n++] = text(m, m->target->name);
     f[n++] = c32(m, (uint32_t)g->input_count);
     f[n++] = c32(m, (uint32_t)g->output_count);
-    f[n++] = c32(m, m->p->step_count);
-    f[n++] = c32(m, (uint32_t)g->variable_count);
+    f[n++] = text(m, m->options->model_name);
     f[n++] = tensors(m, g->inputs, g->input_names, g->input_count, "inputs");
     f[n++] = tensors(m, g->outputs, g->output_names, g->output_count, "outputs");
-    f[n++] = steps(m);
+    f[n++] = variants(m);
+    f[n++] = c64(m, 1);
     f[n++] = c64(m, g->workspace_bytes);
     f[n++] = state_image(m);
     f[n++] = c64(m, g->state_offset);
