@@ -19,10 +19,13 @@
 
 enum { CG_MAX_ARGS = 24 };
 
+typedef struct cg_isa cg_isa; /* isa/isa.h */
+
 typedef struct cg_module {
     LLVMContextRef context;
     LLVMModuleRef llvm;
     const target_info *target;
+    const cg_isa *isa;
     const ir_graph *graph;
     const cg_options *options;
     arena *arena;

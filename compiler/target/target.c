@@ -1,6 +1,7 @@
 /* target.c: the table of targets.h, and this machine beside it. */
 #include "compiler/target/target.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 

@@ -8,13 +8,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+    TARGET_FMA = 1 << 0,         /* a * b + c with one rounding */
+    TARGET_F16C = 1 << 1,        /* halves to floats */
+    TARGET_ROUND = 1 << 2,       /* floats to whole floats, in each direction */
+    TARGET_PAIRS = 1 << 3,       /* sums of neighbouring products of 16-bit words, of whole registers */
+    TARGET_DOT4 = 1 << 4,        /* sums of four neighbouring products of bytes, unsigned by signed */
+    TARGET_MASKS = 1 << 5,       /* loads and stores of some lanes */
+    TARGET_BYTE_TABLES = 1 << 6, /* tables of 256 bytes in registers */
+};
+
 typedef struct target_info { /* targets.h says what each is */
     const char *name, *who;
     const char *cpu, *features, *tune;
-    unsigned vector_bytes;
-    bool avx512, vbmi, vnni;
-    uint32_t needs;
+    unsigned vector_bytes, registers;
+    uint32_t traits, needs;
 } target_info;
+
+static inline bool target_has(const target_info *t, uint32_t traits) { return (t->traits & traits) == traits; }
 
 /* All of them, best first. */
 const target_info *target_list(int *out_count);

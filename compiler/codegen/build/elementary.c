@@ -41,7 +41,7 @@ static LLVMValueRef is_nan(cg_kernel *k, LLVMValueRef a) { return LLVMBuildFCmp(
 
 static LLVMValueRef mad(cg_kernel *k, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c)
 {
-    return k->m->target->avx512 ? cg_fma(k, a, b, c) : add(k, mul(k, a, b), c);
+    return target_has(k->m->target, TARGET_FMA) ? cg_fma(k, a, b, c) : add(k, mul(k, a, b), c);
 }
 
 static LLVMValueRef unary(cg_kernel *k, const char *intrinsic, LLVMValueRef x)
@@ -103,7 +103,7 @@ static LLVMValueRef whole_or(cg_kernel *k, LLVMValueRef x, LLVMValueRef rounded)
 
 LLVMValueRef cg_math_trunc(cg_kernel *k, LLVMValueRef x)
 {
-    if (k->m->target->avx512)
+    if (target_has(k->m->target, TARGET_ROUND))
         return unary(k, "llvm.trunc", x);
     LLVMValueRef safe = choose(k, less(k, cg_math_abs(k, x), like(k, x, 8388608)), x, like(k, x, 0));
     return whole_or(k, x, i32_to_float(k, LLVMBuildFPToSI(k->b, safe, shaped(x, k->m->i32), "")));
@@ -111,7 +111,7 @@ LLVMValueRef cg_math_trunc(cg_kernel *k, LLVMValueRef x)
 
 LLVMValueRef cg_math_round_even(cg_kernel *k, LLVMValueRef x)
 {
-    if (k->m->target->avx512)
+    if (target_has(k->m->target, TARGET_ROUND))
         return unary(k, "llvm.rint", x);
     return whole_or(k, x, i32_to_float(k, cg_round_to_i32(k, x)));
 }
@@ -120,7 +120,7 @@ LLVMValueRef cg_math_floor(cg_kernel *k, LLVMValueRef x)
 {
     LLVMValueRef t;
 
-    if (k->m->target->avx512)
+    if (target_has(k->m->target, TARGET_ROUND))
         return unary(k, "llvm.floor", x);
     t = cg_math_trunc(k, x);
     return choose(k, less(k, x, t), sub(k, t, like(k, x, 1)), t);
@@ -130,7 +130,7 @@ LLVMValueRef cg_math_ceil(cg_kernel *k, LLVMValueRef x)
 {
     LLVMValueRef t;
 
-    if (k->m->target->avx512)
+    if (target_has(k->m->target, TARGET_ROUND))
         return unary(k, "llvm.ceil", x);
     t = cg_math_trunc(k, x);
     return choose(k, less(k, t, x), with_sign_of(k, add(k, t, like(k, x, 1)), x), t);

@@ -6,7 +6,7 @@
 #ifndef QCC_ELEMENTARY_H
 #define QCC_ELEMENTARY_H
 
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/isa/isa.h"
 
 LLVMValueRef cg_math_exp(cg_kernel *, LLVMValueRef);
 /* e^x * 2^exponent for x from `least` (at most 0, within the normal range) to 0; 0 for smaller x and, unless it passes, for NaN.

@@ -2,7 +2,7 @@
 #ifndef QCC_FIXED16_H
 #define QCC_FIXED16_H
 
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/isa/isa.h"
 
 LLVMValueRef cg_fixed16_logistic(cg_kernel *, LLVMValueRef x, int integer_bits); /* of Q(integer_bits); Q0 */
 LLVMValueRef cg_fixed16_tanh(cg_kernel *, LLVMValueRef x, int integer_bits);

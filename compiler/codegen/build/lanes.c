@@ -59,11 +59,9 @@ void cg_interleave(cg_kernel *k, LLVMValueRef const rows[4], LLVMValueRef out[4]
 LLVMValueRef cg_pack_interleaved(cg_kernel *k, LLVMValueRef const v[4])
 {
     unsigned quarter = LLVMGetVectorSize(LLVMTypeOf(v[0]));
-    if (k->m->target->avx512 && quarter == 16) {
-        LLVMValueRef low[2] = {v[0], v[1]}, high[2] = {v[2], v[3]};
-        LLVMValueRef words[2] = {cg_intrinsic(k, "llvm.x86.avx512.packssdw.512", NULL, 0, low, 2),
-                                 cg_intrinsic(k, "llvm.x86.avx512.packssdw.512", NULL, 0, high, 2)};
-        return cg_intrinsic(k, "llvm.x86.avx512.packuswb.512", NULL, 0, words, 2);
+    if (quarter == 4 || quarter == 8 || quarter == 16) {
+        LLVMValueRef words[2] = {cg_pack_words(k, v[0], v[1]), cg_pack_words(k, v[2], v[3])};
+        return cg_pack_bytes(k, words[0], words[1]);
     }
     LLVMTypeRef bytes = cg_vector(k->m->i8, quarter);
     int join[64], order[64];

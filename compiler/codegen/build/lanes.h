@@ -7,7 +7,7 @@
 #ifndef QCC_CG_LANES_H
 #define QCC_CG_LANES_H
 
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/isa/isa.h"
 
 /* Calls body for first = 0, lanes, … with mask NULL; the last block is moved back to overlap its neighbour.  When there
  * are fewer than `lanes`, once with first 0 and a mask.  body must not mind doing elements twice. */

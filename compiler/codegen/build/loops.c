@@ -11,7 +11,7 @@
  *                                             exit:
  *
  * The test sits in the head, so that the phis hold the final values after the loop; LLVM rotates the loops. */
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/build/vector.h"
 
 #include <assert.h>
 #include <math.h>

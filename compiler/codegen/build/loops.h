@@ -1,4 +1,4 @@
-/* loops.h: structured control flow and vectors over the LLVM builder.
+/* loops.h: structured control flow, scalars and addresses over the LLVM builder.
  *
  *     cg_loop row = cg_loop_begin(k, k->begin, k->end, 1);
  *     LLVMValueRef sum = cg_loop_carry(k, &row, zero);            // all carries directly after begin
@@ -57,29 +57,5 @@ LLVMValueRef cg_clamp_f32(cg_kernel *, LLVMValueRef, double low, double high);
 LLVMValueRef cg_act_f32(cg_kernel *, ir_enum_ACT, LLVMValueRef);
 LLVMValueRef cg_load(cg_kernel *, LLVMTypeRef, LLVMValueRef pointer, unsigned align);
 void cg_store(cg_kernel *, LLVMValueRef value, LLVMValueRef pointer, unsigned align);
-
-/* ---- Vectors ---- */
-LLVMTypeRef cg_vector(LLVMTypeRef element, unsigned lanes);
-LLVMValueRef cg_splat(cg_kernel *, LLVMValueRef scalar, unsigned lanes);
-LLVMValueRef cg_splat_i32(cg_kernel *, int32_t, unsigned lanes);
-LLVMValueRef cg_splat_f32(cg_kernel *, float, unsigned lanes);
-LLVMValueRef cg_lane_mask(cg_kernel *, LLVMValueRef count_i64, unsigned lanes);            /* <lanes x i1>: lane < count */
-LLVMValueRef cg_load_masked(cg_kernel *, LLVMTypeRef vector, LLVMValueRef pointer, LLVMValueRef mask); /* others 0; touches no masked byte */
-void cg_store_masked(cg_kernel *, LLVMValueRef value, LLVMValueRef pointer, LLVMValueRef mask);
-LLVMValueRef cg_shuffle(cg_kernel *, LLVMValueRef a, LLVMValueRef b, const int lanes[], unsigned count); /* -1: undefined */
-LLVMValueRef cg_intrinsic(cg_kernel *, const char *name, LLVMTypeRef overloads[], unsigned overload_count,
-                          LLVMValueRef args[], unsigned count);
-LLVMValueRef cg_fma(cg_kernel *, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);          /* a * b + c, one rounding */
-LLVMValueRef cg_bitcast(cg_kernel *, LLVMValueRef, LLVMTypeRef);
-
-/* acc<N x i32> + sum of 4 products each: a<4N x i8> unsigned, w<4N x i8> signed.  vpdpbusd with VNNI, N = 4, 8 or 16. */
-LLVMValueRef cg_dot4(cg_kernel *, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes);
-/* float -> i32, ties to even, any lane count; out of range is INT_MIN as cvtps2dq has it. */
-LLVMValueRef cg_round_to_i32(cg_kernel *, LLVMValueRef float_vector);
-/* table[byte] for each of 64 bytes (or any lane count); table is a pointer to 256 bytes.  2 x vpermi2b with VBMI. */
-typedef struct cg_table { LLVMValueRef pointer, part[4]; } cg_table;
-cg_table cg_table_load(cg_kernel *, LLVMValueRef pointer);               /* once, outside the loop */
-LLVMValueRef cg_table_lookup(cg_kernel *, const cg_table *, LLVMValueRef bytes);
-void cg_prefetch(cg_kernel *, LLVMValueRef pointer, int locality);       /* 3: L1, 2: L2 */
 
 #endif

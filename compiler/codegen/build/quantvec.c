@@ -88,14 +88,14 @@ static LLVMValueRef pack_64(cg_kernel *k, const cg_quant_end *end, LLVMValueRef 
         part[p] = cg_shuffle(k, x, NULL, lanes, 16);
     }
     for (int h = 0; h < 2; h++) {
-        half[h] = cg_intrinsic(k, "llvm.x86.avx512.packssdw.512", NULL, 0, part + 2 * h, 2);
+        half[h] = cg_pack_words(k, part[2 * h], part[2 * h + 1]);
         if (end->zero) {
             LLVMTypeRef type = LLVMTypeOf(half[h]);
             LLVMValueRef args[2] = {half[h], cg_splat(k, LLVMConstInt(k->m->i16, (uint64_t)(int64_t)end->zero, 1), 32)};
             half[h] = cg_intrinsic(k, "llvm.sadd.sat", &type, 1, args, 2);
         }
     }
-    bytes = cg_bitcast(k, cg_intrinsic(k, "llvm.x86.avx512.packuswb.512", NULL, 0, half, 2), words);
+    bytes = cg_bitcast(k, cg_pack_bytes(k, half[0], half[1]), words);
     for (int i = 0; i < 16; i++)
         lanes[i] = 4 * (i % 4) + i / 4;
     return cg_bitcast(k, cg_shuffle(k, bytes, NULL, lanes, 16), cg_vector(k->m->i8, 64));
@@ -119,7 +119,7 @@ LLVMValueRef cg_quant_finish(cg_kernel *k, const cg_quant_end *end, LLVMValueRef
     unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(x));
     LLVMTypeRef element = end->dtype == IR_I16 ? k->m->i16 : k->m->i8;
 
-    if (end->dtype == IR_U8 && lanes == 64 && k->m->target->avx512)
+    if (end->dtype == IR_U8 && lanes == 64)
         return clamp_bytes(k, end, pack_64(k, end, x));
     x = cg_max(k, x, splat(k, x, end->min - end->zero));
     x = cg_min(k, x, splat(k, x, end->max - end->zero));

@@ -2,7 +2,7 @@
 #ifndef QCC_QUANTVEC_H
 #define QCC_QUANTVEC_H
 
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/isa/isa.h"
 #include "ir/interp.h"
 
 /* i32 lanes -> i32 lanes, as ir_mul_fixed_twice or ir_mul_fixed_once. */

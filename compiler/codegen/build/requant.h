@@ -3,7 +3,7 @@
 #ifndef QCC_REQUANT_H
 #define QCC_REQUANT_H
 
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/isa/isa.h"
 
 /* Parameters for `channels` output channels, as they lie in the object: for EVEN_F32 and LITE_F32 float scale[padded] and,
  * with a real bias, float bias[padded], in units of the result;

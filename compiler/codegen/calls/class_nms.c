@@ -1,5 +1,5 @@
 /* class_nms.c: class_nms, done by qcc_op_class_nms_run of the runtime library in planned scratch memory. */
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/isa/isa.h"
 #include "compiler/codegen/build/shape.h"
 #include "ir/class_nms.h"
 #include "ir/interp.h"

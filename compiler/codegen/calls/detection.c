@@ -1,7 +1,7 @@
 /* detection.c: detection_postprocess, done by qcc_op_detect of the runtime library in planned scratch memory. */
 #include <stddef.h>
 
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/isa/isa.h"
 #include "compiler/codegen/build/shape.h"
 #include "runtime/ops.h"
 

@@ -1,5 +1,5 @@
 /* topk.c: top_k, done by qcc_op_top_k of the runtime library. */
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/isa/isa.h"
 #include "compiler/codegen/build/shape.h"
 
 bool cg_emit_top_k(cg_module *m, const ir_op *op)

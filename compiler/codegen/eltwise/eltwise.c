@@ -46,7 +46,7 @@ LLVMValueRef cg_elt_half(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
     LLVMTypeRef wide = cg_elt_type(k, e, IR_I32), real = cg_elt_type(k, e, IR_F32);
     LLVMValueRef bits, sign, y, special;
 
-    if (k->m->target->avx512)
+    if (target_has(k->m->target, TARGET_F16C))
         return LLVMBuildFPExt(k->b, x, real, "");
     bits = LLVMBuildZExt(k->b, cg_bitcast(k, x, cg_elt_type(k, e, IR_I16)), wide, "");
     sign = LLVMBuildShl(k->b, LLVMBuildAnd(k->b, bits, cg_elt_i32(k, e, 0x8000), ""), cg_elt_i32(k, e, 16), "");
@@ -195,7 +195,7 @@ static void emit_span(span *s, LLVMValueRef count, int64_t fixed, unsigned lanes
     }
     if (fixed >= 0 && fixed % lanes == 0 && lanes > 1)
         return;
-    if (k->m->target->avx512 && lanes > 1) {
+    if (target_has(k->m->target, TARGET_MASKS) && lanes > 1) {
         rest = LLVMBuildSub(k->b, count, full, "");
         cg_if some = cg_if_begin(k, LLVMBuildICmp(k->b, LLVMIntSGT, rest, cg_i64(k, 0), ""));
         emit_block(s, full, lanes, cg_lane_mask(k, rest, lanes));

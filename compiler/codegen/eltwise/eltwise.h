@@ -7,7 +7,7 @@
 #ifndef QCC_ELTWISE_H
 #define QCC_ELTWISE_H
 
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/isa/isa.h"
 
 enum { CG_ELTWISE_INPUTS = 3 };
 

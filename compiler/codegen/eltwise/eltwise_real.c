@@ -56,7 +56,7 @@ static LLVMValueRef divide_by_scale(cg_kernel *k, const cg_eltwise *e, LLVMValue
 
     memcpy(&bits, &scale, 4);
     s = cg_elt_f32(k, e, scale);
-    if (!k->m->target->avx512 || (bits & 0x7fffff) == 0x7fffff || !(scale > 1e-20f && scale < 1e20f))
+    if (!target_has(k->m->target, TARGET_FMA) || (bits & 0x7fffff) == 0x7fffff || !(scale > 1e-20f && scale < 1e20f))
         return LLVMBuildFDiv(k->b, x, s, "");
     y = cg_elt_f32(k, e, inverse);
     minus_s = cg_elt_f32(k, e, -scale);

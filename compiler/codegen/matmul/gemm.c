@@ -17,13 +17,19 @@ enum { STREAM_AHEAD = 32768 }; /* bytes */
 enum { RESIDUAL_COST = 1 };    /* a residual doubles what a result vector costs */
 
 static const schedule_machine machine_vnni = {31, 16, 4.0, 16, {1.1, 1.6}, 0.9, 10.0, 0.1, 36 << 10, 0.2};
+static const schedule_machine machine_avx2 = {8, 12, 4.0, 0, {2.2, 2.2}, 1.0, 10.0, 0.1, INT_MAX, 0};
 static const schedule_machine machine_generic = {8, 4, 4.0, 0, {8.0, 8.0}, 1.0, 10.0, 0, INT_MAX, 0};
 
 static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->workspace; }
 
+static const schedule_machine *machine_of(const target_info *t)
+{
+    return t->vector_bytes == 64 ? &machine_vnni : t->vector_bytes == 32 ? &machine_avx2 : &machine_generic;
+}
+
 schedule_tiles cg_gemm_tiles(const target_info *target, const cg_gemm *g)
 {
-    schedule_machine machine = target->avx512 ? machine_vnni : machine_generic;
+    schedule_machine machine = *machine_of(target);
     if (is_bound(&g->residual.rows.arg))
         for (int i = 0; i < 2; i++)
             machine.epilogue[i] *= 1 + RESIDUAL_COST;
@@ -70,11 +76,6 @@ void cg_gemm_flatten(cg_gemm *g)
 
 static int64_t blocks_of(const cg_gemm *g) { return (g->columns + 15) / 16; }
 static int64_t tiles_of(const cg_gemm *g, const schedule_kind *kind) { return g->images * kind->count_y * kind->count_x; }
-
-static const schedule_machine *machine_of(const gemm_kernel *e)
-{
-    return e->k.m->target->avx512 ? &machine_vnni : &machine_generic;
-}
 
 LLVMValueRef gemm_rows_at(gemm_kernel *e, LLVMValueRef pointer, const cg_gemm_rows *rows)
 {
@@ -222,7 +223,7 @@ static void emit_kind(gemm_kernel *e, const schedule_kind *kind, int64_t number,
     last = cg_min(k, cg_add(k, last, cg_i64(k, -number)), cg_i64(k, count));
     e->kind = kind;
     e->rows = (int)(kind->rows * kind->cols);
-    e->splits = schedule_splits(machine_of(e), e->rows * e->blocks, e->g->steps);
+    e->splits = schedule_splits(machine_of(e->k.m->target), e->rows * e->blocks, e->g->steps);
     assert(e->rows * e->blocks * e->splits <= GEMM_MAX_SUMS);
     cg_loop tile = cg_loop_begin(k, first, last, 1);
     LLVMValueRef line = LLVMBuildUDiv(k->b, tile.index, cg_i64(k, kind->count_x), "");

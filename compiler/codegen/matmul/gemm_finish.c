@@ -108,8 +108,7 @@ static LLVMValueRef round_real(gemm_kernel *e, LLVMValueRef acc, const cg_requan
 static LLVMValueRef pack_words(cg_kernel *k, LLVMValueRef a, LLVMValueRef b, int32_t zero)
 {
     LLVMTypeRef words = cg_vector(k->m->i16, 32);
-    LLVMValueRef args[2] = {a, b};
-    LLVMValueRef v = cg_intrinsic(k, "llvm.x86.avx512.packssdw.512", NULL, 0, args, 2);
+    LLVMValueRef v = cg_pack_words(k, a, b);
     if (!zero)
         return v;
     LLVMValueRef sum[2] = {v, cg_splat(k, LLVMConstInt(k->m->i16, (uint64_t)zero, 0), 32)};
@@ -121,8 +120,8 @@ static LLVMValueRef pack_bytes(cg_kernel *k, int32_t zero, int32_t min, int32_t 
 {
     static const int order[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
     LLVMTypeRef bytes = cg_vector(k->m->i8, 64);
-    LLVMValueRef args[2] = {pack_words(k, v[0], v[1], zero), pack_words(k, v[2], v[3], zero)};
-    LLVMValueRef packed = cg_intrinsic(k, "llvm.x86.avx512.packuswb.512", NULL, 0, args, 2);
+    LLVMValueRef low_half = pack_words(k, v[0], v[1], zero);
+    LLVMValueRef packed = cg_pack_bytes(k, low_half, pack_words(k, v[2], v[3], zero));
     LLVMValueRef low[2] = {packed, cg_splat(k, cg_i8(k, min), 64)};
     if (min > 0)
         packed = cg_intrinsic(k, "llvm.umax", &bytes, 1, low, 2);
@@ -246,7 +245,7 @@ void gemm_finish(gemm_kernel *e, LLVMValueRef acc[])
     LLVMValueRef residual = residual_tile(e);
     if (g->out_type == IR_F32 || g->out_type == IR_I32)
         finish_words(e, acc, out, residual);
-    else if (k->m->target->avx512 && g->out_type == IR_U8 && ir_rounding_is_real(g->requant.rounding))
+    else if (g->out_type == IR_U8 && ir_rounding_is_real(g->requant.rounding))
         finish_packed(e, acc, out, residual);
     else
         finish_plain(e, acc, out, residual);

@@ -1,7 +1,7 @@
 /* gather.c: ops whose operands are indices: gather, gather_nd, scatter_nd, one_hot, dynamic_update_slice. */
 #include "compiler/codegen/move/move.h"
 
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/isa/isa.h"
 
 static int64_t product(const cg_shape *s, int from, int to)
 {

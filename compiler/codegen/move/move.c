@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "compiler/codegen/build/loops.h"
+#include "compiler/codegen/isa/isa.h"
 #include "ir/ref_move.h"
 
 enum { PIECES_PER_STEP = CG_MAX_ARGS / 2, PARALLEL_BYTES = 64 * 1024 };

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/codegen/isa/isa.h"
 #include "runtime/model_abi.h"
 
 /* ---- Module ---- */
@@ -34,7 +35,7 @@ bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *optio
     LLVMContextRef c = LLVMContextCreate();
     char *triple = LLVMGetTargetMachineTriple(machine);
 
-    *m = (cg_module){.context = c, .target = target, .graph = graph, .options = options, .arena = arena_new_beside(graph->arena), .diag = d};
+    *m = (cg_module){.context = c, .target = target, .isa = &cg_isa_x86, .graph = graph, .options = options, .arena = arena_new_beside(graph->arena), .diag = d};
     m->llvm = LLVMModuleCreateWithNameInContext(options->model_name, c);
     LLVMSetSourceFileName(m->llvm, options->model_name, strlen(options->model_name));
     LLVMSetModuleDataLayout(m->llvm, layout);

@@ -20,7 +20,7 @@ bool cg_softmax_bytes_takes(const cg_module *m, const ir_op *op)
 {
     const ir_type *x = &ir_operand_value(op, 0)->type;
     const int64_t columns = x->dims[x->rank - 1];
-    return m->target->vbmi && columns >= BYTES && columns <= LONGEST;
+    return target_has(m->target, TARGET_BYTE_TABLES) && columns >= BYTES && columns <= LONGEST;
 }
 
 static LLVMValueRef load(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)

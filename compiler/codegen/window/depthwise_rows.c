@@ -107,7 +107,7 @@ static int64_t prefix_of(const depthwise_plan *p)
 bool depthwise_rows_fits(const cg_module *m, const ir_op *op, const depthwise_plan *p)
 {
     const ir_value *w = ir_operand_value(op, 1);
-    if (!m->target->avx512 || m->target->vector_bytes != V || p->multiplier != 1 || p->dilation[0] != 1 || p->dilation[1] != 1)
+    if (m->target->vector_bytes != V || p->multiplier != 1 || p->dilation[0] != 1 || p->dilation[1] != 1)
         return false;
     int64_t kept = p->kernel[1] - p->stride[1];
     if (p->pad[1] > (kept > 0 ? kept : 0) || p->y.dims[2] - prefix_of(p) > 4 || !ir_is_const(w))
@@ -244,12 +244,6 @@ static void load_column(emitter *e, LLVMValueRef offset, LLVMValueRef out[])
 
 /* ---- The end of a block ---- */
 
-static LLVMValueRef pack_words(emitter *e, LLVMValueRef a, LLVMValueRef b)
-{
-    LLVMValueRef args[2] = {a, b};
-    return cg_intrinsic(e->k, "llvm.x86.avx512.packssdw.512", NULL, 0, args, 2);
-}
-
 static LLVMValueRef clamp_bytes(emitter *e, LLVMValueRef v)
 {
     cg_kernel *k = e->k;
@@ -277,10 +271,10 @@ static LLVMValueRef requantize_packed(emitter *e, LLVMValueRef acc[4])
     LLVMTypeRef type = cg_vector(k->m->i16, 2 * LANES);
     for (int h = 0; h < 2; h++) {
         LLVMValueRef a = acc[2 * h < j ? 2 * h : 0], b = acc[2 * h + 1 < j ? 2 * h + 1 : j > 1];
-        LLVMValueRef args[2] = {pack_words(e, a, b), cg_splat(k, LLVMConstInt(k->m->i16, (uint64_t)q->zero, 0), 2 * LANES)};
+        LLVMValueRef args[2] = {cg_pack_words(k, a, b), cg_splat(k, LLVMConstInt(k->m->i16, (uint64_t)q->zero, 0), 2 * LANES)};
         words[h] = q->zero ? cg_intrinsic(k, "llvm.sadd.sat", &type, 1, args, 2) : args[0];
     }
-    return clamp_bytes(e, cg_intrinsic(k, "llvm.x86.avx512.packuswb.512", NULL, 0, words, 2));
+    return clamp_bytes(e, cg_pack_bytes(k, words[0], words[1]));
 }
 
 static LLVMValueRef requantize_any(emitter *e, LLVMValueRef acc[4], LLVMValueRef const other[4])
@@ -293,9 +287,9 @@ static LLVMValueRef requantize_any(emitter *e, LLVMValueRef acc[4], LLVMValueRef
         if (e->residual)
             acc[i] = cg_residual_apply(k, e->residual, k->arg[ARG_ADD], acc[i], cg_bitcast(k, other[i], e->sums));
     }
-    LLVMValueRef low = pack_words(e, acc[0], acc[j > 1]), high = j > 2 ? pack_words(e, acc[2], acc[3]) : low;
+    LLVMValueRef low = cg_pack_words(k, acc[0], acc[j > 1]), high = j > 2 ? cg_pack_words(k, acc[2], acc[3]) : low;
     LLVMValueRef words[2] = {low, high};
-    return cg_intrinsic(k, "llvm.x86.avx512.packuswb.512", NULL, 0, words, 2);
+    return cg_pack_bytes(k, words[0], words[1]);
 }
 
 /* The bytes that a pass has made, when it makes only some of each 16. */

@@ -1,0 +1,46 @@
+/* isa.h: the primitives that have an instruction of their own, or a few, on one machine or the other.  Their results are the same
+ * on all.  Vectors may have any number of lanes: a primitive splits them into the machine's registers.
+ *
+ * A kind of machine is a `cg_isa`; what the target of a kernel has of it (target.h: traits, vector_bytes) is asked when a primitive
+ * is emitted. */
+#ifndef QCC_CG_ISA_H
+#define QCC_CG_ISA_H
+
+#include "compiler/codegen/build/vector.h"
+
+typedef struct cg_table { LLVMValueRef pointer, part[4]; } cg_table;
+
+struct cg_isa {
+    LLVMValueRef (*dot4)(cg_kernel *, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes);
+    LLVMValueRef (*round_i32)(cg_kernel *, LLVMValueRef float_vector);
+    LLVMValueRef (*pack_words)(cg_kernel *, LLVMValueRef a, LLVMValueRef b);
+    LLVMValueRef (*pack_bytes)(cg_kernel *, LLVMValueRef a, LLVMValueRef b);
+    cg_table (*table_load)(cg_kernel *, LLVMValueRef pointer);
+    LLVMValueRef (*table_lookup)(cg_kernel *, const cg_table *, LLVMValueRef bytes);
+};
+extern const cg_isa cg_isa_x86;
+
+/* acc<N x i32> + sum of 4 products each: bytes<4N> unsigned by signed.  Exact: nothing saturates between. */
+static inline LLVMValueRef cg_dot4(cg_kernel *k, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes)
+{
+    return k->m->isa->dot4(k, acc, unsigned_bytes, signed_bytes);
+}
+
+/* float -> i32, ties to even; out of range is INT_MIN as cvtps2dq has it. */
+static inline LLVMValueRef cg_round_to_i32(cg_kernel *k, LLVMValueRef v) { return k->m->isa->round_i32(k, v); }
+
+/* Saturating, within each 16 bytes: two <N x i32> -> <2N x i16>, of which each 8 are 4 of a, 4 of b; two <N x i16> -> <2N x u8>. */
+static inline LLVMValueRef cg_pack_words(cg_kernel *k, LLVMValueRef a, LLVMValueRef b) { return k->m->isa->pack_words(k, a, b); }
+static inline LLVMValueRef cg_pack_bytes(cg_kernel *k, LLVMValueRef a, LLVMValueRef b) { return k->m->isa->pack_bytes(k, a, b); }
+
+/* table[byte]; the table is 256 bytes, loaded once, outside the loop. */
+static inline cg_table cg_table_load(cg_kernel *k, LLVMValueRef pointer) { return k->m->isa->table_load(k, pointer); }
+static inline LLVMValueRef cg_table_lookup(cg_kernel *k, const cg_table *t, LLVMValueRef bytes) { return k->m->isa->table_lookup(k, t, bytes); }
+
+LLVMValueRef cg_fma(cg_kernel *, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);          /* a * b + c, one rounding */
+
+/* ---- Without an instruction (portable.c) ---- */
+LLVMValueRef cg_portable_dot4(cg_kernel *, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes);
+LLVMValueRef cg_portable_table_lookup(cg_kernel *, const cg_table *, LLVMValueRef bytes);
+
+#endif
