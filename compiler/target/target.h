@@ -16,6 +16,7 @@ enum {
     TARGET_DOT4 = 1 << 4,        /* sums of four neighbouring products of bytes, unsigned by signed */
     TARGET_MASKS = 1 << 5,       /* loads and stores of some lanes */
     TARGET_BYTE_TABLES = 1 << 6, /* tables of 256 bytes in registers */
+    TARGET_BYTE_PAIRS = 1 << 7,  /* sums of neighbouring products of bytes, unsigned by signed, that saturate to 16 bits */
 };
 
 typedef struct target_info { /* targets.h says what each is */

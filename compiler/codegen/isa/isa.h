@@ -12,6 +12,7 @@ typedef struct cg_table { LLVMValueRef pointer, part[4]; } cg_table;
 
 struct cg_isa {
     LLVMValueRef (*dot4)(cg_kernel *, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes);
+    LLVMValueRef (*dot4_narrow)(cg_kernel *, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes);
     LLVMValueRef (*round_i32)(cg_kernel *, LLVMValueRef float_vector);
     LLVMValueRef (*pack_words)(cg_kernel *, LLVMValueRef a, LLVMValueRef b);
     LLVMValueRef (*pack_bytes)(cg_kernel *, LLVMValueRef a, LLVMValueRef b);
@@ -24,6 +25,18 @@ extern const cg_isa cg_isa_x86;
 static inline LLVMValueRef cg_dot4(cg_kernel *k, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes)
 {
     return k->m->isa->dot4(k, acc, unsigned_bytes, signed_bytes);
+}
+
+/* The same, and cheaper on some machines, where the caller knows that the sums of the first two and of the last two of each 4 products
+ * fit 16 bits.  For any weights w of -128...127 and any bytes x they do with |w| as the unsigned bytes and, as the signed ones,
+ * x - 128 where w >= 0 and its complement 127 - x where w < 0: that is x ^ 128 or x ^ 127, and
+ *
+ *     |w| * (x - 128) = w * x - 128 * w        |w| * (127 - x) = w * x - 127 * w
+ *
+ * so that constants, which can join the bias, make up the rest. */
+static inline LLVMValueRef cg_dot4_narrow(cg_kernel *k, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes)
+{
+    return k->m->isa->dot4_narrow(k, acc, unsigned_bytes, signed_bytes);
 }
 
 /* float -> i32, ties to even; out of range is INT_MIN as cvtps2dq has it. */

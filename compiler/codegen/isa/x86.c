@@ -12,6 +12,7 @@ typedef const char *const by_register[3];
 static by_register packssdw = {"llvm.x86.sse2.packssdw.128", "llvm.x86.avx2.packssdw", "llvm.x86.avx512.packssdw.512"};
 static by_register packuswb = {"llvm.x86.sse2.packuswb.128", "llvm.x86.avx2.packuswb", "llvm.x86.avx512.packuswb.512"};
 static by_register pmaddwd = {"llvm.x86.sse2.pmadd.wd", "llvm.x86.avx2.pmadd.wd", "llvm.x86.avx512.pmaddw.d.512"};
+static by_register pmaddubsw = {"llvm.x86.ssse3.pmadd.ub.sw.128", "llvm.x86.avx2.pmadd.ub.sw", "llvm.x86.avx512.pmaddubs.w.512"};
 static by_register vpdpbusd = {"llvm.x86.avx512.vpdpbusd.128", "llvm.x86.avx512.vpdpbusd.256", "llvm.x86.avx512.vpdpbusd.512"};
 
 static unsigned bytes_of(LLVMValueRef v)
@@ -96,6 +97,16 @@ static LLVMValueRef dot4(cg_kernel *k, LLVMValueRef acc, LLVMValueRef unsigned_b
     return on_registers(k, vpdpbusd, args, 3);
 }
 
+static LLVMValueRef dot4_narrow(cg_kernel *k, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes)
+{
+    const unsigned lanes = cg_lanes(acc);
+    if ((lanes != 4 && lanes != 8 && lanes != 16) || target_has(k->m->target, TARGET_DOT4) || !target_has(k->m->target, TARGET_BYTE_PAIRS))
+        return dot4(k, acc, unsigned_bytes, signed_bytes);
+    LLVMValueRef bytes[2] = {unsigned_bytes, signed_bytes};
+    LLVMValueRef words[2] = {on_registers(k, pmaddubsw, bytes, 2), cg_splat(k, LLVMConstInt(k->m->i16, 1, 0), 2 * lanes)};
+    return LLVMBuildAdd(k->b, acc, on_registers(k, pmaddwd, words, 2), "");
+}
+
 /* ---- Rounding to integers ---- */
 
 /* cvtps2dq rounds as MXCSR says, which is to nearest-even in every program that has not asked for something else; the
@@ -156,6 +167,7 @@ static LLVMValueRef table_lookup(cg_kernel *k, const cg_table *table, LLVMValueR
 
 const cg_isa cg_isa_x86 = {
     .dot4 = dot4,
+    .dot4_narrow = dot4_narrow,
     .round_i32 = round_i32,
     .pack_words = pack_words,
     .pack_bytes = pack_bytes,
