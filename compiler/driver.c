@@ -18,7 +18,7 @@
 driver_options driver_defaults(option_program program)
 {
     const char *target = program & (OPTION_RUN | OPTION_EVAL) ? "native" : TARGET_DEFAULT;
-    return (driver_options){.rounding = IR_ROUNDING_EVEN_F32, .target = target_find(target)->name, .name = "model", .opt_level = 3};
+    return (driver_options){.rounding = IR_ROUNDING_EVEN_F32, .targets = target_set_of(target), .name = "model", .opt_level = 3};
 }
 
 /* ---- Options ---- */
@@ -51,11 +51,10 @@ static bool set_rounding(driver_options *o, const char *value, char *error, size
 
 static bool set_target(driver_options *o, const char *value, char *error, size_t error_size)
 {
-    const target_info *target = target_find(value);
-    if (!target)
-        return fail(error, error_size, "unknown target '%s'; there are " TARGET_NAMES "native", value);
-    o->target = target->name;
-    return true;
+    const char *unknown = target_set_parse(value, &o->targets);
+    if (unknown)
+        snprintf(error, error_size, "unknown target '%.*s'; there are " TARGET_NAMES "native", (int)strcspn(unknown, ","), unknown);
+    return !unknown;
 }
 
 static bool pass_named(const char *value, char *error, size_t error_size)
@@ -226,7 +225,7 @@ bool driver_passes(const driver_options *o, driver_module *m, bool lower, const 
         .lower = lower,
         .opt_level = o->opt_level,
         .scratch_bytes = cg_scratch_bytes,
-        .target = o->target,
+        .targets = o->targets,
     };
     const pass_debug debug = {
         .verify_each = o->verify_each,
@@ -263,7 +262,7 @@ bool driver_compile(const driver_options *o, const driver_module *m, cg_emit emi
 {
     const cg_options options = {
         .model_name = o->name,
-        .target = o->target,
+        .targets = o->targets,
         .position_independent = o->shared,
         .debug = o->debug,
         .opt_level = o->opt_level,

@@ -35,7 +35,8 @@ typedef struct driver_options {
     bool infer_scales;
     size_t max_size;           /* limit on what the model may cause (ir/size_limits.h); 0: follows from the file's size */
     /* code */
-    const char *target, *name; /* target: never "native", but what that is here; name: C identifier */
+    target_set targets;        /* not empty */
+    const char *name;          /* C identifier */
     int opt_level;
     bool debug;
     bool shared;               /* to be part of a shared library */

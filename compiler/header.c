@@ -1,6 +1,7 @@
 /* header.c: graph -> C header.
  *
  *     extern const qcc_model mobilenet;
+ *     #define MOBILENET_TARGETS "avx2,generic"
  *     #define MOBILENET_WORKSPACE_BYTES 1204224
  *     #define MOBILENET_INPUT_COUNT 1
  *     // input 0: "image", u8 1x224x224x3, real = 0.0078125 * (q - 128)
@@ -66,9 +67,18 @@ static void append_tensor(text *t, const char *upper, const char *kind, int inde
                            ir_type_elements(&v->type)));
 }
 
-const char *header_text(const ir_graph *g, const char *name, const char *source, bool external_weights, size_t weights_bytes)
+/* What the object holds code for, best first. */
+static void append_targets(text *t, const char *upper, const header_facts *facts)
+{
+    char names[TARGET_SET_TEXT];
+    append(t, arena_format(t->arena, "/* Machines that there is code for, best first; qcc_model_target(&%s) is what this one runs. */\n", facts->name));
+    append(t, arena_format(t->arena, "#define %s_TARGETS \"%s\"\n", upper, target_set_text(facts->targets, names)));
+}
+
+const char *header_text(const ir_graph *g, const header_facts *facts)
 {
     arena *a = g->arena;
+    const char *name = facts->name, *source = facts->source;
     char *upper = arena_string(a, name, strlen(name));
     for (char *c = upper; *c; c++)
         *c = (char)toupper((unsigned char)*c);
@@ -79,11 +89,12 @@ const char *header_text(const ir_graph *g, const char *name, const char *source,
     append(&t, arena_format(a, "#ifndef QCC_MODEL_%s_H\n#define QCC_MODEL_%s_H\n\n#include <qcc.h>\n\n", upper, upper));
     append(&t, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     append(&t, arena_format(a, "extern const qcc_model %s;\n", name));
-    if (external_weights) {
+    append_targets(&t, upper, facts);
+    if (facts->external_weights) {
         append(&t, "/* Before the first run: qcc_set_weights with the contents of the weights file, 64-byte aligned; this pointer is then\n"
                    " * set. */\n");
         append(&t, arena_format(a, "extern const unsigned char *%s_weights;\n", name));
-        append(&t, arena_format(a, "#define %s_WEIGHTS_BYTES %zu\n", upper, weights_bytes));
+        append(&t, arena_format(a, "#define %s_WEIGHTS_BYTES %zu\n", upper, facts->weights_bytes));
     }
     append(&t, "\n/* Allocate this much, 64-byte aligned, for each run that may overlap with another. */\n");
     append(&t, arena_format(a, "#define %s_WORKSPACE_BYTES %zu\n", upper, g->workspace_bytes));

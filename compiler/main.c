@@ -168,7 +168,9 @@ static bool add_header(const command *c, const driver_module *m, const cg_output
 {
     if (o->header == OUTPUT_NONE)
         return true;
-    const char *text = header_text(m->graph, c->name, m->file, c->options.external_weights, code->separate ? code->parts_bytes : 0);
+    const header_facts facts = {.name = c->name, .source = m->file, .targets = c->options.targets, .external_weights = c->options.external_weights,
+                                .weights_bytes = code->separate ? code->parts_bytes : 0};
+    const char *text = header_text(m->graph, &facts);
     return output_add(&o->set, o->header, text, strlen(text), d);
 }
 
@@ -182,7 +184,7 @@ static bool add_text(output_set *set, int file, char *text, size_t length, diag 
 static bool add_views(const command *c, const driver_module *m, const cg_output *code, outputs *o, diag *d)
 {
     size_t length = 0;
-    const report_facts facts = {.name = c->name, .source = m->file, .target = c->options.target, .object_bytes = code->size + (code->separate ? 0 : code->parts_bytes)};
+    const report_facts facts = {.name = c->name, .source = m->file, .targets = c->options.targets, .object_bytes = code->size + (code->separate ? 0 : code->parts_bytes)};
     if (o->report != OUTPUT_NONE) {
         char *text = report_text(m->graph, &facts, strcmp(strrchr(c->report, '.'), ".html") == 0, &length);
         if (!add_text(&o->set, o->report, text, length, d))

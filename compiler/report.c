@@ -1,12 +1,12 @@
 /* report.c: lowered graph -> one JSON object; the HTML page (report_html.c) is a view of the same object.
  *
- *     {"model": …, "target": …, "workspace_bytes": …, "weights_bytes": …, "macs": …, "seconds": …,
+ *     {"model": …, "targets": ["avx2", "generic"], "target": "avx2", "workspace_bytes": …, "weights_bytes": …, "macs": …, "seconds": …,
  *      "ops": [{"name", "op", "source", "arithmetic": "int8" | "float" | "mixed" | "data", "why", "fused": […],
  *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "scale_note", "histogram", "difference"}], "results": […],
  *               "macs", "weights_bytes", "seconds"}],
  *      "memory": [{"value", "offset", "bytes", "first", "last"}]}
  *
- * Times, activations' histograms and differences from the file's graph are there when a run made them (qcc-run --report), weights' histograms always. */
+ * The target that ran, times, activations' histograms and differences from the file's graph are there when a run made them (qcc-run --report), weights' histograms always. */
 #define _GNU_SOURCE
 #include "compiler/report.h"
 
@@ -324,6 +324,14 @@ static bool has_inferred_scale(const ir_op *op)
     return any;
 }
 
+static json_t *targets_json(report_builder *r)
+{
+    json_t *list = json_array();
+    for (target_set left = r->facts->targets; left; left = target_set_rest(left))
+        report_push(r, list, json_string(target_set_best(left)->name));
+    return list;
+}
+
 static json_t *graph_json(report_builder *r)
 {
     const ir_graph *g = r->g;
@@ -344,7 +352,9 @@ static json_t *graph_json(report_builder *r)
     }
     report_put(r, o, "model", report_string(r, facts->name));
     report_put(r, o, "source", report_string(r, facts->source));
-    report_put(r, o, "target", json_string(facts->target));
+    report_put(r, o, "targets", targets_json(r));
+    if (facts->target)
+        report_put(r, o, "target", json_string(facts->target));
     report_put(r, o, "qcc", json_string(QCC_VERSION));
     report_put(r, o, "workspace_bytes", json_integer((json_int_t)g->workspace_bytes));
     const char *remark = ir_limits_remark(g);

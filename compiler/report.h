@@ -3,6 +3,7 @@
 #define QCC_REPORT_H
 
 #include "compiler/histogram.h"
+#include "compiler/target/target.h"
 #include "ir/ir.h"
 
 /* How far a value is from the same value in the graph as the file describes it.  Units: steps of the scale, of values
@@ -14,9 +15,11 @@ typedef struct report_difference {
 } report_difference;
 
 typedef struct report_facts {
-    const char *name, *source, *target;
+    const char *name, *source;
+    target_set targets;            /* that there is code for */
     size_t object_bytes;           /* 0: unknown */
     /* What a run can tell; NULL: there was none. */
+    const char *target;            /* whose code ran */
     const double *seconds;         /* by position of the op; negative: no code of its own */
     const histogram *activations;  /* by id of the value; without elements: unknown */
     const report_difference *differences; /* by id of the value */

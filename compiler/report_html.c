@@ -201,7 +201,7 @@ static void print_ops(FILE *out, const json_t *o)
 static void print_facts(FILE *out, const json_t *o)
 {
     static const char *const facts[][2] = {
-        {"source", "Model file"}, {"target", "Target"}, {"workspace_bytes", "Workspace, bytes"}, {"workspace_remark", "Remark"},
+        {"source", "Model file"}, {"targets", "Targets"}, {"target", "Target that ran"}, {"workspace_bytes", "Workspace, bytes"}, {"workspace_remark", "Remark"},
         {"state_bytes", "State, bytes"},
         {"weights_bytes", "Weights, bytes"}, {"object_bytes", "Object, bytes"}, {"macs", "Multiply-adds"},
         {"ops_int8", "Ops in int8"}, {"ops_float", "Ops in float"}, {"ops_mixed", "Ops between the two"},
@@ -213,9 +213,11 @@ static void print_facts(FILE *out, const json_t *o)
         if (!value)
             continue;
         fprintf(out, "<tr><th>%s</th><td class=\"n\">", facts[i][1]);
+        for (size_t k = 0; k < json_array_size(value); k++)
+            fprintf(out, "%s%s", k ? ", " : "", json_string_value(json_array_get(value, k)));
         if (json_is_string(value))
             print_escaped(out, json_string_value(value));
-        else
+        if (json_is_integer(value))
             fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         fputs("</td></tr>\n", out);
     }

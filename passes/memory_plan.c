@@ -65,7 +65,7 @@ static place_storage *scratch_of(place_map *m, const pass_options *o)
 {
     place_storage *s = ARENA_ARRAY(m->scratch, place_storage, m->op_count);
     for (int32_t at = 0; at < m->op_count; at++)
-        s[at] = (place_storage){.bytes = o->scratch_bytes ? (int64_t)o->scratch_bytes(m->ops[at], o->target) : 0,
+        s[at] = (place_storage){.bytes = o->scratch_bytes ? (int64_t)o->scratch_bytes(m->ops[at], o->targets) : 0,
                                 .first = at,
                                 .last = at,
                                 .space = IR_SPACE_WORKSPACE};

@@ -28,8 +28,9 @@ typedef struct pass_options {
     bool lower;                /* run the passes that prepare for the backend (unsigned form, memory plan) */
     int opt_level;             /* 0: only what the backend needs */
     /* Temporary memory of an op's kernels (cg_scratch_bytes of the backend), for the memory plan; NULL: none. */
-    size_t (*scratch_bytes)(const ir_op *, const char *target);
-    const char *target;        /* passed on to scratch_bytes */
+    size_t (*scratch_bytes)(const ir_op *, uint32_t targets);
+    uint32_t targets;          /* a target_set, passed on to scratch_bytes.  Nothing else here may depend on it: an object of
+                                * several targets has one graph and one plan of the memory. */
 } pass_options;
 
 typedef struct pass_context {

@@ -43,8 +43,8 @@ bool run_report_add(const session *s, const driver_options *options, const doubl
                 against_file(options, s->module.file, s->module.graph, (const void *const *)s->input_buffers, seen,
                              differences, d);
     if (good) {
-        const report_facts facts = {.name = options->name, .source = s->module.file, .target = options->target,
-                                    .seconds = of_ops, .activations = seen, .differences = differences};
+        const report_facts facts = {.name = options->name, .source = s->module.file, .targets = options->targets,
+                                    .target = s->variant->target,                                    .seconds = of_ops, .activations = seen, .differences = differences};
         size_t length;
         char *text = report_text(s->module.graph, &facts, strcmp(strrchr(path, '.'), ".html") == 0, &length);
         good = text ? output_add(files, file, text, length, d) : diag_error(d, NULL, "out of memory");

@@ -113,9 +113,10 @@ static bool open_interpreted(session *s, const driver_options *o, const char *fi
 
 static bool open_compiled(session *s, const driver_options *o, const char *file, diag *d)
 {
-    const char *reason = target_refuses(o->target);
+    const char *reason = target_set_lacking(o->targets);
+    char names[TARGET_SET_TEXT];
     if (reason)
-        return diag_error(d, NULL, "can't run code for target %s here: %s", o->target, reason);
+        return diag_error(d, NULL, "can't run code for target %s here: %s", target_set_text(o->targets, names), reason);
     if (!driver_import(o, file, &s->module, d) || !driver_lower(o, &s->module, d))
         return false;
     cg_output code = {0};

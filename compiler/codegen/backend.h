@@ -2,13 +2,14 @@
 #ifndef QCC_BACKEND_H
 #define QCC_BACKEND_H
 
+#include "compiler/target/target.h"
 #include "ir/ir.h"
 
 typedef enum cg_emit { CG_EMIT_OBJECT, CG_EMIT_ASSEMBLY, CG_EMIT_LLVM } cg_emit;
 
 typedef struct cg_options {
     const char *model_name;   /* C identifier of the exported symbol */
-    const char *target;       /* "avx512vnni", "generic", "native" */
+    target_set targets;       /* code for each, of which a machine runs the best that it can */
     bool position_independent;/* always code that fits a PIE; true: also a shared library */
     bool debug;               /* -g */
     int opt_level;            /* 0…3 */
@@ -32,7 +33,7 @@ typedef struct cg_output {
 bool cg_compile(const ir_graph *, const cg_options *, cg_emit, cg_output *out, diag *);
 void cg_output_free(cg_output *);
 
-/* Bytes of temporary memory that the op's kernels need for this target (0 for most): asked by the memory plan. */
-size_t cg_scratch_bytes(const ir_op *, const char *target);
+/* Bytes of temporary memory that the op's kernels need, of those targets the most (0 for most ops): asked by the memory plan. */
+size_t cg_scratch_bytes(const ir_op *, target_set);
 
 #endif

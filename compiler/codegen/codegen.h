@@ -67,6 +67,9 @@ typedef struct cg_step_info {
 } cg_step_info;
 void cg_step_add(cg_module *, const cg_kernel *, const ir_op *, const cg_step_info *, int arg_count, const cg_arg args[]);
 
+/* A function of another library, declared once: libc's, or one of the runtime's qcc_op_ functions. */
+LLVMValueRef cg_external(cg_module *, const char *name, LLVMTypeRef);
+
 /* A constant in .rodata, 64-byte aligned, equal contents stored once.  `bytes` may be freed afterwards. */
 LLVMValueRef cg_constant(cg_module *, const void *bytes, size_t size, const char *name_hint);
 /* The same without a copy: `bytes` stay in the module's arena or in the graph. */

@@ -1,8 +1,9 @@
 /* target.c: the table of targets.h, and this machine beside it. */
 #include "compiler/target/target.h"
 
-#include <stdbool.h>
+#include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "compiler/target/targets.h"
@@ -50,9 +51,70 @@ const char *target_lacking(const target_info *t)
     return lacking ? "this CPU lacks instructions that the target needs" : NULL;
 }
 
-const char *target_refuses(const char *name)
-{
-    const target_info *t = target_find(name);
+/* ---- Several ---- */
 
-    return t ? target_lacking(t) : "unknown target";
+static_assert(TARGET_COUNT <= 32, "a bit each");
+#define NAME_BYTES_(NAME, ...) + sizeof #NAME
+static_assert(0 TARGETS(NAME_BYTES_) <= TARGET_SET_TEXT, "room for all names");
+
+const char *target_set_parse(const char *names, target_set *out)
+{
+    *out = 0;
+    for (const char *at = names;; at++) {
+        char name[TARGET_SET_TEXT];
+        const size_t length = strcspn(at, ",");
+        const target_info *t = NULL;
+        if (length < sizeof name) {
+            memcpy(name, at, length);
+            name[length] = 0;
+            t = target_find(name);
+        }
+        if (!t)
+            return at;
+        *out |= (target_set)1 << (t - targets);
+        at += length;
+        if (!*at)
+            return NULL;
+    }
+}
+
+target_set target_set_of(const char *names)
+{
+    target_set set;
+
+    return target_set_parse(names, &set) ? 0 : set;
+}
+
+const target_info *target_set_best(target_set set)
+{
+    for (int i = 0; i < TARGET_COUNT; i++)
+        if (set >> i & 1)
+            return &targets[i];
+    return NULL;
+}
+
+const char *target_set_text(target_set set, char text[TARGET_SET_TEXT])
+{
+    size_t used = 0;
+
+    text[0] = 0;
+    for (; set; set = target_set_rest(set))
+        used += (size_t)snprintf(text + used, TARGET_SET_TEXT - used, "%s%s", used ? "," : "", target_set_best(set)->name);
+    return text;
+}
+
+const char *target_set_lacking(target_set set)
+{
+    const char *reason = "no target";
+
+    for (; set && reason; set = target_set_rest(set))
+        reason = target_lacking(target_set_best(set));
+    return reason;
+}
+
+const char *target_refuses(const char *names)
+{
+    const target_set set = target_set_of(names);
+
+    return set ? target_set_lacking(set) : "unknown target";
 }

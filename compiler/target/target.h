@@ -1,6 +1,7 @@
 /* target.h: what is known of the machines that code is made for.  No LLVM.
  *
  *     target_find("native")                 the best that this machine can run
+ *     target_set_of("generic,avx2")         several, for one object; the best first, in whatever order they are named
  *     target_lacking(target_find(name))     NULL, or why this machine can't run its code: "this CPU lacks AVX-512 VNNI" */
 #ifndef QCC_TARGET_H
 #define QCC_TARGET_H
@@ -32,8 +33,30 @@ static inline bool target_has(const target_info *t, uint32_t traits) { return (t
 const target_info *target_list(int *out_count);
 /* NULL when there is none of that name. */
 const target_info *target_find(const char *name);
-/* Static text; NULL when this machine can run code for the target.  The same of a target's name, which may be unknown. */
+/* Static text; NULL when this machine can run code for the target. */
 const char *target_lacking(const target_info *);
-const char *target_refuses(const char *name);
+
+/* ---- Several ---- */
+
+/* Bit i: row i of the table; so the lowest is the best, and nothing is in it twice.
+ *
+ *     for (target_set left = set; left; left = target_set_rest(left))
+ *         … target_set_best(left) … */
+typedef uint32_t target_set;
+
+/* "avx2,generic": names between commas, native among them, in any order and as often as one likes.  NULL, or the first name
+ * that is none, which ends at a comma or with the text. */
+const char *target_set_parse(const char *names, target_set *out);
+/* The same of names that are known; empty when one is not. */
+target_set target_set_of(const char *names);
+const target_info *target_set_best(target_set); /* NULL of an empty one */
+static inline target_set target_set_rest(target_set set) { return set & (set - 1); }
+static inline bool target_set_has_one(target_set set) { return set && !target_set_rest(set); }
+/* "avx2,generic". */
+enum { TARGET_SET_TEXT = 256 };
+const char *target_set_text(target_set, char text[TARGET_SET_TEXT]);
+/* Static text; NULL when this machine can run one of them.  The same of names, which may be unknown. */
+const char *target_set_lacking(target_set);
+const char *target_refuses(const char *names);
 
 #endif

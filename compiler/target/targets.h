@@ -31,6 +31,6 @@
 #define TARGET_NAME_(NAME, ...) #NAME " "
 #define TARGET_NAMES TARGETS(TARGET_NAME_)
 #define TARGET_DOC_(NAME, who, ...) #NAME " (" who "), "
-#define TARGET_DOC TARGETS(TARGET_DOC_) "or native, the first of these that this machine can run; default: "
+#define TARGET_DOC TARGETS(TARGET_DOC_) "or native, the first of these that this machine can run; "
 
 #endif

@@ -16,7 +16,7 @@ typedef enum compiled_form {
 } compiled_form;
 
 typedef struct compiled_options {
-    const char *target;
+    const char *target; /* or several, "a,b": all of them that this machine can run are compared */
     int opt_level;  /* of code generation */
     int pass_level; /* of the passes */
     compiled_form form;

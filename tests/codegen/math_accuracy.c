@@ -100,7 +100,7 @@ static bool check(const function *f, const qcc_model *m)
 
 static bool run(const function *f, const char *target)
 {
-    cg_options options = {.model_name = "model", .target = target, .opt_level = 2};
+    cg_options options = {.model_name = "model", .targets = target_set_of(target), .opt_level = 2};
     ir_graph *g = graph_of(f->code);
     cg_output object = {0};
     cg_jit *jit = NULL;

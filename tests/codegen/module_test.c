@@ -1,8 +1,8 @@
 /* module: what an object holds beside its kernels.
  *
- * Protects: equal input gives equal bytes; equal layers share a kernel and equal constants their bytes; external weights
- * are found through the program's pointer; the descriptor says what the graph says; -g, -O0 and assembly work; a fatal
- * error of LLVM is a diagnostic. */
+ * Protects: equal input gives equal bytes; equal layers share a kernel and equal constants their bytes, the latter also
+ * between targets; external weights are found through the program's pointer; the descriptor says what the graph says, and
+ * has the best target first; -g, -O0 and assembly work; a fatal error of LLVM is a diagnostic. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "compiler/codegen/backend.h"
 #include "compiler/codegen/object/fatal.h"
 #include "compiler/codegen/object/jit.h"
+#include "runtime/cpu.h"
 #include "runtime/model_abi.h"
 
 #define CHECK(condition)                                                          \
@@ -97,7 +98,26 @@ static void test_sharing(cg_options o)
     cg_output_free(&assembly);
 }
 
-static void run(const qcc_model *m, const unsigned char *weights)
+/* Each target has layers and a kernel of its own, whose names say so; constants are there once. */
+static void test_targets(cg_options o)
+{
+    char names[TARGET_SET_TEXT];
+    const target_set all = o.targets = target_set_of("generic,avx512vnni");
+    cg_output text = compile(o, CG_EMIT_LLVM), object = compile(o, CG_EMIT_OBJECT);
+
+    CHECK(!strcmp(target_set_text(all, names), "avx512vnni,generic"));
+    CHECK(occurrences(text.bytes, "\ndefine ") == 8);
+    CHECK(occurrences(text.bytes, ".kernel.avx512vnni(ptr") == 1 + 3 && occurrences(text.bytes, ".kernel.generic(ptr") == 1 + 3);
+    CHECK(occurrences(text.bytes, "[12000 x i8]") == 1);
+    o.targets = target_set_of("generic");
+    cg_output alone = compile(o, CG_EMIT_OBJECT);
+    CHECK(object.parts_bytes / 64 == alone.parts_bytes / 64 && object.size > alone.size); /* but for what aligns the first */
+    cg_output_free(&text);
+    cg_output_free(&object);
+    cg_output_free(&alone);
+}
+
+static void run(const qcc_variant *v, const unsigned char *weights)
 {
     static float x[COUNT], y[COUNT];
     static _Alignas(64) unsigned char workspace[32768];
@@ -106,11 +126,25 @@ static void run(const qcc_model *m, const unsigned char *weights)
     qcc_frame frame = {inputs, outputs, workspace, weights};
     int wrong = 0;
 
-    for (uint32_t s = 0; s < m->variants->step_count; s++)
-        m->variants->steps[s].run(&frame, 0, m->variants->steps[s].units);
+    for (uint32_t s = 0; s < v->step_count; s++)
+        v->steps[s].run(&frame, 0, v->steps[s].units);
     for (int i = 0; i < COUNT; i++)
         wrong += y[i] != 3 * (float)i;
     CHECK(wrong == 0);
+}
+
+/* Best first, all steps in each. */
+static bool variants_are(const qcc_model *m, target_set targets)
+{
+    uint64_t i = 0;
+    bool good = true;
+
+    for (; targets; targets = target_set_rest(targets), i++) {
+        const target_info *t = target_set_best(targets);
+        const qcc_variant *v = &m->variants[i];
+        good = good && i < m->variant_count && !strcmp(v->target, t->name) && v->cpu_features == t->needs && v->step_count == 3;
+    }
+    return good && i == m->variant_count;
 }
 
 static void test_model(cg_options o)
@@ -123,7 +157,8 @@ static void test_model(cg_options o)
     CHECK(m != NULL);
     if (m) {
         CHECK(m->magic == QCC_MODEL_MAGIC && m->abi_version == QCC_ABI_VERSION);
-        CHECK(m->input_count == 1 && m->output_count == 1 && m->variant_count == 1 && m->variants->step_count == 3 && m->workspace_bytes == 32768);
+        CHECK(m->input_count == 1 && m->output_count == 1 && m->workspace_bytes == 32768);
+        CHECK(variants_are(m, o.targets) && m->workspace_bytes == 32768);
         CHECK(!strcmp(m->inputs[0].name, "x") && m->inputs[0].bytes == 4 * COUNT && m->inputs[0].dims[0] == COUNT);
         CHECK(m->inputs[0].dtype == QCC_F32 && m->inputs[0].rank == 1 && m->inputs[0].scale == 0);
         CHECK(!strcmp(m->variants->steps[0].op, "add") && !strcmp(m->variants->steps[0].shape, "3000 -> 3000"));
@@ -135,7 +170,9 @@ static void test_model(cg_options o)
             memcpy(weights + at, out.parts[i].bytes, out.parts[i].size);
         const qcc_weights_header *header = (const void *)weights;
         CHECK(!o.external_weights || (header->magic == QCC_WEIGHTS_MAGIC && header->id == m->weights->id));
-        run(m, weights);
+        for (uint64_t i = 0; i < m->variant_count; i++)
+            if (!(m->variants[i].cpu_features & ~qcc_cpu_features()))
+                run(&m->variants[i], weights);
     }
     if (d.failed)
         fprintf(stderr, "%s\n", d.text);
@@ -167,8 +204,8 @@ static void test_fatal(cg_options o)
 
 int main(void)
 {
-    cg_options plain = {.model_name = "model", .target = "generic", .opt_level = 2};
-    cg_options external = plain, debug = plain, unoptimized = plain;
+    cg_options plain = {.model_name = "model", .targets = target_set_of("generic"), .opt_level = 2};
+    cg_options external = plain, debug = plain, unoptimized = plain, several = plain;
     ir_graph *g = graph_new();
     cg_output out;
     diag d = {0};
@@ -176,6 +213,7 @@ int main(void)
     external.external_weights = true;
     debug.debug = true;
     unoptimized.opt_level = 0;
+    several.targets = target_set_of("avx512vnni,generic");
     test_deterministic(plain);
     test_deterministic(debug);
     test_sharing(plain);
@@ -183,8 +221,13 @@ int main(void)
     test_model(external);
     test_model(debug);
     test_model(unoptimized);
+    test_targets(plain);
+    test_deterministic(several);
+    test_model(several);
+    several.external_weights = several.debug = true;
+    test_model(several);
     test_fatal(plain);
-    plain.target = "pdp11";
+    plain.targets = target_set_of("pdp11");
     CHECK(!cg_compile(g, &plain, CG_EMIT_OBJECT, &out, &d) && d.failed);
     ir_graph_free(g);
     return failures != 0;

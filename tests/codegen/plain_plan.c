@@ -43,7 +43,7 @@ static void place_value(ir_graph *g, ir_value *v)
     }
 }
 
-void plain_plan(ir_graph *g, const char *target)
+void plain_plan(ir_graph *g, target_set targets)
 {
     place_copy_outputs(g);
     for (int32_t i = 0; i < g->input_count; i++)
@@ -54,17 +54,17 @@ void plain_plan(ir_graph *g, const char *target)
                 place_value(g, op->operands[i].value);
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
             place_value(g, op->results[i]);
-        op->scratch_offset = (int64_t)reserve(g, cg_scratch_bytes(op, target));
+        op->scratch_offset = (int64_t)reserve(g, cg_scratch_bytes(op, targets));
     }
 }
 
-bool plain_plan_intact(const ir_graph *g, const char *target, const uint8_t *workspace)
+bool plain_plan_intact(const ir_graph *g, target_set targets, const uint8_t *workspace)
 {
     uint8_t *owned = calloc(g->workspace_bytes + 1, 1);
     bool ok = true;
 
     for (ir_op *op = g->first; op; op = op->next) {
-        memset(owned + op->scratch_offset, 1, cg_scratch_bytes(op, target));
+        memset(owned + op->scratch_offset, 1, cg_scratch_bytes(op, targets));
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
             if (op->results[i]->place.space == IR_SPACE_WORKSPACE)
                 memset(owned + op->results[i]->place.offset, 1, ir_type_bytes(&op->results[i]->type));

@@ -45,11 +45,16 @@ def runs_here(target):
     return code == 0
 
 
-def native():
-    """The best target of this machine."""
+def targets():
+    """All, best first."""
     code, out, _ = run(QCC, "--list-targets")
     assert code == 0
-    return next(target for target in (line.split()[0] for line in out.decode().splitlines()) if runs_here(target))
+    return [line.split()[0] for line in out.decode().splitlines()]
+
+
+def native():
+    """The best target of this machine."""
+    return next(target for target in targets() if runs_here(target))
 
 
 _folder = tempfile.TemporaryDirectory()

@@ -3,7 +3,7 @@ or with weights in a file, and get what the interpreter computes, for any number
 import os
 import re
 
-from common import CC, DIGITS, LIBRARY, LINK_ARGS, QCC, QCC_RUN, ROOT, Case, main, npy, read_npy, run, runs_here
+from common import CC, DIGITS, LIBRARY, LINK_ARGS, QCC, QCC_RUN, ROOT, Case, main, native, npy, read_npy, run, runs_here, targets
 
 RUNTIME = ROOT / "runtime"
 FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{RUNTIME}"]
@@ -77,6 +77,25 @@ int main(int argc, char **argv)
     free(weights);
     free(w);
     return 0;
+}
+"""
+
+
+CHOICE = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include "digits.h"
+
+int main(void)
+{
+    static int8_t x[DIGITS_INPUT_0_BYTES], y[DIGITS_OUTPUT_0_BYTES];
+    const void *in[] = {x};
+    void *out[] = {y}, *w = aligned_alloc(64, (DIGITS_WORKSPACE_BYTES + 64) / 64 * 64);
+    const char *target = qcc_model_target(&digits);
+    const qcc_status status = qcc_run(&digits, in, out, w, NULL);
+    printf("%s %s\n", DIGITS_TARGETS, target ? target : "none");
+    free(w);
+    return status == (target ? QCC_OK : QCC_UNSUPPORTED_CPU) ? 0 : 1;
 }
 """
 
@@ -177,6 +196,24 @@ class LinkedAvx512vnni(Linked, Program):
 
 class LinkedGeneric(Linked, Program):
     target = "generic"
+
+
+class LinkedSeveral(Linked, Program):
+    """Worst first: the order says nothing."""
+    target = ",".join(reversed(targets()))
+
+    def test_choice(self):
+        """The program runs the best that this machine can, and the header says what there is."""
+        program = self.link(CHOICE, [self.object(DIGITS, "digits.o")])
+        self.assertEqual(self.fine(program).decode().split(), [",".join(targets()), native()])
+
+    def test_no_choice(self):
+        """Without code for this machine nothing runs."""
+        lacking = [target for target in targets() if not runs_here(target)]
+        if not lacking:
+            self.skipTest("the CPU has the instructions of every target")
+        program = self.link(CHOICE, [self.object(DIGITS, "digits.o", "--target=" + ",".join(lacking))])
+        self.assertEqual(self.fine(program).decode().split(), [",".join(lacking), "none"])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ and out; comparison; benchmark and profile."""
 import json
 from pathlib import Path
 
-from common import DIGITS, QCC, QCC_RUN, Case, main, native, npy, read_npy, run, runs_here
+from common import DIGITS, QCC, QCC_RUN, Case, main, native, npy, read_npy, run, runs_here, targets
 
 
 class Run(Case):
@@ -23,8 +23,31 @@ class Run(Case):
         self.assertEqual(target(), native())
         self.assertEqual(target("--target=native"), native())
         self.assertEqual(target("--target=generic"), "generic")
+        self.assertEqual(target("--target=generic,native"), native())
         self.fine(QCC, DIGITS, "-o", self.folder / "d.o", f"--report={self.folder / 'd.json'}")
-        self.assertEqual(json.loads((self.folder / "d.json").read_text())["target"], "avx512vnni")
+        facts = json.loads((self.folder / "d.json").read_text())
+        self.assertEqual(facts["targets"], ["avx512vnni"])
+        self.assertNotIn("target", facts)
+
+    def test_several_targets(self):
+        """One library for all: it runs the best that the machine can, the report tells which there are; every target computes
+        the same bytes."""
+        library, alone, want = self.folder / "digits.so", self.folder / "alone.so", self.folder / "want.npy"
+        everything = ",".join(reversed(targets()))
+        self.fine(QCC, DIGITS, "-o", library, f"--target={everything},native,{everything}", f"--report={self.folder / 'd.json'}")
+        self.assertEqual(json.loads((self.folder / "d.json").read_text())["targets"], targets())
+        self.assertEqual(json.loads(self.fine(QCC_RUN, library, "--bench=0"))["target"], native())
+        self.fine(QCC_RUN, library, "-o", want)
+        for one in filter(runs_here, targets()):
+            self.fine(QCC, DIGITS, "-o", alone, f"--target={one}")
+            self.fine(QCC_RUN, alone, "--compare", want)
+        self.fine(QCC_RUN, DIGITS, f"--target={everything}", "--compare", want)
+
+    def test_target_lists(self):
+        for names, unknown in (("generic,pdp11", "pdp11"), ("pdp11,vax", "pdp11"), ("generic,", ""), ("", ""), ("generic, native", " native")):
+            for program in (QCC, QCC_RUN):
+                more = ["-o", self.folder / "m.o"] if program == QCC else []
+                self.assertIn(f"unknown target '{unknown}'", self.refused(2, program, self.add, *more, f"--target={names}"))
 
     def test_another_machines_code(self):
         """Refused in one line, whether compiled now or before."""
@@ -80,7 +103,6 @@ class Run(Case):
         self.assertEqual(sorted(bench), ["iterations", "median_ms", "min_ms", "p99_ms", "target", "threads"])
         self.assertTrue(bench["min_ms"] <= bench["median_ms"] <= bench["p99_ms"] and bench["threads"] == 2)
         self.assertEqual(bench["target"], native())
-        self.assertEqual(bench["target"], "avx512vnni" if runs_here("avx512vnni") else "generic")
         lines = self.fine(QCC_RUN, DIGITS, "--profile", "--bench=0.01").decode().splitlines()
         self.assertTrue(any("conv2d" in line for line in lines))
         self.assertRegex(lines[-1], r"^total .* 1 thread, target \w+(; peak of a core: .*)?$")

@@ -107,8 +107,7 @@ static pass_options draw_options(const uint8_t *bytes, size_t size)
                           .rounding = (ir_enum_ROUNDING)((draw >> 4) % IR_ROUNDING_COUNT),
                           .rounding_given = (draw >> 8) % 4 == 0,
                           .keep_unfused = (draw >> 10) % 16 == 0,
-                          .opt_level = (draw >> 14) % 4 == 0 ? 0 : 2,
-                          .target = draw >> 16 & 1 ? "avx512vnni" : "generic"};
+                          .opt_level = (draw >> 14) % 4 == 0 ? 0 : 2};
 }
 
 /* Values that have scales along a dimension without being constant: the passes may make conversions of them, for which there is

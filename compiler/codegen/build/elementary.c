@@ -290,11 +290,8 @@ LLVMValueRef cg_math_gelu(cg_kernel *k, LLVMValueRef x, bool approximate)
 LLVMValueRef cg_math_call(cg_kernel *k, const char *function, LLVMValueRef x)
 {
     LLVMTypeRef type = LLVMFunctionType(k->m->f32, &k->m->f32, 1, 0);
-    LLVMValueRef callee = LLVMGetNamedFunction(k->m->llvm, function);
 
-    if (!callee)
-        callee = LLVMAddFunction(k->m->llvm, function, type);
-    return LLVMBuildCall2(k->b, type, callee, &x, 1, "");
+    return LLVMBuildCall2(k->b, type, cg_external(k->m, function, type), &x, 1, "");
 }
 
 /* ---- Sine and cosine: x = n pi/2 + r, the reduction in double; n below 2^20, so that its product with the upper 33 bits of

@@ -31,7 +31,7 @@ bool cg_emit_class_nms(cg_module *m, const ir_op *op)
         for (int i = 0; i < ARGS; i++)
             params[i] = m->ptr;
         LLVMTypeRef type = LLVMFunctionType(m->void_type, params, ARGS, 0);
-        LLVMBuildCall2(k.b, type, LLVMAddFunction(m->llvm, "qcc_op_class_nms_run", type), k.arg, ARGS, "");
+        LLVMBuildCall2(k.b, type, cg_external(m, "qcc_op_class_nms_run", type), k.arg, ARGS, "");
         cg_kernel_end(&k);
     }
     cg_step_info info = {.units = 1, .max_threads = 1};

@@ -55,7 +55,7 @@ bool cg_emit_detection_postprocess(cg_module *m, const ir_op *op)
         for (int i = 0; i < ARGS; i++)
             params[i] = m->ptr;
         LLVMTypeRef type = LLVMFunctionType(m->void_type, params, ARGS, 0);
-        LLVMBuildCall2(k.b, type, LLVMAddFunction(m->llvm, "qcc_op_detect", type), k.arg, ARGS, "");
+        LLVMBuildCall2(k.b, type, cg_external(m, "qcc_op_detect", type), k.arg, ARGS, "");
         cg_kernel_end(&k);
     }
     cg_step_info info = {.units = 1, .max_threads = 1};

@@ -17,15 +17,12 @@ bool cg_emit_top_k(cg_module *m, const ir_op *op)
     if (cg_kernel_begin(m, &k, key.text, op, 3)) {
         LLVMTypeRef params[8] = {m->ptr, m->ptr, m->ptr, m->i64, m->i64, m->i64, m->i64, m->i64};
         LLVMTypeRef type = LLVMFunctionType(m->void_type, params, 8, 0);
-        LLVMValueRef callee = LLVMGetNamedFunction(m->llvm, "qcc_op_top_k");
-        if (!callee)
-            callee = LLVMAddFunction(m->llvm, "qcc_op_top_k", type);
         LLVMValueRef args[8] = {cg_at(&k, k.arg[0], cg_mul_const(&k, k.begin, columns * x.bytes)),
                                 cg_at(&k, k.arg[1], cg_mul_const(&k, k.begin, wanted * x.bytes)),
                                 cg_at(&k, k.arg[2], cg_mul_const(&k, k.begin, wanted * positions.bytes)),
                                 LLVMBuildSub(k.b, k.end, k.begin, ""), cg_i64(&k, columns), cg_i64(&k, wanted),
                                 cg_i64(&k, (int64_t)x.dtype), cg_i64(&k, positions.bytes)};
-        LLVMBuildCall2(k.b, type, callee, args, 8, "");
+        LLVMBuildCall2(k.b, type, cg_external(m, "qcc_op_top_k", type), args, 8, "");
         cg_kernel_end(&k);
     }
     int64_t rows = x.elements / columns;

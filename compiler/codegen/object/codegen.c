@@ -1,4 +1,4 @@
-/* codegen.c: drives the backend: ops through their emitters, then LLVM's passes, then the file's bytes. */
+/* codegen.c: drives the backend: ops through their emitters, once for each target, then LLVM's passes, then the file's bytes. */
 #include "compiler/codegen/object/module_private.h"
 
 #include <string.h>
@@ -112,8 +112,11 @@ static bool write_code(cg_module *m, LLVMTargetMachineRef machine, cg_emit emit,
 
 static bool compile(cg_module *m, LLVMTargetMachineRef machine, cg_emit emit, cg_output *out)
 {
-    if (!emit_ops(m))
-        return false;
+    for (target_set left = m->options->targets; left; left = target_set_rest(left)) {
+        cg_module_begin(m, target_set_best(left));
+        if (!emit_ops(m))
+            return false;
+    }
     cg_module_finish(m);
     return verify(m) && optimize(m, machine) && write_code(m, machine, emit, out) &&
            ir_limits_object(m->graph, out->size + out->parts_bytes, m->diag);
@@ -124,7 +127,6 @@ typedef struct compile_call {
     const ir_graph *graph;
     const cg_options *options;
     cg_emit emit;
-    const target_info *target;
     LLVMTargetMachineRef machine;
     cg_output *out;
     diag *diag;
@@ -151,7 +153,7 @@ static bool ended(compile_call *c, const ir_loc *loc, arena_outcome outcome)
 static void run_compile(void *context)
 {
     compile_call *c = context;
-    if (!cg_module_init(&c->module, c->graph, c->options, c->emit, c->target, c->machine, c->diag))
+    if (!cg_module_init(&c->module, c->graph, c->options, c->emit, c->machine, c->diag))
         return;
     const arena_outcome outcome = arena_guard(run_emitters, c);
     const ir_op *op = c->module.p->op;
@@ -175,13 +177,12 @@ static void run_guarded(compile_call *c)
 
 bool cg_compile(const ir_graph *graph, const cg_options *options, cg_emit emit, cg_output *out, diag *d)
 {
-    const target_info *target = target_find(options->target);
-    compile_call call = {.graph = graph, .options = options, .emit = emit, .target = target, .out = out, .diag = d};
+    compile_call call = {.graph = graph, .options = options, .emit = emit, .out = out, .diag = d};
 
     *out = (cg_output){0};
-    if (!target)
-        return diag_error(d, NULL, "unknown target '%s'", options->target);
-    call.machine = cg_target_machine(target, options->opt_level, d);
+    if (!options->targets)
+        return diag_error(d, NULL, "no target to generate code for");
+    call.machine = cg_target_machine(options->opt_level, d);
     if (!call.machine)
         return false;
     run_guarded(&call);

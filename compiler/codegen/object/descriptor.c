@@ -28,14 +28,14 @@ static void mark_branches(const cg_module *m)
                           LLVMValueAsMetadata(LLVMConstInt(m->i32, 1, 0)));
 }
 
-bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *options, cg_emit emit, const target_info *target,
-                    LLVMTargetMachineRef machine, diag *d)
+bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *options, cg_emit emit, LLVMTargetMachineRef machine,
+                    diag *d)
 {
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
     LLVMContextRef c = LLVMContextCreate();
     char *triple = LLVMGetTargetMachineTriple(machine);
 
-    *m = (cg_module){.context = c, .target = target, .isa = &cg_isa_x86, .graph = graph, .options = options, .arena = arena_new_beside(graph->arena), .diag = d};
+    *m = (cg_module){.context = c, .isa = &cg_isa_x86, .graph = graph, .options = options, .arena = arena_new_beside(graph->arena), .diag = d};
     m->llvm = LLVMModuleCreateWithNameInContext(options->model_name, c);
     LLVMSetSourceFileName(m->llvm, options->model_name, strlen(options->model_name));
     LLVMSetModuleDataLayout(m->llvm, layout);
@@ -186,31 +186,39 @@ static LLVMValueRef step_entry(cg_module *m, const step_record *s, uint32_t op_i
     return structure(m, fields, 9);
 }
 
-static LLVMValueRef steps(cg_module *m)
+static LLVMValueRef steps(cg_module *m, const step_record steps[], uint32_t count)
 {
-    LLVMValueRef *all = ARENA_ARRAY(m->arena, LLVMValueRef, m->p->step_count + 1);
+    LLVMValueRef *all = ARENA_ARRAY(m->arena, LLVMValueRef, count + 1);
 
     const ir_op *op = m->graph->first;
     uint32_t op_index = 0;
-    for (uint32_t i = 0; i < m->p->step_count; i++) { /* steps are in the order of ops */
-        for (; op != m->p->steps[i].op; op = op->next)
+    for (uint32_t i = 0; i < count; i++) { /* steps are in the order of ops */
+        for (; op != steps[i].op; op = op->next)
             op_index++;
-        all[i] = step_entry(m, &m->p->steps[i], op_index);
+        all[i] = step_entry(m, &steps[i], op_index);
     }
-    return array(m, all, m->p->step_count, "steps");
+    return array(m, all, count, "steps");
+}
+
+static LLVMValueRef variant_entry(cg_module *m, const variant_record *v)
+{
+    LLVMValueRef fields[4];
+
+    static_assert(sizeof(qcc_variant) == 8 + 8 + 4 + 4, "layout of qcc_variant");
+    fields[0] = text(m, v->target->name);
+    fields[1] = steps(m, m->p->steps + v->first_step, v->step_count);
+    fields[2] = c32(m, v->step_count);
+    fields[3] = c32(m, v->target->needs);
+    return structure(m, fields, 4);
 }
 
 static LLVMValueRef variants(cg_module *m)
 {
-    LLVMValueRef fields[4], variant;
+    LLVMValueRef *all = ARENA_ARRAY(m->arena, LLVMValueRef, m->p->variant_count);
 
-    static_assert(sizeof(qcc_variant) == 8 + 8 + 4 + 4, "layout of qcc_variant");
-    fields[0] = text(m, m->target->name);
-    fields[1] = steps(m);
-    fields[2] = c32(m, m->p->step_count);
-    fields[3] = c32(m, m->target->needs);
-    variant = structure(m, fields, 4);
-    return array(m, &variant, 1, "variants");
+    for (uint32_t i = 0; i < m->p->variant_count; i++)
+        all[i] = variant_entry(m, &m->p->variants[i]);
+    return array(m, all, m->p->variant_count, "variants");
 }
 
 /* ---- State ---- */
@@ -306,7 +314,7 @@ static LLVMValueRef model_fields(cg_module *m)
     f[n++] = tensors(m, g->inputs, g->input_names, g->input_count, "inputs");
     f[n++] = tensors(m, g->outputs, g->output_names, g->output_count, "outputs");
     f[n++] = variants(m);
-    f[n++] = c64(m, 1);
+    f[n++] = c64(m, m->p->variant_count);
     f[n++] = c64(m, g->workspace_bytes);
     f[n++] = state_image(m);
     f[n++] = c64(m, g->state_offset);

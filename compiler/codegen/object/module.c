@@ -4,7 +4,8 @@
  *     steps       void model.layer(frame, i32 begin, i32 end)   a thunk: addresses from the frame, then the kernel
  *     constants   .rodata, 64-byte aligned, by content; large ones apart from LLVM (weights.c)
  *
- * Kernels and steps are internal and carry "<model>.<layer>" as names, for perf and gdb.  descriptor.c makes the model's
+ * Kernels and steps are made once for each target, constants once for all.
+ * Kernels and steps are internal and carry "<model>.<layer>" as names, for perf and gdb, with the target's behind it where there are several.  descriptor.c makes the model's
  * tables from them. */
 #include "compiler/codegen/object/module_private.h"
 
@@ -39,6 +40,22 @@ static const char *symbol_name(const cg_module *m, const char *text)
         if (!isalnum((unsigned char)*c) && *c != '_' && *c != '.')
             *c = '_';
     return name;
+}
+
+static const char *function_name(const cg_module *m, const char *text)
+{
+    return symbol_name(m, target_set_has_one(m->options->targets) ? text : arena_format(m->arena, "%s.%s", text, m->target->name));
+}
+
+/* ---- Targets ---- */
+
+void cg_module_begin(cg_module *m, const target_info *target)
+{
+    if (!m->p->variants)
+        m->p->variants = ARENA_ARRAY(m->arena, variant_record, 8 * sizeof m->options->targets);
+    m->p->variants[m->p->variant_count++] = (variant_record){.target = target, .first_step = m->p->step_count};
+    m->p->kernel_table = (hash_table){0};
+    m->target = target;
 }
 
 /* ---- Tables by hash: open addressing, sizes are powers of two ---- */
@@ -127,7 +144,7 @@ bool cg_kernel_begin(cg_module *m, cg_kernel *out, const char *key, const ir_op 
     *record = (kernel_record){.key = arena_string(m->arena, key, strlen(key)), .arg_count = arg_count};
     record->type = LLVMFunctionType(m->void_type, params, (unsigned)arg_count + 2, 0);
     record->function = LLVMAddFunction(
-        m->llvm, symbol_name(m, arena_format(m->arena, "%s.kernel", cg_layer_name(m, name_hint))), record->type);
+        m->llvm, function_name(m, arena_format(m->arena, "%s.kernel", cg_layer_name(m, name_hint))), record->type);
     LLVMSetLinkage(record->function, LLVMInternalLinkage);
     cg_target_attributes(m, record->function);
     table_add(m, &m->p->kernel_table, hash, m->p->kernel_count++);
@@ -135,6 +152,13 @@ bool cg_kernel_begin(cg_module *m, cg_kernel *out, const char *key, const ir_op 
     cg_debug_function(m, out->function, name_hint);
     kernel_positions(m, out, arg_count);
     return true;
+}
+
+LLVMValueRef cg_external(cg_module *m, const char *name, LLVMTypeRef type)
+{
+    LLVMValueRef known = LLVMGetNamedFunction(m->llvm, name);
+
+    return known ? known : LLVMAddFunction(m->llvm, name, type);
 }
 
 void cg_kernel_end(cg_kernel *k) { LLVMBuildRetVoid(k->b); }
@@ -204,7 +228,7 @@ cg_arg cg_arg_scratch(const cg_module *m, const ir_op *op)
 {
     (void)m;
     return (cg_arg){.workspace = true, .offset = op->scratch_offset,
-                    .size = (int64_t)cg_scratch_bytes(op, m->target->name)};
+                    .size = (int64_t)cg_scratch_of(op, m->target)};
 }
 
 cg_arg cg_arg_variable(const cg_module *m, const char *name)
@@ -330,7 +354,7 @@ static uint32_t threads_worth(const ir_op *op, const cg_step_info *info)
 static LLVMValueRef thunk_begin(cg_module *m, const ir_op *op, thunk *t)
 {
     LLVMTypeRef params[3] = {m->ptr, m->i32, m->i32};
-    LLVMValueRef function = LLVMAddFunction(m->llvm, symbol_name(m, cg_layer_name(m, op)),
+    LLVMValueRef function = LLVMAddFunction(m->llvm, function_name(m, cg_layer_name(m, op)),
                                             LLVMFunctionType(m->void_type, params, 3, 0));
 
     LLVMSetLinkage(function, LLVMInternalLinkage);
@@ -352,6 +376,7 @@ void cg_step_add(cg_module *m, const cg_kernel *k, const ir_op *op, const cg_ste
     assert(arg_count == record->arg_count && info->units >= 1);
     GROW(m, m->p->steps, m->p->step_count, m->p->step_capacity);
     step = &m->p->steps[m->p->step_count++];
+    m->p->variants[m->p->variant_count - 1].step_count++;
     *step = (step_record){.op = op, .info = *info, .function = thunk_begin(m, op, &t)};
     if (!step->info.max_threads)
         step->info.max_threads = threads_worth(op, info);

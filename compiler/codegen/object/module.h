@@ -8,16 +8,21 @@
 
 /* ---- target.c ---- */
 
-/* NULL with a diagnostic.  LLVMDisposeTargetMachine. */
-LLVMTargetMachineRef cg_target_machine(const target_info *, int opt_level, diag *);
-/* The attributes that make LLVM compile a function for the target. */
+/* Any x86-64; what more may be used is said by each function.  NULL with a diagnostic.  LLVMDisposeTargetMachine. */
+LLVMTargetMachineRef cg_target_machine(int opt_level, diag *);
+/* The attributes that make LLVM compile a function for the module's present target. */
 void cg_target_attributes(const cg_module *, LLVMValueRef function);
 
-/* ---- module.c ---- */
+/* ---- scratch.c ---- */
 
-bool cg_module_init(cg_module *, const ir_graph *, const cg_options *, cg_emit, const target_info *, LLVMTargetMachineRef,
-                    diag *);
+size_t cg_scratch_of(const ir_op *, const target_info *);
+
+/* ---- module.c, descriptor.c ---- */
+
+bool cg_module_init(cg_module *, const ir_graph *, const cg_options *, cg_emit, LLVMTargetMachineRef, diag *);
 void cg_module_free(cg_module *);
+/* What is emitted from here on is for this target: kernels and steps of its own, constants shared with those before. */
+void cg_module_begin(cg_module *, const target_info *);
 /* After the last step: emits the descriptor. */
 void cg_module_finish(cg_module *);
 

@@ -33,6 +33,11 @@ typedef struct step_record {
     LLVMValueRef function;
 } step_record;
 
+typedef struct variant_record { /* of one target: its steps follow one another */
+    const target_info *target;
+    uint32_t first_step, step_count;
+} variant_record;
+
 typedef struct debug_info {
     LLVMDIBuilderRef builder; /* NULL: without -g */
     LLVMMetadataRef file, type;
@@ -45,7 +50,9 @@ struct cg_module_private {
     kernel_record *kernels;     uint32_t kernel_count, kernel_capacity;
     constant_record *constants; uint32_t constant_count, constant_capacity;
     step_record *steps;         uint32_t step_count, step_capacity;
-    hash_table kernel_table, constant_table;
+    variant_record *variants;   uint32_t variant_count; /* the last one is being emitted */
+    hash_table kernel_table; /* of this variant */
+    hash_table constant_table;
     cg_emit emit;
     const ir_op *op;          /* that is being emitted; NULL: none */
     size_t weights_bytes;     /* weights.c: of all of them, … */

@@ -3,16 +3,23 @@
 
 #include "compiler/codegen/object/module.h"
 
-size_t cg_scratch_bytes(const ir_op *op, const char *target_name)
+size_t cg_scratch_of(const ir_op *op, const target_info *target)
 {
-    const target_info *target = target_find(target_name);
-
-    if (!target)
-        return 0;
     switch (op->code) {
 #define SCRATCH(CODE, function) case IR_##CODE: return function(op, target);
 #include "compiler/codegen/scratch.def"
 #undef SCRATCH
     default: return 0;
     }
+}
+
+size_t cg_scratch_bytes(const ir_op *op, target_set targets)
+{
+    size_t most = 0;
+
+    for (; targets; targets = target_set_rest(targets)) {
+        const size_t bytes = cg_scratch_of(op, target_set_best(targets));
+        most = bytes > most ? bytes : most;
+    }
+    return most;
 }

@@ -6,7 +6,7 @@
 
 enum { SSE_BYTES = 16 };
 
-LLVMTargetMachineRef cg_target_machine(const target_info *target, int opt_level, diag *d)
+LLVMTargetMachineRef cg_target_machine(int opt_level, diag *d)
 {
     static const char triple[] = "x86_64-unknown-linux-gnu";
     LLVMCodeGenOptLevel level = opt_level <= 0 ? LLVMCodeGenLevelNone : opt_level == 1 ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault;
@@ -23,10 +23,9 @@ LLVMTargetMachineRef cg_target_machine(const target_info *target, int opt_level,
         LLVMDisposeMessage(message);
         return NULL;
     }
-    machine = LLVMCreateTargetMachine(llvm_target, triple, target->cpu, target->features, level, LLVMRelocPIC,
-                                      LLVMCodeModelSmall);
+    machine = LLVMCreateTargetMachine(llvm_target, triple, "x86-64", "", level, LLVMRelocPIC, LLVMCodeModelSmall);
     if (!machine)
-        diag_error(d, NULL, "LLVM has no target machine for '%s'", target->name);
+        diag_error(d, NULL, "LLVM has no target machine for %s", triple);
     return machine;
 }
 

@@ -135,14 +135,11 @@ bool row_helper_emit(cg_module *m, const ir_op *op, const char *function, const 
     if (cg_kernel_begin(m, &k, key.text, op, 3)) {
         LLVMTypeRef params[5] = {m->ptr, m->ptr, m->ptr, m->i64, m->i64};
         LLVMTypeRef type = LLVMFunctionType(m->void_type, params, 5, 0);
-        LLVMValueRef callee = LLVMGetNamedFunction(m->llvm, function);
-        if (!callee)
-            callee = LLVMAddFunction(m->llvm, function, type);
         LLVMValueRef start = cg_mul_const(&k, k.begin, from.axis);
         LLVMValueRef args[5] = {k.arg[2], cg_at(&k, k.arg[0], cg_mul_const(&k, start, x.bytes)),
                                 cg_at(&k, k.arg[1], cg_mul_const(&k, start, y.bytes)),
                                 LLVMBuildSub(k.b, k.end, k.begin, ""), cg_i64(&k, from.axis)};
-        LLVMBuildCall2(k.b, type, callee, args, 5, "");
+        LLVMBuildCall2(k.b, type, cg_external(m, function, type), args, 5, "");
         cg_kernel_end(&k);
     }
     cg_arg args[3] = {cg_arg_value(ir_operand_value(op, 0)), cg_arg_value(op->results[0]),
