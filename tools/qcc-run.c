@@ -138,6 +138,17 @@ static bool fill_inputs(const command *c, session *s, long step, diag *d)
     return true;
 }
 
+/* What runs, and what else there is in the object. */
+static void print_target(const session *s)
+{
+    if (!s->model)
+        return;
+    printf("target: %s", s->variant->target);
+    for (uint64_t i = 0; i < s->model->variant_count && s->model->variant_count > 1; i++)
+        printf("%s%s", i ? "," : " of ", s->model->variants[i].target);
+    printf("\n");
+}
+
 static void print_output(const session *s, uint32_t index)
 {
     const qcc_tensor_info *info = &s->outputs[index];
@@ -281,9 +292,11 @@ static bool run_session(const command *c, session *s, outputs *o, bool *out_with
     for (long step = 0; good && step < c->steps; step++)
         good = fill_inputs(c, s, step, d) && session_run(s, d);
     good = good && add_outputs(c, s, o, d) && compare_outputs(c, s, out_within, d);
-    if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile && !c->report)
+    if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile && !c->report) {
+        print_target(s);
         for (uint32_t i = 0; i < s->output_count; i++)
             print_output(s, i);
+    }
     if (good && c->bench)
         good = bench(c, s, d);
     if (good && (c->profile || c->report))

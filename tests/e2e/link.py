@@ -166,6 +166,8 @@ class Linked:
         alone = self.fine(program)
         self.assertGreaterEqual(int(re.match(rb"(\d+) of 300", alone).group(1)), 290)
         self.assertEqual(self.fine(program, "3"), alone)
+        chosen = next(target for target in targets() if target in self.target.split(",") and runs_here(target))
+        self.assertIn(f" by the code for {chosen} of ", alone.decode())
 
     def test_external_weights(self):
         weights = self.folder / "digits.bin"
@@ -201,6 +203,12 @@ class LinkedGeneric(Linked, Program):
 class LinkedSeveral(Linked, Program):
     """Worst first: the order says nothing."""
     target = ",".join(reversed(targets()))
+
+    def test_readme(self):
+        """The list that README.md compiles the example for: all of it are targets, and any machine runs one."""
+        names = re.search(r"digits\.tflite --target=(\S+)", (ROOT / "README.md").read_text(encoding="utf-8")).group(1).split(",")
+        self.assertEqual([name for name in targets() if name in names], names)
+        self.assertEqual(names[-1], targets()[-1])
 
     def test_choice(self):
         """The program runs the best that this machine can, and the header says what there is."""

@@ -37,6 +37,8 @@ class Run(Case):
         self.fine(QCC, DIGITS, "-o", library, f"--target={everything},native,{everything}", f"--report={self.folder / 'd.json'}")
         self.assertEqual(json.loads((self.folder / "d.json").read_text())["targets"], targets())
         self.assertEqual(json.loads(self.fine(QCC_RUN, library, "--bench=0"))["target"], native())
+        self.assertEqual(self.fine(QCC_RUN, library).decode().splitlines()[0], f"target: {native()} of {','.join(targets())}")
+        self.assertEqual(self.fine(QCC_RUN, DIGITS).decode().splitlines()[0], f"target: {native()}")
         self.fine(QCC_RUN, library, "-o", want)
         for one in filter(runs_here, targets()):
             self.fine(QCC, DIGITS, "-o", alone, f"--target={one}")
