@@ -11,9 +11,11 @@
 
 /* CPU features that code needs, as bits of qcc_variant.cpu_features. */
 enum {
-    QCC_CPU_AVX2 = 1u << 0, QCC_CPU_FMA = 1u << 1, QCC_CPU_F16C = 1u << 2,
+    QCC_CPU_AVX2 = 1u << 0,        /* with BMI1, BMI2, LZCNT and MOVBE: x86-64-v3 but for the next two */
+    QCC_CPU_FMA = 1u << 1, QCC_CPU_F16C = 1u << 2,
     QCC_CPU_AVX512 = 1u << 3,      /* F, BW, DQ, VL, CD together */
-    QCC_CPU_AVX512_VBMI = 1u << 4, QCC_CPU_AVX512_VNNI = 1u << 5
+    QCC_CPU_AVX512_VBMI = 1u << 4, QCC_CPU_AVX512_VNNI = 1u << 5,
+    QCC_CPU_AVX_VNNI = 1u << 6     /* VNNI of registers up to 32 bytes in its VEX forms */
 };
 
 /* What a step's code gets to find its buffers. */
@@ -41,7 +43,7 @@ typedef struct qcc_step {
 
 /* The model's code for one target.  All variants compute the same integers in the same workspace, whose layout is the model's. */
 typedef struct qcc_variant {
-    const char *target;    /* "avx512vnni" */
+    const char *target;    /* "avx512vbmi" */
     const qcc_step *steps;
     uint32_t step_count;
     uint32_t cpu_features; /* that the machine has to have */

@@ -35,10 +35,11 @@ const target_info *target_find(const char *name)
 
 const char *target_lacking(const target_info *t)
 {
-    static const struct { uint32_t feature; const char *reason; } reasons[] = { /* in the order in which machines got them */
+    static const struct { uint32_t feature; const char *reason; } reasons[] = { /* the first says most */
         {QCC_CPU_F16C, "this CPU lacks F16C"},
-        {QCC_CPU_AVX2, "this CPU lacks AVX2"},
+        {QCC_CPU_AVX2, "this CPU lacks AVX2, or BMI1, BMI2, LZCNT or MOVBE beside it"},
         {QCC_CPU_FMA, "this CPU lacks FMA"},
+        {QCC_CPU_AVX_VNNI, "this CPU lacks AVX-VNNI"},
         {QCC_CPU_AVX512, "this CPU lacks AVX-512"},
         {QCC_CPU_AVX512_VNNI, "this CPU lacks AVX-512 VNNI"},
         {QCC_CPU_AVX512_VBMI, "this CPU lacks AVX-512 VBMI"},

@@ -18,14 +18,22 @@
 #define TARGET_AVX2_NEEDS QCC_CPU_AVX2 | QCC_CPU_FMA | QCC_CPU_F16C
 #define TARGET_AVX512_NEEDS TARGET_AVX2_NEEDS | QCC_CPU_AVX512
 
-#define TARGETS(T)                                                                                                            \
-    T(avx512vnni, "AVX-512 with VNNI and VBMI, as in Ice Lake, Zen 4 and later", "x86-64-v4",                                 \
-      "+avx512vbmi,+avx512vnni,-prefer-256-bit", "icelake-server", 64, 32,                                                    \
-      TARGET_AVX512_TRAITS | TARGET_DOT4 | TARGET_BYTE_TABLES, TARGET_AVX512_NEEDS | QCC_CPU_AVX512_VBMI | QCC_CPU_AVX512_VNNI) \
-    T(avx2, "AVX2, as in Haswell, Zen and later", "x86-64-v3", "", "znver3", 32, 16, TARGET_AVX2_TRAITS, TARGET_AVX2_NEEDS)   \
+#define TARGETS(T)                                                                                                     \
+    T(avx512vbmi, "AVX-512 with VNNI and VBMI, as in Ice Lake, Zen 4 and later", "x86-64-v4",                          \
+      "+avx512vbmi,+avx512vnni,-prefer-256-bit", "icelake-server", 64, 32,                                             \
+      TARGET_AVX512_TRAITS | TARGET_DOT4 | TARGET_BYTE_TABLES,                                                         \
+      TARGET_AVX512_NEEDS | QCC_CPU_AVX512_VBMI | QCC_CPU_AVX512_VNNI)                                                 \
+    T(avx512vnni, "AVX-512 with VNNI, as in Cascade Lake and later", "x86-64-v4", "+avx512vnni,-prefer-256-bit",       \
+      "cascadelake", 64, 32, TARGET_AVX512_TRAITS | TARGET_DOT4, TARGET_AVX512_NEEDS | QCC_CPU_AVX512_VNNI)            \
+    T(avx512, "AVX-512, as in Skylake-X", "x86-64-v4", "-prefer-256-bit", "skylake-avx512", 64, 32,                    \
+      TARGET_AVX512_TRAITS, TARGET_AVX512_NEEDS)                                                                       \
+    T(avxvnni, "AVX2 with AVX-VNNI, as in Alder Lake and later", "x86-64-v3", "+avxvnni", "alderlake", 32, 16,         \
+      TARGET_AVX2_TRAITS | TARGET_DOT4, TARGET_AVX2_NEEDS | QCC_CPU_AVX_VNNI)                                          \
+    T(avx2, "AVX2, as in Haswell, Zen and later", "x86-64-v3", "", "znver3", 32, 16,                                   \
+      TARGET_AVX2_TRAITS, TARGET_AVX2_NEEDS)                                                                           \
     T(generic, "any x86-64", "x86-64", "", "", 16, 16, 0, 0)
 
-#define TARGET_DEFAULT "avx512vnni"
+#define TARGET_DEFAULT "avx512vbmi"
 
 /* As text, for help and diagnostics. */
 #define TARGET_NAME_(NAME, ...) #NAME " "

@@ -1,5 +1,6 @@
 """What the end-to-end tests share: where the programs are, how to run them, a few models in text form."""
 import os
+import re
 import shlex
 import struct
 import subprocess
@@ -55,6 +56,12 @@ def targets():
 def native():
     """The best target of this machine."""
     return next(target for target in targets() if runs_here(target))
+
+
+def default_target():
+    """What qcc compiles for unless told otherwise."""
+    _, out, _ = run(QCC, "--help")
+    return re.search(r"--target=.*?default:\s+(\w+)", out.decode(), re.DOTALL).group(1)
 
 
 _folder = tempfile.TemporaryDirectory()

@@ -3,7 +3,8 @@ or with weights in a file, and get what the interpreter computes, for any number
 import os
 import re
 
-from common import CC, DIGITS, LIBRARY, LINK_ARGS, QCC, QCC_RUN, ROOT, Case, main, native, npy, read_npy, run, runs_here, targets
+from common import (CC, DIGITS, LIBRARY, LINK_ARGS, QCC, QCC_RUN, ROOT, Case, default_target, main, native, npy, read_npy,
+                    run, runs_here, targets)
 
 RUNTIME = ROOT / "runtime"
 FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{RUNTIME}"]
@@ -192,8 +193,12 @@ class Linked:
         self.assertIn("IBT, SHSTK", notes)
 
 
-class LinkedAvx512vnni(Linked, Program):
-    target = "avx512vnni"
+class LinkedDefault(Linked, Program):
+    target = default_target()
+
+
+class LinkedNative(Linked, Program):
+    target = native()
 
 
 class LinkedGeneric(Linked, Program):

@@ -329,6 +329,38 @@ static void test_cpu(void)
 #endif
 }
 
+/* Machines by what they answer, each with one answer less than the one in front of it at some place. */
+static void test_cpu_of(void)
+{
+#if defined(__x86_64__)
+    enum { FIRST = 1 << 27 | 1 << 28, FMA = 1 << 12, F16C = 1 << 29, MOVBE = 1 << 22, LZCNT = 1 << 5 };
+    enum { BMI = 1 << 3 | 1 << 8, AVX2 = 1 << 5, YMM = 0x7, ZMM = 0xe7 };
+    enum { AVX512 = 1 << 16 | 1 << 17 | 1 << 28 | 1 << 30, VBMI = 1 << 1, VNNI = 1 << 11, AVX_VNNI = 1 << 4 };
+    enum { V3 = FIRST | FMA | F16C | MOVBE, V3_7 = AVX2 | BMI, V4_7 = V3_7 | AVX512 };
+    enum { V3_FOUND = QCC_CPU_AVX2 | QCC_CPU_FMA | QCC_CPU_F16C };
+    const uint32_t VL = 1u << 31;
+    const struct { qcc_cpuid id; uint32_t found; } cases[] = {
+        {{V3, V4_7 | VL, VBMI | VNNI, AVX_VNNI, LZCNT, ZMM},
+         V3_FOUND | QCC_CPU_AVX512 | QCC_CPU_AVX512_VBMI | QCC_CPU_AVX512_VNNI | QCC_CPU_AVX_VNNI},
+        {{V3, V4_7 | VL, VNNI, 0, LZCNT, ZMM}, V3_FOUND | QCC_CPU_AVX512 | QCC_CPU_AVX512_VNNI},
+        {{V3, V4_7 | VL, 0, 0, LZCNT, ZMM}, V3_FOUND | QCC_CPU_AVX512},
+        {{V3, V4_7, VBMI | VNNI, 0, LZCNT, ZMM}, V3_FOUND},
+        {{V3, V4_7 | VL, VBMI | VNNI, AVX_VNNI, LZCNT, YMM}, V3_FOUND | QCC_CPU_AVX_VNNI},
+        {{V3, V3_7, 0, 0, LZCNT, YMM}, V3_FOUND},
+        {{V3, V3_7, 0, 0, 0, YMM}, QCC_CPU_FMA | QCC_CPU_F16C},
+        {{V3 & ~(uint32_t)MOVBE, V3_7, 0, 0, LZCNT, YMM}, QCC_CPU_FMA | QCC_CPU_F16C},
+        {{V3, AVX2 | 1 << 3, 0, 0, LZCNT, YMM}, QCC_CPU_FMA | QCC_CPU_F16C},
+        {{V3, BMI, 0, 0, LZCNT, YMM}, QCC_CPU_FMA | QCC_CPU_F16C},
+        {{FIRST | F16C, 0, 0, 0, 0, YMM}, QCC_CPU_F16C},
+        {{V3, V3_7, 0, AVX_VNNI, LZCNT, 0x3}, 0},
+        {{V3 & ~(uint32_t)(1 << 27), V3_7, 0, AVX_VNNI, LZCNT, YMM}, 0},
+        {{0}, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        CHECK(qcc_cpu_features_of(&cases[i].id) == cases[i].found);
+#endif
+}
+
 int main(void)
 {
     test_threads();
@@ -342,5 +374,6 @@ int main(void)
     test_descriptions();
     test_timed();
     test_cpu();
+    test_cpu_of();
     return test_end();
 }

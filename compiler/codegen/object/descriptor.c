@@ -1,6 +1,6 @@
 /* descriptor.c: the model's constant tables, laid out as runtime/model_abi.h has them.
  *
- *     NAME ──▶ { magic, …, inputs[], outputs[], variants[] ──▶ { "avx512vnni", steps[], needs }, state image }
+ *     NAME ──▶ { magic, …, inputs[], outputs[], variants[] ──▶ { "avx512vbmi", steps[], needs }, state image }
  *                                                                           └──▶ { thunk, units, …, "layer", "conv2d", "shape" }
  *
  * Tables are made as arrays of fields with the offsets that the C compiler gives them here. */
