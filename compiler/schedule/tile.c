@@ -1,7 +1,6 @@
 /* tile.c: the cost model of register tiles, and the search over it.
  *
- * One step of K of a tile of R rows and C vectors takes R * C multiply-accumulates on two ports and R + C loads on two
- * ports, and no less than the latency when the accumulators are too few to hide it.  Numbers: docs/performance.md. */
+ * One step of K of a tile of R rows and C vectors takes R * C multiply-accumulates and R + C loads, on ports of their own, and no less than the latency when the accumulators are too few to hide it.  Numbers: docs/performance.md. */
 #include "compiler/schedule/tile.h"
 
 #include <string.h>
@@ -20,7 +19,7 @@ int schedule_splits(const schedule_machine *m, int accumulators, int64_t steps)
 static double tile_cycles(const schedule_machine *m, int64_t rows, int64_t blocks, int64_t steps)
 {
     const int accumulators = (int)(rows * blocks);
-    const double arithmetic = accumulators / 2.0, loads = (double)(rows + blocks) / 2.0;
+    const double arithmetic = accumulators * m->multiply, loads = 0.5 * (double)rows + m->load * (double)blocks;
     const double latency = m->chain / schedule_splits(m, accumulators, steps);
     double step = arithmetic > loads ? arithmetic : loads;
     step = (step > latency ? step : latency) + m->step;

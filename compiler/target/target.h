@@ -13,11 +13,10 @@ enum {
     TARGET_FMA = 1 << 0,         /* a * b + c with one rounding */
     TARGET_F16C = 1 << 1,        /* halves to floats */
     TARGET_ROUND = 1 << 2,       /* floats to whole floats, in each direction */
-    TARGET_PAIRS = 1 << 3,       /* sums of neighbouring products of 16-bit words, of whole registers */
+    TARGET_BYTE_PAIRS = 1 << 3,  /* sums of two neighbouring products of bytes, unsigned by signed, which saturate at 16 bits */
     TARGET_DOT4 = 1 << 4,        /* sums of four neighbouring products of bytes, unsigned by signed */
     TARGET_MASKS = 1 << 5,       /* loads and stores of some lanes */
     TARGET_BYTE_TABLES = 1 << 6, /* tables of 256 bytes in registers */
-    TARGET_BYTE_PAIRS = 1 << 7,  /* sums of neighbouring products of bytes, unsigned by signed, that saturate to 16 bits */
 };
 
 typedef struct target_info { /* targets.h says what each is */

@@ -41,11 +41,29 @@ static int64_t integer_of(uint64_t r, int kind, int64_t low, int64_t high)
     }
 }
 
+/* Weights of 8 bits by seed: all alike, as training leaves them, and small ones with a few large ones among them. */
+static int64_t weight_of(uint64_t seed, uint64_t r)
+{
+    enum { LARGEST = 127, SMALL = 30 };
+    const int64_t uniform = (int64_t)((r >> 8) % (2 * LARGEST + 1)) - LARGEST;
+    int64_t bell = 0;
+
+    switch (seed % 3) {
+    case 0: return uniform;
+    case 1:
+        for (int i = 0; i < 8; i++)
+            bell += (int64_t)(r >> 8 * i & 15) * 3; /* in all a standard deviation of 39 */
+        bell -= 8 * 3 * 15 / 2;
+        return bell < -LARGEST ? -LARGEST : bell > LARGEST ? LARGEST : bell;
+    default: return r % 24 ? uniform % SMALL : r & 256 ? LARGEST : -LARGEST;
+    }
+}
+
 /* Whole numbers of 32 and 64 bits are indices, accumulators, biases: small ones say more than random bits. */
 static int64_t integer_for(ir_dtype t, uint64_t r, int kind)
 {
     switch (t) {
-    case IR_I8: return integer_of(r, kind, kind == FILL_CONSTANT ? -127 : -128, 127);
+    case IR_I8: return integer_of(r, kind, -128, 127);
     case IR_U8: return integer_of(r, kind, 0, 255);
     case IR_I16: return integer_of(r, kind, -32768, 32767);
     case IR_BOOL: return integer_of(r, kind, 0, 1);
@@ -116,7 +134,7 @@ void fill_value(void *to, const ir_value *v, uint64_t seed, int kind)
         kind %= FILL_KINDS;
     for (int64_t i = 0; i < ir_type_elements(&v->type); i++) {
         uint64_t r = fill_random(&state);
-        int64_t n = integer_for(v->type.dtype, r, kind);
+        int64_t n = kind == FILL_CONSTANT && v->type.dtype == IR_I8 ? weight_of(seed, r) : integer_for(v->type.dtype, r, kind);
         float f = real_of(r, kind);
         memcpy((char *)to + (size_t)i * bytes, v->type.dtype == IR_F32 ? (void *)&f : (void *)&n, bytes);
     }

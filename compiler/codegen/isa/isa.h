@@ -13,6 +13,7 @@ typedef struct cg_table { LLVMValueRef pointer, part[4]; } cg_table;
 struct cg_isa {
     LLVMValueRef (*dot4)(cg_kernel *, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes);
     LLVMValueRef (*dot4_narrow)(cg_kernel *, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes);
+    LLVMValueRef (*dot2)(cg_kernel *, LLVMValueRef acc, LLVMValueRef a, LLVMValueRef b);
     LLVMValueRef (*round_i32)(cg_kernel *, LLVMValueRef float_vector);
     LLVMValueRef (*pack_words)(cg_kernel *, LLVMValueRef a, LLVMValueRef b);
     LLVMValueRef (*pack_bytes)(cg_kernel *, LLVMValueRef a, LLVMValueRef b);
@@ -38,6 +39,9 @@ static inline LLVMValueRef cg_dot4_narrow(cg_kernel *k, LLVMValueRef acc, LLVMVa
 {
     return k->m->isa->dot4_narrow(k, acc, unsigned_bytes, signed_bytes);
 }
+
+/* acc<N x i32> + sum of 2 products each: words<2N>, signed, of whole registers. */
+static inline LLVMValueRef cg_dot2(cg_kernel *k, LLVMValueRef acc, LLVMValueRef a, LLVMValueRef b) { return k->m->isa->dot2(k, acc, a, b); }
 
 /* float -> i32, ties to even; out of range is INT_MIN as cvtps2dq has it. */
 static inline LLVMValueRef cg_round_to_i32(cg_kernel *k, LLVMValueRef v) { return k->m->isa->round_i32(k, v); }

@@ -71,6 +71,12 @@ static LLVMValueRef shift(cg_kernel *k, LLVMValueRef (*build)(LLVMBuilderRef, LL
     return build(k->b, v, cg_splat(k, LLVMConstInt(k->m->i16, 8, 0), cg_lanes(v)), "");
 }
 
+static LLVMValueRef dot2(cg_kernel *k, LLVMValueRef acc, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMValueRef args[2] = {a, b};
+    return LLVMBuildAdd(k->b, acc, on_registers(k, pmaddwd, args, 2), "");
+}
+
 /* Even and odd bytes as words, whose products and their pairs' sums are exact in 32 bits.  What is done to x is shared by all that it is
  * multiplied with, and what is done to w, too. */
 static LLVMValueRef dot4_of_words(cg_kernel *k, LLVMValueRef acc, LLVMValueRef x, LLVMValueRef w)
@@ -81,8 +87,7 @@ static LLVMValueRef dot4_of_words(cg_kernel *k, LLVMValueRef acc, LLVMValueRef x
     LLVMValueRef low = cg_splat(k, LLVMConstInt(k->m->i16, 255, 0), cg_lanes(x));
     LLVMValueRef even[2] = {LLVMBuildAnd(k->b, x, low, ""), shift(k, LLVMBuildAShr, shift(k, LLVMBuildShl, w))};
     LLVMValueRef odd[2] = {shift(k, LLVMBuildLShr, x), shift(k, LLVMBuildAShr, w)};
-    acc = LLVMBuildAdd(k->b, acc, on_registers(k, pmaddwd, even, 2), "");
-    return LLVMBuildAdd(k->b, acc, on_registers(k, pmaddwd, odd, 2), "");
+    return dot2(k, dot2(k, acc, even[0], even[1]), odd[0], odd[1]);
 }
 
 static LLVMValueRef dot4(cg_kernel *k, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes)
@@ -104,7 +109,7 @@ static LLVMValueRef dot4_narrow(cg_kernel *k, LLVMValueRef acc, LLVMValueRef uns
         return dot4(k, acc, unsigned_bytes, signed_bytes);
     LLVMValueRef bytes[2] = {unsigned_bytes, signed_bytes};
     LLVMValueRef words[2] = {on_registers(k, pmaddubsw, bytes, 2), cg_splat(k, LLVMConstInt(k->m->i16, 1, 0), 2 * lanes)};
-    return LLVMBuildAdd(k->b, acc, on_registers(k, pmaddwd, words, 2), "");
+    return dot2(k, acc, words[0], words[1]);
 }
 
 /* ---- Rounding to integers ---- */
@@ -168,6 +173,7 @@ static LLVMValueRef table_lookup(cg_kernel *k, const cg_table *table, LLVMValueR
 const cg_isa cg_isa_x86 = {
     .dot4 = dot4,
     .dot4_narrow = dot4_narrow,
+    .dot2 = dot2,
     .round_i32 = round_i32,
     .pack_words = pack_words,
     .pack_bytes = pack_bytes,

@@ -9,27 +9,17 @@
  *                 acc[r][c] += x[r] . w[c]
  *             finish (gemm_finish.c) */
 #include <assert.h>
-#include <limits.h>
 
 #include "compiler/codegen/matmul/gemm_private.h"
 
 enum { STREAM_AHEAD = 32768 }; /* bytes */
 enum { RESIDUAL_COST = 1 };    /* a residual doubles what a result vector costs */
 
-static const schedule_machine machine_vnni = {31, 16, 4.0, 16, {1.1, 1.6}, 0.9, 10.0, 0.1, 36 << 10, 0.2};
-static const schedule_machine machine_avx2 = {8, 12, 4.0, 0, {2.2, 2.2}, 1.0, 10.0, 0.1, INT_MAX, 0};
-static const schedule_machine machine_generic = {8, 4, 4.0, 0, {8.0, 8.0}, 1.0, 10.0, 0, INT_MAX, 0};
-
 static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->workspace; }
-
-static const schedule_machine *machine_of(const target_info *t)
-{
-    return t->vector_bytes == 64 ? &machine_vnni : t->vector_bytes == 32 ? &machine_avx2 : &machine_generic;
-}
 
 schedule_tiles cg_gemm_tiles(const target_info *target, const cg_gemm *g)
 {
-    schedule_machine machine = *machine_of(target);
+    schedule_machine machine = schedule_machine_of(target, g->is_float);
     if (is_bound(&g->residual.rows.arg))
         for (int i = 0; i < 2; i++)
             machine.epilogue[i] *= 1 + RESIDUAL_COST;
@@ -146,8 +136,48 @@ static void multiply_step(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef pane
         x = cg_splat(k, x, 16);
         for (int c = 0; c < e->blocks; c++) {
             LLVMValueRef *sum = &acc[r * e->blocks + c];
-            *sum = g->is_float ? cg_fma(k, x, w[c], *sum) : cg_dot4(k, *sum, x, w[c]);
+            *sum = g->is_float ? cg_fma(k, x, w[c], *sum)
+                 : g->narrow   ? cg_dot4_narrow(k, *sum, x, w[c])
+                               : cg_dot4(k, *sum, x, w[c]);
         }
+    }
+}
+
+/* One entry of the excess of block c: even bytes as words, times weights of 16 bits. */
+static void multiply_excess(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef entry, int c, LLVMValueRef acc[])
+{
+    cg_kernel *k = &e->k;
+    LLVMTypeRef words = cg_vector(k->m->i16, 32);
+    LLVMValueRef offset = cg_load(k, k->m->i32, cg_at(k, e->slot[GEMM_EXCESS_OFFSETS], cg_mul_const(k, entry, 4)), 4);
+    LLVMValueRef x_step = cg_at(k, x_tile, LLVMBuildSExt(k->b, offset, k->m->i64, ""));
+    LLVMValueRef w = cg_load(k, words, cg_at(k, e->slot[GEMM_EXCESS_WEIGHTS], cg_mul_const(k, entry, 64)), 64);
+    LLVMValueRef even = cg_splat(k, LLVMConstInt(k->m->i16, 255, 0), 32);
+    for (int r = 0; r < e->rows; r++) {
+        LLVMValueRef x = cg_splat(k, cg_load(k, k->m->i32, cg_at_const(k, x_step, gemm_row_distance(e, &e->g->x, r)), 1), 16);
+        x = LLVMBuildAnd(k->b, cg_bitcast(k, x, words), even, "");
+        acc[r * e->blocks + c] = cg_dot2(k, acc[r * e->blocks + c], x, w);
+    }
+}
+
+/* What the weights of 8 bits leave out. */
+static void add_excess(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef acc[])
+{
+    cg_kernel *k = &e->k;
+    LLVMValueRef block = cg_at(k, e->slot[GEMM_EXCESS_FIRST], LLVMBuildLShr(k->b, e->channel, cg_i64(k, 2), "")); /* channel / 16 * 4 */
+    for (int c = 0; c < e->blocks; c++) {
+        LLVMValueRef bound[2];
+        for (int i = 0; i < 2; i++)
+            bound[i] = LLVMBuildZExt(k->b, cg_load(k, k->m->i32, cg_at_const(k, block, 4 * (c + i)), 4), k->m->i64, "");
+        cg_loop loop = cg_loop_begin(k, bound[0], bound[1], 1);
+        LLVMValueRef carried[GEMM_MAX_SUMS];
+        for (int r = 0; r < e->rows; r++)
+            carried[r * e->blocks + c] = acc[r * e->blocks + c] = cg_loop_carry(k, &loop, acc[r * e->blocks + c]);
+        multiply_excess(e, x_tile, loop.index, c, carried);
+        for (int r = 0; r < e->rows; r++)
+            cg_loop_update(k, &loop, r, carried[r * e->blocks + c]);
+        cg_loop_hint_no_unroll(k, &loop);
+        cg_loop_hint_vectorize(k, &loop, false);
+        cg_loop_end(k, &loop);
     }
 }
 
@@ -180,6 +210,8 @@ static void multiply(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LL
     for (int i = one; i < all; i++)
         acc[i % one] = e->g->is_float ? LLVMBuildFAdd(k->b, acc[i % one], acc[i], "")
                                       : LLVMBuildAdd(k->b, acc[i % one], acc[i], "");
+    if (e->slot[GEMM_EXCESS_FIRST])
+        add_excess(e, x_tile, acc);
 }
 
 /* The first tiles of a panel fetch the next panel into the cache, each line once, a line or a few a step.  Behind the
@@ -223,7 +255,8 @@ static void emit_kind(gemm_kernel *e, const schedule_kind *kind, int64_t number,
     last = cg_min(k, cg_add(k, last, cg_i64(k, -number)), cg_i64(k, count));
     e->kind = kind;
     e->rows = (int)(kind->rows * kind->cols);
-    e->splits = schedule_splits(machine_of(e->k.m->target), e->rows * e->blocks, e->g->steps);
+    const schedule_machine machine = schedule_machine_of(k->m->target, e->g->is_float);
+    e->splits = schedule_splits(&machine, e->rows * e->blocks, e->g->steps);
     assert(e->rows * e->blocks * e->splits <= GEMM_MAX_SUMS);
     cg_loop tile = cg_loop_begin(k, first, last, 1);
     LLVMValueRef line = LLVMBuildUDiv(k->b, tile.index, cg_i64(k, kind->count_x), "");
@@ -301,7 +334,9 @@ static int bind(const cg_gemm *g, cg_arg params, cg_arg add_params, cg_arg args[
         [GEMM_X] = g->x.arg, [GEMM_WEIGHTS] = g->weights, [GEMM_BIAS] = g->bias, [GEMM_PARAMS] = params,
         [GEMM_OUT] = g->out.arg, [GEMM_OFFSETS] = g->linear ? (cg_arg){0} : g->offsets,
         [GEMM_RESIDUAL] = g->residual.rows.arg, [GEMM_SUMS] = g->sums.arg, [GEMM_ADD_PARAMS] = add_params,
-        [GEMM_SCALES] = g->scales.arg, [GEMM_ZEROS] = g->zeros.arg, [GEMM_COLUMN_ZEROS] = g->column_zeros};
+        [GEMM_SCALES] = g->scales.arg, [GEMM_ZEROS] = g->zeros.arg, [GEMM_COLUMN_ZEROS] = g->column_zeros,
+        [GEMM_EXCESS_FIRST] = g->excess_first, [GEMM_EXCESS_OFFSETS] = g->excess_offsets,
+        [GEMM_EXCESS_WEIGHTS] = g->excess_weights};
     int count = 0;
     for (int i = 0; i < GEMM_SLOTS; i++) {
         slot_argument[i] = is_bound(&all[i]) ? count : -1;
@@ -330,8 +365,8 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
     if (r->present)
         residual = arena_format(a, "%d%s%s", r->first, rows_key(a, &r->rows), g->is_float ? "" : cg_residual_key(m, &r->add));
     return arena_format(
-        a, "gemm %s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s q{%s} r{%s} %a,%a,%a,%a,%d",
-        g->is_float ? "f32" : "u8s8", ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
+        a, "gemm %s%s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s q{%s} r{%s} %a,%a,%a,%a,%d",
+        g->is_float ? "f32" : "u8s8", is_bound(&g->excess_first) ? "+" : g->narrow ? "-" : "", ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
         (long long)g->width, (long long)g->groups, (long long)g->columns, (long long)g->steps, g->linear ? "l" : "t",
         (long long)g->x_group, (long long)g->out_group, (long long)g->sums_group, t->blocks, tiles, rows_key(a, &g->x), rows_key(a, &g->out), rows_key(a, &g->sums),
         rows_key(a, &g->scales), is_bound(&g->column_zeros) ? "z" : "", rows_key(a, &g->zeros),

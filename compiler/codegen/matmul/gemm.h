@@ -16,7 +16,7 @@
 
 #include "compiler/codegen/matmul/prepack.h"
 #include "compiler/codegen/build/residual.h"
-#include "compiler/schedule/tile.h"
+#include "compiler/schedule/machine.h"
 
 /* Where the rows of a matrix are: byte distances between images, lines and pixels. */
 typedef struct cg_gemm_rows {
@@ -42,6 +42,8 @@ typedef struct cg_gemm {
     cg_gemm_rows x, out;
     int64_t x_group, out_group, sums_group; /* bytes between the groups in x; in out and the residual; in sums */
     cg_arg weights, bias;     /* prepack.h */
+    bool narrow;              /* the weights' products fit 16 bits two by two, and what does not is apart: excess.h */
+    cg_arg excess_first, excess_offsets, excess_weights; /* unbound: there is none */
     cg_requant requant;       /* over cg_prepacked_columns channels */
     cg_gemm_rows sums;        /* weight_zero: int32 per row, the sum of its x times -weight zero point, added to all columns */
     bool weight_zero;

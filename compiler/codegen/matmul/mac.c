@@ -10,8 +10,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "compiler/codegen/matmul/excess.h"
 #include "compiler/codegen/matmul/mac.h"
 #include "ir/interp.h"
+
+/* Of the steps, beyond which all products in 16 bits are as fast. */
+static const double EXCESS_SHARE = 0.6;
 
 cg_gemm_rows cg_mac_rows(const ir_value *v)
 {
@@ -158,12 +162,24 @@ static void bind_requant(cg_module *m, cg_gemm *g)
     cg_requant_add_bias(m, &g->requant, real_bias);
 }
 
+static void bind_excess(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, void *packed)
+{
+    cg_excess e;
+    g->narrow = cg_excess_take(m->arena, steps, packed, g->groups, g->columns, tiles->blocks, EXCESS_SHARE, &e);
+    if (!g->narrow || !e.count)
+        return;
+    g->excess_first = cg_arg_constant(cg_constant_in_place(m, e.first, 4 * (size_t)(e.blocks + 1), "excess_first"));
+    g->excess_offsets = cg_arg_constant(cg_constant_in_place(m, e.offset, 4 * (size_t)e.count, "excess_offsets"));
+    g->excess_weights = cg_arg_constant(cg_constant_in_place(m, e.weights, 64 * (size_t)e.count, "excess_weights"));
+}
+
 void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, int64_t column_size)
 {
     const int64_t all = g->groups * g->columns, padded = g->groups * cg_prepacked_columns(g->columns);
     int32_t *sums = g->is_float ? NULL : ARENA_ARRAY(m->arena, int32_t, all + 1);
-    const void *packed = cg_prepack(m->arena, steps, signed_weights(m, g->op, column_size), g->groups, g->columns, column_size,
-                                    tiles->blocks, sums), *bias;
+    void *packed = cg_prepack(m->arena, steps, signed_weights(m, g->op, column_size), g->groups, g->columns, column_size,
+                              tiles->blocks, sums);
+    const void *bias;
     if (g->is_float) {
         bias = float_bias(m, g);
     } else {
@@ -173,6 +189,8 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
         if (zeros_differ(g->op))
             g->column_zeros = column_zeros(m, g);
     }
+    if (!g->is_float && !target_has(m->target, TARGET_DOT4) && target_has(m->target, TARGET_BYTE_PAIRS))
+        bind_excess(m, g, steps, tiles, packed);
     g->weights = cg_arg_constant(cg_constant_in_place(m, packed, cg_prepacked_bytes(steps, g->groups, g->columns), "weights"));
     g->bias = cg_arg_constant(cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));
     g->steps = steps->count;

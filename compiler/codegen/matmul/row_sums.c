@@ -18,7 +18,7 @@ static LLVMValueRef add_bytes(cg_kernel *k, LLVMValueRef sum, LLVMValueRef from,
     LLVMTypeRef ints = cg_vector(k->m->i32, 16), bytes = cg_vector(k->m->i8, 64);
     LLVMValueRef v = count == 64 ? cg_load(k, bytes, from, 1)
                                  : cg_load_masked(k, bytes, from, cg_lane_mask(k, cg_i64(k, count), 64));
-    return cg_dot4(k, sum, cg_bitcast(k, v, ints), cg_bitcast(k, cg_splat(k, cg_i8(k, 1), 64), ints));
+    return cg_dot4_narrow(k, sum, cg_bitcast(k, v, ints), cg_bitcast(k, cg_splat(k, cg_i8(k, 1), 64), ints));
 }
 
 static LLVMValueRef add_run(cg_kernel *k, LLVMValueRef sum, LLVMValueRef from, int64_t length)
@@ -95,7 +95,7 @@ static bool emit_product(cg_module *m, const sums *s)
     cg_gemm p = {.op = g->op, .images = g->images, .height = g->height, .width = g->width, .columns = 1,
                  .groups = g->groups, .x_group = g->x_group, .steps = steps->count, .linear = steps->linear,
                  .offsets = g->offsets, .x = g->x, .out = g->sums, .out_group = g->sums_group, .out_type = IR_I32,
-                 .sum_factor = s->factor};
+                 .sum_factor = s->factor, .narrow = true};
     const size_t bytes = cg_prepacked_bytes(steps, 1, 1), bias_bytes = 64 * (size_t)g->groups;
     uint8_t *ones = arena_alloc(m->arena, bytes * (size_t)g->groups);
     for (int64_t i = 0; i < steps->count * steps->width; i++) /* column 0 of 16; bytes that a step reads twice count once */
