@@ -1,0 +1,16 @@
+/* cpuid_trap.h: the program's questions for its CPU, answered for the machine that is emulated. */
+#ifndef QCC_EMULATE_CPUID_TRAP_H
+#define QCC_EMULATE_CPUID_TRAP_H
+
+#include <stdbool.h>
+#include <ucontext.h>
+
+#include "machine.h"
+
+/* Makes cpuid and xgetbv of the program, and of the objects that it has loaded, instructions that trap: of what is not
+ * the system's.  Again after each dlopen. */
+void cpuid_patch_objects(void);
+/* If such an instruction has trapped, answers it and steps behind it. */
+bool cpuid_answer(const machine *, mcontext_t *);
+
+#endif
