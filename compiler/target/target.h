@@ -16,7 +16,8 @@ enum {
     TARGET_BYTE_PAIRS = 1 << 3,  /* sums of two neighbouring products of bytes, unsigned by signed, which saturate at 16 bits */
     TARGET_DOT4 = 1 << 4,        /* sums of four neighbouring products of bytes, unsigned by signed */
     TARGET_MASKS = 1 << 5,       /* loads and stores of some lanes */
-    TARGET_BYTE_TABLES = 1 << 6, /* tables of 256 bytes in registers */
+    TARGET_SHUFFLES = 1 << 6,    /* bytes of 16 by their indices */
+    TARGET_BYTE_TABLES = 1 << 7, /* tables of 256 bytes in registers */
 };
 
 typedef struct target_info { /* targets.h says what each is */

@@ -1,6 +1,6 @@
 /* lut.c: functions of one byte as tables of 256 bytes, which the interpreter computes.
  *
- *     y[i] = table[x[i]]        64 bytes at a time: two vpermi2b and a blend
+ *     y[i] = table[x[i]]        a register of bytes at a time, where the machine can (isa/)
  *
  * Tables that are a copy, an inversion of the sign bit or a clamp are recognised and need no look-up. */
 #include "compiler/codegen/eltwise/eltwise.h"

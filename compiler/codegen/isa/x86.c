@@ -15,6 +15,8 @@ static by_register pmaddwd = {"llvm.x86.sse2.pmadd.wd", "llvm.x86.avx2.pmadd.wd"
 static by_register pmaddubsw = {"llvm.x86.ssse3.pmadd.ub.sw.128", "llvm.x86.avx2.pmadd.ub.sw", "llvm.x86.avx512.pmaddubs.w.512"};
 static by_register vpdpbusd = {"llvm.x86.avx512.vpdpbusd.128", "llvm.x86.avx512.vpdpbusd.256", "llvm.x86.avx512.vpdpbusd.512"};
 
+static by_register pshufb = {"llvm.x86.ssse3.pshuf.b.128", "llvm.x86.avx2.pshuf.b", "llvm.x86.avx512.pshuf.b.512"};
+
 static unsigned bytes_of(LLVMValueRef v)
 {
     LLVMTypeRef type = LLVMTypeOf(v), element = LLVMGetElementType(type);
@@ -163,10 +165,56 @@ static LLVMValueRef lookup_unit(cg_kernel *k, LLVMValueRef bytes, const void *co
                            from_low, "");
 }
 
+/* vpshufb picks from 16 bytes by 4 bits, or gives 0 where bit 7 of the index is set.  So bit 4 chooses between neighbours: one of
+ * them gives 0, and `or` joins them.  Bits 5 to 7 choose between the 8 results. */
+typedef struct nibble_lookup { LLVMValueRef table, index[2], bit[3]; } nibble_lookup;
+
+/* v's bits up by `count`: what comes from a byte's neighbour stays below its bit 7. */
+static LLVMValueRef bits_up(cg_kernel *k, LLVMValueRef v, int count)
+{
+    LLVMTypeRef words = cg_vector(k->m->i16, cg_lanes(v) / 2);
+    LLVMValueRef by = cg_splat(k, LLVMConstInt(k->m->i16, (unsigned)count, 0), cg_lanes(v) / 2);
+    return cg_bitcast(k, LLVMBuildShl(k->b, cg_bitcast(k, v, words), by, ""), LLVMTypeOf(v));
+}
+
+/* Entries first … first + 2^(5 + level) of the table, of which bits 5 … 4 + level choose. */
+static LLVMValueRef choose_part(cg_kernel *k, const nibble_lookup *l, int first, int level)
+{
+    if (level > 0) {
+        LLVMValueRef low = choose_part(k, l, first, level - 1), high = choose_part(k, l, first + (16 << level), level - 1);
+        return LLVMBuildSelect(k->b, l->bit[level - 1], high, low, "");
+    }
+    LLVMValueRef half[2];
+    for (int h = 0; h < 2; h++) {
+        const unsigned lanes = cg_lanes(l->index[h]);
+        LLVMValueRef part = cg_load(k, cg_vector(k->m->i8, 16), cg_at_const(k, l->table, first + 16 * h), 1);
+        for (unsigned n = 16; n < lanes; n *= 2)
+            part = cg_join(k, part, part);
+        LLVMValueRef args[2] = {part, l->index[h]};
+        half[h] = on_registers(k, pshufb, args, 2);
+    }
+    return LLVMBuildOr(k->b, half[0], half[1], "");
+}
+
+static LLVMValueRef nibble_unit(cg_kernel *k, LLVMValueRef bytes, const void *context)
+{
+    const cg_table *t = context;
+    const unsigned lanes = cg_lanes(bytes);
+    LLVMValueRef low = LLVMBuildAnd(k->b, bytes, cg_splat(k, LLVMConstInt(k->m->i8, 31, 0), lanes), "");
+    LLVMValueRef even = LLVMBuildAdd(k->b, low, cg_splat(k, LLVMConstInt(k->m->i8, 128 - 16, 0), lanes), "");
+    LLVMValueRef odd = LLVMBuildXor(k->b, even, cg_splat(k, LLVMConstInt(k->m->i8, 128, 0), lanes), "");
+    nibble_lookup l = {.table = t->pointer, .index = {even, odd}};
+    for (int i = 0; i < 3; i++)
+        l.bit[i] = LLVMBuildICmp(k->b, LLVMIntSLT, bits_up(k, bytes, 2 - i), LLVMConstNull(LLVMTypeOf(bytes)), "");
+    return choose_part(k, &l, 0, 3);
+}
+
 static LLVMValueRef table_lookup(cg_kernel *k, const cg_table *table, LLVMValueRef bytes)
 {
     if (cg_is_vector(bytes) && table->part[0])
         return cg_by_width(k, bytes, 64, table, lookup_unit);
+    if (cg_is_vector(bytes) && target_has(k->m->target, TARGET_SHUFFLES))
+        return cg_by_width(k, bytes, k->m->target->vector_bytes, table, nibble_unit);
     return cg_portable_table_lookup(k, table, bytes);
 }
 

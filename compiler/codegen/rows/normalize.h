@@ -34,7 +34,7 @@ LLVMValueRef row_reduce(row_kernel *, LLVMValueRef v, char what); /* '+' or '>' 
 /* softmax of reals, or with a mask (softmax_real.c); the table form is softmax.c's. */
 bool cg_emit_softmax_real(cg_module *, const ir_op *);
 
-/* softmax of bytes by 64 lookups at a time (softmax_bytes.c), where it takes the op; `table` is ir_softmax_table's. */
+/* softmax of bytes by a register of lookups at a time (softmax_bytes.c), where it takes the op; `table` is ir_softmax_table's. */
 bool cg_softmax_bytes_takes(const cg_module *, const ir_op *);
 bool cg_emit_softmax_bytes(cg_module *, const ir_op *, const char *key, const uint32_t table[256]);
 

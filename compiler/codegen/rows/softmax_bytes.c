@@ -1,6 +1,6 @@
-/* softmax_bytes.c: softmax of bytes by its table of exponentials, where the machine looks up 64 bytes at a time.
+/* softmax_bytes.c: softmax of bytes by its table of exponentials, where the machine looks up a register of bytes at a time.
  *
- *     T[0…255], 23 bits each, is three tables of bytes.  64 differences d = largest - x look up all three, and
+ *     T[0…255], 23 bits each, is three tables of bytes.  A register of differences d = largest - x looks up all three, and
  * interleaving them (with zeros) gives four vectors of T[d], in the order that packing bytes undoes.
  *
  * The arithmetic is softmax.c's.  Rows of up to 256 elements keep T[d] in registers between the sum and the result. */
@@ -9,7 +9,7 @@
 #include "compiler/codegen/rows/normalize.h"
 #include "ir/interp.h"
 
-enum { ARG_TABLES = 2, BYTES = 64, TABLES = 3, SHORT = 256, LONGEST = 8192 /* lanes' sums stay below 2^31 */ };
+enum { ARG_TABLES = 2, TABLES = 3, SHORT = 256, LEAST_LANES = 32, LONGEST_IN_LANES = 128 /* lanes' sums stay below 2^31 */ };
 
 typedef struct softmax {
     cg_table table[TABLES];
@@ -20,12 +20,12 @@ bool cg_softmax_bytes_takes(const cg_module *m, const ir_op *op)
 {
     const ir_type *x = &ir_operand_value(op, 0)->type;
     const int64_t columns = x->dims[x->rank - 1];
-    return target_has(m->target, TARGET_BYTE_TABLES) && columns >= BYTES && columns <= LONGEST;
+    return target_has(m->target, TARGET_SHUFFLES) && columns >= m->target->vector_bytes && columns <= LONGEST_IN_LANES * (int64_t)m->target->vector_bytes;
 }
 
 static LLVMValueRef load(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
 {
-    return row_load(r, cg_vector(r->k->m->i8, BYTES), first, mask);
+    return row_load(r, cg_vector(r->k->m->i8, r->lanes), first, mask);
 }
 
 static void fold_largest(row_kernel *r, LLVMValueRef first, LLVMValueRef mask, LLVMValueRef acc[])
@@ -40,7 +40,7 @@ static void exponentials(row_kernel *r, LLVMValueRef first, LLVMValueRef mask, L
 {
     const softmax *s = r->context;
     cg_kernel *k = r->k;
-    LLVMValueRef d = LLVMBuildSub(k->b, cg_splat(k, s->largest, BYTES), load(r, first, mask), ""), rows[4];
+    LLVMValueRef d = LLVMBuildSub(k->b, cg_splat(k, s->largest, r->lanes), load(r, first, mask), ""), rows[4];
     LLVMValueRef zero = rows[TABLES] = LLVMConstNull(LLVMTypeOf(d));
     for (int t = 0; t < TABLES; t++) {
         rows[t] = cg_table_lookup(k, &s->table[t], d);
@@ -49,7 +49,7 @@ static void exponentials(row_kernel *r, LLVMValueRef first, LLVMValueRef mask, L
     }
     cg_interleave(k, rows, out);
     for (int i = 0; i < 4; i++)
-        out[i] = cg_bitcast(k, out[i], cg_vector(k->m->i32, BYTES / 4));
+        out[i] = cg_bitcast(k, out[i], cg_vector(k->m->i32, r->lanes / 4));
 }
 
 static void add_up(row_kernel *r, LLVMValueRef const e[4], LLVMValueRef acc[])
@@ -64,7 +64,7 @@ static void invert_sum(row_kernel *r, LLVMValueRef lanes)
     softmax *s = r->context;
     cg_kernel *k = r->k;
     if (r->columns > SHORT)
-        lanes = LLVMBuildZExt(k->b, lanes, cg_vector(k->m->i64, BYTES / 4), "");
+        lanes = LLVMBuildZExt(k->b, lanes, cg_vector(k->m->i64, r->lanes / 4), "");
     LLVMValueRef sum = LLVMBuildUIToFP(k->b, row_reduce(r, lanes, '+'), k->m->f32, "");
     sum = LLVMBuildFMul(k->b, sum, cg_f32(k, r->op->results[0]->quant->scale[0]), "");
     s->factor = LLVMBuildFDiv(k->b, cg_f32(k, 1), sum, "");
@@ -75,7 +75,7 @@ static void store_shares(row_kernel *r, LLVMValueRef const e[4], LLVMValueRef fi
     const softmax *s = r->context;
     cg_kernel *k = r->k;
     const cg_quant_end end = cg_quant_end_of(r->op->results[0], IR_ACT_NONE);
-    const unsigned lanes = BYTES / 4;
+    const unsigned lanes = r->lanes / 4;
     LLVMValueRef q[4];
     for (int i = 0; i < 4; i++) {
         LLVMValueRef v = LLVMBuildSIToFP(k->b, e[i], cg_vector(k->m->f32, lanes), "");
@@ -105,13 +105,13 @@ static void store_again(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
 static void short_row(row_kernel *r)
 {
     cg_kernel *k = r->k;
-    const int parts = (int)((r->columns + BYTES - 1) / BYTES);
-    LLVMValueRef e[SHORT / BYTES][4], first[SHORT / BYTES], mask[SHORT / BYTES];
-    LLVMValueRef acc[1] = {LLVMConstNull(cg_vector(k->m->i32, BYTES / 4))};
+    const int lanes = (int)r->lanes, parts = (int)(r->columns + lanes - 1) / lanes;
+    LLVMValueRef e[SHORT / LEAST_LANES][4], first[SHORT / LEAST_LANES], mask[SHORT / LEAST_LANES];
+    LLVMValueRef acc[1] = {LLVMConstNull(cg_vector(k->m->i32, r->lanes / 4))};
     for (int i = 0; i < parts; i++) {
-        const int64_t left = r->columns - (int64_t)i * BYTES;
-        first[i] = cg_i64(k, (int64_t)i * BYTES);
-        mask[i] = left < BYTES ? cg_lane_mask(k, cg_i64(k, left), BYTES) : NULL;
+        const int64_t left = r->columns - (int64_t)i * lanes;
+        first[i] = cg_i64(k, (int64_t)i * lanes);
+        mask[i] = left < lanes ? cg_lane_mask(k, cg_i64(k, left), r->lanes) : NULL;
         exponentials(r, first[i], mask[i], e[i]);
         add_up(r, e[i], acc);
     }
@@ -127,13 +127,13 @@ static void row(row_kernel *r)
     r->context = &s;
     for (int t = 0; t < TABLES; t++)
         s.table[t] = cg_table_load(k, cg_at_const(k, k->arg[ARG_TABLES], 256 * t));
-    LLVMValueRef acc[1] = {LLVMConstNull(cg_vector(k->m->i8, BYTES))};
+    LLVMValueRef acc[1] = {LLVMConstNull(cg_vector(k->m->i8, r->lanes))};
     row_fold(r, fold_largest, 1, acc);
     s.largest = row_reduce(r, acc[0], '>');
     if (r->columns <= SHORT) {
         short_row(r);
     } else {
-        acc[0] = LLVMConstNull(cg_vector(k->m->i32, BYTES / 4));
+        acc[0] = LLVMConstNull(cg_vector(k->m->i32, r->lanes / 4));
         row_fold(r, fold_sum, 1, acc);
         invert_sum(r, acc[0]);
         row_each(r, store_again);
@@ -147,5 +147,5 @@ bool cg_emit_softmax_bytes(cg_module *m, const ir_op *op, const char *key, const
         for (int t = 0; t < TABLES; t++)
             bytes[256 * t + d] = (unsigned char)(table[d] >> 8 * t);
     const cg_arg tables = cg_arg_constant(cg_constant(m, bytes, 256 * TABLES, "exponentials"));
-    return row_kernel_emit(m, op, key, row, BYTES, NULL, 1, &tables);
+    return row_kernel_emit(m, op, key, row, m->target->vector_bytes, NULL, 1, &tables);
 }
