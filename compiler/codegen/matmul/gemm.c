@@ -117,6 +117,22 @@ static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
         acc[i] = LLVMConstNull(type);
 }
 
+/* What is done to w is done once for all rows. */
+static LLVMValueRef dot(gemm_kernel *e, LLVMValueRef sum, LLVMValueRef x, LLVMValueRef w)
+{
+    cg_kernel *k = &e->k;
+    if (e->g->form == CG_GEMM_NARROW)
+        return cg_dot4_narrow(k, sum, x, w);
+    if (e->g->form == CG_GEMM_ANY)
+        return cg_dot4(k, sum, x, w);
+    LLVMTypeRef bytes = cg_vector(k->m->i8, 64);
+    w = cg_bitcast(k, w, bytes);
+    LLVMValueRef negative = LLVMBuildAShr(k->b, w, cg_splat(k, cg_i8(k, 7), 64), "");
+    LLVMValueRef flip = LLVMBuildXor(k->b, negative, cg_splat(k, cg_i8(k, 0x80), 64), "");
+    LLVMValueRef abs[2] = {w, LLVMConstInt(k->m->i1, 0, 0)};
+    return cg_dot4_narrow(k, sum, cg_intrinsic(k, "llvm.abs", &bytes, 1, abs, 2), LLVMBuildXor(k->b, cg_bitcast(k, x, bytes), flip, ""));
+}
+
 static void multiply_step(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVMValueRef step, LLVMValueRef acc[])
 {
     cg_kernel *k = &e->k;
@@ -136,9 +152,7 @@ static void multiply_step(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef pane
         x = cg_splat(k, x, 16);
         for (int c = 0; c < e->blocks; c++) {
             LLVMValueRef *sum = &acc[r * e->blocks + c];
-            *sum = g->is_float ? cg_fma(k, x, w[c], *sum)
-                 : g->narrow   ? cg_dot4_narrow(k, *sum, x, w[c])
-                               : cg_dot4(k, *sum, x, w[c]);
+            *sum = g->is_float ? cg_fma(k, x, w[c], *sum) : dot(e, *sum, x, w[c]);
         }
     }
 }
@@ -356,6 +370,7 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
 {
     arena *a = m->arena;
     const cg_gemm_residual *r = &g->residual;
+    static const char *const form[] = {[CG_GEMM_ANY] = "", [CG_GEMM_NARROW] = "narrow", [CG_GEMM_FLIPPED] = "flipped"};
     const char *tiles = "", *residual = "";
     for (int i = 0; i < t->kinds; i++) {
         const schedule_kind *s = &t->kind[i];
@@ -366,7 +381,7 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
         residual = arena_format(a, "%d%s%s", r->first, rows_key(a, &r->rows), g->is_float ? "" : cg_residual_key(m, &r->add));
     return arena_format(
         a, "gemm %s%s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s q{%s} r{%s} %a,%a,%a,%a,%d",
-        g->is_float ? "f32" : "u8s8", is_bound(&g->excess_first) ? "+" : g->narrow ? "-" : "", ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
+        g->is_float ? "f32" : "u8s8", is_bound(&g->excess_first) ? "excess" : form[g->form], ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
         (long long)g->width, (long long)g->groups, (long long)g->columns, (long long)g->steps, g->linear ? "l" : "t",
         (long long)g->x_group, (long long)g->out_group, (long long)g->sums_group, t->blocks, tiles, rows_key(a, &g->x), rows_key(a, &g->out), rows_key(a, &g->sums),
         rows_key(a, &g->scales), is_bound(&g->column_zeros) ? "z" : "", rows_key(a, &g->zeros),

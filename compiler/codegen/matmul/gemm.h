@@ -31,6 +31,15 @@ typedef struct cg_gemm_residual {
     cg_residual add;          /* integer results; the GEMM's own requantization makes the intermediate */
 } cg_gemm_residual;
 
+/* How bytes are multiplied on machines that have only sums of two products, in 16 bits: docs/performance.md, "Without VNNI". */
+typedef enum cg_gemm_form {
+    CG_GEMM_ANY,              /* as words, or what the machine has */
+    CG_GEMM_NARROW,           /* sums of two fit whatever x is; where they would not, a weight is apart: excess.h */
+    CG_GEMM_FLIPPED,          /* |w| times x - 128, or 127 - x where w is negative: always fits; the bias holds what that leaves */
+} cg_gemm_form;
+
+static inline bool cg_gemm_by_pairs(const target_info *t) { return target_has(t, TARGET_BYTE_PAIRS) && !target_has(t, TARGET_DOT4); }
+
 typedef struct cg_gemm {
     const ir_op *op;
     bool is_float;            /* f32 x f32; otherwise u8 x s8 */
@@ -42,7 +51,7 @@ typedef struct cg_gemm {
     cg_gemm_rows x, out;
     int64_t x_group, out_group, sums_group; /* bytes between the groups in x; in out and the residual; in sums */
     cg_arg weights, bias;     /* prepack.h */
-    bool narrow;              /* the weights' products fit 16 bits two by two, and what does not is apart: excess.h */
+    cg_gemm_form form;        /* of bytes */
     cg_arg excess_first, excess_offsets, excess_weights; /* unbound: there is none */
     cg_requant requant;       /* over cg_prepacked_columns channels */
     cg_gemm_rows sums;        /* weight_zero: int32 per row, the sum of its x times -weight zero point, added to all columns */

@@ -14,8 +14,8 @@
 #include "compiler/codegen/matmul/mac.h"
 #include "ir/interp.h"
 
-/* Of the steps, beyond which all products in 16 bits are as fast. */
-static const double EXCESS_SHARE = 0.6;
+/* Of the steps, beyond which flipping is as fast. */
+static const double EXCESS_SHARE = 0.4;
 
 cg_gemm_rows cg_mac_rows(const ir_value *v)
 {
@@ -162,23 +162,37 @@ static void bind_requant(cg_module *m, cg_gemm *g)
     cg_requant_add_bias(m, &g->requant, real_bias);
 }
 
-static void bind_excess(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, void *packed)
+static bool bind_excess(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, void *packed)
 {
     cg_excess e;
-    g->narrow = cg_excess_take(m->arena, steps, packed, g->groups, g->columns, tiles->blocks, EXCESS_SHARE, &e);
-    if (!g->narrow || !e.count)
-        return;
+    if (!cg_excess_take(m->arena, steps, packed, g->groups, g->columns, tiles->blocks, EXCESS_SHARE, &e))
+        return false;
+    g->form = CG_GEMM_NARROW;
+    if (!e.count)
+        return true;
     g->excess_first = cg_arg_constant(cg_constant_in_place(m, e.first, 4 * (size_t)(e.blocks + 1), "excess_first"));
     g->excess_offsets = cg_arg_constant(cg_constant_in_place(m, e.offset, 4 * (size_t)e.count, "excess_offsets"));
     g->excess_weights = cg_arg_constant(cg_constant_in_place(m, e.weights, 64 * (size_t)e.count, "excess_weights"));
+    return true;
+}
+
+/* What |w| * (x - 128) and |w| * (127 - x) lack to w * x. */
+static void flip(cg_gemm *g, const int8_t weights[], int64_t column_size, int32_t bias[])
+{
+    g->form = CG_GEMM_FLIPPED;
+    for (int64_t c = 0; c < g->groups * g->columns; c++)
+        for (int64_t i = 0; i < column_size; i++) {
+            const int32_t w = weights[c * column_size + i];
+            bias[c] = (int32_t)((uint32_t)bias[c] + (uint32_t)(w < 0 ? 127 * w : 128 * w));
+        }
 }
 
 void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, int64_t column_size)
 {
     const int64_t all = g->groups * g->columns, padded = g->groups * cg_prepacked_columns(g->columns);
     int32_t *sums = g->is_float ? NULL : ARENA_ARRAY(m->arena, int32_t, all + 1);
-    void *packed = cg_prepack(m->arena, steps, signed_weights(m, g->op, column_size), g->groups, g->columns, column_size,
-                              tiles->blocks, sums);
+    const void *weights = signed_weights(m, g->op, column_size);
+    void *packed = cg_prepack(m->arena, steps, weights, g->groups, g->columns, column_size, tiles->blocks, sums);
     const void *bias;
     if (g->is_float) {
         bias = float_bias(m, g);
@@ -186,11 +200,11 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
         int32_t *folded = ARENA_ARRAY(m->arena, int32_t, all + 1);
         fold_zero_points(m, g, column_size, sums, folded);
         bias = folded;
+        if (cg_gemm_by_pairs(m->target) && !bind_excess(m, g, steps, tiles, packed) && !ir_mac_is_dynamic(g->op))
+            flip(g, weights, column_size, folded);
         if (zeros_differ(g->op))
             g->column_zeros = column_zeros(m, g);
     }
-    if (!g->is_float && !target_has(m->target, TARGET_DOT4) && target_has(m->target, TARGET_BYTE_PAIRS))
-        bind_excess(m, g, steps, tiles, packed);
     g->weights = cg_arg_constant(cg_constant_in_place(m, packed, cg_prepacked_bytes(steps, g->groups, g->columns), "weights"));
     g->bias = cg_arg_constant(cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));
     g->steps = steps->count;

@@ -98,34 +98,50 @@ static LLVMValueRef step_bytes(packer *e, LLVMValueRef first, const bool live[4]
     return LLVMBuildAnd(k->b, v, LLVMConstVector(keep, 64), "");
 }
 
-static LLVMValueRef pack_bytes_step(packer *e, LLVMValueRef first, const bool live[4], LLVMValueRef to, LLVMValueRef sum)
+/* Of a block's columns: the sums, and, when products are flipped, those of what is not negative. */
+typedef struct column_sums { LLVMValueRef all, positive; } column_sums;
+
+static LLVMValueRef add_bytes(cg_kernel *k, LLVMValueRef sum, LLVMValueRef bytes)
+{
+    LLVMTypeRef ints = cg_vector(k->m->i32, 16);
+    return cg_dot4_narrow(k, sum, cg_bitcast(k, cg_splat(k, cg_i8(k, 1), 64), ints), cg_bitcast(k, bytes, ints));
+}
+
+static column_sums pack_bytes_step(packer *e, LLVMValueRef first, const bool live[4], LLVMValueRef to, column_sums sums)
 {
     cg_kernel *k = &e->k;
     LLVMValueRef v = step_bytes(e, first, live);
     cg_store(k, v, to, 64);
-    return cg_dot4(k, sum, cg_bitcast(k, cg_splat(k, cg_i8(k, 1), 64), cg_vector(k->m->i32, 16)),
-                   cg_bitcast(k, v, cg_vector(k->m->i32, 16)));
+    sums.all = add_bytes(k, sums.all, v);
+    if (e->p->flipped)
+        sums.positive = add_bytes(k, sums.positive, cg_max(k, v, LLVMConstNull(LLVMTypeOf(v))));
+    return sums;
 }
 
-/* All steps of one block; returns the sums of its columns. */
-static LLVMValueRef pack_block_bytes(packer *e, LLVMValueRef to, int64_t step_bytes_apart)
+/* All steps of one block. */
+static column_sums pack_block_bytes(packer *e, LLVMValueRef to, int64_t step_bytes_apart)
 {
     cg_kernel *k = &e->k;
     static const bool all[4] = {true, true, true, true};
     const int64_t whole = e->p->depth / 4, rest = e->p->depth % 4;
     cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, whole), 1);
-    LLVMValueRef sum = cg_loop_carry(k, &loop, LLVMConstNull(cg_vector(k->m->i32, 16)));
+    column_sums sums = {.all = cg_loop_carry(k, &loop, LLVMConstNull(cg_vector(k->m->i32, 16)))};
+    if (e->p->flipped)
+        sums.positive = cg_loop_carry(k, &loop, LLVMConstNull(cg_vector(k->m->i32, 16)));
     LLVMValueRef at = cg_at(k, to, cg_mul_const(k, loop.index, step_bytes_apart));
-    cg_loop_update(k, &loop, 0, pack_bytes_step(e, cg_mul_const(k, loop.index, 4), all, at, sum));
+    const column_sums next = pack_bytes_step(e, cg_mul_const(k, loop.index, 4), all, at, sums);
+    cg_loop_update(k, &loop, 0, next.all);
+    if (e->p->flipped)
+        cg_loop_update(k, &loop, 1, next.positive);
     cg_loop_hint_vectorize(k, &loop, false);
     cg_loop_end(k, &loop);
     if (!rest)
-        return sum;
+        return sums;
     /* As cg_steps_of_runs has it: the last step reaches back, unless there is nothing to reach back to. */
     bool live[4];
     for (int i = 0; i < 4; i++)
         live[i] = whole ? i >= 4 - rest : i < rest;
-    return pack_bytes_step(e, cg_i64(k, whole ? e->p->depth - 4 : 0), live, cg_at_const(k, to, whole * step_bytes_apart), sum);
+    return pack_bytes_step(e, cg_i64(k, whole ? e->p->depth - 4 : 0), live, cg_at_const(k, to, whole * step_bytes_apart), sums);
 }
 
 static void pack_block_floats(packer *e, LLVMValueRef to, int64_t step_bytes_apart)
@@ -139,7 +155,13 @@ static void pack_block_floats(packer *e, LLVMValueRef to, int64_t step_bytes_apa
     cg_loop_end(k, &loop);
 }
 
-static void store_bias(packer *e, LLVMValueRef block, LLVMValueRef bias, LLVMValueRef base, LLVMValueRef sum)
+/* 128 w where w >= 0, 127 w elsewhere, summed up. */
+static LLVMValueRef lacking(cg_kernel *k, const column_sums *sums)
+{
+    return LLVMBuildAdd(k->b, LLVMBuildMul(k->b, sums->all, cg_splat_i32(k, 127, 16), ""), sums->positive, "");
+}
+
+static void store_bias(packer *e, LLVMValueRef block, LLVMValueRef bias, LLVMValueRef base, const column_sums *sums)
 {
     cg_kernel *k = &e->k;
     const cg_pack *p = e->p;
@@ -148,8 +170,9 @@ static void store_bias(packer *e, LLVMValueRef block, LLVMValueRef bias, LLVMVal
                           : LLVMConstNull(cg_vector(element, 16));
     if (!p->is_float) {
         const int32_t constant = (int32_t)((uint32_t)p->depth * (uint32_t)p->x_zero * (uint32_t)p->zero);
-        v = LLVMBuildSub(k->b, v, LLVMBuildMul(k->b, sum, cg_splat_i32(k, p->x_zero, 16), ""), "");
+        v = LLVMBuildSub(k->b, v, LLVMBuildMul(k->b, sums->all, cg_splat_i32(k, p->x_zero, 16), ""), "");
         v = LLVMBuildAdd(k->b, v, cg_splat_i32(k, constant, 16), "");
+        v = p->flipped ? LLVMBuildAdd(k->b, v, lacking(k, sums), "") : v;
     }
     cg_store(k, v, bias, 64);
 }
@@ -164,13 +187,13 @@ static void emit_block(packer *e, LLVMValueRef args[], LLVMValueRef group, LLVMV
     LLVMValueRef to = cg_add(k, cg_mul_const(k, group, all * p->steps->count * 64),
                              cg_add(k, cg_mul_const(k, panel, p->blocks * p->steps->count * 64), cg_mul_const(k, in_panel, 64)));
     e->column = cg_at(k, group_at(k, &p->offsets, args[0], args[4], group), cg_mul_const(k, block, 16 * p->n_stride));
-    LLVMValueRef sum = NULL;
+    column_sums sums = {0};
     if (p->is_float)
         pack_block_floats(e, cg_at(k, args[1], to), step);
     else
-        sum = pack_block_bytes(e, cg_at(k, args[1], to), step);
+        sums = pack_block_bytes(e, cg_at(k, args[1], to), step);
     LLVMValueRef bias = cg_at(k, args[2], cg_mul_const(k, cg_add(k, cg_mul_const(k, group, all), block), 64));
-    store_bias(e, block, bias, args[3], sum);
+    store_bias(e, block, bias, args[3], &sums);
 }
 
 static void emit_pack(packer *e, LLVMValueRef args[])
@@ -200,7 +223,7 @@ static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->wor
 void cg_pack_emit(cg_module *m, const cg_pack *p)
 {
     const bool base = is_bound(&p->base), table = p->offsets.table != NULL;
-    const char *key = arena_format(m->arena, "pack %s%d %s %lld,%lld %lldx%lld c%d %d,%d %d", p->is_float ? "f32" : "8", p->is_unsigned,
+    const char *key = arena_format(m->arena, "pack %s%d%d %s %lld,%lld %lldx%lld c%d %d,%d %d", p->is_float ? "f32" : "8", p->is_unsigned, p->flipped,
                                    offsets_key(m, &p->offsets), (long long)p->k_stride, (long long)p->n_stride,
                                    (long long)p->depth, (long long)p->columns, p->blocks, p->x_zero, p->zero, base);
     cg_arg args[5] = {p->source, p->packed, p->bias};

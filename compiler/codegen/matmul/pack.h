@@ -15,6 +15,7 @@ cg_group_offsets cg_group_offsets_of(const int64_t offsets[], int64_t count);
 /* source(k, n) at group offset + k * k_stride + n * n_stride; one of the strides is the element's size.
  *
  *     8 bits   packed as int8 (u8 ^ 0x80); bias[n] = base[n] - x_zero * sum over k of packed + depth * x_zero * zero
+ *     flipped  likewise;                   bias[n] + what cg_gemm_form's flipped products lack
  *     float    packed as it is;            bias[n] = base[n] */
 typedef struct cg_pack {
     const ir_op *op;
@@ -24,7 +25,7 @@ typedef struct cg_pack {
     cg_group_offsets offsets;
     int64_t k_stride, n_stride, depth, columns;
     int blocks;
-    bool is_float, is_unsigned;
+    bool is_float, is_unsigned, flipped;
     int32_t x_zero, zero;     /* of the other matrix; of this one, as int8 */
 } cg_pack;
 
