@@ -25,6 +25,7 @@ LLVMValueRef cg_by_width(cg_kernel *, LLVMValueRef v, unsigned width, const void
 LLVMValueRef cg_lane_mask(cg_kernel *, LLVMValueRef count_i64, unsigned lanes);            /* <lanes x i1>: lane < count */
 LLVMValueRef cg_load_masked(cg_kernel *, LLVMTypeRef vector, LLVMValueRef pointer, LLVMValueRef mask); /* others 0; touches no masked byte */
 void cg_store_masked(cg_kernel *, LLVMValueRef value, LLVMValueRef pointer, LLVMValueRef mask);
+void cg_store_first(cg_kernel *, LLVMValueRef value, LLVMValueRef pointer, unsigned count); /* its first lanes */
 LLVMValueRef cg_intrinsic(cg_kernel *, const char *name, LLVMTypeRef overloads[], unsigned overload_count,
                           LLVMValueRef args[], unsigned count);
 void cg_prefetch(cg_kernel *, LLVMValueRef pointer, int locality);       /* 3: L1, 2: L2 */

@@ -3,7 +3,7 @@
  * For each result pixel and block of V channels, taps go in groups of four: their V bytes interleave (lanes.h), so that one
  * dot product of 4 per vector sums a group.  Taps above or below the image read from a constant row of zero points; beside the
  * image, in the few border columns, every tap chooses its address. */
-#include "compiler/codegen/window/depthwise.h"
+#include "compiler/codegen/window/depthwise_rows.h"
 
 #include <assert.h>
 #include <string.h>
@@ -346,6 +346,7 @@ static bool general_emit(cg_module *m, const ir_op *op, const depthwise_plan *p,
 bool cg_emit_depthwise_conv2d(cg_module *m, const ir_op *op)
 {
     depthwise_plan plan;
+    depthwise_rows rows;
     if (cg_mac_is_open(op))
         return cg_conv_direct_emit(m, op);
     if (!depthwise_plan_make(m, op, &plan))
@@ -363,8 +364,8 @@ bool cg_emit_depthwise_conv2d(cg_module *m, const ir_op *op)
         return diag_error(m->diag, &op->loc, "depthwise_conv2d: no kernel for %s operands", ir_dtype_text(plan.x.dtype));
     if (add && !cg_residual_make(m, op, ir_operand_value(op, 3), &residual))
         return false;
-    if (depthwise_rows_fits(m, op, &plan))
-        return depthwise_rows_emit(m, op, &plan, add ? &residual : NULL);
+    if (depthwise_rows_plan(m, op, &plan, &rows))
+        return depthwise_rows_emit(m, op, &rows, add ? &residual : NULL);
     if (!depthwise_params_make(m, op, &plan, depthwise_channels(m, &plan), plan.blocks * plan.v, &params))
         return false;
     return general_emit(m, op, &plan, &params, add ? &residual : NULL);

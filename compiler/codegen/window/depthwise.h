@@ -46,9 +46,6 @@ bool depthwise_params_make(cg_module *, const ir_op *, const depthwise_plan *, c
 /* channel_of for the plan's blocks: [blocks * V]. */
 int32_t *depthwise_channels(cg_module *, const depthwise_plan *);
 
-/* The fast kernel, where several result rows share interleaved rows: false when it does not apply, and nothing was done. */
-bool depthwise_rows_fits(const cg_module *, const ir_op *, const depthwise_plan *);
-bool depthwise_rows_emit(cg_module *, const ir_op *, const depthwise_plan *, const cg_residual *);
 bool depthwise_f32_emit(cg_module *, const ir_op *, const depthwise_plan *);
 
 /* Address of a constant row of operand columns that hold its zero point, for rows outside the image. */
