@@ -1,6 +1,7 @@
 """Protects qcc-run: the same numbers from the interpreter, from code compiled in memory and from a shared library; arrays in
 and out; comparison; benchmark and profile."""
 import json
+import os
 from pathlib import Path
 
 from common import DIGITS, QCC, QCC_RUN, Case, default_target, main, native, npy, read_npy, run, runs_here, targets
@@ -44,6 +45,10 @@ class Run(Case):
             self.fine(QCC, DIGITS, "-o", alone, f"--target={one}")
             self.fine(QCC_RUN, alone, "--compare", want)
         self.fine(QCC_RUN, DIGITS, f"--target={everything}", "--compare", want)
+        for machine in targets()[:-1] if "QCC_EMULATE" in os.environ else []:  # each is named after its target
+            here = {"QCC_EMULATE": machine}
+            self.fine(QCC_RUN, library, "--compare", want, environment=here)
+            self.assertEqual(self.fine(QCC_RUN, library, environment=here).decode().split()[1], machine)
 
     def test_target_lists(self):
         for names, unknown in (("generic,pdp11", "pdp11"), ("pdp11,vax", "pdp11"), ("generic,", ""), ("", ""), ("generic, native", " native")):
