@@ -31,7 +31,7 @@ static double peak_share(const qcc_step *step, double seconds, const peak *p, un
 void profile_print(const session *s, const double seconds[])
 {
     const qcc_variant *v = s->variant;
-    const peak p = peak_measure();
+    const peak p = peak_measure(v->cpu_features);
     double total = 0;
     uint64_t macs = 0;
     int name_width = 4, op_width = 2, shape_width = 5;
