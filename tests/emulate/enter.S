@@ -60,7 +60,10 @@ enter_with emulate_enter
 .purgem save
 .purgem restore
 .macro save
-    .irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    vmovdqu64 %zmm\i, STATE_Z + \i * 64(%rbx)
+    .endr
+    .irp i, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     vmovdqu64 %zmm\i, STATE_Z + \i * 64(%rbx)
     .endr
     .irp i, 0, 1, 2, 3, 4, 5, 6, 7
@@ -68,7 +71,10 @@ enter_with emulate_enter
     .endr
 .endm
 .macro restore
-    .irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    .irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    vmovdqu64 STATE_Z + \i * 64(%rbx), %zmm\i
+    .endr
+    .irp i, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     vmovdqu64 STATE_Z + \i * 64(%rbx), %zmm\i
     .endr
     .irp i, 0, 1, 2, 3, 4, 5, 6, 7
