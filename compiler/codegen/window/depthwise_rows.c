@@ -238,41 +238,54 @@ static LLVMValueRef forget(emitter *e, LLVMValueRef pointer)
     return LLVMBuildCall2(k->b, type, barrier, &pointer, 1, "");
 }
 
-static LLVMValueRef add_products(emitter *e, LLVMValueRef acc, LLVMValueRef x, LLVMValueRef w, LLVMValueRef mask)
+/* What lies in a place of the packed weights. */
+typedef struct packed_weights {
+    LLVMValueRef w, mask, half;
+} packed_weights;
+
+static packed_weights load_weights(emitter *e, LLVMValueRef pointer, int64_t at)
 {
     cg_kernel *k = e->k;
-    switch (e->part->form) {
-    case DEPTHWISE_EXACT:
-        return cg_dot4(k, acc, x, w);
-    case DEPTHWISE_NARROW:
-        return cg_dot4_narrow(k, acc, x, w);
-    case DEPTHWISE_FLIPPED:
-        break;
-    }
-    return cg_dot4_narrow(k, acc, w, LLVMBuildXor(k->b, cg_bitcast(k, x, e->bytes), mask, ""));
+    const depthwise_form form = e->part->form;
+    packed_weights q = {.w = cg_load(k, e->bytes, cg_at_const(k, pointer, at), (unsigned)e->v)};
+    if (form >= DEPTHWISE_FLIPPED)
+        q.mask = cg_load(k, e->bytes, cg_at_const(k, pointer, at + e->v), (unsigned)e->v);
+    if (form == DEPTHWISE_SPLIT)
+        q.half = cg_load(k, e->bytes, cg_at_const(k, pointer, at + 2 * e->v), (unsigned)e->v);
+    return q;
+}
+
+static LLVMValueRef add_products(emitter *e, LLVMValueRef acc, LLVMValueRef x, const packed_weights *q)
+{
+    cg_kernel *k = e->k;
+    if (e->part->form == DEPTHWISE_EXACT)
+        return cg_dot4(k, acc, x, q->w);
+    if (e->part->form == DEPTHWISE_NARROW)
+        return cg_dot4_narrow(k, acc, x, q->w);
+    LLVMValueRef flipped = LLVMBuildXor(k->b, cg_bitcast(k, x, e->bytes), q->mask, "");
+    acc = cg_dot4_narrow(k, acc, q->w, flipped);
+    return q->half ? cg_dot4_narrow(k, acc, q->half, flipped) : acc;
 }
 
 /* Row r of `count` result columns whose windows begin at span[0], span[stride], …; a weight serves them all. */
-static void emit_sums(emitter *e, LLVMValueRef span[DEPTHWISE_MAX_SPAN][32], int r, int count, LLVMValueRef weights,
+static void emit_sums(emitter *e, LLVMValueRef span[DEPTHWISE_MAX_SPAN][32], int r, int count, LLVMValueRef pointer,
                       LLVMValueRef bias, LLVMValueRef acc[DEPTHWISE_MAX_UNROLL][4])
 {
     cg_kernel *k = e->k;
-    int j = e->s.vectors;
+    const int j = e->s.vectors;
     for (int i = 0; i < j; i++) {
-        acc[0][i] =
-            cg_load(k, e->sums, cg_at_const(k, bias, (e->pass * j + i) * (int64_t)e->lanes * 4), (unsigned)e->v);
+        const int64_t first = (e->pass * j + i) * (int64_t)e->lanes;
+        acc[0][i] = cg_load(k, e->sums, cg_at_const(k, bias, first * 4), (unsigned)e->v);
         for (int u = 1; u < count; u++)
             acc[u][i] = acc[0][i];
     }
     for (int64_t kx = 0; kx < e->p->kernel[1]; kx++)
         for (int g = 0; g < e->s.groups; g++)
             for (int i = 0; i < j && depthwise_touches(&e->plan, r, g); i++) {
-                int64_t at = depthwise_weights_at(&e->plan, e->part, e->pass * j + i, kx, g, r);
-                LLVMValueRef w = cg_load(k, e->bytes, cg_at_const(k, weights, at), (unsigned)e->v), mask = NULL;
-                if (e->part->form == DEPTHWISE_FLIPPED)
-                    mask = cg_load(k, e->bytes, cg_at_const(k, weights, at + e->v), (unsigned)e->v);
+                const int64_t at = depthwise_weights_at(&e->plan, e->part, e->pass * j + i, kx, g, r);
+                const packed_weights q = load_weights(e, pointer, at);
                 for (int u = 0; u < count; u++)
-                    acc[u][i] = add_products(e, acc[u][i], span[kx + u * e->p->stride[1]][g * j + i], w, mask);
+                    acc[u][i] = add_products(e, acc[u][i], span[kx + u * e->p->stride[1]][g * j + i], &q);
             }
 }
 
@@ -505,7 +518,8 @@ static void bind_args(cg_module *m, const ir_op *op, const emitter *e, const int
 
 static cg_key key_of(cg_module *m, const emitter *e)
 {
-    static const char form[] = {[DEPTHWISE_EXACT] = 'e', [DEPTHWISE_NARROW] = 'n', [DEPTHWISE_FLIPPED] = 'f'};
+    static const char form[] = {
+        [DEPTHWISE_EXACT] = 'e', [DEPTHWISE_NARROW] = 'n', [DEPTHWISE_FLIPPED] = 'f', [DEPTHWISE_SPLIT] = 's'};
     cg_key key = {.length = 0};
     cg_key_add(&key, "depthwise_rows z%d %s", e->zero, cg_requant_key(m, &e->params->requant));
     depthwise_key(&key, e->p);

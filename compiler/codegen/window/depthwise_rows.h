@@ -1,10 +1,11 @@
 /* depthwise_rows.h: the plan of the fast depthwise kernel, which its emitter (depthwise_rows.c) and the packing of its
  * weights share.
  *
- * How sums of four products are formed:
- *   EXACT    the machine's dot product takes weights as they are
- *   NARROW   each pair's sum fits 16 bits with the weights as they are
- *   FLIPPED  |weight| by x ^ mask, which always fits (isa.h): behind each vector of |weights| lies one of masks
+ * How sums of four products are formed, x being bytes, weights -255...255 (they have their zero point subtracted):
+ *   EXACT    the machine's dot product takes x by weights, which fit signed bytes
+ *   NARROW   the same, of pairs, whose sums fit 16 bits
+ *   FLIPPED  |weight| by x ^ mask (isa.h): behind each vector of |weights| lies one of masks
+ *   SPLIT    the same with two halves of |weight|, where pairs don't fit: behind the mask lies the other half
  *
  * Where pairs matter, rows a b c d of a group interleave as a c b d: with three rows in a window the outer two make a
  * pair, whose weights are the smaller ones as a rule, and the middle one stands alone. */
@@ -20,11 +21,16 @@ enum {
     DEPTHWISE_MAX_AT_ONCE = 4,
     DEPTHWISE_MAX_SLOTS = 4,
     DEPTHWISE_MAX_UNROLL = 2,
-    DEPTHWISE_MAX_SPAN = 2 * DEPTHWISE_MAX_WINDOW,
-    DEPTHWISE_MAX_PARTS = 3
+    DEPTHWISE_MAX_SPAN = 2 * DEPTHWISE_MAX_WINDOW
 };
 
-typedef enum depthwise_form { DEPTHWISE_EXACT, DEPTHWISE_NARROW, DEPTHWISE_FLIPPED } depthwise_form;
+typedef enum depthwise_form {
+    DEPTHWISE_EXACT,
+    DEPTHWISE_NARROW,
+    DEPTHWISE_FLIPPED,
+    DEPTHWISE_SPLIT,
+    DEPTHWISE_FORMS
+} depthwise_form;
 
 /* Blocks that are done alike. */
 typedef struct depthwise_part {
@@ -49,9 +55,10 @@ typedef struct depthwise_rows {
     int v, lanes;  /* bytes of a vector (V); i32 elements */
     int registers; /* that columns and sums may take */
     bool in_pairs; /* dot products are made of pairs: not EXACT */
+    int dot;       /* instructions of a vector's dot product, most of the time */
     bool joins;    /* results of fewer than four vectors share one of bytes, where there are no masked stores */
     depthwise_work s;
-    depthwise_part parts[DEPTHWISE_MAX_PARTS];
+    depthwise_part parts[DEPTHWISE_FORMS + 1];
     int part_count;
     const int64_t
         *firsts;    /* by block, where neither order nor number of a part's blocks is a matter of shapes; or NULL */

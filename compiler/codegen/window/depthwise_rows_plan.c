@@ -34,8 +34,7 @@ static depthwise_work work_of(const depthwise_rows *e, int r, int j)
     int64_t passes = 4 / j; /* each loads its rows again, and stores */
     double again = (double)((passes - 1) * (s.rows * fresh + r)) / r;
     double waste = (double)((p->y.dims[1] + r - 1) / r * r) / (double)p->y.dims[1];
-    int64_t dot = e->in_pairs ? 4 : 1;
-    s.cost = waste * ((double)(4 * p->kernel[1] * dots * dot + 8 * fresh * s.groups) / r + 18 + again);
+    s.cost = waste * ((double)(4 * p->kernel[1] * dots * e->dot + 8 * fresh * s.groups) / r + 18 + again);
     s.unroll =
         registers + p->stride[1] * s.groups * j + j <= e->registers && p->y.dims[2] > 3 ? DEPTHWISE_MAX_UNROLL : 1;
     return s;
@@ -69,14 +68,20 @@ static int weight_of(const depthwise_rows *e, int64_t i)
     return (int)(ir_const_int(e->w, i) - (q ? q->zero[q->axis >= 0 ? i % e->p->y.dims[3] : 0] : 0));
 }
 
-static bool weights_are_bytes(const depthwise_rows *e)
+static bool is_byte(int w) { return w >= INT8_MIN && w <= INT8_MAX; }
+
+/* The least and the largest weight; false when they aren't constant, or wider than 8 bits. */
+static bool weight_range(const depthwise_rows *e, int range[2])
 {
     if (!ir_is_const(e->w))
         return false;
-    for (int64_t i = 0, n = ir_type_elements(&e->w->type); i < n; i++)
-        if (weight_of(e, i) < -128 || weight_of(e, i) > 127)
-            return false;
-    return true;
+    range[0] = range[1] = 0;
+    for (int64_t i = 0, n = ir_type_elements(&e->w->type); i < n; i++) {
+        const int w = weight_of(e, i);
+        range[0] = w < range[0] ? w : range[0];
+        range[1] = w > range[1] ? w : range[1];
+    }
+    return range[0] >= -255 && range[1] <= 255;
 }
 
 int depthwise_row_byte(const depthwise_rows *e, int i)
@@ -96,34 +101,38 @@ static void group_weights(const depthwise_rows *e, int64_t channel, int64_t kx, 
     }
 }
 
-/* Do 255 * a + 255 * b, and either alone, fit? */
-static bool pair_fits(int a, int b)
+/* Do x * a + y * b, and either alone, fit for all bytes x and y? */
+static bool pair_is_narrow(int a, int b)
 {
-    int above = (a > 0 ? a : 0) + (b > 0 ? b : 0), below = (a < 0 ? a : 0) + (b < 0 ? b : 0);
-    return 255 * above <= INT16_MAX && 255 * below >= INT16_MIN;
+    const int above = (a > 0 ? a : 0) + (b > 0 ? b : 0), below = (a < 0 ? a : 0) + (b < 0 ? b : 0);
+    return 255 * above <= INT16_MAX && 255 * below >= INT16_MIN && is_byte(a) && is_byte(b);
 }
 
-static bool channel_is_narrow(const depthwise_rows *e, int64_t channel)
-{
-    int w[4];
-    for (int r = 0; r < e->s.rows_at_once; r++)
-        for (int g = 0; g < e->s.groups; g++)
-            for (int64_t kx = 0; kx < e->p->kernel[1]; kx++) {
-                group_weights(e, channel, kx, g, r, w);
-                if (!pair_fits(w[0], w[1]) || !pair_fits(w[2], w[3]))
-                    return false;
-            }
-    return true;
-}
+static bool pair_flips(int a, int b) { return -128 * (abs(a) + abs(b)) >= INT16_MIN; }
 
-static depthwise_form form_of(const depthwise_rows *e, int64_t first, int64_t count)
+static depthwise_form form_of_four(const depthwise_rows *e, const int w[4])
 {
     if (!e->in_pairs)
-        return DEPTHWISE_EXACT;
+        return is_byte(w[0]) && is_byte(w[1]) && is_byte(w[2]) && is_byte(w[3]) ? DEPTHWISE_EXACT : DEPTHWISE_FLIPPED;
+    if (pair_is_narrow(w[0], w[1]) && pair_is_narrow(w[2], w[3]))
+        return DEPTHWISE_NARROW;
+    return pair_flips(w[0], w[1]) && pair_flips(w[2], w[3]) ? DEPTHWISE_FLIPPED : DEPTHWISE_SPLIT;
+}
+
+/* What serves all of a block's channels: a form does all that those before it do. */
+static depthwise_form form_of(const depthwise_rows *e, int64_t first, int64_t count)
+{
+    depthwise_form form = e->in_pairs ? DEPTHWISE_NARROW : DEPTHWISE_EXACT;
     for (int64_t c = first; c < first + count; c++)
-        if (!channel_is_narrow(e, c))
-            return DEPTHWISE_FLIPPED;
-    return DEPTHWISE_NARROW;
+        for (int r = 0; r < e->s.rows_at_once; r++)
+            for (int g = 0; g < e->s.groups; g++)
+                for (int64_t kx = 0; kx < e->p->kernel[1]; kx++) {
+                    int w[4];
+                    group_weights(e, c, kx, g, r, w);
+                    const depthwise_form here = form_of_four(e, w);
+                    form = here > form ? here : form;
+                }
+    return form;
 }
 
 /* ---- Parts ---- */
@@ -146,9 +155,12 @@ int64_t depthwise_units(const depthwise_rows *e, const depthwise_part *q)
     return e->p->y.dims[0] * ((e->p->y.dims[1] + at_once - 1) / at_once);
 }
 
+/* Bytes of one vector's weights, mask included. */
 static int64_t vector_weights(const depthwise_rows *e, const depthwise_part *q)
 {
-    return q->form == DEPTHWISE_FLIPPED ? 2 * e->v : e->v;
+    static const int vectors[DEPTHWISE_FORMS] = {
+        [DEPTHWISE_EXACT] = 1, [DEPTHWISE_NARROW] = 1, [DEPTHWISE_FLIPPED] = 2, [DEPTHWISE_SPLIT] = 3};
+    return (int64_t)vectors[q->form] * e->v;
 }
 
 int64_t depthwise_block_weights(const depthwise_rows *e, const depthwise_part *q)
@@ -173,12 +185,12 @@ static void add_part(depthwise_rows *e, depthwise_part q)
     e->parts[e->part_count++] = q;
 }
 
-/* Blocks of one form after those of the other. */
+/* Blocks of one form after those of another. */
 static void add_by_form(cg_module *m, depthwise_rows *e, const depthwise_part *whole, int64_t extra)
 {
     int64_t *firsts = ARENA_ARRAY(m->arena, int64_t, whole->blocks + 1);
     int n = 0;
-    for (depthwise_form form = DEPTHWISE_NARROW; form <= DEPTHWISE_FLIPPED; form++) {
+    for (depthwise_form form = DEPTHWISE_EXACT; form < DEPTHWISE_FORMS; form++) {
         depthwise_part q = *whole;
         q.form = form;
         q.blocks = 0;
@@ -189,7 +201,8 @@ static void add_by_form(cg_module *m, depthwise_rows *e, const depthwise_part *w
             firsts[n++] = first;
             q.blocks++;
         }
-        add_part(e, q);
+        if (q.blocks > 0)
+            add_part(e, q);
     }
     firsts[n] = extra;
     e->firsts = firsts;
@@ -241,16 +254,14 @@ bool depthwise_rows_plan(cg_module *m, const ir_op *op, const depthwise_plan *p,
                           .in_pairs = !target_has(t, TARGET_DOT4),
                           .joins = !target_has(t, TARGET_MASKS),
                           .prefix = prefix_of(p)};
+    const int64_t kept = p->kernel[1] > p->stride[1] ? p->kernel[1] - p->stride[1] : 0;
+    int range[2];
     if ((e->in_pairs && !target_has(t, TARGET_BYTE_PAIRS)) || p->multiplier != 1 || p->dilation[0] != 1 ||
-        p->dilation[1] != 1)
+        p->dilation[1] != 1 || p->pad[1] > kept || p->y.dims[2] - e->prefix > 4 || !weight_range(e, range))
         return false;
-    int64_t kept = p->kernel[1] - p->stride[1];
-    if (p->pad[1] > (kept > 0 ? kept : 0) || p->y.dims[2] - e->prefix > 4 || !weights_are_bytes(e))
-        return false;
-    bool add = op->operand_count > 3 && ir_operand_value(op, 3);
+    e->dot = e->in_pairs ? 4 : is_byte(range[0]) && is_byte(range[1]) ? 1 : 2;
     e->s = best_work(e);
-    int64_t dot = e->in_pairs ? 4 : 1, general = (p->kernel[0] * p->kernel[1] + 3) / 4 * (8 + 4 * dot) + 18;
-    if (e->s.cost >= (double)general || (e->s.vectors != 4 && add))
+    if (e->s.cost >= (double)((p->kernel[0] * p->kernel[1] + 3) / 4 * (8 + 4 * e->dot) + 18))
         return false;
     plan_parts(m, e);
     return true;
@@ -273,13 +284,19 @@ int32_t *depthwise_rows_channels(cg_module *m, const depthwise_rows *e)
     return table;
 }
 
-/* One weight's byte, and the mask behind it.  x ^ 128 is x - 128, x ^ 127 is 127 - x, as signed bytes: returns the rest
- * of w * x. */
-static int pack_flipped(int w, uint8_t *byte, uint8_t *mask)
+/* One weight's bytes, V apart.  x ^ 128 is x - 128, x ^ 127 is 127 - x, as signed bytes: returns the rest of w * x. */
+static int pack_weight(const depthwise_rows *e, depthwise_form form, int w, uint8_t *to)
 {
-    *byte = (uint8_t)abs(w);
-    *mask = w < 0 ? 127 : 128;
-    return w * *mask;
+    const int half = form == DEPTHWISE_SPLIT ? abs(w) / 2 : 0, mask = w < 0 ? 127 : 128;
+    if (form < DEPTHWISE_FLIPPED) {
+        to[0] = (uint8_t)w;
+        return 0;
+    }
+    to[0] = (uint8_t)(abs(w) - half);
+    to[e->v] = (uint8_t)mask;
+    if (form == DEPTHWISE_SPLIT)
+        to[2 * e->v] = (uint8_t)half;
+    return w * mask;
 }
 
 static int64_t pack_element(const depthwise_rows *e, const depthwise_part *q, uint8_t *block, int64_t channel, int at)
@@ -293,9 +310,8 @@ static int64_t pack_element(const depthwise_rows *e, const depthwise_part *q, ui
                 if (channel >= 0)
                     group_weights(e, channel, kx, g, r, w);
                 for (int i = 0; i < 4; i++) {
-                    to[i] = (uint8_t)w[i];
-                    int of_flip = q->form == DEPTHWISE_FLIPPED ? pack_flipped(w[i], &to[i], &to[e->v + i]) : 0;
-                    rest += r == 0 ? of_flip : 0;
+                    const int of_weight = pack_weight(e, q->form, w[i], to + i);
+                    rest += r == 0 ? of_weight : 0;
                 }
             }
     return rest;
