@@ -98,6 +98,12 @@ void decode_operand(const decoded *d, const ZydisDecodedOperand *o, operand *out
     }
 }
 
+static void run_unknown(const instruction *in, state *s)
+{
+    (void)s;
+    failure_at("not emulated", in->code);
+}
+
 void decode_instruction(const decoded *d, instruction *out)
 {
     int count = 0;
@@ -110,8 +116,10 @@ void decode_instruction(const decoded *d, instruction *out)
         .rounding = (uint8_t)d->in.avx.rounding.mode,
         .code = d->code,
     };
-    if (!out->run)
-        failure_at("not emulated", d->code);
+    if (!out->run) {
+        out->run = run_unknown;
+        return;
+    }
     for (int i = 0; i < d->in.operand_count_visible; i++) {
         const ZydisDecodedOperand *o = &d->o[i];
         if (o->encoding == ZYDIS_OPERAND_ENCODING_MASK) {

@@ -39,7 +39,7 @@ static inline bool decode_is_vector(const ZydisDecodedOperand *o)
     return c == ZYDIS_REGCLASS_XMM || c == ZYDIS_REGCLASS_YMM || c == ZYDIS_REGCLASS_ZMM;
 }
 
-/* The form that is emulated; ends the program where there are no semantics for it. */
+/* The form that is emulated; where there are no semantics for it, running it ends the program. */
 void decode_instruction(const decoded *, instruction *out);
 /* One operand alone, of a jump. */
 void decode_operand(const decoded *, const ZydisDecodedOperand *, operand *out);

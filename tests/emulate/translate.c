@@ -58,14 +58,9 @@ void translate_setup(const machine *m)
     translator.wide = host & FEATURE_AVX512;
 }
 
-bool translate_needed(const decoded *d)
-{
-    const unsigned needs = machine_needs(&d->in);
+static bool is_refused(const decoded *d) { return machine_needs(&d->in) & ~translator.m->features; }
 
-    if (needs & ~translator.m->features)
-        failure_at("the machine lacks", d->code);
-    return needs & translator.lacking;
-}
+bool translate_needed(const decoded *d) { return machine_needs(&d->in) & translator.lacking || is_refused(d); }
 
 void translate_enter_function(void)
 {
@@ -172,10 +167,21 @@ static void copy(translation *t, const decoded *d)
         note_stale(t, d);
 }
 
+/* When it is reached, not before: a function may ask first. */
+static void run_refused(const instruction *in, state *s)
+{
+    (void)s;
+    failure_at("the machine lacks", in->code);
+}
+
 static void translate_one(translation *t, const decoded *d)
 {
     const branch b = decode_branch(d);
 
+    if (is_refused(d)) {
+        *append(t) = (instruction){.run = run_refused, .code = d->code};
+        return;
+    }
     if (translate_needed(d)) {
         decode_instruction(d, append(t));
         return;

@@ -15,7 +15,7 @@
 
 /* Once, before anything else. */
 void translate_setup(const machine *);
-/* Of the machine that is emulated, an instruction that the CPU at hand lacks. */
+/* An instruction that the CPU at hand, or the machine that is emulated, lacks. */
 bool translate_needed(const decoded *);
 /* The translation of code from an instruction on; made when there is none. */
 const uint8_t *translate_code(const uint8_t *entry);
