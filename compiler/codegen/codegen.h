@@ -31,6 +31,7 @@ typedef struct cg_module {
     arena *arena;
     diag *diag;
     LLVMTypeRef i1, i8, i16, i32, i64, f32, ptr, void_type;
+    uint8_t *panel_widths; /* of weights, by op, of the targets before this one: gemm.c */
     struct cg_module_private *p; /* steps, kernels by key, constants by hash: module.c */
 } cg_module;
 

@@ -87,13 +87,13 @@ static void try_cut(search *s, int blocks, const cut *c, int64_t other, bool ver
 }
 
 schedule_tiles schedule_tile(const schedule_machine *m, int64_t images, int64_t height, int64_t width, int64_t columns,
-                             int64_t steps)
+                             int64_t steps, int wanted)
 {
     static const int choices[] = {2, 4, 8, 1};
     search s = {m, images, height, width, columns, steps, {0}};
     for (int i = 0; i < 4; i++) {
         const int blocks = choices[i];
-        if (blocks > 1 && 16 * (blocks / 2) >= columns)
+        if ((wanted && blocks != wanted) || (blocks > 1 && 16 * (blocks / 2) >= columns))
             continue;
         for (int64_t size = 1; size <= width && fits(m, size, blocks); size++) {
             const cut a = cut_with_remainder(width, size), b = cut_evenly(width, size);

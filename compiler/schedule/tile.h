@@ -42,8 +42,9 @@ typedef struct schedule_tiles {
     double cycles;               /* estimate for everything */
 } schedule_tiles;
 
+/* blocks: panels have to be so wide; 0: as wide as is best.  No kinds: that is more than the machine or the columns allow. */
 schedule_tiles schedule_tile(const schedule_machine *, int64_t images, int64_t height, int64_t width, int64_t columns,
-                             int64_t steps);
+                             int64_t steps, int blocks);
 
 /* Independent sums that a tile of `accumulators` needs along K so that latency does not bind. */
 int schedule_splits(const schedule_machine *, int accumulators, int64_t steps);

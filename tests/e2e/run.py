@@ -2,6 +2,7 @@
 and out; comparison; benchmark and profile."""
 import json
 import os
+import random
 from pathlib import Path
 
 from common import DIGITS, QCC, QCC_RUN, Case, default_target, main, native, npy, read_npy, run, runs_here, targets
@@ -49,6 +50,25 @@ class Run(Case):
             here = {"QCC_EMULATE": machine}
             self.fine(QCC_RUN, library, "--compare", want, environment=here)
             self.assertEqual(self.fine(QCC_RUN, library, environment=here).decode().split()[1], machine)
+
+    def test_shared_weights(self):
+        """Targets that read weights of the same width hold them once, also where each alone would have them in another order."""
+        weights, model = self.folder / "w.bin", self.folder / "m.qir"
+        model.write_text(f"""graph "g" {{
+  input %0:u8<1x7x7x128; 0.05, 128> "x"
+  const %1:i8<256x1x1x128; 0.01, 0> = dense<0x{random.Random(1).randbytes(256 * 128).hex()}>
+  const %2:i32<256> = splat 0
+  %3:u8<1x7x7x256; 0.1, 3> "y" = conv2d %0, %1, %2
+  output %3 "y"
+}}
+""")
+
+        def size(names):
+            self.fine(QCC, model, "-o", self.folder / "m.o", f"--target={names}", f"--weights={weights}")
+            return weights.stat().st_size
+        for names in ("avx512vbmi,avx512vnni", "avx512vnni,generic", "avx512vbmi,avx512vnni,generic"):
+            self.assertEqual(size(names), size("avx512vnni"))
+        self.assertLess(size(",".join(targets())), 4 * size("avx512vnni"))
 
     def test_target_lists(self):
         for names, unknown in (("generic,pdp11", "pdp11"), ("pdp11,vax", "pdp11"), ("generic,", ""), ("", ""), ("generic, native", " native")):

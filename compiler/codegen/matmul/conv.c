@@ -127,7 +127,7 @@ bool cg_emit_conv2d(cg_module *m, const ir_op *op)
     cg_gemm_flatten(&g);
     if (c.element == 2)
         return cg_wide_emit(m, &g, &steps, c.k_h * c.k_w * c.depth);
-    const schedule_tiles tiles = cg_gemm_tiles(m->target, &g);
+    const schedule_tiles tiles = cg_gemm_tiles(m, &g);
     cg_mac_bind(m, &g, &steps, &tiles, c.k_h * c.k_w * c.depth);
     if (c.sums_bytes &&
         !cg_mac_row_sums(m, &g, &steps, cg_mac_weight_zero(op), cg_arg_part(cg_arg_scratch(m, op), (int64_t)c.copy_bytes, (int64_t)c.sums_bytes)))

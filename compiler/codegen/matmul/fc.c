@@ -139,7 +139,7 @@ bool cg_emit_fully_connected(cg_module *m, const ir_op *op)
     cg_gemm_flatten(&g);
     if (op->operands[0].value->type.dtype == IR_I16)
         return cg_wide_emit(m, &g, &steps, inputs);
-    const schedule_tiles tiles = cg_gemm_tiles(m->target, &g);
+    const schedule_tiles tiles = cg_gemm_tiles(m, &g);
     cg_mac_bind(m, &g, &steps, &tiles, inputs);
     if (!g.is_float && cg_mac_weight_zero(op) != 0) {
         const cg_arg sums = cg_arg_part(cg_arg_scratch(m, op), (int64_t)copy_bytes(op), (int64_t)cg_mac_row_sums_bytes(rows, 1));

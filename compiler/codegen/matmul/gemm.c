@@ -14,16 +14,43 @@
 
 enum { STREAM_AHEAD = 32768 }; /* bytes */
 enum { RESIDUAL_COST = 1 };    /* a residual doubles what a result vector costs */
+static const double SHARING_COST = 1.03;
 
 static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->workspace; }
 
-schedule_tiles cg_gemm_tiles(const target_info *target, const cg_gemm *g)
+static schedule_tiles search_tiles(const schedule_machine *machine, const cg_gemm *g, int blocks)
 {
-    schedule_machine machine = schedule_machine_of(target, g->is_float);
+    return schedule_tile(machine, g->images, g->height, g->width, g->columns, g->steps, blocks);
+}
+
+/* In an object of several targets: weights in panels as wide as those that a target before this one has read are equal bytes,
+ * which are there once; that is worth a little time.  Those in pairs have an excess of their own (excess.h). */
+static schedule_tiles share_panels(cg_module *m, const cg_gemm *g, const schedule_machine *machine, schedule_tiles best)
+{
+    const bool in_pairs = !g->is_float && cg_gemm_by_pairs(m->target);
+    if (!m->panel_widths)
+        m->panel_widths = ARENA_ARRAY(m->arena, uint8_t, 2 * (size_t)m->graph->next_id);
+    uint8_t *widths = &m->panel_widths[2 * g->op->id + in_pairs];
+    double most = SHARING_COST * best.cycles;
+    for (int blocks = 1; blocks <= GEMM_MAX_BLOCKS; blocks *= 2) {
+        const schedule_tiles t = *widths & blocks ? search_tiles(machine, g, blocks) : (schedule_tiles){0};
+        if (!t.kinds || t.cycles > most)
+            continue;
+        best = t;
+        most = t.cycles;
+    }
+    *widths |= (uint8_t)best.blocks;
+    return best;
+}
+
+schedule_tiles cg_gemm_tiles(cg_module *m, const cg_gemm *g)
+{
+    schedule_machine machine = schedule_machine_of(m->target, g->is_float);
     if (is_bound(&g->residual.rows.arg))
         for (int i = 0; i < 2; i++)
             machine.epilogue[i] *= 1 + RESIDUAL_COST;
-    return schedule_tile(&machine, g->images, g->height, g->width, g->columns, g->steps);
+    const schedule_tiles best = search_tiles(&machine, g, 0);
+    return target_set_has_one(m->options->targets) ? best : share_panels(m, g, &machine, best);
 }
 
 /* ---- Rows ---- */

@@ -66,7 +66,7 @@ typedef struct cg_gemm {
     uint64_t macs;
 } cg_gemm;
 
-schedule_tiles cg_gemm_tiles(const target_info *, const cg_gemm *);
+schedule_tiles cg_gemm_tiles(cg_module *, const cg_gemm *);
 /* Collapses images, height and width where the strides of all operands allow. */
 void cg_gemm_flatten(cg_gemm *);
 bool cg_gemm_emit(cg_module *, const cg_gemm *, const schedule_tiles *);

@@ -325,7 +325,7 @@ bool cg_emit_product(cg_module *m, const ir_op *op)
                  .groups = p.batches, .steps = p.steps.count, .linear = p.steps.linear, .out_type = p.y->type.dtype,
                  .out = {cg_arg_value(p.y), 0, 0, p.y_row}, .out_group = p.y_offsets.step,
                  .macs = (uint64_t)(p.batches * p.rows * p.depth * p.columns)};
-    const schedule_tiles tiles = cg_gemm_tiles(m->target, &g);
+    const schedule_tiles tiles = cg_gemm_tiles(m, &g);
     emit_pack(m, &p, &g, tiles.blocks);
     emit_gather(m, &p, &g);
     if (!g.linear)

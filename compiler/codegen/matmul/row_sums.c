@@ -104,7 +104,7 @@ static bool emit_product(cg_module *m, const sums *s)
     p.weights = cg_arg_constant(cg_constant(m, ones, bytes * (size_t)g->groups, "ones"));
     p.bias = cg_arg_constant(cg_constant(m, arena_alloc(m->arena, bias_bytes), bias_bytes, "zeros"));
     cg_gemm_flatten(&p);
-    const schedule_tiles tiles = cg_gemm_tiles(m->target, &p);
+    const schedule_tiles tiles = cg_gemm_tiles(m, &p);
     return cg_gemm_emit(m, &p, &tiles);
 }
 
