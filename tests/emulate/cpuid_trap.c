@@ -1,4 +1,5 @@
-/* cpuid_trap.c: finds cpuid and xgetbv by decoding text, and remembers where they were. */
+/* cpuid_trap.c: finds cpuid and xgetbv by their bytes and by decoding the function around them; remembers where they
+ * were. */
 #include "cpuid_trap.h"
 
 #include <limits.h>
@@ -37,20 +38,55 @@ static void patch(uint8_t *at, bool xgetbv)
     mprotect(first, 2 * page, PROT_READ | PROT_EXEC);
 }
 
-static void patch_text(uint8_t *text, size_t bytes)
+/* An object's table of functions, as unwinders find it (.eh_frame_hdr), in the form that linkers write. */
+typedef struct functions {
+    uint8_t version, pointer_format, count_format, table_format;
+    int32_t frames;
+    uint32_t count;
+    struct {
+        int32_t start, frame;
+    } table[]; /* starts relative to this header */
+} functions;
+
+/* Where the function that holds an address begins; `text` where that isn't known. */
+static const uint8_t *function_of(const functions *f, const uint8_t *text, const uint8_t *at)
+{
+    const uint8_t *start = text;
+
+    if (!f || f->version != 1 || f->count_format != 0x03 || f->table_format != 0x3b)
+        return text;
+    for (uint32_t i = 0; i < f->count; i++) {
+        const uint8_t *one = (const uint8_t *)f + f->table[i].start;
+        if (one <= at && one > start)
+            start = one;
+    }
+    return start;
+}
+
+/* The instruction there, if one begins there: decoding goes on from the function's beginning. */
+static ZydisMnemonic instruction_at(const uint8_t *start, const uint8_t *at)
 {
     ZydisDecoder decoder;
     ZydisDecodedInstruction in;
 
-    if (!memmem(text, bytes, CPUID, sizeof CPUID) && !memmem(text, bytes, XGETBV, sizeof XGETBV))
-        return;
     ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-    for (size_t at = 0; at < bytes; at += in.length) {
-        if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, NULL, text + at, bytes - at, &in)))
+    for (; start <= at; start += in.length) {
+        if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, NULL, start, ZYDIS_MAX_INSTRUCTION_LENGTH, &in)))
             in.length = 1;
-        else if (in.mnemonic == ZYDIS_MNEMONIC_CPUID || in.mnemonic == ZYDIS_MNEMONIC_XGETBV)
-            patch(text + at, in.mnemonic == ZYDIS_MNEMONIC_XGETBV);
+        else if (start == at)
+            return in.mnemonic;
     }
+    return ZYDIS_MNEMONIC_INVALID;
+}
+
+static void patch_all(uint8_t *text, size_t bytes, const functions *f, const uint8_t *code, size_t length,
+                      ZydisMnemonic m)
+{
+    uint8_t *end = text + bytes;
+
+    for (uint8_t *at = text; (at = memmem(at, (size_t)(end - at), code, length)); at++)
+        if (instruction_at(function_of(f, text, at), at) == m)
+            patch(at, m == ZYDIS_MNEMONIC_XGETBV);
 }
 
 static bool is_known(ElfW(Addr) object)
@@ -79,16 +115,22 @@ static bool is_system(const char *name)
 static int patch_object(struct dl_phdr_info *info, size_t size, void *own_address)
 {
     const uintptr_t own = (uintptr_t)own_address;
+    const functions *f = NULL;
 
     (void)size;
     if (is_system(info->dlpi_name) || is_known(info->dlpi_addr))
         return 0;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)
+            f = (const functions *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
         const uintptr_t text = info->dlpi_addr + p->p_vaddr;
         const bool ours = own >= text && own < text + p->p_memsz;
-        if (p->p_type == PT_LOAD && p->p_flags & PF_X && !ours)
-            patch_text((uint8_t *)text, p->p_memsz);
+        if (p->p_type != PT_LOAD || !(p->p_flags & PF_X) || ours)
+            continue;
+        patch_all((uint8_t *)text, p->p_memsz, f, CPUID, sizeof CPUID, ZYDIS_MNEMONIC_CPUID);
+        patch_all((uint8_t *)text, p->p_memsz, f, XGETBV, sizeof XGETBV, ZYDIS_MNEMONIC_XGETBV);
     }
     return 0;
 }
