@@ -13,6 +13,18 @@ LLVMTypeRef cg_vector(LLVMTypeRef element, unsigned lanes) { return LLVMVectorTy
 bool cg_is_vector(LLVMValueRef v) { return LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMVectorTypeKind; }
 unsigned cg_lanes(LLVMValueRef v) { return cg_is_vector(v) ? LLVMGetVectorSize(LLVMTypeOf(v)) : 1; }
 
+unsigned cg_vector_bytes(LLVMTypeRef vector)
+{
+    LLVMTypeRef element = LLVMGetElementType(vector);
+    const unsigned lanes = LLVMGetVectorSize(vector);
+    switch (LLVMGetTypeKind(element)) {
+    case LLVMHalfTypeKind: return 2 * lanes;
+    case LLVMFloatTypeKind: return 4 * lanes;
+    case LLVMDoubleTypeKind: return 8 * lanes;
+    default: return LLVMGetIntTypeWidth(element) / 8 * lanes;
+    }
+}
+
 LLVMValueRef cg_splat(cg_kernel *k, LLVMValueRef scalar, unsigned lanes)
 {
     LLVMTypeRef type = cg_vector(LLVMTypeOf(scalar), lanes);
@@ -104,91 +116,6 @@ LLVMValueRef cg_lane_mask(cg_kernel *k, LLVMValueRef count_i64, unsigned lanes)
         index[i] = LLVMConstInt(type, i, 0);
     count = cg_splat(k, LLVMBuildTrunc(k->b, count, type, ""), lanes);
     return LLVMBuildICmp(k->b, LLVMIntSLT, LLVMConstVector(index, lanes), count, "");
-}
-
-/* How many lanes, when the mask is a constant: those before them, and no others. */
-static bool is_prefix(LLVMValueRef mask, unsigned *out_count)
-{
-    unsigned count = 0, lanes = cg_lanes(mask);
-    if (!LLVMIsConstant(mask))
-        return false;
-    for (unsigned i = 0; i < lanes; i++) {
-        LLVMValueRef bit = LLVMGetAggregateElement(mask, i);
-        if (!bit || !LLVMIsAConstantInt(bit))
-            return false;
-        bool on = LLVMConstIntGetZExtValue(bit) != 0;
-        if (on && i > count)
-            return false;
-        count += on;
-    }
-    *out_count = count;
-    return true;
-}
-
-static unsigned power_within(unsigned n)
-{
-    unsigned p = 1;
-    while (2 * p <= n)
-        p *= 2;
-    return p;
-}
-
-static LLVMValueRef address_of(cg_kernel *k, LLVMTypeRef element, LLVMValueRef pointer, unsigned index)
-{
-    LLVMValueRef at = cg_i64(k, index);
-    return LLVMBuildGEP2(k->b, element, pointer, &at, 1, "");
-}
-
-/* Without masked loads: in pieces whose sizes are powers of two, 0 behind them. */
-static LLVMValueRef load_first(cg_kernel *k, LLVMTypeRef vector, LLVMValueRef pointer, unsigned count)
-{
-    const unsigned lanes = LLVMGetVectorSize(vector);
-    LLVMTypeRef element = LLVMGetElementType(vector);
-    LLVMValueRef v = LLVMConstNull(vector);
-    for (unsigned done = 0, piece; done < count; done += piece) {
-        int order[CG_MAX_LANES];
-        piece = power_within(count - done);
-        LLVMValueRef part = cg_load(k, cg_vector(element, piece), address_of(k, element, pointer, done), 1);
-        part = piece < lanes ? cg_take(k, part, 0, 1, lanes) : part;
-        for (unsigned i = 0; i < lanes; i++)
-            order[i] = (int)(i >= done && i < done + piece ? lanes + i - done : i);
-        v = cg_shuffle(k, v, part, order, lanes);
-    }
-    return v;
-}
-
-void cg_store_first(cg_kernel *k, LLVMValueRef value, LLVMValueRef pointer, unsigned count)
-{
-    LLVMTypeRef element = LLVMGetElementType(LLVMTypeOf(value));
-    for (unsigned done = 0, piece; done < count; done += piece) {
-        piece = power_within(count - done);
-        LLVMValueRef part = piece < cg_lanes(value) ? cg_take(k, value, done, 1, piece) : value;
-        cg_store(k, part, address_of(k, element, pointer, done), 1);
-    }
-}
-
-LLVMValueRef cg_load_masked(cg_kernel *k, LLVMTypeRef vector, LLVMValueRef pointer, LLVMValueRef mask)
-{
-    LLVMTypeRef overloads[2] = {vector, k->m->ptr};
-    LLVMValueRef args[4] = {pointer, cg_i32(k, 1), mask, LLVMConstNull(vector)};
-    unsigned count;
-
-    if (!target_has(k->m->target, TARGET_MASKS) && is_prefix(mask, &count))
-        return load_first(k, vector, pointer, count);
-    return cg_intrinsic(k, "llvm.masked.load", overloads, 2, args, 4);
-}
-
-void cg_store_masked(cg_kernel *k, LLVMValueRef value, LLVMValueRef pointer, LLVMValueRef mask)
-{
-    LLVMTypeRef overloads[2] = {LLVMTypeOf(value), k->m->ptr};
-    LLVMValueRef args[4] = {value, pointer, cg_i32(k, 1), mask};
-    unsigned count;
-
-    if (!target_has(k->m->target, TARGET_MASKS) && is_prefix(mask, &count)) {
-        cg_store_first(k, value, pointer, count);
-        return;
-    }
-    cg_intrinsic(k, "llvm.masked.store", overloads, 2, args, 4);
 }
 
 void cg_prefetch(cg_kernel *k, LLVMValueRef pointer, int locality)

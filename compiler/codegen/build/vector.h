@@ -9,6 +9,7 @@ enum { CG_MAX_LANES = 256 };
 LLVMTypeRef cg_vector(LLVMTypeRef element, unsigned lanes);
 bool cg_is_vector(LLVMValueRef);
 unsigned cg_lanes(LLVMValueRef); /* 1 of a scalar */
+unsigned cg_vector_bytes(LLVMTypeRef vector);
 LLVMValueRef cg_splat(cg_kernel *, LLVMValueRef scalar, unsigned lanes);
 LLVMValueRef cg_splat_i32(cg_kernel *, int32_t, unsigned lanes);
 LLVMValueRef cg_splat_f32(cg_kernel *, float, unsigned lanes);
@@ -23,9 +24,6 @@ LLVMValueRef cg_by_width(cg_kernel *, LLVMValueRef v, unsigned width, const void
                          LLVMValueRef (*unit)(cg_kernel *, LLVMValueRef, const void *));
 
 LLVMValueRef cg_lane_mask(cg_kernel *, LLVMValueRef count_i64, unsigned lanes);            /* <lanes x i1>: lane < count */
-LLVMValueRef cg_load_masked(cg_kernel *, LLVMTypeRef vector, LLVMValueRef pointer, LLVMValueRef mask); /* others 0; touches no masked byte */
-void cg_store_masked(cg_kernel *, LLVMValueRef value, LLVMValueRef pointer, LLVMValueRef mask);
-void cg_store_first(cg_kernel *, LLVMValueRef value, LLVMValueRef pointer, unsigned count); /* its first lanes */
 LLVMValueRef cg_intrinsic(cg_kernel *, const char *name, LLVMTypeRef overloads[], unsigned overload_count,
                           LLVMValueRef args[], unsigned count);
 void cg_prefetch(cg_kernel *, LLVMValueRef pointer, int locality);       /* 3: L1, 2: L2 */

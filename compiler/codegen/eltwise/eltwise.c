@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "compiler/codegen/build/shape.h"
+#include "compiler/codegen/isa/isa.h"
 
 enum { BLOCK = 4096, MAX_ARRAYS = CG_ELTWISE_INPUTS + 1 };
 
@@ -195,7 +196,7 @@ static void emit_span(span *s, LLVMValueRef count, int64_t fixed, unsigned lanes
     }
     if (fixed >= 0 && fixed % lanes == 0 && lanes > 1)
         return;
-    if (target_has(k->m->target, TARGET_MASKS) && lanes > 1) {
+    if ((fixed >= 0 || target_has(k->m->target, TARGET_MASKS)) && lanes > 1) {
         rest = LLVMBuildSub(k->b, count, full, "");
         cg_if some = cg_if_begin(k, LLVMBuildICmp(k->b, LLVMIntSGT, rest, cg_i64(k, 0), ""));
         emit_block(s, full, lanes, cg_lane_mask(k, rest, lanes));

@@ -56,6 +56,12 @@ static inline LLVMValueRef cg_table_lookup(cg_kernel *k, const cg_table *t, LLVM
 
 LLVMValueRef cg_fma(cg_kernel *, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);          /* a * b + c, one rounding */
 
+/* Under a mask of the first lanes (cg_lane_mask); touches no byte of the others, which are 0 when loaded.  A count that is known when the
+ * code is made makes this cheap everywhere. */
+LLVMValueRef cg_load_masked(cg_kernel *, LLVMTypeRef vector, LLVMValueRef pointer, LLVMValueRef mask);
+void cg_store_masked(cg_kernel *, LLVMValueRef value, LLVMValueRef pointer, LLVMValueRef mask);
+void cg_store_first(cg_kernel *, LLVMValueRef value, LLVMValueRef pointer, unsigned count);
+
 /* ---- Without an instruction (portable.c) ---- */
 LLVMValueRef cg_portable_dot4(cg_kernel *, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes);
 LLVMValueRef cg_portable_table_lookup(cg_kernel *, const cg_table *, LLVMValueRef bytes);

@@ -17,13 +17,6 @@ static by_register vpdpbusd = {"llvm.x86.avx512.vpdpbusd.128", "llvm.x86.avx512.
 
 static by_register pshufb = {"llvm.x86.ssse3.pshuf.b.128", "llvm.x86.avx2.pshuf.b", "llvm.x86.avx512.pshuf.b.512"};
 
-static unsigned bytes_of(LLVMValueRef v)
-{
-    LLVMTypeRef type = LLVMTypeOf(v), element = LLVMGetElementType(type);
-    const unsigned bits = LLVMGetTypeKind(element) == LLVMFloatTypeKind ? 32 : LLVMGetIntTypeWidth(element);
-    return LLVMGetVectorSize(type) * bits / 8;
-}
-
 /* Calls an intrinsic of the machine without overloads, casting the arguments to the types it has in this LLVM. */
 static LLVMValueRef machine_intrinsic(cg_kernel *k, const char *name, LLVMValueRef args[], unsigned count)
 {
@@ -40,7 +33,7 @@ static LLVMValueRef machine_intrinsic(cg_kernel *k, const char *name, LLVMValueR
 /* The intrinsic on the registers that its arguments, all of one size, fill; that size is a power of two from 16 bytes on. */
 static LLVMValueRef on_registers(cg_kernel *k, by_register names, LLVMValueRef args[], unsigned count)
 {
-    const unsigned bytes = bytes_of(args[0]), at_most = k->m->target->vector_bytes;
+    const unsigned bytes = cg_vector_bytes(LLVMTypeOf(args[0])), at_most = k->m->target->vector_bytes;
     assert(bytes >= 16 && count <= 3);
     if (bytes <= at_most)
         return machine_intrinsic(k, names[bytes / 32], args, count);

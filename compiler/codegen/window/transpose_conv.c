@@ -184,7 +184,7 @@ static void emit_body(emitter *e)
     e->row_out = cg_at(k, k->arg[ARG_Y], cg_mul_const(k, cg_add(k, cg_mul_const(k, batch, e->y.stride[0]), cg_mul_const(k, row, e->y.stride[1])), e->y.bytes));
     phase_of(e, row, 0, &e->row, &e->row_phase);
     cg_loop sets = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, e->sets), 1);
-    e->set = sets.index;
+    e->set = e->sets == 1 ? cg_i64(k, 0) : sets.index; /* known, so that masks are */
     int64_t starts = e->stride[1] < e->y.dims[2] ? e->stride[1] : e->y.dims[2];
     cg_loop start = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, starts), 1);
     e->column_start = start.index;
