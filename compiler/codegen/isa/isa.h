@@ -13,6 +13,7 @@ typedef struct cg_table { LLVMValueRef pointer, part[4]; } cg_table;
 struct cg_isa {
     LLVMValueRef (*dot4)(cg_kernel *, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes);
     LLVMValueRef (*dot4_narrow)(cg_kernel *, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes);
+    LLVMValueRef (*dot8_narrow)(cg_kernel *, LLVMValueRef acc, LLVMValueRef x, LLVMValueRef w, LLVMValueRef next_x, LLVMValueRef next_w);
     LLVMValueRef (*dot2)(cg_kernel *, LLVMValueRef acc, LLVMValueRef a, LLVMValueRef b);
     LLVMValueRef (*round_i32)(cg_kernel *, LLVMValueRef float_vector);
     LLVMValueRef (*pack_words)(cg_kernel *, LLVMValueRef a, LLVMValueRef b);
@@ -38,6 +39,13 @@ static inline LLVMValueRef cg_dot4(cg_kernel *k, LLVMValueRef acc, LLVMValueRef 
 static inline LLVMValueRef cg_dot4_narrow(cg_kernel *k, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes)
 {
     return k->m->isa->dot4_narrow(k, acc, unsigned_bytes, signed_bytes);
+}
+
+/* acc<N x i32> + sum of 4 products each of x and w, and of 4 of next_x and next_w, where the caller knows that sums of two neighbouring
+ * products of the former and the two in the same places of the latter fit 16 bits. */
+static inline LLVMValueRef cg_dot8_narrow(cg_kernel *k, LLVMValueRef acc, LLVMValueRef x, LLVMValueRef w, LLVMValueRef next_x, LLVMValueRef next_w)
+{
+    return k->m->isa->dot8_narrow(k, acc, x, w, next_x, next_w);
 }
 
 /* acc<N x i32> + sum of 2 products each: words<2N>, signed, of whole registers. */

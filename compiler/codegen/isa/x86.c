@@ -97,14 +97,38 @@ static LLVMValueRef dot4(cg_kernel *k, LLVMValueRef acc, LLVMValueRef unsigned_b
     return on_registers(k, vpdpbusd, args, 3);
 }
 
+static bool has_byte_pairs_only(const cg_kernel *k, LLVMValueRef acc)
+{
+    const target_info *t = k->m->target;
+    const unsigned lanes = cg_lanes(acc);
+    return (lanes == 4 || lanes == 8 || lanes == 16) && !target_has(t, TARGET_DOT4) && target_has(t, TARGET_BYTE_PAIRS);
+}
+
+/* <2N x i16>: sums of neighbouring products. */
+static LLVMValueRef byte_pairs(cg_kernel *k, LLVMValueRef x, LLVMValueRef w)
+{
+    LLVMValueRef args[2] = {x, w};
+    return on_registers(k, pmaddubsw, args, 2);
+}
+
+static LLVMValueRef add_words(cg_kernel *k, LLVMValueRef acc, LLVMValueRef words)
+{
+    return dot2(k, acc, words, cg_splat(k, LLVMConstInt(k->m->i16, 1, 0), 2 * cg_lanes(acc)));
+}
+
 static LLVMValueRef dot4_narrow(cg_kernel *k, LLVMValueRef acc, LLVMValueRef unsigned_bytes, LLVMValueRef signed_bytes)
 {
-    const unsigned lanes = cg_lanes(acc);
-    if ((lanes != 4 && lanes != 8 && lanes != 16) || target_has(k->m->target, TARGET_DOT4) || !target_has(k->m->target, TARGET_BYTE_PAIRS))
+    if (!has_byte_pairs_only(k, acc))
         return dot4(k, acc, unsigned_bytes, signed_bytes);
-    LLVMValueRef bytes[2] = {unsigned_bytes, signed_bytes};
-    LLVMValueRef words[2] = {on_registers(k, pmaddubsw, bytes, 2), cg_splat(k, LLVMConstInt(k->m->i16, 1, 0), 2 * lanes)};
-    return dot2(k, acc, words[0], words[1]);
+    return add_words(k, acc, byte_pairs(k, unsigned_bytes, signed_bytes));
+}
+
+static LLVMValueRef dot8_narrow(cg_kernel *k, LLVMValueRef acc, LLVMValueRef x, LLVMValueRef w, LLVMValueRef next_x, LLVMValueRef next_w)
+{
+    if (!has_byte_pairs_only(k, acc))
+        return dot4(k, dot4(k, acc, x, w), next_x, next_w);
+    LLVMValueRef words = byte_pairs(k, x, w);
+    return add_words(k, acc, LLVMBuildAdd(k->b, words, byte_pairs(k, next_x, next_w), ""));
 }
 
 /* ---- Rounding to integers ---- */
@@ -214,6 +238,7 @@ static LLVMValueRef table_lookup(cg_kernel *k, const cg_table *table, LLVMValueR
 const cg_isa cg_isa_x86 = {
     .dot4 = dot4,
     .dot4_narrow = dot4_narrow,
+    .dot8_narrow = dot8_narrow,
     .dot2 = dot2,
     .round_i32 = round_i32,
     .pack_words = pack_words,

@@ -1,28 +1,31 @@
-/* excess.h: weights whose products, summed two by two, would not fit 16 bits.
+/* excess.h: weights whose products, summed two by two, or four by four, would not fit 16 bits.
  *
  * Machines without a dot product of four bytes have vpmaddubsw: products of unsigned x and signed w, whose sums of neighbours saturate
- * at 16 bits.  They fit whatever x is when the pair's weights of one sign add up to at most 128 (255 * 128 = 32640).  Where a pair does
- * not, its first weight leaves the packed weights (prepack.h), where 0 takes its place, and is multiplied apart, in 32 bits:
+ * at 16 bits.  Two such sums, of two steps, may be added before they become sums of 32 bits: three multiplications for eight weights,
+ * not four.  That is exact whatever x is when the positive ones of the weights that meet add up to at most 128, and the negative ones,
+ * too (255 * 128 = 32640).  What is beyond leaves the packed weights (prepack.h) and is multiplied apart, in 32 bits:
  *
- *     packed   step ▸ w0 w1 w2 w3            w1, w3 and those of w0, w2 that may stay
- *     excess   entry ▸ [16 columns][2 x i16]  w0 and w2 that may not, of one step and one block of 16 columns that has any
+ *     one step at once a0 a1 a2 a3                  a0 a1 fit, a2 a3 fit, in each column
+ *     two              a0 a1 a2 a3, b0 b1 b2 b3     a0 a1 b0 b1 fit, a2 a3 b2 b3 fit
+ *     entry            [16 columns][2 x i16]        the rest of w0 and w2, or of w1 and w3, of one step of a block of 16 columns
  *
- * Real models: 0.4 to 11 % of the steps of 8 columns with weights per tensor, 20 to 70 % per channel. */
+ * docs/performance.md, "Without VNNI", has how often there is any, and what it costs. */
 #ifndef QCC_CG_EXCESS_H
 #define QCC_CG_EXCESS_H
 
 #include "compiler/codegen/matmul/prepack.h"
 
 typedef struct cg_excess {
+    int at_once;             /* steps */
     int64_t blocks, count;   /* blocks of 16 columns in all groups; entries */
-    int32_t *first;          /* [blocks + 1] entries of block b: first[b] … first[b + 1] */
+    int32_t *first;          /* [2 * blocks + 1] entries of block b: of w0 and w2 from first[2 b] on, of w1 and w3 from first[2 b + 1] on */
     int32_t *offset;         /* [count] byte offset of the step in a row of x */
     int16_t *weights;        /* [count][16][2] */
 } cg_excess;
 
-/* Takes it out of `packed`, which cg_prepack made of the same steps and columns; changes nothing and returns false when more than `share`
- * of all steps of blocks have any. */
-bool cg_excess_take(arena *, const cg_steps *, void *packed, int64_t groups, int64_t columns, int panel_blocks, double share,
-                    cg_excess *out);
+/* What there is, `at_once` steps at once (1 or 2), in `packed`, which cg_prepack made of these steps and columns.  cg_excess_take moves it
+ * out of there; before that `count` is known and `first`. */
+cg_excess cg_excess_find(arena *, const cg_steps *, const void *packed, int64_t groups, int64_t columns, int panel_blocks, int at_once);
+void cg_excess_take(arena *, const cg_steps *, void *packed, int64_t columns, int panel_blocks, cg_excess *);
 
 #endif

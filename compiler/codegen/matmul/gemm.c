@@ -144,117 +144,6 @@ static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
         acc[i] = LLVMConstNull(type);
 }
 
-/* What is done to w is done once for all rows. */
-static LLVMValueRef dot(gemm_kernel *e, LLVMValueRef sum, LLVMValueRef x, LLVMValueRef w)
-{
-    cg_kernel *k = &e->k;
-    if (e->g->form == CG_GEMM_NARROW)
-        return cg_dot4_narrow(k, sum, x, w);
-    if (e->g->form == CG_GEMM_ANY)
-        return cg_dot4(k, sum, x, w);
-    LLVMTypeRef bytes = cg_vector(k->m->i8, 64);
-    w = cg_bitcast(k, w, bytes);
-    LLVMValueRef negative = LLVMBuildAShr(k->b, w, cg_splat(k, cg_i8(k, 7), 64), "");
-    LLVMValueRef flip = LLVMBuildXor(k->b, negative, cg_splat(k, cg_i8(k, 0x80), 64), "");
-    LLVMValueRef abs[2] = {w, LLVMConstInt(k->m->i1, 0, 0)};
-    return cg_dot4_narrow(k, sum, cg_intrinsic(k, "llvm.abs", &bytes, 1, abs, 2), LLVMBuildXor(k->b, cg_bitcast(k, x, bytes), flip, ""));
-}
-
-static void multiply_step(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVMValueRef step, LLVMValueRef acc[])
-{
-    cg_kernel *k = &e->k;
-    const cg_gemm *g = e->g;
-    LLVMTypeRef type = g->is_float ? k->m->f32 : k->m->i32;
-    LLVMValueRef offset = cg_mul_const(k, step, 4), w[GEMM_MAX_BLOCKS];
-    if (!g->linear) {
-        offset = cg_load(k, k->m->i32, cg_at(k, e->slot[GEMM_OFFSETS], offset), 4);
-        offset = LLVMBuildSExt(k->b, offset, k->m->i64, "");
-    }
-    LLVMValueRef x_step = cg_at(k, x_tile, offset);
-    LLVMValueRef w_step = cg_at(k, panel, cg_mul_const(k, step, 64 * e->blocks));
-    for (int c = 0; c < e->blocks; c++)
-        w[c] = cg_load(k, cg_vector(type, 16), cg_at_const(k, w_step, 64 * c), 64);
-    for (int r = 0; r < e->rows; r++) {
-        LLVMValueRef x = cg_load(k, type, cg_at_const(k, x_step, gemm_row_distance(e, &g->x, r)), 1);
-        x = cg_splat(k, x, 16);
-        for (int c = 0; c < e->blocks; c++) {
-            LLVMValueRef *sum = &acc[r * e->blocks + c];
-            *sum = g->is_float ? cg_fma(k, x, w[c], *sum) : dot(e, *sum, x, w[c]);
-        }
-    }
-}
-
-/* One entry of the excess of block c: even bytes as words, times weights of 16 bits. */
-static void multiply_excess(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef entry, int c, LLVMValueRef acc[])
-{
-    cg_kernel *k = &e->k;
-    LLVMTypeRef words = cg_vector(k->m->i16, 32);
-    LLVMValueRef offset = cg_load(k, k->m->i32, cg_at(k, e->slot[GEMM_EXCESS_OFFSETS], cg_mul_const(k, entry, 4)), 4);
-    LLVMValueRef x_step = cg_at(k, x_tile, LLVMBuildSExt(k->b, offset, k->m->i64, ""));
-    LLVMValueRef w = cg_load(k, words, cg_at(k, e->slot[GEMM_EXCESS_WEIGHTS], cg_mul_const(k, entry, 64)), 64);
-    LLVMValueRef even = cg_splat(k, LLVMConstInt(k->m->i16, 255, 0), 32);
-    for (int r = 0; r < e->rows; r++) {
-        LLVMValueRef x = cg_splat(k, cg_load(k, k->m->i32, cg_at_const(k, x_step, gemm_row_distance(e, &e->g->x, r)), 1), 16);
-        x = LLVMBuildAnd(k->b, cg_bitcast(k, x, words), even, "");
-        acc[r * e->blocks + c] = cg_dot2(k, acc[r * e->blocks + c], x, w);
-    }
-}
-
-/* What the weights of 8 bits leave out. */
-static void add_excess(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef acc[])
-{
-    cg_kernel *k = &e->k;
-    LLVMValueRef block = cg_at(k, e->slot[GEMM_EXCESS_FIRST], LLVMBuildLShr(k->b, e->channel, cg_i64(k, 2), "")); /* channel / 16 * 4 */
-    for (int c = 0; c < e->blocks; c++) {
-        LLVMValueRef bound[2];
-        for (int i = 0; i < 2; i++)
-            bound[i] = LLVMBuildZExt(k->b, cg_load(k, k->m->i32, cg_at_const(k, block, 4 * (c + i)), 4), k->m->i64, "");
-        cg_loop loop = cg_loop_begin(k, bound[0], bound[1], 1);
-        LLVMValueRef carried[GEMM_MAX_SUMS];
-        for (int r = 0; r < e->rows; r++)
-            carried[r * e->blocks + c] = acc[r * e->blocks + c] = cg_loop_carry(k, &loop, acc[r * e->blocks + c]);
-        multiply_excess(e, x_tile, loop.index, c, carried);
-        for (int r = 0; r < e->rows; r++)
-            cg_loop_update(k, &loop, r, carried[r * e->blocks + c]);
-        cg_loop_hint_no_unroll(k, &loop);
-        cg_loop_hint_vectorize(k, &loop, false);
-        cg_loop_end(k, &loop);
-    }
-}
-
-/* All of K.  With splits, neighbouring steps go to separate sums, which are added up at the end. */
-static void multiply(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVMValueRef acc[])
-{
-    cg_kernel *k = &e->k;
-    const int one = e->rows * e->blocks, all = one * e->splits;
-    const int64_t whole = e->g->steps - e->g->steps % e->splits;
-    LLVMValueRef carried[GEMM_MAX_SUMS];
-    cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, whole), e->splits);
-    for (int i = 0; i < all; i++)
-        carried[i] = acc[i] = cg_loop_carry(k, &loop, acc[i]);
-    LLVMValueRef ahead = cg_loop_carry(k, &loop, e->ahead);
-    for (int s = 0; s < e->splits; s++) {
-        multiply_step(e, x_tile, panel, cg_add(k, loop.index, cg_i64(k, s)), carried + s * one);
-        for (int line = 0; line < e->lines_ahead; line++) {
-            cg_prefetch(k, ahead, 3);
-            ahead = LLVMBuildGEP2(k->b, k->m->i8, ahead, &e->ahead_step, 1, "");
-        }
-    }
-    for (int i = 0; i < all; i++)
-        cg_loop_update(k, &loop, i, carried[i]);
-    cg_loop_update(k, &loop, all, ahead);
-    cg_loop_hint_no_unroll(k, &loop);
-    cg_loop_hint_vectorize(k, &loop, false);
-    cg_loop_end(k, &loop);
-    for (int64_t step = whole; step < e->g->steps; step++)
-        multiply_step(e, x_tile, panel, cg_i64(k, step), acc + (step - whole) * one);
-    for (int i = one; i < all; i++)
-        acc[i % one] = e->g->is_float ? LLVMBuildFAdd(k->b, acc[i % one], acc[i], "")
-                                      : LLVMBuildAdd(k->b, acc[i % one], acc[i], "");
-    if (e->slot[GEMM_EXCESS_FIRST])
-        add_excess(e, x_tile, acc);
-}
-
 /* The first tiles of a panel fetch the next panel into the cache, each line once, a line or a few a step.  Behind the
  * last panel lie the constants of the layers that follow: fetching on is what they need.  With one tile a panel weights
  * are used once, and are fetched a fixed distance ahead of their use. */
@@ -282,7 +171,7 @@ static void emit_tile(gemm_kernel *e, LLVMValueRef panel, LLVMValueRef x)
     LLVMValueRef acc[GEMM_MAX_SUMS];
     gemm_prefetch_residual(e);
     start_accumulators(e, acc);
-    multiply(e, gemm_rows_at(e, x, &e->g->x), panel, acc);
+    gemm_multiply(e, gemm_rows_at(e, x, &e->g->x), panel, acc);
     gemm_finish(e, acc);
 }
 
@@ -397,7 +286,7 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
 {
     arena *a = m->arena;
     const cg_gemm_residual *r = &g->residual;
-    static const char *const form[] = {[CG_GEMM_ANY] = "", [CG_GEMM_NARROW] = "narrow", [CG_GEMM_FLIPPED] = "flipped"};
+    static const char *const form[] = {[CG_GEMM_ANY] = "", [CG_GEMM_PAIRS] = "pairs", [CG_GEMM_QUADS] = "quads", [CG_GEMM_FLIPPED] = "flipped"};
     const char *tiles = "", *residual = "";
     for (int i = 0; i < t->kinds; i++) {
         const schedule_kind *s = &t->kind[i];
@@ -407,8 +296,8 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
     if (r->present)
         residual = arena_format(a, "%d%s%s", r->first, rows_key(a, &r->rows), g->is_float ? "" : cg_residual_key(m, &r->add));
     return arena_format(
-        a, "gemm %s%s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s q{%s} r{%s} %a,%a,%a,%a,%d",
-        g->is_float ? "f32" : "u8s8", is_bound(&g->excess_first) ? "excess" : form[g->form], ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
+        a, "gemm %s%s%s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s q{%s} r{%s} %a,%a,%a,%a,%d",
+        g->is_float ? "f32" : "u8s8", form[g->form], is_bound(&g->excess_first) ? "+" : "", ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
         (long long)g->width, (long long)g->groups, (long long)g->columns, (long long)g->steps, g->linear ? "l" : "t",
         (long long)g->x_group, (long long)g->out_group, (long long)g->sums_group, t->blocks, tiles, rows_key(a, &g->x), rows_key(a, &g->out), rows_key(a, &g->sums),
         rows_key(a, &g->scales), is_bound(&g->column_zeros) ? "z" : "", rows_key(a, &g->zeros),

@@ -34,7 +34,8 @@ typedef struct cg_gemm_residual {
 /* How bytes are multiplied on machines that have only sums of two products, in 16 bits: docs/performance.md, "Without VNNI". */
 typedef enum cg_gemm_form {
     CG_GEMM_ANY,              /* as words, or what the machine has */
-    CG_GEMM_NARROW,           /* sums of two fit whatever x is; where they would not, a weight is apart: excess.h */
+    CG_GEMM_PAIRS,            /* sums of two fit whatever x is; what would not is apart: excess.h */
+    CG_GEMM_QUADS,            /* sums of four, of two steps, fit likewise */
     CG_GEMM_FLIPPED,          /* |w| times x - 128, or 127 - x where w is negative: always fits; the bias holds what that leaves */
 } cg_gemm_form;
 

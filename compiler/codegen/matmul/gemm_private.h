@@ -1,4 +1,4 @@
-/* gemm_private.h: what gemm.c and gemm_finish.c share: the state of a kernel while its tiles are emitted. */
+/* gemm_private.h: what gemm.c, gemm_multiply.c and gemm_finish.c share: the state of a kernel while its tiles are emitted. */
 #ifndef QCC_GEMM_PRIVATE_H
 #define QCC_GEMM_PRIVATE_H
 
@@ -35,6 +35,9 @@ LLVMValueRef gemm_row_number(gemm_kernel *, LLVMTypeRef, LLVMValueRef pointer, c
 
 /* Before a tile's sums: brings its residual near. */
 void gemm_prefetch_residual(gemm_kernel *);
+
+/* Adds all products of the tile's rows, of which the first begins at x_tile, and the panel's weights to acc, laid out as below. */
+void gemm_multiply(gemm_kernel *, LLVMValueRef x_tile, LLVMValueRef panel, LLVMValueRef acc[]);
 
 /* acc[row * blocks + block], vectors of 16: from sums to stored results. */
 void gemm_finish(gemm_kernel *, LLVMValueRef acc[]);

@@ -14,9 +14,6 @@
 #include "compiler/codegen/matmul/mac.h"
 #include "ir/interp.h"
 
-/* Of the steps, beyond which flipping is as fast. */
-static const double EXCESS_SHARE = 0.4;
-
 cg_gemm_rows cg_mac_rows(const ir_value *v)
 {
     const int rank = v->type.rank;
@@ -162,29 +159,49 @@ static void bind_requant(cg_module *m, cg_gemm *g)
     cg_requant_add_bias(m, &g->requant, real_bias);
 }
 
-static bool bind_excess(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, void *packed)
+/* What a step costs in each form, and what an entry of its excess adds: docs/performance.md, "Without VNNI". */
+static const struct { double step, entry; } form_cost[] = {
+    [CG_GEMM_ANY] = {2.65, 0}, [CG_GEMM_PAIRS] = {1.8, 1.7}, [CG_GEMM_QUADS] = {1.5, 1.8}, [CG_GEMM_FLIPPED] = {2.4, 0}};
+
+static void bind_excess(cg_module *m, cg_gemm *g, const cg_excess *e)
 {
-    cg_excess e;
-    if (!cg_excess_take(m->arena, steps, packed, g->groups, g->columns, tiles->blocks, EXCESS_SHARE, &e))
-        return false;
-    g->form = CG_GEMM_NARROW;
-    if (!e.count)
-        return true;
-    g->excess_first = cg_arg_constant(cg_constant_in_place(m, e.first, 4 * (size_t)(e.blocks + 1), "excess_first"));
-    g->excess_offsets = cg_arg_constant(cg_constant_in_place(m, e.offset, 4 * (size_t)e.count, "excess_offsets"));
-    g->excess_weights = cg_arg_constant(cg_constant_in_place(m, e.weights, 64 * (size_t)e.count, "excess_weights"));
-    return true;
+    if (!e->count)
+        return;
+    g->excess_first = cg_arg_constant(cg_constant_in_place(m, e->first, 4 * (size_t)(2 * e->blocks + 1), "excess_first"));
+    g->excess_offsets = cg_arg_constant(cg_constant_in_place(m, e->offset, 4 * (size_t)e->count, "excess_offsets"));
+    g->excess_weights = cg_arg_constant(cg_constant_in_place(m, e->weights, 64 * (size_t)e->count, "excess_weights"));
 }
 
 /* What |w| * (x - 128) and |w| * (127 - x) lack to w * x. */
 static void flip(cg_gemm *g, const int8_t weights[], int64_t column_size, int32_t bias[])
 {
-    g->form = CG_GEMM_FLIPPED;
     for (int64_t c = 0; c < g->groups * g->columns; c++)
         for (int64_t i = 0; i < column_size; i++) {
             const int32_t w = weights[c * column_size + i];
             bias[c] = (int32_t)((uint32_t)bias[c] + (uint32_t)(w < 0 ? 127 * w : 128 * w));
         }
+}
+
+/* The cheapest form for these weights.  A bias that a zero point from run time multiplies can't hold what flipping leaves. */
+static void choose_form(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, void *packed)
+{
+    const int64_t all = g->groups * cg_prepacked_columns(g->columns) / 16 * steps->count;
+    g->form = ir_mac_is_dynamic(g->op) ? CG_GEMM_ANY : CG_GEMM_FLIPPED;
+    double least = form_cost[g->form].step * (double)all;
+    cg_excess chosen = {0};
+    for (int form = CG_GEMM_PAIRS; form <= CG_GEMM_QUADS; form++) {
+        const cg_excess e = cg_excess_find(m->arena, steps, packed, g->groups, g->columns, tiles->blocks, form == CG_GEMM_QUADS ? 2 : 1);
+        const double cost = form_cost[form].step * (double)all + form_cost[form].entry * (double)e.count;
+        if (cost >= least)
+            continue;
+        least = cost;
+        g->form = (cg_gemm_form)form;
+        chosen = e;
+    }
+    if (g->form != CG_GEMM_PAIRS && g->form != CG_GEMM_QUADS)
+        return;
+    cg_excess_take(m->arena, steps, packed, g->columns, tiles->blocks, &chosen);
+    bind_excess(m, g, &chosen);
 }
 
 void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, int64_t column_size)
@@ -200,7 +217,9 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
         int32_t *folded = ARENA_ARRAY(m->arena, int32_t, all + 1);
         fold_zero_points(m, g, column_size, sums, folded);
         bias = folded;
-        if (cg_gemm_by_pairs(m->target) && !bind_excess(m, g, steps, tiles, packed) && !ir_mac_is_dynamic(g->op))
+        if (cg_gemm_by_pairs(m->target))
+            choose_form(m, g, steps, tiles, packed);
+        if (g->form == CG_GEMM_FLIPPED)
             flip(g, weights, column_size, folded);
         if (zeros_differ(g->op))
             g->column_zeros = column_zeros(m, g);
