@@ -1,0 +1,57 @@
+"""Protects what folders may know of one another (docs/ARCHITECTURE.md): what is said of a machine, or of LLVM, in one place alone can be
+changed there, and a target added, without looking anywhere else."""
+import re
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Names that have one home: pattern, folders that may have it.
+HOMES = [
+    (r"llvm\.x86\b", ["compiler/codegen/isa"]),
+    (r"#include <llvm-c/", ["compiler/codegen", "tests/codegen"]),
+    (r'(strcmp|target_find|target_set_of)\([^"\n]*"(avx|generic)', ["compiler/target", "tests"]),  # decisions by a target's name
+    (r"\b__builtin_cpu_supports\b|\b__get_cpuid\b", ["runtime", "tests"]),
+]
+
+# Folders of this project that a folder includes headers from.
+INCLUDES = {
+    "ir": ["ir"],
+    "frontends": ["ir", "frontends"],
+    "passes": ["ir", "passes"],
+    "runtime": ["runtime", "ir"],  # what interpreter and runtime apply alike
+    "compiler/target": ["compiler/target", "runtime"],
+    "compiler/schedule": ["compiler/schedule", "compiler/target"],
+    "compiler/codegen": ["compiler/codegen", "compiler/schedule", "compiler/target", "ir", "runtime"],
+}
+
+
+def sources(folder="."):
+    """The C files of a folder, as (path from the root, text)."""
+    tops = ("compiler", "frontends", "ir", "passes", "runtime", "tests", "tools") if folder == "." else (folder,)
+    for top in tops:
+        for path in sorted((ROOT / top).rglob("*")):
+            if path.suffix in (".c", ".h", ".def"):
+                yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+
+
+def within(path, folders):
+    return any(path.startswith(folder + "/") for folder in folders)
+
+
+class Folders(unittest.TestCase):
+    def test_homes(self):
+        for pattern, homes in HOMES:
+            places = [path for path, text in sources() if re.search(pattern, text)]
+            self.assertTrue(places, f"{pattern}: nowhere any more")
+            self.assertEqual([path for path in places if not within(path, homes)], [], pattern)
+
+    def test_includes(self):
+        for folder, known in INCLUDES.items():
+            for path, text in sources(folder):
+                for header in re.findall(r'^#include "([^"]+)"', text, re.MULTILINE):
+                    self.assertTrue("/" not in header or within(header, known), f"{path} includes {header}")
+
+
+if __name__ == "__main__":
+    unittest.main()
