@@ -3,7 +3,6 @@ and out; comparison; benchmark and profile."""
 import json
 import os
 import random
-from pathlib import Path
 
 from common import DIGITS, QCC, QCC_RUN, Case, default_target, main, native, npy, read_npy, run, runs_here, targets
 
@@ -79,12 +78,13 @@ class Run(Case):
     def test_another_machines_code(self):
         """Refused in one line, whether compiled now or before."""
         target = default_target()
-        if runs_here(target):
+        here = {"QCC_EMULATE": "avx2"} if "QCC_EMULATE" in os.environ else {}
+        if not here and runs_here(target):
             self.skipTest("the CPU has the instructions of the default target")
         library = self.folder / "digits.so"
         self.fine(QCC, DIGITS, "-o", library)
-        self.assertIn("the CPU lacks instructions", self.refused(1, QCC_RUN, library))
-        self.assertIn(f"target {target}", self.refused(1, QCC_RUN, DIGITS, f"--target={target}"))
+        self.assertIn("the CPU lacks instructions", self.refused(1, QCC_RUN, library, environment=here))
+        self.assertIn(f"target {target}", self.refused(1, QCC_RUN, DIGITS, f"--target={target}", environment=here))
 
     def test_arrays(self):
         a, b, y = (self.folder / n for n in ("a.npy", "b.npy", "y.npy"))
@@ -133,11 +133,7 @@ class Run(Case):
         self.assertEqual(bench["target"], native())
         lines = self.fine(QCC_RUN, DIGITS, "--profile", "--bench=0.01").decode().splitlines()
         self.assertTrue(any("conv2d" in line for line in lines))
-        self.assertRegex(lines[-1], r"^total .* 1 thread, target \w+(; peak of a core: .*)?$")
-        if runs_here("avx512vnni"):
-            self.assertIn("; peak of a core: ", lines[-1])
-        elif "avx512f" not in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
-            self.assertNotIn("peak", lines[-1])  # there is nothing to measure it with
+        self.assertRegex(lines[-1], r"^total .* 1 thread, target \w+; peak of a core: .*$")
 
     def test_refusals(self):
         short = self.folder / "short.npy"
