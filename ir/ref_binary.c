@@ -36,7 +36,7 @@ static void real_run(ir_opcode code, const ir_rows *r, const void *x, const void
     case IR_FLOOR_DIV: EACH((float)floor((double)a / (double)b));
     case IR_FLOOR_MOD: EACH(floor_mod_f32(a, b));
     case IR_ATAN2: EACH(atan2f(a, b));
-    case IR_PRELU: EACH(a >= 0 ? a : a * b);
+    case IR_PRELU: EACH(a < 0 ? a * b : a);
     default: break;
     }
 }

@@ -51,7 +51,7 @@ static float real_unary(const unary *u, float x)
     case IR_TANH: return tanhf(x);
     case IR_LOGISTIC: return logistic(x);
     case IR_RELU: return ir_clamp_f32(x, u->act_min, u->act_max);
-    case IR_LEAKY_RELU: return x > 0 ? x : x * u->alpha;
+    case IR_LEAKY_RELU: return x < 0 ? x * u->alpha : x;
     case IR_ELU: return x < 0 ? expm1f(x) : x;
     case IR_GELU: return gelu(x, u->approximate);
     case IR_ERF: return erff(x);

@@ -8,6 +8,8 @@
  *                              itself, on magnitudes, gives Σ|terms|; on bounds, what the operands' bounds add
  *     elementary functions     some units in the last place, and 0 for what is below the smallest normal number; bounds
  *                              pass with the largest slope
+ *     quotients                without a bound where the divisor's reaches 0; other functions with a pole (log, rsqrt, pow,
+ *                              atan2, floor_mod, …) take exact operands only
  *     everything else          is exact, bit for bit
  *
  * A value without a bound has to be equal.  Integers always have to be: so what decides (quantize, comparisons,
@@ -21,7 +23,8 @@ typedef struct bounds bounds;
 
 /* As ir_interpret, with bounds; NULL with a diagnostic. */
 bounds *bounds_interpret(const ir_graph *, const void *const inputs[], void *const outputs[], ir_state *, diag *);
-/* One number for each element, INFINITY where nothing can be said; NULL: exact. */
+/* One number for each element, INFINITY where nothing can be said (infinities of either sign and NaN are possible, as where
+ * a divisor may be 0, and go on through all that follows); NULL: exact, with the signs of zeros. */
 const float *bounds_of(const bounds *, const ir_value *);
 void bounds_free(bounds *);
 

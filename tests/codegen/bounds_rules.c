@@ -151,7 +151,7 @@ bool bounds_quotient(const bounds_op *o, float bound[])
     float *most = calloc((size_t)n + 1, sizeof *most);
     bool ok = most && evaluate(o, IR_DIV, whole, none, bound) && evaluate(o, IR_DIV, whole, less, most);
 
-    for (int64_t k = 0; ok && k < n; k++) /* a divisor that may be 0: a negative or infinite quotient */
+    for (int64_t k = 0; ok && k < n; k++) /* a divisor that may be 0: a negative, infinite or no quotient, and NaN is possible */
         bound[k] = most[k] >= bound[k] ? most[k] - bound[k] + (float)(4 * BOUNDS_UNIT) * most[k] : INFINITY;
     free(most);
     return ok;

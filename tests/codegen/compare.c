@@ -54,10 +54,10 @@ int64_t compare_values(const ir_value *v, const void *got, const void *want, con
             continue;
         if (v->type.dtype != IR_F32)
             return i;
-        if (l->open && l->bound && isinf(l->bound[i]))
+        if (l->bound && isinf(l->bound[i]))
             continue;
         const float a = ir_f32_at(got, i), b = ir_f32_at(want, i);
-        if (!same_float(a, b, l->bound ? (double)l->bound[i] : l->tolerance * (1 + fmax(fabs((double)b), magnitude))))
+        if (l->bits ? !(isnan(a) && isnan(b)) : !same_float(a, b, l->bound ? (double)l->bound[i] : l->tolerance * (1 + fmax(fabs((double)b), magnitude))))
             return i;
     }
     return -1;

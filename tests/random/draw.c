@@ -1,6 +1,7 @@
 /* draw.c: what rules are made of: numbers, shapes, quantization, operands. */
 #include "tests/random/draw.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -125,8 +126,23 @@ const ir_quant *draw_result_quant(draw *d, ir_dtype t, double magnitude)
 
 /* ---- Values ---- */
 
+/* Has the type all zero points?  Parameters are shared by values of one type only. */
+static bool has_zeros(ir_dtype t, const ir_quant *q)
+{
+    int32_t min, max;
+
+    if (!q || !draw_is_small_int(t))
+        return true;
+    ir_dtype_range(t, &min, &max);
+    for (int32_t c = 0; c < q->count; c++)
+        if (q->zero[c] < min || q->zero[c] > max)
+            return false;
+    return true;
+}
+
 static void put(draw *d, ir_value *v, bool bounded, bool from_scales)
 {
+    assert(has_zeros(v->type.dtype, v->quant));
     if (d->count < DRAW_MOST_VALUES)
         d->pool[d->count++] = (draw_value){v, bounded, from_scales};
 }

@@ -100,20 +100,19 @@ bool rule_comparison(draw *d, ir_opcode code, const draw_types *t)
 
 bool rule_select(draw *d, ir_opcode code, const draw_types *t)
 {
-    const ir_dtype dtype = t->result[0];
     ir_value *a =
         draw_take(d, &(draw_want){.dtype = t->operand[1], .kind = DRAW_ANY, .most_rank = 5, .constant_percent = 10});
     ir_type second = draw_broadcast(d, &a->type, t->operand[2]), condition = draw_broadcast(d, &a->type, IR_BOOL);
     const draw_want w = {.dtype = second.dtype,
                          .kind = DRAW_PLAIN,
                          .type = &second,
-                         .quant = draw_is_small_int(second.dtype) ? a->quant : NULL,
+                         .quant = second.dtype == a->type.dtype ? a->quant : NULL,
                          .constant_percent = 30};
     ir_value *b = draw_take(d, &w), *c = draw_take(d, &(draw_want){.dtype = IR_BOOL, .type = &condition});
     const bool swapped = draw_chance(d, 30);
 
     draw_op(d, code, 3, (ir_value *[]){c, swapped ? b : a, swapped ? a : b});
-    return draw_result(d, 0, dtype, draw_is_small_int(dtype) ? a->quant : NULL);
+    return draw_result(d, 0, t->result[0], t->result[0] == a->type.dtype ? a->quant : NULL);
 }
 
 /* ---- One operand ---- */

@@ -69,6 +69,13 @@ static LLVMValueRef f64(cg_kernel *k, const cg_eltwise *e, double v)
     return cg_splat(k, LLVMConstReal(LLVMDoubleTypeInContext(k->m->context), v), e->width);
 }
 
+static LLVMValueRef with_sign_of(cg_kernel *k, LLVMValueRef magnitude, LLVMValueRef x)
+{
+    LLVMTypeRef type = LLVMTypeOf(x);
+
+    return cg_intrinsic(k, "llvm.copysign", &type, 1, (LLVMValueRef[]){magnitude, x}, 2);
+}
+
 /* To a whole number of double, ties to even; from 2^51 on they are whole anyway, or nearly. */
 static LLVMValueRef round_f64(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
 {
@@ -86,7 +93,7 @@ static LLVMValueRef floor_div(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a,
     LLVMValueRef whole = round_f64(k, e, q), above = LLVMBuildFCmp(k->b, LLVMRealOGT, whole, q, "");
 
     whole = LLVMBuildSelect(k->b, above, LLVMBuildFSub(k->b, whole, f64(k, e, 1), ""), whole, "");
-    return LLVMBuildFPTrunc(k->b, whole, cg_elt_type(k, e, IR_F32), "");
+    return LLVMBuildFPTrunc(k->b, with_sign_of(k, whole, q), cg_elt_type(k, e, IR_F32), "");
 }
 
 /* The remainder of |a| by |b| in double, without error: each step takes off a multiple of b by the quotient's leading 27
@@ -118,7 +125,7 @@ static LLVMValueRef floor_mod(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a,
     r = LLVMBuildSelect(k->b, infinite, cg_math_abs(k, LLVMBuildFSub(k->b, a, LLVMBuildFMul(k->b, a, zero, ""), "")), r, "");
     a_below = LLVMBuildFCmp(k->b, LLVMRealOLT, a, zero, "");
     b_below = LLVMBuildFCmp(k->b, LLVMRealOLT, b, zero, "");
-    r = LLVMBuildSelect(k->b, a_below, LLVMBuildFNeg(k->b, r, ""), r, "");
+    r = with_sign_of(k, r, a);
     moved = LLVMBuildAnd(k->b, LLVMBuildFCmp(k->b, LLVMRealUNE, r, zero, ""), LLVMBuildXor(k->b, a_below, b_below, ""), "");
     return LLVMBuildSelect(k->b, moved, LLVMBuildFAdd(k->b, r, b, ""), r, "");
 }

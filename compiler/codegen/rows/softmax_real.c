@@ -15,6 +15,8 @@
 #include "compiler/codegen/rows/normalize.h"
 #include "ir/interp.h"
 
+#define LOG_FLT_MIN (-87.33654f) /* e to it is the smallest normal number; 0 for what is less, as bounds.def has it */
+
 enum { ARG_MASK = 2, SHORT = 256, MAX_PARTS = 64, UNIT_BITS = 22 };
 
 typedef struct softmax {
@@ -51,7 +53,7 @@ static LLVMValueRef exponential(row_kernel *r, LLVMValueRef v)
     cg_kernel *k = r->k;
     v = LLVMBuildFSub(k->b, v, cg_splat(k, s->largest, r->lanes), "");
     if (s->to_float)
-        return cg_math_exp_below_0(k, v, -87, 0, true);
+        return cg_math_exp_below_0(k, v, LOG_FLT_MIN, 0, true);
     return cg_round_to_i32(k, cg_math_exp_below_0(k, v, IR_SOFTMAX_LEAST, UNIT_BITS, false));
 }
 
