@@ -95,11 +95,28 @@ void pass_takes_over(ir_value *v, ir_value *from)
     ir_replace_uses(from, v);
 }
 
+/* Are all integers of the result some of the operand's?  A border, the end of a clamp and extrapolation are not. */
+static bool only_picks(const ir_op *op)
+{
+    if (op->operand_count != 1 || !(ir_op_info_of(op->code)->flags & IR_SAME_QUANT))
+        return false;
+    for (int side = 0; op->code == IR_MAX_POOL2D && side < 4; side++) /* a window beside the image gives the smallest */
+        if (ir_ints_at(op, IR_ATTR_PAD, side) >= ir_ints_at(op, IR_ATTR_KERNEL, side % 2))
+            return false;
+    return op->code == IR_MAX_POOL2D ? ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE
+                                     : op->code != IR_PAD && op->code != IR_AVG_POOL2D && op->code != IR_RESIZE_BILINEAR;
+}
+
+/* Those that ir_rounding_bounds is for: products, functions and quantize; no residual's sum, and not what has two operands. */
 static bool leaves_out_smallest(const ir_value *v)
 {
-    while (v->def && v->def->operand_count == 1 && ir_op_info_of(v->def->code)->flags & IR_SAME_QUANT)
+    while (v->def && only_picks(v->def))
         v = v->def->operands[0].value;
-    return v->def && ir_has_attr(v->def, IR_ATTR_ROUNDING) && ir_int(v->def, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32;
+    const ir_op *op = v->def;
+    if (!op || !v->quant || !ir_has_attr(op, IR_ATTR_ROUNDING) || ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_LITE_F32)
+        return false;
+    const unsigned flags = ir_op_info_of(op->code)->flags;
+    return op->code == IR_QUANTIZE || flags & IR_LOOKUP || (flags & IR_MAC && !ir_operand_value(op, 3));
 }
 
 bool pass_keeps_smallest(const ir_op *op)
