@@ -197,16 +197,16 @@ static LLVMValueRef bytes_of(emitter *e, LLVMValueRef v, int first, int count)
     return count < e->v ? cg_take(e->k, v, (unsigned)first, 1, (unsigned)count) : v;
 }
 
-/* A pass's part of each 16 channels of result number i. */
-static void store_runs(emitter *e, const results *done, int i, LLVMValueRef to)
+/* A pass's part of each 16 channels of result number i, as far as they are slot f's. */
+static void store_runs(emitter *e, const results *done, int i, int f, LLVMValueRef to)
 {
     cg_kernel *k = e->k;
-    int run = 4 * e->s.vectors;
-    for (int first = run * e->pass, lane = 0; lane < e->v; lane += 16, first += 16) {
-        int count = (int)e->part->count - first < run ? (int)e->part->count - first : run;
-        if (count > 0)
+    const int run = 4 * e->s.vectors, size = e->v / e->part->slots;
+    for (int lane = 0; lane < e->v; lane += 16) {
+        const int first = lane + run * e->pass - f * size, left = (int)e->part->count - first;
+        if (first >= 0 && first < size && left > 0)
             cg_store_first(k, bytes_of(e, done->bytes, lane + i * run, run), cg_at_const(k, to, first),
-                           (unsigned)count);
+                           (unsigned)(left < run ? left : run));
     }
 }
 
@@ -220,7 +220,7 @@ static void store_result(emitter *e, const results *done, int i)
         if (e->s.vectors == 4)
             cg_store_lanes(k, bytes_of(e, done->bytes, f * size, size), to, e->mask);
         else if (e->plan.joins)
-            store_runs(e, done, i, to);
+            store_runs(e, done, i, f, to);
         else
             cg_store_lanes(k, done->bytes, to, pass_mask(e));
     }

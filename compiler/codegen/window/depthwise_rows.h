@@ -52,11 +52,12 @@ typedef struct depthwise_work {
 typedef struct depthwise_rows {
     const depthwise_plan *p;
     const ir_value *w;
-    int v, lanes;  /* bytes of a vector (V); i32 elements */
-    int registers; /* that columns and sums may take */
-    bool in_pairs; /* dot products are made of pairs: not EXACT */
-    int dot;       /* instructions of a vector's dot product, most of the time */
-    bool joins;    /* results of fewer than four vectors share one of bytes, where there are no masked stores */
+    int v, lanes;           /* bytes of a vector (V); i32 elements */
+    int registers;          /* that columns and sums may take */
+    int unrolled_registers; /* the same of several result columns, which are worth some that are spilled */
+    bool in_pairs;          /* dot products are made of pairs: not EXACT */
+    int dot;                /* instructions of a vector's dot product, most of the time */
+    bool joins; /* results of fewer than four vectors share one of bytes, where there are no masked stores */
     depthwise_work s;
     depthwise_part parts[DEPTHWISE_FORMS + 1];
     int part_count;

@@ -25,7 +25,7 @@ static depthwise_work work_of(const depthwise_rows *e, int r, int j)
     int64_t fresh = p->stride[1] < p->kernel[1] ? p->stride[1] : p->kernel[1];
     int64_t registers = p->kernel[1] * s.groups * j + j;
     if (s.rows > DEPTHWISE_MAX_ROWS || p->kernel[1] > DEPTHWISE_MAX_WINDOW || p->stride[1] > DEPTHWISE_MAX_WINDOW ||
-        registers > e->registers - 2 || p->y.dims[1] < r)
+        registers > e->registers || p->y.dims[1] < r)
         return s;
     int dots = 0;
     for (int i = 0; i < r; i++)
@@ -35,8 +35,9 @@ static depthwise_work work_of(const depthwise_rows *e, int r, int j)
     double again = (double)((passes - 1) * (s.rows * fresh + r)) / r;
     double waste = (double)((p->y.dims[1] + r - 1) / r * r) / (double)p->y.dims[1];
     s.cost = waste * ((double)(4 * p->kernel[1] * dots * e->dot + 8 * fresh * s.groups) / r + 18 + again);
-    s.unroll =
-        registers + p->stride[1] * s.groups * j + j <= e->registers && p->y.dims[2] > 3 ? DEPTHWISE_MAX_UNROLL : 1;
+    s.unroll = registers + p->stride[1] * s.groups * j + j <= e->unrolled_registers && p->y.dims[2] > 3
+                   ? DEPTHWISE_MAX_UNROLL
+                   : 1;
     return s;
 }
 
@@ -222,7 +223,7 @@ static void add_whole(cg_module *m, depthwise_rows *e, depthwise_part whole, int
 static void plan_parts(cg_module *m, depthwise_rows *e)
 {
     int64_t c = e->p->x.dims[3], rows = e->p->y.dims[1], rest = c % e->v;
-    int slots = rest == 0 || rest > e->v / 2 || e->s.vectors != 4 ? 1 : rest > e->v / 4 ? 2 : 4;
+    int slots = rest == 0 || rest > e->v / 2 || (e->s.vectors != 4 && !e->joins) ? 1 : rest > e->v / 4 ? 2 : 4;
     while (slots > 1 && rows < slots * e->s.rows_at_once)
         slots /= 2;
     int whole = (int)(c / e->v) + (slots == 1 && rest > 0);
@@ -250,7 +251,8 @@ bool depthwise_rows_plan(cg_module *m, const ir_op *op, const depthwise_plan *p,
                           .w = ir_operand_value(op, 1),
                           .v = (int)t->vector_bytes,
                           .lanes = (int)t->vector_bytes / 4,
-                          .registers = (int)t->registers - 4,
+                          .registers = (int)t->registers - (t->registers > 16 ? 6 : 5),
+                          .unrolled_registers = (int)t->registers - (t->registers > 16 ? 4 : 2),
                           .in_pairs = !target_has(t, TARGET_DOT4),
                           .joins = !target_has(t, TARGET_MASKS),
                           .prefix = prefix_of(p)};
@@ -261,7 +263,8 @@ bool depthwise_rows_plan(cg_module *m, const ir_op *op, const depthwise_plan *p,
         return false;
     e->dot = e->in_pairs ? 4 : is_byte(range[0]) && is_byte(range[1]) ? 1 : 2;
     e->s = best_work(e);
-    if (e->s.cost >= (double)((p->kernel[0] * p->kernel[1] + 3) / 4 * (8 + 4 * e->dot) + 18))
+    const int general = e->in_pairs ? e->dot + 2 : e->dot; /* bytes to words */
+    if (e->s.cost >= (double)((p->kernel[0] * p->kernel[1] + 3) / 4 * (8 + 4 * general) + 18))
         return false;
     plan_parts(m, e);
     return true;
