@@ -105,22 +105,21 @@ static uint8_t *shared_memory(void)
 
 static void run_emulated(world *w, const form *f)
 {
+    group *one = malloc(sizeof *one + sizeof *one->in);
     decoded d;
-    struct {
-        group g;
-        instruction in;
-    } one = {.g = {.count = 1}};
 
-    if (!decode(f->code, &d) || f->code + d.in.length != f->code_end) {
+    if (!one || !decode(f->code, &d) || f->code + d.in.length != f->code_end) {
         fprintf(stderr, "%s: decoded otherwise than assembled\n", f->text);
         exit(1);
     }
-    decode_instruction(&d, &one.in);
+    one->count = 1;
+    decode_instruction(&d, one->in);
     memcpy(shared_memory(), w->memory, MEMORY);
     w->s.rax = w->f.general[0];
     w->f.general[7] = (uintptr_t)(shared_memory() + OPERAND_AT);
-    emulate_group(&one.g, &w->f, &w->s);
+    emulate_group(one, &w->f, &w->s);
     memcpy(w->memory, shared_memory(), MEMORY);
+    free(one);
 }
 
 static void run_native(world *w, const form *f)
