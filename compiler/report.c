@@ -139,19 +139,33 @@ static bool has_scale(const ir_value *v)
     return v->quant || (v->def && v->def->code == IR_DEQUANTIZE);
 }
 
+/* Does a dequantize of 16 bits give it, or a quantize to 16 bits take it, if only behind data movement? */
+static bool is_of_16_bits(const ir_value *v)
+{
+    for (const ir_operand *use = v->uses; use; use = use->next_use)
+        if (use->user->code == IR_QUANTIZE && use->user->results[0]->type.dtype == IR_I16)
+            return true;
+    while (v->def && v->def->operand_count == 1 && ir_op_info_of(v->def->code)->flags & IR_SAME_QUANT)
+        v = v->def->operands[0].value;
+    return v->def && v->def->code == IR_DEQUANTIZE && v->def->operands[0].value->type.dtype == IR_I16;
+}
+
 /* Why an op beside dequantize or quantize is computed in float: the scale that is missing. */
 static const char *missing_scale(const ir_graph *g, const ir_op *op)
 {
-    bool beside = false, quantized = false, other = op->results[0]->uses == NULL;
+    bool beside = false, quantized = false, wide = is_of_16_bits(op->results[0]), other = op->results[0]->uses == NULL;
     int without = -1;
     for (int i = op->operand_count < 2 ? op->operand_count - 1 : 1; i >= 0; i--) { /* biases need none */
         const ir_value *v = op->operands[i].value;
         beside = beside || (v && has_scale(v));
+        wide = wide || (v && is_of_16_bits(v));
         if (v && v->type.dtype == IR_F32 && !has_scale(v))
             without = i;
     }
     for (const ir_operand *use = op->results[0]->uses; use; use = use->next_use)
         *(use->user->code == IR_QUANTIZE ? &quantized : &other) = true;
+    if (wide)
+        return "beside integers of 16 bits it is computed on real values";
     if (!beside && !quantized)
         return "the file gives no quantization for it";
     if (other || ir_value_is_output(op->results[0]))
