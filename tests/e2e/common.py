@@ -1,4 +1,5 @@
 """What the end-to-end tests share: where the programs are, how to run them, a few models in text form."""
+import functools
 import os
 import re
 import shlex
@@ -40,12 +41,14 @@ def run(*arguments, stdin=None, cwd=None, environment=None):
     return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 
+@functools.cache
 def runs_here(target):
     """Whether this machine has the instructions of the target."""
     code, _, _ = run(QCC_RUN, "--random=1", f"--target={target}", write_temporary("probe.qir", ADD))
     return code == 0
 
 
+@functools.cache
 def targets():
     """All, best first."""
     code, out, _ = run(QCC, "--list-targets")
@@ -58,6 +61,7 @@ def native():
     return next(target for target in targets() if runs_here(target))
 
 
+@functools.cache
 def default_target():
     """What qcc compiles for unless told otherwise."""
     _, out, _ = run(QCC, "--help")
