@@ -33,7 +33,7 @@
       TARGET_AVX2_TRAITS, TARGET_AVX2_NEEDS)                                                                           \
     T(generic, "any x86-64", "x86-64", "", "", 16, 16, 0, 0)
 
-#define TARGET_DEFAULT "avx512vbmi"
+#define TARGET_DEFAULT "avx512vbmi,avx512vnni"
 
 /* As text, for help and diagnostics. */
 #define TARGET_NAME_(NAME, ...) #NAME " "

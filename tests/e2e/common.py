@@ -62,10 +62,10 @@ def native():
 
 
 @functools.cache
-def default_target():
-    """What qcc compiles for unless told otherwise."""
+def default_targets():
+    """What qcc compiles for unless told otherwise, best first."""
     _, out, _ = run(QCC, "--help")
-    return re.search(r"--target=.*?default:\s+(\w+)", out.decode(), re.DOTALL).group(1)
+    return re.search(r"--target=.*?default:\s+([\w,]+)", out.decode(), re.DOTALL).group(1).split(",")
 
 
 _folder = tempfile.TemporaryDirectory()

@@ -3,7 +3,7 @@ or with weights in a file, and get what the interpreter computes, for any number
 import os
 import re
 
-from common import (CC, DIGITS, LIBRARY, LINK_ARGS, QCC, QCC_RUN, ROOT, Case, default_target, main, native, npy, read_npy,
+from common import (CC, DIGITS, LIBRARY, LINK_ARGS, QCC, QCC_RUN, ROOT, Case, default_targets, main, native, npy, read_npy,
                     run, runs_here, targets)
 
 RUNTIME = ROOT / "runtime"
@@ -194,7 +194,7 @@ class Linked:
 
 
 class LinkedDefault(Linked, Program):
-    target = default_target()
+    target = ",".join(default_targets())
 
 
 class LinkedNative(Linked, Program):
