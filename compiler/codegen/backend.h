@@ -15,6 +15,7 @@ typedef struct cg_options {
     int opt_level;            /* 0…3 */
     bool external_weights;    /* --weights=FILE: weights are returned, not embedded */
     bool default_model;       /* also export qcc_default_model (shared libraries) */
+    bool check_keys;          /* emits again what ops share, which has to be the same: for tests */
 } cg_options;
 
 typedef struct cg_part { const void *bytes; size_t size; } cg_part;

@@ -42,6 +42,7 @@ typedef struct cg_kernel {
     LLVMValueRef function;
     LLVMValueRef arg[CG_MAX_ARGS]; /* pointers */
     LLVMValueRef begin, end;       /* i64 work units */
+    LLVMValueRef shared;           /* NULL; or the kernel of this key, which this one has to equal */
 } cg_kernel;
 
 /* What a step's argument is bound to. */

@@ -177,7 +177,8 @@ static bool option_parse(config *c, const char *arg)
 
 int main(int argc, char **argv)
 {
-    config c = {.check = {"native", .seed = 1, .rounds = 8, .edge_rounds = -1, .opt_level = 2, .pass_level = 2, .tolerance = 2e-6}};
+    config c = {.check = {"native", .seed = 1, .rounds = 8, .edge_rounds = -1, .opt_level = 2, .pass_level = 2, .tolerance = 2e-6,
+                          .check_keys = true}};
     int failures = 0, files = 0;
 
     for (int i = 1; i < argc; i++)

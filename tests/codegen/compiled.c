@@ -245,7 +245,8 @@ static compiled_outcome load_and_run(job *j, const cg_output *object)
 compiled_outcome compiled_check(const ir_graph *reference, ir_graph *compiled, const compiled_options *o,
                                 compiled_report *report)
 {
-    const cg_options options = {.model_name = "model", .targets = target_set_of(o->target), .opt_level = o->opt_level};
+    const cg_options options = {.model_name = "model", .targets = target_set_of(o->target), .opt_level = o->opt_level,
+                                .check_keys = o->check_keys};
     job j = {.options = o, .reference = reference, .compiled = compiled, .report = report};
     cg_output object = {0};
     compiled_outcome outcome;

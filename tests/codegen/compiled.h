@@ -26,6 +26,7 @@ typedef struct compiled_options {
     int edge_rounds;  /* more rounds behind them, of contents that arithmetic has no good answer to */
     double tolerance; /* of floats, relative to 1 + magnitude */
     bool sums;        /* ... which is that of the output's largest: for sums in another order */
+    bool check_keys;  /* kernels that ops share are emitted for each and compared: quadratic, for small graphs */
     bool bounds;      /* floats within the bounds that the ops' arithmetic gives, instead */
 } compiled_options;
 

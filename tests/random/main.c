@@ -69,6 +69,7 @@ static compiled_options variant_of(const config *c, uint64_t seed)
                               .first_round = (int)(r % FILL_KINDS),
                               .rounds = c->rounds,
                               .edge_rounds = c->edges,
+                              .check_keys = true,
                               .bounds = true};
 }
 

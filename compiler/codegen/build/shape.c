@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 
 cg_shape cg_shape_of(const ir_value *v)
 {
@@ -74,15 +76,28 @@ bool cg_require_dense(cg_module *m, const ir_op *op, const ir_value *v)
     return true;
 }
 
+/* A text that leaves no more room becomes its hash. */
+static int fold(cg_key *k)
+{
+    const XXH128_hash_t h = XXH3_128bits(k->text, (size_t)k->length);
+    return snprintf(k->text, sizeof k->text, "#%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+}
+
 void cg_key_add(cg_key *k, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    int room = (int)sizeof k->text - k->length;
-    int n = vsnprintf(k->text + k->length, (size_t)room, format, args);
+    const int n = vsnprintf(k->text + k->length, sizeof k->text - (size_t)k->length, format, args);
     va_end(args);
-    assert(n >= 0 && n < room);
-    k->length += n < room ? n : room - 1;
+    if (n < (int)sizeof k->text - k->length) {
+        k->length += n;
+        return;
+    }
+    k->length = fold(k);
+    va_start(args, format);
+    k->length += vsnprintf(k->text + k->length, sizeof k->text - (size_t)k->length, format, args);
+    va_end(args);
+    assert(k->length < (int)sizeof k->text);
 }
 
 void cg_key_shape(cg_key *k, const cg_shape *s)

@@ -27,7 +27,7 @@ static bool emit_ops(cg_module *m)
         m->p->op = op;
         if (!emit)
             return diag_error(m->diag, &op->loc, "'%s' is not supported by the code generator", ir_op_info_of(op->code)->text);
-        if (!emit(m, op))
+        if (!emit(m, op) || m->diag->failed)
             return false;
     }
     m->p->op = NULL;

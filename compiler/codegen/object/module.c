@@ -123,6 +123,15 @@ static void kernel_positions(cg_module *m, cg_kernel *k, int arg_count)
     LLVMPositionBuilderAtEnd(m->p->builder, LLVMAppendBasicBlockInContext(m->context, k->function, "entry"));
 }
 
+static void kernel_again(cg_module *m, cg_kernel *out, const kernel_record *record)
+{
+    out->shared = record->function;
+    out->function = LLVMAddFunction(m->llvm, "again", record->type);
+    LLVMSetLinkage(out->function, LLVMInternalLinkage);
+    cg_target_attributes(m, out->function);
+    kernel_positions(m, out, record->arg_count);
+}
+
 bool cg_kernel_begin(cg_module *m, cg_kernel *out, const char *key, const ir_op *name_hint, int arg_count)
 {
     uint64_t hash = XXH3_64bits(key, strlen(key));
@@ -134,7 +143,10 @@ bool cg_kernel_begin(cg_module *m, cg_kernel *out, const char *key, const ir_op 
     *out = (cg_kernel){.m = m, .b = m->p->builder};
     if (index != NOT_FOUND) {
         out->function = m->p->kernels[index].function;
-        return false;
+        if (!m->options->check_keys)
+            return false;
+        kernel_again(m, out, &m->p->kernels[index]);
+        return true;
     }
     GROW(m, m->p->kernels, m->p->kernel_count, m->p->kernel_capacity);
     record = &m->p->kernels[m->p->kernel_count];
@@ -161,7 +173,35 @@ LLVMValueRef cg_external(cg_module *m, const char *name, LLVMTypeRef type)
     return known ? known : LLVMAddFunction(m->llvm, name, type);
 }
 
-void cg_kernel_end(cg_kernel *k) { LLVMBuildRetVoid(k->b); }
+/* Whether two functions read the same from their parameters on, but for the numbers of metadata. */
+static bool functions_equal(LLVMValueRef a, LLVMValueRef b)
+{
+    char *text[2] = {LLVMPrintValueToString(a), LLVMPrintValueToString(b)};
+    const char *x = strchr(text[0], '('), *y = strchr(text[1], '(');
+    while (x && y && *x && *x == *y) {
+        const bool number = *x == '!';
+        x++, y++;
+        while (number && isdigit((unsigned char)*x))
+            x++;
+        while (number && isdigit((unsigned char)*y))
+            y++;
+    }
+    const bool equal = x && y && !*x && !*y;
+    LLVMDisposeMessage(text[0]);
+    LLVMDisposeMessage(text[1]);
+    return equal;
+}
+
+void cg_kernel_end(cg_kernel *k)
+{
+    LLVMBuildRetVoid(k->b);
+    if (!k->shared)
+        return;
+    if (!functions_equal(k->shared, k->function))
+        diag_error(k->m->diag, k->m->p->op ? &k->m->p->op->loc : NULL, "internal error: kernels of one key differ");
+    LLVMDeleteFunction(k->function);
+    k->function = k->shared;
+}
 
 /* ---- Constants ---- */
 
