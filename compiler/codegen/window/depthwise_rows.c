@@ -54,7 +54,7 @@ typedef struct emitter {
     LLVMValueRef mask; /* of a slot's bytes, or NULL */
     LLVMValueRef row[DEPTHWISE_MAX_SLOTS][DEPTHWISE_MAX_ROWS], out[DEPTHWISE_MAX_SLOTS][DEPTHWISE_MAX_AT_ONCE],
         other[DEPTHWISE_MAX_SLOTS][DEPTHWISE_MAX_AT_ONCE];
-    LLVMValueRef weights, bias, slot; /* of the block */
+    LLVMValueRef first, weights, bias, slot; /* of the block */
     LLVMValueRef scales;
     int pass;
 } emitter;
@@ -459,30 +459,46 @@ static LLVMValueRef first_channel(emitter *e, LLVMValueRef index, LLVMValueRef b
     return cg_load(k, k->m->i64, cg_at(k, k->arg[ARG_BLOCKS], cg_mul_const(k, entry, 8)), 8);
 }
 
+static void emit_block(emitter *e, LLVMValueRef index, const part_numbers *numbers)
+{
+    cg_kernel *k = e->k;
+    LLVMValueRef block = cg_add(k, index, numbers->block_base);
+    LLVMValueRef offset = cg_mul_const(k, index, depthwise_block_weights(&e->plan, e->part));
+    e->first = first_channel(e, index, block);
+    e->weights = cg_at(k, k->arg[ARG_WEIGHTS], cg_add(k, offset, numbers->weights_base));
+    e->slot = cg_mul_const(k, block, e->v);
+    e->bias = cg_at(k, k->arg[ARG_BIAS], cg_mul_const(k, e->slot, 4));
+}
+
+static void emit_unit(emitter *e, LLVMValueRef unit)
+{
+    find_rows(e, unit, e->first);
+    for (e->pass = 0; e->pass < 4 / e->s.vectors; e->pass++)
+        emit_pass(e);
+}
+
 /* Units base… of the kernel are the part's. */
 static void emit_part(emitter *e, int part, int64_t base)
 {
     cg_kernel *k = e->k;
     const depthwise_part *q = e->part = &e->plan.parts[part];
     const part_numbers numbers = numbers_of(e, part);
+    const unsigned size = (unsigned)(e->v / q->slots);
+    LLVMValueRef end = cg_i64(k, depthwise_units(&e->plan, q));
     LLVMValueRef from = cg_max(k, LLVMBuildSub(k->b, k->begin, cg_i64(k, base), ""), cg_i64(k, 0));
-    LLVMValueRef to =
-        cg_min(k, LLVMBuildSub(k->b, k->end, cg_i64(k, base), ""), cg_i64(k, depthwise_units(&e->plan, q)));
-    e->mask = q->count < e->v / q->slots ? cg_lane_mask(k, cg_i64(k, q->count), (unsigned)(e->v / q->slots)) : NULL;
-    cg_loop blocks = cg_loop_begin(k, cg_i64(k, 0), numbers.blocks, 1);
-    LLVMValueRef block = cg_add(k, blocks.index, numbers.block_base), first = first_channel(e, blocks.index, block);
-    e->weights =
-        cg_at(k, k->arg[ARG_WEIGHTS],
-              cg_add(k, cg_mul_const(k, blocks.index, depthwise_block_weights(&e->plan, q)), numbers.weights_base));
-    e->slot = cg_mul_const(k, block, e->v);
-    e->bias = cg_at(k, k->arg[ARG_BIAS], cg_mul_const(k, e->slot, 4));
-    cg_loop units = cg_loop_begin(k, from, to, 1);
-    cg_loop_hint_no_unroll(k, &units);
-    find_rows(e, units.index, first);
-    for (e->pass = 0; e->pass < 4 / e->s.vectors; e->pass++)
-        emit_pass(e);
-    cg_loop_end(k, &units);
-    cg_loop_end(k, &blocks);
+    LLVMValueRef to = cg_min(k, LLVMBuildSub(k->b, k->end, cg_i64(k, base), ""), end);
+    e->mask = q->count < (int64_t)size ? cg_lane_mask(k, cg_i64(k, q->count), size) : NULL;
+    const bool rows_first = e->plan.rows_outermost;
+    cg_loop outer = cg_loop_begin(k, rows_first ? from : cg_i64(k, 0), rows_first ? to : numbers.blocks, 1);
+    if (!rows_first)
+        emit_block(e, outer.index, &numbers);
+    cg_loop inner = cg_loop_begin(k, rows_first ? cg_i64(k, 0) : from, rows_first ? numbers.blocks : to, 1);
+    cg_loop_hint_no_unroll(k, &inner);
+    if (rows_first)
+        emit_block(e, inner.index, &numbers);
+    emit_unit(e, rows_first ? outer.index : inner.index);
+    cg_loop_end(k, &inner);
+    cg_loop_end(k, &outer);
 }
 
 static void emit_parts(emitter *e)
@@ -526,6 +542,7 @@ static cg_key key_of(cg_module *m, const emitter *e)
     cg_key_add(&key, " %s", e->residual ? cg_residual_key(m, e->residual) : "");
     for (int i = 0; i < e->plan.part_count; i++)
         cg_key_add(&key, "%c", form[e->plan.parts[i].form]);
+    cg_key_add(&key, "%s", e->plan.rows_outermost ? "r" : "");
     return key;
 }
 

@@ -57,7 +57,8 @@ typedef struct depthwise_rows {
     int unrolled_registers; /* the same of several result columns, which are worth some that are spilled */
     bool in_pairs;          /* dot products are made of pairs: not EXACT */
     int dot;                /* instructions of a vector's dot product, most of the time */
-    bool joins; /* results of fewer than four vectors share one of bytes, where there are no masked stores */
+    bool joins;          /* results of fewer than four vectors share one of bytes, where there are no masked stores */
+    bool rows_outermost; /* and blocks inside */
     depthwise_work s;
     depthwise_part parts[DEPTHWISE_FORMS + 1];
     int part_count;

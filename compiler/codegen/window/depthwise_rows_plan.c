@@ -244,6 +244,18 @@ static void plan_parts(cg_module *m, depthwise_rows *e)
     }
 }
 
+/* Vectors narrower than a line of the cache touch each line of an image again for the next block of channels.  Where
+ * the image is beyond the second-level cache and all weights fit the first, rows with all their blocks come one after
+ * the other instead. */
+static bool rows_go_outermost(const depthwise_rows *e)
+{
+    enum { LINE = 64, FIRST_LEVEL = 16 << 10, SECOND_LEVEL = 256 << 10 };
+    const depthwise_part *last = &e->parts[e->part_count - 1];
+    const int64_t weights = last->weights_base + last->blocks * depthwise_block_weights(e, last);
+    const int64_t image = e->p->x.dims[1] * e->p->x.dims[2] * e->p->x.dims[3];
+    return e->v < LINE && weights <= FIRST_LEVEL && image > SECOND_LEVEL;
+}
+
 bool depthwise_rows_plan(cg_module *m, const ir_op *op, const depthwise_plan *p, depthwise_rows *e)
 {
     const target_info *t = m->target;
@@ -267,6 +279,7 @@ bool depthwise_rows_plan(cg_module *m, const ir_op *op, const depthwise_plan *p,
     if (e->s.cost >= (double)((p->kernel[0] * p->kernel[1] + 3) / 4 * (8 + 4 * general) + 18))
         return false;
     plan_parts(m, e);
+    e->rows_outermost = rows_go_outermost(e);
     return true;
 }
 
