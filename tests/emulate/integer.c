@@ -9,8 +9,6 @@
       : ((predicate)&3) == 2 ? (a) <= (b)                                                                              \
                              : 0) != (((predicate)&4) != 0))
 
-static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
-
 static inline int32_t clamp_32(int64_t v)
 {
     return (int32_t)(v < INT32_MIN ? INT32_MIN : v > INT32_MAX ? INT32_MAX : v);

@@ -4,8 +4,6 @@
 #include "operand.h"
 #include "semantics.h"
 
-static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
-
 #include "shapes.h"
 
 #define PER_16(T) (16 / WIDTH(T))

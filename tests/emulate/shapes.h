@@ -15,6 +15,9 @@
 #define EACH(T) for (unsigned i = 0; i < sizeof(vector) / WIDTH(T); i++)
 #define RUN(NAME) static void run_##NAME(const instruction *in, state *s)
 
+/* For expressions. */
+static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
+
 /* Lane by lane: d = f(a); d = f(a, b). */
 #define MAP1(NAME, T, expression)                                                                                      \
     RUN(NAME)                                                                                                          \
