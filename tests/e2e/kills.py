@@ -34,7 +34,9 @@ def children_of(pid):
 class KillsCase(Case):
     def setUp(self):
         super().setUp()
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the compilers would ignore it, as they should
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # under nohup, or behind a shell's &, the compilers would
+            if signal.getsignal(number) == signal.SIG_IGN:  # ignore them, as they should
+                signal.signal(number, signal.SIG_DFL)
         self.out, self.work = self.folder / "out", self.folder / "tmp"
         self.out.mkdir()
         self.work.mkdir()
