@@ -187,6 +187,11 @@ class Linked:
         names = self.fine("nm", "--defined-only", "--extern-only", self.object(DIGITS, "digits.o")).decode().split("\n")
         self.assertEqual([n.split()[-1] for n in names if n], ["digits"])
 
+    def test_object_asks_for_the_library_alone(self):
+        """What C has beside it: the compiler's own calls, not functions of libm, which a program may not link."""
+        undefined = self.fine("nm", "--undefined-only", "--format=just-symbols", self.object(DIGITS, "digits.o")).decode().split()
+        self.assertEqual([name for name in undefined if not name.startswith("qcc_") and name not in ("memcpy", "memmove", "memset")], [])
+
     def test_object_has_marks_of_jump_targets(self):
         self.fine(QCC, DIGITS, "-o", self.folder / "digits.o")
         notes = self.fine("readelf", "--notes", "--wide", self.folder / "digits.o").decode()

@@ -74,7 +74,8 @@ static LLVMValueRef add_residual(gemm_kernel *e, LLVMValueRef scaled, LLVMValueR
     const cg_requant *q = &e->g->requant;
     LLVMTypeRef floats = cg_vector(k->m->f32, 16);
     LLVMValueRef mid = cg_clamp_f32(k, scaled, q->min - q->zero, q->max - q->zero);
-    mid = cg_intrinsic(k, "llvm.roundeven", &floats, 1, &mid, 1);
+    mid = target_has(k->m->target, TARGET_ROUND) ? cg_intrinsic(k, "llvm.roundeven", &floats, 1, &mid, 1)
+                                                 : LLVMBuildSIToFP(k->b, cg_round_to_i32(k, mid), floats, ""); /* else a call of libm */
     /* A byte as the low bits of 2^23, minus 2^23 + zero: exact, and cheaper than a conversion. */
     other = cg_bitcast(k, LLVMBuildOr(k->b, other, cg_splat_i32(k, 0x4b000000, 16), ""), floats);
     other = LLVMBuildFSub(k->b, other, cg_splat_f32(k, 8388608.0f + (float)r->zero, 16), "");
