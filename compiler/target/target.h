@@ -28,6 +28,8 @@ typedef struct target_info { /* targets.h says what each is */
 } target_info;
 
 static inline bool target_has(const target_info *t, uint32_t traits) { return (t->traits & traits) == traits; }
+/* Whether bytes are multiplied by sums of two products, which have to fit 16 bits. */
+static inline bool target_in_pairs(const target_info *t) { return target_has(t, TARGET_BYTE_PAIRS) && !target_has(t, TARGET_DOT4); }
 
 /* All of them, best first. */
 const target_info *target_list(int *out_count);

@@ -8,7 +8,6 @@
 
 #include <xxhash.h>
 
-
 cg_shape cg_shape_of(const ir_value *v)
 {
     cg_shape s = {.dtype = v->type.dtype, .bytes = (int64_t)ir_dtype_bytes(v->type.dtype), .rank = v->type.rank};

@@ -1,6 +1,6 @@
 /* class_nms.c: class_nms, done by qcc_op_class_nms_run of the runtime library in planned scratch memory. */
-#include "compiler/codegen/isa/isa.h"
 #include "compiler/codegen/build/shape.h"
+#include "compiler/codegen/calls/call.h"
 #include "ir/class_nms.h"
 #include "ir/interp.h"
 
@@ -25,16 +25,6 @@ bool cg_emit_class_nms(cg_module *m, const ir_op *op)
         args[1 + i] = cg_arg_value(v);
     }
     args[6] = cg_arg_scratch(m, op);
-    cg_kernel k;
-    if (cg_kernel_begin(m, &k, "class_nms", op, ARGS)) {
-        LLVMTypeRef params[ARGS];
-        for (int i = 0; i < ARGS; i++)
-            params[i] = m->ptr;
-        LLVMTypeRef type = LLVMFunctionType(m->void_type, params, ARGS, 0);
-        LLVMBuildCall2(k.b, type, cg_external(m, "qcc_op_class_nms_run", type), k.arg, ARGS, "");
-        cg_kernel_end(&k);
-    }
-    cg_step_info info = {.units = 1, .max_threads = 1};
-    cg_step_add(m, &k, op, &info, ARGS, args);
+    cg_call_emit(m, op, "qcc_op_class_nms_run", ARGS, args);
     return true;
 }

@@ -1,8 +1,8 @@
 /* detection.c: detection_postprocess, done by qcc_op_detect of the runtime library in planned scratch memory. */
 #include <stddef.h>
 
-#include "compiler/codegen/isa/isa.h"
 #include "compiler/codegen/build/shape.h"
+#include "compiler/codegen/calls/call.h"
 #include "runtime/ops.h"
 
 size_t cg_detection_scratch(const ir_op *op, const target_info *target)
@@ -49,16 +49,6 @@ bool cg_emit_detection_postprocess(cg_module *m, const ir_op *op)
     d->anchor = tensor_of(anchors);
     args[0] = cg_arg_constant(cg_constant(m, d, sizeof *d, "detection"));
     args[8] = cg_arg_scratch(m, op);
-    cg_kernel k;
-    if (cg_kernel_begin(m, &k, "detection_postprocess", op, ARGS)) {
-        LLVMTypeRef params[ARGS];
-        for (int i = 0; i < ARGS; i++)
-            params[i] = m->ptr;
-        LLVMTypeRef type = LLVMFunctionType(m->void_type, params, ARGS, 0);
-        LLVMBuildCall2(k.b, type, cg_external(m, "qcc_op_detect", type), k.arg, ARGS, "");
-        cg_kernel_end(&k);
-    }
-    cg_step_info info = {.units = 1, .max_threads = 1};
-    cg_step_add(m, &k, op, &info, ARGS, args);
+    cg_call_emit(m, op, "qcc_op_detect", ARGS, args);
     return true;
 }

@@ -14,7 +14,6 @@ static by_register packuswb = {"llvm.x86.sse2.packuswb.128", "llvm.x86.avx2.pack
 static by_register pmaddwd = {"llvm.x86.sse2.pmadd.wd", "llvm.x86.avx2.pmadd.wd", "llvm.x86.avx512.pmaddw.d.512"};
 static by_register pmaddubsw = {"llvm.x86.ssse3.pmadd.ub.sw.128", "llvm.x86.avx2.pmadd.ub.sw", "llvm.x86.avx512.pmaddubs.w.512"};
 static by_register vpdpbusd = {"llvm.x86.avx512.vpdpbusd.128", "llvm.x86.avx512.vpdpbusd.256", "llvm.x86.avx512.vpdpbusd.512"};
-
 static by_register pshufb = {"llvm.x86.ssse3.pshuf.b.128", "llvm.x86.avx2.pshuf.b", "llvm.x86.avx512.pshuf.b.512"};
 
 /* Calls an intrinsic of the machine without overloads, casting the arguments to the types it has in this LLVM. */
@@ -99,9 +98,8 @@ static LLVMValueRef dot4(cg_kernel *k, LLVMValueRef acc, LLVMValueRef unsigned_b
 
 static bool has_byte_pairs_only(const cg_kernel *k, LLVMValueRef acc)
 {
-    const target_info *t = k->m->target;
     const unsigned lanes = cg_lanes(acc);
-    return (lanes == 4 || lanes == 8 || lanes == 16) && !target_has(t, TARGET_DOT4) && target_has(t, TARGET_BYTE_PAIRS);
+    return (lanes == 4 || lanes == 8 || lanes == 16) && target_in_pairs(k->m->target);
 }
 
 /* <2N x i16>: sums of neighbouring products. */

@@ -27,7 +27,7 @@ static schedule_tiles search_tiles(const schedule_machine *machine, const cg_gem
  * which are there once; that is worth a little time.  Those in pairs have an excess of their own (excess.h). */
 static schedule_tiles share_panels(cg_module *m, const cg_gemm *g, const schedule_machine *machine, schedule_tiles best)
 {
-    const bool in_pairs = !g->is_float && cg_gemm_by_pairs(m->target);
+    const bool in_pairs = !g->is_float && target_in_pairs(m->target);
     if (!m->panel_widths)
         m->panel_widths = ARENA_ARRAY(m->arena, uint8_t, 2 * (size_t)m->graph->next_id);
     uint8_t *widths = &m->panel_widths[2 * g->op->id + in_pairs];

@@ -39,8 +39,6 @@ typedef enum cg_gemm_form {
     CG_GEMM_FLIPPED,          /* |w| times x - 128, or 127 - x where w is negative: always fits; the bias holds what that leaves */
 } cg_gemm_form;
 
-static inline bool cg_gemm_by_pairs(const target_info *t) { return target_has(t, TARGET_BYTE_PAIRS) && !target_has(t, TARGET_DOT4); }
-
 typedef struct cg_gemm {
     const ir_op *op;
     bool is_float;            /* f32 x f32; otherwise u8 x s8 */

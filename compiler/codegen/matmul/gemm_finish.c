@@ -1,6 +1,6 @@
 /* gemm_finish.c: what happens to a tile of sums: requantize, add the residual, clamp, narrow, store.
  *
- * Bytes on AVX-512: four vectors of sums become one of 64 bytes by two saturating packs, which also clamp to 0…255; the
+ * Bytes: four vectors of sums become one of 64 bytes by two saturating packs, which also clamp to 0…255; the
  * packs work within 16-byte lanes, one permutation of dwords puts the four pieces of 16 bytes in order:
  *
  *     sums   a0…a15 b0…b15 c0…c15 d0…d15

@@ -217,7 +217,7 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
         int32_t *folded = ARENA_ARRAY(m->arena, int32_t, all + 1);
         fold_zero_points(m, g, column_size, sums, folded);
         bias = folded;
-        if (cg_gemm_by_pairs(m->target))
+        if (target_in_pairs(m->target))
             choose_form(m, g, steps, tiles, packed);
         if (g->form == CG_GEMM_FLIPPED)
             flip(g, weights, column_size, folded);

@@ -189,7 +189,7 @@ static void emit_pack(cg_module *m, const product *p, cg_gemm *g, int blocks)
     if (!p->is_float) {
         pack.x_zero = p->a->quant->zero[0];
         pack.zero = p->b_zero;
-        pack.flipped = cg_gemm_by_pairs(m->target);
+        pack.flipped = target_in_pairs(m->target);
         g->form = pack.flipped ? CG_GEMM_FLIPPED : CG_GEMM_ANY;
     }
     pack.packed = g->weights = scratch_part(m, p, 0);

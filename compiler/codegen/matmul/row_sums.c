@@ -95,7 +95,7 @@ static bool emit_product(cg_module *m, const sums *s)
     cg_gemm p = {.op = g->op, .images = g->images, .height = g->height, .width = g->width, .columns = 1,
                  .groups = g->groups, .x_group = g->x_group, .steps = steps->count, .linear = steps->linear,
                  .offsets = g->offsets, .x = g->x, .out = g->sums, .out_group = g->sums_group, .out_type = IR_I32,
-                 .sum_factor = s->factor, .form = cg_gemm_by_pairs(m->target) ? CG_GEMM_QUADS : CG_GEMM_ANY};
+                 .sum_factor = s->factor, .form = target_in_pairs(m->target) ? CG_GEMM_QUADS : CG_GEMM_ANY};
     const size_t bytes = cg_prepacked_bytes(steps, 1, 1), bias_bytes = 64 * (size_t)g->groups;
     uint8_t *ones = arena_alloc(m->arena, bytes * (size_t)g->groups);
     for (int64_t i = 0; i < steps->count * steps->width; i++) /* column 0 of 16; bytes that a step reads twice count once */
