@@ -249,6 +249,9 @@ struct ir_graph {
 ir_graph *ir_graph_new(void);
 ir_graph *ir_graph_new_within(ir_limits);
 void ir_graph_free(ir_graph *);
+/* The same graph once more: ops and values of the same ids.  It shares what nobody changes (the bytes of constants, names,
+ * scales) with the original, which has to live longer. */
+ir_graph *ir_graph_copy(const ir_graph *);
 /* The file that the graph comes from, for a diagnostic about the whole. */
 ir_loc ir_graph_loc(const ir_graph *);
 

@@ -1,7 +1,7 @@
 /* pass.h: transforms of the graph, and the runner.
  *
  * A pass is a function over the graph.  It neither verifies, prints nor times: the runner alone does.  passes.def is the
- * pipeline, in order; one file a pass, whose head comment shows the IR before and after. */
+ * pipeline, in order, in phases; one file a pass, whose head comment shows the IR before and after. */
 #ifndef QCC_PASS_H
 #define QCC_PASS_H
 
@@ -18,10 +18,31 @@ typedef struct pass_names { /* "a,b" each, as often as the option was given */
     int count;
 } pass_names;
 
+/* What integers have to stand for, of one value of the graph: found by running it over samples. */
+typedef struct pass_range {
+    bool known;
+    float low, high;  /* finite, low <= high; 0 need not lie between them */
+    int bits;         /* 8 or 16; 0: as pass_calibration.activation_bits says */
+    const char *note; /* how it was chosen, for the report: "minmax of 100 samples"; NULL: nothing to say; outlives the graph */
+} pass_range;
+
+typedef enum pass_weight_algo { PASS_WEIGHT_ABSMAX, PASS_WEIGHT_MSE } pass_weight_algo;
+
+/* How a graph without integers becomes one with them. */
+typedef struct pass_calibration {
+    const pass_range *ranges; /* by id of a value, at the start of PHASE(scales) */
+    uint32_t count;           /* of ranges; values with other ids have none */
+    bool symmetric;           /* --activation-scales=symmetric: zero point 0; otherwise one that lets the range fill the integers */
+    int activation_bits;      /* --activation-bits: 8 or 16 */
+    bool weights_per_tensor;  /* --weight-scales=tensor: otherwise per output channel */
+    pass_weight_algo weight_algo; /* --weight-algo */
+} pass_calibration;
+
 typedef struct pass_options {
     pass_quantize_mode quantize;  /* --quantize */
     pass_names quantized_ops;     /* --quantized-ops: ops by name; none: all */
     pass_names keep_float;        /* --keep-float: layers by name */
+    const pass_calibration *calibration; /* NULL: scales come from the file alone */
     bool infer_scales;            /* --infer-scales: also where the file leaves real numbers between its quantizes */
     ir_enum_ROUNDING rounding; bool rounding_given; /* --rounding */
     bool keep_unfused;         /* stop before fusion and lowering: what --emit=ir of the imported model shows */
@@ -55,6 +76,16 @@ enum {
     PASS_SCALED = 8    /* always, where values carry scales (`as`): the pass decides which integers they become */
 };
 
+/* Parts of the pipeline: between two of them a caller may look at the graph. */
+typedef enum pass_phase {
+#define PHASE(name, doc) PASS_PHASE_##name,
+#define PASS(name, flags, doc)
+#include "passes/passes.def"
+#undef PHASE
+#undef PASS
+    PASS_PHASES
+} pass_phase;
+
 const pass_info *pass_list(int *out_count);            /* the pipeline, in order (passes.def) */
 const pass_info *pass_find(const char *name);          /* NULL: unknown */
 
@@ -69,9 +100,12 @@ typedef struct pass_debug {
     /* Takes the graph as it came (number 0, "input"), and after each pass; NULL: nobody wants it. */
     bool (*dump)(void *context, int number, const char *name, const char *text, size_t length, diag *);
     void *context;
+    int *number;                                       /* of the next dump, for callers that run phases apart; NULL: from 0 */
 } pass_debug;
 
 /* Runs the whole pipeline, or the named passes (names == NULL: the pipeline). */
 bool pass_run(ir_graph *, const pass_options *, const pass_debug *, const char *const names[], int count, diag *);
+/* Runs the pipeline from the start of phase `first` to the end of phase `last`. */
+bool pass_run_phases(ir_graph *, const pass_options *, const pass_debug *, pass_phase first, pass_phase last, diag *);
 
 #endif

@@ -8,11 +8,24 @@
 #include "passes/plan.h"
 
 static const pass_info passes[] = {
+#define PHASE(name, doc)
 #define PASS(name, flags, doc) {#name, doc, pass_##name, flags},
 #include "passes/passes.def"
+#undef PHASE
 #undef PASS
 };
 enum { PASS_COUNT = sizeof passes / sizeof passes[0] };
+
+/* The rows of passes.def in order: the phase that begins there, or IS_PASS for the next pass. */
+enum { IS_PASS = -1 };
+static const signed char rows[] = {
+#define PHASE(name, doc) PASS_PHASE_##name,
+#define PASS(name, flags, doc) IS_PASS,
+#include "passes/passes.def"
+#undef PHASE
+#undef PASS
+};
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
 const pass_info *pass_list(int *out_count)
 {
@@ -32,7 +45,7 @@ typedef struct runner {
     ir_graph *g;
     pass_context context;
     const pass_debug *debug;
-    int number; /* of the dump */
+    int own_number, *number; /* of the dump */
 } runner;
 
 static bool listed(const char *const names[], int count, const char *name)
@@ -70,7 +83,7 @@ static bool dump_graph(runner *r, const char *name)
 {
     size_t length;
     char *text = text_of(r, &length);
-    const bool ok = text && r->debug->dump(r->debug->context, r->number++, name, text, length, r->context.diag);
+    const bool ok = text && r->debug->dump(r->debug->context, (*r->number)++, name, text, length, r->context.diag);
     free(text);
     return ok;
 }
@@ -151,11 +164,18 @@ static bool selected(const pass_info *pass, const pass_options *o, const ir_grap
     return o->opt_level > 0 || (pass->flags & PASS_ALWAYS);
 }
 
-static bool run_pipeline(runner *r)
+static bool run_pipeline(runner *r, pass_phase first, pass_phase last)
 {
-    for (int i = 0; i < PASS_COUNT; i++)
-        if (selected(&passes[i], r->context.options, r->g) && !run_one(r, &passes[i]))
+    int phase = 0, at = 0;
+    for (int i = 0; i < ROW_COUNT; i++) {
+        if (rows[i] != IS_PASS) {
+            phase = rows[i];
+            continue;
+        }
+        const pass_info *pass = &passes[at++];
+        if (phase >= (int)first && phase <= (int)last && selected(pass, r->context.options, r->g) && !run_one(r, pass))
             return false;
+    }
     return true;
 }
 
@@ -173,8 +193,9 @@ static bool run_named(runner *r, const char *const names[], int count)
 
 typedef struct pass_call {
     runner runner;
-    const char *const *names;
+    const char *const *names; /* NULL: the phases from `first` to `last` */
     int count;
+    pass_phase first, last;
     bool good;
 } pass_call;
 
@@ -182,18 +203,36 @@ static void run_passes(void *context)
 {
     pass_call *c = context;
     runner *r = &c->runner;
+    const bool from_start = c->names || c->first == 0;
     r->context.scratch = arena_new_beside(r->g->arena);
-    c->good = (!r->debug->verify_each || ir_verify(r->g, r->context.diag)) && (!r->debug->dump || dump_graph(r, "input")) &&
-              (c->names ? run_named(r, c->names, c->count) : run_pipeline(r));
+    if (!r->number)
+        r->number = &r->own_number;
+    c->good = (!r->debug->verify_each || ir_verify(r->g, r->context.diag)) &&
+              (!r->debug->dump || !from_start || dump_graph(r, "input")) &&
+              (c->names ? run_named(r, c->names, c->count) : run_pipeline(r, c->first, c->last));
     arena_free(r->context.scratch);
+}
+
+static bool run(ir_graph *g, const pass_options *options, const pass_debug *debug, pass_call *call, diag *d)
+{
+    static const pass_debug quiet = {0};
+    call->runner = (runner){.g = g, .context = {options, NULL, d}, .debug = debug ? debug : &quiet};
+    call->runner.number = call->runner.debug->number;
+    const ir_loc loc = ir_graph_loc(g);
+    const arena_outcome outcome = arena_guard(run_passes, call);
+    return outcome == ARENA_DONE ? call->good : ir_limits_memory(d, &loc, outcome);
 }
 
 bool pass_run(ir_graph *g, const pass_options *options, const pass_debug *debug, const char *const names[], int count,
               diag *d)
 {
-    static const pass_debug quiet = {0};
-    pass_call call = {{.g = g, .context = {options, NULL, d}, .debug = debug ? debug : &quiet}, names, count, false};
-    const ir_loc loc = ir_graph_loc(g);
-    const arena_outcome outcome = arena_guard(run_passes, &call);
-    return outcome == ARENA_DONE ? call.good : ir_limits_memory(d, &loc, outcome);
+    pass_call call = {.names = names, .count = count, .last = PASS_PHASES - 1};
+    return run(g, options, debug, &call, d);
+}
+
+bool pass_run_phases(ir_graph *g, const pass_options *options, const pass_debug *debug, pass_phase first, pass_phase last,
+                     diag *d)
+{
+    pass_call call = {.first = first, .last = last};
+    return run(g, options, debug, &call, d);
 }

@@ -4,8 +4,10 @@
 
 #include "passes/pass.h"
 
+#define PHASE(name, doc)
 #define PASS(name, flags, doc) pass_fn pass_##name;
 #include "passes/passes.def"
+#undef PHASE
 #undef PASS
 
 /* The results of an op for these operands; false when it is not defined on its types. */
