@@ -218,6 +218,7 @@ bool driver_passes(const driver_options *o, driver_module *m, bool lower, const 
         .quantize = o->quantize,
         .quantized_ops = {o->quantized_ops.item, o->quantized_ops.count},
         .keep_float = {o->keep_float.item, o->keep_float.count},
+        .calibration = o->calibration,
         .infer_scales = o->infer_scales,
         .rounding = o->rounding,
         .rounding_given = o->rounding_given,

@@ -33,6 +33,7 @@ typedef struct driver_options {
     pass_quantize_mode quantize;
     driver_list quantized_ops, keep_float; /* "a,b" each */
     bool infer_scales;
+    const pass_calibration *calibration; /* NULL: scales come from the file alone */
     size_t max_size;           /* limit on what the model may cause (ir/size_limits.h); 0: follows from the file's size */
     /* code */
     target_set targets;        /* not empty */

@@ -83,6 +83,7 @@ bool scales_is_suggestion(ir_origin from)
 {
     switch (from.source) {
     case IR_SCALE_OBSERVED:
+    case IR_SCALE_CALIBRATED:
     case IR_SCALE_ABSMAX:
     case IR_SCALE_PROPAGATED:
     case IR_SCALE_KNOWN:

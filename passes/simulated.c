@@ -5,7 +5,12 @@
 
 bool simulated_value(const ir_value *v)
 {
-    return v->scale_from.source == IR_SCALE_FAKE_QUANT || v->scale_from.source == IR_SCALE_OBSERVED;
+    switch (v->scale_from.source) {
+    case IR_SCALE_FAKE_QUANT:
+    case IR_SCALE_OBSERVED:
+    case IR_SCALE_CALIBRATED: return true;
+    default: return false;
+    }
 }
 
 typedef struct parts {

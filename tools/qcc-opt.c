@@ -12,13 +12,15 @@
 #include "compiler/program.h"
 #include "passes/pass.h"
 #include "tools/check_values.h"
+#include "tools/opt_ranges.h"
 
 enum { EXIT_USAGE = 2 };
 
 typedef struct command {
     driver_options options;
     const char *file, *output, *dot;
-    driver_list passes;
+    driver_list passes, ranges;
+    pass_calibration calibration; /* of --range */
     char *pass_text; /* what the names of `passes` point into */
     bool has_passes, lower, check, quiet, list_passes, list_ops;
 } command;
@@ -54,6 +56,11 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_OUTPUT: c->output = value; return true;
     case OPT_DOT: c->dot = value; return true;
     case OPT_PASSES: return set_passes(c, value, error, size);
+    case OPT_RANGE:
+        if (c->ranges.count == DRIVER_MAX_LIST)
+            return fail(error, size, "more ranges than this program takes, at %s", value);
+        c->ranges.item[c->ranges.count++] = value;
+        return true;
     case OPT_LOWER: c->lower = true; return true;
     case OPT_CHECK: c->check = true; return true;
     case OPT_QUIET: c->quiet = true; return true;
@@ -99,7 +106,7 @@ static bool write_result(outputs *o, const ir_graph *g, diag *d)
     return good;
 }
 
-static bool transform(const command *c, outputs *o, diag *d)
+static bool transform(command *c, outputs *o, diag *d)
 {
     driver_module m, original = {0};
     if (!driver_import(&c->options, c->file, &m, d))
@@ -113,6 +120,11 @@ static bool transform(const command *c, outputs *o, diag *d)
     }
     bool good = !c->check || original.graph;
     good = good && ir_verify(m.graph, d);
+    if (good && c->ranges.count > 0) {
+        c->calibration.activation_bits = 8;
+        c->options.calibration = &c->calibration;
+        good = opt_ranges(m.graph, &c->ranges, &c->calibration, d);
+    }
     good = good && driver_passes(&c->options, &m, c->lower, c->has_passes ? c->passes.item : NULL, c->passes.count, d);
     good = good && ir_verify(m.graph, d) && (!c->check || check_values(original.graph, m.graph, d));
     good = good && write_result(o, m.graph, d);

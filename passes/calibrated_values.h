@@ -1,0 +1,14 @@
+/* calibrated_values.h: which real values of a float graph get integers of their own, once their ranges are known.
+ *
+ *     const bool *wanted = calibrated_values(g, options, arena);
+ *     if (wanted[v->id]) …            an observer, or a grid */
+#ifndef QCC_PASS_CALIBRATED_VALUES_H
+#define QCC_PASS_CALIBRATED_VALUES_H
+
+#include "passes/pass.h"
+
+/* By id of a value, constants included: a grid of its own makes it, or what reads it, computable on integers.  The graph
+ * is one at the start of PHASE(scales): optimized, fused, without integers. */
+const bool *calibrated_values(const ir_graph *, const pass_options *, arena *);
+
+#endif
