@@ -58,6 +58,8 @@ size_t ir_type_bytes(const ir_type *);
 bool ir_type_equal(const ir_type *, const ir_type *);
 bool ir_type_valid(const ir_type *); /* ranks, dims and the product within limits, computed without overflow */
 ir_type ir_type_make(ir_dtype, int rank, const int64_t dims[]);
+enum { IR_TYPE_TEXT_BYTES = 192 };
+const char *ir_type_text(const ir_type *, char text[IR_TYPE_TEXT_BYTES]); /* "f32<1x224x224x3>", for diagnostics; returns text */
 
 /* real = scale[c] * (q - zero[c]); c is the index along axis, or 0 when axis is -1 (per tensor, count 1). */
 typedef struct ir_quant {

@@ -1,5 +1,7 @@
 /* type.c: types, quantization parameters, places: sizes and comparison, without overflow. */
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ir/ir.h"
@@ -46,6 +48,15 @@ ir_type ir_type_make(ir_dtype dtype, int rank, const int64_t dims[])
     for (int i = 0; i < rank; i++)
         t.dims[i] = dims[i];
     return t;
+}
+
+const char *ir_type_text(const ir_type *t, char text[IR_TYPE_TEXT_BYTES])
+{
+    int at = snprintf(text, IR_TYPE_TEXT_BYTES, "%s<", ir_dtype_text(t->dtype));
+    for (int i = 0; i < t->rank; i++) /* 8 dimensions of up to 20 digits fit */
+        at += snprintf(text + at, (size_t)(IR_TYPE_TEXT_BYTES - at), "%s%" PRId64, i ? "x" : "", t->dims[i]);
+    snprintf(text + at, (size_t)(IR_TYPE_TEXT_BYTES - at), ">");
+    return text;
 }
 
 bool ir_quant_equal(const ir_quant *a, const ir_quant *b)

@@ -244,16 +244,6 @@ bool ir_verify_attrs(const ir_op *op, diag *d)
 
 /* ---- Ops ---- */
 
-static const char *type_text(const ir_type *t, char *to, size_t size)
-{
-    size_t n = (size_t)snprintf(to, size, "%s<", ir_dtype_text(t->dtype));
-    for (int d = 0; d < t->rank && n < size; d++)
-        n += (size_t)snprintf(to + n, size - n, d ? "x%lld" : "%lld", (long long)t->dims[d]);
-    if (n < size)
-        snprintf(to + n, size - n, ">");
-    return to;
-}
-
 static bool verify_operands(verifier *v, const ir_op *op)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
@@ -275,14 +265,14 @@ static bool verify_operands(verifier *v, const ir_op *op)
 static bool verify_shape(verifier *v, const ir_op *op, int result)
 {
     ir_type expected;
-    char text[2][80];
+    char text[2][IR_TYPE_TEXT_BYTES];
     const ir_value *r = op->results[result];
     if (!ir_infer_shape(op, result, &expected, v->d))
         return false;
     if (ir_type_equal(&expected, &r->type))
         return true;
     return diag_error(v->d, &op->loc, "%s: %%%u is %s, expected %s", ir_op_info_of(op->code)->text, r->id,
-                      type_text(&r->type, text[0], sizeof text[0]), type_text(&expected, text[1], sizeof text[1]));
+                      ir_type_text(&r->type, text[0]), ir_type_text(&expected, text[1]));
 }
 
 static bool verify_results(verifier *v, const ir_op *op)

@@ -2,7 +2,7 @@
 #ifndef QCC_TOOLS_PROFILE_H
 #define QCC_TOOLS_PROFILE_H
 
-#include "tools/session.h"
+#include "compiler/run/session.h"
 
 /* Median seconds of each step of s->model, over runs for about so many seconds; to be freed.  NULL with a diagnostic. */
 double *profile_measure(session *, double for_seconds, diag *);

@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #include "compiler/program.h"
-#include "tools/samples.h"
+#include "compiler/run/session.h"
+#include "tools/labels.h"
 
 enum { EXIT_USAGE = 2, TOP = 5, BAR_WIDTH = 40 };
 
 typedef struct command {
     driver_options options;
-    sample_options samples;
+    label_options samples;
     preprocessing preprocessing;
     const char *file, *other;
     long threads;
@@ -32,65 +33,6 @@ static bool fail(char *error, size_t size, const char *format, const char *value
 {
     snprintf(error, size, format, value);
     return false;
-}
-
-/* "224" or "240x320": height, width; *out_one says that there was one number only. */
-static bool set_size(const char *value, int *width, int *height, bool *out_one, char *error, size_t size)
-{
-    char *end;
-    const long first = strtol(value, &end, 10);
-    long second = first;
-    *out_one = *end == 0;
-    if (*end == 'x')
-        second = strtol(end + 1, &end, 10);
-    if (*end || first < 1 || second < 1 || first > 16384 || second > 16384)
-        return fail(error, size, "'%s' is neither a size nor of the form HxW", value);
-    *height = (int)first;
-    *width = (int)second;
-    return true;
-}
-
-static bool set_channels(const char *value, double channels[3], char *error, size_t size)
-{
-    char end;
-    const int count = sscanf(value, "%lf,%lf,%lf%c", &channels[0], &channels[1], &channels[2], &end);
-    if (count == 1 && !strchr(value, ','))
-        channels[1] = channels[2] = channels[0];
-    else if (count != 3)
-        return fail(error, size, "'%s' is neither one number nor three", value);
-    return true;
-}
-
-static bool set_layout(preprocessing *p, const char *value, char *error, size_t size)
-{
-    p->layout = strcmp(value, "nhwc") == 0 ? LAYOUT_NHWC : strcmp(value, "nchw") == 0 ? LAYOUT_NCHW : LAYOUT_AUTO;
-    return p->layout != LAYOUT_AUTO || fail(error, size, "'%s' is neither nhwc nor nchw", value);
-}
-
-static bool set_preprocessing(preprocessing *p, option_id id, const char *value, bool *out_known, char *error, size_t size)
-{
-    bool one;
-    *out_known = true;
-    switch (id) {
-    case OPT_RESIZE:
-        if (!set_size(value, &p->resize_width, &p->resize_height, &one, error, size))
-            return false;
-        if (one)
-            p->resize_height = -1;
-        return true;
-    case OPT_CROP:
-        p->crop_first = p->resize_width == 0;
-        return set_size(value, &p->crop_width, &p->crop_height, &one, error, size);
-    case OPT_MEAN: p->normalized = true; return set_channels(value, p->mean, error, size);
-    case OPT_STD:
-        p->normalized = true;
-        if (!set_channels(value, p->std, error, size))
-            return false;
-        return (p->std[0] != 0 && p->std[1] != 0 && p->std[2] != 0) || fail(error, size, "'%s' divides by 0", value);
-    case OPT_LAYOUT: return set_layout(p, value, error, size);
-    case OPT_BGR: p->bgr = true; return true;
-    default: *out_known = false; return true;
-    }
 }
 
 static bool set_option(void *context, option_id id, const char *value, char *error, size_t size)
@@ -113,7 +55,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
         c->file = value;
         return true;
     default:
-        if (!set_preprocessing(&c->preprocessing, id, value, &known, error, size))
+        if (!preprocess_set(&c->preprocessing, id, value, &known, error, size))
             return false;
         return known || driver_set(&c->options, id, value, &known, error, size);
     }
@@ -186,11 +128,16 @@ static void show_progress(int done, int count)
         fprintf(stderr, "\r%*s\r", BAR_WIDTH + 24, "");
 }
 
-static bool evaluate_one(const command *c, const sample_set *set, int index, session *s, session *other, result *r, diag *d)
+static bool run_sample(const command *c, const labelled_samples *samples, int index, session *s, diag *d)
 {
-    const long label = set->items[index].label;
     session_reset(s);
-    if (!sample_prepare(set, index, &c->preprocessing, s, d) || !session_run(s, d))
+    return sample_fill(&samples->set, index, &c->preprocessing, &s->inputs[0], s->input_buffers[0], d) && session_run(s, d);
+}
+
+static bool evaluate_one(const command *c, const labelled_samples *samples, int index, session *s, session *other, result *r, diag *d)
+{
+    const long label = samples->labels[index];
+    if (!run_sample(c, samples, index, s, d))
         return false;
     const int64_t rank = rank_of(s, label);
     r->top1 += rank < 1;
@@ -198,8 +145,7 @@ static bool evaluate_one(const command *c, const sample_set *set, int index, ses
     r->count++;
     if (!other)
         return true;
-    session_reset(other);
-    if (!sample_prepare(set, index, &c->preprocessing, other, d) || !session_run(other, d))
+    if (!run_sample(c, samples, index, other, d))
         return false;
     const int64_t other_rank = rank_of(other, label);
     r->other_top1 += other_rank < 1;
@@ -208,39 +154,39 @@ static bool evaluate_one(const command *c, const sample_set *set, int index, ses
     return true;
 }
 
-static bool evaluate_all(const command *c, const sample_set *set, session *s, session *other, result *r, diag *d)
+static bool evaluate_all(const command *c, const labelled_samples *samples, session *s, session *other, result *r, diag *d)
 {
-    if (s->input_count != 1 || s->output_count < 1)
-        return diag_error(d, NULL, "%s: %u inputs and %u outputs; a classifier has one input", c->file, s->input_count, s->output_count);
     if (other && (other->input_count != 1 || other->output_count < 1 ||
                   ir_type_elements(&other->output_types[0]) != ir_type_elements(&s->output_types[0])))
         return diag_error(d, NULL, "%s: inputs or outputs differ from those of %s", c->other, c->file);
-    for (int i = 0; i < set->count; i++) {
-        if (!evaluate_one(c, set, i, s, other, r, d))
+    const int count = samples->set.count;
+    for (int i = 0; i < count; i++) {
+        if (!evaluate_one(c, samples, i, s, other, r, d))
             return false;
-        show_progress(i + 1, set->count);
+        show_progress(i + 1, count);
     }
     return true;
 }
 
+static bool is_classifier(const command *c, const session *s, diag *d)
+{
+    return (s->input_count == 1 && s->output_count >= 1) ||
+           diag_error(d, NULL, "%s: %u inputs and %u outputs; a classifier has one input", c->file, s->input_count, s->output_count);
+}
+
 static bool evaluate(const command *c, result *r, diag *d)
 {
-    sample_options samples = c->samples;
-    sample_set set;
-    session s, other;
+    label_options options = c->samples;
+    labelled_samples samples = {.set = SAMPLES_NONE};
+    session s, other = {0};
     if (!session_open(&s, &c->options, c->file, c->interpret, (unsigned)c->threads, d))
         return false;
-    samples.classes = s.output_count ? ir_type_elements(&s.output_types[0]) : 0;
-    bool good = samples_load(&samples, &set, d);
-    if (good) {
-        good = !c->other || session_open(&other, &c->options, c->other, c->interpret, (unsigned)c->threads, d);
-        if (good) {
-            good = evaluate_all(c, &set, &s, c->other ? &other : NULL, r, d);
-            if (c->other)
-                session_close(&other);
-        }
-        samples_free(&set);
-    }
+    options.classes = s.output_count ? ir_type_elements(&s.output_types[0]) : 0;
+    const bool good = is_classifier(c, &s, d) && labels_load(&options, &s.inputs[0], &samples, d) &&
+                      (!c->other || session_open(&other, &c->options, c->other, c->interpret, (unsigned)c->threads, d)) &&
+                      evaluate_all(c, &samples, &s, c->other ? &other : NULL, r, d);
+    session_close(&other);
+    labels_free(&samples);
     session_close(&s);
     return good;
 }
@@ -279,7 +225,7 @@ static void print_text(const command *c, const result *r)
 
 static int perform(int argc, char **argv)
 {
-    command c = {.options = driver_defaults(OPTION_EVAL), .threads = 1, .preprocessing.std = {1, 1, 1}};
+    command c = {.options = driver_defaults(OPTION_EVAL), .threads = 1, .preprocessing = PREPROCESSING_NONE};
     switch (options_parse(OPTION_EVAL, argc, argv, set_option, &c)) {
     case OPTION_GO: break;
     case OPTION_EXIT_OK: return EXIT_SUCCESS;

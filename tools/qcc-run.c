@@ -8,10 +8,10 @@
 
 #include "compiler/program.h"
 #include "runtime/profile.h"
-#include "tools/npy.h"
+#include "compiler/run/npy.h"
 #include "tools/profile.h"
 #include "tools/run_report.h"
-#include "tools/session.h"
+#include "compiler/run/session.h"
 
 enum { EXIT_USAGE = 2, SHOWN_ELEMENTS = 8, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000 };
 

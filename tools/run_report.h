@@ -2,7 +2,7 @@
 #ifndef QCC_TOOLS_RUN_REPORT_H
 #define QCC_TOOLS_RUN_REPORT_H
 
-#include "tools/session.h"
+#include "compiler/run/session.h"
 
 /* seconds: of each step of s->model, which was compiled from a model file; the values that it reports on follow from the
  * inputs in the session's buffers.  Adds the report to the set of outputs. */

@@ -23,6 +23,8 @@ INCLUDES = {
     "compiler/target": ["compiler/target", "runtime"],
     "compiler/schedule": ["compiler/schedule", "compiler/target"],
     "compiler/codegen": ["compiler/codegen", "compiler/schedule", "compiler/target", "ir", "runtime"],
+    "compiler/run": ["compiler/driver.h", "compiler/options.h", "compiler/output.h", "compiler/codegen", "compiler/target", "compiler/run", "ir",
+                     "runtime"],
 }
 
 
@@ -36,7 +38,8 @@ def sources(folder="."):
 
 
 def within(path, folders):
-    return any(path.startswith(folder + "/") for folder in folders)
+    """Is it in one of the folders, or one of those that are files?"""
+    return any(path == folder or path.startswith(folder + "/") for folder in folders)
 
 
 class Folders(unittest.TestCase):

@@ -25,6 +25,8 @@ typedef struct session {
 } session;
 
 bool session_open(session *, const driver_options *, const char *file, bool interpret, unsigned threads, diag *);
+/* The same of a graph, which becomes the session's, also on failure. */
+bool session_open_graph(session *, const driver_options *, ir_graph *, unsigned threads, diag *);
 void session_close(session *);
 
 /* Runs on the session's buffers. */

@@ -1,13 +1,16 @@
 /* npy.c: "\x93NUMPY", version, header length, a Python dictionary as text padded to 64 bytes, the elements.
  *
  *     {'descr': '<f4', 'fortran_order': False, 'shape': (1, 224, 224, 3), } */
-#include "tools/npy.h"
+#include "compiler/run/npy.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "compiler/driver.h"
 #include "ir/interp.h"
@@ -16,7 +19,7 @@ static const struct { ir_dtype dtype; const char *descr; } descriptions[] = {
     {IR_F32, "<f4"}, {IR_F64, "<f8"}, {IR_F16, "<f2"}, {IR_I8, "|i1"}, {IR_U8, "|u1"},  {IR_I16, "<i2"},
     {IR_U16, "<u2"}, {IR_I32, "<i4"}, {IR_U32, "<u4"}, {IR_I64, "<i8"}, {IR_BOOL, "|b1"},
 };
-enum { DESCRIPTIONS = sizeof descriptions / sizeof descriptions[0], PREAMBLE_BYTES = 10, ALIGNMENT = 64 };
+enum { DESCRIPTIONS = sizeof descriptions / sizeof descriptions[0], PREAMBLE_BYTES = 10, PREAMBLE_MOST = 12, ALIGNMENT = 64 };
 
 /* What follows 'key': in the header, or NULL. */
 static const char *find_key(const char *header, const char *key)
@@ -51,7 +54,7 @@ static bool parse_shape(const char *at, ir_type *type)
     }
 }
 
-static bool parse_header(const char *header, ir_type *type, const ir_loc *loc, diag *d)
+static bool parse_dictionary(const char *header, ir_type *type, const ir_loc *loc, diag *d)
 {
     const char *descr = find_key(header, "descr"), *order = find_key(header, "fortran_order");
     const char *shape = find_key(header, "shape");
@@ -62,35 +65,51 @@ static bool parse_header(const char *header, ir_type *type, const ir_loc *loc, d
             type->dtype = descriptions[i].dtype;
     if (type->dtype == IR_DTYPE_NONE)
         return diag_error(d, loc, "element type %.8s is not supported", descr);
-    if (strncmp(order, "False", 5) != 0)
-        return diag_error(d, loc, "arrays in Fortran order are not supported");
-    return ir_type_valid(type) || diag_error(d, loc, "array too large");
+    return strncmp(order, "False", 5) == 0 || diag_error(d, loc, "arrays in Fortran order are not supported");
+}
+
+/* Where the dictionary begins, and how long it is, of a file that begins with these bytes. */
+static bool parse_preamble(const uint8_t *bytes, size_t size, size_t *out_start, size_t *out_length, const ir_loc *loc, diag *d)
+{
+    if (size < PREAMBLE_MOST || memcmp(bytes, "\x93NUMPY", 6) != 0 || bytes[6] < 1 || bytes[6] > 3)
+        return diag_error(d, loc, "not a .npy file");
+    *out_start = bytes[6] == 1 ? PREAMBLE_BYTES : PREAMBLE_MOST;
+    *out_length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
+    if (bytes[6] > 1)
+        *out_length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
+    return true;
+}
+
+/* `text`: length bytes and one more. */
+static bool parse_text(char *text, size_t length, ir_type *type, const ir_loc *loc, diag *d)
+{
+    text[length] = 0;
+    return parse_dictionary(text, type, loc, d);
 }
 
 static bool parse(const uint8_t *bytes, size_t size, npy_array *out, const ir_loc *loc, diag *d)
 {
-    if (size < PREAMBLE_BYTES + 2 || memcmp(bytes, "\x93NUMPY", 6) != 0 || bytes[6] < 1 || bytes[6] > 3)
-        return diag_error(d, loc, "not a .npy file");
-    size_t start = bytes[6] == 1 ? 10 : 12, length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
-    if (bytes[6] > 1)
-        length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
+    size_t start, length;
+    if (!parse_preamble(bytes, size, &start, &length, loc, d))
+        return false;
     if (length > size - start)
         return diag_error(d, loc, "the .npy header is cut off");
     char *header = malloc(length + 1);
     if (!header)
-        return diag_error(d, loc, "out of memory");
+        return diag_out_of_memory(d, loc);
     memcpy(header, bytes + start, length);
-    header[length] = 0;
-    const bool good = parse_header(header, &out->type, loc, d);
+    const bool good = parse_text(header, length, &out->type, loc, d);
     free(header);
     if (!good)
         return false;
+    if (!ir_type_valid(&out->type))
+        return diag_error(d, loc, "array too large");
     const size_t wanted = ir_type_bytes(&out->type), have = size - start - length;
     if (have < wanted)
         return diag_error(d, loc, "%zu bytes of elements, expected %zu", have, wanted);
     out->bytes = malloc(wanted + 1);
     if (!out->bytes)
-        return diag_error(d, loc, "out of memory");
+        return diag_out_of_memory(d, loc);
     memcpy(out->bytes, bytes + start + length, wanted);
     return true;
 }
@@ -106,6 +125,82 @@ bool npy_read(const char *path, npy_array *out, diag *d)
     const bool good = parse(bytes, size, out, &loc, d);
     free(bytes);
     return good;
+}
+
+/* ---- Arrays that stay in their files ---- */
+
+static bool read_at(int descriptor, int64_t from, size_t bytes, void *to, const ir_loc *loc, diag *d)
+{
+    for (char *at = to; bytes > 0;) {
+        const ssize_t got = pread(descriptor, at, bytes, (off_t)from);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return diag_error(d, loc, "%s", strerror(errno));
+        if (got == 0)
+            return diag_error(d, loc, "the file is cut off");
+        at += got;
+        from += got;
+        bytes -= (size_t)got;
+    }
+    return true;
+}
+
+/* Are all elements in a file of so many bytes? */
+static bool fits(const npy_file *f, int64_t size)
+{
+    ir_type row = f->type;
+    const int64_t rows = row.rank ? row.dims[0] : 1;
+    if (row.rank)
+        row.dims[0] = 1;
+    const int64_t row_bytes = ir_type_valid(&row) ? (int64_t)ir_type_bytes(&row) : INT64_MAX;
+    return row_bytes == 0 || rows <= (size - f->start) / row_bytes;
+}
+
+static bool open_array(npy_file *f, const ir_loc *loc, diag *d)
+{
+    struct stat info;
+    uint8_t preamble[PREAMBLE_MOST];
+    size_t start, length;
+    if (fstat(f->descriptor, &info) != 0)
+        return diag_error(d, loc, "%s", strerror(errno));
+    const size_t head = info.st_size < PREAMBLE_MOST ? (size_t)info.st_size : PREAMBLE_MOST;
+    if (!read_at(f->descriptor, 0, head, preamble, loc, d) || !parse_preamble(preamble, head, &start, &length, loc, d))
+        return false;
+    if (length > (size_t)info.st_size - start)
+        return diag_error(d, loc, "the .npy header is cut off");
+    char *header = malloc(length + 1);
+    const bool good = (header || diag_out_of_memory(d, loc)) && read_at(f->descriptor, (int64_t)start, length, header, loc, d) &&
+                      parse_text(header, length, &f->type, loc, d);
+    free(header);
+    f->start = (int64_t)(start + length);
+    return good && (fits(f, info.st_size) || diag_error(d, loc, "the file is cut off: it has less than the array's elements"));
+}
+
+bool npy_open(const char *path, npy_file *out, diag *d)
+{
+    const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
+    *out = (npy_file){.path = path, .descriptor = open(path, O_RDONLY | O_CLOEXEC)};
+    if (out->descriptor < 0)
+        return diag_error(d, &loc, "%s", strerror(errno));
+    if (open_array(out, &loc, d))
+        return true;
+    npy_close(out);
+    return false;
+}
+
+void npy_close(npy_file *f)
+{
+    if (f->descriptor >= 0)
+        close(f->descriptor);
+    f->descriptor = -1;
+}
+
+bool npy_read_elements(const npy_file *f, int64_t first, int64_t count, void *to, diag *d)
+{
+    const ir_loc loc = {.file = f->path, .subgraph = -1, .node = -1};
+    const int64_t size = (int64_t)ir_dtype_bytes(f->type.dtype);
+    return read_at(f->descriptor, f->start + first * size, (size_t)(count * size), to, &loc, d);
 }
 
 bool npy_write(output_set *files, int file, const ir_type *type, const void *elements, diag *d)

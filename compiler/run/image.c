@@ -1,5 +1,5 @@
 /* image.c: decoding with libjpeg and libpng, scaling, cropping. */
-#include "tools/image.h"
+#include "compiler/run/image.h"
 
 #include <math.h>
 #include <setjmp.h>

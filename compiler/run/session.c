@@ -1,6 +1,6 @@
 /* session.c: opens a model in one of three ways, and gives all of them the same buffers. */
 #define _GNU_SOURCE
-#include "tools/session.h"
+#include "compiler/run/session.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -111,13 +111,14 @@ static bool open_interpreted(session *s, const driver_options *o, const char *fi
     return true;
 }
 
-static bool open_compiled(session *s, const driver_options *o, const char *file, diag *d)
+/* Of the module's graph. */
+static bool compile(session *s, const driver_options *o, diag *d)
 {
     const char *reason = target_set_lacking(o->targets);
     char names[TARGET_SET_TEXT];
     if (reason)
         return diag_error(d, NULL, "can't run code for target %s here: %s", target_set_text(o->targets, names), reason);
-    if (!driver_import(o, file, &s->module, d) || !driver_lower(o, &s->module, d))
+    if (!driver_lower(o, &s->module, d))
         return false;
     cg_output code = {0};
     if (!driver_compile(o, &s->module, CG_EMIT_OBJECT, &code, d))
@@ -128,10 +129,32 @@ static bool open_compiled(session *s, const driver_options *o, const char *file,
     return s->model != NULL;
 }
 
+static bool open_compiled(session *s, const driver_options *o, const char *file, diag *d)
+{
+    return driver_import(o, file, &s->module, d) && compile(s, o, d);
+}
+
 static bool choose(session *s, const ir_loc *loc, diag *d)
 {
     s->variant = s->model ? qcc_variant_here(s->model) : NULL;
     return !s->model || s->variant || diag_error(d, loc, "%s", qcc_status_text(QCC_UNSUPPORTED_CPU));
+}
+
+/* What every way needs to run. */
+static bool get_ready(session *s, const ir_loc *loc, diag *d)
+{
+    if (!choose(s, loc, d) || !describe(s, d))
+        return false;
+    if (!s->model)
+        return true;
+    s->workspace = buffer_new(qcc_model_workspace_bytes(s->model));
+    s->pool = s->threads > 1 ? qcc_pool_create(s->threads) : NULL;
+    if (!s->workspace)
+        return diag_out_of_memory(d, loc);
+    if (s->threads > 1 && !s->pool)
+        return diag_error(d, NULL, "cannot start %u threads", s->threads);
+    qcc_reset(s->model, s->workspace);
+    return true;
 }
 
 bool session_open(session *s, const driver_options *o, const char *file, bool interpret, unsigned threads, diag *d)
@@ -145,17 +168,17 @@ bool session_open(session *s, const driver_options *o, const char *file, bool in
     else
         good = library ? open_library(s, file, d)
              : interpret ? open_interpreted(s, o, file, d) : open_compiled(s, o, file, d);
-    good = good && choose(s, &loc, d) && describe(s, d);
-    if (good && s->model) {
-        s->workspace = buffer_new(qcc_model_workspace_bytes(s->model));
-        s->pool = threads > 1 ? qcc_pool_create(threads) : NULL;
-        if (!s->workspace)
-            good = diag_error(d, NULL, "out of memory");
-        else if (threads > 1 && !s->pool)
-            good = diag_error(d, NULL, "cannot start %u threads", threads);
-        else
-            qcc_reset(s->model, s->workspace);
-    }
+    good = good && get_ready(s, &loc, d);
+    if (!good)
+        session_close(s);
+    return good;
+}
+
+bool session_open_graph(session *s, const driver_options *o, ir_graph *g, unsigned threads, diag *d)
+{
+    const ir_loc loc = ir_graph_loc(g);
+    *s = (session){.threads = threads, .module = {.file = loc.file ? loc.file : "graph", .graph = g}};
+    const bool good = compile(s, o, d) && get_ready(s, &loc, d);
     if (!good)
         session_close(s);
     return good;

@@ -11,6 +11,19 @@ typedef struct npy_array {
 } npy_array;
 
 bool npy_read(const char *path, npy_array *out, diag *);
+
+/* An array that stays in its file, however large: its elements are read where they are wanted, by any number of threads. */
+typedef struct npy_file {
+    const char *path;
+    ir_type type;       /* the first dimension may be beyond what an ir_type can have */
+    int descriptor;     /* -1: not open */
+    int64_t start;      /* of element 0, in bytes */
+} npy_file;
+
+bool npy_open(const char *path, npy_file *out, diag *);
+void npy_close(npy_file *);
+bool npy_read_elements(const npy_file *, int64_t first, int64_t count, void *to, diag *);
+
 /* Adds the contents of an output. */
 bool npy_write(output_set *, int file, const ir_type *, const void *bytes, diag *);
 
