@@ -20,7 +20,7 @@ schedule_machine schedule_machine_of(const target_info *t, bool is_float)
     };
     if (!at_once) { /* two multiplications; only the last addition waits for the one before */
         if (target_has(t, TARGET_BYTE_PAIRS))
-            m.registers -= 1;
+            m.registers -= 1, m.prepare = 0.75 * parts; /* three instructions make |w| and its flip: flip.h */
         else
             m.registers *= 2; /* sums in memory cost less than making words of the weights for fewer rows */
         m.multiply *= 2;

@@ -19,7 +19,7 @@ int schedule_splits(const schedule_machine *m, int accumulators, int64_t steps)
 static double tile_cycles(const schedule_machine *m, int64_t rows, int64_t blocks, int64_t steps)
 {
     const int accumulators = (int)(rows * blocks);
-    const double arithmetic = accumulators * m->multiply, loads = 0.5 * (double)rows + m->load * (double)blocks;
+    const double arithmetic = accumulators * m->multiply + m->prepare * (double)blocks, loads = 0.5 * (double)rows + m->load * (double)blocks;
     const double latency = m->chain / schedule_splits(m, accumulators, steps);
     double step = arithmetic > loads ? arithmetic : loads;
     step = (step > latency ? step : latency) + m->step;

@@ -18,6 +18,7 @@ typedef struct schedule_machine {
     int registers;      /* vector registers of 16 32-bit lanes that a tile may use */
     int max_rows;       /* rows of a tile at most */
     double multiply;    /* cycles per step and vector of sums */
+    double prepare;     /* cycles per step and vector of weights, before they can be multiplied */
     double load;        /* cycles per step and vector of weights */
     double chain;       /* latency of a multiply-accumulate, cycles */
     int overlapped;     /* tiles of up to so many vectors: their end runs beside the next one's sums (the scheduler holds it) */

@@ -150,18 +150,19 @@ static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
 static void plan_prefetch(gemm_kernel *e, LLVMValueRef panel, LLVMValueRef tile)
 {
     cg_kernel *k = &e->k;
+    const int64_t lines = cg_gemm_step_bytes(e->g->form) / 64 * e->blocks; /* a step */
     const int64_t bytes = 64 * e->g->steps, tiles = e->panel_tiles;
     LLVMValueRef offset;
-    e->lines_ahead = (int)((e->blocks + tiles - 1) / tiles);
+    e->lines_ahead = (int)((lines + tiles - 1) / tiles);
     if (tiles == 1) {
         offset = cg_i64(k, STREAM_AHEAD);
         e->ahead = LLVMBuildGEP2(k->b, k->m->i8, panel, &offset, 1, "");
         e->ahead_step = cg_i64(k, 64);
         return;
     }
-    offset = cg_add(k, cg_i64(k, bytes * e->blocks), cg_mul_const(k, tile, bytes * e->lines_ahead));
+    offset = cg_add(k, cg_i64(k, bytes * lines), cg_mul_const(k, tile, bytes * e->lines_ahead));
     LLVMValueRef next = LLVMBuildGEP2(k->b, k->m->i8, panel, &offset, 1, "");
-    LLVMValueRef fetches = LLVMBuildICmp(k->b, LLVMIntSLT, cg_mul_const(k, tile, e->lines_ahead), cg_i64(k, e->blocks), "");
+    LLVMValueRef fetches = LLVMBuildICmp(k->b, LLVMIntSLT, cg_mul_const(k, tile, e->lines_ahead), cg_i64(k, lines), "");
     e->ahead = LLVMBuildSelect(k->b, fetches, next, panel, "");
     e->ahead_step = LLVMBuildSelect(k->b, fetches, cg_i64(k, 64), cg_i64(k, 0), "");
 }
@@ -225,6 +226,7 @@ static void emit_body(gemm_kernel *e, int64_t tiles, int64_t panels)
     const int wide = e->tiles->blocks;
     const int64_t all_blocks = blocks_of(g), tail = g->columns % (16 * wide), whole = g->columns / (16 * wide);
     const int64_t element = g->out_type == IR_F32 || g->out_type == IR_I32 ? 4 : 1;
+    const int64_t block_bytes = g->steps * cg_gemm_step_bytes(g->form);
     LLVMValueRef first_panel = LLVMBuildUDiv(k->b, k->begin, cg_i64(k, tiles), "");
     LLVMValueRef end_panel = LLVMBuildUDiv(k->b, cg_add(k, k->end, cg_i64(k, tiles - 1)), cg_i64(k, tiles), "");
     cg_loop loop = cg_loop_begin(k, first_panel, end_panel, 1);
@@ -238,8 +240,8 @@ static void emit_body(gemm_kernel *e, int64_t tiles, int64_t panels)
     e->group = group;
     LLVMValueRef x = cg_at(k, e->slot[GEMM_X], cg_mul_const(k, group, g->x_group));
     LLVMValueRef panel = cg_at(k, e->slot[GEMM_WEIGHTS],
-                               cg_add(k, cg_mul_const(k, group, all_blocks * g->steps * 64),
-                                      cg_mul_const(k, in_group, wide * g->steps * 64)));
+                               cg_add(k, cg_mul_const(k, group, all_blocks * block_bytes),
+                                      cg_mul_const(k, in_group, wide * block_bytes)));
     e->channel = cg_add(k, cg_mul_const(k, group, all_blocks * 16), cg_mul_const(k, in_group, wide * 16));
     e->column = cg_add(k, cg_mul_const(k, group, g->out_group), cg_mul_const(k, in_group, wide * 16 * element));
     const int last_blocks = (int)(all_blocks - whole * wide);
@@ -286,7 +288,8 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
 {
     arena *a = m->arena;
     const cg_gemm_residual *r = &g->residual;
-    static const char *const form[] = {[CG_GEMM_ANY] = "", [CG_GEMM_PAIRS] = "pairs", [CG_GEMM_QUADS] = "quads", [CG_GEMM_FLIPPED] = "flipped"};
+    static const char *const form[] = {[CG_GEMM_ANY] = "", [CG_GEMM_PAIRS] = "pairs", [CG_GEMM_QUADS] = "quads",
+                                       [CG_GEMM_FLIPPED] = "flipped", [CG_GEMM_FLIPPED_APART] = "flipped apart"};
     const char *tiles = "", *residual = "";
     for (int i = 0; i < t->kinds; i++) {
         const schedule_kind *s = &t->kind[i];

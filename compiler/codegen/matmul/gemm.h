@@ -37,7 +37,13 @@ typedef enum cg_gemm_form {
     CG_GEMM_PAIRS,            /* sums of two fit whatever x is; what would not is apart: excess.h */
     CG_GEMM_QUADS,            /* sums of four, of two steps, fit likewise */
     CG_GEMM_FLIPPED,          /* |w| times x - 128, or 127 - x where w is negative: always fits; the bias holds what that leaves */
+    CG_GEMM_FLIPPED_APART,    /* the same; |w| of a block is followed by what makes x - 128, or 127 - x, of x: flip.h */
 } cg_gemm_form;
+
+static inline bool cg_gemm_is_flipped(cg_gemm_form form) { return form == CG_GEMM_FLIPPED || form == CG_GEMM_FLIPPED_APART; }
+
+/* Bytes of a step's weights of 16 columns. */
+static inline int64_t cg_gemm_step_bytes(cg_gemm_form form) { return form == CG_GEMM_FLIPPED_APART ? 128 : 64; }
 
 typedef struct cg_gemm {
     const ir_op *op;

@@ -1,26 +1,32 @@
 /* gemm_multiply.c: the sums of a tile over all of K. */
 #include "compiler/codegen/matmul/gemm_private.h"
 
-/* What is done to w is done once for all rows. */
-static LLVMValueRef dot(gemm_kernel *e, LLVMValueRef sum, LLVMValueRef x, LLVMValueRef w)
+/* Of one step: where the rows' bytes begin, and its weights; flipped: |w|, and what x is to be xored with. */
+typedef struct step_of_k { LLVMValueRef x, w[GEMM_MAX_BLOCKS], flip[GEMM_MAX_BLOCKS]; } step_of_k;
+
+static LLVMValueRef dot(gemm_kernel *e, LLVMValueRef sum, LLVMValueRef x, const step_of_k *s, int c)
 {
     cg_kernel *k = &e->k;
     if (e->g->is_float)
-        return cg_fma(k, x, w, sum);
-    if (e->g->form == CG_GEMM_PAIRS || e->g->form == CG_GEMM_QUADS)
-        return cg_dot4_narrow(k, sum, x, w);
+        return cg_fma(k, x, s->w[c], sum);
     if (e->g->form == CG_GEMM_ANY)
-        return cg_dot4(k, sum, x, w);
-    LLVMTypeRef bytes = cg_vector(k->m->i8, 64);
-    w = cg_bitcast(k, w, bytes);
-    LLVMValueRef negative = LLVMBuildAShr(k->b, w, cg_splat(k, cg_i8(k, 7), 64), "");
-    LLVMValueRef flip = LLVMBuildXor(k->b, negative, cg_splat(k, cg_i8(k, 0x80), 64), "");
-    LLVMValueRef abs[2] = {w, LLVMConstInt(k->m->i1, 0, 0)};
-    return cg_dot4_narrow(k, sum, cg_intrinsic(k, "llvm.abs", &bytes, 1, abs, 2), LLVMBuildXor(k->b, cg_bitcast(k, x, bytes), flip, ""));
+        return cg_dot4(k, sum, x, s->w[c]);
+    if (!s->flip[c])
+        return cg_dot4_narrow(k, sum, x, s->w[c]);
+    return cg_dot4_narrow(k, sum, s->w[c], LLVMBuildXor(k->b, cg_bitcast(k, x, cg_vector(k->m->i8, 64)), s->flip[c], ""));
 }
 
-/* Of one step: where the rows' bytes begin, and its weights. */
-typedef struct step_of_k { LLVMValueRef x, w[GEMM_MAX_BLOCKS]; } step_of_k;
+/* Done once for all rows. */
+static void flip(gemm_kernel *e, LLVMValueRef *w, LLVMValueRef *flip)
+{
+    cg_kernel *k = &e->k;
+    LLVMTypeRef bytes = cg_vector(k->m->i8, 64);
+    *w = cg_bitcast(k, *w, bytes);
+    LLVMValueRef negative = LLVMBuildAShr(k->b, *w, cg_splat(k, cg_i8(k, 7), 64), "");
+    *flip = LLVMBuildXor(k->b, negative, cg_splat(k, cg_i8(k, 0x80), 64), "");
+    LLVMValueRef abs[2] = {*w, LLVMConstInt(k->m->i1, 0, 0)};
+    *w = cg_intrinsic(k, "llvm.abs", &bytes, 1, abs, 2);
+}
 
 static step_of_k step_at(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVMValueRef step)
 {
@@ -32,9 +38,15 @@ static step_of_k step_at(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel
         offset = LLVMBuildSExt(k->b, offset, k->m->i64, "");
     }
     step_of_k s = {.x = cg_at(k, x_tile, offset)};
-    LLVMValueRef w = cg_at(k, panel, cg_mul_const(k, step, 64 * e->blocks));
-    for (int c = 0; c < e->blocks; c++)
-        s.w[c] = cg_load(k, type, cg_at_const(k, w, 64 * c), 64);
+    const int64_t block = cg_gemm_step_bytes(e->g->form);
+    LLVMValueRef w = cg_at(k, panel, cg_mul_const(k, step, block * e->blocks));
+    for (int c = 0; c < e->blocks; c++) {
+        s.w[c] = cg_load(k, type, cg_at_const(k, w, block * c), 64);
+        if (e->g->form == CG_GEMM_FLIPPED_APART)
+            s.flip[c] = cg_load(k, cg_vector(k->m->i8, 64), cg_at_const(k, w, block * c + 64), 64);
+        else if (e->g->form == CG_GEMM_FLIPPED)
+            flip(e, &s.w[c], &s.flip[c]);
+    }
     return s;
 }
 
@@ -57,7 +69,7 @@ static void multiply_step(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef pane
         LLVMValueRef x = row_of(e, &s, r), more = two ? row_of(e, &next, r) : NULL;
         for (int c = 0; c < e->blocks; c++) {
             LLVMValueRef *sum = &acc[r * e->blocks + c];
-            *sum = two ? cg_dot8_narrow(k, *sum, x, s.w[c], more, next.w[c]) : dot(e, *sum, x, s.w[c]);
+            *sum = two ? cg_dot8_narrow(k, *sum, x, s.w[c], more, next.w[c]) : dot(e, *sum, x, &s, c);
         }
     }
 }

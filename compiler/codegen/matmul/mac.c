@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "compiler/codegen/matmul/excess.h"
+#include "compiler/codegen/matmul/flip.h"
 #include "compiler/codegen/matmul/mac.h"
 #include "ir/interp.h"
 
@@ -161,7 +162,8 @@ static void bind_requant(cg_module *m, cg_gemm *g)
 
 /* What a step costs in each form, and what an entry of its excess adds: docs/performance.md, "Without VNNI". */
 static const struct { double step, entry; } form_cost[] = {
-    [CG_GEMM_ANY] = {2.65, 0}, [CG_GEMM_PAIRS] = {1.8, 1.7}, [CG_GEMM_QUADS] = {1.5, 1.8}, [CG_GEMM_FLIPPED] = {2.4, 0}};
+    [CG_GEMM_ANY] = {2.65, 0}, [CG_GEMM_PAIRS] = {1.8, 1.7}, [CG_GEMM_QUADS] = {1.5, 1.8}, [CG_GEMM_FLIPPED] = {2.4, 0},
+    [CG_GEMM_FLIPPED_APART] = {2.15, 0}};
 
 static void bind_excess(cg_module *m, cg_gemm *g, const cg_excess *e)
 {
@@ -172,21 +174,11 @@ static void bind_excess(cg_module *m, cg_gemm *g, const cg_excess *e)
     g->excess_weights = cg_arg_constant(cg_constant_in_place(m, e->weights, 64 * (size_t)e->count, "excess_weights"));
 }
 
-/* What |w| * (x - 128) and |w| * (127 - x) lack to w * x. */
-static void flip(cg_gemm *g, const int8_t weights[], int64_t column_size, int32_t bias[])
-{
-    for (int64_t c = 0; c < g->groups * g->columns; c++)
-        for (int64_t i = 0; i < column_size; i++) {
-            const int32_t w = weights[c * column_size + i];
-            bias[c] = (int32_t)((uint32_t)bias[c] + (uint32_t)(w < 0 ? 127 * w : 128 * w));
-        }
-}
-
 /* The cheapest form for these weights.  A bias that a zero point from run time multiplies can't hold what flipping leaves. */
 static void choose_form(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, void *packed)
 {
     const int64_t all = g->groups * cg_prepacked_columns(g->columns) / 16 * steps->count;
-    g->form = ir_mac_is_dynamic(g->op) ? CG_GEMM_ANY : CG_GEMM_FLIPPED;
+    g->form = ir_mac_is_dynamic(g->op) ? CG_GEMM_ANY : cg_flip_gains(g, tiles) ? CG_GEMM_FLIPPED_APART : CG_GEMM_FLIPPED;
     double least = form_cost[g->form].step * (double)all;
     cg_excess chosen = {0};
     for (int form = CG_GEMM_PAIRS; form <= CG_GEMM_QUADS; form++) {
@@ -219,12 +211,17 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
         bias = folded;
         if (target_in_pairs(m->target))
             choose_form(m, g, steps, tiles, packed);
-        if (g->form == CG_GEMM_FLIPPED)
-            flip(g, weights, column_size, folded);
+        if (cg_gemm_is_flipped(g->form))
+            cg_flip_bias(g, weights, column_size, folded);
         if (zeros_differ(g->op))
             g->column_zeros = column_zeros(m, g);
     }
-    g->weights = cg_arg_constant(cg_constant_in_place(m, packed, cg_prepacked_bytes(steps, g->groups, g->columns), "weights"));
+    size_t bytes = cg_prepacked_bytes(steps, g->groups, g->columns);
+    if (g->form == CG_GEMM_FLIPPED_APART) {
+        packed = cg_flip_apart(m->arena, packed, bytes);
+        bytes *= 2;
+    }
+    g->weights = cg_arg_constant(cg_constant_in_place(m, packed, bytes, "weights"));
     g->bias = cg_arg_constant(cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));
     g->steps = steps->count;
     g->linear = steps->linear;
