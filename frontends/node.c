@@ -38,13 +38,13 @@ bool node_axis(frontend_node *n, int64_t axis, int rank, int *out)
     return true;
 }
 
-bool node_check_reals(frontend_node *n, const char *attribute, float one, fb_vector several)
+bool node_check_reals(frontend_node *n, const char *attribute, float one, uint32_t count, const float several[])
 {
     bool nan = isnan(one);
-    if (!model_charge(n->model, &n->loc, 4 * (int64_t)several.count))
+    if (!model_charge(n->model, &n->loc, 4 * (int64_t)count))
         return false;
-    for (uint32_t i = 0; i < several.count; i++)
-        nan |= isnan(fb_vec_f32(several, i));
+    for (uint32_t i = 0; i < count; i++)
+        nan |= isnan(several[i]);
     return !nan || node_error(n, "attribute %s is not a number", attribute);
 }
 

@@ -45,10 +45,25 @@ typedef struct frontend_model {
     FRONTEND_MODEL_FIELDS;
 } frontend_model;
 
+/* The value of an attribute; what its type does not name is zero, or NULL. */
+typedef struct frontend_value {
+    int32_t type; /* the format's number */
+    float f;
+    int64_t i;
+    uint32_t count; /* of the string's bytes, or of a list's elements */
+    const char *s;  /* terminated */
+    const int64_t *ints;
+    const float *floats;
+    const char *const *strings;        /* terminated */
+    const struct onnx_tensor *tensor;  /* onnx_graph.h */
+    const struct onnx_graph *graph;
+} frontend_value;
+
 /* An attribute of a node, as the file has it. */
 typedef struct frontend_attribute {
     const char *name;
-    fb_table table;
+    const frontend_value *value; /* ONNX */
+    fb_table table;              /* Paddle */
     bool sought; /* the importer wanted its value */
     bool read;   /* and has got it */
 } frontend_attribute;
@@ -107,7 +122,7 @@ bool node_misfit(frontend_node *, const char *format, ...) __attribute__((format
 bool node_axis(frontend_node *, int64_t axis, int rank, int *out);
 
 /* An attribute of the file that is one real number, or several: NaN is refused. */
-bool node_check_reals(frontend_node *, const char *attribute, float one, fb_vector several);
+bool node_check_reals(frontend_node *, const char *attribute, float one, uint32_t count, const float several[]);
 
 /* An op at the end of the graph with the node's place.  Set its attributes, then give its result a type. */
 ir_op *node_emit(frontend_node *, ir_opcode, int operand_count, ir_value *const operands[]);

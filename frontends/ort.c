@@ -1,4 +1,5 @@
-/* ort.c: a model in ONNX Runtime's format to IR: names, initializers, inputs, nodes in an order that works, outputs.
+/* ort.c: an ONNX graph, read from either of its boxes, to IR: names, initializers, inputs, nodes in an order that works,
+ * outputs.
  *
  * Nodes need not be sorted in the file: each is imported after the nodes that make its operands. */
 #include <string.h>
@@ -26,41 +27,25 @@ static void grow_names(ort_model *m)
 }
 
 /* The entry of a name, made when it is new; NULL for the empty name, which stands for an absent operand. */
-static ort_name *find_name(ort_model *m, const char *text, uint32_t length)
+static ort_name *find_name(ort_model *m, const char *text)
 {
-    if (!text || !length)
+    const size_t length = strlen(text);
+    if (!length)
         return NULL;
-    const char *zero = memchr(text, 0, length);
-    if (zero)
-        length = (uint32_t)(zero - text);
     if (m->name_count * 2 >= m->name_slots)
         grow_names(m);
     for (uint32_t at = hash_text(text, length);; at++) {
         ort_name **slot = &m->names[at & (m->name_slots - 1)];
         if (!*slot) {
             *slot = ARENA_NEW(m->graph->arena, ort_name);
-            (*slot)->text = arena_string(m->graph->arena, text, length);
+            (*slot)->text = text;
             (*slot)->producer = -1;
             m->name_count++;
             return *slot;
         }
-        if (strlen((*slot)->text) == length && memcmp((*slot)->text, text, length) == 0)
+        if (strcmp((*slot)->text, text) == 0)
             return *slot;
     }
-}
-
-static ort_name *vector_name(ort_model *m, fb_vector v, uint32_t index)
-{
-    uint32_t length;
-    const char *text = fb_vec_string(v, index, &length);
-    return find_name(m, text, length);
-}
-
-static ort_name *field_name(ort_model *m, fb_table t, unsigned field)
-{
-    uint32_t length;
-    const char *text = fb_string(t, field, &length);
-    return find_name(m, text, length);
 }
 
 /* ---- Tensors ---- */
@@ -73,90 +58,67 @@ ir_dtype ort_dtype(int64_t type)
     return type > 0 && type < (int64_t)(sizeof dtypes / sizeof *dtypes) ? dtypes[type] : IR_DTYPE_NONE;
 }
 
-ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, fb_table t)
+ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, const onnx_tensor *t)
 {
-    fb_vector dims = fb_vec(t, TENSOR_DIMS, 8), raw = fb_bytes(t, TENSOR_RAW_DATA);
-    ir_type type = {.dtype = ort_dtype(fb_i32(t, TENSOR_DATA_TYPE, 0))};
-    const char *name = model_string(m, t, TENSOR_NAME, "");
-    if (!fb_ok(&m->reader)) {
-        model_malformed(m, loc);
+    ir_type type = {.dtype = ort_dtype(t->type)};
+    if (!type.dtype || t->rank > IR_MAX_RANK) {
+        diag_error(m->diag, loc, "constant '%s' of type %lld with %u dimensions is not supported", t->name,
+                   (long long)t->type, t->rank);
         return NULL;
     }
-    if (!type.dtype || dims.count > IR_MAX_RANK) {
-        diag_error(m->diag, loc, "constant '%s' of type %d with %u dimensions is not supported", name,
-                   fb_i32(t, TENSOR_DATA_TYPE, 0), dims.count);
+    type.rank = (int)t->rank;
+    memcpy(type.dims, t->dims, t->rank * sizeof *t->dims);
+    if (!ir_type_valid(&type) || ir_type_bytes(&type) != t->size) {
+        diag_error(m->diag, loc, "constant '%s' has %zu bytes of data, which its shape does not fit", t->name, t->size);
         return NULL;
     }
-    type.rank = (int)dims.count;
-    for (uint32_t i = 0; i < dims.count; i++)
-        type.dims[i] = fb_vec_i64(dims, i);
-    if (!ir_type_valid(&type) || ir_type_bytes(&type) != raw.count) {
-        diag_error(m->diag, loc, "constant '%s' has %u bytes of data, which its shape does not fit", name, raw.count);
-        return NULL;
-    }
-    return model_constant(m, loc, name, type, NULL, raw.count ? (const void *)raw.data : "");
+    return model_constant(m, loc, t->name, type, NULL, t->size ? (const void *)t->data : "");
 }
 
-static bool read_names(ort_model *m, fb_table graph)
+static bool read_names(ort_model *m, const onnx_graph *graph)
 {
     const ir_loc loc = model_loc(m);
-    fb_vector tensors = fb_vec(graph, GRAPH_INITIALIZERS, 4), infos = fb_vec(graph, GRAPH_NODE_ARGS, 4);
-    for (uint32_t i = 0; i < tensors.count; i++) {
-        fb_table t = fb_vec_table(tensors, i);
-        ort_name *name = field_name(m, t, TENSOR_NAME);
-        if (!fb_ok(&m->reader))
-            return model_malformed(m, &loc);
-        if (!name || fb_present(name->initializer) || name->producer >= 0 || name->is_input)
+    for (uint32_t i = 0; i < graph->initializer_count; i++) {
+        ort_name *name = find_name(m, graph->initializers[i].name);
+        if (!name || name->initializer || name->producer >= 0 || name->is_input)
             return diag_error(m->diag, &loc, "initializer %u has no name, or that of another one", i);
-        name->initializer = t;
+        name->initializer = &graph->initializers[i];
     }
-    for (uint32_t i = 0; i < infos.count && fb_ok(&m->reader); i++) {
-        fb_table t = fb_vec_table(infos, i);
-        ort_name *name = field_name(m, t, VALUE_INFO_NAME);
+    for (uint32_t i = 0; i < graph->info_count; i++) {
+        ort_name *name = find_name(m, graph->infos[i].name);
         if (name)
-            name->info = t;
+            name->info = &graph->infos[i];
     }
-    return fb_ok(&m->reader) || model_malformed(m, &loc);
+    return true;
 }
 
 /* ---- Inputs ---- */
 
-/* Extents that the file leaves open are -1. */
 static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
 {
     const ir_loc loc = model_loc(m);
-    fb_table info = fb_sub(name->info, VALUE_INFO_TYPE);
-    if (fb_u8(info, TYPE_INFO_KIND, 0) != TYPE_IS_TENSOR)
+    const onnx_info *info = name->info;
+    if (!info || !info->is_tensor)
         return diag_error(m->diag, &loc, "input '%s' is not a tensor", name->text);
-    fb_table tensor = fb_sub(info, TYPE_INFO_VALUE);
-    fb_vector dims = fb_vec(fb_sub(tensor, TENSOR_TYPE_SHAPE), SHAPE_DIMS, 4);
-    *out = (ir_type){.dtype = ort_dtype(fb_i32(tensor, TENSOR_TYPE_ELEMENT, 0))};
-    if (!fb_ok(&m->reader))
-        return model_malformed(m, &loc);
-    if (!out->dtype || !fb_present(fb_sub(tensor, TENSOR_TYPE_SHAPE)) || dims.count > IR_MAX_RANK)
+    *out = (ir_type){.dtype = ort_dtype(info->type)};
+    if (!out->dtype || !info->has_shape || info->rank > IR_MAX_RANK)
         return diag_error(m->diag, &loc, "input '%s' has an element type that is not supported, or no shape",
                           name->text);
-    out->rank = (int)dims.count;
-    for (uint32_t i = 0; i < dims.count; i++) {
-        fb_table value = fb_sub(fb_vec_table(dims, i), DIMENSION_VALUE);
-        bool fixed = fb_i8(value, DIMENSION_KIND, 0) == DIMENSION_IS_FIXED && fb_i64(value, DIMENSION_EXTENT, -1) >= 0;
-        out->dims[i] = fixed ? fb_i64(value, DIMENSION_EXTENT, 0) : -1;
-    }
-    return fb_ok(&m->reader) || model_malformed(m, &loc);
+    out->rank = (int)info->rank;
+    memcpy(out->dims, info->dims, info->rank * sizeof *info->dims);
+    return true;
 }
 
 static bool make_inputs(ort_model *m)
 {
     const ir_loc loc = model_loc(m);
-    fb_vector in = fb_vec(m->table, GRAPH_INPUTS, 4);
-    if (in.count > ORT_MAX_OPERANDS)
+    const onnx_names *in = &m->top->inputs;
+    if (in->count > ORT_MAX_OPERANDS)
         return diag_error(m->diag, &loc, "more than %d inputs", ORT_MAX_OPERANDS);
-    for (uint32_t i = 0; i < in.count; i++) {
-        ort_name *name = vector_name(m, in, i);
+    for (uint32_t i = 0; i < in->count; i++) {
+        ort_name *name = find_name(m, in->text[i]);
         ir_type type;
-        if (!fb_ok(&m->reader))
-            return model_malformed(m, &loc);
-        if (name && fb_present(name->initializer))
+        if (name && name->initializer)
             continue; /* a default that the caller could replace stays what it is */
         if (!name || name->is_input)
             return diag_error(m->diag, &loc, "input %u has no name, or that of another one", i);
@@ -189,13 +151,12 @@ static const ort_op_entry *find_op(const char *domain, const char *name)
     return NULL;
 }
 
-static ort_name **read_operands(ort_model *m, fb_table t, unsigned field, int *out_count)
+static ort_name **read_operands(ort_model *m, const onnx_names *from, int *out_count)
 {
-    fb_vector v = fb_vec(t, field, 4);
-    *out_count = v.count > ORT_MAX_OPERANDS ? ORT_MAX_OPERANDS + 1 : (int)v.count;
+    *out_count = from->count > ORT_MAX_OPERANDS ? ORT_MAX_OPERANDS + 1 : (int)from->count;
     ort_name **names = ARENA_ARRAY(m->graph->arena, ort_name *, *out_count + 1);
-    for (int i = 0; i < *out_count && fb_ok(&m->reader); i++)
-        names[i] = vector_name(m, v, (uint32_t)i);
+    for (int i = 0; i < *out_count; i++)
+        names[i] = find_name(m, from->text[i]);
     return names;
 }
 
@@ -206,41 +167,34 @@ static void want(int count, ort_name *const names[])
             names[i]->wanted = true;
 }
 
-static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, fb_table t)
+static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, const onnx_node *from)
 {
-    *n = (ort_node){.model = m, .table = t, .loc = {.file = m->file, .subgraph = scope, .node = index}};
-    const char *type = model_string(m, t, NODE_OP_TYPE, ""), *domain = model_string(m, t, NODE_DOMAIN, "");
-    n->loc.kind = type;
-    n->since = fb_i32(t, NODE_SINCE_VERSION, 1);
-    fb_vector attributes = fb_vec(t, NODE_ATTRIBUTES, 4);
-    n->attribute_count = attributes.count;
-    n->attributes = ARENA_ARRAY(m->graph->arena, frontend_attribute, attributes.count + 1);
-    for (uint32_t i = 0; i < attributes.count && fb_ok(&m->reader); i++) {
-        n->attributes[i].table = fb_vec_table(attributes, i);
-        n->attributes[i].name = model_string(m, n->attributes[i].table, ATTRIBUTE_NAME, "");
-        if (!node_check_reals(n, n->attributes[i].name, fb_f32(n->attributes[i].table, ATTRIBUTE_F, 0),
-                              fb_vec(n->attributes[i].table, ATTRIBUTE_FLOATS, 4)))
+    *n = (ort_node){.model = m, .loc = {.file = m->file, .subgraph = scope, .node = index, .kind = from->type}};
+    n->since = from->since;
+    n->attribute_count = from->attribute_count;
+    n->attributes = from->attributes;
+    for (uint32_t i = 0; i < n->attribute_count; i++) {
+        const frontend_value *v = n->attributes[i].value;
+        if (!node_check_reals(n, n->attributes[i].name, v->f, v->floats ? v->count : 0, v->floats))
             return false;
     }
-    n->inputs = read_operands(m, t, NODE_INPUTS, &n->input_count);
-    n->outputs = read_operands(m, t, NODE_OUTPUTS, &n->output_count);
-    n->captured = read_operands(m, t, NODE_CAPTURED, &n->captured_count);
+    n->inputs = read_operands(m, &from->inputs, &n->input_count);
+    n->outputs = read_operands(m, &from->outputs, &n->output_count);
+    n->captured = read_operands(m, &from->captured, &n->captured_count);
     n->inputs_read = ARENA_ARRAY(m->graph->arena, bool, n->input_count + 1);
     want(n->input_count, n->inputs);
     want(n->captured_count, n->captured);
-    if (!fb_ok(&m->reader))
-        return model_malformed(m, &n->loc);
-    n->entry = find_op(domain, type);
+    n->entry = find_op(from->domain, from->type);
     if (!n->entry || !n->entry->import)
-        return node_error(n, "the operator %s%s%s is not supported%s%s", domain, *domain ? "." : "", type,
-                         n->entry ? ": " : "", n->entry ? n->entry->reason : "");
+        return node_error(n, "the operator %s%s%s is not supported%s%s", from->domain, *from->domain ? "." : "",
+                          from->type, n->entry ? ": " : "", n->entry ? n->entry->reason : "");
     n->declared = n->entry->attributes;
     if (n->input_count < n->entry->min_inputs || n->output_count < 1 || n->output_count > ORT_MAX_OPERANDS ||
         n->input_count > (n->entry->max_inputs < 0 ? ORT_MAX_OPERANDS : n->entry->max_inputs))
         return node_error(n, "%d operands and %d results do not fit the operator", n->input_count, n->output_count);
     for (int i = 0; i < n->output_count; i++) {
         ort_name *out = n->outputs[i];
-        if (out && (out->producer >= 0 || out->is_input || fb_present(out->initializer)))
+        if (out && (out->producer >= 0 || out->is_input || out->initializer))
             return node_error(n, "result %d, '%s', already has a value", i, out->text);
         if (out) {
             out->producer = index;
@@ -271,8 +225,6 @@ static bool import_node(ort_node *n)
         return false;
     if (!n->entry->import(n))
         return m->diag->failed ? false : node_error(n, "cannot be imported");
-    if (!fb_ok(&m->reader))
-        return model_malformed(m, &n->loc);
     return everything_served(n);
 }
 
@@ -293,38 +245,29 @@ static int32_t needed(const ort_node *n, int *cursor)
     return -1;
 }
 
-static bool want_results(ort_model *m, fb_table graph)
+static void want_results(ort_model *m, const onnx_graph *graph)
 {
-    const ir_loc loc = model_loc(m);
-    fb_vector results = fb_vec(graph, GRAPH_OUTPUTS, 4);
-    for (uint32_t i = 0; i < results.count && fb_ok(&m->reader); i++)
-        want(1, (ort_name *[]){vector_name(m, results, i)});
-    return fb_ok(&m->reader) || model_malformed(m, &loc);
+    for (uint32_t i = 0; i < graph->outputs.count; i++)
+        want(1, (ort_name *[]){find_name(m, graph->outputs.text[i])});
 }
 
-static bool import_nodes(ort_model *m, fb_table graph, int32_t scope)
+static bool import_nodes(ort_model *m, const onnx_graph *graph, int32_t scope)
 {
     const ir_loc loc = model_loc(m);
-    fb_vector v = fb_vec(graph, GRAPH_NODES, 4);
-    if (v.count > ORT_MAX_NODES - m->node_count)
+    const uint32_t count = graph->node_count;
+    if (count > ORT_MAX_NODES - m->node_count)
         return diag_error(m->diag, &loc, "more than %d nodes", ORT_MAX_NODES);
-    m->node_count += v.count;
+    m->node_count += count;
     enum { NEW, WAITING, DONE };
     arena *a = m->graph->arena;
-    ort_node *nodes = ARENA_ARRAY(a, ort_node, v.count + 1);
-    int *cursors = ARENA_ARRAY(a, int, v.count + 1);
-    uint8_t *state = ARENA_ARRAY(a, uint8_t, v.count + 1);
-    int32_t *stack = ARENA_ARRAY(a, int32_t, v.count + 1);
-    uint32_t count = v.count;
-    if (!want_results(m, graph))
-        return false;
-    for (uint32_t i = 0; i < count; i++) {
-        fb_table t = fb_vec_table(v, i);
-        if (!fb_ok(&m->reader))
-            return model_malformed(m, &loc);
-        if (!read_node(m, &nodes[i], scope, (int32_t)i, t))
+    ort_node *nodes = ARENA_ARRAY(a, ort_node, count + 1);
+    int *cursors = ARENA_ARRAY(a, int, count + 1);
+    uint8_t *state = ARENA_ARRAY(a, uint8_t, count + 1);
+    int32_t *stack = ARENA_ARRAY(a, int32_t, count + 1);
+    want_results(m, graph);
+    for (uint32_t i = 0; i < count; i++)
+        if (!read_node(m, &nodes[i], scope, (int32_t)i, &graph->nodes[i]))
             return false;
-    }
     for (uint32_t i = 0; i < count; i++) {
         int depth = 0;
         if (state[i] == NEW)
@@ -351,10 +294,10 @@ static bool import_nodes(ort_model *m, fb_table graph, int32_t scope)
 
 /* ---- Graphs within graphs ---- */
 
-static bool take_results(ort_node *n, fb_vector results)
+static bool take_results(ort_node *n, const onnx_names *results)
 {
     for (int i = 0; i < n->output_count; i++) {
-        ort_name *inner = vector_name(n->model, results, (uint32_t)i);
+        ort_name *inner = find_name(n->model, results->text[i]);
         bool read;
         ort_node reader = {.model = n->model,
                            .entry = n->entry,
@@ -363,10 +306,7 @@ static bool take_results(ort_node *n, fb_vector results)
                            .inputs_read = &read,
                            .input_count = 1};
         node_layout layout = ort_layout_of(&reader, 0);
-        ir_value *v = fb_ok(&n->model->reader) ? ort_in(&reader, 0, layout) : NULL;
-        if (!v)
-            return fb_ok(&n->model->reader) ? false : model_malformed(n->model, &n->loc);
-        if (!ort_put(n, i, v, layout))
+        if (!ort_put(n, i, ort_in(&reader, 0, layout), layout))
             return false;
     }
     return true;
@@ -377,51 +317,43 @@ static void forget(ort_name *name)
     if (!name || name->is_input)
         return;
     name->forms[LAYOUT_PLAIN] = name->forms[LAYOUT_LAST] = NULL;
-    name->initializer = (fb_table){0};
+    name->initializer = NULL;
     name->producer = -1;
     name->wanted = false;
 }
 
 /* Names of a graph within say nothing outside of it. */
-static void forget_names(ort_model *m, fb_table graph)
+static void forget_names(ort_model *m, const onnx_graph *graph)
 {
-    fb_vector tensors = fb_vec(graph, GRAPH_INITIALIZERS, 4), nodes = fb_vec(graph, GRAPH_NODES, 4);
-    for (uint32_t i = 0; i < tensors.count; i++)
-        forget(field_name(m, fb_vec_table(tensors, i), TENSOR_NAME));
-    for (uint32_t i = 0; i < nodes.count; i++) {
-        fb_vector results = fb_vec(fb_vec_table(nodes, i), NODE_OUTPUTS, 4);
-        for (uint32_t k = 0; k < results.count; k++)
-            forget(vector_name(m, results, k));
+    for (uint32_t i = 0; i < graph->initializer_count; i++)
+        forget(find_name(m, graph->initializers[i].name));
+    for (uint32_t i = 0; i < graph->node_count; i++) {
+        const onnx_names *results = &graph->nodes[i].outputs;
+        for (uint32_t k = 0; k < results->count; k++)
+            forget(find_name(m, results->text[k]));
     }
 }
 
-bool ort_import_branch(ort_node *n, fb_table graph)
+bool ort_import_branch(ort_node *n, const onnx_graph *graph)
 {
     ort_model *m = n->model;
-    fb_vector inputs = fb_vec(graph, GRAPH_INPUTS, 4), results = fb_vec(graph, GRAPH_OUTPUTS, 4);
-    if (!fb_present(graph) || inputs.count || results.count != (uint32_t)n->output_count)
-        return node_error(n, "a branch with %u inputs and %u results for a node with %d", inputs.count, results.count,
-                          n->output_count);
-    if (m->depth == ORT_MAX_DEPTH)
-        return node_error(n, "graphs are nested more than %d deep", ORT_MAX_DEPTH);
-    m->depth++;
-    bool good = read_names(m, graph) && import_nodes(m, graph, ++m->scopes) && take_results(n, results);
-    if (good)
-        forget_names(m, graph);
-    m->depth--;
-    return good;
+    if (!graph || graph->inputs.count || graph->outputs.count != (uint32_t)n->output_count)
+        return node_error(n, "a branch with %u inputs and %u results for a node with %d", graph ? graph->inputs.count : 0,
+                          graph ? graph->outputs.count : 0, n->output_count);
+    if (!read_names(m, graph) || !import_nodes(m, graph, ++m->scopes) || !take_results(n, &graph->outputs))
+        return false;
+    forget_names(m, graph);
+    return true;
 }
 
 static bool make_outputs(ort_model *m)
 {
     const ir_loc loc = model_loc(m);
-    fb_vector v = fb_vec(m->table, GRAPH_OUTPUTS, 4);
-    if (!v.count || v.count > ORT_MAX_OPERANDS)
-        return diag_error(m->diag, &loc, "%u outputs", v.count);
-    for (uint32_t i = 0; i < v.count; i++) {
-        ort_name *name = vector_name(m, v, i);
-        if (!fb_ok(&m->reader))
-            return model_malformed(m, &loc);
+    const onnx_names *outputs = &m->top->outputs;
+    if (!outputs->count || outputs->count > ORT_MAX_OPERANDS)
+        return diag_error(m->diag, &loc, "%u outputs", outputs->count);
+    for (uint32_t i = 0; i < outputs->count; i++) {
+        ort_name *name = find_name(m, outputs->text[i]);
         static const ort_op_entry none = {.domain = "", .name = "output"};
         bool read;
         ort_node n = {.model = m, .entry = &none, .loc = loc, .inputs = &name, .inputs_read = &read, .input_count = 1};
@@ -436,23 +368,27 @@ static bool make_outputs(ort_model *m)
 static bool import_model(ort_model *m)
 {
     const ir_loc loc = model_loc(m);
-    fb_table model = fb_sub(fb_root(&m->reader), SESSION_MODEL);
-    m->table = fb_sub(model, MODEL_GRAPH);
-    fb_vector sparse = fb_vec(m->table, GRAPH_SPARSE_INITIALIZERS, 4);
-    if (!fb_ok(&m->reader))
-        return model_malformed(m, &loc);
-    if (!fb_present(m->table))
-        return diag_error(m->diag, &loc, "the file has no graph");
-    if (sparse.count)
+    if (!m->top)
+        return false;
+    if (m->top->sparse_count)
         return diag_error(m->diag, &loc, "sparse constants are not supported");
-    return read_names(m, m->table) && make_inputs(m) && import_nodes(m, m->table, 0) && make_outputs(m);
+    return read_names(m, m->top) && make_inputs(m) && import_nodes(m, m->top, 0) && make_outputs(m);
+}
+
+static ir_graph *import(const onnx_graph *(*read)(frontend_model *), const uint8_t *bytes, size_t size, const char *file,
+                        const frontend_options *options, diag *d)
+{
+    /* One number may be a parameter; passes make integer ops of other dequantized constants, whose scales they see. */
+    static const frontend_folding folding = {.elements = 1 << 12, .reals = 1 << 12, .dequantized = 1, .moves = true};
+    ort_model m = {0};
+    if (!model_open(&m, bytes, size, file, options, &folding, d))
+        return NULL;
+    m.top = read(&m.common);
+    return model_close(&m, import_model(&m));
 }
 
 ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
                               diag *d)
 {
-    /* One number may be a parameter; passes make integer ops of other dequantized constants, whose scales they see. */
-    static const frontend_folding folding = {.elements = 1 << 12, .reals = 1 << 12, .dequantized = 1, .moves = true};
-    ort_model m = {0};
-    return model_open(&m, bytes, size, file, options, &folding, d) ? model_close(&m, import_model(&m)) : NULL;
+    return import(ort_file_read, bytes, size, file, options, d);
 }

@@ -1,5 +1,6 @@
-/* ort_import.h: what the files of the importer of ONNX Runtime's format share.
+/* ort_import.h: what the files of the importer of ONNX's graphs share.
  *
+ *     onnx_graph.h  what a file says, and ort_file.c, onnx_file.c, which read it
  *     ort.c         the model: names, initializers, inputs, the order of nodes, outputs
  *     ort_node.c    what every operator importer needs beyond node.h: operands, attributes, layouts, results
  *     ort_ops_*.c   one function for each kind of operator; ort_ops.def says which operator goes to which
@@ -9,72 +10,20 @@
 #define QCC_ORT_IMPORT_H
 
 #include "frontends/node_attributes.h"
+#include "frontends/onnx_graph.h"
 
 /* Limits on what a file can make the compiler do. */
 enum {
     ORT_MAX_NODES = 1 << 16,
-    ORT_MAX_DEPTH = 16, /* graphs within graphs */
     ORT_MAX_OPERANDS = 1 << 10 /* of one node, and of the graph */
 };
-
-/* Fields by their index in the schema. */
-enum { SESSION_VERSION, SESSION_MODEL };
-enum { MODEL_GRAPH = 7 };
-enum {
-    GRAPH_INITIALIZERS,
-    GRAPH_NODE_ARGS,
-    GRAPH_NODES,
-    GRAPH_MAX_NODE_INDEX,
-    GRAPH_NODE_EDGES,
-    GRAPH_INPUTS,
-    GRAPH_OUTPUTS,
-    GRAPH_SPARSE_INITIALIZERS
-};
-enum {
-    NODE_NAME,
-    NODE_DOC,
-    NODE_DOMAIN,
-    NODE_SINCE_VERSION,
-    NODE_INDEX,
-    NODE_OP_TYPE,
-    NODE_TYPE,
-    NODE_PROVIDER,
-    NODE_INPUTS,
-    NODE_OUTPUTS,
-    NODE_ATTRIBUTES,
-    NODE_INPUT_COUNTS,
-    NODE_CAPTURED /* names of the graph around that the node's own graphs use */
-};
-enum { TENSOR_NAME, TENSOR_DOC, TENSOR_DIMS, TENSOR_DATA_TYPE, TENSOR_RAW_DATA };
-enum {
-    ATTRIBUTE_NAME,
-    ATTRIBUTE_DOC,
-    ATTRIBUTE_TYPE,
-    ATTRIBUTE_F,
-    ATTRIBUTE_I,
-    ATTRIBUTE_S,
-    ATTRIBUTE_T,
-    ATTRIBUTE_G,
-    ATTRIBUTE_FLOATS,
-    ATTRIBUTE_INTS,
-    ATTRIBUTE_STRINGS
-};
-enum { TYPE_FLOAT = 1, TYPE_INT, TYPE_STRING, TYPE_TENSOR, TYPE_GRAPH, TYPE_FLOATS, TYPE_INTS, TYPE_STRINGS };
-enum { VALUE_INFO_NAME, VALUE_INFO_DOC, VALUE_INFO_TYPE };
-enum { TYPE_INFO_DENOTATION, TYPE_INFO_KIND, TYPE_INFO_VALUE };
-enum { TYPE_IS_TENSOR = 1 };
-enum { TENSOR_TYPE_ELEMENT, TENSOR_TYPE_SHAPE };
-enum { SHAPE_DIMS };
-enum { DIMENSION_VALUE };
-enum { DIMENSION_KIND, DIMENSION_EXTENT };
-enum { DIMENSION_IS_FIXED = 1 };
 
 /* A name of the graph: an input, an initializer, or a node's result. */
 typedef struct ort_name {
     const char *text;     /* terminated */
     ir_value *forms[2];   /* by layout; both NULL until it is defined */
-    fb_table initializer; /* absent: none */
-    fb_table info;        /* ValueInfo, absent: none */
+    const onnx_tensor *initializer; /* NULL: none */
+    const onnx_info *info;          /* NULL: none */
     int32_t producer;     /* node of the graph `scope`, -1: none */
     int32_t scope;
     bool is_input;
@@ -83,12 +32,11 @@ typedef struct ort_name {
 
 typedef struct ort_model {
     FRONTEND_MODEL;
-    fb_table table;   /* the graph */
+    const onnx_graph *top; /* the model's own graph, as the file has it */
     ort_name **names; /* open addressing */
     uint32_t name_slots, name_count;
     uint32_t node_count;
     int32_t scopes;   /* graphs imported so far, beside the model's own */
-    int depth;        /* of the graph within graphs that is being imported */
 } ort_model;
 
 typedef struct ort_op_entry ort_op_entry;
@@ -96,11 +44,10 @@ typedef struct ort_op_entry ort_op_entry;
 typedef struct ort_node {
     FRONTEND_NODE(ort_model);
     const ort_op_entry *entry;
-    fb_table table;
     ort_name **inputs, **outputs, **captured; /* NULL: absent */
     bool *inputs_read;                        /* the importer has looked at the operand */
     int input_count, output_count, captured_count;
-    int since; /* operator set that brought this form of the operator */
+    int32_t since; /* operator set that brought this form of the operator */
 } ort_node;
 
 typedef bool ort_import_fn(ort_node *);
@@ -117,9 +64,9 @@ struct ort_op_entry {
 
 /* ---- ort.c ---- */
 ir_dtype ort_dtype(int64_t type); /* of ONNX's number; IR_DTYPE_NONE: not supported */
-ir_value *ort_tensor_constant(ort_model *, const ir_loc *, fb_table tensor); /* of an initializer or an attribute */
+ir_value *ort_tensor_constant(ort_model *, const ir_loc *, const onnx_tensor *); /* of an initializer or an attribute */
 /* Imports a graph that an attribute of the node holds; its results become the node's. */
-bool ort_import_branch(ort_node *, fb_table graph);
+bool ort_import_branch(ort_node *, const onnx_graph *);
 
 /* ---- ort_node.c: operands ---- */
 bool ort_has(const ort_node *, int index);
@@ -151,8 +98,8 @@ bool ort_texts_are(ort_node *, const char *name, int count, const char *const ex
 /* *out_count stays when absent. */
 bool ort_ints(ort_node *, const char *name, int max, int64_t out[], int *out_count);
 int ort_floats(ort_node *, const char *name, int max, float out[]); /* count */
-fb_table ort_tensor_attr(ort_node *, const char *name);
-fb_table ort_graph_attr(ort_node *, const char *name);
+const onnx_tensor *ort_tensor_attr(ort_node *, const char *name); /* NULL: absent */
+const onnx_graph *ort_graph_attr(ort_node *, const char *name);
 
 /* ---- Results ---- */
 bool ort_put(ort_node *, int output, ir_value *, node_layout);

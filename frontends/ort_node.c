@@ -34,7 +34,7 @@ ir_value *ort_in(ort_node *n, int index, node_layout layout)
     }
     n->inputs_read[index] = true;
     if (!name->forms[LAYOUT_PLAIN] && !name->forms[LAYOUT_LAST]) {
-        if (!fb_present(name->initializer)) {
+        if (!name->initializer) {
             node_error(n, "operand %d, '%s', is not defined", index, name->text);
             return NULL;
         }
@@ -143,37 +143,29 @@ ir_value *ort_quantized(ort_node *n, ir_value *v, const ir_quant *q)
 
 /* ---- Attributes ---- */
 
-/* Absent, too, when it is of another type: it counts as not read, which refuses the node. */
-static fb_table attribute(ort_node *n, const char *name, int32_t type)
+/* NULL, too, when it is of another type: it counts as not read, which refuses the node. */
+static const frontend_value *attribute(ort_node *n, const char *name, int32_t type)
 {
     frontend_attribute *a = node_attribute(n, name);
-    if (!a || fb_i32(a->table, ATTRIBUTE_TYPE, 0) != type)
-        return (fb_table){0};
+    if (!a || a->value->type != type)
+        return NULL;
     a->read = true;
-    return a->table;
+    return a->value;
 }
 
 bool ort_attribute_allowed(const frontend_attribute *a, const char *values)
 {
-    uint32_t length;
-    const char *text;
-    switch (fb_i32(a->table, ATTRIBUTE_TYPE, 0)) {
-    case TYPE_INT:
-        return attribute_allows_int(values, fb_i64(a->table, ATTRIBUTE_I, 0));
-    case TYPE_FLOAT:
-        return attribute_allows_real(values, (double)fb_f32(a->table, ATTRIBUTE_F, 0));
-    case TYPE_STRING:
-        text = fb_string(a->table, ATTRIBUTE_S, &length);
-        return attribute_allows_text(values, text ? text : "", text ? length : 0);
-    case TYPE_INTS: {
-        fb_vector v = fb_vec(a->table, ATTRIBUTE_INTS, 8);
-        for (uint32_t i = 0; i < v.count; i++)
-            if (!attribute_allows_int(values, fb_vec_i64(v, i)))
+    const frontend_value *v = a->value;
+    switch (v->type) {
+    case TYPE_INT: return attribute_allows_int(values, v->i);
+    case TYPE_FLOAT: return attribute_allows_real(values, (double)v->f);
+    case TYPE_STRING: return attribute_allows_text(values, v->s, v->count);
+    case TYPE_INTS:
+        for (uint32_t i = 0; i < v->count; i++)
+            if (!attribute_allows_int(values, v->ints[i]))
                 return false;
         return true;
-    }
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -181,63 +173,63 @@ bool ort_has_attr(ort_node *n, const char *name) { return node_attribute(n, name
 
 int64_t ort_int(ort_node *n, const char *name, int64_t def)
 {
-    fb_table t = attribute(n, name, TYPE_INT);
-    return fb_present(t) ? fb_i64(t, ATTRIBUTE_I, 0) : def;
+    const frontend_value *v = attribute(n, name, TYPE_INT);
+    return v ? v->i : def;
 }
 
 float ort_float(ort_node *n, const char *name, float def)
 {
-    fb_table t = attribute(n, name, TYPE_FLOAT);
-    return fb_present(t) ? fb_f32(t, ATTRIBUTE_F, 0) : def;
+    const frontend_value *v = attribute(n, name, TYPE_FLOAT);
+    return v ? v->f : def;
 }
 
 const char *ort_text(ort_node *n, const char *name, const char *def)
 {
-    fb_table t = attribute(n, name, TYPE_STRING);
-    uint32_t length;
-    if (!fb_present(t))
-        return def;
-    const char *text = fb_string(t, ATTRIBUTE_S, &length);
-    return text ? arena_string(n->model->graph->arena, text, length) : "";
+    const frontend_value *v = attribute(n, name, TYPE_STRING);
+    return v ? v->s : def;
 }
 
 bool ort_ints(ort_node *n, const char *name, int max, int64_t out[], int *out_count)
 {
-    fb_table t = attribute(n, name, TYPE_INTS);
-    if (!fb_present(t))
+    const frontend_value *v = attribute(n, name, TYPE_INTS);
+    if (!v)
         return true;
-    fb_vector v = fb_vec(t, ATTRIBUTE_INTS, 8);
-    if (v.count > (uint32_t)max)
-        return node_error(n, "attribute %s has %u numbers, at most %d make sense", name, v.count, max);
-    for (uint32_t i = 0; i < v.count; i++)
-        out[i] = fb_vec_i64(v, i);
-    *out_count = (int)v.count;
+    if (v->count > (uint32_t)max)
+        return node_error(n, "attribute %s has %u numbers, at most %d make sense", name, v->count, max);
+    memcpy(out, v->ints, v->count * sizeof *out);
+    *out_count = (int)v->count;
     return true;
 }
 
 int ort_floats(ort_node *n, const char *name, int max, float out[])
 {
-    fb_vector v = fb_vec(attribute(n, name, TYPE_FLOATS), ATTRIBUTE_FLOATS, 4);
-    int count = v.count < (uint32_t)max ? (int)v.count : max;
+    const frontend_value *v = attribute(n, name, TYPE_FLOATS);
+    const int count = !v ? 0 : v->count < (uint32_t)max ? (int)v->count : max;
     for (int i = 0; i < count; i++)
-        out[i] = fb_vec_f32(v, (uint32_t)i);
+        out[i] = v->floats[i];
     return count;
 }
 
 bool ort_texts_are(ort_node *n, const char *name, int count, const char *const expected[])
 {
-    fb_vector v = fb_vec(attribute(n, name, TYPE_STRINGS), ATTRIBUTE_STRINGS, 4);
-    for (uint32_t i = 0; i < v.count; i++) {
-        uint32_t length;
-        const char *text = fb_vec_string(v, i, &length), *want = expected[i % (uint32_t)count];
-        if (!text || length != strlen(want) || memcmp(text, want, length) != 0)
+    const frontend_value *v = attribute(n, name, TYPE_STRINGS);
+    for (uint32_t i = 0; v && i < v->count; i++)
+        if (strcmp(v->strings[i], expected[i % (uint32_t)count]) != 0)
             return false;
-    }
     return true;
 }
 
-fb_table ort_tensor_attr(ort_node *n, const char *name) { return fb_sub(attribute(n, name, TYPE_TENSOR), ATTRIBUTE_T); }
-fb_table ort_graph_attr(ort_node *n, const char *name) { return fb_sub(attribute(n, name, TYPE_GRAPH), ATTRIBUTE_G); }
+const onnx_tensor *ort_tensor_attr(ort_node *n, const char *name)
+{
+    const frontend_value *v = attribute(n, name, TYPE_TENSOR);
+    return v ? v->tensor : NULL;
+}
+
+const onnx_graph *ort_graph_attr(ort_node *n, const char *name)
+{
+    const frontend_value *v = attribute(n, name, TYPE_GRAPH);
+    return v ? v->graph : NULL;
+}
 
 node_layout ort_last(ort_node *n) { return ort_int(n, "channels_last", 0) ? LAYOUT_PLAIN : LAYOUT_LAST; }
 

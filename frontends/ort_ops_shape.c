@@ -9,8 +9,8 @@ bool ort_op_constant(ort_node *n)
     int64_t ints[IR_MAX_RANK];
     int count = 0;
     if (ort_has_attr(n, "value")) {
-        fb_table t = ort_tensor_attr(n, "value");
-        if (!fb_present(t))
+        const onnx_tensor *t = ort_tensor_attr(n, "value");
+        if (!t)
             return node_error(n, "the constant has no value");
         return ort_put(n, 0, ort_tensor_constant(n->model, &n->loc, t), LAYOUT_PLAIN);
     }
@@ -30,8 +30,8 @@ bool ort_op_constant_of_shape(ort_node *n)
     int rank;
     if (!ort_param_ints(n, 0, "shape", IR_MAX_RANK, dims, &rank))
         return false;
-    fb_table t = ort_tensor_attr(n, "value");
-    ir_value *one = fb_present(t) ? ort_tensor_constant(n->model, &n->loc, t) : node_real(n, 0);
+    const onnx_tensor *t = ort_tensor_attr(n, "value");
+    ir_value *one = t ? ort_tensor_constant(n->model, &n->loc, t) : node_real(n, 0);
     if (!one || ir_type_elements(&one->type) != 1)
         return one && node_error(n, "the value has %lld elements", (long long)ir_type_elements(&one->type));
     ir_type type = ir_type_make(one->type.dtype, rank, dims);

@@ -265,8 +265,11 @@ static bool read_attributes(paddle_node *n, fb_vector from)
     for (uint32_t i = 0; i < from.count; i++) {
         n->attributes[i].table = fb_vec_table(from, i);
         n->attributes[i].name = model_string(m, n->attributes[i].table, ATTR_NAME, "");
-        if (!node_check_reals(n, n->attributes[i].name, fb_f32(n->attributes[i].table, ATTR_F, 0),
-                              fb_vec(n->attributes[i].table, ATTR_FLOATS, 4)))
+        const fb_vector floats = fb_vec(n->attributes[i].table, ATTR_FLOATS, 4);
+        float *several = ARENA_ARRAY(m->graph->arena, float, floats.count + 1);
+        for (uint32_t k = 0; k < floats.count; k++)
+            several[k] = fb_vec_f32(floats, k);
+        if (!node_check_reals(n, n->attributes[i].name, fb_f32(n->attributes[i].table, ATTR_F, 0), floats.count, several))
             return false;
     }
     return fb_ok(&m->reader) || model_malformed(m, &n->loc);
