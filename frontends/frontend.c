@@ -3,12 +3,16 @@
  *     bytes 4..7 "TFL3"   TFLite
  *     bytes 4..7 "ORTM"   ONNX Runtime
  *     u16 version 0..2, then a dotted version number in text   Paddle Lite
- *     printable text      the compiler's own textual IR, whose first word is graph */
+ *     printable text      the compiler's own textual IR, whose first word is graph
+ *     fields of ModelProto, among them its version and its graph   ONNX
+ *
+ * in that order: Protocol Buffers have no mark. */
 #include "frontends/frontend.h"
 
 #include <string.h>
 
 #include "frontends/flatbuffer.h"
+#include "frontends/protobuf.h"
 #include "ir/interp.h"
 #include "ir/size_limits.h"
 
@@ -57,7 +61,21 @@ static bool is_text(const uint8_t *bytes, size_t size)
     return length > 0 && memcmp(bytes + at, word, left < sizeof word - 1 ? left : sizeof word - 1) == 0;
 }
 
-typedef enum format { FORMAT_NONE, FORMAT_TFLITE, FORMAT_ORT, FORMAT_PADDLE, FORMAT_TEXT } format;
+/* ONNX's ModelProto: fields of it alone, among them its version and, as far as the bytes go, its graph or what may be long in
+ * front of it. */
+static bool is_onnx(const uint8_t *bytes, size_t size)
+{
+    enum { VERSION, GRAPH, OPSETS, DOC };
+    static const pb_kind fields[] = {
+        [VERSION] = {1, PB_VARINT}, [GRAPH] = {7, PB_BYTES}, [OPSETS] = {8, PB_BYTES}, [DOC] = {6, PB_BYTES}, {2, PB_BYTES},
+        {3, PB_BYTES},  {4, PB_BYTES},  {5, PB_VARINT}, {14, PB_BYTES}, {20, PB_BYTES}, {25, PB_BYTES}, {26, PB_BYTES},
+    };
+    unsigned seen;
+    return pb_could_be(bytes, size, fields, sizeof fields / sizeof *fields, &seen) && seen >> VERSION & 1 &&
+           seen & (1u << GRAPH | 1u << OPSETS | 1u << DOC);
+}
+
+typedef enum format { FORMAT_NONE, FORMAT_TFLITE, FORMAT_ORT, FORMAT_PADDLE, FORMAT_TEXT, FORMAT_ONNX } format;
 
 static format recognise(const uint8_t *bytes, size_t size, const ir_loc *loc, diag *d)
 {
@@ -71,8 +89,10 @@ static format recognise(const uint8_t *bytes, size_t size, const ir_loc *loc, di
         return FORMAT_PADDLE;
     else if (is_text(bytes, size))
         return FORMAT_TEXT;
+    else if (is_onnx(bytes, size))
+        return FORMAT_ONNX;
     else
-        diag_error(d, loc, "the format is not recognised: neither TFLite, ONNX Runtime, Paddle Lite nor textual IR");
+        diag_error(d, loc, "the format is not recognised: neither TFLite, ONNX, ONNX Runtime, Paddle Lite nor textual IR");
     return FORMAT_NONE;
 }
 
@@ -101,6 +121,7 @@ static ir_graph *import(const uint8_t *bytes, size_t size, const char *file, con
     switch (recognise(bytes, size, &loc, d)) {
     case FORMAT_TFLITE: return frontend_import_tflite(bytes, size, file, options, d);
     case FORMAT_ORT: return frontend_import_ort(bytes, size, file, options, d);
+    case FORMAT_ONNX: return frontend_import_onnx(bytes, size, file, options, d);
     case FORMAT_PADDLE: return frontend_import_paddle(bytes, size, file, options, d);
     case FORMAT_TEXT: break;
     case FORMAT_NONE: return NULL;

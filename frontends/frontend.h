@@ -23,6 +23,7 @@ bool frontend_recognise(const uint8_t *head, size_t size, const char *file, diag
 /* One importer a format. */
 ir_graph *frontend_import_tflite(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
+ir_graph *frontend_import_onnx(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 ir_graph *frontend_import_paddle(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 
 #endif

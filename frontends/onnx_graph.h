@@ -8,7 +8,11 @@
 
 #include "frontends/node.h"
 
-enum { ONNX_MAX_DEPTH = 16 }; /* graphs within graphs, and functions within functions */
+/* Limits on what a file can make the compiler do. */
+enum {
+    ONNX_MAX_NODES = 1 << 16,
+    ONNX_MAX_DEPTH = 16 /* graphs within graphs, and functions within functions */
+};
 
 /* Texts are terminated; an absent operand is "". */
 typedef struct onnx_names {
@@ -37,7 +41,8 @@ typedef struct onnx_info {
 
 typedef struct onnx_node {
     const char *domain, *type;
-    int32_t since; /* operator set that brought this form of the operator */
+    int32_t since; /* operator set that brought this form of the operator; 0: the file does not say ... */
+    int32_t opset; /* ... but which operator set the form is of */
     onnx_names inputs, outputs;
     onnx_names captured; /* names of the graph around that the node's own graphs use */
     uint32_t attribute_count;

@@ -151,9 +151,9 @@ static const ort_op_entry *find_op(const char *domain, const char *name)
     return NULL;
 }
 
-static ort_name **read_operands(ort_model *m, const onnx_names *from, int *out_count)
+static ort_name **read_operands(ort_model *m, const onnx_names *from, uint32_t most, int *out_count)
 {
-    *out_count = from->count > ORT_MAX_OPERANDS ? ORT_MAX_OPERANDS + 1 : (int)from->count;
+    *out_count = (int)(from->count > most ? most + 1 : from->count);
     ort_name **names = ARENA_ARRAY(m->graph->arena, ort_name *, *out_count + 1);
     for (int i = 0; i < *out_count; i++)
         names[i] = find_name(m, from->text[i]);
@@ -167,10 +167,17 @@ static void want(int count, ort_name *const names[])
             names[i]->wanted = true;
 }
 
+/* The operator set that brought the node's form of the operator.  Where the file says only which set the form is of, it is
+ * the newest form up to that; the table covers all forms between the oldest and the newest, so that an importer may take the
+ * set itself for it. */
+static int form_of(const onnx_node *from, const ort_op_entry *entry)
+{
+    return from->since ? from->since : from->opset < entry->newest ? from->opset : entry->newest;
+}
+
 static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, const onnx_node *from)
 {
     *n = (ort_node){.model = m, .loc = {.file = m->file, .subgraph = scope, .node = index, .kind = from->type}};
-    n->since = from->since;
     n->attribute_count = from->attribute_count;
     n->attributes = from->attributes;
     for (uint32_t i = 0; i < n->attribute_count; i++) {
@@ -178,9 +185,9 @@ static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, c
         if (!node_check_reals(n, n->attributes[i].name, v->f, v->floats ? v->count : 0, v->floats))
             return false;
     }
-    n->inputs = read_operands(m, &from->inputs, &n->input_count);
-    n->outputs = read_operands(m, &from->outputs, &n->output_count);
-    n->captured = read_operands(m, &from->captured, &n->captured_count);
+    n->inputs = read_operands(m, &from->inputs, ORT_MAX_OPERANDS, &n->input_count);
+    n->outputs = read_operands(m, &from->outputs, ORT_MAX_OPERANDS, &n->output_count);
+    n->captured = read_operands(m, &from->captured, INT32_MAX - 1, &n->captured_count);
     n->inputs_read = ARENA_ARRAY(m->graph->arena, bool, n->input_count + 1);
     want(n->input_count, n->inputs);
     want(n->captured_count, n->captured);
@@ -188,6 +195,7 @@ static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, c
     if (!n->entry || !n->entry->import)
         return node_error(n, "the operator %s%s%s is not supported%s%s", from->domain, *from->domain ? "." : "",
                           from->type, n->entry ? ": " : "", n->entry ? n->entry->reason : "");
+    n->since = form_of(from, n->entry);
     n->declared = n->entry->attributes;
     if (n->input_count < n->entry->min_inputs || n->output_count < 1 || n->output_count > ORT_MAX_OPERANDS ||
         n->input_count > (n->entry->max_inputs < 0 ? ORT_MAX_OPERANDS : n->entry->max_inputs))
@@ -255,8 +263,8 @@ static bool import_nodes(ort_model *m, const onnx_graph *graph, int32_t scope)
 {
     const ir_loc loc = model_loc(m);
     const uint32_t count = graph->node_count;
-    if (count > ORT_MAX_NODES - m->node_count)
-        return diag_error(m->diag, &loc, "more than %d nodes", ORT_MAX_NODES);
+    if (count > ONNX_MAX_NODES - m->node_count)
+        return diag_error(m->diag, &loc, "more than %d nodes", ONNX_MAX_NODES);
     m->node_count += count;
     enum { NEW, WAITING, DONE };
     arena *a = m->graph->arena;
@@ -391,4 +399,10 @@ ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *fil
                               diag *d)
 {
     return import(ort_file_read, bytes, size, file, options, d);
+}
+
+ir_graph *frontend_import_onnx(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
+                               diag *d)
+{
+    return import(onnx_file_read, bytes, size, file, options, d);
 }

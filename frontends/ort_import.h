@@ -14,7 +14,6 @@
 
 /* Limits on what a file can make the compiler do. */
 enum {
-    ORT_MAX_NODES = 1 << 16,
     ORT_MAX_OPERANDS = 1 << 10 /* of one node, and of the graph */
 };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Models in ONNX Runtime's format against outputs that ONNX Runtime itself computed.
+"""Models of ONNX, in its own format and in ONNX Runtime's, against outputs that ONNX Runtime itself computed.
 
     ort_expected.py QCC_RUN [--compiled] [--set=committed|networks] [--only=TEXT]
 
@@ -129,7 +129,8 @@ def main():
         base = None
     if base:
         folders.append((os.path.join(base, 'ort'), os.path.join(base, 'expected', 'ort')))
-    models = [(os.path.relpath(m, f)[:-4], m, e) for f, e in folders for m in glob.glob(os.path.join(f, '**', '*.ort'), recursive=True)]
+    models = [(os.path.splitext(os.path.relpath(m, f))[0], m, e) for f, e in folders
+              for kind in ('ort', 'onnx') for m in glob.glob(os.path.join(f, '**', '*.' + kind), recursive=True)]
     for name, model, expected in sorted(models):
         if only and not any(o in name for o in only):
             continue

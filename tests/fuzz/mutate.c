@@ -95,8 +95,12 @@ static bool mutate_path(mutator *m, const char *path)
 
 static int is_model(const struct dirent *d)
 {
+    static const char *const kinds[] = {".tflite", ".ort", ".onnx", ".nb", ".qir"};
     const char *dot = strrchr(d->d_name, '.');
-    return dot && (strcmp(dot, ".tflite") == 0 || strcmp(dot, ".ort") == 0 || strcmp(dot, ".nb") == 0 || strcmp(dot, ".qir") == 0);
+    bool found = false;
+    for (size_t i = 0; dot && i < sizeof kinds / sizeof *kinds; i++)
+        found |= strcmp(dot, kinds[i]) == 0;
+    return found;
 }
 
 /* The models of a folder, in the order of their names. */

@@ -192,6 +192,8 @@ bool mutation_structure(mutation *m)
 {
     if (fb_identifier_is(m->bytes, m->size, "TFL3") || fb_identifier_is(m->bytes, m->size, "ORTM"))
         mutation_flatbuffer(m);
+    else if (m->size && m->bytes[0] == 0x08) /* the version that ONNX files begin with; no text does */
+        mutation_protobuf(m);
     else if (m->size && memchr(m->bytes, 0, m->size < 256 ? m->size : 256))
         return mutation_paddle(m);
     else if (m->size)

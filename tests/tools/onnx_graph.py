@@ -86,9 +86,11 @@ def typed(model):
 
 
 def made_inputs(model):
+    """For those without a value in the model; extents that are open are 1."""
+    given = {t.name for t in model.graph.initializer}
     return {i.name: made_input(helper.tensor_dtype_to_np_dtype(i.type.tensor_type.elem_type),
-                               [d.dim_value for d in i.type.tensor_type.shape.dim], 1 + k, 16)
-            for k, i in enumerate(model.graph.input)}
+                               [d.dim_value or 1 for d in i.type.tensor_type.shape.dim], 1 + k, 16)
+            for k, i in enumerate(i for i in model.graph.input if i.name not in given)}
 
 
 # ---- Fake quantization ----
