@@ -116,6 +116,7 @@ void gemm_multiply(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVM
     const int one = e->rows * e->blocks, all = one * e->splits;
     const int unit = e->g->form == CG_GEMM_QUADS ? 2 : 1, round = unit * e->splits; /* steps at once; in a round of the loop */
     const int64_t whole = e->g->steps - e->g->steps % round;
+    const bool apart = e->g->form == CG_GEMM_FLIPPED_APART;
     LLVMValueRef carried[GEMM_MAX_SUMS];
     cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, whole), round);
     for (int i = 0; i < all; i++)
@@ -124,7 +125,7 @@ void gemm_multiply(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVM
     for (int s = 0; s < e->splits; s++) {
         multiply_step(e, x_tile, panel, cg_add(k, loop.index, cg_i64(k, s * unit)), unit == 2, carried + s * one);
         for (int line = 0; line < e->lines_ahead * unit; line++) {
-            cg_prefetch(k, ahead, 3);
+            cg_prefetch(k, ahead, apart ? 2 : 3); /* apart, two panels are too much for the first-level cache */
             ahead = LLVMBuildGEP2(k->b, k->m->i8, ahead, &e->ahead_step, 1, "");
         }
     }
