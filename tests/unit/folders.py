@@ -25,6 +25,7 @@ INCLUDES = {
     "compiler/codegen": ["compiler/codegen", "compiler/schedule", "compiler/target", "ir", "runtime"],
     "compiler/run": ["compiler/driver.h", "compiler/options.h", "compiler/output.h", "compiler/codegen", "compiler/target", "compiler/run", "ir",
                      "runtime"],
+    "compiler/quantize": ["compiler/driver.h", "compiler/run", "compiler/quantize", "ir", "passes", "runtime"],
 }
 
 

@@ -1,0 +1,175 @@
+/* twins.c: takes the biases of products apart, in a copy that stays real and in one that gets its scales before. */
+#include "compiler/quantize/twins.h"
+
+#include "passes/plan.h"
+#include "passes/qdq.h"
+#include "passes/scales.h"
+
+/* ---- Products whose bias can be corrected ---- */
+
+/* What adds the bias of the product: a constant sum behind it, or itself; NULL: it can have none. */
+static ir_op *bias_op(ir_op *product)
+{
+    ir_op *sum = plan_sum_of(product);
+    const bool has_operand = plan_gives_reals(product->code);
+    return sum ? sum : has_operand ? product : NULL;
+}
+
+static ir_value *bias_of(const ir_op *product, const ir_op *adds)
+{
+    if (adds == product)
+        return ir_operand_value(product, 2);
+    return adds->operands[adds->operands[0].value == product->results[0]].value;
+}
+
+static bool is_corrected(ir_op *op, twin_product *out)
+{
+    if (plan_kind_of(op) != PLAN_PRODUCT || op->keep_float || !ir_is_const(op->operands[1].value))
+        return false;
+    const ir_op *adds = bias_op(op);
+    const ir_type *r = &op->results[0]->type;
+    if (!adds || r->rank < 2 || ir_type_elements(r) == 0)
+        return false;
+    *out = (twin_product){.op = adds->id, .channels = r->dims[r->rank - 1], .bias = bias_of(op, adds)};
+    return !out->bias || (ir_is_const(out->bias) && out->bias->type.dtype == IR_F32 &&
+                          ir_type_elements(&out->bias->type) == out->channels);
+}
+
+static void find_products(const ir_graph *g, twins *t)
+{
+    int room = 0;
+    for (const ir_op *op = g->first; op; op = op->next)
+        room += plan_kind_of(op) == PLAN_PRODUCT;
+    t->products = ARENA_ARRAY(g->arena, twin_product, room);
+    t->count = 0;
+    for (ir_op *op = g->first; op; op = op->next)
+        t->count += is_corrected(op, &t->products[t->count]);
+}
+
+static ir_op **ops_by_id(const ir_graph *g)
+{
+    ir_op **ops = ARENA_ARRAY(g->arena, ir_op *, g->next_id);
+    for (ir_op *op = g->first; op; op = op->next)
+        ops[op->id] = op;
+    return ops;
+}
+
+/* ---- Taking apart ---- */
+
+static void add_mean(ir_graph *g, ir_value *v, ir_op *before)
+{
+    int64_t axes[IR_MAX_RANK];
+    const int outer = v->type.rank - 1;
+    for (int i = 0; i < outer; i++)
+        axes[i] = i;
+    ir_value *mean = pass_op1(g, IR_MEAN, before, v->def, 1, &v, ir_type_make(IR_F32, 1, &v->type.dims[outer]), NULL);
+    ir_set_ints(mean->def, IR_ATTR_AXES, outer, axes);
+    ir_output_add(g, mean, "mean");
+}
+
+/* What r was to all who read it, `v` is from now on: name, grid and uses. */
+static void stand_for(ir_value *v, ir_value *r)
+{
+    pass_takes_over(v, r);
+    ir_set_operand(v->def, 0, r);
+    scales_set(r, IR_DTYPE_NONE, NULL, (ir_origin){0});
+    r->name = NULL;
+}
+
+static void split_activation(ir_graph *g, ir_op *op)
+{
+    ir_value *r = op->results[0];
+    const ir_enum_ACT act = qdq_act(op);
+    if (act == IR_ACT_NONE)
+        return;
+    ir_set_int(op, IR_ATTR_ACT, IR_ACT_NONE);
+    ir_value *clamped = pass_op1(g, IR_RELU, op->next, op, 1, &r, r->type, NULL);
+    ir_set_int(clamped->def, IR_ATTR_ACT, act);
+    stand_for(clamped, r);
+}
+
+static ir_value *split_bias(ir_graph *g, ir_op *op, ir_value *bias)
+{
+    ir_value *r = op->results[0], *operands[2] = {r, bias};
+    if (op->operand_count > 2)
+        ir_set_operand(op, 2, NULL);
+    ir_value *sum = pass_op1(g, IR_ADD, op->next, op, 2, operands, r->type, NULL);
+    stand_for(sum, r);
+    return r;
+}
+
+/* Whoever reads the value sees it on its grid, as those behind the integer op will. */
+static void fix_grid(ir_value *v)
+{
+    if (v->as)
+        v->scale_from = (ir_origin){IR_SCALE_FAKE_QUANT, NULL};
+}
+
+static void split_integer(ir_graph *g, ir_op *adds, twin_product *p)
+{
+    p->input = (uint32_t)g->input_count;
+    ir_value *bias = ir_input_new(g, ir_type_make(IR_F32, 1, &p->channels), NULL, arena_format(g->arena, "bias %u", p->op));
+    fix_grid(adds->results[0]);
+    split_activation(g, adds);
+    if (plan_kind_of(adds) == PLAN_PRODUCT) {
+        ir_value *r = split_bias(g, adds, bias);
+        add_mean(g, r, adds->next); /* in front of the sum, which waits for what follows from the mean */
+        return;
+    }
+    const int constant = ir_is_const(adds->operands[1].value);
+    ir_value *r = adds->operands[!constant].value;
+    ir_set_operand(adds, constant, bias);
+    add_mean(g, r, adds);
+}
+
+static void split_real(ir_graph *g, ir_op *adds)
+{
+    split_activation(g, adds);
+    add_mean(g, adds->results[0], adds->next);
+}
+
+/* ---- Both ---- */
+
+static bool run(const driver_options *o, ir_graph *g, const char *const names[], int count, diag *d)
+{
+    const ir_loc loc = ir_graph_loc(g);
+    driver_module m = {.file = loc.file ? loc.file : "graph", .graph = g};
+    return driver_passes(o, &m, false, names, count, d);
+}
+
+static void split_all(const twins *t)
+{
+    ir_op **real = ops_by_id(t->real), **integer = ops_by_id(t->integer);
+    for (int i = 0; i < t->count; i++) {
+        split_real(t->real, real[t->products[i].op]);
+        split_integer(t->integer, integer[t->products[i].op], &t->products[i]);
+    }
+}
+
+bool twins_make(const ir_graph *graph, const driver_options *o, twins *out, diag *d)
+{
+    static const char *const scales[] = {"calibrated_scales", "weight_scales", "unsigned_outputs", "propagate_scales",
+                                         "dummy_scales", "propagate_scales"};
+    static const char *const quantize[] = {"quantize"};
+    *out = (twins){.real = ir_graph_copy(graph), .integer = ir_graph_copy(graph)};
+    find_products(graph, out);
+    if (!run(o, out->integer, scales, sizeof scales / sizeof scales[0], d)) {
+        twins_free(out);
+        return false;
+    }
+    split_all(out);
+    if (!run(o, out->integer, quantize, 1, d)) {
+        twins_free(out);
+        return false;
+    }
+    return true;
+}
+
+void twins_free(twins *t)
+{
+    if (t->real)
+        ir_graph_free(t->real);
+    if (t->integer)
+        ir_graph_free(t->integer);
+    *t = (twins){0};
+}

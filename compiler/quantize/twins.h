@@ -1,0 +1,34 @@
+/* twins.h: a float graph and the same on integers, made so that their products can be compared channel by channel.
+ *
+ *     the graph                                  both twins
+ *     %2 = conv2d %0, %1, %b {act = relu}        %3 = conv2d %0, %1            %b an input in the one on integers
+ *                                                output mean of %3 over all but its channels
+ *                                                %4 = add %3, %b
+ *                                                %2 = relu %4
+ *
+ * The twin on integers computes as the object will: %0 and %1 on their grids, %3 exactly, %2 rounded to its grid.  Biases
+ * being inputs, they can be found while it runs (layers.h). */
+#ifndef QCC_TWINS_H
+#define QCC_TWINS_H
+
+#include "compiler/driver.h"
+
+typedef struct twin_product {
+    uint32_t op;       /* id of what adds the bias, in the graph: the product, or a sum behind it */
+    int64_t channels;
+    ir_value *bias;    /* in the graph: a constant of `channels` numbers; NULL: none yet */
+    uint32_t input;    /* of the twin on integers: which input its bias is */
+} twin_product;
+
+typedef struct twins {
+    ir_graph *real, *integer; /* both have the graph's outputs, and behind them the mean of each product, in order */
+    twin_product *products;   /* in the graph's order; in its arena */
+    int count;
+} twins;
+
+/* `graph` is one at the start of PHASE(integer); both twins alias its constants.  The options are those that it will be
+ * compiled with, ranges included.  False with a diagnostic; no products is none. */
+bool twins_make(const ir_graph *graph, const driver_options *, twins *out, diag *);
+void twins_free(twins *);
+
+#endif
