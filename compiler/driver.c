@@ -225,7 +225,7 @@ bool driver_passes(const driver_options *o, driver_module *m, bool lower, const 
         .keep_unfused = o->opt_level == 0 && !lower,
         .lower = lower,
         .opt_level = o->opt_level,
-        .scratch_bytes = cg_scratch_bytes,
+        .choose_kernel = cg_choose_kernel,
         .targets = o->targets,
     };
     const pass_debug debug = {

@@ -1,7 +1,7 @@
 /* report.c: lowered graph -> one JSON object; the HTML page (report_html.c) is a view of the same object.
  *
  *     {"model": …, "targets": ["avx2", "generic"], "target": "avx2", "workspace_bytes": …, "weights_bytes": …, "macs": …, "seconds": …,
- *      "ops": [{"name", "op", "source", "arithmetic": "int8" | "float" | "mixed" | "data", "why", "fused": […],
+ *      "ops": [{"name", "op", "source", "arithmetic": "int8" | "float" | "mixed" | "data", "why", "fused": […], "kernels": […],
  *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "scale_note", "histogram", "difference"}], "results": […],
  *               "macs", "weights_bytes", "seconds"}],
  *      "memory": [{"value", "offset", "bytes", "first", "last"}]}
@@ -244,6 +244,19 @@ static json_t *fused_json(report_builder *r, const ir_op *op)
     return list;
 }
 
+/* One for all targets, or one for each. */
+static json_t *kernels_json(report_builder *r, const ir_op *op)
+{
+    json_t *list = json_array();
+    for (const char *at = op->kernel.name; at;) {
+        const char *comma = strstr(at, ", ");
+        const size_t length = comma ? (size_t)(comma - at) : strlen(at);
+        report_push(r, list, report_string(r, arena_string(r->g->arena, at, length)));
+        at = comma ? comma + 2 : NULL;
+    }
+    return list;
+}
+
 static int64_t constant_bytes(const ir_op *op)
 {
     int64_t bytes = 0;
@@ -271,6 +284,7 @@ static json_t *op_json(report_builder *r, const ir_op *op, int64_t index)
     if (ir_has_attr(op, IR_ATTR_ROUNDING) && kind == INTEGER && !ir_mac_is_dynamic(op))
         report_put(r, o, "rounding", json_string(ir_enum_text(IR_KIND_ENUM_ROUNDING, ir_int(op, IR_ATTR_ROUNDING))));
     report_put(r, o, "fused", fused_json(r, op));
+    report_put(r, o, "kernels", kernels_json(r, op));
     for (int i = 0; i < op->operand_count; i++)
         report_push(r, operands, op->operands[i].value ? value_json(r, op->operands[i].value) : json_null());
     for (int i = 0; i < info->results; i++)

@@ -171,7 +171,10 @@ static void print_row(FILE *out, size_t index, const json_t *op, double all_seco
     const json_t *fused = json_object_get(op, "fused");
     for (size_t i = 0; i < json_array_size(fused); i++)
         fprintf(out, " + %s", json_string_value(json_array_get(fused, i)));
-    fprintf(out, "</td><td><b>%s</b>: ", member(op, "arithmetic"));
+    const json_t *kernels = json_object_get(op, "kernels");
+    for (size_t i = 0; i < json_array_size(kernels); i++)
+        fprintf(out, "%s%s", i ? ", " : "<div><small>", json_string_value(json_array_get(kernels, i)));
+    fprintf(out, "%s</td><td><b>%s</b>: ", json_array_size(kernels) ? "</small></div>" : "", member(op, "arithmetic"));
     print_escaped(out, member(op, "why"));
     fputs("</td>", out);
     print_values(out, json_object_get(op, "operands"));

@@ -49,7 +49,7 @@ static void copy_op(const copier *c, const ir_op *from)
     op->name = from->name;
     op->keep_float = from->keep_float;
     op->why_float = from->why_float;
-    op->scratch_offset = from->scratch_offset;
+    op->kernel = from->kernel;
 }
 
 ir_graph *ir_graph_copy(const ir_graph *g)

@@ -201,6 +201,18 @@ struct ir_value {
     ir_place place;
 };
 
+/* How code generation does an op. */
+typedef struct ir_kernel {
+    const char *name;       /* where targets differ one for each, best target first: "a, b"; NULL: not chosen */
+    ir_enum_LAYOUT layout;  /* what it can work on */
+    int64_t scratch_bytes;  /* of temporary memory, of all targets the most */
+    int64_t scratch_offset; /* into the workspace; set by the memory plan, the rest by choose_kernels */
+} ir_kernel;
+
+enum { IR_SLOT_RESULT = -1 };
+/* Can a kernel of this layout take operand `slot` of the op, or make results (IR_SLOT_RESULT), with these strides? */
+bool ir_layout_takes(ir_enum_LAYOUT, const ir_op *, int slot, const ir_type *, const int64_t stride[]);
+
 struct ir_op {
     ir_opcode code;
     int operand_count;
@@ -212,7 +224,7 @@ struct ir_op {
     const char *name;     /* layer name for symbols and profiles; NULL: derived from the first result's name */
     bool keep_float;       /* the options want it computed in float */
     const char *why_float; /* why it is computed in float, for the report; NULL: nobody has decided that */
-    int64_t scratch_offset; /* into the workspace: cg_scratch_bytes() of temporary memory for this op; set by the memory plan */
+    ir_kernel kernel;
     ir_op *prev, *next;
     ir_graph *graph;
 };

@@ -497,6 +497,23 @@ static bool parse_loc(parser *p, ir_loc *loc)
     return ir_scan_expect(p, ')');
 }
 
+static bool parse_kernel(parser *p, ir_kernel *k)
+{
+    int64_t layout;
+    if (!(k->name = ir_scan_string(p)))
+        return false;
+    const slice word = ir_scan_peek_word(p);
+    if (ir_enum_from_text(IR_KIND_ENUM_LAYOUT, word.at, word.length, &layout)) {
+        k->layout = (ir_enum_LAYOUT)layout;
+        ir_scan_word(p);
+    }
+    if (!ir_scan_accept_word(p, "scratch"))
+        return true;
+    if (!ir_scan_offset(p, &k->scratch_bytes))
+        return false;
+    return !ir_scan_accept_word(p, "at") || ir_scan_offset(p, &k->scratch_offset);
+}
+
 static bool parse_suffix(parser *p, ir_op *op)
 {
     op->loc = (ir_loc){.file = p->loc.file, .subgraph = -1, .node = p->start};
@@ -505,7 +522,7 @@ static bool parse_suffix(parser *p, ir_op *op)
     op->keep_float = ir_scan_accept_word(p, "keep_float");
     if (op->keep_float && !(op->why_float = ir_scan_string(p)))
         return false;
-    if (ir_scan_accept_word(p, "scratch") && !ir_scan_offset(p, &op->scratch_offset))
+    if (ir_scan_accept_word(p, "kernel") && !parse_kernel(p, &op->kernel))
         return false;
     return !ir_scan_accept_word(p, "loc") || parse_loc(p, &op->loc);
 }

@@ -329,6 +329,21 @@ static void put_loc(text *t, const ir_loc *loc)
     put(t, ")");
 }
 
+static void put_kernel(text *t, const ir_kernel *k)
+{
+    if (!k->name)
+        return;
+    put(t, " kernel ");
+    put_string(t, k->name);
+    if (k->layout != IR_LAYOUT_DENSE)
+        putf(t, " %s", ir_enum_text(IR_KIND_ENUM_LAYOUT, k->layout));
+    if (!k->scratch_bytes)
+        return;
+    putf(t, " scratch %lld", (long long)k->scratch_bytes);
+    if (k->scratch_offset)
+        putf(t, " at %lld", (long long)k->scratch_offset);
+}
+
 static void put_op(text *t, const ir_op *op, arena *scratch)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
@@ -354,8 +369,7 @@ static void put_op(text *t, const ir_op *op, arena *scratch)
         put(t, " keep_float ");
         put_string(t, op->why_float ? op->why_float : "");
     }
-    if (op->scratch_offset)
-        putf(t, " scratch %lld", (long long)op->scratch_offset);
+    put_kernel(t, &op->kernel);
     put_loc(t, &op->loc);
 }
 

@@ -61,11 +61,11 @@ static int64_t place_variables(ir_graph *g, place_map *m)
 
 /* ---- The workspace ---- */
 
-static place_storage *scratch_of(place_map *m, const pass_options *o)
+static place_storage *scratch_of(place_map *m)
 {
     place_storage *s = ARENA_ARRAY(m->scratch, place_storage, m->op_count);
     for (int32_t at = 0; at < m->op_count; at++)
-        s[at] = (place_storage){.bytes = o->scratch_bytes ? (int64_t)o->scratch_bytes(m->ops[at], o->targets) : 0,
+        s[at] = (place_storage){.bytes = m->ops[at]->kernel.scratch_bytes,
                                 .first = at,
                                 .last = at,
                                 .space = IR_SPACE_WORKSPACE};
@@ -102,7 +102,7 @@ static void write_places(place_map *m, const place_storage *scratch)
 {
     for (int32_t at = 0; at < m->op_count; at++) {
         ir_op *op = m->ops[at];
-        op->scratch_offset = scratch[at].bytes > 0 ? scratch[at].offset : 0;
+        op->kernel.scratch_offset = scratch[at].bytes > 0 ? scratch[at].offset : 0;
         for (int i = 0; i < op->operand_count; i++)
             if (op->operands[i].value && ir_is_const(op->operands[i].value))
                 place_constant(op->operands[i].value);
@@ -121,9 +121,9 @@ pass_result pass_memory_plan(ir_graph *g, pass_context *c)
 {
     if (!list_variables(g, c->diag))
         return PASS_FAILED;
-    place_copy_outputs(g);
+    place_copy_outputs(g); /* where choose_kernels has not done it */
     place_map *m = place_map_new(g, c->scratch);
-    place_storage *scratch = scratch_of(m, c->options);
+    place_storage *scratch = scratch_of(m);
     place_storage **roots = ARENA_ARRAY(c->scratch, place_storage *, (size_t)m->value_limit + (size_t)m->op_count);
     int32_t count = workspace_roots(m, scratch, roots);
     int64_t end = place_assign(roots, count, m->op_count, place_variables(g, m), c->scratch);

@@ -48,10 +48,12 @@ typedef struct pass_options {
     bool keep_unfused;         /* stop before fusion and lowering: what --emit=ir of the imported model shows */
     bool lower;                /* run the passes that prepare for the backend (unsigned form, memory plan) */
     int opt_level;             /* 0: only what the backend needs */
-    /* Temporary memory of an op's kernels (cg_scratch_bytes of the backend), for the memory plan; NULL: none. */
-    size_t (*scratch_bytes)(const ir_op *, uint32_t targets);
-    uint32_t targets;          /* a target_set, passed on to scratch_bytes.  Nothing else here may depend on it: an object of
+    /* How code generation will do an op, for the memory plan: false when it can't, or `forced` (NULL: any), a kernel's name,
+     * can't.  The arena is the graph's.  NULL: nobody generates code. */
+    bool (*choose_kernel)(const ir_op *, uint32_t targets, const char *forced, arena *, ir_kernel *out);
+    uint32_t targets;          /* a target_set, passed on to choose_kernel.  Nothing else here may depend on it: an object of
                                 * several targets has one graph and one plan of the memory. */
+    pass_names kernels;        /* --kernel: kernels that do what they can, whatever else would be chosen */
 } pass_options;
 
 typedef struct pass_context {

@@ -10,8 +10,8 @@
  *     transpose         result and operand are the same elements, counted in another order
  *     read_variable     the result is the variable's memory
  *
- * A part of a larger value has the strides of the whole.  Only what place_accepts_strides allows becomes such a view;
- * the innermost dimension is contiguous, but where batch_matmul alone sees the value.
+ * A part of a larger value has the strides of the whole.  Only what the kernels that see it can work on
+ * (ir_layout_takes) becomes such a view; the innermost dimension is contiguous, but where batch_matmul alone sees it.
  *
  *     %2 = conv2d …                    row of %4: ┌─ %2 ─┬── %3 ──┐
  *     %3 = conv2d …                    next row:  ├─ %2 ─┼── %3 ──┤    %2 and %3 have the row stride of %4
@@ -20,10 +20,6 @@
 #define QCC_PASS_PLACE_H
 
 #include "ir/ir.h"
-
-/* Do the kernels of `op` take operand `operand` (or make the result, PLACE_RESULT) with rows that lie apart? */
-bool place_accepts_strides(const ir_op *, int operand);
-enum { PLACE_RESULT = -1 };
 
 /* Where values lie relative to one another, before there are offsets.  A storage is a value's memory: a part of its
  * parent's, or, for a root, memory of its own. */

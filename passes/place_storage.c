@@ -14,23 +14,6 @@
 #include "passes/place.h"
 #include "passes/util.h"
 
-bool place_accepts_strides(const ir_op *op, int operand)
-{
-    switch (op->code) {
-    case IR_CONV2D:
-    case IR_DEPTHWISE_CONV2D:
-        return operand == PLACE_RESULT || operand == 0 || operand == 3;
-    case IR_MAX_POOL2D:
-    case IR_AVG_POOL2D:
-    case IR_CONCAT:
-    case IR_SLICE:
-    case IR_PAD:
-        return true;
-    default:
-        return (ir_op_info_of(op->code)->flags & IR_ELEMENTWISE) != 0;
-    }
-}
-
 static place_storage *storage_of(const place_map *m, const ir_value *v)
 {
     return v && v->id < m->value_limit && m->of_value[v->id].value ? &m->of_value[v->id] : NULL;
@@ -89,52 +72,13 @@ static void resolve_all(place_storage *top)
         resolve(s);
 }
 
-/* Rows shorter than this are not worth kernels that jump from one to the next. */
-enum { LEAST_ROW_BYTES = 16 };
-
-static bool has_long_rows(const place_storage *s)
-{
-    const int last = s->value->type.rank - 1;
-    return s->stride[last] == 1 && s->value->type.dims[last] * (int64_t)ir_dtype_bytes(s->value->type.dtype) >= LEAST_ROW_BYTES;
-}
-
-/* Are the leading dimensions, all but the last two, at constant distances when counted as one? */
-static bool batches_are_even(const place_storage *s)
-{
-    int64_t distance = 0, count = 1;
-    for (int d = s->value->type.rank - 3; d >= 0; d--) {
-        if (s->value->type.dims[d] == 1)
-            continue;
-        if (count > 1 && s->stride[d] != distance * count)
-            return false;
-        distance = count > 1 ? distance : s->stride[d];
-        count *= s->value->type.dims[d];
-    }
-    return true;
-}
-
-/* Matrices whose rows, or columns, lie apart: the first operand's rows are read as they are when each lies in one piece,
- * the second operand is packed from rows or columns in one piece, the result is written in rows. */
-static bool matmul_accepts(const ir_op *op, int operand, const place_storage *s)
-{
-    const int last = s->value->type.rank - 1;
-    if (last < 1)
-        return false;
-    if (operand == 1)
-        return s->stride[last] == 1 || s->stride[last - 1] == 1;
-    const bool turned = operand == 0 && ir_int(op, IR_ATTR_ADJ_A);
-    return s->stride[turned ? last - 1 : last] == 1 && batches_are_even(s);
-}
-
 /* Can `op` work on the value of s, operand or result, as it lies? */
-static bool accepts(const ir_op *op, int operand, const place_storage *s)
+static bool accepts(const ir_op *op, int slot, const place_storage *s)
 {
     const ir_value *whole = s->parent ? s->parent->value : NULL;
-    if (op->code == IR_BATCH_MATMUL)
-        return matmul_accepts(op, operand, s);
     if (op->code == IR_TRANSPOSE) /* has nothing to do when one of both is a view of the other */
-        return whole && whole == (operand == PLACE_RESULT ? op->operands[0].value : op->results[0]);
-    return has_long_rows(s) && place_accepts_strides(op, operand);
+        return whole && whole == (slot == IR_SLOT_RESULT ? op->operands[0].value : op->results[0]);
+    return ir_layout_takes(op->kernel.layout, op, slot, &s->value->type, s->stride);
 }
 
 static bool layout_is_legal(const place_storage *s)
@@ -144,7 +88,7 @@ static bool layout_is_legal(const place_storage *s)
         return false;
     if (is_dense(s))
         return true;
-    if (!v->def || !accepts(v->def, PLACE_RESULT, s))
+    if (!v->def || !accepts(v->def, IR_SLOT_RESULT, s))
         return false;
     for (const ir_operand *slot = v->uses; slot; slot = slot->next_use)
         if (!accepts(slot->user, (int)(slot - slot->user->operands), s))

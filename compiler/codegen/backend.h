@@ -34,7 +34,9 @@ typedef struct cg_output {
 bool cg_compile(const ir_graph *, const cg_options *, cg_emit, cg_output *out, diag *);
 void cg_output_free(cg_output *);
 
-/* Bytes of temporary memory that the op's kernels need, of those targets the most (0 for most ops): asked by the memory plan. */
-size_t cg_scratch_bytes(const ir_op *, target_set);
+/* Chooses how an op will be done on each of the targets (kernels.def), as pass_options.choose_kernel is asked. */
+bool cg_choose_kernel(const ir_op *, target_set, const char *forced, arena *, ir_kernel *out);
+/* Is there a kernel of that name? */
+bool cg_is_kernel(const char *name);
 
 #endif

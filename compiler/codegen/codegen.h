@@ -1,6 +1,6 @@
 /* codegen.h: from the planned graph to an object file.  The only folder that includes llvm-c/.
  *
- *   graph ──emitters.def──▶ kernels (functions over pointers) ──module.c──▶ steps, weights, descriptor ──target.c──▶ object
+ *   graph ──kernels.def──▶ kernels (functions of pointers) ──module.c──▶ steps, weights, descriptor ──target.c──▶ object
  *
  * An emitter turns one op into one or more steps.  A step is a call of a kernel: a function
  *
@@ -79,23 +79,35 @@ LLVMValueRef cg_constant_in_place(cg_module *, const void *bytes, size_t size, c
 static inline cg_arg cg_arg_value(const ir_value *v) { return (cg_arg){.value = v}; }
 static inline cg_arg cg_arg_constant(LLVMValueRef c) { return (cg_arg){.constant = c}; }
 
-/* Temporary memory of one step, disjoint from all values alive then, is planned before code generation: an emitter that
- * needs some names its size in cg_scratch_bytes (scratch.c) and finds it through this.  64-byte aligned. */
+/* Temporary memory of one step, disjoint from all values alive then, is planned before code generation: a kernel that
+ * needs some says how much in kernels.def and finds it through this.  64-byte aligned. */
 cg_arg cg_arg_scratch(const cg_module *, const ir_op *);
+/* A part of a larger buffer. */
+cg_arg cg_arg_part(cg_arg whole, int64_t offset, int64_t size);
 /* A state variable's memory, dense. */
 cg_arg cg_arg_variable(const cg_module *, const char *name);
 
-/* ---- Emitters (emitters.def: EMITTER(CODE, function)) ---- */
+/* ---- Kernels (kernels.def) ---- */
 
-typedef bool cg_emit_fn(cg_module *, const ir_op *); /* false with a diagnostic */
-#define EMITTER(CODE, function) bool function(cg_module *, const ir_op *);
-#include "compiler/codegen/emitters.def"
-#undef EMITTER
+/* How well a kernel can do an op. */
+typedef struct cg_fit {
+    enum { CG_CANNOT, CG_CAN, CG_BEST } how;
+    const char *why; /* CG_CANNOT: what for, beyond the types; or NULL */
+} cg_fit;
+static inline cg_fit cg_best_if(bool can, const char *why)
+{
+    return can ? (cg_fit){.how = CG_BEST} : (cg_fit){.how = CG_CANNOT, .why = why};
+}
+cg_fit cg_fits(const ir_op *, const target_info *);          /* every op of the family */
+size_t cg_scratch_none(const ir_op *, const target_info *);
 
-/* ---- Temporary memory (scratch.def) ---- */
-
-#define SCRATCH(CODE, function) size_t function(const ir_op *, const target_info *);
-#include "compiler/codegen/scratch.def"
-#undef SCRATCH
+#define OP(CODE, FAMILY)
+#define KERNEL(FAMILY, name, fits, LAYOUT, scratch, emit)                                                              \
+    cg_fit fits(const ir_op *, const target_info *);                                                                   \
+    size_t scratch(const ir_op *, const target_info *);                                                                \
+    bool emit(cg_module *, const ir_op *);
+#include "compiler/codegen/kernels.def"
+#undef OP
+#undef KERNEL
 
 #endif

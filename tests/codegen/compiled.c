@@ -36,14 +36,16 @@ static bool run_lowering(ir_graph *g, const pass_options *options, const pass_de
 static bool lower(ir_graph *g, const compiled_options *o, diag *d)
 {
     const pass_options options = {
-        .lower = true, .opt_level = o->pass_level, .scratch_bytes = cg_scratch_bytes, .targets = target_set_of(o->target)};
+        .lower = true, .opt_level = o->pass_level, .choose_kernel = cg_choose_kernel, .targets = target_set_of(o->target)};
     const pass_debug debug = {.verify_each = true};
 
     if (o->form == COMPILED_PIPELINE)
         return pass_run(g, &options, &debug, NULL, 0, d);
-    if (o->form == COMPILED_LOWERED && !run_lowering(g, &options, &debug, d))
+    const char *const choice = "choose_kernels";
+    const bool lowered = o->form == COMPILED_LOWERED;
+    if (!(lowered ? run_lowering(g, &options, &debug, d) : pass_run(g, &options, &debug, &choice, 1, d)))
         return false;
-    plain_plan(g, target_set_of(o->target));
+    plain_plan(g);
     return true;
 }
 
@@ -192,7 +194,7 @@ static bool compare_all(const job *j, const buffers *b)
     if (!guarded_intact(&b->workspace))
         return differs(j, "bytes beside the workspace were written");
     return j->options->form == COMPILED_PIPELINE ||
-           plain_plan_intact(j->compiled, target_set_of(j->options->target), b->workspace.data) ||
+           plain_plan_intact(j->compiled, b->workspace.data) ||
            differs(j, "bytes of the workspace that are nobody's were written");
 }
 

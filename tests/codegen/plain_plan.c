@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/codegen/backend.h"
 #include "passes/place.h"
 #include "tests/codegen/guarded.h"
 
@@ -43,9 +42,8 @@ static void place_value(ir_graph *g, ir_value *v)
     }
 }
 
-void plain_plan(ir_graph *g, target_set targets)
+void plain_plan(ir_graph *g)
 {
-    place_copy_outputs(g);
     for (int32_t i = 0; i < g->input_count; i++)
         place_value(g, g->inputs[i]);
     for (ir_op *op = g->first; op; op = op->next) {
@@ -54,17 +52,17 @@ void plain_plan(ir_graph *g, target_set targets)
                 place_value(g, op->operands[i].value);
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
             place_value(g, op->results[i]);
-        op->scratch_offset = (int64_t)reserve(g, cg_scratch_bytes(op, targets));
+        op->kernel.scratch_offset = (int64_t)reserve(g, (size_t)op->kernel.scratch_bytes);
     }
 }
 
-bool plain_plan_intact(const ir_graph *g, target_set targets, const uint8_t *workspace)
+bool plain_plan_intact(const ir_graph *g, const uint8_t *workspace)
 {
     uint8_t *owned = calloc(g->workspace_bytes + 1, 1);
     bool ok = true;
 
     for (ir_op *op = g->first; op; op = op->next) {
-        memset(owned + op->scratch_offset, 1, cg_scratch_bytes(op, targets));
+        memset(owned + op->kernel.scratch_offset, 1, (size_t)op->kernel.scratch_bytes);
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
             if (op->results[i]->place.space == IR_SPACE_WORKSPACE)
                 memset(owned + op->results[i]->place.offset, 1, ir_type_bytes(&op->results[i]->type));

@@ -78,6 +78,14 @@ class Outputs(Case):
         self.fine(QCC, self.add, "-o", self.folder / "int.o")
         self.assertIn("extern const qcc_model int_;", (self.folder / "int.h").read_text())
 
+    def test_kernels_of_several_targets(self):
+        """A kernel that one of the targets lacks the instructions for: the graph names both, and both are emitted."""
+        source, report, out = (self.folder / n for n in ("d.qir", "d.json", "d.o"))
+        source.write_text('graph "d" {\n  input %0:u8<1x6x6x64; 0.05, 128>\n  const %1:i8<1x3x3x64; 0.02, 0> = splat 3\n'
+                          '  %2:u8<1x4x4x64; 0.1, 128> = depthwise_conv2d %0, %1\n  output %2\n}\n')
+        self.fine(QCC, source, "-o", out, "--target=avx2,generic", f"--report={report}")
+        self.assertEqual(json.loads(report.read_text())["ops"][0]["kernels"], ["depthwise_rows", "depthwise"])
+
     def test_modes_follow_umask(self):
         self.fine(QCC, self.add, "-o", self.folder / "m.o")
         self.fine(QCC, self.add, "-o", self.folder / "m.so")
@@ -89,10 +97,10 @@ class Outputs(Case):
         self.fine(QCC, self.scale, "-o", self.folder / "m.o", f"--report={report}", f"--dot={dot}")
         facts = json.loads(report.read_text())
         self.assertEqual(facts["ops_float"], 0)
-        self.assertTrue(all(op["why"] and op["arithmetic"] == "int8" for op in facts["ops"]))
+        self.assertTrue(all(op["why"] and op["arithmetic"] == "int8" and len(op["kernels"]) == 1 for op in facts["ops"]))
         self.fine(QCC, DIGITS, "-o", self.folder / "d.o", f"--report={page}")
         text = page.read_text()
-        self.assertTrue(text.startswith("<!DOCTYPE html>") and "conv2d" in text and "http" not in text)
+        self.assertTrue(text.startswith("<!DOCTYPE html>") and "conv2d" in text and "<small>conv</small>" in text and "http" not in text)
         self.assertTrue(dot.read_text().startswith("digraph"))
         self.fine(QCC, ROOT / "tests" / "data" / "hybrid.tflite", "-o", self.folder / "h.o", f"--report={report}")
         products = [op for op in json.loads(report.read_text())["ops"] if op["macs"]]

@@ -83,7 +83,8 @@ static void every_op(ir_opcode code)
         if (round == 2 && op->operand_count > info->min_operands)
             ir_set_operand(op, info->min_operands, NULL);
         op->name = round ? "layer 1" : NULL;
-        op->scratch_offset = round * 64;
+        if (round)
+            op->kernel = (ir_kernel){"a_kernel", (ir_enum_LAYOUT)round, 64 * (round - 1), 640 * (round - 1)};
         if (round)
             op->loc = (ir_loc){.file = "m.tflite", .subgraph = 0, .node = 17, .kind = round == 1 ? "KIND" : NULL};
     }

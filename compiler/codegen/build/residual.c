@@ -18,18 +18,14 @@ static cg_requant plain_multiplier(cg_module *m, ir_enum_ROUNDING rounding, doub
     return q;
 }
 
-bool cg_residual_make(cg_module *m, const ir_op *op, const ir_value *r, cg_residual *out)
+cg_residual cg_residual_of(cg_module *m, const ir_op *op, const ir_value *r)
 {
-    cg_shape s;
-    if (!cg_shape_nhwc(m, op, r, &s))
-        return false;
-    if (s.dtype != IR_U8 || (s.dims[3] > 1 && s.stride[3] != 1))
-        return diag_error(m->diag, &op->loc, "%s: a residual of this type or layout", ir_op_info_of(op->code)->text);
-    *out = cg_residual_arithmetic(m, op, r);
-    out->batch_stride = s.stride[0];
-    out->row_stride = s.stride[1];
-    out->pixel_stride = s.stride[2];
-    return true;
+    const cg_shape s = cg_shape_of(r);
+    cg_residual out = cg_residual_arithmetic(m, op, r);
+    out.batch_stride = s.stride[0];
+    out.row_stride = s.stride[1];
+    out.pixel_stride = s.stride[2];
+    return out;
 }
 
 cg_residual cg_residual_arithmetic(cg_module *m, const ir_op *op, const ir_value *r)

@@ -15,7 +15,7 @@ typedef struct cg_residual {
     int64_t batch_stride, row_stride, pixel_stride; /* of the residual, elements; rank 4 */
 } cg_residual;
 
-bool cg_residual_make(cg_module *, const ir_op *, const ir_value *r, cg_residual *out);
+cg_residual cg_residual_of(cg_module *, const ir_op *, const ir_value *r);
 /* The same without the strides, for a residual of any shape. */
 cg_residual cg_residual_arithmetic(cg_module *, const ir_op *, const ir_value *r);
 const char *cg_residual_key(const cg_module *, const cg_residual *);

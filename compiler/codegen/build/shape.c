@@ -22,15 +22,8 @@ cg_shape cg_shape_of(const ir_value *v)
     return s;
 }
 
-bool cg_shape_nhwc(cg_module *m, const ir_op *op, const ir_value *v, cg_shape *out)
-{
-    *out = cg_shape_of(v);
-    if (out->rank != 4)
-        return diag_error(m->diag, &op->loc, "%s: operand of rank %d, expected 4", ir_op_info_of(op->code)->text, out->rank);
-    return true;
-}
-
-bool cg_shape_collapse(const cg_shape *s, int first, int last, int64_t *out_count, int64_t *out_stride)
+/* Dimensions from `first` to before `last` as one: its extent and stride. */
+static void collapse(const cg_shape *s, int first, int last, int64_t *out_count, int64_t *out_stride)
 {
     int64_t count = 1, stride = 0;
     for (int i = last - 1; i >= first; i--) {
@@ -38,21 +31,19 @@ bool cg_shape_collapse(const cg_shape *s, int first, int last, int64_t *out_coun
             continue;
         if (count == 1)
             stride = s->stride[i];
-        else if (s->stride[i] != stride * count)
-            return false;
+        assert(s->stride[i] == stride * count);
         count *= s->dims[i];
     }
     *out_count = count;
     *out_stride = stride;
-    return true;
 }
 
-bool cg_shape_split(const cg_shape *s, int axis, cg_split *out)
+cg_split cg_split_of(const cg_shape *s, int axis)
 {
-    out->axis = s->dims[axis];
-    out->axis_stride = s->stride[axis];
-    return cg_shape_collapse(s, 0, axis, &out->outer, &out->outer_stride) &&
-           cg_shape_collapse(s, axis + 1, s->rank, &out->inner, &out->inner_stride);
+    cg_split out = {.axis = s->dims[axis], .axis_stride = s->stride[axis]};
+    collapse(s, 0, axis, &out.outer, &out.outer_stride);
+    collapse(s, axis + 1, s->rank, &out.inner, &out.inner_stride);
+    return out;
 }
 
 bool cg_shape_dense(const cg_shape *s)
@@ -63,15 +54,6 @@ bool cg_shape_dense(const cg_shape *s)
             return false;
         expected *= s->dims[i];
     }
-    return true;
-}
-
-bool cg_require_dense(cg_module *m, const ir_op *op, const ir_value *v)
-{
-    cg_shape s = cg_shape_of(v);
-    if (!cg_shape_dense(&s))
-        return diag_error(m->diag, &op->loc, "%s: a view in memory where a dense value is needed",
-                          ir_op_info_of(op->code)->text);
     return true;
 }
 

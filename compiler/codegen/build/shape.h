@@ -16,21 +16,13 @@ typedef struct cg_shape {
 
 cg_shape cg_shape_of(const ir_value *);
 
-/* The same value seen as rank-4 NHWC; false with a diagnostic when it has another rank. */
-bool cg_shape_nhwc(cg_module *, const ir_op *, const ir_value *, cg_shape *out);
-
-/* A value seen as outer x axis x inner around a dimension, each with one stride.  Leading and trailing dimensions must
- * be evenly strided; false when they are not. */
+/* A dense value seen as outer x axis x inner around a dimension, each with one stride. */
 typedef struct cg_split {
     int64_t outer, axis, inner;
     int64_t outer_stride, axis_stride, inner_stride; /* elements */
 } cg_split;
-bool cg_shape_split(const cg_shape *, int axis, cg_split *out);
-/* Dimensions from `first` to before `last` as one: its extent and stride.  False when they are not evenly strided. */
-bool cg_shape_collapse(const cg_shape *, int first, int last, int64_t *out_count, int64_t *out_stride);
+cg_split cg_split_of(const cg_shape *, int axis);
 bool cg_shape_dense(const cg_shape *);
-/* True when the value is dense, otherwise a diagnostic: for the ops whose kernels know dense values only. */
-bool cg_require_dense(cg_module *, const ir_op *, const ir_value *);
 
 /* ---- Keys ---- */
 

@@ -20,8 +20,6 @@ bool cg_emit_class_nms(cg_module *m, const ir_op *op)
     args[0] = cg_arg_constant(cg_constant(m, o, sizeof *o, "nms"));
     for (int i = 0; i < 5; i++) {
         const ir_value *v = i < 2 ? ir_operand_value(op, i) : op->results[i - 2];
-        if (!cg_require_dense(m, op, v))
-            return false;
         args[1 + i] = cg_arg_value(v);
     }
     args[6] = cg_arg_scratch(m, op);

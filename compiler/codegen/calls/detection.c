@@ -25,8 +25,6 @@ bool cg_emit_detection_postprocess(cg_module *m, const ir_op *op)
     const float *scales;
     for (int i = 0; i < 7; i++) {
         const ir_value *v = i < 3 ? ir_operand_value(op, i) : op->results[i - 3];
-        if (!cg_require_dense(m, op, v))
-            return false;
         args[1 + i] = cg_arg_value(v);
     }
     qcc_op_detection *d = ARENA_NEW(m->arena, qcc_op_detection);

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "compiler/codegen/build/elementary.h"
-#include "compiler/codegen/eltwise/eltwise_ops.h"
+#include "compiler/codegen/codegen.h"
 
 /* ---- Unary ---- */
 
@@ -186,7 +186,7 @@ static const char *attribute_key(cg_module *m, const ir_op *op)
     return "";
 }
 
-bool cg_eltwise_float(cg_module *m, const ir_op *op)
+bool cg_emit_eltwise_f32(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, op->operand_count == 1 ? unary_body : binary_body);
 

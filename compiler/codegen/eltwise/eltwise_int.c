@@ -2,7 +2,7 @@
 #include "compiler/codegen/eltwise/eltwise.h"
 
 #include "compiler/codegen/build/elementary.h"
-#include "compiler/codegen/eltwise/eltwise_ops.h"
+#include "compiler/codegen/codegen.h"
 
 static bool is_unsigned(ir_dtype t) { return t == IR_U8 || t == IR_BOOL || t == IR_U16 || t == IR_U32; }
 
@@ -158,7 +158,7 @@ static LLVMValueRef unary_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef i
     }
 }
 
-bool cg_eltwise_int(cg_module *m, const ir_op *op)
+bool cg_emit_eltwise_int(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, op->operand_count == 1 ? unary_body : binary_body);
 

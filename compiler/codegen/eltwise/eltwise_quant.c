@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "compiler/codegen/build/quantvec.h"
-#include "compiler/codegen/eltwise/eltwise_ops.h"
+#include "compiler/codegen/codegen.h"
 #include "ir/ref_quant.h"
 
 /* ---- Operands and results ---- */
@@ -248,20 +248,16 @@ static bool pair_table(cg_module *m, const ir_op *op, uint8_t table[65536])
     return ok;
 }
 
-static bool emit_pairs(cg_module *m, cg_eltwise *e)
+bool cg_emit_eltwise_pairs(cg_module *m, const ir_op *op)
 {
+    cg_eltwise e = cg_eltwise_of(op, pair_body);
     uint8_t *table = arena_alloc(m->arena, 65536);
 
-    for (int i = 0; i < 3; i++)
-        if (ir_dtype_bytes((i < 2 ? e->in[i] : e->out)->type.dtype) != 1)
-            return diag_error(m->diag, &e->op->loc, "%s: no code for 16-bit operands in fixed-point arithmetic",
-                              ir_op_info_of(e->op->code)->text);
-    if (!pair_table(m, e->op, table))
+    if (!pair_table(m, op, table))
         return false;
-    e->body = pair_body;
-    e->key = "pairs";
-    e->constant = cg_constant(m, table, 65536, "table");
-    return cg_eltwise_emit(m, e);
+    e.key = "pairs";
+    e.constant = cg_constant(m, table, 65536, "table");
+    return cg_eltwise_emit(m, &e);
 }
 
 /* ---- Parameters ---- */
@@ -272,13 +268,6 @@ static double span_of(const ir_value *v)
 
     ir_dtype_range(v->type.dtype, &min, &max);
     return fmax((double)max - ir_zero_of(v), (double)ir_zero_of(v) - min);
-}
-
-static bool per_tensor(cg_module *m, const ir_op *op, const ir_value *v)
-{
-    if (v->quant && v->quant->axis < 0 && ir_dtype_bytes(v->type.dtype) <= 2)
-        return true;
-    return diag_error(m->diag, &op->loc, "%s: no code for operands that are not quantized alike", ir_op_info_of(op->code)->text);
 }
 
 /* Scale of the product, or quotient, over the result's; in float where the reference kernels take it so. */
@@ -332,27 +321,20 @@ static bool emit_with(cg_module *m, cg_eltwise *e, const context *c)
     return cg_eltwise_emit(m, e);
 }
 
-bool cg_eltwise_quantized(cg_module *m, const ir_op *op)
+bool cg_emit_eltwise_quantized(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, quantized_body);
     context c;
 
-    if (!per_tensor(m, op, e.in[0]) || !per_tensor(m, op, e.in[1]) || !per_tensor(m, op, e.out))
-        return false;
     parameters(&c, &e);
-    if (op->code == IR_DIV && !is_even(&c))
-        return emit_pairs(m, &e);
     return emit_with(m, &e, &c);
 }
 
-bool cg_eltwise_compare_quantized(cg_module *m, const ir_op *op)
+bool cg_emit_eltwise_compare(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, comparison_body);
-    context c;
+    context c = {0};
 
-    if (!per_tensor(m, op, e.in[0]) || !per_tensor(m, op, e.in[1]))
-        return false;
-    c = (context){0};
     c.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
     c.scale1 = ir_scale_of(e.in[0]);
     c.scale2 = ir_scale_of(e.in[1]);
@@ -374,13 +356,11 @@ static LLVMValueRef requantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValue
     return cg_quant_finish(k, &c->end, x);
 }
 
-bool cg_eltwise_requantize(cg_module *m, const ir_op *op)
+bool cg_emit_requantize_i32(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, requantize_body);
     context c = {.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING)};
 
-    if (!per_tensor(m, op, e.out))
-        return false;
     c.end = cg_quant_end_of(e.out, IR_ACT_NONE);
     c.first = ir_requant_make(c.rounding, (double)ir_scale_of(e.in[0]) / ir_scale_of(e.out), 0, 0, 0);
     e.context = &c;

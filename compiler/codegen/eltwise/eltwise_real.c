@@ -5,15 +5,8 @@
 #include <string.h>
 
 #include "compiler/codegen/build/elementary.h"
-#include "compiler/codegen/eltwise/eltwise_ops.h"
+#include "compiler/codegen/codegen.h"
 #include "ir/interp.h"
-
-static bool per_tensor(cg_module *m, const ir_op *op, const ir_value *v)
-{
-    if (v->quant && v->quant->axis < 0)
-        return true;
-    return diag_error(m->diag, &op->loc, "%s: no code for quantization per axis", ir_op_info_of(op->code)->text);
-}
 
 /* Centred integers of 8 and 16 bits are exact as floats, and so the product is rounded once; wider ones go by double. */
 static LLVMValueRef dequantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
@@ -33,14 +26,12 @@ static LLVMValueRef dequantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValue
     return LLVMBuildFPCast(k->b, LLVMBuildFMul(k->b, x, scale, ""), cg_elt_type(k, e, IR_F32), "");
 }
 
-bool cg_eltwise_to_real(cg_module *m, const ir_op *op)
+bool cg_emit_dequantize(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, dequantize_body);
 
     if (e.in[0]->type.dtype == IR_F16)
         return cg_eltwise_emit(m, &e);
-    if (!per_tensor(m, op, e.in[0]))
-        return false;
     e.key = arena_format(m->arena, "%a %d", (double)e.in[0]->quant->scale[0], e.in[0]->quant->zero[0]);
     return cg_eltwise_emit(m, &e);
 }
@@ -83,14 +74,10 @@ static LLVMValueRef quantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRe
     return LLVMBuildTrunc(k->b, x, cg_elt_type(k, e, t), "");
 }
 
-bool cg_eltwise_from_real(cg_module *m, const ir_op *op)
+bool cg_emit_quantize(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, quantize_body);
 
-    if (!per_tensor(m, op, e.out))
-        return false;
-    if (ir_dtype_bytes(e.out->type.dtype) > 2)
-        return diag_error(m->diag, &op->loc, "quantize: no code for %s", ir_dtype_text(e.out->type.dtype));
     e.key = arena_format(m->arena, "%a %d %d %lld", (double)e.out->quant->scale[0], e.out->quant->zero[0], e.out->quant->narrow,
                          (long long)ir_int(op, IR_ATTR_ROUNDING));
     return cg_eltwise_emit(m, &e);

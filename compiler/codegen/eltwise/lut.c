@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "compiler/codegen/eltwise/eltwise_ops.h"
+#include "compiler/codegen/codegen.h"
 #include "ir/interp.h"
 
 /* Emits bytes -> bytes with e->constant the table. */
@@ -50,7 +50,7 @@ static bool is_clamp(const uint8_t table[256], bounds *out)
     return out->low < out->high;
 }
 
-static bool emit_table(cg_module *m, const ir_op *op)
+bool cg_emit_lookup(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, table_body);
     uint8_t table[256];
@@ -91,7 +91,7 @@ static LLVMValueRef wide_table_body(cg_kernel *k, const cg_eltwise *e, LLVMValue
     return result;
 }
 
-static bool emit_wide_table(cg_module *m, const ir_op *op)
+bool cg_emit_lookup_wide(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, wide_table_body);
     size_t bytes = ir_dtype_bytes(e.out->type.dtype), count = (size_t)ir_type_elements(&e.in[0]->type);
@@ -112,16 +112,4 @@ static bool emit_wide_table(cg_module *m, const ir_op *op)
     e.constant = cg_constant(m, out, entries * bytes, "table");
     e.is_int8 = true;
     return cg_eltwise_emit(m, &e);
-}
-
-bool cg_emit_lookup(cg_module *m, const ir_op *op)
-{
-    ir_dtype from = op->operands[0].value->type.dtype, to = op->results[0]->type.dtype;
-
-    if ((from == IR_I8 || from == IR_U8) && (to == IR_I8 || to == IR_U8))
-        return emit_table(m, op);
-    if (ir_dtype_bytes(from) <= 2)
-        return emit_wide_table(m, op);
-    return diag_error(m->diag, &op->loc, "%s: no code for %s -> %s", ir_op_info_of(op->code)->text, ir_dtype_text(from),
-                      ir_dtype_text(to));
 }

@@ -4,6 +4,7 @@
  *                                       a kernel line (KW * C) when taps touch, otherwise a tap (C of the group)
  *
  * The copy is made when there is padding, or when a run is so short that the last window would read behind the image. */
+#include <assert.h>
 #include <string.h>
 
 #include "compiler/codegen/matmul/mac.h"
@@ -49,23 +50,26 @@ static conv conv_of(const ir_op *op)
     return c;
 }
 
-/* What depthwise.c has no kernel for: as a convolution of as many groups as there are channels. */
-static bool is_rare_depthwise(const ir_op *op)
+/* A depthwise convolution has as many groups as channels; where window/ has a kernel for it, that is the faster one. */
+cg_fit cg_conv_fits(const ir_op *op, const target_info *target)
 {
-    return op->operands[0].value->type.dtype == IR_I16 ||
-           (op->operands[0].value->type.dtype == IR_U8 && op->results[0]->type.dtype != IR_U8);
+    cg_fit fit = cg_mac_fits(op);
+    (void)target;
+    if (fit.how == CG_BEST && op->code == IR_DEPTHWISE_CONV2D &&
+        op->operands[0].value->type.dtype == op->results[0]->type.dtype)
+        fit.how = CG_CAN;
+    return fit;
 }
 
-size_t cg_depthwise_conv2d_scratch(const ir_op *op, const target_info *target)
+cg_fit cg_conv_i16_fits(const ir_op *op, const target_info *target)
 {
-    return is_rare_depthwise(op) ? cg_conv2d_scratch(op, target) : 0;
+    (void)target;
+    return cg_mac_i16_fits(op);
 }
 
 size_t cg_conv2d_scratch(const ir_op *op, const target_info *target)
 {
     (void)target;
-    if (cg_mac_is_open(op))
-        return 0;
     const conv c = conv_of(op);
     return c.copy_bytes + c.sums_bytes;
 }
@@ -98,39 +102,52 @@ static cg_gemm_rows padded_copy(cg_module *m, const ir_op *op, const conv *c)
     return to;
 }
 
-bool cg_emit_conv2d(cg_module *m, const ir_op *op)
+/* The padded copy, and the product of a conv2d or depthwise_conv2d up to where the activations' width matters. */
+static bool begin(cg_module *m, const ir_op *op, const conv *c, cg_gemm *g, cg_steps *steps)
 {
-    if (cg_mac_is_open(op))
-        return cg_conv_direct_emit(m, op);
-    if (!cg_mac_check(m, op))
-        return false;
-    const conv c = conv_of(op);
-    if (ir_type_elements(&op->results[0]->type) == 0)
-        return true;
-    cg_gemm_rows x = c.copies ? padded_copy(m, op, &c) : cg_mac_rows(op->operands[0].value);
-    const cg_steps steps = steps_of(m, &c, &x);
-    if (steps.overreads && !c.copies)
-        return diag_error(m->diag, &op->loc, "conv2d of a strided view with fewer than 4 bytes a pixel is not supported by "
-                          "code generation");
-    cg_gemm g = {.op = op, .is_float = cg_mac_is_float(op), .images = c.images, .height = c.out_h, .width = c.out_w,
-                 .columns = c.out_c / c.groups, .groups = c.groups, .x = x, .out = cg_mac_rows(op->results[0]),
-                 .x_group = c.depth * c.element, .out_type = op->results[0]->type.dtype, .steps = steps.count,
-                 .macs = (uint64_t)(c.images * c.out_h * c.out_w * c.out_c * c.k_h * c.k_w * c.depth)};
-    g.out_group = g.columns * (int64_t)ir_dtype_bytes(g.out_type);
-    g.x.y = c.stride_y * x.y;
-    g.x.x = c.stride_x * x.x;
+    const cg_gemm_rows x = c->copies ? padded_copy(m, op, c) : cg_mac_rows(op->operands[0].value);
+    *steps = steps_of(m, c, &x);
+    assert(!steps->overreads || c->copies);
+    *g = (cg_gemm){.op = op, .is_float = cg_mac_is_float(op), .images = c->images, .height = c->out_h,
+                   .width = c->out_w, .columns = c->out_c / c->groups, .groups = c->groups, .x = x,
+                   .out = cg_mac_rows(op->results[0]), .x_group = c->depth * c->element,
+                   .out_type = op->results[0]->type.dtype, .steps = steps->count,
+                   .macs = (uint64_t)(c->images * c->out_h * c->out_w * c->out_c * c->k_h * c->k_w * c->depth)};
+    g->out_group = g->columns * (int64_t)ir_dtype_bytes(g->out_type);
+    g->x.y = c->stride_y * x.y;
+    g->x.x = c->stride_x * x.x;
     const ir_value *r = ir_operand_value(op, 3);
     if (r)
-        g.residual.rows = cg_mac_rows(r);
-    if (!cg_mac_bind_dynamic(m, &g))
+        g->residual.rows = cg_mac_rows(r);
+    if (!cg_mac_bind_dynamic(m, g))
         return false;
-    cg_gemm_flatten(&g);
-    if (c.element == 2)
-        return cg_wide_emit(m, &g, &steps, c.k_h * c.k_w * c.depth);
+    cg_gemm_flatten(g);
+    return true;
+}
+
+bool cg_emit_conv_i16(cg_module *m, const ir_op *op)
+{
+    const conv c = conv_of(op);
+    cg_gemm g;
+    cg_steps steps;
+    if (ir_type_elements(&op->results[0]->type) == 0)
+        return true;
+    return begin(m, op, &c, &g, &steps) && cg_wide_emit(m, &g, &steps, c.k_h * c.k_w * c.depth);
+}
+
+bool cg_emit_conv2d(cg_module *m, const ir_op *op)
+{
+    const conv c = conv_of(op);
+    cg_gemm g;
+    cg_steps steps;
+    if (ir_type_elements(&op->results[0]->type) == 0)
+        return true;
+    if (!begin(m, op, &c, &g, &steps))
+        return false;
     const schedule_tiles tiles = cg_gemm_tiles(m, &g);
     cg_mac_bind(m, &g, &steps, &tiles, c.k_h * c.k_w * c.depth);
-    if (c.sums_bytes &&
-        !cg_mac_row_sums(m, &g, &steps, cg_mac_weight_zero(op), cg_arg_part(cg_arg_scratch(m, op), (int64_t)c.copy_bytes, (int64_t)c.sums_bytes)))
+    const cg_arg sums = cg_arg_part(cg_arg_scratch(m, op), (int64_t)c.copy_bytes, (int64_t)c.sums_bytes);
+    if (c.sums_bytes && !cg_mac_row_sums(m, &g, &steps, cg_mac_weight_zero(op), sums))
         return false;
     return cg_gemm_emit(m, &g, &tiles);
 }

@@ -115,18 +115,24 @@ static void emit_body(const emitter *e)
     cg_loop_end(k, &unit);
 }
 
-static bool plan(cg_module *m, emitter *e)
+cg_fit cg_conv_direct_fits(const ir_op *op, const target_info *target)
+{
+    const ir_value *b = ir_operand_value(op, 2);
+    (void)target;
+    if (op->operands[0].value->type.dtype != IR_F32 || op->operands[1].value->type.dtype != IR_F32 ||
+        op->results[0]->type.dtype != IR_F32 || (b && b->type.dtype != IR_F32))
+        return cg_best_if(false, cg_mac_is_open(op) ? CG_MAC_OPEN : NULL);
+    return (cg_fit){.how = cg_mac_is_open(op) ? CG_BEST : CG_CAN};
+}
+
+static void plan(emitter *e)
 {
     const ir_op *op = e->op;
     const ir_value *w = op->operands[1].value, *b = ir_operand_value(op, 2), *r = ir_operand_value(op, 3);
-    if (!cg_shape_nhwc(m, op, op->operands[0].value, &e->x) || !cg_shape_nhwc(m, op, op->results[0], &e->y) ||
-        !cg_require_dense(m, op, w) || (b && !cg_require_dense(m, op, b)) || (r && !cg_shape_nhwc(m, op, r, &e->r)))
-        return false;
-    if (e->x.dtype != IR_F32 || w->type.dtype != IR_F32 || e->y.dtype != IR_F32)
-        return diag_error(m->diag, &op->loc, "%s of quantized values with weights or a bias that are not constant is not "
-                          "supported by code generation", ir_op_info_of(op->code)->text);
-    if (e->x.dims[3] > 1 && e->x.stride[3] != 1)
-        return diag_error(m->diag, &op->loc, "%s: channels that are not contiguous in memory", ir_op_info_of(op->code)->text);
+    e->x = cg_shape_of(op->operands[0].value);
+    e->y = cg_shape_of(op->results[0]);
+    if (r)
+        e->r = cg_shape_of(r);
     e->depthwise = op->code == IR_DEPTHWISE_CONV2D;
     e->has_bias = b != NULL;
     e->has_residual = r != NULL;
@@ -139,14 +145,12 @@ static bool plan(cg_module *m, emitter *e)
         e->dilation[d] = ir_ints_at(op, IR_ATTR_DILATION, d);
         e->pad[d] = ir_ints_at(op, IR_ATTR_PAD, d);
     }
-    return true;
 }
 
-bool cg_conv_direct_emit(cg_module *m, const ir_op *op)
+bool cg_emit_conv_direct(cg_module *m, const ir_op *op)
 {
     emitter e = {.op = op};
-    if (!plan(m, &e))
-        return false;
+    plan(&e);
     if (e.y.elements == 0)
         return true;
     cg_key key = {.length = 0};

@@ -4,7 +4,6 @@
  * a multiple of 4096 bytes apart compete for one set of the first-level cache, which holds fewer lines than a tile has
  * rows: these are copied, too, a line further apart. */
 #include "compiler/codegen/matmul/mac.h"
-#include "compiler/codegen/matmul/matmul.h"
 #include "compiler/codegen/matmul/wide.h"
 #include "compiler/codegen/move/copy.h"
 #include "ir/interp.h"
@@ -39,13 +38,28 @@ static size_t copy_bytes(const ir_op *op)
     return copies(op) ? (size_t)(rows_of(op) * copied_row_bytes(op) + SLACK + 63) / 64 * 64 : 0;
 }
 
+cg_fit cg_fc_fits(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    return cg_mac_fits(op);
+}
+
+cg_fit cg_fc_i16_fits(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    return cg_mac_i16_fits(op);
+}
+
+static size_t sums_bytes(const ir_op *op)
+{
+    const bool sums = ir_dtype_bytes(op->operands[0].value->type.dtype) == 1 && cg_mac_weight_zero(op) != 0;
+    return sums ? cg_mac_row_sums_bytes(rows_of(op), 1) : 0;
+}
+
 size_t cg_fully_connected_scratch(const ir_op *op, const target_info *target)
 {
     (void)target;
-    if (!ir_is_const(op->operands[1].value))
-        return cg_product_scratch(op);
-    const bool sums = ir_dtype_bytes(op->operands[0].value->type.dtype) == 1 && cg_mac_weight_zero(op) != 0;
-    return copy_bytes(op) + (sums ? cg_mac_row_sums_bytes(rows_of(op), 1) : 0);
+    return copy_bytes(op) + sums_bytes(op);
 }
 
 /* The rows of a dense value: one run of `width` elements after the other. */
@@ -55,39 +69,22 @@ static cg_gemm_rows dense_rows(const cg_gemm *g, const ir_value *v, int64_t widt
     return (cg_gemm_rows){cg_arg_value(v), 0, g->width * bytes, bytes};
 }
 
-static bool is_dense(const ir_value *v) { return ir_place_is_dense(&v->place, &v->type); }
-
-/* Leading dimensions [.., images, height, width] of x and the result when they are views. */
-static bool set_rows(cg_module *m, cg_gemm *g, int64_t inputs, int64_t outputs)
+static void set_rows(cg_gemm *g, int64_t inputs, int64_t outputs)
 {
     const ir_op *op = g->op;
     const ir_value *x = op->operands[0].value, *y = op->results[0], *r = ir_operand_value(op, 3);
+    const ir_value *s = ir_operand_value(op, IR_MAC_SCALE), *p = s ? s : ir_operand_value(op, IR_MAC_ZERO);
+    const int64_t lines = p ? ir_type_elements(&p->type) : 1;
     g->images = g->height = 1;
     g->width = rows_of(op);
-    if (is_dense(x) && is_dense(y) && (!r || is_dense(r))) {
-        const ir_value *p = ir_operand_value(op, IR_MAC_SCALE) ? op->operands[IR_MAC_SCALE].value : ir_operand_value(op, IR_MAC_ZERO);
-        const int64_t lines = p ? ir_type_elements(&p->type) : 1;
-        if (lines > 1 && lines < g->width) { /* rows that share a scale */
-            g->height = lines;
-            g->width /= lines;
-        }
-        g->x = dense_rows(g, x, inputs);
-        g->out = dense_rows(g, y, outputs);
-        if (r)
-            g->residual.rows = dense_rows(g, r, outputs);
-        return true;
+    if (lines > 1 && lines < g->width) { /* rows that share a scale */
+        g->height = lines;
+        g->width /= lines;
     }
-    if (x->type.rank != y->type.rank || x->type.rank > 4 || x->type.rank < 1 || x->type.dims[x->type.rank - 1] != inputs)
-        return diag_error(m->diag, &op->loc, "fully_connected on this strided view is not supported by code generation");
-    int64_t *extent[3] = {&g->width, &g->height, &g->images};
-    g->width = 1;
-    for (int i = 0; i < 3 && x->type.rank - 2 - i >= 0; i++)
-        *extent[i] = x->type.dims[x->type.rank - 2 - i];
-    g->x = cg_mac_rows(x);
-    g->out = cg_mac_rows(y);
+    g->x = dense_rows(g, x, inputs);
+    g->out = dense_rows(g, y, outputs);
     if (r)
-        g->residual.rows = cg_mac_rows(r);
-    return true;
+        g->residual.rows = dense_rows(g, r, outputs);
 }
 
 /* A row is a line of the copy, so that threads share it. */
@@ -101,48 +98,51 @@ static void copy_rows(cg_module *m, cg_gemm *g)
     from.y = g->x.x;
     line.image = to.y;
     line.y = to.x;
-    const int64_t lines = g->images * g->height;
-    cg_pad_copy copy = {.op = g->op, .from = from, .to = line, .images = lines, .in_h = g->width, .in_w = 1, .out_h = g->width,
-                        .out_w = 1, .pixel_bytes = row_bytes(g->op)};
-    if (g->images > 1 && g->x.image != g->height * g->x.y) { /* images apart: lines of pixels */
-        copy.from = g->x;
-        copy.to = to;
-        copy.images = g->images;
-        copy.in_h = copy.out_h = g->height;
-        copy.in_w = copy.out_w = g->width;
-    }
+    const cg_pad_copy copy = {.op = g->op, .from = from, .to = line, .images = g->height, .in_h = g->width, .in_w = 1,
+                              .out_h = g->width, .out_w = 1, .pixel_bytes = row_bytes(g->op)};
     cg_pad_copy_emit(m, &copy);
     g->x = to;
 }
 
-bool cg_emit_fully_connected(cg_module *m, const ir_op *op)
+/* Up to where the width of the activations matters. */
+static bool begin(cg_module *m, const ir_op *op, cg_gemm *g, cg_steps *steps)
 {
-    if (!ir_is_const(op->operands[1].value) && !ir_mac_is_dynamic(op) && is_dense(op->operands[0].value) && is_dense(op->operands[1].value) &&
-        is_dense(op->results[0]))
-        return cg_emit_product(m, op);
-    if (!cg_mac_check(m, op))
+    const ir_value *x = op->operands[0].value, *w = op->operands[1].value;
+    const int64_t inputs = w->type.dims[1], outputs = w->type.dims[0], none = 0;
+    *g = (cg_gemm){.op = op, .is_float = cg_mac_is_float(op), .columns = outputs, .groups = 1,
+                   .out_type = op->results[0]->type.dtype, .macs = (uint64_t)(rows_of(op) * outputs * inputs)};
+    set_rows(g, inputs, outputs);
+    if (copies(op))
+        copy_rows(m, g);
+    *steps = cg_steps_of_runs(m->arena, 1, &none, inputs, (int64_t)ir_dtype_bytes(x->type.dtype));
+    g->steps = steps->count;
+    if (!cg_mac_bind_dynamic(m, g))
         return false;
-    const ir_value *w = op->operands[1].value;
-    const int64_t inputs = w->type.dims[1], outputs = w->type.dims[0], rows = rows_of(op), none = 0;
+    cg_gemm_flatten(g);
+    return true;
+}
+
+bool cg_emit_fc_i16(cg_module *m, const ir_op *op)
+{
+    cg_gemm g;
+    cg_steps steps;
     if (ir_type_elements(&op->results[0]->type) == 0)
         return true;
-    cg_gemm g = {.op = op, .is_float = cg_mac_is_float(op), .columns = outputs, .groups = 1,
-                 .out_type = op->results[0]->type.dtype, .macs = (uint64_t)(rows * outputs * inputs)};
-    if (!set_rows(m, &g, inputs, outputs))
+    return begin(m, op, &g, &steps) && cg_wide_emit(m, &g, &steps, op->operands[1].value->type.dims[1]);
+}
+
+bool cg_emit_fully_connected(cg_module *m, const ir_op *op)
+{
+    cg_gemm g;
+    cg_steps steps;
+    if (ir_type_elements(&op->results[0]->type) == 0)
+        return true;
+    if (!begin(m, op, &g, &steps))
         return false;
-    if (copies(op))
-        copy_rows(m, &g);
-    const cg_steps steps = cg_steps_of_runs(m->arena, 1, &none, inputs, (int64_t)ir_dtype_bytes(op->operands[0].value->type.dtype));
-    g.steps = steps.count;
-    if (!cg_mac_bind_dynamic(m, &g))
-        return false;
-    cg_gemm_flatten(&g);
-    if (op->operands[0].value->type.dtype == IR_I16)
-        return cg_wide_emit(m, &g, &steps, inputs);
     const schedule_tiles tiles = cg_gemm_tiles(m, &g);
-    cg_mac_bind(m, &g, &steps, &tiles, inputs);
-    if (!g.is_float && cg_mac_weight_zero(op) != 0) {
-        const cg_arg sums = cg_arg_part(cg_arg_scratch(m, op), (int64_t)copy_bytes(op), (int64_t)cg_mac_row_sums_bytes(rows, 1));
+    cg_mac_bind(m, &g, &steps, &tiles, op->operands[1].value->type.dims[1]);
+    if (sums_bytes(op)) {
+        const cg_arg sums = cg_arg_part(cg_arg_scratch(m, op), (int64_t)copy_bytes(op), (int64_t)sums_bytes(op));
         if (!cg_mac_row_sums(m, &g, &steps, cg_mac_weight_zero(op), sums))
             return false;
     }

@@ -52,23 +52,25 @@ bool cg_mac_is_open(const ir_op *op)
     return !ir_is_const(op->operands[1].value) || (b && !ir_is_const(b));
 }
 
-bool cg_mac_check(const cg_module *m, const ir_op *op)
+cg_fit cg_mac_i16_fits(const ir_op *op)
 {
-    const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *y = op->results[0];
-    const ir_dtype xt = x->type.dtype, wt = w->type.dtype, yt = y->type.dtype;
-    const bool reals = xt == IR_F32 && wt == IR_F32 && yt == IR_F32;
-    const bool bytes = xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_U8 || yt == IR_F32);
-    const bool shorts = xt == IR_I16 && wt == IR_I8 && (yt == IR_I16 || yt == IR_F32) && !ir_operand_value(op, 3);
-    const char *name = ir_op_info_of(op->code)->text;
-    const bool dynamic =
-        ir_mac_is_dynamic(op) && xt == IR_U8 && (wt == IR_I8 || wt == IR_U8) && (yt == IR_F32 || yt == IR_I32);
-    if (!reals && !bytes && !shorts && !dynamic)
-        return diag_error(m->diag, &op->loc, "%s of %s and %s to %s is not supported by code generation", name,
-                          ir_dtype_text(xt), ir_dtype_text(wt), ir_dtype_text(yt));
-    if (cg_mac_is_open(op))
-        return diag_error(m->diag, &op->loc, "%s with weights or a bias that are not constant is not supported by code "
-                          "generation", name);
-    return true;
+    const ir_dtype x = op->operands[0].value->type.dtype, w = op->operands[1].value->type.dtype;
+    const ir_dtype y = op->results[0]->type.dtype;
+    if (x != IR_I16 || w != IR_I8 || (y != IR_I16 && y != IR_F32))
+        return cg_best_if(false, NULL);
+    if (ir_operand_value(op, 3))
+        return cg_best_if(false, "a residual of 16 bits");
+    return cg_best_if(!cg_mac_is_open(op), CG_MAC_OPEN);
+}
+
+cg_fit cg_mac_fits(const ir_op *op)
+{
+    const ir_dtype x = op->operands[0].value->type.dtype, w = op->operands[1].value->type.dtype;
+    const ir_dtype y = op->results[0]->type.dtype;
+    const bool reals = x == IR_F32 && w == IR_F32 && y == IR_F32;
+    const bool bytes = x == IR_U8 && (w == IR_I8 || w == IR_U8) &&
+                       (y == IR_F32 || y == (ir_mac_is_dynamic(op) ? IR_I32 : IR_U8));
+    return cg_best_if((reals || bytes) && !cg_mac_is_open(op), cg_mac_is_open(op) ? CG_MAC_OPEN : NULL);
 }
 
 int64_t cg_mac_weight_index(const ir_op *op, int64_t column, int64_t column_size, int64_t index)

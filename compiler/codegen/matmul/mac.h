@@ -7,12 +7,13 @@
 /* Byte strides of a value with `rank` dimensions [images, height, width, channels] (missing ones in front are 1). */
 cg_gemm_rows cg_mac_rows(const ir_value *);
 
-/* Are weights or bias computed at run time?  Then conv_direct.c does the convolution. */
+/* Are weights or bias computed at run time? */
 bool cg_mac_is_open(const ir_op *);
-bool cg_conv_direct_emit(cg_module *, const ir_op *);
+#define CG_MAC_OPEN "weights or a bias that are not constant"
 
-/* Refuses what the product can't do: element types, weights that are not constant. */
-bool cg_mac_check(const cg_module *, const ir_op *);
+/* Can the product do the op, by element types, and by whether weights are constant?  On 16-bit activations: i16. */
+cg_fit cg_mac_fits(const ir_op *);
+cg_fit cg_mac_i16_fits(const ir_op *);
 bool cg_mac_is_float(const ir_op *);
 /* Index of weight `index` of a column: columns are contiguous but for depthwise_conv2d. */
 int64_t cg_mac_weight_index(const ir_op *, int64_t column, int64_t column_size, int64_t index);
@@ -32,13 +33,5 @@ bool cg_mac_bind_dynamic(cg_module *, cg_gemm *);
 /* With a weight zero point (as int8): emits the step that sums each row's x into `sums`, int32 for each row, and binds it.  */
 bool cg_mac_row_sums(cg_module *, cg_gemm *, const cg_steps *, int32_t weight_zero, cg_arg sums);
 static inline size_t cg_mac_row_sums_bytes(int64_t rows, int64_t groups) { return (size_t)(rows * groups * 4); }
-
-/* A part of a larger buffer. */
-static inline cg_arg cg_arg_part(cg_arg whole, int64_t offset, int64_t size)
-{
-    whole.offset += offset;
-    whole.size = size;
-    return whole;
-}
 
 #endif

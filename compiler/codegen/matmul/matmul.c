@@ -7,13 +7,12 @@
  *     product                                     (gemm.h)
  *
  * Batches are groups of the product; with one b for all they are rows.  16-bit values are multiplied where they are. */
-#include "compiler/codegen/matmul/matmul.h"
-
 #include "compiler/codegen/matmul/mac.h"
 #include "compiler/codegen/matmul/pack.h"
 #include "ir/interp.h"
 
 enum { SLACK = 64 };
+#define STRETCHED "matrices along leading dimensions of which some are stretched"
 
 typedef struct product {
     const ir_op *op;
@@ -140,33 +139,44 @@ static product product_of(arena *arena_, const ir_op *op, bool joins)
     return p;
 }
 
-static bool is_wide(const product *p)
+cg_fit cg_matmul_i16_fits(const ir_op *op, const target_info *target)
 {
-    const ir_dtype y = p->y->type.dtype;
-    return p->op->code == IR_BATCH_MATMUL && p->a->type.dtype == IR_I16 && p->b->type.dtype == IR_I16 && (y == IR_I16 || y == IR_F32);
+    const ir_dtype y = op->results[0]->type.dtype;
+    (void)target;
+    if (op->operands[0].value->type.dtype != IR_I16 || op->operands[1].value->type.dtype != IR_I16 ||
+        (y != IR_I16 && y != IR_F32))
+        return cg_best_if(false, NULL);
+    arena *a = arena_new();
+    const product p = product_of(a, op, false);
+    const bool even = linear(&p.a_offsets) && linear(&p.b_offsets) && linear(&p.y_offsets);
+    arena_free(a);
+    return cg_best_if(even, STRETCHED);
 }
 
-size_t cg_product_scratch(const ir_op *op)
+/* With weights that are constant, fc packs them ahead. */
+cg_fit cg_product_fits(const ir_op *op, const target_info *target)
+{
+    const bool connected = op->code == IR_FULLY_CONNECTED;
+    const ir_value *w = op->operands[1].value, *bias = connected ? ir_operand_value(op, 2) : NULL;
+    const ir_dtype a = op->operands[0].value->type.dtype, b = w->type.dtype, y = op->results[0]->type.dtype;
+    const bool reals = a == IR_F32 && b == IR_F32 && y == IR_F32;
+    const bool bytes = a == IR_U8 && (b == IR_U8 || b == IR_I8) && (y == IR_U8 || y == IR_F32);
+    (void)target;
+    if ((!reals && !bytes) || (connected && ir_mac_is_dynamic(op)))
+        return cg_best_if(false, connected && cg_mac_is_open(op) ? CG_MAC_OPEN : NULL);
+    if (ir_operand_value(op, 3) || (bias && bias->type.dtype != (reals ? IR_F32 : IR_I32)) ||
+        (w->quant && w->quant->count != 1))
+        return cg_best_if(false, "operands in this form");
+    return (cg_fit){.how = !connected || !ir_is_const(w) ? CG_BEST : CG_CAN};
+}
+
+size_t cg_product_scratch(const ir_op *op, const target_info *target)
 {
     arena *a = arena_new();
     const product p = product_of(a, op, false); /* needs no less than the joined form, which the plan may rule out */
+    (void)target;
     arena_free(a);
-    return is_wide(&p) ? 0 : p.packed_bytes + p.bias_bytes + p.rows_bytes + p.sums_bytes;
-}
-
-static bool check(cg_module *m, const product *p)
-{
-    const ir_dtype a = p->a->type.dtype, b = p->b->type.dtype, y = p->y->type.dtype;
-    const ir_value *bias = p->op->code == IR_FULLY_CONNECTED ? ir_operand_value(p->op, 2) : NULL;
-    const char *name = ir_op_info_of(p->op->code)->text;
-    const bool bytes = a == IR_U8 && (b == IR_U8 || b == IR_I8) && (y == IR_U8 || y == IR_F32);
-    if (!bytes && !(a == IR_F32 && b == IR_F32 && y == IR_F32))
-        return diag_error(m->diag, &p->op->loc, "%s of %s and %s to %s is not supported by code generation", name,
-                          ir_dtype_text(a), ir_dtype_text(b), ir_dtype_text(y));
-    if ((p->b_row != p->element && p->b_column != p->element) || !linear(&p->y_offsets) || ir_operand_value(p->op, 3) ||
-        (bias && bias->type.dtype != (p->is_float ? IR_F32 : IR_I32)) || (p->b->quant && p->b->quant->count != 1))
-        return diag_error(m->diag, &p->op->loc, "%s of operands in this form is not supported by code generation", name);
-    return true;
+    return p.packed_bytes + p.bias_bytes + p.rows_bytes + p.sums_bytes;
 }
 
 static cg_arg scratch_part(cg_module *m, const product *p, int which)
@@ -285,12 +295,9 @@ static void wide_rows(cg_kernel *k, const product *p, const cg_requant *requant)
     cg_loop_end(k, &unit);
 }
 
-static bool emit_wide(cg_module *m, const product *p)
+static void emit_wide(cg_module *m, const product *p)
 {
     const bool real = p->y->type.dtype == IR_F32;
-    if (!linear(&p->a_offsets) || !linear(&p->b_offsets) || !linear(&p->y_offsets))
-        return diag_error(m->diag, &p->op->loc, "%s of operands in this form is not supported by code generation",
-                          ir_op_info_of(p->op->code)->text);
     const double multiplier = ir_mac_multiplier(p->op, 0);
     const cg_requant requant = cg_requant_make_for(
         m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(p->op, IR_ATTR_ROUNDING), 1, &multiplier, IR_I16,
@@ -309,16 +316,11 @@ static bool emit_wide(cg_module *m, const product *p)
     }
     const cg_step_info info = {.units = (uint32_t)(p->batches * p->rows), .macs = (uint64_t)(p->batches * p->rows * p->depth * p->columns)};
     cg_step_add(m, &k, p->op, &info, 4, args);
-    return true;
 }
 
 bool cg_emit_product(cg_module *m, const ir_op *op)
 {
     const product p = product_of(m->arena, op, true);
-    if (is_wide(&p))
-        return ir_type_elements(&p.y->type) == 0 || emit_wide(m, &p);
-    if (!check(m, &p))
-        return false;
     if (ir_type_elements(&p.y->type) == 0)
         return true;
     cg_gemm g = {.op = op, .is_float = p.is_float, .images = 1, .height = 1, .width = p.rows, .columns = p.columns,
@@ -336,10 +338,10 @@ bool cg_emit_product(cg_module *m, const ir_op *op)
     return cg_gemm_emit(m, &g, &tiles);
 }
 
-size_t cg_batch_matmul_scratch(const ir_op *op, const target_info *target)
+bool cg_emit_matmul_i16(cg_module *m, const ir_op *op)
 {
-    (void)target;
-    return cg_product_scratch(op);
+    const product p = product_of(m->arena, op, true);
+    if (ir_type_elements(&p.y->type) > 0)
+        emit_wide(m, &p);
+    return true;
 }
-
-bool cg_emit_batch_matmul(cg_module *m, const ir_op *op) { return cg_emit_product(m, op); }

@@ -4,10 +4,7 @@
 
 #include "compiler/codegen/matmul/gemm.h"
 
-/* g has rows, columns, groups and operands of a conv2d or fully_connected; finishes and emits it. */
+/* g has rows, columns, groups and operands of a conv2d, fully_connected or transpose_conv2d; finishes and emits it. */
 bool cg_wide_emit(cg_module *, cg_gemm *, const cg_steps *, int64_t column_size);
-
-/* transpose_conv2d of 16-bit values. */
-bool cg_transpose_conv_wide(cg_module *, const ir_op *);
 
 #endif

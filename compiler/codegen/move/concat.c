@@ -1,48 +1,21 @@
-/* concat.c: concat, reshape, slice and reverse: boxes copied as they are, or not at all where the memory plan has put the
- * operand where the result wants it. */
+/* concat.c: concat, reshape, observe, slice and reverse: boxes copied as they are, or not at all where the memory plan has
+ * put the operand where the result wants it. */
 #include "compiler/codegen/move/move.h"
-
-/* Adds the dimensions of a reshape: both sides are walked in row-major order; each step takes the largest common box. */
-static bool reshape_piece(cg_piece *p, const cg_shape *x, const cg_shape *y)
-{
-    int64_t left_x = 1, left_y = 1;
-    int i = x->rank, j = y->rank;
-    int64_t stride_x = 0, stride_y = 0;
-    for (;;) {
-        while (left_x == 1 && i > 0) {
-            left_x = x->dims[--i];
-            stride_x = x->stride[i];
-        }
-        while (left_y == 1 && j > 0) {
-            left_y = y->dims[--j];
-            stride_y = y->stride[j];
-        }
-        if (left_x == 1 && left_y == 1)
-            return true;
-        int64_t n = left_x < left_y ? left_x : left_y;
-        if (n == 0 || left_x % n || left_y % n || p->rank == CG_BOX_RANK)
-            return false;
-        cg_piece_dim(p, n, stride_x, stride_y);
-        left_x /= n;
-        left_y /= n;
-        stride_x *= n;
-        stride_y *= n;
-    }
-}
 
 bool cg_emit_reshape(cg_module *m, const ir_op *op)
 {
-    const ir_value *from = ir_operand_value(op, 0), *to = op->results[0];
-    cg_shape x = cg_shape_of(from), y = cg_shape_of(to);
-    cg_piece p = {.from = from};
-    if (x.elements == 0)
-        return true;
-    if (cg_shape_dense(&x) && cg_shape_dense(&y)) {
-        cg_piece_dim(&p, x.elements, 1, 1);
-    } else if (!reshape_piece(&p, &x, &y)) {
-        return diag_error(m->diag, &op->loc, "reshape: a view in memory that this change of shape cannot follow");
-    }
-    return cg_move(m, op, to, 1, &p, false);
+    cg_piece p = {.from = ir_operand_value(op, 0)};
+    cg_piece_dim(&p, ir_type_elements(&p.from->type), 1, 1);
+    return cg_move(m, op, op->results[0], 1, &p, false);
+}
+
+bool cg_emit_observe(cg_module *m, const ir_op *op)
+{
+    const cg_shape x = cg_shape_of(ir_operand_value(op, 0)), y = cg_shape_of(op->results[0]);
+    cg_piece p = {.from = ir_operand_value(op, 0)};
+    for (int d = 0; d < y.rank; d++)
+        cg_piece_dim(&p, y.dims[d], x.stride[d], y.stride[d]);
+    return cg_move(m, op, op->results[0], 1, &p, false);
 }
 
 bool cg_emit_concat(cg_module *m, const ir_op *op)

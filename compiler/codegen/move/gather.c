@@ -23,14 +23,6 @@ static LLVMValueRef clamp_index(cg_kernel *k, LLVMValueRef index, int64_t extent
     return cg_min(k, cg_max(k, index, cg_i64(k, 0)), cg_i64(k, extent - 1));
 }
 
-static bool require_dense(cg_module *m, const ir_op *op)
-{
-    for (int i = 0; i < op->operand_count; i++)
-        if (!cg_require_dense(m, op, ir_operand_value(op, i)))
-            return false;
-    return cg_require_dense(m, op, op->results[0]);
-}
-
 static bool from_end(const ir_op *op) { return ir_has_attr(op, IR_ATTR_FROM_END) && ir_int(op, IR_ATTR_FROM_END); }
 
 /* Key from the op's shapes; arguments: operands, then the result. */
@@ -73,8 +65,6 @@ bool cg_emit_gather(cg_module *m, const ir_op *op)
     int axis = (int)ir_int(op, IR_ATTR_AXIS), batch_dims = (int)ir_int(op, IR_ATTR_BATCH_DIMS);
     int64_t outer = product(&x, batch_dims, axis), picked = product(&indices, batch_dims, indices.rank);
     int64_t batches = product(&x, 0, batch_dims), slice = product(&x, axis + 1, x.rank) * x.bytes;
-    if (!require_dense(m, op))
-        return false;
     if (y.elements == 0)
         return true;
     cg_kernel k;
@@ -101,8 +91,6 @@ bool cg_emit_gather_nd(cg_module *m, const ir_op *op)
     cg_shape y = cg_shape_of(op->results[0]);
     int length = (int)indices.dims[indices.rank - 1];
     int64_t tuples = product(&indices, 0, indices.rank - 1), slice = product(&x, length, x.rank) * x.bytes;
-    if (!require_dense(m, op))
-        return false;
     if (y.elements == 0)
         return true;
     cg_kernel k;
@@ -129,8 +117,6 @@ bool cg_emit_scatter_nd(cg_module *m, const ir_op *op)
     cg_shape indices = cg_shape_of(ir_operand_value(op, 0)), y = cg_shape_of(op->results[0]);
     int length = (int)indices.dims[indices.rank - 1];
     int64_t tuples = product(&indices, 0, indices.rank - 1), slice = product(&y, length, y.rank);
-    if (!require_dense(m, op))
-        return false;
     if (y.elements == 0)
         return true;
     cg_kernel k;
@@ -168,8 +154,6 @@ bool cg_emit_one_hot(cg_module *m, const ir_op *op)
     cg_shape indices = cg_shape_of(ir_operand_value(op, 0)), y = cg_shape_of(op->results[0]);
     int axis = (int)ir_int(op, IR_ATTR_AXIS);
     int64_t outer = product(&y, 0, axis), depth = y.dims[axis], inner = product(&y, axis + 1, y.rank);
-    if (!require_dense(m, op))
-        return false;
     if (y.elements == 0)
         return true;
     cg_kernel k;
@@ -200,8 +184,6 @@ bool cg_emit_dynamic_update_slice(cg_module *m, const ir_op *op)
     cg_shape x = cg_shape_of(from), update = cg_shape_of(ir_operand_value(op, 1)), y = cg_shape_of(to);
     ir_dtype index_type = ir_operand_value(op, 2)->type.dtype;
     cg_piece whole = {.from = from}, part = {.from = ir_operand_value(op, 1)};
-    if (!cg_require_dense(m, op, ir_operand_value(op, 2)))
-        return false;
     for (int d = 0; d < y.rank; d++) {
         cg_piece_dim(&whole, y.dims[d], x.stride[d], y.stride[d]);
         cg_piece_dim(&part, update.dims[d], update.stride[d], y.stride[d]);

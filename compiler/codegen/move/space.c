@@ -5,9 +5,7 @@
 static bool depth_space(cg_module *m, const ir_op *op, bool to_space)
 {
     const ir_value *from = ir_operand_value(op, 0), *to = op->results[0];
-    cg_shape x, y;
-    if (!cg_shape_nhwc(m, op, from, &x) || !cg_shape_nhwc(m, op, to, &y))
-        return false;
+    const cg_shape x = cg_shape_of(from), y = cg_shape_of(to);
     const cg_shape *deep = to_space ? &x : &y, *wide = to_space ? &y : &x;
     int64_t bh = ir_ints_at(op, IR_ATTR_BLOCK, 0), bw = ir_ints_at(op, IR_ATTR_BLOCK, 1), c = wide->dims[3];
     int64_t count[6] = {deep->dims[0], deep->dims[1], bh, deep->dims[2], bw, c};
@@ -38,9 +36,7 @@ static void covered(int64_t extent, int64_t block, int64_t offset, int64_t limit
 static bool batch_space(cg_module *m, const ir_op *op, bool to_space)
 {
     const ir_value *from = ir_operand_value(op, 0), *to = op->results[0];
-    cg_shape x, y;
-    if (!cg_shape_nhwc(m, op, from, &x) || !cg_shape_nhwc(m, op, to, &y))
-        return false;
+    const cg_shape x = cg_shape_of(from), y = cg_shape_of(to);
     const cg_shape *many = to_space ? &x : &y, *wide = to_space ? &y : &x;
     ir_attr_id border = to_space ? IR_ATTR_CROPS : IR_ATTR_PAD;
     int64_t block[2] = {ir_ints_at(op, IR_ATTR_BLOCK, 0), ir_ints_at(op, IR_ATTR_BLOCK, 1)};

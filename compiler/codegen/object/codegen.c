@@ -10,24 +10,11 @@
 #include "compiler/codegen/object/fatal.h"
 #include "ir/size_limits.h"
 
-static cg_emit_fn *emitter_of(ir_opcode code)
-{
-    switch (code) {
-#define EMITTER(CODE, function) case IR_##CODE: return function;
-#include "compiler/codegen/emitters.def"
-#undef EMITTER
-    default: return NULL;
-    }
-}
-
-static bool emit_ops(cg_module *m)
+static bool emit_ops(cg_module *m, int nth)
 {
     for (const ir_op *op = m->graph->first; op; op = op->next) {
-        cg_emit_fn *emit = emitter_of(op->code);
         m->p->op = op;
-        if (!emit)
-            return diag_error(m->diag, &op->loc, "'%s' is not supported by the code generator", ir_op_info_of(op->code)->text);
-        if (!emit(m, op) || m->diag->failed)
+        if (!cg_emit_op(m, op, nth) || m->diag->failed)
             return false;
     }
     m->p->op = NULL;
@@ -112,9 +99,10 @@ static bool write_code(cg_module *m, LLVMTargetMachineRef machine, cg_emit emit,
 
 static bool compile(cg_module *m, LLVMTargetMachineRef machine, cg_emit emit, cg_output *out)
 {
+    int nth = 0;
     for (target_set left = m->options->targets; left; left = target_set_rest(left)) {
         cg_module_begin(m, target_set_best(left));
-        if (!emit_ops(m))
+        if (!emit_ops(m, nth++))
             return false;
     }
     cg_module_finish(m);

@@ -267,8 +267,15 @@ static const constant_record *constant_of(const cg_module *m, LLVMValueRef globa
 cg_arg cg_arg_scratch(const cg_module *m, const ir_op *op)
 {
     (void)m;
-    return (cg_arg){.workspace = true, .offset = op->scratch_offset,
-                    .size = (int64_t)cg_scratch_of(op, m->target)};
+    return (cg_arg){.workspace = true, .offset = op->kernel.scratch_offset, .size = op->kernel.scratch_bytes};
+}
+
+cg_arg cg_arg_part(cg_arg whole, int64_t offset, int64_t size)
+{
+    assert(offset >= 0 && offset + size <= whole.size);
+    whole.offset += offset;
+    whole.size = size;
+    return whole;
 }
 
 cg_arg cg_arg_variable(const cg_module *m, const char *name)

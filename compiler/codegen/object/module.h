@@ -13,9 +13,10 @@ LLVMTargetMachineRef cg_target_machine(int opt_level, diag *);
 /* The attributes that make LLVM compile a function for the module's present target. */
 void cg_target_attributes(const cg_module *, LLVMValueRef function);
 
-/* ---- scratch.c ---- */
+/* ---- choose.c ---- */
 
-size_t cg_scratch_of(const ir_op *, const target_info *);
+/* Emits what was chosen for the op on the module's target, which is number `nth` of all.  False with a diagnostic. */
+bool cg_emit_op(cg_module *, const ir_op *, int nth);
 
 /* ---- module.c, descriptor.c ---- */
 

@@ -136,11 +136,7 @@ static bool emit(cg_module *m, const ir_op *op, int gates)
 {
     recurrent r;
     const ir_value *bias = ir_operand_value(op, 3);
-    if (!recurrent_init(m, op, gates, &r))
-        return false;
-    if (!ir_is_const(ir_operand_value(op, 1)))
-        return diag_error(m->diag, &op->loc, "%s: recurrent weights that are not constant",
-                          ir_op_info_of(op->code)->text);
+    recurrent_init(m, op, gates, &r);
     if (!r.batch || !r.units)
         return true;
     const bool before = op->code == IR_GRU && !bias;

@@ -43,10 +43,7 @@ bool cg_emit_lstm(cg_module *m, const ir_op *op)
     recurrent r;
     const ir_value *weights = ir_operand_value(op, 1);
     size_t size;
-    if (!recurrent_init(m, op, RECURRENT_GATES, &r))
-        return false;
-    if (!ir_is_const(weights))
-        return diag_error(m->diag, &op->loc, "lstm: recurrent weights that are not constant");
+    recurrent_init(m, op, RECURRENT_GATES, &r);
     if (!r.batch || !r.units)
         return true;
     const void *packed = recurrent_pack(&r, m->arena, weights->data, r.units, 1, &size);

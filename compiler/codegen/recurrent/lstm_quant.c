@@ -189,14 +189,13 @@ static cg_arg weights(cg_module *m, const recurrent *r, const ir_value *w)
     return cg_arg_constant(cg_constant(m, packed, size, "weights"));
 }
 
-static bool check(cg_module *m, const ir_op *op)
+cg_fit cg_lstm_quant_fits(const ir_op *op, const target_info *target)
 {
+    (void)target;
     if (ir_operand_value(op, 0)->type.dtype != IR_U8 || op->results[0]->type.dtype != IR_U8)
-        return diag_error(m->diag, &op->loc, "lstm_quant: no kernel for these types");
-    for (int i = 1; i <= 3; i++)
-        if (!ir_is_const(ir_operand_value(op, i)))
-            return diag_error(m->diag, &op->loc, "lstm_quant: weights or biases that are not constant");
-    return true;
+        return cg_best_if(false, NULL);
+    return cg_best_if(ir_is_const(ir_operand_value(op, 1)) && ir_is_const(ir_operand_value(op, 2)) &&
+                          ir_is_const(ir_operand_value(op, 3)), "weights or biases that are not constant");
 }
 
 bool cg_emit_lstm_quant(cg_module *m, const ir_op *op)
@@ -205,8 +204,7 @@ bool cg_emit_lstm_quant(cg_module *m, const ir_op *op)
                    *y = op->results[0];
     lstm_quant l = {.inputs = x->type.dims[2]};
     recurrent r;
-    if (!recurrent_init(m, op, RECURRENT_GATES, &r) || !check(m, op))
-        return false;
+    recurrent_init(m, op, RECURRENT_GATES, &r);
     if (!r.batch || !r.units)
         return true;
     ir_lstm_quant_make(&l.q, op);

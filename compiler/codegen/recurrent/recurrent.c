@@ -5,7 +5,7 @@
 
 #include "compiler/codegen/move/copy.h"
 
-bool recurrent_init(cg_module *m, const ir_op *op, int gates, recurrent *out)
+void recurrent_init(cg_module *m, const ir_op *op, int gates, recurrent *out)
 {
     const ir_type *y = &op->results[0]->type;
     const int axis = (int)ir_int(op, IR_ATTR_TIME_AXIS), results = ir_op_info_of(op->code)->results;
@@ -19,13 +19,12 @@ bool recurrent_init(cg_module *m, const ir_op *op, int gates, recurrent *out)
     out->reversed = ir_has_attr(op, IR_ATTR_REVERSED) && ir_int(op, IR_ATTR_REVERSED);
     out->h_bytes = (int64_t)ir_dtype_bytes(y->dtype);
     out->c_bytes = results > 2 ? (int64_t)ir_dtype_bytes(op->results[2]->type.dtype) : 0;
-    for (int i = 0; i < op->operand_count; i++)
-        if (op->operands[i].value && !cg_require_dense(m, op, op->operands[i].value))
-            return false;
-    for (int i = 0; i < results; i++)
-        if (!cg_require_dense(m, op, op->results[i]))
-            return false;
-    return true;
+}
+
+cg_fit cg_recurrent_fits(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    return cg_best_if(ir_is_const(ir_operand_value(op, 1)), "recurrent weights that are not constant");
 }
 
 void recurrent_key(cg_key *key, const recurrent *r)

@@ -36,7 +36,7 @@ typedef struct recurrent {
 } recurrent;
 
 /* Shapes from the op, whose values must all be dense; false with a diagnostic. */
-bool recurrent_init(cg_module *, const ir_op *, int gates, recurrent *out);
+void recurrent_init(cg_module *, const ir_op *, int gates, recurrent *out);
 void recurrent_key(cg_key *, const recurrent *);
 /* The kernel's loops; `step` makes the code of one step. */
 typedef void recurrent_step(recurrent *);

@@ -115,17 +115,14 @@ static LLVMValueRef arg_strided(const arg_reduction *a, LLVMValueRef row, int64_
     return place;
 }
 
-static bool emit_arg(cg_module *m, const ir_op *op, bool is_max)
+bool cg_emit_arg(cg_module *m, const ir_op *op)
 {
-    cg_shape x = cg_shape_of(ir_operand_value(op, 0)), y = cg_shape_of(op->results[0]);
-    int axis = (int)ir_int(op, IR_ATTR_AXIS);
-    cg_split s;
+    const cg_shape x = cg_shape_of(ir_operand_value(op, 0)), y = cg_shape_of(op->results[0]);
+    const int axis = (int)ir_int(op, IR_ATTR_AXIS);
+    const bool is_max = op->code == IR_ARG_MAX;
+    const cg_split s = cg_split_of(&x, axis);
     if (y.elements == 0)
         return true;
-    if (!cg_require_dense(m, op, op->results[0]))
-        return false;
-    if (!cg_shape_split(&x, axis, &s))
-        return diag_error(m->diag, &op->loc, "%s: a view in memory with uneven strides", ir_op_info_of(op->code)->text);
     cg_key key = {.length = 0};
     cg_key_add(&key, "arg%d axis%d >%s", is_max, axis, ir_dtype_text(y.dtype));
     cg_key_shape(&key, &x);
@@ -153,18 +150,13 @@ static bool emit_arg(cg_module *m, const ir_op *op, bool is_max)
     return true;
 }
 
-bool cg_emit_arg_max(cg_module *m, const ir_op *op) { return emit_arg(m, op, true); }
-bool cg_emit_arg_min(cg_module *m, const ir_op *op) { return emit_arg(m, op, false); }
-
 bool cg_emit_cumsum(cg_module *m, const ir_op *op)
 {
     cg_shape x = cg_shape_of(ir_operand_value(op, 0)), y = cg_shape_of(op->results[0]);
     int axis = (int)ir_int(op, IR_ATTR_AXIS);
-    cg_split from, to;
+    const cg_split from = cg_split_of(&x, axis), to = cg_split_of(&y, axis);
     if (y.elements == 0)
         return true;
-    if (!cg_shape_split(&x, axis, &from) || !cg_shape_split(&y, axis, &to))
-        return diag_error(m->diag, &op->loc, "cumsum: a view in memory with uneven strides");
     cg_key key = {.length = 0};
     cg_key_add(&key, "cumsum%d", axis);
     cg_key_shape(&key, &x);

@@ -159,6 +159,13 @@ static void row(row_kernel *r)
     row_each(r, store_normalized);
 }
 
+cg_fit cg_layer_norm_fits(const ir_op *op, const target_info *target)
+{
+    const ir_dtype x = op->operands[0].value->type.dtype, y = op->results[0]->type.dtype;
+    (void)target;
+    return cg_best_if(x == IR_F32 ? y == IR_F32 : x == IR_U8 && (y == IR_U8 || y == IR_F32), NULL);
+}
+
 bool cg_emit_layer_norm(cg_module *m, const ir_op *op)
 {
     const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
@@ -167,17 +174,11 @@ bool cg_emit_layer_norm(cg_module *m, const ir_op *op)
     unsigned lanes = m->target->vector_bytes / (c.is_float ? 4 : 1);
     cg_arg parameters[2];
     int count = 0;
-    if (!(c.is_float && y->type.dtype == IR_F32) &&
-        !(x->type.dtype == IR_U8 && (y->type.dtype == IR_U8 || y->type.dtype == IR_F32)))
-        return diag_error(m->diag, &op->loc, "layer_norm: no kernel for %s operands and %s results",
-                          ir_dtype_text(x->type.dtype), ir_dtype_text(y->type.dtype));
     if (c.is_float && columns % (4 * lanes) == 0)
         lanes *= 4; /* several sums at a time */
     for (int i = 1; i <= 2; i++) {
         if (!ir_operand_value(op, i))
             continue;
-        if (!cg_require_dense(m, op, ir_operand_value(op, i)))
-            return false;
         parameters[count++] = cg_arg_value(ir_operand_value(op, i));
     }
     char key[160];

@@ -13,23 +13,11 @@
 
 /* ---- Rows ---- */
 
-static bool rows_of(cg_module *m, const ir_op *op, cg_shape *x, cg_shape *y, cg_split *from, cg_split *to)
-{
-    *x = cg_shape_of(ir_operand_value(op, 0));
-    *y = cg_shape_of(op->results[0]);
-    if (!cg_shape_split(x, x->rank - 1, from) || !cg_shape_split(y, y->rank - 1, to) ||
-        (from->axis > 1 && (from->axis_stride != 1 || to->axis_stride != 1)))
-        return diag_error(m->diag, &op->loc, "%s: a view in memory whose rows are not contiguous", ir_op_info_of(op->code)->text);
-    return true;
-}
-
 bool row_kernel_emit(cg_module *m, const ir_op *op, const char *more, row_fn *body, unsigned lanes, void *context,
                      int constant_count, const cg_arg constants[])
 {
-    cg_shape x, y;
-    cg_split from, to;
-    if (!rows_of(m, op, &x, &y, &from, &to))
-        return false;
+    const cg_shape x = cg_shape_of(ir_operand_value(op, 0)), y = cg_shape_of(op->results[0]);
+    const cg_split from = cg_split_of(&x, x.rank - 1), to = cg_split_of(&y, y.rank - 1);
     if (x.elements == 0)
         return true;
     cg_key key = {.length = 0};
@@ -122,11 +110,8 @@ LLVMValueRef row_reduce(row_kernel *r, LLVMValueRef v, char what)
 
 bool row_helper_emit(cg_module *m, const ir_op *op, const char *function, const void *constant, size_t size)
 {
-    cg_shape x, y;
-    cg_split from, to;
-    if (!rows_of(m, op, &x, &y, &from, &to) || !cg_require_dense(m, op, ir_operand_value(op, 0)) ||
-        !cg_require_dense(m, op, op->results[0]))
-        return false;
+    const cg_shape x = cg_shape_of(ir_operand_value(op, 0)), y = cg_shape_of(op->results[0]);
+    const cg_split from = cg_split_of(&x, x.rank - 1);
     if (x.elements == 0)
         return true;
     cg_key key = {.length = 0};
@@ -219,17 +204,41 @@ static void l2_row(row_kernel *r)
     row_each(r, scale_elements);
 }
 
+static bool is_fixed(const ir_op *op)
+{
+    return op->operands[0].value->type.dtype != IR_F32 && ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_EVEN_F32;
+}
+
+static bool is_bytes(const ir_op *op)
+{
+    return op->operands[0].value->type.dtype == IR_U8 && op->results[0]->type.dtype == IR_U8;
+}
+
+cg_fit cg_l2_normalize_fixed_fits(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    return cg_best_if(is_bytes(op) && is_fixed(op), NULL);
+}
+
+bool cg_emit_l2_normalize_fixed(cg_module *m, const ir_op *op)
+{
+    const ir_value *x = ir_operand_value(op, 0);
+    const qcc_op_normalize table = {.twice = ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_FIXED_TWICE,
+                                    .zero_x = x->quant ? x->quant->zero[0] : 0,
+                                    .was_signed = ir_has_attr(op, IR_ATTR_ORIGIN) && ir_int(op, IR_ATTR_ORIGIN) != 0};
+    return row_helper_emit(m, op, "qcc_op_l2_normalize", &table, sizeof table);
+}
+
+cg_fit cg_l2_normalize_fits(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    return cg_best_if(op->operands[0].value->type.dtype == IR_F32 || (is_bytes(op) && !is_fixed(op)), NULL);
+}
+
 bool cg_emit_l2_normalize(cg_module *m, const ir_op *op)
 {
     const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
     l2 c = {.is_float = x->type.dtype == IR_F32, .zero = x->quant ? x->quant->zero[0] : 0};
-    if (!c.is_float && (x->type.dtype != IR_U8 || y->type.dtype != IR_U8))
-        return diag_error(m->diag, &op->loc, "l2_normalize: no kernel for %s operands", ir_dtype_text(x->type.dtype));
-    if (!c.is_float && ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_EVEN_F32) {
-        qcc_op_normalize table = {.twice = ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_FIXED_TWICE, .zero_x = c.zero,
-                                  .was_signed = ir_has_attr(op, IR_ATTR_ORIGIN) && ir_int(op, IR_ATTR_ORIGIN) != 0};
-        return row_helper_emit(m, op, "qcc_op_l2_normalize", &table, sizeof table);
-    }
     char key[128];
     snprintf(key, sizeof key, "%a %a %d %a %d.%d", (double)ir_float(op, IR_ATTR_EPSILON), x->quant ? (double)x->quant->scale[0] : 0,
              c.zero, y->quant ? (double)y->quant->scale[0] : 0, y->quant ? y->quant->zero[0] : 0, y->quant && y->quant->narrow);

@@ -31,13 +31,6 @@ LLVMValueRef row_load(row_kernel *, LLVMTypeRef vector, LLVMValueRef first, LLVM
 void row_store(row_kernel *, LLVMValueRef value, LLVMValueRef first, LLVMValueRef mask);
 LLVMValueRef row_reduce(row_kernel *, LLVMValueRef v, char what); /* '+' or '>' (the largest, unsigned if integer) */
 
-/* softmax of reals, or with a mask (softmax_real.c); the table form is softmax.c's. */
-bool cg_emit_softmax_real(cg_module *, const ir_op *);
-
-/* softmax of bytes by a register of lookups at a time (softmax_bytes.c), where it takes the op; `table` is ir_softmax_table's. */
-bool cg_softmax_bytes_takes(const cg_module *, const ir_op *);
-bool cg_emit_softmax_bytes(cg_module *, const ir_op *, const char *key, const uint32_t table[256]);
-
 /* A C helper of the runtime library over rows (runtime/ops.h), with one constant. */
 bool row_helper_emit(cg_module *, const ir_op *, const char *function, const void *constant, size_t size);
 

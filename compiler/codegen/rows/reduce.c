@@ -279,18 +279,28 @@ static void plan_types(reduction *r, cg_module *m)
         r->acc = m->i64;
 }
 
+cg_fit cg_reduce_fits(const ir_op *op, const target_info *target)
+{
+    const ir_value *v = op->operands[0].value;
+    const ir_dtype x = v->type.dtype;
+    const bool adds = op->code == IR_MEAN || op->code == IR_SUM;
+    const bool compares = op->code == IR_REDUCE_MAX || op->code == IR_REDUCE_MIN;
+    (void)target;
+    if ((x == IR_I8 || x == IR_F16 || x == IR_F64 || (x == IR_I16 && !(adds && v->quant))) && !compares)
+        return cg_best_if(false, NULL);
+    if (ir_type_elements(&op->results[0]->type) == 0)
+        return (cg_fit){.how = CG_BEST};
+    return cg_best_if(ir_type_elements(&v->type) > 0 && v->type.rank < IR_MAX_RANK,
+                      "an empty operand, or one of so many dimensions");
+}
+
 bool cg_emit_reduce(cg_module *m, const ir_op *op)
 {
     reduction r = {.op = op, .x = cg_shape_of(ir_operand_value(op, 0)), .y = cg_shape_of(op->results[0])};
     if (r.y.elements == 0)
         return true;
-    if (r.x.elements == 0 || r.x.rank >= IR_MAX_RANK)
-        return diag_error(m->diag, &op->loc, "%s: an empty operand, or one of rank %d", ir_op_info_of(op->code)->text, r.x.rank);
     plan_dims(&r);
     plan_types(&r, m);
-    if ((r.x.dtype == IR_I8 || r.x.dtype == IR_I16 || r.x.dtype == IR_F16 || r.x.dtype == IR_F64) &&
-        !(op->code == IR_REDUCE_MAX || op->code == IR_REDUCE_MIN) && !(r.adds && r.is_quantized))
-        return diag_error(m->diag, &op->loc, "%s: no kernel for %s operands", ir_op_info_of(op->code)->text, ir_dtype_text(r.x.dtype));
     cg_key key = {.length = 0};
     cg_key_add(&key, "%s", ir_op_info_of(op->code)->text);
     cg_key_shape(&key, &r.x);

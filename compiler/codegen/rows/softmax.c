@@ -154,7 +154,21 @@ static void real_row(row_kernel *r)
 
 /* ---- Fixed roundings: tables by difference ---- */
 
-static bool fixed_emit(cg_module *m, const ir_op *op)
+/* The table form, on bytes. */
+static bool is_table(const ir_op *op)
+{
+    return ir_softmax_is_table(op) && op->operands[0].value->type.dtype == IR_U8 && op->results[0]->type.dtype == IR_U8;
+}
+
+static bool is_even(const ir_op *op) { return ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32; }
+
+cg_fit cg_softmax_fixed_fits(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    return cg_best_if(is_table(op) && !is_even(op), NULL);
+}
+
+bool cg_emit_softmax_fixed(cg_module *m, const ir_op *op)
 {
     const ir_value *x = ir_operand_value(op, 0);
     const ir_enum_ROUNDING rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
@@ -179,7 +193,13 @@ static bool fixed_emit(cg_module *m, const ir_op *op)
     return row_helper_emit(m, op, op->code == IR_SOFTMAX ? "qcc_op_softmax" : "qcc_op_log_softmax", t, sizeof *t);
 }
 
-static bool emit_16(cg_module *m, const ir_op *op)
+cg_fit cg_softmax_i16_fits(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    return cg_best_if(op->operands[0].value->type.dtype == IR_I16 && op->results[0]->type.dtype == IR_I16, NULL);
+}
+
+bool cg_emit_softmax_i16(cg_module *m, const ir_op *op)
 {
     const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
     const ir_enum_ROUNDING rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
@@ -197,38 +217,37 @@ static bool emit_16(cg_module *m, const ir_op *op)
     return row_helper_emit(m, op, "qcc_op_softmax16_fixed", &c, sizeof c);
 }
 
-static bool emit(cg_module *m, const ir_op *op)
+cg_fit cg_log_softmax_f32_fits(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    return cg_best_if(op->operands[0].value->type.dtype == IR_F32, NULL);
+}
+
+bool cg_emit_log_softmax_f32(cg_module *m, const ir_op *op)
+{
+    softmax s = {.is_log = true, .is_float = true};
+    return row_kernel_emit(m, op, "", real_row, m->target->vector_bytes / 4, &s, 0, NULL);
+}
+
+cg_fit cg_softmax_table_fits(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    return cg_best_if(is_table(op) && is_even(op), NULL);
+}
+
+bool cg_emit_softmax_table(cg_module *m, const ir_op *op)
 {
     const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
-    softmax s = {.is_log = op->code == IR_LOG_SOFTMAX, .is_float = x->type.dtype == IR_F32};
-    unsigned lanes = m->target->vector_bytes / 4;
+    softmax s = {.is_log = op->code == IR_LOG_SOFTMAX};
     char key[128];
-    if (!s.is_log && x->type.dtype == IR_I16 && y->type.dtype == IR_I16)
-        return emit_16(m, op);
-    if (!s.is_log && !ir_softmax_is_table(op))
-        return cg_emit_softmax_real(m, op);
-    if (s.is_float)
-        return row_kernel_emit(m, op, "", real_row, lanes, &s, 0, NULL);
-    if (x->type.dtype != IR_U8 || y->type.dtype != IR_U8)
-        return diag_error(m->diag, &op->loc, "%s: no kernel for %s operands and %s results", ir_op_info_of(op->code)->text,
-                          ir_dtype_text(x->type.dtype), ir_dtype_text(y->type.dtype));
-    if (ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_EVEN_F32)
-        return fixed_emit(m, op);
     uint32_t table[256];
     float reals[256];
     ir_softmax_table(op, table);
-    if (!s.is_log && cg_softmax_bytes_takes(m, op)) {
-        snprintf(key, sizeof key, "bytes %a %d.%d", (double)y->quant->scale[0], y->quant->zero[0], y->quant->narrow);
-        return cg_emit_softmax_bytes(m, op, key, table);
-    }
     for (int d = 0; d < 256; d++)
         reals[d] = (float)table[d];
     cg_arg constants[2] = {cg_arg_constant(cg_constant(m, table, sizeof table, "exponentials")),
                            cg_arg_constant(cg_constant(m, reals, sizeof reals, "exponentials"))};
     snprintf(key, sizeof key, "%a %a %d.%d", s.is_log ? (double)x->quant->scale[0] : 0, (double)y->quant->scale[0], y->quant->zero[0],
              y->quant->narrow);
-    return row_kernel_emit(m, op, key, quantized_row, lanes, &s, 2, constants);
+    return row_kernel_emit(m, op, key, quantized_row, m->target->vector_bytes / 4, &s, 2, constants);
 }
-
-bool cg_emit_softmax(cg_module *m, const ir_op *op) { return emit(m, op); }
-bool cg_emit_log_softmax(cg_module *m, const ir_op *op) { return emit(m, op); }

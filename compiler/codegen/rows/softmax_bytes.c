@@ -4,6 +4,8 @@
  * interleaving them (with zeros) gives four vectors of T[d], in the order that packing bytes undoes.
  *
  * The arithmetic is softmax.c's.  Rows of up to 256 elements keep T[d] in registers between the sum and the result. */
+#include <stdio.h>
+
 #include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/build/quantvec.h"
 #include "compiler/codegen/rows/normalize.h"
@@ -16,11 +18,14 @@ typedef struct softmax {
     LLVMValueRef largest, factor;
 } softmax;
 
-bool cg_softmax_bytes_takes(const cg_module *m, const ir_op *op)
+cg_fit cg_softmax_bytes_fits(const ir_op *op, const target_info *target)
 {
     const ir_type *x = &ir_operand_value(op, 0)->type;
     const int64_t columns = x->dims[x->rank - 1];
-    return target_has(m->target, TARGET_SHUFFLES) && columns >= m->target->vector_bytes && columns <= LONGEST_IN_LANES * (int64_t)m->target->vector_bytes;
+    if (cg_softmax_table_fits(op, target).how == CG_CANNOT)
+        return cg_best_if(false, NULL);
+    return cg_best_if(target_has(target, TARGET_SHUFFLES) && columns >= target->vector_bytes &&
+                          columns <= LONGEST_IN_LANES * (int64_t)target->vector_bytes, NULL);
 }
 
 static LLVMValueRef load(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
@@ -140,9 +145,14 @@ static void row(row_kernel *r)
     }
 }
 
-bool cg_emit_softmax_bytes(cg_module *m, const ir_op *op, const char *key, const uint32_t table[256])
+bool cg_emit_softmax_bytes(cg_module *m, const ir_op *op)
 {
+    const ir_quant *q = op->results[0]->quant;
     unsigned char *bytes = arena_alloc(m->arena, 256 * TABLES);
+    uint32_t table[256];
+    char key[128];
+    ir_softmax_table(op, table);
+    snprintf(key, sizeof key, "bytes %a %d.%d", (double)q->scale[0], q->zero[0], q->narrow);
     for (int d = 0; d < 256; d++)
         for (int t = 0; t < TABLES; t++)
             bytes[256 * t + d] = (unsigned char)(table[d] >> 8 * t);

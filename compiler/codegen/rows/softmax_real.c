@@ -198,30 +198,31 @@ static void row(row_kernel *r)
     (r->columns <= SHORT ? short_row : long_row)(r);
 }
 
-static bool bind_mask(cg_module *m, const ir_op *op, softmax *s)
+static void bind_mask(const ir_op *op, softmax *s)
 {
     const ir_value *x = ir_operand_value(op, 0), *mask = ir_operand_value(op, 1);
     const int shift = x->type.rank - mask->type.rank;
     int64_t stride = 1;
-    if (!cg_require_dense(m, op, mask))
-        return false;
     for (int d = mask->type.rank - 1; d >= 0; d--) {
         s->mask_stride[d + shift] = mask->type.dims[d] == 1 ? 0 : stride;
         stride *= mask->type.dims[d];
     }
-    return true;
+}
+
+cg_fit cg_softmax_real_fits(const ir_op *op, const target_info *target)
+{
+    const ir_dtype x = op->operands[0].value->type.dtype, y = op->results[0]->type.dtype;
+    (void)target;
+    return cg_best_if(!ir_softmax_is_table(op) && (x == IR_F32 || x == IR_U8) && (y == IR_F32 || y == IR_U8), NULL);
 }
 
 bool cg_emit_softmax_real(cg_module *m, const ir_op *op)
 {
     const ir_value *x = ir_operand_value(op, 0), *mask = ir_operand_value(op, 1), *y = op->results[0];
     softmax s = {.is_float = x->type.dtype == IR_F32, .to_float = y->type.dtype == IR_F32};
-    if ((!s.is_float && x->type.dtype != IR_U8) || (!s.to_float && y->type.dtype != IR_U8))
-        return diag_error(m->diag, &op->loc, "softmax: no kernel for %s operands and %s results",
-                          ir_dtype_text(x->type.dtype), ir_dtype_text(y->type.dtype));
     s.factor = (float)((double)ir_float(op, IR_ATTR_BETA) * (s.is_float ? 1.0 : (double)x->quant->scale[0]));
-    if (mask && !bind_mask(m, op, &s))
-        return false;
+    if (mask)
+        bind_mask(op, &s);
     const int64_t columns = x->type.dims[x->type.rank - 1];
     unsigned lanes = m->target->vector_bytes / 4;
     if (columns >= 4 * lanes)

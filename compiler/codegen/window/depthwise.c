@@ -307,7 +307,7 @@ static void emit_body(emitter *e)
     cg_loop_end(k, &units);
 }
 
-static bool general_emit(cg_module *m, const ir_op *op, const depthwise_plan *p, const depthwise_params *params,
+static void general_emit(cg_module *m, const ir_op *op, const depthwise_plan *p, const depthwise_params *params,
                          const cg_residual *residual)
 {
     emitter e = {.p = p, .params = params, .residual = residual, .taps = (int)(p->kernel[0] * p->kernel[1])};
@@ -340,33 +340,28 @@ static bool general_emit(cg_module *m, const ir_op *op, const depthwise_plan *p,
     cg_step_info info = {.units = (uint32_t)(p->y.dims[0] * p->y.dims[1]), .is_int8 = true,
                          .macs = (uint64_t)(p->y.elements * e.taps)};
     cg_step_add(m, &k, op, &info, ARG_COUNT, args);
-    return true;
 }
 
-bool cg_emit_depthwise_conv2d(cg_module *m, const ir_op *op)
+cg_fit cg_depthwise_fits(const ir_op *op, const target_info *target)
 {
-    depthwise_plan plan;
-    depthwise_rows rows;
-    if (cg_mac_is_open(op))
-        return cg_conv_direct_emit(m, op);
-    if (!depthwise_plan_make(m, op, &plan))
-        return false;
-    if (plan.y.elements == 0)
-        return true;
-    if (plan.x.dtype == IR_F32)
-        return depthwise_f32_emit(m, op, &plan);
+    const ir_value *x = op->operands[0].value, *r = ir_operand_value(op, 3);
+    (void)target;
+    if (x->type.dtype != IR_U8 || op->results[0]->type.dtype != IR_U8 || (r && r->type.dtype != IR_U8))
+        return cg_best_if(false, NULL);
+    return cg_best_if(!cg_mac_is_open(op), CG_MAC_OPEN);
+}
+
+bool cg_emit_depthwise(cg_module *m, const ir_op *op)
+{
+    const depthwise_plan plan = depthwise_plan_of(op, m->target);
+    const ir_value *r = ir_operand_value(op, 3);
     depthwise_params params;
     cg_residual residual;
-    bool add = op->operand_count > 3 && ir_operand_value(op, 3) != NULL;
-    if (plan.x.dtype == IR_I16 || plan.y.dtype == IR_F32 || plan.y.dtype == IR_I32)
-        return cg_emit_conv2d(m, op);
-    if (plan.x.dtype != IR_U8 || plan.y.dtype != IR_U8)
-        return diag_error(m->diag, &op->loc, "depthwise_conv2d: no kernel for %s operands", ir_dtype_text(plan.x.dtype));
-    if (add && !cg_residual_make(m, op, ir_operand_value(op, 3), &residual))
-        return false;
-    if (depthwise_rows_plan(m, op, &plan, &rows))
-        return depthwise_rows_emit(m, op, &rows, add ? &residual : NULL);
-    if (!depthwise_params_make(m, op, &plan, depthwise_channels(m, &plan), plan.blocks * plan.v, &params))
-        return false;
-    return general_emit(m, op, &plan, &params, add ? &residual : NULL);
+    if (plan.y.elements == 0)
+        return true;
+    if (r)
+        residual = cg_residual_of(m, op, r);
+    depthwise_params_make(m, op, &plan, depthwise_channels(m, &plan), plan.blocks * plan.v, &params);
+    general_emit(m, op, &plan, &params, r ? &residual : NULL);
+    return true;
 }

@@ -28,7 +28,7 @@ typedef struct depthwise_plan {
     int64_t inside[2];       /* result columns inside[0]…inside[1]-1 touch no column outside the image */
 } depthwise_plan;
 
-bool depthwise_plan_make(cg_module *, const ir_op *, depthwise_plan *out);
+depthwise_plan depthwise_plan_of(const ir_op *, const target_info *);
 /* First result channel and number of result channels of a block. */
 void depthwise_block(const depthwise_plan *, int block, int64_t *out_first, int64_t *out_count);
 void depthwise_key(cg_key *, const depthwise_plan *);
@@ -41,12 +41,10 @@ typedef struct depthwise_params {
     cg_requant requant;           /* of the slots */
 } depthwise_params;
 /* channel_of: the result channel of each of `slots` elements, -1 for none. */
-bool depthwise_params_make(cg_module *, const ir_op *, const depthwise_plan *, const int32_t channel_of[], int slots,
+void depthwise_params_make(cg_module *, const ir_op *, const depthwise_plan *, const int32_t channel_of[], int slots,
                            depthwise_params *out);
 /* channel_of for the plan's blocks: [blocks * V]. */
 int32_t *depthwise_channels(cg_module *, const depthwise_plan *);
-
-bool depthwise_f32_emit(cg_module *, const ir_op *, const depthwise_plan *);
 
 /* Address of a constant row of operand columns that hold its zero point, for rows outside the image. */
 LLVMValueRef depthwise_zero_row(cg_module *, const ir_op *, const depthwise_plan *, int64_t columns);

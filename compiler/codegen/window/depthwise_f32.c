@@ -6,6 +6,7 @@
  * image read zeros. */
 #include <string.h>
 
+#include "compiler/codegen/matmul/mac.h"
 #include "compiler/codegen/window/depthwise.h"
 #include "ir/interp.h"
 
@@ -236,15 +237,25 @@ static void emit_body(emitter *e, const cg_shape *r)
     cg_loop_end(k, &units);
 }
 
-bool depthwise_f32_emit(cg_module *m, const ir_op *op, const depthwise_plan *p)
+cg_fit cg_depthwise_f32_fits(const ir_op *op, const target_info *target)
 {
+    (void)target;
+    if (op->operands[0].value->type.dtype != IR_F32 || op->operands[1].value->type.dtype != IR_F32 ||
+        op->results[0]->type.dtype != IR_F32)
+        return cg_best_if(false, NULL);
+    return cg_best_if(!cg_mac_is_open(op), CG_MAC_OPEN);
+}
+
+bool cg_emit_depthwise_f32(cg_module *m, const ir_op *op)
+{
+    const depthwise_plan plan = depthwise_plan_of(op, m->target), *p = &plan;
     const ir_value *w = ir_operand_value(op, 1), *b = ir_operand_value(op, 2), *r = ir_operand_value(op, 3);
     emitter e = {.op = op, .p = p, .lanes = m->target->vector_bytes / 4, .has_bias = b != NULL, .has_residual = r != NULL};
     cg_shape residual = {0};
-    if (w->type.dtype != IR_F32 || p->y.dtype != IR_F32)
-        return diag_error(m->diag, &op->loc, "depthwise_conv2d: no kernel for float operands and %s weights", ir_dtype_text(w->type.dtype));
-    if (r && !cg_shape_nhwc(m, op, r, &residual))
-        return false;
+    if (p->y.elements == 0)
+        return true;
+    if (r)
+        residual = cg_shape_of(r);
     int64_t channels = p->y.dims[3];
     int64_t *table = ARENA_ARRAY(m->arena, int64_t, channels + 64);
     for (int64_t c = 0; c < channels; c++)

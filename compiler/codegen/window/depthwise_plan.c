@@ -41,14 +41,12 @@ void depthwise_block(const depthwise_plan *p, int block, int64_t *out_first, int
     *out_count = out - *out_first < v ? out - *out_first : v;
 }
 
-bool depthwise_plan_make(cg_module *m, const ir_op *op, depthwise_plan *p)
+depthwise_plan depthwise_plan_of(const ir_op *op, const target_info *target)
 {
-    *p = (depthwise_plan){.v = (int)m->target->vector_bytes};
+    depthwise_plan plan = {.v = (int)target->vector_bytes}, *p = &plan;
     const ir_value *w = ir_operand_value(op, 1);
-    if (!cg_shape_nhwc(m, op, ir_operand_value(op, 0), &p->x) || !cg_shape_nhwc(m, op, op->results[0], &p->y))
-        return false;
-    if ((p->x.dims[3] > 1 && p->x.stride[3] != 1) || (p->y.dims[3] > 1 && p->y.stride[3] != 1))
-        return diag_error(m->diag, &op->loc, "depthwise_conv2d: channels that are not contiguous in memory");
+    p->x = cg_shape_of(ir_operand_value(op, 0));
+    p->y = cg_shape_of(op->results[0]);
     for (int d = 0; d < 2; d++) {
         p->kernel[d] = w->type.dims[1 + d];
         p->stride[d] = ir_ints_at(op, IR_ATTR_STRIDE, d);
@@ -66,7 +64,7 @@ bool depthwise_plan_make(cg_module *m, const ir_op *op, depthwise_plan *p)
     end = end < p->y.dims[2] ? end : p->y.dims[2];
     p->inside[0] = first;
     p->inside[1] = end > first ? end : first;
-    return true;
+    return plan;
 }
 
 void depthwise_key(cg_key *key, const depthwise_plan *p)
@@ -97,8 +95,8 @@ int32_t *depthwise_channels(cg_module *m, const depthwise_plan *p)
     return channels;
 }
 
-bool depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *p, const int32_t channel_of[], int slots,
-                           depthwise_params *out)
+void depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *p, const int32_t channel_of[],
+                           int slots, depthwise_params *out)
 {
     const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1), *b = ir_operand_value(op, 2);
     const ir_value *y = op->results[0];
@@ -133,7 +131,6 @@ bool depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *
                                        add ? ir_int(op, IR_ATTR_MID_NARROW) != 0 : y->quant->narrow,
                                        (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));
     cg_requant_add_bias(m, &out->requant, real_bias);
-    return true;
 }
 
 LLVMValueRef depthwise_zero_row(cg_module *m, const ir_op *op, const depthwise_plan *p, int64_t columns)

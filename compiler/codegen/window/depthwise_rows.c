@@ -546,20 +546,25 @@ static cg_key key_of(cg_module *m, const emitter *e)
     return key;
 }
 
-bool depthwise_rows_emit(cg_module *m, const ir_op *op, const depthwise_rows *plan, const cg_residual *residual)
+bool cg_emit_depthwise_rows(cg_module *m, const ir_op *op)
 {
-    const depthwise_plan *p = plan->p;
+    const depthwise_plan geometry = depthwise_plan_of(op, m->target), *p = &geometry;
+    const ir_value *r = ir_operand_value(op, 3);
+    depthwise_rows rows, *plan = &rows;
+    depthwise_rows_plan(m, op, p, plan);
     const int32_t *channel_of = depthwise_rows_channels(m, plan);
+    cg_residual residual;
     depthwise_params params;
-    if (!depthwise_params_make(m, op, p, channel_of, depthwise_block_count(plan) * plan->v, &params))
-        return false;
+    if (r)
+        residual = cg_residual_of(m, op, r);
+    depthwise_params_make(m, op, p, channel_of, depthwise_block_count(plan) * plan->v, &params);
     emitter e = {.p = p,
                  .plan = *plan,
                  .s = plan->s,
                  .v = plan->v,
                  .lanes = plan->lanes,
                  .params = &params,
-                 .residual = residual,
+                 .residual = r ? &residual : NULL,
                  .zero = (uint8_t)ir_operand_value(op, 0)->quant->zero[0]};
     const int arg_count = plan->firsts ? ARG_BLOCKS + 1 : ARG_COUNT;
     cg_arg args[ARG_BLOCKS + 1];

@@ -67,9 +67,7 @@ typedef struct depthwise_rows {
     int64_t prefix; /* result columns 0…prefix-1 meet no column right of the image beyond the kept ones */
 } depthwise_rows;
 
-/* False when the kernel does not apply, or is not the faster one. */
-bool depthwise_rows_plan(cg_module *, const ir_op *, const depthwise_plan *, depthwise_rows *out);
-bool depthwise_rows_emit(cg_module *, const ir_op *, const depthwise_rows *, const cg_residual *);
+void depthwise_rows_plan(cg_module *, const ir_op *, const depthwise_plan *, depthwise_rows *out);
 
 /* Does the window of result row r touch group g of operand rows? */
 bool depthwise_touches(const depthwise_rows *, int r, int g);

@@ -9,6 +9,8 @@
 
 /* ---- Choosing R and J ---- */
 
+#define IMPOSSIBLE 1e30
+
 bool depthwise_touches(const depthwise_rows *e, int r, int g)
 {
     int64_t first = r * e->p->stride[0], last = first + e->p->kernel[0] - 1;
@@ -20,7 +22,7 @@ static depthwise_work work_of(const depthwise_rows *e, int r, int j)
 {
     const depthwise_plan *p = e->p;
     depthwise_work s = {
-        .rows_at_once = r, .vectors = j, .rows = (int)(p->kernel[0] + p->stride[0] * (r - 1)), .cost = 1e30};
+        .rows_at_once = r, .vectors = j, .rows = (int)(p->kernel[0] + p->stride[0] * (r - 1)), .cost = IMPOSSIBLE};
     s.groups = (s.rows + 3) / 4;
     int64_t fresh = p->stride[1] < p->kernel[1] ? p->stride[1] : p->kernel[1];
     int64_t registers = p->kernel[1] * s.groups * j + j;
@@ -43,7 +45,7 @@ static depthwise_work work_of(const depthwise_rows *e, int r, int j)
 
 static depthwise_work best_work(const depthwise_rows *e)
 {
-    depthwise_work best = {.cost = 1e30};
+    depthwise_work best = {.cost = IMPOSSIBLE};
     for (int r = 1; r <= DEPTHWISE_MAX_AT_ONCE; r *= 2)
         for (int j = 4; j >= 1; j /= 2) {
             depthwise_work s = work_of(e, r, j);
@@ -256,9 +258,9 @@ static bool rows_go_outermost(const depthwise_rows *e)
     return e->v < LINE && weights <= FIRST_LEVEL && image > SECOND_LEVEL;
 }
 
-bool depthwise_rows_plan(cg_module *m, const ir_op *op, const depthwise_plan *p, depthwise_rows *e)
+/* All but the parts; how the kernel fits. */
+static cg_fit begin(const ir_op *op, const target_info *t, const depthwise_plan *p, depthwise_rows *e)
 {
-    const target_info *t = m->target;
     *e = (depthwise_rows){.p = p,
                           .w = ir_operand_value(op, 1),
                           .v = (int)t->vector_bytes,
@@ -272,15 +274,31 @@ bool depthwise_rows_plan(cg_module *m, const ir_op *op, const depthwise_plan *p,
     int range[2];
     if ((e->in_pairs && !target_has(t, TARGET_BYTE_PAIRS)) || p->multiplier != 1 || p->dilation[0] != 1 ||
         p->dilation[1] != 1 || p->pad[1] > kept || p->y.dims[2] - e->prefix > 4 || !weight_range(e, range))
-        return false;
+        return (cg_fit){.how = CG_CANNOT};
     e->dot = e->in_pairs ? 4 : is_byte(range[0]) && is_byte(range[1]) ? 1 : 2;
     e->s = best_work(e);
     const int general = e->in_pairs ? e->dot + 2 : e->dot; /* bytes to words */
-    if (e->s.cost >= (double)((p->kernel[0] * p->kernel[1] + 3) / 4 * (8 + 4 * general) + 18))
-        return false;
+    if (e->s.cost >= IMPOSSIBLE)
+        return (cg_fit){.how = CG_CANNOT};
+    const bool faster = e->s.cost < (double)((p->kernel[0] * p->kernel[1] + 3) / 4 * (8 + 4 * general) + 18);
+    return (cg_fit){.how = faster ? CG_BEST : CG_CAN};
+}
+
+cg_fit cg_depthwise_rows_fits(const ir_op *op, const target_info *target)
+{
+    const cg_fit fit = cg_depthwise_fits(op, target);
+    if (fit.how == CG_CANNOT || ir_type_elements(&op->results[0]->type) == 0)
+        return (cg_fit){.how = CG_CANNOT};
+    const depthwise_plan p = depthwise_plan_of(op, target);
+    depthwise_rows e;
+    return begin(op, target, &p, &e);
+}
+
+void depthwise_rows_plan(cg_module *m, const ir_op *op, const depthwise_plan *p, depthwise_rows *e)
+{
+    begin(op, m->target, p, e);
     plan_parts(m, e);
     e->rows_outermost = rows_go_outermost(e);
-    return true;
 }
 
 /* ---- Packing ---- */

@@ -240,29 +240,36 @@ static void find_inside(pool *s)
     s->inside[1] = end > s->inside[0] ? end : s->inside[0];
 }
 
-static bool emit_pool(cg_module *m, const ir_op *op, bool is_max)
+cg_fit cg_pool_fits(const ir_op *op, const target_info *target)
+{
+    const ir_type *x = &op->operands[0].value->type, *y = &op->results[0]->type;
+    (void)target;
+    if ((x->dtype != IR_F32 && x->dtype != IR_I16 && x->dtype != IR_U8) || y->dtype != x->dtype)
+        return cg_best_if(false, NULL);
+    if (x->dtype == IR_I16 && op->code == IR_AVG_POOL2D &&
+        ir_ints_at(op, IR_ATTR_KERNEL, 0) * ir_ints_at(op, IR_ATTR_KERNEL, 1) > MAX_TAPS_16)
+        return cg_best_if(false, "windows of so many 16-bit values");
+    for (int d = 0; d < 2 && ir_type_elements(y) > 0; d++) {
+        const int64_t pad = ir_ints_at(op, IR_ATTR_PAD, d);
+        const int64_t last = (y->dims[1 + d] - 1) * ir_ints_at(op, IR_ATTR_STRIDE, d) - pad;
+        if (pad >= ir_ints_at(op, IR_ATTR_KERNEL, d) || last >= x->dims[1 + d])
+            return cg_best_if(false, "windows that lie wholly in the padding");
+    }
+    return (cg_fit){.how = CG_BEST};
+}
+
+bool cg_emit_pool(cg_module *m, const ir_op *op)
 {
     const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
-    pool s = {.op = op, .is_max = is_max, .is_float = x->type.dtype == IR_F32, .is_16 = x->type.dtype == IR_I16};
-    if (!cg_shape_nhwc(m, op, x, &s.x) || !cg_shape_nhwc(m, op, y, &s.y))
-        return false;
-    if ((!s.is_float && !s.is_16 && x->type.dtype != IR_U8) || y->type.dtype != x->type.dtype)
-        return diag_error(m->diag, &op->loc, "%s: no kernel for %s operands", ir_op_info_of(op->code)->text, ir_dtype_text(x->type.dtype));
-    if ((s.x.dims[3] > 1 && s.x.stride[3] != 1) || (s.y.dims[3] > 1 && s.y.stride[3] != 1))
-        return diag_error(m->diag, &op->loc, "%s: channels that are not contiguous in memory", ir_op_info_of(op->code)->text);
+    const bool is_max = op->code == IR_MAX_POOL2D;
+    pool s = {.op = op, .is_max = is_max, .is_float = x->type.dtype == IR_F32, .is_16 = x->type.dtype == IR_I16,
+              .x = cg_shape_of(x), .y = cg_shape_of(y)};
     if (s.y.elements == 0)
         return true;
     for (int d = 0; d < 2; d++) {
         s.kernel[d] = ir_ints_at(op, IR_ATTR_KERNEL, d);
         s.stride[d] = ir_ints_at(op, IR_ATTR_STRIDE, d);
         s.pad[d] = ir_ints_at(op, IR_ATTR_PAD, d);
-    }
-    if (s.is_16 && !is_max && s.kernel[0] * s.kernel[1] > MAX_TAPS_16)
-        return diag_error(m->diag, &op->loc, "%s: no kernel for windows of more than %d 16-bit values", ir_op_info_of(op->code)->text, MAX_TAPS_16);
-    for (int d = 0; d < 2; d++) {
-        int64_t last = (s.y.dims[1 + d] - 1) * s.stride[d] - s.pad[d];
-        if (s.pad[d] >= s.kernel[d] || last >= s.x.dims[1 + d])
-            return diag_error(m->diag, &op->loc, "%s: windows that lie wholly in the padding", ir_op_info_of(op->code)->text);
     }
     find_inside(&s);
     if (!s.is_float) {
@@ -293,6 +300,3 @@ static bool emit_pool(cg_module *m, const ir_op *op, bool is_max)
     cg_step_add(m, &k, op, &info, 2, args);
     return true;
 }
-
-bool cg_emit_max_pool2d(cg_module *m, const ir_op *op) { return emit_pool(m, op, true); }
-bool cg_emit_avg_pool2d(cg_module *m, const ir_op *op) { return emit_pool(m, op, false); }

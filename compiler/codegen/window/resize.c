@@ -218,37 +218,34 @@ static bool emit(cg_module *m, resize *r, bool bilinear)
     return true;
 }
 
-static bool prepare(cg_module *m, const ir_op *op, resize *r)
+cg_fit cg_resize_fits(const ir_op *op, const target_info *target)
 {
-    *r = (resize){.op = op, .lanes = m->target->vector_bytes / 4};
-    if (!cg_shape_nhwc(m, op, ir_operand_value(op, 0), &r->x) || !cg_shape_nhwc(m, op, op->results[0], &r->y))
-        return false;
-    if ((r->x.dims[3] > 1 && r->x.stride[3] != 1) || (r->y.dims[3] > 1 && r->y.stride[3] != 1))
-        return diag_error(m->diag, &op->loc, "%s: channels that are not contiguous in memory", ir_op_info_of(op->code)->text);
-    return true;
+    const ir_dtype x = op->operands[0].value->type.dtype;
+    (void)target;
+    return cg_best_if(op->code == IR_RESIZE_NEAREST || x == IR_F32 || x == IR_U8, NULL);
 }
 
-bool cg_emit_resize_nearest(cg_module *m, const ir_op *op)
+static void plan_blend(resize *r)
 {
-    resize r;
-    return prepare(m, op, &r) && (r.y.elements == 0 || emit(m, &r, false));
+    const ir_value *y = r->op->results[0];
+    const int32_t origin = (int32_t)ir_int(r->op, IR_ATTR_ORIGIN);
+    const bool even = ir_int(r->op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32;
+    r->mode = r->x.dtype == IR_F32 ? BLEND_REAL : even ? BLEND_EVEN : origin ? BLEND_FIXED : BLEND_UNSIGNED;
+    if (r->mode == BLEND_EVEN)
+        r->centre = y->quant ? y->quant->zero[0] : 0;
+    else if (r->mode == BLEND_FIXED)
+        r->centre = origin;
+    if (r->mode != BLEND_REAL)
+        ir_result_bounds(y, IR_ACT_NONE, &r->min, &r->max);
 }
 
-bool cg_emit_resize_bilinear(cg_module *m, const ir_op *op)
+bool cg_emit_resize(cg_module *m, const ir_op *op)
 {
-    resize r;
-    if (!prepare(m, op, &r))
-        return false;
-    if (r.x.dtype != IR_F32 && r.x.dtype != IR_U8)
-        return diag_error(m->diag, &op->loc, "resize_bilinear: no kernel for %s operands", ir_dtype_text(r.x.dtype));
-    int32_t origin = (int32_t)ir_int(op, IR_ATTR_ORIGIN);
-    bool even = ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32;
-    r.mode = r.x.dtype == IR_F32 ? BLEND_REAL : even ? BLEND_EVEN : origin ? BLEND_FIXED : BLEND_UNSIGNED;
-    if (r.mode == BLEND_EVEN)
-        r.centre = op->results[0]->quant ? op->results[0]->quant->zero[0] : 0;
-    else if (r.mode == BLEND_FIXED)
-        r.centre = origin;
-    if (r.mode != BLEND_REAL)
-        ir_result_bounds(op->results[0], IR_ACT_NONE, &r.min, &r.max);
-    return r.y.elements == 0 || emit(m, &r, true);
+    resize r = {.op = op, .lanes = m->target->vector_bytes / 4, .x = cg_shape_of(ir_operand_value(op, 0)),
+                .y = cg_shape_of(op->results[0])};
+    if (r.y.elements == 0)
+        return true;
+    if (op->code == IR_RESIZE_BILINEAR)
+        plan_blend(&r);
+    return emit(m, &r, op->code == IR_RESIZE_BILINEAR);
 }

@@ -12,7 +12,7 @@
 #include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/build/requant.h"
 #include "compiler/codegen/build/shape.h"
-#include "compiler/codegen/matmul/wide.h"
+#include "compiler/codegen/matmul/mac.h"
 #include "ir/interp.h"
 
 enum { TILE = 4, MAX_BLOCKS = 4, FAR = 1 << 26 };
@@ -293,45 +293,61 @@ static void make_requant(cg_module *m, emitter *e, const ir_value *y)
     cg_requant_add_bias(m, &e->requant, real_bias);
 }
 
-static bool plan(cg_module *m, emitter *e)
+/* Result channels in sets of blocks of lanes. */
+typedef struct tiling {
+    int64_t lanes, padded;
+    int blocks, sets;
+} tiling;
+
+static tiling tiling_of(const ir_op *op, const target_info *target)
+{
+    tiling t = {.lanes = target->vector_bytes / 4};
+    const int64_t blocks = (op->results[0]->type.dims[3] + t.lanes - 1) / t.lanes;
+    t.blocks = blocks < MAX_BLOCKS ? (int)blocks : MAX_BLOCKS;
+    t.sets = t.blocks ? (int)((blocks + t.blocks - 1) / t.blocks) : 0;
+    t.padded = (int64_t)t.sets * t.blocks * t.lanes;
+    return t;
+}
+
+cg_fit cg_transpose_conv_fits(const ir_op *op, const target_info *target)
+{
+    const ir_dtype x = op->operands[0].value->type.dtype, w = op->operands[1].value->type.dtype;
+    const ir_dtype y = op->results[0]->type.dtype;
+    const int64_t phases = ir_ints_at(op, IR_ATTR_STRIDE, 0) * ir_ints_at(op, IR_ATTR_STRIDE, 1);
+    if (x == IR_F32 ? w != IR_F32 || y != IR_F32 : x != IR_U8 || y != IR_U8)
+        return cg_best_if(false, NULL);
+    if (cg_mac_is_open(op))
+        return cg_best_if(false, CG_MAC_OPEN);
+    return cg_best_if(phases * tiling_of(op, target).padded <= 1 << 24, "a stride that is too large");
+}
+
+static void plan(cg_module *m, emitter *e)
 {
     const ir_op *op = e->op;
-    const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1), *b = ir_operand_value(op, 2), *y = op->results[0];
-    if (!cg_shape_nhwc(m, op, x, &e->x) || !cg_shape_nhwc(m, op, y, &e->y))
-        return false;
+    const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1), *y = op->results[0];
+    e->x = cg_shape_of(x);
+    e->y = cg_shape_of(y);
     e->is_float = x->type.dtype == IR_F32;
-    if (!ir_is_const(w) || (b && !ir_is_const(b)))
-        return diag_error(m->diag, &op->loc, "transpose_conv2d: weights that are not constant");
-    if (e->is_float ? w->type.dtype != IR_F32 || y->type.dtype != IR_F32 : x->type.dtype != IR_U8 || y->type.dtype != IR_U8)
-        return diag_error(m->diag, &op->loc, "transpose_conv2d: no kernel for these types");
-    if ((e->x.dims[3] > 1 && e->x.stride[3] != 1) || (e->y.dims[3] > 1 && e->y.stride[3] != 1))
-        return diag_error(m->diag, &op->loc, "transpose_conv2d: channels that are not contiguous in memory");
     for (int d = 0; d < 2; d++) {
         e->kernel[d] = w->type.dims[1 + d];
         e->stride[d] = ir_ints_at(op, IR_ATTR_STRIDE, d);
         e->pad[d] = ir_ints_at(op, IR_ATTR_PAD, d);
     }
-    e->lanes = m->target->vector_bytes / 4;
+    const tiling t = tiling_of(op, m->target);
+    e->lanes = (unsigned)t.lanes;
     e->channels = e->y.dims[3];
-    int64_t blocks = (e->channels + e->lanes - 1) / e->lanes;
-    e->blocks = blocks < MAX_BLOCKS ? (int)blocks : MAX_BLOCKS;
-    e->sets = (int)((blocks + e->blocks - 1) / e->blocks);
-    e->padded = (int64_t)e->sets * e->blocks * e->lanes;
+    e->blocks = t.blocks;
+    e->sets = t.sets;
+    e->padded = t.padded;
     e->groups = e->is_float ? e->x.dims[3] : (e->x.dims[3] + 3) / 4;
     e->parts = e->is_float ? 1 : parts_needed(w, e->kernel[0] * e->kernel[1] * e->x.dims[3]);
-    if (e->stride[0] * e->stride[1] * e->padded > (1 << 24))
-        return diag_error(m->diag, &op->loc, "transpose_conv2d: stride %lldx%lld is too large", (long long)e->stride[0], (long long)e->stride[1]);
-    return true;
 }
 
 bool cg_emit_transpose_conv2d(cg_module *m, const ir_op *op)
 {
     emitter e = {.op = op};
     const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1), *y = op->results[0];
-    if (x->type.dtype == IR_I16)
-        return cg_transpose_conv_wide(m, op);
-    if (!plan(m, &e))
-        return false;
+    plan(m, &e);
     if (e.y.elements == 0)
         return true;
     if (!e.is_float)

@@ -51,12 +51,16 @@ static size_t copy_bytes(const ir_op *op, const side s[2])
     return ((size_t)(d[0] * s[0].need * s[1].need * d[3] * 2) + 63) / 64 * 64;
 }
 
-size_t cg_transpose_conv2d_scratch(const ir_op *op, const target_info *target)
+cg_fit cg_transpose_conv_i16_fits(const ir_op *op, const target_info *target)
 {
     (void)target;
-    if (op->operands[0].value->type.dtype != IR_I16)
-        return 0;
+    return cg_mac_i16_fits(op);
+}
+
+size_t cg_transpose_conv_i16_scratch(const ir_op *op, const target_info *target)
+{
     const side s[2] = {side_of(op, 0), side_of(op, 1)};
+    (void)target;
     return copy_bytes(op, s);
 }
 
@@ -106,10 +110,8 @@ static bool emit_phase(cg_module *m, const ir_op *op, const side s[2], const int
     return cg_wide_emit(m, &g, &steps, s[0].kernel * s[1].kernel * channels);
 }
 
-bool cg_transpose_conv_wide(cg_module *m, const ir_op *op)
+bool cg_emit_transpose_conv_i16(cg_module *m, const ir_op *op)
 {
-    if (!cg_mac_check(m, op))
-        return false;
     if (ir_type_elements(&op->results[0]->type) == 0)
         return true;
     const ir_value *x = op->operands[0].value;
