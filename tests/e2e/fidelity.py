@@ -7,13 +7,15 @@ Protects: what docs/fidelity.md promises.
   code    the compiled model, --rounding=tflite: identical to the reference, and with the default rounding identical to
           the interpreter's
 
-    fidelity.py --eval-ops=PATH --qcc-run=PATH [--what=ops,interp,code] [--seeds=N] [--set=networks|more|ops|all] [PATTERN ...]
+    fidelity.py --eval-ops=PATH --qcc-run=PATH [--what=ops,interp,code] [--seeds=N] [--set=networks|more|ops|all] [--jobs=N] [PATTERN ...]
 
 Exit 0 when every difference is an expected one, 1 otherwise, 77 when the model set or TFLite is not here.
 """
 
 import argparse
+import concurrent.futures
 import fnmatch
+import functools
 import os
 import subprocess
 import sys
@@ -184,6 +186,28 @@ def check_whole(tools, path, name, lists, what, kernels):
     return problems
 
 
+def check(a, what, path):
+    """One model: "same", "differs" or "not run", and what to print of it."""
+    name = os.path.basename(path)[:-len(".tflite")]
+    try:
+        kernels = kernels_of(path)
+        lists = inputs_of(path, a.seeds, kernels)
+        theirs = tflite_reference.Reference(path, kernels).run(lists[0])
+    except (RuntimeError, ValueError) as error:
+        return "not run", f"{name:55} TFLite's reference does not run it: {str(error).splitlines()[0][:80]}"
+    problems, count = check_ops(a, path, name, lists, kernels) if "ops" in what else ([], 0)
+    if ("interp" in what or "code" in what) and not (len(problems) == 1 and refused(name, problems[0])):
+        problems += check_whole(a, path, name, lists, what, kernels)
+    if problems and all(refused(name, p) for p in problems):
+        return "not run", f"{name:55} qcc: {problems[0].split('error: ')[-1]}"
+    lines = [f"{name:55} {'same' if not problems else 'DIFFERS'} {count:5} results, outputs "
+             f"{','.join(sorted({str(t.dtype) for t in theirs}))}"]
+    lines += [f"    {p}" for p in problems[:6]]
+    if len(problems) > 6:
+        lines.append(f"    … and {len(problems) - 6} more")
+    return "differs" if problems else "same", "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("patterns", nargs="*", default=["*"])
@@ -192,6 +216,7 @@ def main():
     parser.add_argument("--what", default="ops,interp,code")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--set", choices=["networks", "more", "ops", "all"], default="all")
+    parser.add_argument("--jobs", type=int, default=1, help="models at once")
     a = parser.parse_args()
     if tflite_reference.available() or not model_set.root():
         print(f"skipped: {tflite_reference.available() or 'the model set is not here'}")
@@ -199,35 +224,14 @@ def main():
     what = [w for w in a.what.split(",") if (w == "ops" and a.eval_ops) or (w != "ops" and a.qcc_run)]
     sets = {"networks": model_set.networks, "more": model_set.more_networks, "ops": model_set.single_ops}
     paths = sum([sets[s]() for s in (sets if a.set == "all" else [a.set])], [])
-    fine = wrong = not_run = 0
-    for path in paths:
-        name = os.path.basename(path)[:-len(".tflite")]
-        if not any(fnmatch.fnmatch(name, p) for p in a.patterns):
-            continue
-        try:
-            kernels = kernels_of(path)
-            lists = inputs_of(path, a.seeds, kernels)
-            theirs = tflite_reference.Reference(path, kernels).run(lists[0])
-        except (RuntimeError, ValueError) as error:
-            print(f"{name:55} TFLite's reference does not run it: {str(error).splitlines()[0][:80]}")
-            not_run += 1
-            continue
-        problems, count = check_ops(a, path, name, lists, kernels) if "ops" in what else ([], 0)
-        if ("interp" in what or "code" in what) and not (len(problems) == 1 and refused(name, problems[0])):
-            problems += check_whole(a, path, name, lists, what, kernels)
-        if problems and all(refused(name, p) for p in problems):
-            print(f"{name:55} qcc: {problems[0].split('error: ')[-1]}", flush=True)
-            not_run += 1
-            continue
-        print(f"{name:55} {'same' if not problems else 'DIFFERS'} {count:5} results, outputs "
-              f"{','.join(sorted({str(t.dtype) for t in theirs}))}", flush=True)
-        for p in problems[:6]:
-            print(f"    {p}")
-        if len(problems) > 6:
-            print(f"    … and {len(problems) - 6} more")
-        fine, wrong = fine + (not problems), wrong + bool(problems)
-    print(f"{fine} the same, {wrong} differ unexpectedly, {not_run} not run by TFLite or not supported")
-    return 1 if wrong else 0
+    paths = [path for path in paths if any(fnmatch.fnmatch(os.path.basename(path)[:-len(".tflite")], p) for p in a.patterns)]
+    counts = {"same": 0, "differs": 0, "not run": 0}
+    with concurrent.futures.ProcessPoolExecutor(a.jobs) as workers:
+        for result, text in workers.map(functools.partial(check, a, what), paths):
+            print(text, flush=True)
+            counts[result] += 1
+    print(f"{counts['same']} the same, {counts['differs']} differ unexpectedly, {counts['not run']} not run by TFLite or not supported")
+    return 1 if counts["differs"] else 0
 
 
 if __name__ == "__main__":
