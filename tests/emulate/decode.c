@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "failure.h"
-#include "semantics.h"
+#include "semantics/semantics.h"
 
 bool decode(const uint8_t *code, decoded *out)
 {

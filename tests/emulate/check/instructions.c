@@ -1,4 +1,4 @@
-/* check_instructions.c: each form of forms.S on the emulator, against the CPU where it has the instruction, elsewhere
+/* instructions.c: each form of forms.S on the emulator, against the CPU where it has the instruction, elsewhere
  * against its AVX2 twin or what the manual says (oracle.c): all registers, masks, flags, and memory around the operand.
  *
  *     check-instructions [-v] [NAME]      every form, or those of one instruction
@@ -14,7 +14,7 @@
 #include "enter.h"
 #include "machine.h"
 #include "operand.h"
-#include "semantics.h"
+#include "semantics/semantics.h"
 
 extern const uint8_t native_begin[], native_middle[], native_end[];
 

@@ -1,4 +1,4 @@
-/* check_translation.c: the way into the emulator and back: what of a function is emulated and what is not, in one.
+/* translation.c: the way into the emulator and back: what of a function is emulated and what is not, in one.
  *
  * Run as Cascade Lake (QCC_EMULATE=avx512vnni).  On a CPU that has AVX-512 all but the refusals hold as well. */
 #include <stdbool.h>
