@@ -96,8 +96,6 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
     case OPT_INPUT_SHAPE: return set_input_shape(o, value, error, error_size);
     case OPT_ROUNDING: return set_rounding(o, value, error, error_size);
     case OPT_QUANTIZE: return set_quantize(o, value, error, error_size);
-    case OPT_CALIB:
-    case OPT_ALGO: return fail(error, error_size, "%s", "calibration is not supported: scales come from the model file");
     case OPT_QUANTIZED_OPS: return append(&o->quantized_ops, value, error, error_size);
     case OPT_INFER_SCALES: o->infer_scales = true; return true;
     case OPT_MAX_SIZE: return options_size(value, &o->max_size, error, error_size);
@@ -110,7 +108,7 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
         o->opt_level = (int)number;
         return true;
     case OPT_DEBUG: o->debug = true; return true;
-    case OPT_JOBS: return options_number(value, 1, 1024, &number, error, error_size);
+    case OPT_JOBS: return options_number(value, 1, 1024, &o->jobs, error, error_size);
     case OPT_PRINT_BEFORE:
         return pass_named(value, error, error_size) && append(&o->print_before, value, error, error_size);
     case OPT_PRINT_AFTER:
@@ -212,9 +210,9 @@ static bool write_dump(void *context, int number, const char *name, const char *
     return file != OUTPUT_NONE && output_add(o->files, file, text, length, d) && output_commit(o->files, d);
 }
 
-bool driver_passes(const driver_options *o, driver_module *m, bool lower, const char *const names[], int count, diag *d)
+pass_options driver_pass_options(const driver_options *o, bool lower)
 {
-    const pass_options options = {
+    return (pass_options){
         .quantize = o->quantize,
         .quantized_ops = {o->quantized_ops.item, o->quantized_ops.count},
         .keep_float = {o->keep_float.item, o->keep_float.count},
@@ -228,6 +226,42 @@ bool driver_passes(const driver_options *o, driver_module *m, bool lower, const 
         .choose_kernel = cg_choose_kernel,
         .targets = o->targets,
     };
+}
+
+typedef struct calibration_call {
+    const driver_options *options;
+    driver_module *module;
+    pass_calibration *out;
+    diag *diag;
+    bool good;
+} calibration_call;
+
+static void run_calibration(void *context)
+{
+    calibration_call *c = context;
+    c->good = c->options->calibrate(c->options->calibrate_context, c->options, c->module->graph, c->out, c->diag);
+}
+
+/* The pipeline, and in the middle of it the samples. */
+static bool run_calibrated(const driver_options *o, driver_module *m, bool lower, const pass_debug *debug, diag *d)
+{
+    pass_options options = driver_pass_options(o, lower);
+    pass_calibration found = {0};
+    calibration_call call = {o, m, &found, d, false};
+    if (!pass_run_phases(m->graph, &options, debug, o->first_phase, PASS_PHASE_real, d))
+        return false;
+    const ir_loc loc = {.file = m->file, .subgraph = -1, .node = -1};
+    const arena_outcome outcome = arena_guard(run_calibration, &call);
+    if (outcome != ARENA_DONE)
+        return ir_limits_memory(d, &loc, outcome);
+    options.calibration = &found;
+    return call.good && pass_run_phases(m->graph, &options, debug, PASS_PHASE_integer, PASS_PHASES - 1, d);
+}
+
+bool driver_passes(const driver_options *o, driver_module *m, bool lower, const char *const names[], int count, diag *d)
+{
+    int number = 0;
+    const pass_options options = driver_pass_options(o, lower);
     const pass_debug debug = {
         .verify_each = o->verify_each,
         .round_trip_each = o->round_trip_each,
@@ -238,12 +272,16 @@ bool driver_passes(const driver_options *o, driver_module *m, bool lower, const 
         .print_after_all = o->print_after_all,
         .write = write_stderr,
         .context = (void *)(uintptr_t)o,
+        .number = &number,
     };
     if (o->dump_dir && mkdir(o->dump_dir, 0777) != 0 && errno != EEXIST) {
         const ir_loc loc = {.file = o->dump_dir, .subgraph = -1, .node = -1};
         return diag_error(d, &loc, "%s", strerror(errno));
     }
-    return pass_run(m->graph, &options, &debug, names, count, d);
+    if (names)
+        return pass_run(m->graph, &options, &debug, names, count, d);
+    return o->calibrate ? run_calibrated(o, m, lower, &debug, d)
+                        : pass_run_phases(m->graph, &options, &debug, o->first_phase, PASS_PHASES - 1, d);
 }
 
 bool driver_optimize(const driver_options *o, driver_module *m, diag *d) { return driver_passes(o, m, false, NULL, 0, d); }

@@ -24,6 +24,11 @@ typedef struct driver_list {
     int count;
 } driver_list;
 
+struct driver_options;
+/* Finds ranges for the graph between the phases `real` and `integer`, and may correct its weights and biases; `out` lives as long
+ * as the graph. */
+typedef bool driver_calibrate_fn(const void *context, const struct driver_options *, ir_graph *, pass_calibration *out, diag *);
+
 typedef struct driver_options {
     /* model */
     long batch;                /* 0: as the file says */
@@ -33,12 +38,16 @@ typedef struct driver_options {
     pass_quantize_mode quantize;
     driver_list quantized_ops, keep_float; /* "a,b" each */
     bool infer_scales;
-    const pass_calibration *calibration; /* NULL: scales come from the file alone */
+    const pass_calibration *calibration; /* NULL: scales come from the file alone, or from `calibrate` */
+    driver_calibrate_fn *calibrate;      /* NULL: nobody asks for calibration */
+    const void *calibrate_context;
+    pass_phase first_phase;    /* that the pipeline starts with */
     size_t max_size;           /* limit on what the model may cause (ir/size_limits.h); 0: follows from the file's size */
     /* code */
     target_set targets;        /* not empty */
     const char *name;          /* C identifier */
     int opt_level;
+    long jobs;                 /* threads at most; 0: as many as there are CPUs */
     bool debug;
     bool shared;               /* to be part of a shared library */
     bool external_weights;
@@ -72,6 +81,8 @@ bool driver_import(const driver_options *, const char *path, driver_module *out,
 /* Runs the pipeline: without the lowering, the graph is what the interpreter runs and --emit=ir prints. */
 bool driver_optimize(const driver_options *, driver_module *, diag *);
 bool driver_lower(const driver_options *, driver_module *, diag *);
+/* What passes get to know of the options. */
+pass_options driver_pass_options(const driver_options *, bool lower);
 /* The named passes, or the pipeline when names is NULL. */
 bool driver_passes(const driver_options *, driver_module *, bool lower, const char *const names[], int count, diag *);
 /* --list-passes and --list-ops. */

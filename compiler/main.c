@@ -10,6 +10,8 @@
 #include "compiler/names.h"
 #include "compiler/output.h"
 #include "compiler/program.h"
+#include "compiler/progress.h"
+#include "compiler/quantize/calibrate.h"
 #include "compiler/report.h"
 #include "ir/size_limits.h"
 
@@ -25,6 +27,7 @@ enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 typedef struct command {
     driver_options options;
+    calibrate_options calibration;
     const char *model, *output, *header, *report, *dot, *weights;
     char name[NAME_BYTES];
     bool no_header, list_passes, list_ops, list_targets;
@@ -93,7 +96,10 @@ static bool set_option(void *context, option_id id, const char *value, char *err
             return fail(error, size, "more than one model: %s", value);
         c->model = value;
         return true;
-    default: return driver_set(&c->options, id, value, &known, error, size);
+    default:
+        if (!calibrate_set(&c->calibration, id, value, &known, error, size))
+            return false;
+        return known || driver_set(&c->options, id, value, &known, error, size);
     }
 }
 
@@ -111,7 +117,9 @@ static const char *complete(command *c)
     if (c->kind == KIND_NONE)
         return "the output's extension is none of .o .so .s .ll .qir, and there is no --emit";
     if (c->kind == KIND_TFLITE)
-        return "writing TFLite models is not supported: this version quantizes no models";
+        return "writing TFLite models is not supported";
+    if (calibrate_complete(&c->calibration, &c->options))
+        return calibrate_complete(&c->calibration, &c->options);
     if (c->options.external_weights && c->kind != KIND_OBJECT && c->kind != KIND_SHARED)
         return "--weights=FILE goes with objects and shared libraries only";
     if (c->header && c->kind == KIND_IR)
@@ -120,6 +128,7 @@ static const char *complete(command *c)
         return "a shared library needs a file, not stdout or a device";
     if (!c->name[0])
         names_from_path(strcmp(c->output, "-") == 0 ? "model" : c->output, c->name, sizeof c->name);
+    calibrate_install(&c->calibration, &c->options);
     c->options.name = c->name;
     c->options.shared = c->kind == KIND_SHARED;
     return NULL;
@@ -273,7 +282,8 @@ static bool compile(command *c, diag *d)
 
 static int perform(int argc, char **argv)
 {
-    command c = {.options = driver_defaults(OPTION_QCC)};
+    command c = {.options = driver_defaults(OPTION_QCC), .calibration = calibrate_defaults()};
+    c.calibration.progress = progress_show;
     switch (options_parse(OPTION_QCC, argc, argv, set_option, &c)) {
     case OPTION_GO: break;
     case OPTION_EXIT_OK: return EXIT_SUCCESS;

@@ -5,18 +5,19 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "compiler/program.h"
+#include "compiler/progress.h"
+#include "compiler/quantize/calibrate.h"
 #include "compiler/run/session.h"
 #include "tools/labels.h"
 
-enum { EXIT_USAGE = 2, TOP = 5, BAR_WIDTH = 40 };
+enum { EXIT_USAGE = 2, TOP = 5 };
 
 typedef struct command {
     driver_options options;
     label_options samples;
-    preprocessing preprocessing;
+    calibrate_options calibration; /* pictures are the same to it as to the model */
     const char *file, *other;
     long threads;
     bool interpret, json;
@@ -55,7 +56,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
         c->file = value;
         return true;
     default:
-        if (!preprocess_set(&c->preprocessing, id, value, &known, error, size))
+        if (!calibrate_set(&c->calibration, id, value, &known, error, size))
             return false;
         return known || driver_set(&c->options, id, value, &known, error, size);
     }
@@ -69,7 +70,7 @@ static const char *complete(const command *c)
         return "no samples given: --data is missing";
     if (!c->samples.labels)
         return "no labels given: --labels is missing";
-    return NULL;
+    return calibrate_complete(&c->calibration, &c->options);
 }
 
 /* ---- Scores ---- */
@@ -118,20 +119,10 @@ static void compare_scores(const session *s, const session *other, result *r)
 
 /* ---- Over all samples ---- */
 
-static void show_progress(int done, int count)
-{
-    if (!isatty(STDERR_FILENO))
-        return;
-    const int filled = count ? done * BAR_WIDTH / count : BAR_WIDTH;
-    fprintf(stderr, "\r[%.*s%*s] %d/%d", filled, "########################################", BAR_WIDTH - filled, "", done, count);
-    if (done == count)
-        fprintf(stderr, "\r%*s\r", BAR_WIDTH + 24, "");
-}
-
 static bool run_sample(const command *c, const labelled_samples *samples, int index, session *s, diag *d)
 {
     session_reset(s);
-    return sample_fill(&samples->set, index, &c->preprocessing, &s->inputs[0], s->input_buffers[0], d) && session_run(s, d);
+    return sample_fill(&samples->set, index, &c->calibration.preprocessing, &s->inputs[0], s->input_buffers[0], d) && session_run(s, d);
 }
 
 static bool evaluate_one(const command *c, const labelled_samples *samples, int index, session *s, session *other, result *r, diag *d)
@@ -160,10 +151,11 @@ static bool evaluate_all(const command *c, const labelled_samples *samples, sess
                   ir_type_elements(&other->output_types[0]) != ir_type_elements(&s->output_types[0])))
         return diag_error(d, NULL, "%s: inputs or outputs differ from those of %s", c->other, c->file);
     const int count = samples->set.count;
+    const double start = session_seconds();
     for (int i = 0; i < count; i++) {
         if (!evaluate_one(c, samples, i, s, other, r, d))
             return false;
-        show_progress(i + 1, count);
+        progress_show(NULL, i + 1, count, session_seconds() - start);
     }
     return true;
 }
@@ -172,6 +164,14 @@ static bool is_classifier(const command *c, const session *s, diag *d)
 {
     return (s->input_count == 1 && s->output_count >= 1) ||
            diag_error(d, NULL, "%s: %u inputs and %u outputs; a classifier has one input", c->file, s->input_count, s->output_count);
+}
+
+/* What the other model is compared to be like: samples make integers of the first one alone. */
+static bool open_other(const command *c, session *other, diag *d)
+{
+    driver_options options = c->options;
+    calibrate_uninstall(&options);
+    return session_open(other, &options, c->other, c->interpret, (unsigned)c->threads, d);
 }
 
 static bool evaluate(const command *c, result *r, diag *d)
@@ -183,7 +183,7 @@ static bool evaluate(const command *c, result *r, diag *d)
         return false;
     options.classes = s.output_count ? ir_type_elements(&s.output_types[0]) : 0;
     const bool good = is_classifier(c, &s, d) && labels_load(&options, &s.inputs[0], &samples, d) &&
-                      (!c->other || session_open(&other, &c->options, c->other, c->interpret, (unsigned)c->threads, d)) &&
+                      (!c->other || open_other(c, &other, d)) &&
                       evaluate_all(c, &samples, &s, c->other ? &other : NULL, r, d);
     session_close(&other);
     labels_free(&samples);
@@ -225,7 +225,7 @@ static void print_text(const command *c, const result *r)
 
 static int perform(int argc, char **argv)
 {
-    command c = {.options = driver_defaults(OPTION_EVAL), .threads = 1, .preprocessing = PREPROCESSING_NONE};
+    command c = {.options = driver_defaults(OPTION_EVAL), .threads = 1, .calibration = calibrate_defaults()};
     switch (options_parse(OPTION_EVAL, argc, argv, set_option, &c)) {
     case OPTION_GO: break;
     case OPTION_EXIT_OK: return EXIT_SUCCESS;
@@ -236,6 +236,8 @@ static int perform(int argc, char **argv)
         options_usage_error(OPTION_EVAL, problem);
         return EXIT_USAGE;
     }
+    c.calibration.progress = progress_show;
+    calibrate_install(&c.calibration, &c.options);
     diag d = driver_diag(OPTION_EVAL);
     result r = {0};
     bool good = evaluate(&c, &r, &d);

@@ -7,16 +7,19 @@
 #include <string.h>
 
 #include "compiler/program.h"
-#include "runtime/profile.h"
+#include "compiler/progress.h"
+#include "compiler/quantize/calibrate.h"
 #include "compiler/run/npy.h"
+#include "compiler/run/session.h"
+#include "runtime/profile.h"
 #include "tools/profile.h"
 #include "tools/run_report.h"
-#include "compiler/run/session.h"
 
 enum { EXIT_USAGE = 2, SHOWN_ELEMENTS = 8, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000 };
 
 typedef struct command {
     driver_options options;
+    calibrate_options calibration;
     const char *file, *report;
     driver_list inputs, outputs, expected;
     driver_list *open_list; /* takes further .npy arguments */
@@ -85,7 +88,10 @@ static bool set_option(void *context, option_id id, const char *value, char *err
         c->bench = true;
         return !value || options_real(value, &c->bench_seconds, error, size);
     case OPT_COUNT: return set_argument(c, value, error, size);
-    default: return driver_set(&c->options, id, value, &known, error, size);
+    default:
+        if (!calibrate_set(&c->calibration, id, value, &known, error, size))
+            return false;
+        return known || driver_set(&c->options, id, value, &known, error, size);
     }
 }
 
@@ -101,7 +107,7 @@ static const char *complete(const command *c)
         return "--report is about compiled code, --interp runs none";
     if (c->bench_seconds < 0 || c->tolerance < 0)
         return "--bench and --tolerance take no negative numbers";
-    return NULL;
+    return calibrate_complete(&c->calibration, &c->options);
 }
 
 /* ---- Inputs and outputs ---- */
@@ -319,7 +325,7 @@ static bool run(const command *c, bool *out_within, diag *d)
 
 static int perform(int argc, char **argv)
 {
-    command c = {.options = driver_defaults(OPTION_RUN), .seed = 1, .threads = 1, .steps = 1, .bench_seconds = 1};
+    command c = {.options = driver_defaults(OPTION_RUN), .calibration = calibrate_defaults(), .seed = 1, .threads = 1, .steps = 1, .bench_seconds = 1};
     switch (options_parse(OPTION_RUN, argc, argv, set_option, &c)) {
     case OPTION_GO: break;
     case OPTION_EXIT_OK: return EXIT_SUCCESS;
@@ -330,6 +336,8 @@ static int perform(int argc, char **argv)
         options_usage_error(OPTION_RUN, problem);
         return EXIT_USAGE;
     }
+    c.calibration.progress = progress_show;
+    calibrate_install(&c.calibration, &c.options);
     diag d = driver_diag(OPTION_RUN);
     bool within = true;
     if (!run(&c, &within, &d)) {

@@ -180,10 +180,11 @@ static bool open_array(npy_file *f, const ir_loc *loc, diag *d)
 bool npy_open(const char *path, npy_file *out, diag *d)
 {
     const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
-    *out = (npy_file){.path = path, .descriptor = open(path, O_RDONLY | O_CLOEXEC)};
-    if (out->descriptor < 0)
-        return diag_error(d, &loc, "%s", strerror(errno));
-    if (open_array(out, &loc, d))
+    *out = (npy_file){.path = strdup(path), .descriptor = -1};
+    if (!out->path)
+        return diag_out_of_memory(d, &loc);
+    out->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (out->descriptor < 0 ? diag_error(d, &loc, "%s", strerror(errno)) : open_array(out, &loc, d))
         return true;
     npy_close(out);
     return false;
@@ -193,7 +194,8 @@ void npy_close(npy_file *f)
 {
     if (f->descriptor >= 0)
         close(f->descriptor);
-    f->descriptor = -1;
+    free(f->path);
+    *f = (npy_file){.descriptor = -1};
 }
 
 bool npy_read_elements(const npy_file *f, int64_t first, int64_t count, void *to, diag *d)

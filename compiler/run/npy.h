@@ -14,7 +14,7 @@ bool npy_read(const char *path, npy_array *out, diag *);
 
 /* An array that stays in its file, however large: its elements are read where they are wanted, by any number of threads. */
 typedef struct npy_file {
-    const char *path;
+    char *path;         /* owned */
     ir_type type;       /* the first dimension may be beyond what an ir_type can have */
     int descriptor;     /* -1: not open */
     int64_t start;      /* of element 0, in bytes */

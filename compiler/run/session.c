@@ -5,8 +5,10 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "compiler/codegen/object/jit.h"
+#include "compiler/run/preprocess.h"
 #include "compiler/target/target.h"
 #include "runtime/variant.h"
 
@@ -23,12 +25,7 @@ static void *buffer_new(size_t bytes)
 
 /* ---- Descriptions ---- */
 
-static ir_type type_of_info(const qcc_tensor_info *info)
-{
-    return ir_type_make((ir_dtype)info->dtype, (int)info->rank, info->dims); /* the first seven numbers agree */
-}
-
-static qcc_tensor_info info_of_value(const ir_value *v, const char *name)
+qcc_tensor_info session_info_of(const ir_value *v, const char *name)
 {
     qcc_tensor_info info = {.name = name, .dtype = (qcc_dtype)v->type.dtype, .rank = (uint32_t)v->type.rank,
                             .bytes = ir_type_bytes(&v->type)};
@@ -55,13 +52,13 @@ static bool describe(session *s, diag *d)
     if (!s->inputs || !s->outputs || !s->input_types || !s->output_types || !s->input_buffers || !s->output_buffers)
         return diag_error(d, NULL, "out of memory");
     for (uint32_t i = 0; i < s->input_count; i++) {
-        s->inputs[i] = s->model ? *qcc_model_input(s->model, i) : info_of_value(g->inputs[i], g->input_names[i]);
-        s->input_types[i] = s->model ? type_of_info(&s->inputs[i]) : g->inputs[i]->type;
+        s->inputs[i] = s->model ? *qcc_model_input(s->model, i) : session_info_of(g->inputs[i], g->input_names[i]);
+        s->input_types[i] = s->model ? preprocess_type(&s->inputs[i]) : g->inputs[i]->type;
         s->input_buffers[i] = buffer_new(s->inputs[i].bytes);
     }
     for (uint32_t i = 0; i < s->output_count; i++) {
-        s->outputs[i] = s->model ? *qcc_model_output(s->model, i) : info_of_value(g->outputs[i], g->output_names[i]);
-        s->output_types[i] = s->model ? type_of_info(&s->outputs[i]) : g->outputs[i]->type;
+        s->outputs[i] = s->model ? *qcc_model_output(s->model, i) : session_info_of(g->outputs[i], g->output_names[i]);
+        s->output_types[i] = s->model ? preprocess_type(&s->outputs[i]) : g->outputs[i]->type;
         s->output_buffers[i] = buffer_new(s->outputs[i].bytes);
     }
     for (uint32_t i = 0; i < s->input_count; i++)
@@ -184,6 +181,15 @@ bool session_open_graph(session *s, const driver_options *o, ir_graph *g, unsign
     return good;
 }
 
+bool session_open_beside(session *s, const session *first, diag *d)
+{
+    *s = (session){.model = first->model, .threads = first->threads};
+    const bool good = get_ready(s, NULL, d);
+    if (!good)
+        session_close(s);
+    return good;
+}
+
 void session_close(session *s)
 {
     for (uint32_t i = 0; s->input_buffers && i < s->input_count; i++)
@@ -227,6 +233,13 @@ void session_reset(session *s)
         ir_state_free(s->state);
         s->state = ir_state_new(s->module.graph);
     }
+}
+
+double session_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
 /* ---- Numbers ---- */

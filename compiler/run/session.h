@@ -27,11 +27,17 @@ typedef struct session {
 bool session_open(session *, const driver_options *, const char *file, bool interpret, unsigned threads, diag *);
 /* The same of a graph, which becomes the session's, also on failure. */
 bool session_open_graph(session *, const driver_options *, ir_graph *, unsigned threads, diag *);
+/* One more session of the same model, with memory of its own; the first one has to live longer. */
+bool session_open_beside(session *, const session *first, diag *);
 void session_close(session *);
+
+/* What a session says about an input or output. */
+qcc_tensor_info session_info_of(const ir_value *, const char *name);
 
 /* Runs on the session's buffers. */
 bool session_run(session *, diag *);
 void session_reset(session *);
+double session_seconds(void); /* of a clock that only goes on */
 
 /* Fills an input with numbers that depend on position and seed only: reals in -1..1, integers over their whole range
  * (i32 and i64: 0..7), booleans. */

@@ -1,0 +1,8 @@
+/* progress.h: how far a long run is, in one line on the terminal, if stderr is one. */
+#ifndef QCC_PROGRESS_H
+#define QCC_PROGRESS_H
+
+/* To be called as samples are done, with the seconds since the start; the last call removes the line. */
+void progress_show(void *unused, int done, int count, double seconds);
+
+#endif

@@ -1,0 +1,91 @@
+/* calibrate.c: the steps between samples and ranges. */
+#include "compiler/quantize/calibrate.h"
+
+#include <limits.h>
+
+#include "compiler/quantize/calibrate_run.h"
+#include "compiler/quantize/correct.h"
+#include "passes/calibrated_values.h"
+
+static bool observe(const calibrate_options *c, const driver_options *o, const ir_graph *g, const calibrate_inputs *inputs,
+                    stats *s, diag *d)
+{
+    bool interrupted = false;
+    if (inputs->count == 0)
+        return true;
+    if (!calibrate_run(c, o, g, inputs, s, &interrupted, d))
+        return false;
+    return !interrupted || diag_error(d, NULL, "interrupted after %lld of %d samples", (long long)s->samples, inputs->count);
+}
+
+static void choose(const calibrate_options *c, const ir_graph *g, const stats *s, pass_calibration *out)
+{
+    pass_range *ranges = ARENA_ARRAY(g->arena, pass_range, g->next_id);
+    const char *note = arena_format(g->arena, "minmax of %lld samples", (long long)s->samples);
+    *out = c->scheme;
+    out->ranges = ranges;
+    out->count = g->next_id;
+    for (int i = 0; i < s->count; i++) {
+        const observer *seen = &s->values[i].seen;
+        ranges[s->values[i].value->id] = (pass_range){seen->count > 0, seen->low, seen->high, 0, note};
+    }
+}
+
+static bool fill(void *context, int index, void *const buffers[], diag *d)
+{
+    return calibrate_inputs_fill(context, index, buffers, d);
+}
+
+/* What the samples say beside ranges. */
+static bool correct(const calibrate_options *c, const driver_options *o, ir_graph *g, calibrate_inputs *inputs,
+                    const pass_calibration *ranges, diag *d)
+{
+    driver_options calibrated = *o;
+    calibrated.calibrate = NULL;
+    calibrated.calibration = ranges;
+    const correct_samples samples = {fill, inputs, inputs->count};
+    return c->effort == 0 || inputs->count == 0 || correct_biases(g, &calibrated, &samples, calibrate_threads(o, INT_MAX), d);
+}
+
+static bool take_steps(const calibrate_options *c, const driver_options *o, ir_graph *g, stats *s, pass_calibration *out, diag *d)
+{
+    calibrate_inputs inputs = {0};
+    bool good = c->samples.count == 0 || calibrate_inputs_open(c, g, &inputs, d);
+    good = good && observe(c, o, g, &inputs, s, d);
+    if (good)
+        choose(c, g, s, out);
+    good = good && correct(c, o, g, &inputs, out, d);
+    calibrate_inputs_close(&inputs);
+    return good;
+}
+
+static bool calibrate(const void *context, const driver_options *o, ir_graph *g, pass_calibration *out, diag *d)
+{
+    const pass_options options = driver_pass_options(o, true);
+    stats s;
+    arena *scratch = arena_new();
+    bool good = stats_init(&s, g, calibrated_values(g, &options, scratch), d);
+    arena_free(scratch);
+    if (!good)
+        return false;
+    good = take_steps(context, o, g, &s, out, d);
+    stats_free(&s);
+    return good;
+}
+
+void calibrate_install(const calibrate_options *c, driver_options *o)
+{
+    if (!calibrate_is_asked(c))
+        return;
+    o->calibrate = calibrate;
+    o->calibrate_context = c;
+    o->quantize = PASS_QUANTIZE_STATIC;
+}
+
+void calibrate_uninstall(driver_options *o)
+{
+    if (!o->calibrate)
+        return;
+    o->calibrate = NULL;
+    o->quantize = PASS_QUANTIZE_AUTO;
+}

@@ -1,0 +1,180 @@
+/* calibrate_inputs.c: which samples belong to which input, and which of them are used. */
+#define _GNU_SOURCE
+#include "compiler/quantize/calibrate_inputs.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "compiler/run/session.h"
+
+/* ---- Which path is for which input ---- */
+
+static int input_called(const calibrate_inputs *c, const char *name, size_t length)
+{
+    for (int i = 0; i < c->inputs; i++)
+        if (strlen(c->infos[i].name) == length && strncmp(c->infos[i].name, name, length) == 0)
+            return i;
+    return -1;
+}
+
+/* The input that "INPUT:PATH" names, and the path; -1: it is a path and nothing else.  Names and paths may contain colons. */
+static int split(const calibrate_inputs *c, const char *text, const char **out_path)
+{
+    for (const char *colon = strchr(text, ':'); colon; colon = strchr(colon + 1, ':')) {
+        const int input = input_called(c, text, (size_t)(colon - text));
+        *out_path = colon + 1;
+        if (input >= 0)
+            return input;
+    }
+    *out_path = text;
+    return -1;
+}
+
+static bool load(calibrate_inputs *c, int input, const char *path, diag *d)
+{
+    const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
+    if (c->sets[input].count > 0)
+        return diag_error(d, &loc, "input '%s' has its samples already", c->infos[input].name);
+    return samples_load(path, &c->infos[input], &c->sets[input], d);
+}
+
+/* A folder that holds "INPUT" (a folder or list) or "INPUT.npy" for each input. */
+static bool load_each(calibrate_inputs *c, const char *folder, diag *d)
+{
+    static const char *const endings[] = {"", ".npy", ".txt"};
+    const ir_loc loc = {.file = folder, .subgraph = -1, .node = -1};
+    for (int i = 0; i < c->inputs; i++) {
+        char *path = NULL;
+        struct stat status;
+        bool found = false;
+        for (size_t k = 0; !found && k < sizeof endings / sizeof endings[0]; k++) {
+            free(path);
+            if (asprintf(&path, "%s/%s%s", folder, c->infos[i].name, endings[k]) < 0)
+                return diag_out_of_memory(d, &loc);
+            found = stat(path, &status) == 0;
+        }
+        const bool good = found ? load(c, i, path, d)
+                                : diag_error(d, &loc, "the model has %d inputs, and here is nothing called as its input '%s'",
+                                             c->inputs, c->infos[i].name);
+        free(path);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+static bool load_all(calibrate_inputs *c, diag *d)
+{
+    const driver_list *list = &c->options->samples;
+    for (int i = 0; i < list->count; i++) {
+        const char *path;
+        const int input = split(c, list->item[i], &path);
+        const bool one = input >= 0 || c->inputs == 1;
+        if (one ? !load(c, input < 0 ? 0 : input, path, d) : !load_each(c, path, d))
+            return false;
+    }
+    for (int i = 0; i < c->inputs; i++) {
+        if (c->sets[i].count == 0)
+            return diag_error(d, NULL, "no samples for input '%s': --calib=%s:PATH is missing", c->infos[i].name, c->infos[i].name);
+        if (c->sets[i].count != c->sets[0].count)
+            return diag_error(d, NULL, "%d samples for input '%s', %d for '%s'", c->sets[i].count, c->infos[i].name,
+                              c->sets[0].count, c->infos[0].name);
+    }
+    return true;
+}
+
+/* ---- Which are used ---- */
+
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t x = *state += 0x9E3779B97F4A7C15u;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+    return x ^ x >> 31;
+}
+
+/* The first ones, or with a seed any ones, in any order. */
+static bool choose(calibrate_inputs *c, diag *d)
+{
+    const int all = c->inputs ? c->sets[0].count : 0;
+    const long wanted = c->options->sample_count;
+    uint64_t state = (uint64_t)c->options->seed;
+    c->order = calloc((size_t)all + 1, sizeof *c->order);
+    if (!c->order)
+        return diag_out_of_memory(d, NULL);
+    for (int i = 0; i < all; i++)
+        c->order[i] = i;
+    for (int i = 0; c->options->seed_given && i < all; i++) {
+        const int other = i + (int)(next_random(&state) % (uint64_t)(all - i)), kept = c->order[i];
+        c->order[i] = c->order[other];
+        c->order[other] = kept;
+    }
+    c->count = wanted && wanted < all ? (int)wanted : all;
+    return true;
+}
+
+/* ---- The whole ---- */
+
+static bool open_inputs(calibrate_inputs *c, const ir_graph *g, diag *d)
+{
+    c->infos = calloc((size_t)g->input_count + 1, sizeof *c->infos);
+    c->sets = calloc((size_t)g->input_count + 1, sizeof *c->sets);
+    if (!c->infos || !c->sets)
+        return diag_out_of_memory(d, NULL);
+    for (int i = 0; i < g->input_count; i++) {
+        c->infos[i] = session_info_of(g->inputs[i], g->input_names[i]);
+        c->sets[i] = SAMPLES_NONE;
+    }
+    c->inputs = g->input_count;
+    return load_all(c, d) && choose(c, d);
+}
+
+bool calibrate_inputs_open(const calibrate_options *o, const ir_graph *g, calibrate_inputs *out, diag *d)
+{
+    *out = (calibrate_inputs){.options = o};
+    if (open_inputs(out, g, d))
+        return true;
+    calibrate_inputs_close(out);
+    return false;
+}
+
+void calibrate_inputs_close(calibrate_inputs *c)
+{
+    for (int i = 0; i < c->inputs; i++)
+        samples_free(&c->sets[i]);
+    free(c->sets);
+    free(c->infos);
+    free(c->order);
+    *c = (calibrate_inputs){0};
+}
+
+const char *calibrate_inputs_name(const calibrate_inputs *c, int index, char text[SAMPLE_NAME_BYTES])
+{
+    return sample_name(&c->sets[0], c->order[index], text);
+}
+
+/* A number that is not finite would be in every statistic. */
+static bool check_finite(const calibrate_inputs *c, int input, int index, const void *data, diag *d)
+{
+    const qcc_tensor_info *info = &c->infos[input];
+    char name[SAMPLE_NAME_BYTES];
+    for (size_t i = 0; info->dtype == QCC_F32 && i < info->bytes / sizeof(float); i++) {
+        uint32_t bits;
+        memcpy(&bits, (const char *)data + i * sizeof bits, sizeof bits);
+        if ((bits & 0x7f800000u) == 0x7f800000u)
+            return diag_error(d, NULL, "%s: element %zu is %s", sample_name(&c->sets[input], c->order[index], name), i,
+                              bits & 0x7fffffu ? "not a number" : "infinite");
+    }
+    return true;
+}
+
+bool calibrate_inputs_fill(const calibrate_inputs *c, int index, void *const buffers[], diag *d)
+{
+    for (int i = 0; i < c->inputs; i++)
+        if (!sample_fill(&c->sets[i], c->order[index], &c->options->preprocessing, &c->infos[i], buffers[i], d) ||
+            !check_finite(c, i, index, buffers[i], d))
+            return false;
+    return true;
+}

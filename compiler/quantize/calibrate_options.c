@@ -1,0 +1,76 @@
+/* calibrate_options.c: options of calibration, one by one and together. */
+#include "compiler/quantize/calibrate_options.h"
+
+#include <string.h>
+
+calibrate_options calibrate_defaults(void)
+{
+    return (calibrate_options){.preprocessing = PREPROCESSING_NONE, .batch = 1, .effort = 1, .scheme = {.activation_bits = 8}};
+}
+
+static bool fail(char *error, size_t size, const char *format, const char *value)
+{
+    snprintf(error, size, format, value);
+    return false;
+}
+
+static bool add(driver_list *list, const char *value, char *error, size_t size)
+{
+    if (list->count == DRIVER_MAX_LIST)
+        return fail(error, size, "%s", "given too often");
+    list->item[list->count++] = value;
+    return true;
+}
+
+/* One of two words. */
+static bool set_either(bool *out, const char *value, const char *no, const char *yes, char *error, size_t size)
+{
+    *out = strcmp(value, yes) == 0;
+    if (!*out && strcmp(value, no) != 0)
+        snprintf(error, size, "'%s' is neither %s nor %s", value, no, yes);
+    return *out || strcmp(value, no) == 0;
+}
+
+static bool set_bits(calibrate_options *c, const char *value, char *error, size_t size)
+{
+    bool wide;
+    if (!set_either(&wide, value, "8", "16", error, size))
+        return false;
+    c->scheme.activation_bits = wide ? 16 : 8;
+    return true;
+}
+
+static bool set_effort(calibrate_options *c, const char *value, char *error, size_t size)
+{
+    long effort;
+    if (!options_number(value, 0, 3, &effort, error, size))
+        return false;
+    if (effort > 1)
+        return fail(error, size, "%s: this version knows efforts 0 and 1", value);
+    c->effort = (int)effort;
+    return true;
+}
+
+bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *out_known, char *error, size_t size)
+{
+    *out_known = true;
+    switch (id) {
+    case OPT_CALIB: return add(&c->samples, value, error, size);
+    case OPT_CALIB_SAMPLES: return options_number(value, 1, 1000000000, &c->sample_count, error, size);
+    case OPT_CALIB_BATCH: return options_number(value, 1, 1000000000, &c->batch, error, size);
+    case OPT_SEED: c->seed_given = true; return options_number(value, 0, 1000000000, &c->seed, error, size);
+    case OPT_EFFORT: return set_effort(c, value, error, size);
+    case OPT_ACTIVATION_SCALES: return set_either(&c->scheme.symmetric, value, "affine", "symmetric", error, size);
+    case OPT_ACTIVATION_BITS: return set_bits(c, value, error, size);
+    default: return preprocess_set(&c->preprocessing, id, value, out_known, error, size);
+    }
+}
+
+bool calibrate_is_asked(const calibrate_options *c) { return c->samples.count > 0 || c->load_stats.count > 0; }
+
+const char *calibrate_complete(const calibrate_options *c, const driver_options *o)
+{
+    if (calibrate_is_asked(c) && o->quantize == PASS_QUANTIZE_NONE)
+        return "--quantize=none and calibration exclude each other";
+    return NULL;
+}

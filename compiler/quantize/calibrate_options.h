@@ -1,0 +1,31 @@
+/* calibrate_options.h: what the command line says about calibration. */
+#ifndef QCC_CALIBRATE_OPTIONS_H
+#define QCC_CALIBRATE_OPTIONS_H
+
+#include "compiler/driver.h"
+#include "compiler/run/preprocess.h"
+
+typedef struct calibrate_options {
+    driver_list samples;          /* --calib: "PATH" or "INPUT:PATH" */
+    preprocessing preprocessing;  /* of pictures */
+    long sample_count;            /* 0: all */
+    long batch;                   /* samples a batch; at least 1 */
+    long seed; bool seed_given;
+    const char *save_stats;
+    driver_list load_stats;
+    int effort;                   /* 0: ranges alone; 1: biases corrected */
+    pass_calibration scheme;      /* without ranges */
+    /* Called after each sample, by one thread at a time, with the seconds since the start; NULL: nobody wants to know. */
+    void (*progress)(void *context, int done, int samples, double seconds);
+    void *progress_context;
+} calibrate_options;
+
+calibrate_options calibrate_defaults(void);
+/* Takes one of the options of calibration, those of preprocessing included; *out_known is false when it is none. */
+bool calibrate_set(calibrate_options *, option_id, const char *value, bool *out_known, char *error, size_t error_size);
+/* What options say together; NULL, or what is wrong. */
+const char *calibrate_complete(const calibrate_options *, const driver_options *);
+/* Is there anything to calibrate with? */
+bool calibrate_is_asked(const calibrate_options *);
+
+#endif

@@ -1,0 +1,170 @@
+"""Protects calibration: a model of real numbers and samples become integers that say nearly the same, whatever form the samples come in,
+however many threads work; and what is wrong with samples is said, with the file and the shapes."""
+import json
+import math
+import os
+import random
+import struct
+
+from common import QCC, QCC_EVAL, QCC_RUN, Case, main, npy, read_npy, run
+
+PIXELS, SAMPLES = 8 * 8 * 3, 12
+
+
+def floats(values):
+    """A constant of the text form."""
+    return "dense<0x" + struct.pack(f"<{len(values)}f", *values).hex() + ">"
+
+
+def network(seed=5):
+    """Two convolutions, an average and a fully connected layer."""
+    r = random.Random(seed)
+    def draw(n, scale):
+        return floats([r.gauss(0, scale) for _ in range(n)])
+    return f"""graph "net" {{
+  input %0:f32<1x8x8x3> "picture"
+  const %1:f32<8x3x3x3> = {draw(216, 0.3)}
+  const %2:f32<8> = {draw(8, 0.2)}
+  %3:f32<1x8x8x8> "first" = conv2d %0, %1, %2 {{stride = [1, 1], pad = [1, 1, 1, 1], act = relu6}}
+  const %4:f32<16x1x1x8> = {draw(128, 0.4)}
+  const %5:f32<16> = {draw(16, 0.2)}
+  %6:f32<1x8x8x16> "second" = conv2d %3, %4, %5 {{stride = [1, 1], pad = [0, 0, 0, 0], act = relu}}
+  %7:f32<1x1x1x16> "average" = avg_pool2d %6 {{kernel = [8, 8]}}
+  %8:f32<1x16> = reshape %7
+  const %9:f32<10x16> = {draw(160, 0.5)}
+  const %10:f32<10> = {draw(10, 0.2)}
+  %11:f32<1x10> "scores" = fully_connected %8, %9, %10
+  output %11 "scores"
+}}
+"""
+
+
+SUM = """graph "sum" {
+  input %0:f32<1x5> "a"
+  input %1:f32<1x5> "b"
+  %2:f32<1x5> "product" = mul %0, %1
+  %3:f32<1x5> "result" = add %2, %1
+  %4:f32<1x5> "twice" = add %3, %3
+  output %4 "twice"
+}
+"""
+
+
+class Calibration(Case):
+    def setUp(self):
+        super().setUp()
+        self.model = self.folder / "net.qir"
+        self.model.write_text(network(), encoding="utf-8")
+        r = random.Random(1)
+        self.rows = [[r.uniform(-1, 1) for _ in range(PIXELS)] for _ in range(SAMPLES)]
+        self.all = self.array("all.npy", (SAMPLES, 8, 8, 3), [v for row in self.rows for v in row])
+
+    def array(self, name, shape, values):
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(npy("<f4", shape, values))
+        return path
+
+    def text(self, *options, model=None):
+        """The graph on integers."""
+        return self.fine(QCC, model or self.model, "--emit=ir", "-o", "-", *options).decode()
+
+    def wrong(self, expected, *options, model=None):
+        error = self.refused(1, QCC, model or self.model, "--emit=ir", "-o", self.folder / "x.qir", *options)
+        for part in expected:
+            self.assertIn(part, error)
+        self.assertFalse((self.folder / "x.qir").exists())
+
+    def test_integers_between_layers(self):
+        text = self.text(f"--calib={self.all}")
+        self.assertNotIn("f32<1x8x8x8>", text)
+        x = self.array("x.npy", (1, 8, 8, 3), self.rows[0])
+        outputs = [self.folder / "real.npy", self.folder / "integer.npy"]
+        self.fine(QCC_RUN, self.model, "-i", x, "-o", outputs[0])
+        self.fine(QCC_RUN, self.model, "-i", x, "-o", outputs[1], f"--calib={self.all}")
+        real, integer = (read_npy(path)[0] for path in outputs)
+        difference = max(abs(a - b) for a, b in zip(real, integer))
+        self.assertTrue(0 < difference < 0.03 * max(map(abs, real)))
+
+    def test_forms_of_samples(self):
+        expected = self.text(f"--calib={self.all}")
+        for i, row in enumerate(self.rows):
+            self.array(f"files/{i:02}.npy", (1, 8, 8, 3) if i % 2 else (8, 8, 3), row)
+        listed = self.folder / "files" / "list.txt"
+        listed.write_text("# all\n" + "".join(f"{i:02}.npy\t{i % 10}\n" for i in range(SAMPLES)) + "\n")
+        for source in (self.folder / "files", listed, f"picture:{self.all}"):
+            self.assertEqual(self.text(f"--calib={source}"), expected, source)
+
+    def test_threads_and_batches(self):
+        expected = self.text(f"--calib={self.all}", "--jobs=1")
+        self.assertEqual(self.text(f"--calib={self.all}", "--jobs=3", "--calib-batch=5"), expected)
+
+    def test_which_samples(self):
+        few = self.array("few.npy", (3, 8, 8, 3), [v for row in self.rows[:3] for v in row])
+        self.assertEqual(self.text(f"--calib={self.all}", "--calib-samples=3"), self.text(f"--calib={few}"))
+        seeded = self.text(f"--calib={self.all}", "--calib-samples=3", "--seed=3")
+        self.assertEqual(seeded, self.text(f"--calib={self.all}", "--calib-samples=3", "--seed=3"))
+        self.assertNotEqual(seeded, self.text(f"--calib={self.all}", "--calib-samples=3"))
+
+    def test_several_inputs(self):
+        model = self.folder / "sum.qir"
+        model.write_text(SUM, encoding="utf-8")
+        a = self.array("inputs/a.npy", (4, 5), [i / 7 - 1 for i in range(20)])
+        b = self.array("inputs/b.npy", (4, 5), [2 - i / 5 for i in range(20)])
+        expected = self.text(f"--calib=a:{a}", f"--calib=b:{b}", model=model)
+        self.assertIn("from calibrated", expected)
+        self.assertEqual(self.text(f"--calib={self.folder}/inputs", model=model), expected)
+        self.wrong(["no samples for input 'b'"], f"--calib=a:{a}", model=model)
+        self.wrong(["'b' has its samples already"], f"--calib=b:{b}", f"--calib=b:{b}", model=model)
+        short = self.array("short.npy", (3, 5), [0] * 15)
+        self.wrong(["3 samples for input 'b', 4 for 'a'"], f"--calib=a:{a}", f"--calib=b:{short}", model=model)
+        os.remove(b)
+        self.wrong(["nothing called as its input 'b'"], f"--calib={self.folder}/inputs", model=model)
+
+    def test_what_is_wrong_with_samples(self):
+        self.wrong(["nowhere: error: No such file"], "--calib=nowhere")
+        (self.folder / "empty").mkdir()
+        self.wrong(["empty: error: no samples"], f"--calib={self.folder}/empty")
+        odd = self.array("odd.npy", (2, 5, 3), [0] * 30)
+        self.wrong(["odd.npy", "f32<2x5x3>", "f32<1x8x8x3>"], f"--calib={odd}")
+        self.array("mixed/0.npy", (8, 8, 3), self.rows[0])
+        self.array("mixed/1.npy", (8, 8, 2), [0] * 128)
+        self.wrong(["mixed/1.npy", "f32<8x8x2>", "f32<1x8x8x3>"], f"--calib={self.folder}/mixed")
+        binary = self.folder / "binary"
+        binary.write_bytes(b"\x00\x01\x02")
+        self.wrong(["binary: error: neither a picture"], f"--calib={binary}")
+        cut = self.folder / "cut.npy"
+        cut.write_bytes(self.all.read_bytes()[:-4])
+        self.wrong(["cut.npy: error: the file is cut off"], f"--calib={cut}")
+
+    def test_numbers_that_are_none(self):
+        rows = [v for row in self.rows for v in row]
+        rows[5 * PIXELS + 7] = math.nan
+        self.wrong(["bad.npy, row 5: element 7 is not a number"], f"--calib={self.array('bad.npy', (SAMPLES, 8, 8, 3), rows)}", "--jobs=3")
+        model = self.folder / "sum.qir"
+        model.write_text(SUM, encoding="utf-8")
+        a = [1.0] * 40
+        a[12] = a[33] = 3e38 # infinite times 2
+        inputs = (self.array("a.npy", (8, 5), a), self.array("b.npy", (8, 5), [2.0] * 40))
+        self.wrong(["a.npy, row 2: element 2 of the value 'product' becomes infinite"], f"--calib=a:{inputs[0]}", f"--calib=b:{inputs[1]}",
+                   "--jobs=3", model=model)
+
+    def test_evaluation_against_reals(self):
+        labels = self.folder / "labels.txt"
+        labels.write_text("".join(f"{i % 10}\n" for i in range(SAMPLES)))
+        got = json.loads(self.fine(QCC_EVAL, self.model, f"--calib={self.all}", f"--data={self.all}", f"--labels={labels}",
+                                   f"--compare={self.model}", "--json"))
+        self.assertGreater(got["sqnr_db"], 30) # the other one stays real, or they would be equal
+        self.assertGreater(got["agreement"], 0.9)
+
+    def test_objects(self):
+        outputs = [self.folder / "a.o", self.folder / "b.o"]
+        for path in outputs:
+            self.fine(QCC, self.model, f"--calib={self.all}", "-o", path, "--name=net", "--target=avx2")
+        self.assertEqual(outputs[0].read_bytes(), outputs[1].read_bytes())
+        code, _, _ = run(QCC, self.model, f"--calib={self.all}", "--quantize=none", "-o", outputs[0])
+        self.assertEqual(code, 2)
+
+
+if __name__ == "__main__":
+    main()
