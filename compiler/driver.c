@@ -181,10 +181,15 @@ bool driver_read_model(const char *path, uint8_t **out_bytes, size_t *out_size, 
 
 bool driver_import(const driver_options *o, const char *path, driver_module *out, diag *d)
 {
-    *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path};
+    *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path, .beside = {path, o->files, NULL}};
     if (!driver_read_model(path, &out->bytes, &out->size, d))
         return false;
-    const frontend_options options = {o->batch, o->input_shapes.item, o->input_shapes.count, o->max_size};
+    const frontend_options options = {.batch = o->batch,
+                                      .input_shapes = o->input_shapes.item,
+                                      .input_shape_count = o->input_shapes.count,
+                                      .open = model_files_open,
+                                      .open_context = &out->beside,
+                                      .max_bytes = o->max_size};
     out->graph = frontend_import(out->bytes, out->size, out->file, &options, d);
     if (out->graph)
         return true;
@@ -316,6 +321,7 @@ void driver_module_free(driver_module *m)
     if (m->graph)
         ir_graph_free(m->graph);
     free(m->bytes);
+    model_files_free(&m->beside);
     *m = (driver_module){0};
 }
 

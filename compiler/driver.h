@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "compiler/codegen/backend.h"
+#include "compiler/model_files.h"
 #include "compiler/options.h"
 #include "compiler/output.h"
 #include "ir/ir.h"
@@ -62,6 +63,7 @@ typedef struct driver_module {
     const char *file;          /* as diagnostics name it */
     uint8_t *bytes;            /* the model file; constants of the graph alias it */
     size_t size;
+    model_files beside;        /* files that the model names; the graph's constants alias them, too */
     ir_graph *graph;
 } driver_module;
 

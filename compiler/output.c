@@ -175,6 +175,21 @@ bool output_keep(output_set *s, const char *path, diag *d)
     return true;
 }
 
+bool output_spares(const output_set *s, const char *path, diag *d)
+{
+    struct stat info;
+    output_file f = {.read = true};
+    if (stat(path, &info) != 0)
+        return true; /* which whoever reads it will say */
+    identify(&f.identity, &info);
+    for (int i = 0; i < s->count; i++) {
+        const ir_loc loc = {.file = s->file[i].path, .subgraph = -1, .node = -1};
+        if (!s->file[i].read && is_same(&s->file[i], &f))
+            return diag_error(d, &loc, "this output is the same file as %s, which is read", path);
+    }
+    return true;
+}
+
 static void release(output_file *f)
 {
     if (f->folder >= 0)

@@ -48,6 +48,8 @@ bool output_in_place(const char *path);
 
 /* A file that is read: no output may be the same. */
 bool output_keep(output_set *, const char *path, diag *);
+/* The same for one that is read when the outputs have been declared, and that those declared later are not compared with. */
+bool output_spares(const output_set *, const char *path, diag *);
 /* An output; returns its number, or OUTPUT_NONE with a diagnostic. */
 int output_declare(output_set *, const char *path, unsigned mode, diag *);
 

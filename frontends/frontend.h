@@ -4,10 +4,16 @@
 
 #include "ir/ir.h"
 
+/* The bytes of a file that the model names, by a path from the model's folder, which stay as long as the model's own; NULL after
+ * a diagnostic. */
+typedef const uint8_t *frontend_open_fn(void *context, const char *name, const ir_loc *, size_t *out_size, diag *);
+
 typedef struct frontend_options {
     int64_t batch;                       /* 0: as the file says */
     const char *const *input_shapes;     /* "NAME:1x224x224x3" */
     int input_shape_count;
+    frontend_open_fn *open;              /* NULL: models must hold all that they name */
+    void *open_context;
     size_t max_bytes;                    /* limit on the object, the workspace and the memory for it; 0: follows from the file */
 } frontend_options;
 

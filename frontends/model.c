@@ -14,6 +14,7 @@ bool model_open(frontend_model *m, const uint8_t *bytes, size_t size, const char
     m->options = options;
     m->folding = folding;
     m->diag = d;
+    m->file_bytes = size;
     m->graph = ir_graph_new_within(ir_limits_of(size, options->max_bytes));
     m->dense_budget = m->graph->limits.bytes;
     m->shapes_used = ARENA_ARRAY(m->graph->arena, bool, options->input_shape_count + 1);
@@ -50,6 +51,39 @@ bool model_charge(frontend_model *m, const ir_loc *loc, int64_t bytes)
         return ir_limits_memory(m->diag, loc, ARENA_PAST_LIMIT);
     m->dense_budget -= (size_t)bytes;
     return true;
+}
+
+typedef struct model_name {
+    struct model_name *next;
+    const char *text;
+} model_name;
+
+/* A file counts once, however often it is named. */
+static void allow_for(frontend_model *m, const char *name, size_t size)
+{
+    for (const model_name *n = m->files_named; n; n = n->next)
+        if (strcmp(n->text, name) == 0)
+            return;
+    model_name *n = ARENA_NEW(m->graph->arena, model_name);
+    *n = (model_name){m->files_named, arena_string(m->graph->arena, name, strlen(name))};
+    m->files_named = n;
+    m->file_bytes += size;
+    const ir_limits limits = ir_limits_of(m->file_bytes, m->options->max_bytes);
+    arena_allow(m->graph->arena, limits.bytes - m->graph->limits.bytes);
+    m->dense_budget += limits.bytes - m->graph->limits.bytes;
+    m->graph->limits = limits;
+}
+
+const uint8_t *model_file(frontend_model *m, const ir_loc *loc, const char *name, size_t *out_size)
+{
+    if (!m->options->open) {
+        diag_error(m->diag, loc, "the model names the file '%.80s', and can reach no other files", name);
+        return NULL;
+    }
+    const uint8_t *bytes = m->options->open(m->options->open_context, name, loc, out_size, m->diag);
+    if (bytes)
+        allow_for(m, name, *out_size);
+    return bytes;
 }
 
 /* What is looked through is charged: many names may stand for the same bytes. */
@@ -101,19 +135,51 @@ static bool names(const char *option, size_t length, const char *name)
     return name && strlen(name) == length && memcmp(name, option, length) == 0;
 }
 
-bool model_input_type(frontend_model *m, const char *name, const char *other_name, ir_type *type)
+/* "batch:1" for the dimensions that the model calls so; false after a diagnostic. */
+static bool name_extents(frontend_model *m, const char *option, const char *colon, const char *const dim_names[], ir_type *type,
+                         bool *out_match)
+{
+    const ir_loc loc = model_loc(m);
+    char *end;
+    for (int i = 0; dim_names && i < type->rank; i++) {
+        if (type->dims[i] >= 0 || !names(option, (size_t)(colon - option), dim_names[i]))
+            continue;
+        const long long extent = colon[1] >= '0' && colon[1] <= '9' ? strtoll(colon + 1, &end, 10) : 0;
+        if (extent < 1 || *end)
+            return diag_error(m->diag, &loc, "input shape '%s' is for a dimension, and not of the form NAME:224", option);
+        type->dims[i] = extent;
+        *out_match = true;
+    }
+    return true;
+}
+
+static bool open_dimension(frontend_model *m, const char *input, int dimension, const char *dim_name)
+{
+    const ir_loc loc = model_loc(m);
+    if (!dim_name)
+        return diag_error(m->diag, &loc, "dimension %d of input '%s' is open; --input-shape can set it", dimension, input);
+    return diag_error(m->diag, &loc, "dimension %d of input '%s', '%s', is open; --input-shape can set it, by either name", dimension,
+                      input, dim_name);
+}
+
+bool model_input_type(frontend_model *m, const char *name, const char *other_name, const char *const dim_names[], ir_type *type)
 {
     const frontend_options *o = m->options;
     const ir_loc loc = model_loc(m);
     for (int i = 0; i < type->rank; i++)
         if (type->dims[i] == 0) /* nobody means an empty input: what wrote the file did not know */
             type->dims[i] = -1;
-    if (type->rank > 0 && (o->batch > 0 || type->dims[0] < 0))
-        type->dims[0] = o->batch > 0 ? o->batch : 1;
     for (int i = 0; i < o->input_shape_count; i++) {
         const char *option = o->input_shapes[i], *colon = strrchr(option, ':');
         if (!colon)
             return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x224x224x3", option);
+        if (!name_extents(m, option, colon, dim_names, type, &m->shapes_used[i]))
+            return false;
+    }
+    if (type->rank > 0 && (o->batch > 0 || type->dims[0] < 0))
+        type->dims[0] = o->batch > 0 ? o->batch : 1;
+    for (int i = 0; i < o->input_shape_count; i++) {
+        const char *option = o->input_shapes[i], *colon = strrchr(option, ':');
         size_t length = (size_t)(colon - option);
         bool match = names(option, length, name) || names(option, length, other_name);
         if (match && !parse_shape(m, option, colon + 1, type))
@@ -122,7 +188,7 @@ bool model_input_type(frontend_model *m, const char *name, const char *other_nam
     }
     for (int i = 0; i < type->rank; i++)
         if (type->dims[i] < 0)
-            return diag_error(m->diag, &loc, "dimension %d of input '%s' is open; --input-shape can set it", i, name);
+            return open_dimension(m, name, i, dim_names ? dim_names[i] : NULL);
     return ir_type_valid(type) || diag_error(m->diag, &loc, "input '%s' is too large", name);
 }
 
@@ -131,7 +197,7 @@ bool model_input_shapes_used(frontend_model *m)
     const ir_loc loc = model_loc(m);
     for (int i = 0; i < m->options->input_shape_count; i++)
         if (!m->shapes_used[i])
-            return diag_error(m->diag, &loc, "input shape '%s': the model has no such input",
+            return diag_error(m->diag, &loc, "input shape '%s': the model has no such input, or open dimension",
                               m->options->input_shapes[i]);
     return true;
 }

@@ -38,6 +38,8 @@ typedef struct frontend_folding {
     diag *diag;                                                                                                        \
     ir_graph *graph;                                                                                                   \
     bool misfit; /* what failed are shapes that don't fit each other */                                                \
+    size_t file_bytes;    /* of the model, and of the files it named so far */                                        \
+    struct model_name *files_named;                                                                                    \
     int64_t total_bytes; /* of all values so far */                                                                    \
     size_t dense_budget /* bytes that constants made by the importer may still take */
 
@@ -109,9 +111,12 @@ bool model_charge(frontend_model *, const ir_loc *, int64_t bytes);
 /* A constant of the file, from as many bytes as its type has.  One that holds NaN, or a boolean that is neither 0 nor 1, is
  * refused: NULL. */
 ir_value *model_constant(frontend_model *, const ir_loc *, const char *name, ir_type, const ir_quant *, const void *data);
+/* The bytes of a file that the model names, which count like its own for what it may cause; NULL after a diagnostic. */
+const uint8_t *model_file(frontend_model *, const ir_loc *, const char *name, size_t *out_size);
 /* The type of input `name` (or `other_name`, which may be NULL) when --batch and --input-shape have been applied to
- * what the file says, where -1, or 0, is an extent that it leaves open; an open first one, the batch, is 1. */
-bool model_input_type(frontend_model *, const char *name, const char *other_name, ir_type *type);
+ * what the file says, where -1, or 0, is an extent that it leaves open; an open first one, the batch, is 1.  dim_names: what the
+ * file calls the open ones, NULL where it does not, or NULL at all. */
+bool model_input_type(frontend_model *, const char *name, const char *other_name, const char *const dim_names[], ir_type *type);
 bool model_input_shapes_used(frontend_model *); /* an --input-shape that names no input is an error */
 
 /* ---- node.c ---- */
@@ -186,6 +191,7 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define model_string(x, ...) model_string(&(x)->common, __VA_ARGS__)
 #define model_charge(x, ...) model_charge(&(x)->common, __VA_ARGS__)
 #define model_constant(x, ...) model_constant(&(x)->common, __VA_ARGS__)
+#define model_file(x, ...) model_file(&(x)->common, __VA_ARGS__)
 #define model_input_type(x, ...) model_input_type(&(x)->common, __VA_ARGS__)
 #define model_input_shapes_used(x) model_input_shapes_used(&(x)->common)
 #define node_error(x, ...) node_error(&(x)->common, __VA_ARGS__)

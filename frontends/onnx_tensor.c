@@ -25,6 +25,7 @@ enum {
     TENSOR_LOCATION
 };
 enum { LOCATION_EXTERNAL = 1 };
+enum { ENTRY_KEY = 1, ENTRY_VALUE };
 
 enum { ONNX_FLOAT = 1, ONNX_INT64 = 7 };
 
@@ -105,9 +106,65 @@ static bool read_listed(onnx_file *o, pb_message message, onnx_tensor *t)
     return true;
 }
 
+/* ---- In another file ---- */
+
+typedef struct external_place {
+    const char *location, *offset, *length;
+} external_place;
+
+static void read_entry(onnx_file *o, pb_message message, external_place *to)
+{
+    const char *key = "", *value = "";
+    for (pb_field f; pb_next(&message, &f);)
+        if (f.number == ENTRY_KEY)
+            key = onnx_text(o, &f);
+        else if (f.number == ENTRY_VALUE)
+            value = onnx_text(o, &f);
+    const char **where = strcmp(key, "location") == 0 ? &to->location
+                         : strcmp(key, "offset") == 0 ? &to->offset
+                         : strcmp(key, "length") == 0 ? &to->length
+                                                      : NULL; /* checksum, and what writers keep for themselves */
+    if (where)
+        *where = value;
+}
+
+/* A decimal number of bytes within `most`; false: it is none. */
+static bool bytes_of(const char *text, size_t most, size_t *out)
+{
+    *out = 0;
+    for (const char *c = text; *c; c++) {
+        const size_t digit = (size_t)(*c - '0');
+        if (*c < '0' || *c > '9' || *out > most / 10 || digit > most - *out * 10)
+            return false;
+        *out = *out * 10 + digit;
+    }
+    return *text;
+}
+
+static bool read_external(onnx_file *o, pb_message message, onnx_tensor *t)
+{
+    frontend_model *m = o->model;
+    const ir_loc loc = model_loc(m);
+    external_place e = {"", NULL, NULL};
+    size_t size, offset = 0;
+    for (pb_field f; pb_next(&message, &f);)
+        if (f.number == TENSOR_EXTERNAL_DATA)
+            read_entry(o, pb_sub(&f), &e);
+    const uint8_t *bytes = model_file(m, &loc, e.location, &size);
+    if (!bytes)
+        return false;
+    if (e.offset && !bytes_of(e.offset, size, &offset))
+        return diag_error(m->diag, &loc, "constant '%s' begins at byte '%.20s' of the file '%.80s', which has %zu", t->name,
+                          e.offset, e.location, size);
+    t->data = bytes + offset;
+    t->size = size - offset;
+    return !e.length || bytes_of(e.length, size - offset, &t->size) ||
+           diag_error(m->diag, &loc, "constant '%s' has '%.20s' bytes from byte %zu of the file '%.80s', which has %zu", t->name,
+                      e.length, offset, e.location, size);
+}
+
 bool onnx_tensor_read(onnx_file *o, pb_message message, onnx_tensor *out)
 {
-    const ir_loc loc = model_loc(o->model);
     const pb_message whole = message;
     bool raw = false, external = false;
     *out = (onnx_tensor){.name = ""};
@@ -124,9 +181,7 @@ bool onnx_tensor_read(onnx_file *o, pb_message message, onnx_tensor *out)
             break;
         default: break;
         }
-    if (external)
-        return diag_error(o->model->diag, &loc, "constant '%s' is in another file, which is not supported", out->name);
-    return raw || read_listed(o, whole, out);
+    return external ? read_external(o, whole, out) : raw || read_listed(o, whole, out);
 }
 
 /* ---- Nodes ---- */

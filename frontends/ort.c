@@ -122,7 +122,7 @@ static bool make_inputs(ort_model *m)
             continue; /* a default that the caller could replace stays what it is */
         if (!name || name->is_input)
             return diag_error(m->diag, &loc, "input %u has no name, or that of another one", i);
-        if (!input_type(m, name, &type) || !model_input_type(m, name->text, NULL, &type))
+        if (!input_type(m, name, &type) || !model_input_type(m, name->text, NULL, name->info->dim_names, &type))
             return false;
         name->is_input = true;
         name->forms[LAYOUT_PLAIN] = ir_input_new(m->graph, type, NULL, name->text);

@@ -184,7 +184,7 @@ static bool input_type(paddle_node *n, const paddle_variable *v, ir_type *out)
         return node_error(n, "input '%s' is no tensor of a supported type", v->text);
     for (int i = 0; i < out->rank; i++)
         out->dims[i] = fb_vec_i64(dims, (uint32_t)i);
-    return model_input_type(n->model, v->text, NULL, out);
+    return model_input_type(n->model, v->text, NULL, NULL, out);
 }
 
 static bool column(paddle_node *n, int64_t *out)

@@ -264,7 +264,7 @@ static bool make_inputs(tflite_model *m, tflite_scope *s, fb_vector in)
         if (s->values[index])
             return diag_error(m->diag, &loc, "tensor %d is an input twice", index);
         const char *name = signature_name(m, SIGNATURE_INPUTS, index, t.name);
-        if (!model_input_type(m, name, t.name, &t.type))
+        if (!model_input_type(m, name, t.name, NULL, &t.type))
             return false;
         s->values[index] = ir_input_new(m->graph, t.type, t.quant, name);
     }

@@ -142,6 +142,12 @@ arena *arena_new_beside(const arena *other)
 
 size_t arena_left(const arena *a) { return a->account ? a->account->left : SIZE_MAX; }
 
+void arena_allow(arena *a, size_t bytes)
+{
+    if (a->account)
+        a->account->left += bytes < SIZE_MAX - a->account->left ? bytes : SIZE_MAX - a->account->left;
+}
+
 static void take(arena *a, size_t bytes)
 {
     if (bytes > arena_left(a))

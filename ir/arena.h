@@ -28,6 +28,7 @@ arena *arena_new(void);
 arena *arena_new_within(size_t bytes);
 arena *arena_new_beside(const arena *);              /* one more under the same limit */
 void arena_charge(arena *, size_t bytes);            /* counts memory that is not its own until it is freed or reset */
+void arena_allow(arena *, size_t bytes);             /* so many more than its limit was */
 size_t arena_left(const arena *);                    /* bytes up to the limit; SIZE_MAX without one */
 void arena_free(arena *);
 void arena_reset(arena *);                           /* gives everything back, keeps one block for reuse */

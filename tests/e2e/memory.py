@@ -7,7 +7,8 @@ from common import QCC, ROOT, Case, main, run
 
 SHIM = os.environ["FAIL_MALLOC"]
 DATA = ROOT / "tests" / "data"
-MODELS = (DATA / "conv_int8.tflite", DATA / "onnx" / "cnn_qdq_u8s8.ort", DATA / "nb" / "int8.nb", None)
+MODELS = (DATA / "conv_int8.tflite", DATA / "onnx" / "cnn_qdq_u8s8.ort", DATA / "onnx" / "external.onnx",
+          DATA / "nb" / "int8.nb", None)
 
 
 class Memory(Case):

@@ -76,6 +76,9 @@ def pairs(data, folder):
         elif name.endswith(".onnx") and not onnx.load(path).functions:  # ONNX Runtime gives their values other names
             write_as_ort(onnx.load(path), ort)
             shutil.copy(path, proto)
+        elif name.endswith(".bin"):  # weights of one of them
+            shutil.copy(path, folder)
+            continue
         else:
             continue
         yield name, ort, proto
@@ -87,9 +90,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name, *both in pairs(data, folder):
             count += 1
-            results = [imported(program, path) for path in both]
-            if results[0] == results[1] and name.endswith(".onnx"):
-                results = [compiled(qcc, path) for path in both]
+            results = [compiled(qcc, path) if name.endswith(".onnx") else imported(program, path) for path in both]
             if results[0] != results[1] or not results[0][0]:
                 bad += 1
                 print(f"BAD {name}: " + "; ".join("differs" if good else text for good, text in results))

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import onnx
+import onnx.external_data_helper
 from onnx import TensorProto, helper, numpy_helper
 
 from make_onnx_models import write_expectations
@@ -138,17 +139,42 @@ def opset21(seed=35):
     return g.model()
 
 
-MODELS = {f.__name__: f for f in (opset7, opset11, opset13, opset17, opset21)}
+def external(seed=36):
+    """Weights in another file, one of them to its end; open dimensions that have names."""
+    g = Graph(seed, opset=13)
+    x = g.input("rows", ["batch", 12])
+    y = g.op("Relu", g.op("Gemm", x, g.normal(12, 8), g.normal(8, deviation=0.1)))
+    g.output(g.op("MatMul", y, g.normal(8, 5)))
+    return g.model()
+
+
+BESIDE = ("external",)  # have their weights in another file
+MODELS = {f.__name__: f for f in (opset7, opset11, opset13, opset17, opset21, external)}
+
+
+def move_weights(model, folder, name):
+    """To another file, each with its length but for the last."""
+    with open(os.path.join(folder, name), "wb") as f:
+        for t in model.graph.initializer:
+            length = len(t.raw_data) if t is not model.graph.initializer[-1] else None
+            onnx.external_data_helper.set_external_data(t, name, f.tell(), length)
+            f.write(t.raw_data)
+            t.ClearField("raw_data")
+
+
+def write(model, folder, name):
+    if name in BESIDE:
+        move_weights(model, folder, name + ".bin")
+    with open(os.path.join(folder, name + ".onnx"), "wb") as f:
+        f.write(model.SerializeToString(deterministic=True))
 
 
 def main():
     os.makedirs(sys.argv[1], exist_ok=True)
     for name in sys.argv[2:] or MODELS:
         model = MODELS[name]()
-        path = os.path.join(sys.argv[1], name + ".onnx")
-        with open(path, "wb") as f:
-            f.write(model.SerializeToString(deterministic=True))
         write_expectations(model, model, os.path.join(sys.argv[1], name + ".json"))
+        write(model, sys.argv[1], name)
 
 
 if __name__ == "__main__":

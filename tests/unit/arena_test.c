@@ -56,6 +56,16 @@ static void goes_past_limit(void *context)
     s->reached = 2;
 }
 
+static void check_raised_limit(void)
+{
+    arena *a = arena_new_within(1000);
+    arena_allow(a, 500);
+    CHECK(arena_left(a) == 1500);
+    arena_allow(a, SIZE_MAX);
+    CHECK(arena_left(a) == SIZE_MAX);
+    arena_free(a);
+}
+
 static void check_limit(void)
 {
     state s = {.before = arena_new_within(1000000)};
@@ -74,6 +84,7 @@ static void check_limit(void)
 int main(void)
 {
     check_limit();
+    check_raised_limit();
     state s = {.before = arena_new()};
     CHECK(arena_guard(fails, &s) == ARENA_OUT_OF_MEMORY && s.reached == 1 && strcmp(s.text, "older") == 0);
     CHECK(arena_guard(makes_one, &s) == ARENA_DONE && strcmp(s.text, "kept") == 0);

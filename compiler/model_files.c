@@ -1,0 +1,139 @@
+/* model_files.c: see model_files.h.  A file is read once, whole, when it is first asked for: mapped, one that others shorten
+ * meanwhile would end qcc by a signal. */
+#define _GNU_SOURCE
+#include "compiler/model_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct model_file {
+    model_file *next;
+    char *name;
+    uint8_t *bytes;
+    size_t size;
+};
+
+static bool refuse(const ir_loc *loc, const char *name, const char *why, diag *d)
+{
+    return diag_error(d, loc, "the file '%.80s' that the model names: %s", name, why);
+}
+
+/* Names that lead out of the folder as they are written. */
+static bool stays_inside(const char *name)
+{
+    if (!*name || *name == '/')
+        return false;
+    for (const char *part = name; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (strncmp(part, "..", 2) == 0 && (!part[2] || part[2] == '/'))
+            return false;
+    }
+    return true;
+}
+
+/* The path of the file, when no symbolic link leads out of the model's folder; malloc'd, NULL after a diagnostic. */
+static char *path_of(const model_files *f, const char *name, const ir_loc *loc, diag *d)
+{
+    char folder[PATH_MAX], inside[PATH_MAX], path[PATH_MAX];
+    const char *slash = strrchr(f->model, '/');
+    if (strcmp(f->model, "-") == 0)
+        return refuse(loc, name, "a model from standard input has no folder", d), NULL;
+    if (!stays_inside(name))
+        return refuse(loc, name, "it is not in the model's folder", d), NULL;
+    const int folder_length = slash ? (int)(slash - f->model) + 1 : 0;
+    const int length = snprintf(path, sizeof path, "%.*s%s", folder_length, f->model, name);
+    if (length < 0 || length >= (int)sizeof path)
+        return refuse(loc, name, strerror(ENAMETOOLONG), d), NULL;
+    if (!realpath(path, inside))
+        return refuse(loc, name, strerror(errno), d), NULL;
+    snprintf(path, sizeof path, "%.*s.", folder_length, f->model);
+    if (!realpath(path, folder))
+        return refuse(loc, name, strerror(errno), d), NULL;
+    const size_t prefix = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+    if (strncmp(inside, folder, prefix) != 0 || inside[prefix] != '/')
+        return refuse(loc, name, "a symbolic link leads out of the model's folder", d), NULL;
+    char *found = strdup(inside);
+    if (!found)
+        diag_out_of_memory(d, loc);
+    return found;
+}
+
+static bool read_whole(int file, model_file *out, const ir_loc *loc, diag *d)
+{
+    struct stat info;
+    if (fstat(file, &info) != 0)
+        return refuse(loc, out->name, strerror(errno), d);
+    if (!S_ISREG(info.st_mode))
+        return refuse(loc, out->name, "it is no regular file", d);
+    const size_t size = (size_t)info.st_size;
+    out->bytes = malloc(size ? size : 1);
+    if (!out->bytes)
+        return diag_out_of_memory(d, loc);
+    while (out->size < size) {
+        const ssize_t got = read(file, out->bytes + out->size, size - out->size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return refuse(loc, out->name, got < 0 ? strerror(errno) : "it was cut while it was read", d);
+        out->size += (size_t)got;
+    }
+    return true;
+}
+
+static bool read_file(const char *path, model_file *out, const ir_loc *loc, diag *d)
+{
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (file < 0)
+        return refuse(loc, out->name, strerror(errno), d);
+    const bool good = read_whole(file, out, loc, d);
+    close(file);
+    return good;
+}
+
+static model_file *new_file(model_files *f, const char *name, const ir_loc *loc, diag *d)
+{
+    model_file *file = calloc(1, sizeof *file);
+    if (!file || !(file->name = strdup(name))) {
+        free(file);
+        diag_out_of_memory(d, loc);
+        return NULL;
+    }
+    file->next = f->first;
+    f->first = file;
+    return file;
+}
+
+const uint8_t *model_files_open(void *context, const char *name, const ir_loc *loc, size_t *out_size, diag *d)
+{
+    model_files *f = context;
+    model_file *known = f->first;
+    while (known && strcmp(known->name, name) != 0)
+        known = known->next;
+    if (!known) {
+        char *path = path_of(f, name, loc, d);
+        known = path ? new_file(f, name, loc, d) : NULL;
+        const bool good = known && (!f->outputs || output_spares(f->outputs, path, d)) && read_file(path, known, loc, d);
+        free(path);
+        if (!good)
+            return NULL;
+    }
+    *out_size = known->size;
+    return known->bytes;
+}
+
+void model_files_free(model_files *f)
+{
+    while (f->first) {
+        model_file *next = f->first->next;
+        free(f->first->bytes);
+        free(f->first->name);
+        free(f->first);
+        f->first = next;
+    }
+}
