@@ -62,6 +62,15 @@ static bool pass_named(const char *value, char *error, size_t error_size)
     return pass_find(value) || fail(error, error_size, "there is no pass '%s' (see --list-passes)", value);
 }
 
+static bool kernel_named(const char *value, char *error, size_t error_size)
+{
+    for (int op = 0; op < IR_OPCODE_COUNT; op++)
+        for (int i = 0; cg_kernel_name((ir_opcode)op, i); i++)
+            if (strcmp(cg_kernel_name((ir_opcode)op, i), value) == 0)
+                return true;
+    return fail(error, error_size, "there is no kernel '%s' (see --list-kernels)", value);
+}
+
 static bool set_input_shape(driver_options *o, const char *value, char *error, size_t error_size)
 {
     const char *colon = strrchr(value, ':'); /* names may contain colons themselves */
@@ -109,6 +118,8 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
         return true;
     case OPT_DEBUG: o->debug = true; return true;
     case OPT_JOBS: return options_number(value, 1, 1024, &o->jobs, error, error_size);
+    case OPT_KERNEL:
+        return kernel_named(value, error, error_size) && append(&o->kernels, value, error, error_size);
     case OPT_PRINT_BEFORE:
         return pass_named(value, error, error_size) && append(&o->print_before, value, error, error_size);
     case OPT_PRINT_AFTER:
@@ -230,6 +241,7 @@ pass_options driver_pass_options(const driver_options *o, bool lower)
         .opt_level = o->opt_level,
         .choose_kernel = cg_choose_kernel,
         .targets = o->targets,
+        .kernels = {o->kernels.item, o->kernels.count},
     };
 }
 
@@ -354,6 +366,16 @@ void driver_list_targets(void)
     for (int i = 0; i < count; i++) {
         const char *lacking = target_lacking(&targets[i]);
         printf("%-22s %s%s%s\n", targets[i].name, targets[i].who, lacking ? "; " : "", lacking ? lacking : "");
+    }
+}
+
+void driver_list_kernels(void)
+{
+    for (int op = 0; op < IR_OPCODE_COUNT; op++) {
+        printf("%-22s", ir_op_info_of((ir_opcode)op)->text);
+        for (int i = 0; cg_kernel_name((ir_opcode)op, i); i++)
+            printf("%s %s", i ? "," : "", cg_kernel_name((ir_opcode)op, i));
+        printf("\n");
     }
 }
 

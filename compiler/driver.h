@@ -52,6 +52,7 @@ typedef struct driver_options {
     bool debug;
     bool shared;               /* to be part of a shared library */
     bool external_weights;
+    driver_list kernels;       /* to be preferred to all others */
     /* looking inside */
     driver_list print_before, print_after;
     bool print_after_all, verify_each, round_trip_each, time_passes;
@@ -87,10 +88,11 @@ bool driver_lower(const driver_options *, driver_module *, diag *);
 pass_options driver_pass_options(const driver_options *, bool lower);
 /* The named passes, or the pipeline when names is NULL. */
 bool driver_passes(const driver_options *, driver_module *, bool lower, const char *const names[], int count, diag *);
-/* --list-passes and --list-ops. */
+/* --list-passes, --list-ops and so on. */
 void driver_list_passes(void);
 void driver_list_ops(void);
 void driver_list_targets(void);
+void driver_list_kernels(void);
 bool driver_compile(const driver_options *, const driver_module *, cg_emit, cg_output *out, diag *);
 void driver_module_free(driver_module *);
 

@@ -30,7 +30,7 @@ typedef struct command {
     calibrate_options calibration;
     const char *model, *output, *header, *report, *dot, *weights;
     char name[NAME_BYTES];
-    bool no_header, list_passes, list_ops, list_targets;
+    bool no_header, list_passes, list_ops, list_targets, list_kernels;
     kind kind;
 } command;
 
@@ -91,6 +91,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_LIST_PASSES: c->list_passes = true; return true;
     case OPT_LIST_OPS: c->list_ops = true; return true;
     case OPT_LIST_TARGETS: c->list_targets = true; return true;
+    case OPT_LIST_KERNELS: c->list_kernels = true; return true;
     case OPT_COUNT:
         if (c->model)
             return fail(error, size, "more than one model: %s", value);
@@ -289,13 +290,15 @@ static int perform(int argc, char **argv)
     case OPTION_EXIT_OK: return EXIT_SUCCESS;
     case OPTION_EXIT_USAGE: return EXIT_USAGE;
     }
-    if (c.list_passes || c.list_ops || c.list_targets) {
+    if (c.list_passes || c.list_ops || c.list_targets || c.list_kernels) {
         if (c.list_passes)
             driver_list_passes();
         if (c.list_ops)
             driver_list_ops();
         if (c.list_targets)
             driver_list_targets();
+        if (c.list_kernels)
+            driver_list_kernels();
         return EXIT_SUCCESS;
     }
     const char *problem = complete(&c);

@@ -36,7 +36,7 @@ void cg_output_free(cg_output *);
 
 /* Chooses how an op will be done on each of the targets (kernels.def), as pass_options.choose_kernel is asked. */
 bool cg_choose_kernel(const ir_op *, target_set, const char *forced, arena *, ir_kernel *out);
-/* Is there a kernel of that name? */
-bool cg_is_kernel(const char *name);
+/* Number i of the kernels for an op, in order of preference; NULL behind the last. */
+const char *cg_kernel_name(ir_opcode, int i);
 
 #endif

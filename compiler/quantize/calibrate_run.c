@@ -189,7 +189,7 @@ static bool open_session(session *to, const driver_options *o, const ir_graph *g
     real.first_phase = PASS_PHASE_integer;
     real.targets = target_set_of("native");
     real.name = "model";
-    real.print_before.count = real.print_after.count = 0;
+    real.print_before.count = real.print_after.count = real.kernels.count = 0;
     real.print_after_all = real.time_passes = real.debug = real.shared = real.external_weights = false;
     real.dump_dir = NULL;
     ir_graph *copy = ir_graph_copy(g);

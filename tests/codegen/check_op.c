@@ -2,10 +2,13 @@
  *
  *     check-op FILE.qir… [--seed=N] [--rounds=N] [--first-round=N] [--target=T] [--opt=N] [--passes[=N]|--lowered]
  *              [--rounding=R] [--const=a,b] [--tolerance=X] [--sums] [--bounds] [--edges=N]
+ *              [--kernel=NAME|--kernels]
  *
  * Without --passes every value gets a buffer of its own, so the emitters are tested as they are; --lowered runs the passes
  * before that which bring the graph into the backend's form; with --passes the graph goes through the whole pipeline,
  * of level --opt or N.
+ * With --kernel=NAME that kernel does what it can; with --kernels a graph is checked with each kernel that can do one of its
+ * ops and would not be chosen for it; a file without any is an error.
  * Inputs named `w`, `bias` or `const…`, or listed in --const, become constants with random contents.
  *
  * With --sums the tolerance counts from an output's largest magnitude: for sums in another order than the interpreter's.
@@ -23,7 +26,7 @@
 typedef struct config {
     compiled_options check;
     const char *constants;
-    bool verbose;
+    bool verbose, each_kernel;
     ir_enum_ROUNDING rounding;
     bool rounding_given;
 } config;
@@ -84,20 +87,65 @@ static ir_graph *graph_load(const char *path, const char *text, size_t length, c
 
 /* ---- One file ---- */
 
-static bool check_graph(const char *path, const char *text, size_t length, const config *c)
+static bool check_once(const char *path, const char *text, size_t length, const config *c)
 {
     compiled_report report = {0};
     diag d = {0};
     ir_graph *reference = graph_load(path, text, length, c, &d);
     ir_graph *compiled = reference ? graph_load(path, text, length, c, &d) : NULL;
     const bool ok = compiled && compiled_check(reference, compiled, &c->check, &report) == COMPILED_SAME;
+    const char *kernel = c->check.kernel;
 
     if (!ok)
-        fprintf(stderr, "%s: %s\n", path, compiled ? report.text : d.text);
+        fprintf(stderr, "%s%s%s: %s\n", path, kernel ? ", kernel " : "", kernel ? kernel : "",
+                compiled ? report.text : d.text);
     if (ok && c->verbose)
-        printf("%s: ok\n", path);
+        printf("%s%s%s: ok\n", path, kernel ? ", kernel " : "", kernel ? kernel : "");
     ir_graph_free(reference);
     ir_graph_free(compiled);
+    return ok;
+}
+
+/* Can the kernel do an op of the graph for which another one would be chosen? */
+static bool is_alternative(const ir_graph *g, const char *kernel, target_set targets)
+{
+    for (const ir_op *op = g->first; op; op = op->next) {
+        ir_kernel chosen, forced;
+        if (cg_choose_kernel(op, targets, kernel, g->arena, &forced) &&
+            !(cg_choose_kernel(op, targets, NULL, g->arena, &chosen) && strcmp(chosen.name, kernel) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* A name that several ops have is taken with the first of them. */
+static bool is_met_before(const ir_op *at, const char *kernel)
+{
+    for (const ir_op *op = at->prev; op; op = op->prev)
+        for (int i = 0; cg_kernel_name(op->code, i); i++)
+            if (strcmp(cg_kernel_name(op->code, i), kernel) == 0)
+                return true;
+    return false;
+}
+
+/* Counts the kernels. */
+static bool check_each_kernel(const char *path, const char *text, size_t length, const config *c, int *count)
+{
+    diag d = {0};
+    ir_graph *g = graph_load(path, text, length, c, &d);
+    config with = *c;
+    bool ok = g != NULL;
+
+    if (!ok)
+        fprintf(stderr, "%s: %s\n", path, d.text);
+    for (const ir_op *op = g ? g->first : NULL; op; op = op->next)
+        for (int i = 0; (with.check.kernel = cg_kernel_name(op->code, i)) != NULL; i++)
+            if (!is_met_before(op, with.check.kernel) &&
+                is_alternative(g, with.check.kernel, target_set_of(c->check.target))) {
+                ok = check_once(path, text, length, &with) && ok;
+                ++*count;
+            }
+    ir_graph_free(g);
     return ok;
 }
 
@@ -106,7 +154,7 @@ static int check_file(const char *path, const config *c)
 {
     static char text[1 << 20];
     FILE *file = fopen(path, "rb");
-    int failures = 0, number = 0;
+    int failures = 0, number = 0, kernels = 0;
 
     if (!file) {
         fprintf(stderr, "%s: cannot be opened\n", path);
@@ -114,17 +162,20 @@ static int check_file(const char *path, const config *c)
     }
     text[fread(text, 1, sizeof text - 1, file)] = 0;
     fclose(file);
-    for (const char *at = text; *at; number++) {
+    const char *first = strncmp(text, "graph ", 6) == 0 ? text : strstr(text, "\ngraph "); /* behind comments */
+    for (const char *at = first ? first : text; *at; number++) {
         const char *next = strstr(at + 1, "\ngraph ");
         size_t length = next ? (size_t)(next + 1 - at) : strlen(at);
-        if (!check_graph(path, at, length, c)) {
+        if (!(c->each_kernel ? check_each_kernel(path, at, length, c, &kernels) : check_once(path, at, length, c))) {
             failures++;
             fprintf(stderr, "%s, graph %d (%.*s): FAILED (target %s)\n", path, number, (int)strcspn(at, "\n"), at,
                     c->check.target);
         }
         at += length;
     }
-    return failures;
+    if (c->each_kernel && !kernels)
+        fprintf(stderr, "%s: no op that other kernels can do on %s\n", path, c->check.target);
+    return failures + (c->each_kernel && !kernels);
 }
 
 static const char *option_value(const char *arg, const char *name)
@@ -147,6 +198,10 @@ static bool option_parse(config *c, const char *arg)
         c->check.edge_rounds = atoi(v);
     else if ((v = option_value(arg, "--target")))
         c->check.target = v;
+    else if ((v = option_value(arg, "--kernel")))
+        c->check.kernel = v;
+    else if (!strcmp(arg, "--kernels"))
+        c->each_kernel = true;
     else if ((v = option_value(arg, "--const")))
         c->constants = v;
     else if ((v = option_value(arg, "--tolerance")))

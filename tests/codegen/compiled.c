@@ -36,7 +36,9 @@ static bool run_lowering(ir_graph *g, const pass_options *options, const pass_de
 static bool lower(ir_graph *g, const compiled_options *o, diag *d)
 {
     const pass_options options = {
-        .lower = true, .opt_level = o->pass_level, .choose_kernel = cg_choose_kernel, .targets = target_set_of(o->target)};
+        .lower = true, .opt_level = o->pass_level,
+        .choose_kernel = cg_choose_kernel, .targets = target_set_of(o->target),
+        .kernels = {&o->kernel, o->kernel != NULL}};
     const pass_debug debug = {.verify_each = true};
 
     if (o->form == COMPILED_PIPELINE)

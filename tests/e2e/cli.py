@@ -86,6 +86,18 @@ class Outputs(Case):
         self.fine(QCC, source, "-o", out, "--target=avx2,generic", f"--report={report}")
         self.assertEqual(json.loads(report.read_text())["ops"][0]["kernels"], ["depthwise_rows", "depthwise"])
 
+    def test_kernel_forced(self):
+        report, out = self.folder / "f.json", self.folder / "f.o"
+        kernels = lambda: {k for op in json.loads(report.read_text())["ops"] if op["op"] == "conv2d" for k in op["kernels"]}
+        self.fine(QCC, DIGITS, "-o", out, f"--report={report}")
+        self.assertEqual(kernels(), {"conv"})
+        self.fine(QCC, DIGITS, "-o", out, "--quantize=none", "--kernel=conv_direct", f"--report={report}")
+        self.assertEqual(kernels(), {"conv_direct"})
+        error = self.refused(1, QCC, DIGITS, "-o", out, "--kernel=lstm")
+        self.assertIn("digits.tflite: error: no op that kernel 'lstm' can do", error)
+        self.assertIn("there is no kernel 'fast' (see --list-kernels)", self.refused(2, QCC, DIGITS, "-o", out, "--kernel=fast"))
+        self.assertIn(b"depthwise_rows, depthwise,", self.fine(QCC, "--list-kernels"))
+
     def test_modes_follow_umask(self):
         self.fine(QCC, self.add, "-o", self.folder / "m.o")
         self.fine(QCC, self.add, "-o", self.folder / "m.so")

@@ -50,14 +50,15 @@ static conv conv_of(const ir_op *op)
     return c;
 }
 
-/* A depthwise convolution has as many groups as channels; where window/ has a kernel for it, that is the faster one. */
+/* A depthwise convolution has as many groups as channels; where window/ has a kernel for it, that is the faster
+ * one, and weights that are real have not been put in order for a product (mac.c). */
 cg_fit cg_conv_fits(const ir_op *op, const target_info *target)
 {
+    const ir_dtype x = op->operands[0].value->type.dtype;
     cg_fit fit = cg_mac_fits(op);
     (void)target;
-    if (fit.how == CG_BEST && op->code == IR_DEPTHWISE_CONV2D &&
-        op->operands[0].value->type.dtype == op->results[0]->type.dtype)
-        fit.how = CG_CAN;
+    if (fit.how == CG_BEST && op->code == IR_DEPTHWISE_CONV2D && x == op->results[0]->type.dtype)
+        fit.how = x == IR_F32 ? CG_CANNOT : CG_CAN;
     return fit;
 }
 

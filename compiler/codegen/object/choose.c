@@ -49,12 +49,12 @@ size_t cg_scratch_none(const ir_op *op, const target_info *target)
     return 0;
 }
 
-bool cg_is_kernel(const char *name)
+const char *cg_kernel_name(ir_opcode code, int i)
 {
-    bool found = false;
-    for (int i = 0; i < ROWS; i++)
-        found = found || strcmp(rows[i].name, name) == 0;
-    return found;
+    for (int at = 0; at < ROWS; at++)
+        if (strcmp(rows[at].family, family_of(code)) == 0 && i-- == 0)
+            return rows[at].name;
+    return NULL;
 }
 
 /* ---- The choice ---- */
