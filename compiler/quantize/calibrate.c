@@ -2,20 +2,61 @@
 #include "compiler/quantize/calibrate.h"
 
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "compiler/quantize/calibrate_run.h"
 #include "compiler/quantize/correct.h"
+#include "compiler/quantize/stats_file.h"
 #include "passes/calibrated_values.h"
+
+/* Statistics from files, and a place for the new ones, before the work begins. */
+static bool prepare(const calibrate_options *c, const driver_options *o, stats *s, int *out_file, diag *d)
+{
+    *out_file = OUTPUT_NONE;
+    for (int i = 0; i < c->load_stats.count; i++)
+        if (!output_keep(o->files, c->load_stats.item[i], d) || !stats_file_read(c->load_stats.item[i], s, d))
+            return false;
+    if (c->save_stats)
+        *out_file = output_declare(o->files, c->save_stats, 0666, d);
+    return !c->save_stats || *out_file != OUTPUT_NONE;
+}
+
+/* At once: they are worth something without the object, too. */
+static bool save(const driver_options *o, const stats *s, int file, diag *d)
+{
+    if (file == OUTPUT_NONE)
+        return true;
+    char *text = stats_file_text(s);
+    const bool good = text ? output_add(o->files, file, text, strlen(text), d) : diag_out_of_memory(d, NULL);
+    free(text);
+    return good && output_commit(o->files, d);
+}
+
+/* A run is one of its own, also beside those from files. */
+static bool run(const calibrate_options *c, const driver_options *o, const ir_graph *g, const calibrate_inputs *inputs, stats *s,
+                bool *out_interrupted, diag *d)
+{
+    stats seen;
+    if (inputs->count == 0)
+        return true;
+    const bool good = stats_init_like(&seen, s, d) && calibrate_run(c, o, g, inputs, &seen, out_interrupted, d) && stats_merge(s, &seen, d);
+    stats_free(&seen);
+    return good;
+}
 
 static bool observe(const calibrate_options *c, const driver_options *o, const ir_graph *g, const calibrate_inputs *inputs,
                     stats *s, diag *d)
 {
     bool interrupted = false;
-    if (inputs->count == 0)
-        return true;
-    if (!calibrate_run(c, o, g, inputs, s, &interrupted, d))
+    int file;
+    if (!prepare(c, o, s, &file, d))
         return false;
-    return !interrupted || diag_error(d, NULL, "interrupted after %lld of %d samples", (long long)s->samples, inputs->count);
+    const int64_t before = s->samples;
+    if (!run(c, o, g, inputs, s, &interrupted, d) || !save(o, s, file, d))
+        return false;
+    return !interrupted || diag_error(d, NULL, "interrupted after %lld of %d samples%s%s", (long long)(s->samples - before),
+                                      inputs->count, c->save_stats ? ", which are counted in " : "", c->save_stats ? c->save_stats : "");
 }
 
 static void choose(const calibrate_options *c, const ir_graph *g, const stats *s, pass_calibration *out)

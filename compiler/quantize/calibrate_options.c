@@ -48,6 +48,7 @@ static bool set_effort(calibrate_options *c, const char *value, char *error, siz
     if (effort > 1)
         return fail(error, size, "%s: this version knows efforts 0 and 1", value);
     c->effort = (int)effort;
+    c->effort_given = true;
     return true;
 }
 
@@ -59,6 +60,8 @@ bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *
     case OPT_CALIB_SAMPLES: return options_number(value, 1, 1000000000, &c->sample_count, error, size);
     case OPT_CALIB_BATCH: return options_number(value, 1, 1000000000, &c->batch, error, size);
     case OPT_SEED: c->seed_given = true; return options_number(value, 0, 1000000000, &c->seed, error, size);
+    case OPT_SAVE_STATS: c->save_stats = value; return true;
+    case OPT_LOAD_STATS: return add(&c->load_stats, value, error, size);
     case OPT_EFFORT: return set_effort(c, value, error, size);
     case OPT_ACTIVATION_SCALES: return set_either(&c->scheme.symmetric, value, "affine", "symmetric", error, size);
     case OPT_ACTIVATION_BITS: return set_bits(c, value, error, size);
@@ -72,5 +75,9 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
 {
     if (calibrate_is_asked(c) && o->quantize == PASS_QUANTIZE_NONE)
         return "--quantize=none and calibration exclude each other";
+    if (c->save_stats && !calibrate_is_asked(c))
+        return "--save-stats needs samples, --calib, or statistics, --load-stats";
+    if (c->effort_given && c->effort > 0 && c->samples.count == 0)
+        return "--effort beyond 0 needs samples, --calib: statistics alone say nothing about biases";
     return NULL;
 }

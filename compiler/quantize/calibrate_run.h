@@ -5,7 +5,7 @@
 #include "compiler/quantize/calibrate_inputs.h"
 #include "compiler/quantize/stats.h"
 
-/* Compiles a copy of the graph, real numbers and all values of `to` as outputs, and adds what the samples give.  Memory does
+/* Compiles a copy of the graph, real numbers and all values of `to` as outputs, and counts into `to`, which is empty.  Memory does
  * not depend on how many there are, results not on how many threads work.  On SIGINT it ends early: *out_interrupted, and
  * `to` has what was seen until then. */
 bool calibrate_run(const calibrate_options *, const driver_options *, const ir_graph *, const calibrate_inputs *, stats *to,

@@ -1,6 +1,7 @@
 /* observer.c: counts numbers, and joins counts. */
 #include "compiler/quantize/observer.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,7 @@ bool observer_end_batch(observer *o, observer_ends batch)
 {
     if (!(batch.low <= batch.high))
         return true; /* empty tensors */
+    assert(o->run_count <= 1); /* merged ones are at their end */
     if (!o->runs && !(o->runs = calloc(1, sizeof *o->runs)))
         return false;
     o->run_count = 1;

@@ -53,7 +53,7 @@ typedef struct observer_ends {
 /* Counts numbers, and moves *batch apart so that they lie between its ends.  Returns the position of the first that is not
  * finite, and counts none then; -1: all are. */
 int64_t observer_see(observer *, const float values[], int64_t count, observer_ends *batch);
-/* The next batch of the run has been seen. */
+/* The next batch of the run, before it is merged with others, has been seen. */
 bool observer_end_batch(observer *, observer_ends);         /* false: out of memory */
 bool observer_merge(observer *, const observer *);          /* false: out of memory */
 

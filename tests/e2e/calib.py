@@ -4,7 +4,10 @@ import json
 import math
 import os
 import random
+import signal
 import struct
+import subprocess
+import time
 
 from common import QCC, QCC_EVAL, QCC_RUN, Case, main, npy, read_npy, run
 
@@ -148,6 +151,68 @@ class Calibration(Case):
         inputs = (self.array("a.npy", (8, 5), a), self.array("b.npy", (8, 5), [2.0] * 40))
         self.wrong(["a.npy, row 2: element 2 of the value 'product' becomes infinite"], f"--calib=a:{inputs[0]}", f"--calib=b:{inputs[1]}",
                    "--jobs=3", model=model)
+
+    def save(self, name, *options):
+        path = self.folder / name
+        self.text(f"--save-stats={path}", "--effort=0", *options)
+        return path
+
+    def test_statistics(self):
+        """Parts of the samples, merged in any order, are all of them; no samples are needed then."""
+        expected = self.text(f"--calib={self.all}", "--effort=0")
+        whole = self.save("whole.json", f"--calib={self.all}")
+        parts = []
+        for i in range(3):
+            rows = [v for row in self.rows[4 * i:4 * i + 4] for v in row]
+            samples = self.array(f"part{i}.npy", (4, 8, 8, 3), [30 ** i * v for v in rows]) # histograms of different widths
+            parts.append(self.save(f"part{i}.json", f"--calib={samples}"))
+        self.assertEqual(self.text(f"--load-stats={whole}"), expected)
+        merged = self.save("merged.json", *(f"--load-stats={part}" for part in parts)).read_text()
+        for order in ((2, 1, 0), (1, 0, 2)):
+            self.assertEqual(self.save("again.json", *(f"--load-stats={parts[i]}" for i in order)).read_text(), merged)
+        last = self.folder / "part2.npy"
+        mixed = self.save("mixed.json", *(f"--load-stats={part}" for part in parts[:2]), f"--calib={last}").read_text()
+        self.assertEqual(mixed, merged)
+        self.assertEqual(json.loads(merged)["samples"], SAMPLES)
+        self.assertEqual([v["count"] for v in json.loads(whole.read_text())["values"]][0], SAMPLES * PIXELS)
+
+    def test_statistics_of_others_are_refused(self):
+        stats = self.save("s.json", f"--calib={self.all}")
+        other = self.folder / "other.qir"
+        other.write_text(network(6), encoding="utf-8")
+        self.wrong(["s.json", "of another model"], f"--load-stats={stats}", model=other)
+        good = json.loads(stats.read_text())
+        for change in (lambda j: j["values"][0].update(count=7), lambda j: j["values"][0]["bins"].insert(0, 5000), lambda j: j["values"].pop(),
+                       lambda j: j["values"][1].update(low=1e39), lambda j: j["values"][1].update(exponent=400), lambda j: j.update(graph="1"),
+                       lambda j: j["values"][0].update(name="x"), lambda j: j.pop("samples"), lambda j: j.update(qcc_statistics=2),
+                       lambda j: j["values"][0].update(runs=[[1, 2]]), lambda j: j["values"][0].update(bins=[0, 1])):
+            damaged = json.loads(json.dumps(good))
+            change(damaged)
+            stats.write_text(json.dumps(damaged))
+            self.wrong(["s.json: error: "], f"--load-stats={stats}")
+        for text in ("", "{}", "[1]", '{"qcc_statistics": 1', "\xff"):
+            stats.write_text(text, encoding="latin-1")
+            self.wrong(["s.json: error: no statistics that --save-stats wrote"], f"--load-stats={stats}")
+
+    def test_interrupted(self):
+        """SIGINT leaves what was seen until then, and no object."""
+        rows = 3000
+        many = self.folder / "many.npy"
+        many.write_bytes(npy("<f4", (rows, 8, 8, 3), self.rows[0] * rows))
+        stats, output = self.folder / "s.json", self.folder / "m.o"
+        for wait in (0.3, 0.15, 0.6, 1.2):
+            with subprocess.Popen([QCC, self.model, f"--calib={many}", f"--save-stats={stats}", "-o", output, "--jobs=2"],
+                                  stderr=subprocess.PIPE) as qcc:
+                time.sleep(wait)
+                qcc.send_signal(signal.SIGINT)
+                _, error = qcc.communicate()
+            self.assertFalse(output.exists() and qcc.returncode != 0)
+            if qcc.returncode == 1:
+                self.assertIn(f"of {rows} samples, which are counted in {stats}".encode(), error)
+                self.assertLess(json.loads(stats.read_text())["samples"], rows)
+                self.text(f"--load-stats={stats}")
+                return
+        self.skipTest("SIGINT never came while samples were counted")
 
     def test_evaluation_against_reals(self):
         labels = self.folder / "labels.txt"
