@@ -11,6 +11,7 @@
  * Of 16 bits all are symmetric.  Constants are what they are: affine or symmetric as the activations, from their own ends. */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "passes/calibrated_values.h"
 #include "passes/scales.h"
@@ -83,10 +84,15 @@ static bool give_constants(ir_graph *g, const pass_calibration *c, const bool *w
 
 pass_result pass_calibrated_scales(ir_graph *g, pass_context *context)
 {
-    const pass_calibration *c = context->options->calibration;
-    if (!c || context->options->quantize == PASS_QUANTIZE_NONE)
+    const pass_calibration *given = context->options->calibration;
+    if (!given || context->options->quantize == PASS_QUANTIZE_NONE)
         return PASS_UNCHANGED;
     const bool *wanted = calibrated_values(g, context->options, context->scratch);
+    pass_range *ranges = ARENA_ARRAY(context->scratch, pass_range, given->count);
+    pass_calibration narrowed = *given, *c = &narrowed;
+    memcpy(ranges, given->ranges, given->count * sizeof *ranges);
+    calibrated_narrow(g, calibrated_sources(g, context->options, context->scratch), ranges, given->count, context->scratch);
+    narrowed.ranges = ranges;
     bool changed = false;
     for (int32_t i = 0; i < g->input_count; i++)
         changed |= give_value(g, c, wanted, g->inputs[i]);

@@ -26,8 +26,7 @@ enum {
 
 typedef struct scan {
     const ir_graph *g;
-    const ir_value **source; /* by id of a value: what it is a function of, element by element; NULL: of nothing else */
-    uint8_t *depth;          /* of that function */
+    const ir_value *const *source; /* as calibrated_sources */
     bool *needed;            /* some op on integers reads it, maybe after it has been moved */
     bool *wanted;
     bool *shares;            /* a result of moves: its grid can spread back to where its elements come from */
@@ -39,8 +38,6 @@ static bool is_number(const ir_value *v) { return ir_is_const(v) && ir_type_elem
 
 static bool is_real(const ir_value *v) { return v->type.dtype == IR_F32; }
 
-static const ir_value *source_of(const scan *s, const ir_value *v) { return s->source[v->id] ? s->source[v->id] : v; }
-
 static bool same_shape(const ir_value *a, const ir_value *b)
 {
     return a->type.rank == b->type.rank && memcmp(a->type.dims, b->type.dims, sizeof a->type.dims[0] * (size_t)a->type.rank) == 0;
@@ -48,7 +45,9 @@ static bool same_shape(const ir_value *a, const ir_value *b)
 
 /* ---- Functions of one number ---- */
 
-static void find_source(scan *s, const ir_op *op)
+static const ir_value *source_of(const ir_value *const sources[], const ir_value *v) { return sources[v->id] ? sources[v->id] : v; }
+
+static void find_source(const ir_op *op, const ir_value *sources[], uint8_t depths[])
 {
     const ir_value *r = op->results[0], *source = NULL;
     int depth = 0;
@@ -58,21 +57,32 @@ static void find_source(scan *s, const ir_op *op)
         const ir_value *v = op->operands[i].value;
         if (v && is_number(v))
             continue;
-        if (!v || !is_real(v) || ir_is_const(v) || v->as || !same_shape(v, r) || (source && source_of(s, v) != source))
+        if (!v || !is_real(v) || ir_is_const(v) || v->as || !same_shape(v, r) || (source && source_of(sources, v) != source))
             return;
-        source = source_of(s, v);
-        depth = s->depth[v->id] > depth ? s->depth[v->id] : depth;
+        source = source_of(sources, v);
+        depth = depths[v->id] > depth ? depths[v->id] : depth;
     }
     if (!source || depth >= MAX_DEPTH)
         return;
-    s->source[r->id] = source;
-    s->depth[r->id] = (uint8_t)(depth + 1);
+    sources[r->id] = source;
+    depths[r->id] = (uint8_t)(depth + 1);
+}
+
+const ir_value *const *calibrated_sources(const ir_graph *g, const pass_options *o, arena *a)
+{
+    const ir_value **sources = ARENA_ARRAY(a, const ir_value *, g->next_id);
+    uint8_t *depths = ARENA_ARRAY(a, uint8_t, g->next_id);
+    /* Ops asked for by their kind are to be integers one by one. */
+    for (const ir_op *op = g->first; op && o->quantized_ops.count == 0; op = op->next)
+        if (ir_op_info_of(op->code)->results == 1)
+            find_source(op, sources, depths);
+    return sources;
 }
 
 /* Does the op continue a function that v is, or begins? */
 static bool continues(const scan *s, const ir_op *op, const ir_value *v)
 {
-    return ir_op_info_of(op->code)->results == 1 && s->source[op->results[0]->id] == source_of(s, v);
+    return ir_op_info_of(op->code)->results == 1 && s->source[op->results[0]->id] == source_of(s->source, v);
 }
 
 /* Is v in the middle of a function, for all who read it? */
@@ -241,14 +251,9 @@ static bool adds_bias(const ir_op *op)
 const bool *calibrated_values(const ir_graph *g, const pass_options *o, arena *a)
 {
     const uint32_t ids = g->next_id;
-    scan s = {.g = g, .source = ARENA_ARRAY(a, const ir_value *, ids), .depth = ARENA_ARRAY(a, uint8_t, ids),
-              .needed = ARENA_ARRAY(a, bool, ids), .wanted = ARENA_ARRAY(a, bool, ids), .reaches = ARENA_ARRAY(a, bool, ids), .shares = ARENA_ARRAY(a, bool, ids)};
+    scan s = {.g = g, .source = calibrated_sources(g, o, a), .needed = ARENA_ARRAY(a, bool, ids), .wanted = ARENA_ARRAY(a, bool, ids), .reaches = ARENA_ARRAY(a, bool, ids), .shares = ARENA_ARRAY(a, bool, ids)};
     for (const ir_op *op = g->first; op; op = op->next)
         find_shared(&s, op);
-    /* Ops asked for by their kind are to be integers one by one. */
-    for (const ir_op *op = g->first; op && o->quantized_ops.count == 0; op = op->next)
-        if (ir_op_info_of(op->code)->results == 1)
-            find_source(&s, op);
     decide_all(&s);
     if (o->quantized_ops.count == 0 && tail_is_cheap(&s)) {
         s.real_tail = true;

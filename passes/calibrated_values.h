@@ -11,4 +11,10 @@
  * is one at the start of PHASE(scales): optimized, fused, without integers. */
 const bool *calibrated_values(const ir_graph *, const pass_options *, arena *);
 
+/* By id of a value: the one that it is a function of, element by element; NULL: it is none. */
+const ir_value *const *calibrated_sources(const ir_graph *, const pass_options *, arena *);
+
+/* Narrows the ranges of values that only such functions read to what makes a difference to their results. */
+void calibrated_narrow(const ir_graph *, const ir_value *const sources[], pass_range ranges[], uint32_t count, arena *);
+
 #endif
