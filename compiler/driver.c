@@ -106,6 +106,7 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
     case OPT_ROUNDING: return set_rounding(o, value, error, error_size);
     case OPT_QUANTIZE: return set_quantize(o, value, error, error_size);
     case OPT_QUANTIZED_OPS: return append(&o->quantized_ops, value, error, error_size);
+    case OPT_PARAMS: o->params = value; return true;
     case OPT_INFER_SCALES: o->infer_scales = true; return true;
     case OPT_MAX_SIZE: return options_size(value, &o->max_size, error, error_size);
     case OPT_KEEP_FLOAT: return append(&o->keep_float, value, error, error_size);
@@ -190,18 +191,42 @@ bool driver_read_model(const char *path, uint8_t **out_bytes, size_t *out_size, 
     return read_checked(path, frontend_recognise, out_bytes, out_size, d);
 }
 
+/* --params: the folder, malloc'd, and the file's name in it, "" if it is a folder itself. */
+static bool split_params(const char *path, char **out_folder, const char **out_name, diag *d)
+{
+    const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
+    const char *slash = strrchr(path, '/');
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return diag_error(d, &loc, "%s", strerror(errno));
+    const bool whole = S_ISDIR(info.st_mode);
+    *out_name = whole ? "" : slash ? slash + 1 : path;
+    *out_folder = whole ? strdup(path) : slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    return *out_folder || diag_out_of_memory(d, &loc);
+}
+
 bool driver_import(const driver_options *o, const char *path, driver_module *out, diag *d)
 {
-    *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path, .beside = {path, o->files, NULL}};
+    *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path, .beside = {.model = path, .outputs = o->files}};
     if (!driver_read_model(path, &out->bytes, &out->size, d))
         return false;
+    char *folder = NULL;
+    const char *params = NULL;
+    if (o->params && !split_params(o->params, &folder, &params, d)) {
+        driver_module_free(out);
+        return false;
+    }
+    out->beside.folder = folder;
     const frontend_options options = {.batch = o->batch,
                                       .input_shapes = o->input_shapes.item,
                                       .input_shape_count = o->input_shapes.count,
                                       .open = model_files_open,
                                       .open_context = &out->beside,
+                                      .params = params,
                                       .max_bytes = o->max_size};
     out->graph = frontend_import(out->bytes, out->size, out->file, &options, d);
+    out->beside.folder = NULL;
+    free(folder);
     if (out->graph)
         return true;
     driver_module_free(out);

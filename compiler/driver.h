@@ -32,6 +32,7 @@ typedef bool driver_calibrate_fn(const void *context, const struct driver_option
 
 typedef struct driver_options {
     /* model */
+    const char *params;        /* file or folder of the parameters; NULL: beside the model */
     long batch;                /* 0: as the file says */
     driver_list input_shapes;  /* "NAME:1x224x224x3" */
     ir_enum_ROUNDING rounding;

@@ -41,18 +41,18 @@ static bool stays_inside(const char *name)
 static char *path_of(const model_files *f, const char *name, const ir_loc *loc, diag *d)
 {
     char folder[PATH_MAX], inside[PATH_MAX], path[PATH_MAX];
-    const char *slash = strrchr(f->model, '/');
-    if (strcmp(f->model, "-") == 0)
+    const char *slash = strrchr(f->model, '/'), *above = f->folder ? f->folder : slash ? f->model : ".";
+    const int above_length = f->folder || !slash ? (int)strlen(above) : (int)(slash - f->model);
+    if (!f->folder && strcmp(f->model, "-") == 0)
         return refuse(loc, name, "a model from standard input has no folder", d), NULL;
     if (!stays_inside(name))
         return refuse(loc, name, "it is not in the model's folder", d), NULL;
-    const int folder_length = slash ? (int)(slash - f->model) + 1 : 0;
-    const int length = snprintf(path, sizeof path, "%.*s%s", folder_length, f->model, name);
+    const int length = snprintf(path, sizeof path, "%.*s/%s", above_length, above, name);
     if (length < 0 || length >= (int)sizeof path)
         return refuse(loc, name, strerror(ENAMETOOLONG), d), NULL;
     if (!realpath(path, inside))
         return refuse(loc, name, strerror(errno), d), NULL;
-    snprintf(path, sizeof path, "%.*s.", folder_length, f->model);
+    snprintf(path, sizeof path, "%.*s/.", above_length, above);
     if (!realpath(path, folder))
         return refuse(loc, name, strerror(errno), d), NULL;
     const size_t prefix = strcmp(folder, "/") == 0 ? 0 : strlen(folder);

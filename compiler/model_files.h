@@ -12,6 +12,7 @@ typedef struct model_file model_file;
 
 typedef struct model_files {
     const char *model;   /* path of the model, "-": stdin */
+    const char *folder;  /* where the files are; NULL: in the model's own folder */
     output_set *outputs; /* none of which may be such a file; NULL: there are none */
     model_file *first;
 } model_files;

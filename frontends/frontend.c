@@ -6,6 +6,8 @@
  *     printable text      the compiler's own textual IR, whose first word is graph
  *     fields of ModelProto, among them its version and its graph   ONNX
  *
+ *     one field, a BlockDesc, of ProgramDesc first         Paddle
+ *
  * in that order: Protocol Buffers have no mark. */
 #include "frontends/frontend.h"
 
@@ -75,9 +77,24 @@ static bool is_onnx(const uint8_t *bytes, size_t size)
            seen & (1u << GRAPH | 1u << OPSETS | 1u << DOC);
 }
 
-typedef enum format { FORMAT_NONE, FORMAT_TFLITE, FORMAT_ORT, FORMAT_PADDLE, FORMAT_TEXT, FORMAT_ONNX } format;
+/* Paddle's ProgramDesc: fields of it alone, and its first block begins as one does, with its number. */
+static bool is_program(const uint8_t *bytes, size_t size)
+{
+    enum { BLOCKS };
+    static const pb_kind fields[] = {[BLOCKS] = {1, PB_BYTES}, {4, PB_BYTES}, {5, PB_BYTES}};
+    unsigned seen;
+    if (!pb_could_be(bytes, size, fields, sizeof fields / sizeof *fields, &seen) || !(seen >> BLOCKS & 1))
+        return false;
+    size_t at = 1;
+    while (at < size && at < 11 && bytes[at] & 0x80) /* the length of the first field */
+        at++;
+    return bytes[0] == (1 << 3 | PB_BYTES) && at + 3 < size && bytes[at + 1] == (1 << 3 | PB_VARINT) && bytes[at + 2] == 0 &&
+           bytes[at + 3] == (2 << 3 | PB_VARINT);
+}
 
-static format recognise(const uint8_t *bytes, size_t size, const ir_loc *loc, diag *d)
+typedef enum file_format { FORMAT_NONE, FORMAT_TFLITE, FORMAT_ORT, FORMAT_PADDLE, FORMAT_TEXT, FORMAT_ONNX, FORMAT_PROGRAM } file_format;
+
+static file_format recognise(const uint8_t *bytes, size_t size, const ir_loc *loc, diag *d)
 {
     if (!size)
         diag_error(d, loc, "the file is empty");
@@ -91,8 +108,10 @@ static format recognise(const uint8_t *bytes, size_t size, const ir_loc *loc, di
         return FORMAT_TEXT;
     else if (is_onnx(bytes, size))
         return FORMAT_ONNX;
+    else if (is_program(bytes, size))
+        return FORMAT_PROGRAM;
     else
-        diag_error(d, loc, "the format is not recognised: neither TFLite, ONNX, ONNX Runtime, Paddle Lite nor textual IR");
+        diag_error(d, loc, "the format is not recognised: neither TFLite, ONNX, ONNX Runtime, Paddle, Paddle Lite nor textual IR");
     return FORMAT_NONE;
 }
 
@@ -118,10 +137,16 @@ static ir_graph *import_text(const char *text, size_t size, const char *file, ir
 static ir_graph *import(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options, diag *d)
 {
     const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
-    switch (recognise(bytes, size, &loc, d)) {
+    const file_format format = recognise(bytes, size, &loc, d);
+    if (options->params && format != FORMAT_NONE && format != FORMAT_PROGRAM) {
+        diag_error(d, &loc, "the model is no Paddle program, which alone has its parameters elsewhere");
+        return NULL;
+    }
+    switch (format) {
     case FORMAT_TFLITE: return frontend_import_tflite(bytes, size, file, options, d);
     case FORMAT_ORT: return frontend_import_ort(bytes, size, file, options, d);
     case FORMAT_ONNX: return frontend_import_onnx(bytes, size, file, options, d);
+    case FORMAT_PROGRAM: return frontend_import_paddle_program(bytes, size, file, options, d);
     case FORMAT_PADDLE: return frontend_import_paddle(bytes, size, file, options, d);
     case FORMAT_TEXT: break;
     case FORMAT_NONE: return NULL;

@@ -14,6 +14,7 @@ typedef struct frontend_options {
     int input_shape_count;
     frontend_open_fn *open;              /* NULL: models must hold all that they name */
     void *open_context;
+    const char *params;                  /* of a Paddle program: the file that has them all, "": a file for each; NULL: look for it */
     size_t max_bytes;                    /* limit on the object, the workspace and the memory for it; 0: follows from the file */
 } frontend_options;
 
@@ -30,6 +31,7 @@ bool frontend_recognise(const uint8_t *head, size_t size, const char *file, diag
 ir_graph *frontend_import_tflite(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 ir_graph *frontend_import_onnx(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
+ir_graph *frontend_import_paddle_program(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 ir_graph *frontend_import_paddle(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 
 #endif

@@ -64,8 +64,7 @@ typedef struct frontend_value {
 /* An attribute of a node, as the file has it. */
 typedef struct frontend_attribute {
     const char *name;
-    const frontend_value *value; /* ONNX */
-    fb_table table;              /* Paddle */
+    const frontend_value *value; /* NULL in TFLite, where attributes are fields of a table */
     bool sought; /* the importer wanted its value */
     bool read;   /* and has got it */
 } frontend_attribute;

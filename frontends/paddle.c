@@ -1,18 +1,10 @@
-/* paddle.c: a Paddle Lite model (.nb, meta version 2) to IR.
+/* paddle.c: a Paddle program, read from either of its boxes, to IR: variables, operators in their order.
  *
- *     u16 meta version, char[16] library version, u64 size of the program, the program (a FlatBuffer)
- *     u16 parameters' version 0, u16 n, n bytes
- *     u16 size of the header, header: u16 count of parameters, u32 size of the largest
- *     each parameter: u32 total size, u32 offset, the parameter (a FlatBuffer)
- *
- * total size counts from behind itself, offset from behind total size.  The program's first block has the variables and
- * the operators; operators `feed` and `fetch` say which variables are inputs and outputs. */
+ * The operators `feed` and `fetch` say which variables are inputs and outputs. */
 #include <string.h>
 
 #include "frontends/node_attributes.h"
 #include "frontends/paddle_import.h"
-
-enum { HEADER_BYTES = 26, META_VERSION = 2 };
 
 static const paddle_op_entry known_ops[] = {
 #define PADDLE_OP(NAME, importer, code, attributes) {#NAME, importer, NULL, IR_##code, attributes},
@@ -60,10 +52,10 @@ ir_dtype paddle_dtype(int64_t type)
 
 /* ---- Variables ---- */
 
-static paddle_variable **slot_of(paddle_model *m, const char *text, size_t length)
+static paddle_variable **slot_of(paddle_model *m, const char *text)
 {
-    uint32_t i = (uint32_t)ir_hash_bytes(text, length, 0) & (m->slots - 1);
-    while (m->variables[i] && (strncmp(m->variables[i]->text, text, length) != 0 || m->variables[i]->text[length]))
+    uint32_t i = (uint32_t)ir_hash_bytes(text, strlen(text), 0) & (m->slots - 1);
+    while (m->variables[i] && strcmp(m->variables[i]->text, text) != 0)
         i = (i + 1) & (m->slots - 1);
     return &m->variables[i];
 }
@@ -76,100 +68,49 @@ static void grow(paddle_model *m)
     m->variables = ARENA_ARRAY(m->graph->arena, paddle_variable *, m->slots);
     for (uint32_t i = 0; i < slots; i++)
         if (old[i])
-            *slot_of(m, old[i]->text, strlen(old[i]->text)) = old[i];
+            *slot_of(m, old[i]->text) = old[i];
 }
 
-paddle_variable *paddle_variable_of(paddle_model *m, const char *text, size_t length)
+paddle_variable *paddle_variable_of(paddle_model *m, const char *text)
 {
-    const char *end = length ? memchr(text, 0, length) : NULL; /* a name ends at its first zero byte */
-    length = end ? (size_t)(end - text) : length;
     if (m->variable_count * 2 >= m->slots)
         grow(m);
-    paddle_variable **slot = slot_of(m, length ? text : "", length);
+    paddle_variable **slot = slot_of(m, text);
     if (!*slot) {
         *slot = ARENA_NEW(m->graph->arena, paddle_variable);
-        (*slot)->text = arena_string(m->graph->arena, length ? text : "", length);
+        (*slot)->text = text;
         m->variable_count++;
     }
     return *slot;
 }
 
-static bool read_variables(paddle_model *m, fb_table block)
+static void read_variables(paddle_model *m)
 {
-    const ir_loc loc = model_loc(m);
-    fb_vector vars = fb_vec(block, BLOCK_VARS, 4);
-    for (uint32_t i = 0; i < vars.count && fb_ok(&m->reader); i++) {
-        fb_table t = fb_vec_table(vars, i);
-        uint32_t length = 0;
-        const char *name = fb_string(t, VAR_NAME, &length);
-        if (fb_ok(&m->reader))
-            paddle_variable_of(m, name, length)->desc = t;
-    }
-    return fb_ok(&m->reader) || model_malformed(m, &loc);
+    for (uint32_t i = 0; i < m->program.variable_count; i++)
+        paddle_variable_of(m, m->program.variables[i].name)->desc = &m->program.variables[i];
 }
 
 /* ---- Parameters ---- */
 
-static bool read_parameter(paddle_model *m, const uint8_t *bytes, size_t size, uint32_t index)
+bool paddle_parameter(paddle_model *m, uint32_t index, const paddle_desc *p, const uint8_t *data, size_t size)
 {
     const ir_loc loc = model_loc(m);
-    fb_reader reader;
-    fb_open(&reader, bytes, size);
-    fb_table root = fb_root(&reader), t = fb_sub(root, PARAM_VARIABLE);
-    uint32_t length = 0;
-    const char *name = fb_string(root, PARAM_NAME, &length);
-    int kind = fb_u8(root, PARAM_VARIABLE_TYPE, 0), number = fb_i32(t, PARAM_DATA_TYPE, 0);
-    fb_vector dims = fb_vec(t, PARAM_DIM, 8), data = fb_bytes(t, PARAM_DATA);
-    ir_type type = {.dtype = paddle_dtype(number), .rank = (int)(dims.count <= IR_MAX_RANK ? dims.count : 0)};
+    ir_type type = {.dtype = paddle_dtype(p->type), .rank = (int)(p->rank <= IR_MAX_RANK ? p->rank : 0)};
     for (int i = 0; i < type.rank; i++)
-        type.dims[i] = fb_vec_i64(dims, (uint32_t)i);
-    if (!fb_ok(&reader))
-        return diag_error(m->diag, &loc, "malformed parameter %u: %s (byte %zu)", index, reader.error,
-                          (size_t)(bytes - m->bytes) + reader.error_at);
-    paddle_variable *v = paddle_variable_of(m, name, length);
-    if (kind != PARAM_IS_TENSOR || type.dtype == IR_DTYPE_NONE)
+        type.dims[i] = p->dims[i];
+    paddle_variable *v = paddle_variable_of(m, p->name);
+    if (!p->is_tensor || type.dtype == IR_DTYPE_NONE)
         return diag_error(m->diag, &loc, "parameter %u, '%s', is no tensor, or has type %d, which is not supported", index,
-                          v->text, number);
-    if (dims.count > IR_MAX_RANK || !ir_type_valid(&type))
+                          v->text, p->type);
+    if (p->rank > IR_MAX_RANK || !ir_type_valid(&type))
         return diag_error(m->diag, &loc, "parameter %u, '%s', has impossible dimensions", index, v->text);
-    if (ir_type_bytes(&type) != data.count)
-        return diag_error(m->diag, &loc, "parameter %u, '%s', has %u bytes of data, expected %zu", index, v->text, data.count,
+    if (ir_type_bytes(&type) != size)
+        return diag_error(m->diag, &loc, "parameter %u, '%s', has %zu bytes of data, expected %zu", index, v->text, size,
                           ir_type_bytes(&type));
     if (v->forms[LAYOUT_PLAIN])
         return diag_error(m->diag, &loc, "parameter %u, '%s', is there twice", index, v->text);
-    v->forms[LAYOUT_PLAIN] = model_constant(m, &loc, v->text, type, NULL, data.count ? data.data : (const uint8_t *)"");
+    v->forms[LAYOUT_PLAIN] = model_constant(m, &loc, v->text, type, NULL, size ? data : (const uint8_t *)"");
     return v->forms[LAYOUT_PLAIN] != NULL;
-}
-
-static bool read_parameters(paddle_model *m, size_t at)
-{
-    const ir_loc loc = model_loc(m);
-    const uint8_t *b = m->bytes;
-    if (m->size - at < 4 || fb_load_u16(b + at) != 0)
-        return diag_error(m->diag, &loc, "the parameters are missing, or of an unknown version");
-    size_t skip = fb_load_u16(b + at + 2);
-    at += 4;
-    if (m->size - at < skip || m->size - at - skip < 2)
-        return diag_error(m->diag, &loc, "the file ends within the parameters' header");
-    at += skip;
-    size_t header = fb_load_u16(b + at);
-    at += 2;
-    if (header < 6 || m->size - at < header)
-        return diag_error(m->diag, &loc, "the parameters' header has %zu bytes", header);
-    uint32_t count = fb_load_u16(b + at);
-    at += header;
-    for (uint32_t i = 0; i < count; i++) {
-        if (m->size - at < 8)
-            return diag_error(m->diag, &loc, "the file ends before parameter %u of %u", i, count);
-        size_t total = fb_load_u32(b + at), offset = fb_load_u32(b + at + 4);
-        at += 4;
-        if (m->size - at < total || offset < 4 || offset > total)
-            return diag_error(m->diag, &loc, "parameter %u does not lie within the file", i);
-        if (!read_parameter(m, b + at + offset, total - offset, i))
-            return false;
-        at += total;
-    }
-    return true;
 }
 
 /* ---- Inputs and outputs ---- */
@@ -177,13 +118,12 @@ static bool read_parameters(paddle_model *m, size_t at)
 /* The type that the file, --batch and --input-shape say. */
 static bool input_type(paddle_node *n, const paddle_variable *v, ir_type *out)
 {
-    fb_table tensor = fb_sub(fb_sub(fb_sub(v->desc, VAR_TYPE), VAR_TYPE_LOD_TENSOR), LOD_TENSOR_TENSOR);
-    fb_vector dims = fb_vec(tensor, TENSOR_DIMS, 8);
-    *out = (ir_type){.dtype = paddle_dtype(fb_i32(tensor, TENSOR_DATA_TYPE, 0)), .rank = (int)dims.count};
-    if (!fb_present(tensor) || dims.count < 1 || dims.count > IR_MAX_RANK || out->dtype == IR_DTYPE_NONE)
+    const paddle_desc *d = v->desc;
+    *out = (ir_type){.dtype = d ? paddle_dtype(d->type) : IR_DTYPE_NONE};
+    if (!d || !d->is_tensor || d->rank < 1 || d->rank > IR_MAX_RANK || out->dtype == IR_DTYPE_NONE)
         return node_error(n, "input '%s' is no tensor of a supported type", v->text);
-    for (int i = 0; i < out->rank; i++)
-        out->dims[i] = fb_vec_i64(dims, (uint32_t)i);
+    out->rank = (int)d->rank;
+    memcpy(out->dims, d->dims, d->rank * sizeof *d->dims);
     return model_input_type(n->model, v->text, NULL, NULL, out);
 }
 
@@ -195,12 +135,9 @@ static bool column(paddle_node *n, int64_t *out)
 
 static paddle_variable *single(paddle_node *n, const paddle_list *lists, uint32_t count, const char *parameter)
 {
-    uint32_t length;
     for (uint32_t i = 0; i < count; i++)
-        if (strcmp(lists[i].parameter, parameter) == 0 && lists[i].names.count == 1) {
-            const char *name = fb_vec_string(lists[i].names, 0, &length);
-            return fb_ok(&n->model->reader) ? paddle_variable_of(n->model, name, length) : NULL;
-        }
+        if (strcmp(lists[i].parameter, parameter) == 0 && lists[i].names.count == 1)
+            return paddle_variable_of(n->model, lists[i].names.text[0]);
     node_error(n, "parameter %s needs one variable", parameter);
     return NULL;
 }
@@ -238,69 +175,54 @@ bool paddle_import_fetch(paddle_node *n)
 
 /* ---- Operators ---- */
 
-static bool read_lists(paddle_node *n, fb_vector from, paddle_list **out, uint32_t *out_count)
+static bool check_lists(paddle_node *n, const paddle_list lists[], uint32_t count)
 {
-    paddle_model *m = n->model;
-    if (from.count > PADDLE_MAX_OPERANDS)
+    if (count > PADDLE_MAX_OPERANDS)
         return node_error(n, "more than %d parameters", PADDLE_MAX_OPERANDS);
-    *out = ARENA_ARRAY(m->graph->arena, paddle_list, from.count);
-    *out_count = from.count;
-    for (uint32_t i = 0; i < from.count; i++) {
-        fb_table t = fb_vec_table(from, i);
-        (*out)[i].parameter = model_string(m, t, ARGUMENT_PARAMETER, "");
-        (*out)[i].names = fb_vec(t, ARGUMENT_NAMES, 4);
-        if (fb_ok(&m->reader) && (*out)[i].names.count > PADDLE_MAX_OPERANDS)
+    for (uint32_t i = 0; i < count; i++)
+        if (lists[i].names.count > PADDLE_MAX_OPERANDS)
             return node_error(n, "more than %d variables for one parameter", PADDLE_MAX_OPERANDS);
-    }
-    return fb_ok(&m->reader) || model_malformed(m, &n->loc);
+    return true;
 }
 
-static bool read_attributes(paddle_node *n, fb_vector from)
+static bool check_attributes(paddle_node *n)
 {
-    paddle_model *m = n->model;
-    if (from.count > PADDLE_MAX_OPERANDS)
+    if (n->attribute_count > PADDLE_MAX_OPERANDS)
         return node_error(n, "more than %d attributes", PADDLE_MAX_OPERANDS);
-    n->attributes = arena_alloc(m->graph->arena, (from.count + 1) * sizeof *n->attributes);
-    n->attribute_count = from.count;
-    for (uint32_t i = 0; i < from.count; i++) {
-        n->attributes[i].table = fb_vec_table(from, i);
-        n->attributes[i].name = model_string(m, n->attributes[i].table, ATTR_NAME, "");
-        const fb_vector floats = fb_vec(n->attributes[i].table, ATTR_FLOATS, 4);
-        float *several = ARENA_ARRAY(m->graph->arena, float, floats.count + 1);
-        for (uint32_t k = 0; k < floats.count; k++)
-            several[k] = fb_vec_f32(floats, k);
-        if (!node_check_reals(n, n->attributes[i].name, fb_f32(n->attributes[i].table, ATTR_F, 0), floats.count, several))
+    for (uint32_t i = 0; i < n->attribute_count; i++) {
+        const frontend_value *v = n->attributes[i].value;
+        if (!node_check_reals(n, n->attributes[i].name, v->f, v->floats ? v->count : 0, v->floats))
             return false;
     }
-    return fb_ok(&m->reader) || model_malformed(m, &n->loc);
+    return true;
 }
 
 static bool open_node(paddle_model *m, uint32_t index, paddle_node *n)
 {
+    const paddle_op *op = &m->program.ops[index];
     *n = (paddle_node){.model = m};
-    n->loc = (ir_loc){.file = m->file, .subgraph = 0, .node = (int32_t)index};
-    fb_table t = fb_vec_table(m->ops, index);
-    n->loc.kind = model_string(m, t, OP_TYPE, "");
-    fb_vector inputs = fb_vec(t, OP_INPUTS, 4), outputs = fb_vec(t, OP_OUTPUTS, 4), attrs = fb_vec(t, OP_ATTRS, 4);
-    if (!fb_ok(&m->reader))
-        return model_malformed(m, &n->loc);
-    n->entry = entry_of(n->loc.kind);
+    n->loc = (ir_loc){.file = m->file, .subgraph = 0, .node = (int32_t)index, .kind = op->type};
+    n->entry = entry_of(op->type);
     if (!n->entry)
         return node_error(n, "this operator is not known");
     if (!n->entry->import)
         return node_error(n, "%s", n->entry->reason);
     n->declared = n->entry->attributes;
     n->declared_by_all = all_may_have;
-    return read_lists(n, inputs, &n->inputs, &n->input_count) && read_lists(n, outputs, &n->outputs, &n->output_count) &&
-           read_attributes(n, attrs);
+    n->inputs = op->inputs;
+    n->input_count = op->input_count;
+    n->outputs = op->outputs;
+    n->output_count = op->output_count;
+    n->attributes = op->attributes;
+    n->attribute_count = op->attribute_count;
+    return check_lists(n, n->inputs, n->input_count) && check_lists(n, n->outputs, n->output_count) && check_attributes(n);
 }
 
 /* Gives every feed its input, in the order of columns. */
 static bool make_inputs(paddle_model *m, paddle_node *nodes)
 {
-    const ir_loc loc = model_loc(m);
     int32_t *feed = ARENA_ARRAY(m->graph->arena, int32_t, PADDLE_MAX_OPERANDS);
-    for (uint32_t i = 0; i < m->ops.count; i++) {
+    for (uint32_t i = 0; i < m->program.op_count; i++) {
         int64_t col;
         if (nodes[i].entry->import != paddle_import_feed)
             continue;
@@ -316,15 +238,11 @@ static bool make_inputs(paddle_model *m, paddle_node *nodes)
         ir_type type;
         if (!n)
             continue;
-        if (!v && !m->diag->failed)
-            return model_malformed(m, &n->loc);
         if (!v || !input_type(n, v, &type))
             return false;
         m->inputs[col] = ir_input_new(m->graph, type, NULL, v->text);
     }
-    if (!model_input_shapes_used(m))
-        return false;
-    return fb_ok(&m->reader) || model_malformed(m, &loc);
+    return model_input_shapes_used(m);
 }
 
 /* Writers record the shape of some run: where it is none that the operators take, it is not they who are wrong. */
@@ -348,19 +266,16 @@ static bool import_operator(paddle_node *n)
 
 static bool import_operators(paddle_model *m)
 {
-    paddle_node *nodes = ARENA_ARRAY(m->graph->arena, paddle_node, m->ops.count);
-    for (uint32_t i = 0; i < m->ops.count; i++)
+    paddle_node *nodes = ARENA_ARRAY(m->graph->arena, paddle_node, m->program.op_count);
+    for (uint32_t i = 0; i < m->program.op_count; i++)
         if (!open_node(m, i, &nodes[i]))
             return false;
     if (!make_inputs(m, nodes))
         return false;
-    for (uint32_t i = 0; i < m->ops.count; i++)
+    for (uint32_t i = 0; i < m->program.op_count; i++)
         m->integers = m->integers || nodes[i].entry->import == paddle_op_calib || paddle_int(&nodes[i], "enable_int8", 0);
-    for (uint32_t i = 0; i < m->ops.count; i++) {
-        const bool imported = import_operator(&nodes[i]);
-        if (!fb_ok(&m->reader) && !m->diag->failed) /* defaults read after an error mean nothing, whatever came of them */
-            return model_malformed(m, &nodes[i].loc);
-        if (!imported || !fb_ok(&m->reader)) {
+    for (uint32_t i = 0; i < m->program.op_count; i++) {
+        if (!import_operator(&nodes[i])) {
             say_recorded_shapes(m);
             return false;
         }
@@ -368,32 +283,16 @@ static bool import_operators(paddle_model *m)
     return true;
 }
 
-static bool import_model(paddle_model *m)
+static bool import_program(paddle_model *m, bool (*read_parameters)(paddle_model *))
 {
     const ir_loc loc = model_loc(m);
-    unsigned version = m->size >= 2 ? fb_load_u16(m->bytes) : 0;
-    if (version != META_VERSION)
-        return diag_error(m->diag, &loc, "meta version %u of Paddle Lite's format, expected %d", version, META_VERSION);
-    if (m->size < HEADER_BYTES || fb_load_u64(m->bytes + 18) > m->size - HEADER_BYTES)
-        return diag_error(m->diag, &loc, "the file ends within the program");
-    size_t program = (size_t)fb_load_u64(m->bytes + 18);
-    fb_open(&m->reader, m->bytes + HEADER_BYTES, program);
-    m->reader_at = HEADER_BYTES;
-    fb_vector blocks = fb_vec(fb_root(&m->reader), PROGRAM_BLOCKS, 4);
-    if (!fb_ok(&m->reader))
-        return model_malformed(m, &loc);
-    if (blocks.count != 1)
-        return diag_error(m->diag, &loc, "the program has %u blocks: control flow is not supported", blocks.count);
-    fb_table block = fb_vec_table(blocks, 0);
-    m->ops = fb_vec(block, BLOCK_OPS, 4);
-    if (!fb_ok(&m->reader))
-        return model_malformed(m, &loc);
-    if (m->ops.count > PADDLE_MAX_NODES)
-        return diag_error(m->diag, &loc, "the program has %u operators, more than %d", m->ops.count, PADDLE_MAX_NODES);
+    if (m->program.op_count > PADDLE_MAX_NODES)
+        return diag_error(m->diag, &loc, "the program has %u operators, more than %d", m->program.op_count, PADDLE_MAX_NODES);
     m->inputs = ARENA_ARRAY(m->graph->arena, ir_value *, PADDLE_MAX_OPERANDS);
     m->outputs = ARENA_ARRAY(m->graph->arena, ir_value *, PADDLE_MAX_OPERANDS);
     m->output_names = ARENA_ARRAY(m->graph->arena, const char *, PADDLE_MAX_OPERANDS);
-    if (!read_variables(m, block) || !read_parameters(m, HEADER_BYTES + program) || !import_operators(m))
+    read_variables(m);
+    if (!read_parameters(m) || !import_operators(m))
         return false;
     if (!m->output_count)
         return diag_error(m->diag, &loc, "the model has no outputs");
@@ -403,10 +302,24 @@ static bool import_model(paddle_model *m)
     return true;
 }
 
-ir_graph *frontend_import_paddle(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
-                                 diag *d)
+static ir_graph *import(bool (*read_program)(paddle_model *), bool (*read_parameters)(paddle_model *), const uint8_t *bytes,
+                        size_t size, const char *file, const frontend_options *options, diag *d)
 {
     static const frontend_folding folding = {1 << 12, 1 << 12, .dequantized = -1, .moves = true};
     paddle_model m = {.bytes = bytes, .size = size};
-    return model_open(&m, bytes, size, file, options, &folding, d) ? model_close(&m, import_model(&m)) : NULL;
+    if (!model_open(&m, bytes, size, file, options, &folding, d))
+        return NULL;
+    return model_close(&m, read_program(&m) && import_program(&m, read_parameters));
+}
+
+ir_graph *frontend_import_paddle(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
+                                 diag *d)
+{
+    return import(paddle_nb_program, paddle_nb_parameters, bytes, size, file, options, d);
+}
+
+ir_graph *frontend_import_paddle_program(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
+                                         diag *d)
+{
+    return import(paddle_proto_program, paddle_proto_parameters, bytes, size, file, options, d);
 }

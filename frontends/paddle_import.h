@@ -1,6 +1,7 @@
-/* paddle_import.h: what the files of the importer of Paddle Lite's .nb models share.
+/* paddle_import.h: what the files of the importer of Paddle's programs share.
  *
- *     paddle.c         the container, the program, parameters, inputs, outputs
+ *     paddle_nb.c      what a .nb file says, as paddle_program.h has it; paddle_proto.c: PaddlePaddle's own files
+ *     paddle.c         variables, parameters, inputs, outputs, operators
  *     paddle_node.c    what every operator importer needs beyond node.h: variables, attributes, layouts, results
  *     paddle_ops_*.c   one function for each kind of operator; paddle_ops.def says which operator goes to which
  *
@@ -11,47 +12,20 @@
 #ifndef QCC_PADDLE_IMPORT_H
 #define QCC_PADDLE_IMPORT_H
 
-#include "frontends/node.h"
-
-/* Limits on what a file can make the compiler do. */
-enum {
-    PADDLE_MAX_NODES = 1 << 16,
-    PADDLE_MAX_OPERANDS = 1 << 10 /* of one operator, and of the graph */
-};
-
-/* Fields by their index in the schema. */
-enum { PROGRAM_BLOCKS };
-enum { BLOCK_INDEX, BLOCK_PARENT, BLOCK_VARS, BLOCK_OPS };
-enum { VAR_NAME, VAR_TYPE };
-enum { VAR_TYPE_KIND, VAR_TYPE_SELECTED_ROWS, VAR_TYPE_LOD_TENSOR };
-enum { LOD_TENSOR_TENSOR };
-enum { TENSOR_DATA_TYPE, TENSOR_DIMS };
-enum { OP_TYPE, OP_INPUTS, OP_OUTPUTS, OP_ATTRS };
-enum { ARGUMENT_PARAMETER, ARGUMENT_NAMES };
-enum {
-    ATTR_NAME, ATTR_TYPE, ATTR_I, ATTR_F, ATTR_S, ATTR_INTS, ATTR_FLOATS, ATTR_STRINGS, ATTR_B, ATTR_BOOLS, ATTR_BLOCK,
-    ATTR_L, ATTR_BLOCKS, ATTR_LONGS
-};
-enum {
-    TYPE_INT, TYPE_FLOAT, TYPE_STRING, TYPE_INTS, TYPE_FLOATS, TYPE_STRINGS, TYPE_BOOLEAN, TYPE_BOOLEANS, TYPE_LONG = 9,
-    TYPE_LONGS = 11
-};
-enum { PARAM_VERSION, PARAM_NAME, PARAM_VARIABLE_TYPE, PARAM_VARIABLE };
-enum { PARAM_IS_TENSOR = 1 };
-enum { PARAM_LOD_LEVEL, PARAM_LOD, PARAM_DIM, PARAM_DATA_TYPE, PARAM_DATA };
+#include "frontends/paddle_program.h"
 
 typedef struct paddle_variable {
     const char *text;   /* terminated */
     ir_value *forms[2]; /* by layout; both NULL while it holds nothing */
     float unit;         /* above 0: the variable is forms / unit (paddle_ops_quant.c) */
-    fb_table desc;      /* VarDesc, absent: none */
+    const paddle_desc *desc; /* NULL: none */
 } paddle_variable;
 
 typedef struct paddle_model {
     FRONTEND_MODEL; /* its reader: of the program */
     const uint8_t *bytes;
-    size_t size;
-    fb_vector ops;
+    size_t size, parameters_at; /* where an .nb has its parameters */
+    paddle_program program;
     paddle_variable **variables; /* open addressing */
     uint32_t slots, variable_count;
     ir_value **inputs, **outputs; /* by column of feed and fetch */
@@ -61,11 +35,6 @@ typedef struct paddle_model {
 } paddle_model;
 
 typedef struct paddle_op_entry paddle_op_entry;
-
-typedef struct paddle_list { /* the variables of one parameter of an operator */
-    const char *parameter;
-    fb_vector names;
-} paddle_list;
 
 typedef struct paddle_node {
     FRONTEND_NODE(paddle_model);
@@ -85,7 +54,15 @@ struct paddle_op_entry {
 };
 
 /* ---- paddle.c ---- */
-paddle_variable *paddle_variable_of(paddle_model *, const char *text, size_t length); /* makes it if need be */
+paddle_variable *paddle_variable_of(paddle_model *, const char *text); /* terminated; makes it if need be */
+/* The constant that a parameter of the file is: number `index`, for diagnostics, of type and name p. */
+bool paddle_parameter(paddle_model *, uint32_t index, const paddle_desc *p, const uint8_t *data, size_t size);
+/* Of an .nb (paddle_nb.c). */
+bool paddle_nb_program(paddle_model *);
+bool paddle_nb_parameters(paddle_model *);
+/* Of PaddlePaddle's own files (paddle_proto.c). */
+bool paddle_proto_program(paddle_model *);
+bool paddle_proto_parameters(paddle_model *);
 ir_dtype paddle_dtype(int64_t type); /* of the file's number; IR_DTYPE_NONE: not supported */
 bool paddle_import_feed(paddle_node *);
 bool paddle_import_fetch(paddle_node *);
@@ -100,7 +77,6 @@ ir_value *paddle_in(paddle_node *, const char *parameter, int index, node_layout
 ir_value *paddle_in_units(paddle_node *, const char *parameter, int index, node_layout, float *out_unit);
 bool paddle_set_unit(paddle_node *, const char *parameter, float unit); /* of a result that has been put */
 void paddle_forget(paddle_node *, const char *parameter); /* nobody can read the operand any more */
-paddle_variable *paddle_named(paddle_node *, fb_vector names, uint32_t index); /* NULL: malformed */
 ir_value *paddle_plain(paddle_node *, const char *parameter);
 bool paddle_optional(paddle_node *, const char *parameter, ir_value **out); /* plain; *out NULL when absent */
 ir_value *paddle_param(paddle_node *, const char *parameter); /* a constant */

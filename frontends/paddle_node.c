@@ -30,23 +30,13 @@ int paddle_result_count(const paddle_node *n, const char *parameter)
 
 static paddle_variable *variable_at(paddle_node *n, const paddle_list *l, int index)
 {
-    uint32_t length;
-    if (!l || index >= (int)l->names.count)
-        return NULL;
-    const char *text = fb_vec_string(l->names, (uint32_t)index, &length);
-    return fb_ok(&n->model->reader) ? paddle_variable_of(n->model, text, length) : NULL;
+    return l && index < (int)l->names.count ? paddle_variable_of(n->model, l->names.text[index]) : NULL;
 }
 
 node_layout paddle_layout_of(paddle_node *n, const char *parameter, int index)
 {
     paddle_variable *v = variable_at(n, list_of(n->inputs, n->input_count, parameter), index);
     return v && v->forms[LAYOUT_LAST] && !v->forms[LAYOUT_PLAIN] ? LAYOUT_LAST : LAYOUT_PLAIN;
-}
-
-paddle_variable *paddle_named(paddle_node *n, fb_vector names, uint32_t index)
-{
-    const paddle_list l = {NULL, names};
-    return variable_at(n, &l, (int)index);
 }
 
 ir_value *paddle_in_units(paddle_node *n, const char *parameter, int index, node_layout layout, float *out_unit)
@@ -126,78 +116,39 @@ bool paddle_param_int(paddle_node *n, const char *parameter, int index, int64_t 
 
 #define BIT(type) (1u << (type))
 
-typedef struct list_field {
-    unsigned field;
-    uint32_t element; /* bytes */
-} list_field;
-
-static list_field list_of_type(int type)
+static bool is_list(int type)
 {
-    switch (type) {
-    case TYPE_INTS: return (list_field){ATTR_INTS, 4};
-    case TYPE_FLOATS: return (list_field){ATTR_FLOATS, 4};
-    case TYPE_STRINGS: return (list_field){ATTR_STRINGS, 4};
-    case TYPE_BOOLEANS: return (list_field){ATTR_BOOLS, 1};
-    case TYPE_LONGS: return (list_field){ATTR_LONGS, 8};
-    default: return (list_field){0, 0};
-    }
+    return type == TYPE_INTS || type == TYPE_FLOATS || type == TYPE_STRINGS || type == TYPE_BOOLEANS || type == TYPE_LONGS;
 }
 
-/* An attribute of one of the types, which are bits; type -1: there is none.  A list of nothing is none, whatever its type. */
-static fb_table attribute(paddle_node *n, const char *name, unsigned types, int *out_type)
+/* An attribute of one of the types, which are bits; NULL: there is none.  A list of nothing is none, whatever its type. */
+static const frontend_value *attribute(paddle_node *n, const char *name, unsigned types)
 {
     frontend_attribute *a = node_attribute(n, name);
-    *out_type = -1;
     if (!a)
-        return (fb_table){0};
-    const int type = fb_i32(a->table, ATTR_TYPE, 0);
-    const list_field list = list_of_type(type);
-    const bool fits = type >= 0 && type < 32 && types >> type & 1;
+        return NULL;
+    const frontend_value *v = a->value;
+    const bool fits = v->type >= 0 && v->type < 32 && types >> v->type & 1;
     a->sought = true;
-    a->read |= fits || (list.element && fb_vec(a->table, list.field, list.element).count == 0);
-    if (fits)
-        *out_type = type;
-    return a->table;
-}
-
-static bool allows_element(int type, fb_vector list, uint32_t i, const char *values)
-{
-    switch (type) {
-    case TYPE_INTS: return attribute_allows_int(values, fb_vec_i32(list, i));
-    case TYPE_LONGS: return attribute_allows_int(values, fb_vec_i64(list, i));
-    case TYPE_FLOATS: return attribute_allows_real(values, fb_vec_f32(list, i));
-    default: return false;
-    }
-}
-
-static bool allows_list(fb_table t, int type, const char *values)
-{
-    const list_field list = list_of_type(type);
-    if (!list.element)
-        return false;
-    const fb_vector v = fb_vec(t, list.field, list.element);
-    for (uint32_t i = 0; i < v.count; i++)
-        if (!allows_element(type, v, i, values))
-            return false;
-    return true;
+    a->read |= fits || (is_list(v->type) && v->count == 0);
+    return fits ? v : NULL;
 }
 
 bool paddle_attribute_allowed(const frontend_attribute *a, const char *values)
 {
-    uint32_t length = 0;
-    const char *text;
-    const fb_table t = a->table;
-    const int type = fb_i32(t, ATTR_TYPE, 0);
-    switch (type) {
-    case TYPE_INT: return attribute_allows_int(values, fb_i32(t, ATTR_I, 0));
-    case TYPE_LONG: return attribute_allows_int(values, fb_i64(t, ATTR_L, 0));
-    case TYPE_BOOLEAN: return attribute_allows_int(values, fb_bool(t, ATTR_B, false));
-    case TYPE_FLOAT: return attribute_allows_real(values, fb_f32(t, ATTR_F, 0));
-    case TYPE_STRING:
-        text = fb_string(t, ATTR_S, &length);
-        return attribute_allows_text(values, text ? text : "", text ? length : 0);
-    default: return allows_list(t, type, values);
+    const frontend_value *v = a->value;
+    switch (v->type) {
+    case TYPE_INT:
+    case TYPE_LONG:
+    case TYPE_BOOLEAN: return attribute_allows_int(values, v->i);
+    case TYPE_FLOAT: return attribute_allows_real(values, v->f);
+    case TYPE_STRING: return attribute_allows_text(values, v->s, v->count);
+    default: break;
     }
+    for (uint32_t i = 0; i < v->count; i++)
+        if (!(v->ints && attribute_allows_int(values, v->ints[i])) && !(v->floats && attribute_allows_real(values, v->floats[i])))
+            return false;
+    return is_list(v->type);
 }
 
 bool paddle_has_attr(paddle_node *n, const char *name)
@@ -207,69 +158,45 @@ bool paddle_has_attr(paddle_node *n, const char *name)
 
 int64_t paddle_int(paddle_node *n, const char *name, int64_t def)
 {
-    int type;
-    fb_table t = attribute(n, name, BIT(TYPE_INT) | BIT(TYPE_LONG) | BIT(TYPE_BOOLEAN), &type);
-    switch (type) {
-    case TYPE_INT: return fb_i32(t, ATTR_I, 0);
-    case TYPE_LONG: return fb_i64(t, ATTR_L, 0);
-    case TYPE_BOOLEAN: return fb_bool(t, ATTR_B, false);
-    default: return def;
-    }
+    const frontend_value *v = attribute(n, name, BIT(TYPE_INT) | BIT(TYPE_LONG) | BIT(TYPE_BOOLEAN));
+    return v ? v->i : def;
 }
 
 float paddle_float(paddle_node *n, const char *name, float def)
 {
-    int type;
-    fb_table t = attribute(n, name, BIT(TYPE_FLOAT) | BIT(TYPE_INT), &type);
-    return type == TYPE_FLOAT ? fb_f32(t, ATTR_F, 0) : type == TYPE_INT ? (float)fb_i32(t, ATTR_I, 0) : def;
+    const frontend_value *v = attribute(n, name, BIT(TYPE_FLOAT) | BIT(TYPE_INT));
+    return !v ? def : v->type == TYPE_FLOAT ? v->f : (float)v->i;
 }
 
 const char *paddle_text(paddle_node *n, const char *name, const char *def)
 {
-    int type;
-    uint32_t length;
-    fb_table t = attribute(n, name, BIT(TYPE_STRING), &type);
-    const char *text = type == TYPE_STRING ? fb_string(t, ATTR_S, &length) : NULL;
-    return text ? arena_string(n->model->graph->arena, text, length) : type == TYPE_STRING ? "" : def;
+    const frontend_value *v = attribute(n, name, BIT(TYPE_STRING));
+    return v ? v->s : def;
 }
 
 bool paddle_ints(paddle_node *n, const char *name, int max, int64_t out[], int *out_count)
 {
-    int type;
-    fb_table t = attribute(n, name, BIT(TYPE_INT) | BIT(TYPE_LONG) | BIT(TYPE_INTS) | BIT(TYPE_LONGS), &type);
-    bool wide = type == TYPE_LONGS;
+    const frontend_value *v = attribute(n, name, BIT(TYPE_INT) | BIT(TYPE_LONG) | BIT(TYPE_INTS) | BIT(TYPE_LONGS));
     *out_count = 0;
-    if ((type == TYPE_INT || type == TYPE_LONG) && max >= 1)
-        out[(*out_count)++] = paddle_int(n, name, 0);
-    if (type != TYPE_INTS && !wide)
+    if (v && !v->ints && max >= 1)
+        out[(*out_count)++] = v->i;
+    if (!v || !v->ints)
         return true;
-    fb_vector v = fb_vec(t, wide ? ATTR_LONGS : ATTR_INTS, wide ? 8 : 4);
-    if (v.count > (uint32_t)max)
-        return node_error(n, "attribute %s has %u numbers, at most %d make sense", name, v.count, max);
-    for (uint32_t i = 0; i < v.count; i++)
-        out[i] = wide ? fb_vec_i64(v, i) : fb_vec_i32(v, i);
-    *out_count = (int)v.count;
+    if (v->count > (uint32_t)max)
+        return node_error(n, "attribute %s has %u numbers, at most %d make sense", name, v->count, max);
+    memcpy(out, v->ints, v->count * sizeof *out);
+    *out_count = (int)v->count;
     return true;
 }
 
 bool paddle_floats(paddle_node *n, const char *name, int64_t max, float out[], int64_t *out_count)
 {
-    int type;
-    fb_table t = attribute(n, name, BIT(TYPE_FLOAT) | BIT(TYPE_FLOATS), &type);
-    *out_count = 0;
-    if (type == TYPE_FLOAT && max >= 1) {
-        if (out)
-            out[0] = fb_f32(t, ATTR_F, 0);
-        *out_count = 1;
-    }
-    if (type != TYPE_FLOATS)
-        return true;
-    fb_vector v = fb_vec(t, ATTR_FLOATS, 4);
-    if (v.count > max)
-        return node_error(n, "attribute %s has %u numbers, at most %lld make sense", name, v.count, (long long)max);
-    for (uint32_t i = 0; out && i < v.count; i++)
-        out[i] = fb_vec_f32(v, i);
-    *out_count = v.count;
+    const frontend_value *v = attribute(n, name, BIT(TYPE_FLOAT) | BIT(TYPE_FLOATS));
+    *out_count = !v ? 0 : v->floats ? v->count : max >= 1;
+    if (*out_count > max)
+        return node_error(n, "attribute %s has %lld numbers, at most %lld make sense", name, (long long)*out_count, (long long)max);
+    for (int64_t i = 0; out && i < *out_count; i++)
+        out[i] = v->floats ? v->floats[i] : v->f;
     return true;
 }
 
@@ -318,7 +245,7 @@ ir_value *paddle_quantized(paddle_node *n, ir_value *v, float scale)
 bool paddle_put_at(paddle_node *n, const char *parameter, int index, ir_value *v, node_layout layout)
 {
     paddle_variable *to = v ? variable_at(n, list_of(n->outputs, n->output_count, parameter), index) : NULL;
-    if (!v || (!to && !fb_ok(&n->model->reader)))
+    if (!v)
         return false;
     if (!to)
         return node_error(n, "result %s is missing", parameter);

@@ -454,10 +454,10 @@ bool paddle_op_moving_scale(paddle_node *n)
     return !paddle_result_count(n, "Out") || paddle_put(n, "Out", x, layout);
 }
 
-static bool observe_held(paddle_node *n, const fb_vector names, uint32_t index, float threshold)
+static bool observe_held(paddle_node *n, const char *name, float threshold)
 {
-    paddle_variable *v = paddle_named(n, names, index);
-    for (int layout = 0; v && layout < 2; layout++) {
+    paddle_variable *v = paddle_variable_of(n->model, name);
+    for (int layout = 0; layout < 2; layout++) {
         ir_value *held = v->forms[layout];
         if (!held || held->type.dtype != IR_F32 || ir_is_const(held) || (held->def && held->def->code == IR_OBSERVE))
             continue;
@@ -470,7 +470,7 @@ static bool observe_held(paddle_node *n, const fb_vector names, uint32_t index, 
             seen->name = v->text;
         break;
     }
-    return fb_ok(&n->model->reader);
+    return true;
 }
 
 /* X0_scale and the like: of the first variable of parameter X. */
@@ -484,7 +484,7 @@ bool paddle_observe_inputs(paddle_node *n)
             snprintf(name, sizeof name, "%s%u_scale", n->inputs[i].parameter, j);
             if (!paddle_has_attr(n, name) || !paddle_floats(n, name, INT32_MAX, NULL, &count) || count != 1)
                 continue;
-            if (!paddle_floats(n, name, 1, &scale, &count) || !observe_held(n, n->inputs[i].names, j, 127 * scale))
+            if (!paddle_floats(n, name, 1, &scale, &count) || !observe_held(n, n->inputs[i].names.text[j], 127 * scale))
                 return false;
         }
     return true;
@@ -498,7 +498,7 @@ bool paddle_observe_outputs(paddle_node *n)
         const char *p = n->outputs[i].parameter;
         if ((strcmp(p, "Out") == 0 || strcmp(p, "Output") == 0 || strcmp(p, "Y") == 0) &&
             n->outputs[i].names.count == 1)
-            return observe_held(n, n->outputs[i].names, 0, threshold);
+            return observe_held(n, n->outputs[i].names.text[0], threshold);
     }
     return true;
 }

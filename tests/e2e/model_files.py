@@ -101,5 +101,30 @@ class Beside(Case):
             self.assertIn("input shape", self.refused(1, QCC_RUN, self.model, "--interp", f"--input-shape={option}"))
 
 
+class Parameters(Case):
+    """A Paddle program and its parameters; what they come to is that of the same program in Paddle Lite's format."""
+
+    def test_found(self):
+        data = ROOT / "tests" / "data"
+        want = self.fine(QCC_RUN, data / "nb" / "qat_linear.nb", "--interp", "--random=1")
+        self.assertEqual(self.fine(QCC_RUN, data / "paddle" / "qat_linear.pdmodel", "--interp", "--random=1"), want)
+        program, weights = self.folder / "__model__", self.folder / "w.bin"
+        shutil.copy(data / "paddle" / "qat_linear.pdmodel", program)
+        shutil.copy(data / "paddle" / "qat_linear.pdiparams", weights)
+        self.assertIn("No such file", self.refused(1, QCC_RUN, program, "--interp"))
+        self.assertEqual(self.fine(QCC_RUN, program, "--interp", "--random=1", f"--params={weights}"), want)
+        self.assertEqual(self.fine(QCC_RUN, program, "--interp", "--random=1", "--params=w.bin", cwd=self.folder), want)
+        weights.rename(self.folder / "__params__")
+        self.assertEqual(self.fine(QCC_RUN, program, "--interp", "--random=1"), want)
+        self.assertEqual(self.fine(QCC_RUN, "-", "--interp", "--random=1", f"--params={self.folder / '__params__'}",
+                                   stdin=program.read_bytes()), want)
+
+    def test_refused(self):
+        program = ROOT / "tests" / "data" / "paddle" / "qat_linear.pdmodel"
+        self.assertIn("No such file", self.refused(1, QCC_RUN, program, "--interp", f"--params={self.folder / 'nothing'}"))
+        self.assertIn("No such file", self.refused(1, QCC_RUN, program, "--interp", f"--params={self.folder}"))
+        self.assertIn("no Paddle program", self.refused(1, QCC_RUN, self.add, "--interp", f"--params={self.folder}"))
+
+
 if __name__ == "__main__":
     main()

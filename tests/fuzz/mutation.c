@@ -192,7 +192,8 @@ bool mutation_structure(mutation *m)
 {
     if (fb_identifier_is(m->bytes, m->size, "TFL3") || fb_identifier_is(m->bytes, m->size, "ORTM"))
         mutation_flatbuffer(m);
-    else if (m->size && m->bytes[0] == 0x08) /* the version that ONNX files begin with; no text does */
+    else if (m->size && (m->bytes[0] == 0x08 || (m->bytes[0] == 0x0a && memchr(m->bytes, 0, m->size < 64 ? m->size : 64))))
+        /* the version that ONNX files begin with, the block of Paddle's programs; no text does */
         mutation_protobuf(m);
     else if (m->size && memchr(m->bytes, 0, m->size < 256 ? m->size : 256))
         return mutation_paddle(m);
