@@ -62,13 +62,15 @@ static bool observe(const calibrate_options *c, const driver_options *o, const i
 static void choose(const calibrate_options *c, const ir_graph *g, const stats *s, pass_calibration *out)
 {
     pass_range *ranges = ARENA_ARRAY(g->arena, pass_range, g->next_id);
-    const char *note = arena_format(g->arena, "minmax of %lld samples", (long long)s->samples);
+    const char *note = arena_format(g->arena, "%s of %lld samples", threshold_name(c->algo), (long long)s->samples);
+    const threshold_options options = {c->percentile, c->scheme.symmetric, c->scheme.activation_bits};
     *out = c->scheme;
     out->ranges = ranges;
     out->count = g->next_id;
     for (int i = 0; i < s->count; i++) {
-        const observer *seen = &s->values[i].seen;
-        ranges[s->values[i].value->id] = (pass_range){seen->count > 0, seen->low, seen->high, 0, note};
+        pass_range *range = &ranges[s->values[i].value->id];
+        range->note = note;
+        range->known = threshold_choose(c->algo, &s->values[i].seen, &options, &range->low, &range->high);
     }
 }
 

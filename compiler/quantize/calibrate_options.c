@@ -1,11 +1,18 @@
 /* calibrate_options.c: options of calibration, one by one and together. */
 #include "compiler/quantize/calibrate_options.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define THRESHOLD(ID, name, synonyms, doc) " " name
+static const char algorithms[] = "there is no such algorithm; there are"
+#include "compiler/quantize/thresholds.def"
+    ;
+#undef THRESHOLD
 
 calibrate_options calibrate_defaults(void)
 {
-    return (calibrate_options){.preprocessing = PREPROCESSING_NONE, .batch = 1, .effort = 1, .scheme = {.activation_bits = 8}};
+    return (calibrate_options){.preprocessing = PREPROCESSING_NONE, .batch = 1, .algo = THRESHOLD_MINMAX, .effort = 1, .scheme = {.activation_bits = 8}};
 }
 
 static bool fail(char *error, size_t size, const char *format, const char *value)
@@ -40,6 +47,19 @@ static bool set_bits(calibrate_options *c, const char *value, char *error, size_
     return true;
 }
 
+/* "0.99999" or "99.999%" */
+static bool set_percentile(calibrate_options *c, const char *value, char *error, size_t size)
+{
+    char *end;
+    double part = strtod(value, &end);
+    if (end != value && strcmp(end, "%") == 0) {
+        part /= 100;
+        end++;
+    }
+    c->percentile = part;
+    return (end != value && !*end && part > 0 && part <= 1) || fail(error, size, "'%s' is neither a part of 1 nor a percentage", value);
+}
+
 static bool set_effort(calibrate_options *c, const char *value, char *error, size_t size)
 {
     long effort;
@@ -52,6 +72,11 @@ static bool set_effort(calibrate_options *c, const char *value, char *error, siz
     return true;
 }
 
+static bool set_algo(calibrate_options *c, const char *value, char *error, size_t size)
+{
+    return threshold_find(value, &c->algo) || fail(error, size, "%s", algorithms);
+}
+
 bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *out_known, char *error, size_t size)
 {
     *out_known = true;
@@ -62,6 +87,8 @@ bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *
     case OPT_SEED: c->seed_given = true; return options_number(value, 0, 1000000000, &c->seed, error, size);
     case OPT_SAVE_STATS: c->save_stats = value; return true;
     case OPT_LOAD_STATS: return add(&c->load_stats, value, error, size);
+    case OPT_ALGO: return set_algo(c, value, error, size);
+    case OPT_HIST_PERCENT: return set_percentile(c, value, error, size);
     case OPT_EFFORT: return set_effort(c, value, error, size);
     case OPT_ACTIVATION_SCALES: return set_either(&c->scheme.symmetric, value, "affine", "symmetric", error, size);
     case OPT_ACTIVATION_BITS: return set_bits(c, value, error, size);

@@ -3,6 +3,7 @@
 #define QCC_CALIBRATE_OPTIONS_H
 
 #include "compiler/driver.h"
+#include "compiler/quantize/threshold.h"
 #include "compiler/run/preprocess.h"
 
 typedef struct calibrate_options {
@@ -13,6 +14,8 @@ typedef struct calibrate_options {
     long seed; bool seed_given;
     const char *save_stats;
     driver_list load_stats;
+    threshold_algo algo;
+    double percentile;            /* of algorithm hist, as a part of 1; 0: its own */
     int effort;                   /* 0: ranges alone; 1: biases corrected, where there are samples */
     bool effort_given;
     pass_calibration scheme;      /* without ranges */

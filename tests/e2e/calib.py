@@ -4,12 +4,13 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import struct
 import subprocess
 import time
 
-from common import QCC, QCC_EVAL, QCC_RUN, Case, main, npy, read_npy, run
+from common import QCC, QCC_EVAL, QCC_RUN, ROOT, Case, main, npy, read_npy, run
 
 PIXELS, SAMPLES = 8 * 8 * 3, 12
 
@@ -175,6 +176,27 @@ class Calibration(Case):
         self.assertEqual(mixed, merged)
         self.assertEqual(json.loads(merged)["samples"], SAMPLES)
         self.assertEqual([v["count"] for v in json.loads(whole.read_text())["values"]][0], SAMPLES * PIXELS)
+
+    def test_algorithms(self):
+        """Each gives ranges, other names mean the same, and all of them are documented."""
+        stats = self.save("s.json", f"--calib={self.all}", "--calib-batch=4")
+        code, _, error = run(QCC, self.model, "--emit=ir", "-o", "-", f"--load-stats={stats}", "--algo=best")
+        self.assertEqual(code, 2)
+        names = re.search(r"there are (.*) \(see", error).group(1).split()
+        self.assertIn("moving-average", names)
+        documented = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
+        texts = {name: self.text(f"--load-stats={stats}", f"--algo={name}") for name in names}
+        for name, text in texts.items():
+            self.assertIn(f'from calibrated "{name} of {SAMPLES} samples"', text)
+            self.assertIn(f"| `{name}` |", documented)
+        self.assertEqual(len(set(re.sub(r'"[\w-]+ of', "", text) for text in texts.values())), len(names))
+        self.assertEqual(self.text(f"--load-stats={stats}"), texts["minmax"])
+        for name, other in (("kl", "KL"), ("absmax", "abs_max"), ("hist", "HistQuantizer"), ("minmax", "MinMaxObserver")):
+            self.assertEqual(self.text(f"--load-stats={stats}", f"--algo={other}"), texts[name])
+        self.assertEqual(self.text(f"--load-stats={stats}", "--algo=hist", "--hist-percent=99.999%"), texts["hist"])
+        self.assertNotEqual(self.text(f"--load-stats={stats}", "--algo=hist", "--hist-percent=0.9"), texts["hist"])
+        symmetric = self.text(f"--load-stats={stats}", "--activation-scales=symmetric")
+        self.assertNotEqual(symmetric, texts["minmax"])
 
     def test_statistics_of_others_are_refused(self):
         stats = self.save("s.json", f"--calib={self.all}")
