@@ -1,5 +1,5 @@
-/* layout.c: which strides a kernel can work on, by its layout (LAYOUT in enums.def).  The memory plan asks before it makes
- * a value a part of another, code generation before it emits. */
+/* layout.c: which strides a kernel can work on, by its layout (LAYOUT in enums.def).  The memory plan asks before it
+ * makes a value a part of another, code generation before it emits. */
 #include "ir/ir.h"
 
 /* Rows shorter than this are not worth kernels that jump from one to the next. */
@@ -46,14 +46,10 @@ bool ir_layout_takes(ir_enum_LAYOUT layout, const ir_op *op, int slot, const ir_
     if (ir_place_is_dense(&place, t))
         return true;
     switch (layout) {
-    case IR_LAYOUT_ROWS:
-        return has_long_rows(t, stride);
-    case IR_LAYOUT_IMAGES:
-        return (slot == IR_SLOT_RESULT || slot == 0 || slot == 3) && has_long_rows(t, stride);
+    case IR_LAYOUT_ROWS: return has_long_rows(t, stride);
+    case IR_LAYOUT_IMAGES: return (slot == IR_SLOT_RESULT || slot == 0 || slot == 3) && has_long_rows(t, stride);
     case IR_LAYOUT_MATRICES:
-    case IR_LAYOUT_EVEN_MATRICES:
-        return takes_matrices(layout, op, slot, t, stride);
-    default:
-        return false;
+    case IR_LAYOUT_EVEN_MATRICES: return takes_matrices(layout, op, slot, t, stride);
+    default: return false;
     }
 }

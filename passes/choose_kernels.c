@@ -3,8 +3,8 @@
  *     %1:u8<…> = depthwise_conv2d %0, …        %1:u8<…> = depthwise_conv2d %0, … kernel "depthwise_rows" images
  *
  * The choice is code generation's, and made once, here: the memory plan makes room for what the kernel needs, and lays
- * values out as it can take them; the kernel named here is the one that is emitted.  An op that no kernel does keeps none:
- * the graph is still good for the interpreter, and code generation refuses it. */
+ * values out as it can take them; the kernel named here is the one that is emitted.  An op that no kernel does keeps
+ * none: the graph is still good for the interpreter, and code generation refuses it. */
 #include <string.h>
 
 #include "passes/place.h"

@@ -8,25 +8,30 @@
 typedef enum cg_emit { CG_EMIT_OBJECT, CG_EMIT_ASSEMBLY, CG_EMIT_LLVM } cg_emit;
 
 typedef struct cg_options {
-    const char *model_name;   /* C identifier of the exported symbol */
-    target_set targets;       /* code for each, of which a machine runs the best that it can */
-    bool position_independent;/* always code that fits a PIE; true: also a shared library */
-    bool debug;               /* -g */
-    int opt_level;            /* 0…3 */
-    bool external_weights;    /* --weights=FILE: weights are returned, not embedded */
-    bool default_model;       /* also export qcc_default_model (shared libraries) */
-    bool check_keys;          /* emits again what ops share, which has to be the same: for tests */
+    const char *model_name;    /* C identifier of the exported symbol */
+    target_set targets;        /* code for each, of which a machine runs the best that it can */
+    bool position_independent; /* always code that fits a PIE; true: also a shared library */
+    bool debug;                /* -g */
+    int opt_level;             /* 0…3 */
+    bool external_weights;     /* --weights=FILE: weights are returned, not embedded */
+    bool default_model;        /* also export qcc_default_model (shared libraries) */
+    bool check_keys;           /* emits again what ops share, which has to be the same: for tests */
 } cg_options;
 
-typedef struct cg_part { const void *bytes; size_t size; } cg_part;
+typedef struct cg_part {
+    const void *bytes;
+    size_t size;
+} cg_part;
 
 /* What a file holds: `bytes`, then all parts, which are large constants.  With external_weights the parts are a file of
  * their own.  They lie where they were packed, or in the graph: keep that until cg_output_free. */
 typedef struct cg_output {
-    void *bytes; size_t size;             /* the object, assembly or IR text */
-    cg_part *parts; size_t part_count;
-    size_t parts_bytes;                   /* of all parts */
-    bool separate;                        /* external_weights: the parts don't follow the object */
+    void *bytes;
+    size_t size; /* the object, assembly or IR text */
+    cg_part *parts;
+    size_t part_count;
+    size_t parts_bytes; /* of all parts */
+    bool separate;      /* external_weights: the parts don't follow the object */
     arena *memory;
 } cg_output;
 

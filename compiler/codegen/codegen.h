@@ -1,6 +1,7 @@
 /* codegen.h: from the planned graph to an object file.  The only folder that includes llvm-c/.
  *
- *   graph ──kernels.def──▶ kernels (functions of pointers) ──module.c──▶ steps, weights, descriptor ──target.c──▶ object
+ *   graph ──kernels.def──▶ kernels (functions of pointers) ──module.c──▶ steps, weights, descriptor ──target.c──▶
+ *                                                                                                             object
  *
  * An emitter turns one op into one or more steps.  A step is a call of a kernel: a function
  *
@@ -31,7 +32,7 @@ typedef struct cg_module {
     arena *arena;
     diag *diag;
     LLVMTypeRef i1, i8, i16, i32, i64, f32, ptr, void_type;
-    uint8_t *panel_widths; /* of weights, by op, of the targets before this one: gemm.c */
+    uint8_t *panel_widths;       /* of weights, by op, of the targets before this one: gemm.c */
     struct cg_module_private *p; /* steps, kernels by key, constants by hash: module.c */
 } cg_module;
 
@@ -47,10 +48,10 @@ typedef struct cg_kernel {
 
 /* What a step's argument is bound to. */
 typedef struct cg_arg {
-    const ir_value *value;    /* a planned value: the address of its element 0 */
-    LLVMValueRef constant;    /* or a constant of the object, from cg_constant */
-    bool workspace;           /* or `size` bytes of the workspace */
-    int64_t offset;           /* bytes added */
+    const ir_value *value; /* a planned value: the address of its element 0 */
+    LLVMValueRef constant; /* or a constant of the object, from cg_constant */
+    bool workspace;        /* or `size` bytes of the workspace */
+    int64_t offset;        /* bytes added */
     int64_t size;
 } cg_arg;
 
@@ -62,12 +63,13 @@ bool cg_kernel_begin(cg_module *, cg_kernel *out, const char *key, const ir_op *
 void cg_kernel_end(cg_kernel *); /* emits the return */
 
 typedef struct cg_step_info {
-    uint32_t units;           /* independent work units, at least 1 */
-    uint32_t max_threads;     /* 0: let module.c decide from the op's size */
-    uint64_t macs;            /* useful multiply-adds */
+    uint32_t units;       /* independent work units, at least 1 */
+    uint32_t max_threads; /* 0: let module.c decide from the op's size */
+    uint64_t macs;        /* useful multiply-adds */
     bool is_int8;
 } cg_step_info;
-void cg_step_add(cg_module *, const cg_kernel *, const ir_op *, const cg_step_info *, int arg_count, const cg_arg args[]);
+void cg_step_add(cg_module *, const cg_kernel *, const ir_op *, const cg_step_info *, int arg_count,
+                 const cg_arg args[]);
 
 /* A function of another library, declared once: libc's, or one of the runtime's qcc_op_ functions. */
 LLVMValueRef cg_external(cg_module *, const char *name, LLVMTypeRef);
@@ -98,7 +100,7 @@ static inline cg_fit cg_best_if(bool can, const char *why)
 {
     return can ? (cg_fit){.how = CG_BEST} : (cg_fit){.how = CG_CANNOT, .why = why};
 }
-cg_fit cg_fits(const ir_op *, const target_info *);          /* every op of the family */
+cg_fit cg_fits(const ir_op *, const target_info *); /* every op of the family */
 size_t cg_scratch_none(const ir_op *, const target_info *);
 
 #define OP(CODE, FAMILY)

@@ -35,8 +35,14 @@ static LLVMValueRef add(cg_kernel *k, LLVMValueRef a, LLVMValueRef b) { return L
 static LLVMValueRef sub(cg_kernel *k, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildFSub(k->b, a, b, ""); }
 static LLVMValueRef mul(cg_kernel *k, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildFMul(k->b, a, b, ""); }
 static LLVMValueRef divide(cg_kernel *k, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildFDiv(k->b, a, b, ""); }
-static LLVMValueRef choose(cg_kernel *k, LLVMValueRef c, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildSelect(k->b, c, a, b, ""); }
-static LLVMValueRef less(cg_kernel *k, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildFCmp(k->b, LLVMRealOLT, a, b, ""); }
+static LLVMValueRef choose(cg_kernel *k, LLVMValueRef c, LLVMValueRef a, LLVMValueRef b)
+{
+    return LLVMBuildSelect(k->b, c, a, b, "");
+}
+static LLVMValueRef less(cg_kernel *k, LLVMValueRef a, LLVMValueRef b)
+{
+    return LLVMBuildFCmp(k->b, LLVMRealOLT, a, b, "");
+}
 static LLVMValueRef is_nan(cg_kernel *k, LLVMValueRef a) { return LLVMBuildFCmp(k->b, LLVMRealUNO, a, a, ""); }
 
 static LLVMValueRef mad(cg_kernel *k, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c)
@@ -72,7 +78,10 @@ static LLVMValueRef polynomial_f64(cg_kernel *k, LLVMValueRef x, const double c[
 
 static LLVMValueRef to_bits(cg_kernel *k, LLVMValueRef x) { return cg_bitcast(k, x, shaped(x, k->m->i32)); }
 static LLVMValueRef from_bits(cg_kernel *k, LLVMValueRef x) { return cg_bitcast(k, x, shaped(x, k->m->f32)); }
-static LLVMValueRef i32_to_float(cg_kernel *k, LLVMValueRef x) { return LLVMBuildSIToFP(k->b, x, shaped(x, k->m->f32), ""); }
+static LLVMValueRef i32_to_float(cg_kernel *k, LLVMValueRef x)
+{
+    return LLVMBuildSIToFP(k->b, x, shaped(x, k->m->f32), "");
+}
 
 /* 2^n as a float, n in -126…127. */
 static LLVMValueRef power_of_two(cg_kernel *k, LLVMValueRef n)
@@ -84,7 +93,8 @@ static LLVMValueRef with_sign_of(cg_kernel *k, LLVMValueRef magnitude, LLVMValue
 {
     LLVMValueRef sign = LLVMBuildAnd(k->b, to_bits(k, x), like_i32(k, x, INT32_MIN), "");
 
-    return from_bits(k, LLVMBuildOr(k->b, LLVMBuildAnd(k->b, to_bits(k, magnitude), like_i32(k, x, INT32_MAX), ""), sign, ""));
+    return from_bits(
+        k, LLVMBuildOr(k->b, LLVMBuildAnd(k->b, to_bits(k, magnitude), like_i32(k, x, INT32_MAX), ""), sign, ""));
 }
 
 LLVMValueRef cg_math_abs(cg_kernel *k, LLVMValueRef x) { return unary(k, "llvm.fabs", x); }
@@ -145,8 +155,8 @@ LLVMValueRef cg_math_round_away(cg_kernel *k, LLVMValueRef x)
     return choose(k, LLVMBuildOr(k->b, near, is_nan(k, rest), ""), t, add(k, t, with_sign_of(k, like(k, x, 1), x)));
 }
 
-/* The largest float below a half, with x's sign, is added, and the sum truncated: the sum rounds to a whole number, or past
- * one, where x is a tie or more, and nowhere else. */
+/* The largest float below a half, with x's sign, is added, and the sum truncated: the sum rounds to a whole number, or
+ * past one, where x is a tie or more, and nowhere else. */
 LLVMValueRef cg_math_round_away_i32(cg_kernel *k, LLVMValueRef x, bool any_sign)
 {
     LLVMValueRef half = like(k, x, 0x1.fffffep-2f);
@@ -216,15 +226,16 @@ LLVMValueRef cg_math_expm1(cg_kernel *k, LLVMValueRef x)
 
 LLVMValueRef cg_math_log(cg_kernel *k, LLVMValueRef x)
 {
-    static const float c[] = {0.333333105f, -0.249999866f, 0.200022265f, -0.166692495f, 0.142186552f,
-                              -0.123843685f, 0.118730128f, -0.117897049f, 0.0691516548f};
+    static const float c[] = {0.333333105f,  -0.249999866f, 0.200022265f,  -0.166692495f, 0.142186552f,
+                              -0.123843685f, 0.118730128f,  -0.117897049f, 0.0691516548f};
     LLVMValueRef tiny = less(k, x, like(k, x, 1.17549435e-38f)), bits, n, f, squared, y;
 
     bits = to_bits(k, choose(k, tiny, mul(k, x, like(k, x, 8388608)), x));
     /* Counting exponents from the bits of sqrt(1/2) puts m where it has to be. */
     bits = LLVMBuildSub(k->b, bits, like_i32(k, bits, 0x3f3504f3), "");
     n = LLVMBuildAShr(k->b, bits, like_i32(k, bits, 23), "");
-    bits = LLVMBuildAdd(k->b, LLVMBuildAnd(k->b, bits, like_i32(k, bits, 0x7fffff), ""), like_i32(k, bits, 0x3f3504f3), "");
+    bits = LLVMBuildAdd(k->b, LLVMBuildAnd(k->b, bits, like_i32(k, bits, 0x7fffff), ""), like_i32(k, bits, 0x3f3504f3),
+                        "");
     f = sub(k, from_bits(k, bits), like(k, x, 1));
     n = i32_to_float(k, LLVMBuildSub(k->b, n, choose(k, tiny, like_i32(k, n, 23), like_i32(k, n, 0)), ""));
     squared = mul(k, f, f);
@@ -235,8 +246,7 @@ LLVMValueRef cg_math_log(cg_kernel *k, LLVMValueRef x)
     y = mad(k, n, like(k, x, 0.693359375f), y);
     y = choose(k, LLVMBuildFCmp(k->b, LLVMRealOEQ, x, like(k, x, INFINITY), ""), x, y);
     y = choose(k, LLVMBuildFCmp(k->b, LLVMRealOEQ, x, like(k, x, 0), ""), like(k, x, -INFINITY), y);
-    return choose(k, LLVMBuildFCmp(k->b, LLVMRealULT, x, like(k, x, 0), ""),
-                  fill(k, x, cg_f32(k, NAN)), y);
+    return choose(k, LLVMBuildFCmp(k->b, LLVMRealULT, x, like(k, x, 0), ""), fill(k, x, cg_f32(k, NAN)), y);
 }
 
 /* ---- Hyperbolic tangent and its relatives ---- */
@@ -263,9 +273,10 @@ LLVMValueRef cg_math_logistic(cg_kernel *k, LLVMValueRef x)
 
 LLVMValueRef cg_math_erf(cg_kernel *k, LLVMValueRef x)
 {
-    static const float low[] = {0.128379151f, -0.376124978f, 0.112818383f, -0.0267669037f, 0.00499297958f, -0.000598722545f};
-    static const float high[] = {0.000177630078f, -1.12952924f, -0.633317769f, -0.108312473f,
-                                 0.0251405537f, -0.00417915592f, 0.000436146976f, -2.12419272e-05f};
+    static const float low[] = {0.128379151f,   -0.376124978f,  0.112818383f,
+                                -0.0267669037f, 0.00499297958f, -0.000598722545f};
+    static const float high[] = {0.000177630078f, -1.12952924f,    -0.633317769f,   -0.108312473f,
+                                 0.0251405537f,   -0.00417915592f, 0.000436146976f, -2.12419272e-05f};
     LLVMValueRef a = cg_math_abs(k, x), t = cg_min(k, a, like(k, x, 4)), small, large;
 
     small = mad(k, x, polynomial(k, mul(k, x, x), low, 6), x);
@@ -294,8 +305,8 @@ LLVMValueRef cg_math_call(cg_kernel *k, const char *function, LLVMValueRef x)
     return LLVMBuildCall2(k->b, type, cg_external(k->m, function, type), &x, 1, "");
 }
 
-/* ---- Sine and cosine: x = n pi/2 + r, the reduction in double; n below 2^20, so that its product with the upper 33 bits of
- * pi/2 is exact ---- */
+/* ---- Sine and cosine: x = n pi/2 + r, the reduction in double; n below 2^20, so that its product with the upper 33
+ * bits of pi/2 is exact ---- */
 
 /* The nearest integer of a double below 2^51, by the position of its last bit. */
 static LLVMValueRef round_f64(cg_kernel *k, LLVMValueRef x)
@@ -318,7 +329,8 @@ static LLVMValueRef called_where(cg_kernel *k, LLVMValueRef calls, const char *f
     cg_if rare = cg_if_begin(k, any);
     for (unsigned i = 0; i < lanes; i++) {
         LLVMValueRef at = cg_i32(k, (int32_t)i);
-        called = LLVMBuildInsertElement(k->b, called, cg_math_call(k, function, LLVMBuildExtractElement(k->b, x, at, "")), at, "");
+        called = LLVMBuildInsertElement(k->b, called,
+                                        cg_math_call(k, function, LLVMBuildExtractElement(k->b, x, at, "")), at, "");
     }
     called = choose(k, calls, lanes ? called : cg_math_call(k, function, x), y);
     cg_if_end(k, &rare);
@@ -344,7 +356,8 @@ static LLVMValueRef sine_of_small(cg_kernel *k, LLVMValueRef x, int quarter_turn
     s = mad(k, mul(k, r, squared), polynomial(k, squared, sine, 4), r);
     c = mad(k, mul(k, squared, squared), polynomial(k, squared, cosine, 3),
             mad(k, squared, like(k, x, -0.5f), like(k, x, 1)));
-    y = choose(k, LLVMBuildICmp(k->b, LLVMIntEQ, LLVMBuildAnd(k->b, n, like_i32(k, n, 1), ""), like_i32(k, n, 0), ""), s, c);
+    y = choose(k, LLVMBuildICmp(k->b, LLVMIntEQ, LLVMBuildAnd(k->b, n, like_i32(k, n, 1), ""), like_i32(k, n, 0), ""),
+               s, c);
     flip = LLVMBuildShl(k->b, LLVMBuildAnd(k->b, n, like_i32(k, n, 2), ""), like_i32(k, n, 30), "");
     return from_bits(k, LLVMBuildXor(k->b, to_bits(k, y), flip, ""));
 }
@@ -364,7 +377,7 @@ LLVMValueRef cg_math_cos(cg_kernel *k, LLVMValueRef x) { return sine_of(k, x, 1,
 
 static LLVMValueRef log2_f64(cg_kernel *k, LLVMValueRef x)
 {
-    static const double c[] = {2.8853900817778402, 0.96179669413312341, 0.57707793611615033,
+    static const double c[] = {2.8853900817778402,  0.96179669413312341, 0.57707793611615033,
                                0.41220992622718572, 0.31987653871830507, 0.28333608736002364};
     LLVMTypeRef wide = shaped(x, LLVMDoubleTypeInContext(k->m->context)), i64 = shaped(x, k->m->i64);
     LLVMValueRef base = fill(k, x, cg_i64(k, 0x3fe6a09e667f3bcd)), bits, n, m, z, one = like_f64(k, x, 1);
@@ -381,8 +394,9 @@ static LLVMValueRef log2_f64(cg_kernel *k, LLVMValueRef x)
 /* 2^x rounded to float; x in -160…160. */
 static LLVMValueRef exp2_f64(cg_kernel *k, LLVMValueRef x)
 {
-    static const double c[] = {0.99999999995889699, 0.6931471805346493, 0.24022651219833713, 0.0555041097735623,
-                               0.0096180247725317358, 0.0013333421617586078, 0.00015469997242262279, 1.5316703525994541e-05};
+    static const double c[] = {0.99999999995889699,    0.6931471805346493,    0.24022651219833713,
+                               0.0555041097735623,     0.0096180247725317358, 0.0013333421617586078,
+                               0.00015469997242262279, 1.5316703525994541e-05};
     LLVMTypeRef i64 = shaped(x, k->m->i64), wide = LLVMTypeOf(x);
     LLVMValueRef whole = round_f64(k, x), n, y = polynomial_f64(k, sub(k, x, whole), c, 8);
 
@@ -392,13 +406,17 @@ static LLVMValueRef exp2_f64(cg_kernel *k, LLVMValueRef x)
     return LLVMBuildFPTrunc(k->b, y, shaped(x, k->m->f32), "");
 }
 
-static LLVMValueRef equals(cg_kernel *k, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildFCmp(k->b, LLVMRealOEQ, a, b, ""); }
+static LLVMValueRef equals(cg_kernel *k, LLVMValueRef a, LLVMValueRef b)
+{
+    return LLVMBuildFCmp(k->b, LLVMRealOEQ, a, b, "");
+}
 static LLVMValueRef both(cg_kernel *k, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildAnd(k->b, a, b, ""); }
 
 /* |a|^b for the special magnitudes 0 and infinity. */
 static LLVMValueRef pow_extreme(cg_kernel *k, LLVMValueRef a, LLVMValueRef b, LLVMValueRef y)
 {
-    LLVMValueRef zero = like(k, a, 0), infinity = like(k, a, INFINITY), b_positive = LLVMBuildFCmp(k->b, LLVMRealOGT, b, zero, "");
+    LLVMValueRef zero = like(k, a, 0), infinity = like(k, a, INFINITY),
+                 b_positive = LLVMBuildFCmp(k->b, LLVMRealOGT, b, zero, "");
 
     y = choose(k, equals(k, a, zero), choose(k, b_positive, zero, infinity), y);
     return choose(k, equals(k, a, infinity), choose(k, b_positive, infinity, zero), y);
@@ -418,7 +436,9 @@ LLVMValueRef cg_math_pow(cg_kernel *k, LLVMValueRef a, LLVMValueRef b)
     odd = both(k, whole, LLVMBuildFCmp(k->b, LLVMRealUNE, cg_math_trunc(k, half), half, ""));
     negative = LLVMBuildICmp(k->b, LLVMIntSLT, to_bits(k, a), like_i32(k, a, 0), "");
     y = choose(k, both(k, negative, odd), LLVMBuildFNeg(k->b, y, ""), y);
-    y = choose(k, both(k, less(k, a, zero), both(k, LLVMBuildNot(k->b, whole, ""), less(k, magnitude, like(k, a, INFINITY)))), nan, y);
+    y = choose(
+        k, both(k, less(k, a, zero), both(k, LLVMBuildNot(k->b, whole, ""), less(k, magnitude, like(k, a, INFINITY)))),
+        nan, y);
     y = choose(k, LLVMBuildOr(k->b, is_nan(k, a), is_nan(k, b), ""), nan, y);
     y = choose(k, both(k, equals(k, a, like(k, a, -1)), equals(k, cg_math_abs(k, b), like(k, a, INFINITY))), one, y);
     return choose(k, LLVMBuildOr(k->b, equals(k, b, zero), equals(k, a, one), ""), one, y);
@@ -430,7 +450,8 @@ LLVMValueRef cg_math_atan2(cg_kernel *k, LLVMValueRef y, LLVMValueRef x)
 {
     static const float c[] = {-0.333333164f, 0.199984789f, -0.142436266f, 0.105942629f, -0.0607882589f};
     LLVMValueRef ay = cg_math_abs(k, y), ax = cg_math_abs(k, x), steep = less(k, ax, ay), one = like(k, x, 1);
-    LLVMValueRef large = choose(k, steep, ay, ax), small = choose(k, steep, ax, ay), t, reduced, squared, angle, x_negative;
+    LLVMValueRef large = choose(k, steep, ay, ax), small = choose(k, steep, ax, ay), t, reduced, squared, angle,
+                 x_negative;
 
     /* 0/0 is the angle 0, infinity over infinity 45 degrees. */
     t = divide(k, small, large);

@@ -1,7 +1,6 @@
 /* lanes.c: vectors over channels, see lanes.h. */
 #include "compiler/codegen/build/lanes.h"
 
-
 void cg_for_lanes(cg_kernel *k, int64_t count, unsigned lanes, cg_lanes_body *body, void *context)
 {
     if (count < (int64_t)lanes) {
@@ -69,8 +68,8 @@ LLVMValueRef cg_pack_interleaved(cg_kernel *k, LLVMValueRef const v[4])
     for (unsigned i = 0; i < 2 * quarter; i++)
         join[i] = (int)i;
     for (int h = 0; h < 2; h++)
-        half[h] = cg_shuffle(k, LLVMBuildTrunc(k->b, v[2 * h], bytes, ""), LLVMBuildTrunc(k->b, v[2 * h + 1], bytes, ""),
-                             join, 2 * quarter);
+        half[h] = cg_shuffle(k, LLVMBuildTrunc(k->b, v[2 * h], bytes, ""),
+                             LLVMBuildTrunc(k->b, v[2 * h + 1], bytes, ""), join, 2 * quarter);
     for (int at = 0; at < (int)(4 * quarter); at++)
         order[cg_interleaved_channel((int)(4 * quarter), at)] = at;
     return cg_shuffle(k, half[0], half[1], order, 4 * quarter);

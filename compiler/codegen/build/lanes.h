@@ -1,8 +1,8 @@
 /* lanes.h: vectors over channels: blocks that overlap or are masked at the end, and the order in which four rows of
  * bytes interleave.
  *
- * interleave: rows a b c d of V bytes become 4 vectors, in whose 32-bit elements the four rows of one channel lie side by
- * side, as a dot product of 4 wants them.  unpack works within 16-byte lanes, so element i of lane l of vector j is
+ * interleave: rows a b c d of V bytes become 4 vectors, in whose 32-bit elements the four rows of one channel lie side
+ * by side, as a dot product of 4 wants them.  unpack works within 16-byte lanes, so element i of lane l of vector j is
  * channel 16*l + 4*j + i; joining (pack) restores the order. */
 #ifndef QCC_CG_LANES_H
 #define QCC_CG_LANES_H
@@ -14,7 +14,8 @@
 typedef void cg_lanes_body(cg_kernel *, void *context, LLVMValueRef first, LLVMValueRef mask);
 void cg_for_lanes(cg_kernel *, int64_t count, unsigned lanes, cg_lanes_body *, void *context);
 
-LLVMValueRef cg_load_lanes(cg_kernel *, LLVMTypeRef vector, LLVMValueRef pointer, LLVMValueRef mask); /* mask may be NULL */
+LLVMValueRef cg_load_lanes(cg_kernel *, LLVMTypeRef vector, LLVMValueRef pointer,
+                           LLVMValueRef mask); /* mask may be NULL */
 void cg_store_lanes(cg_kernel *, LLVMValueRef value, LLVMValueRef pointer, LLVMValueRef mask);
 
 /* Channel of element `at` (0…V-1) of the interleaved vectors laid end to end. */

@@ -176,9 +176,13 @@ LLVMTypeRef cg_type_of(const cg_kernel *k, ir_dtype dtype)
     case IR_F32: return k->m->f32;
     case IR_F16: return LLVMHalfTypeInContext(k->m->context);
     case IR_F64: return LLVMDoubleTypeInContext(k->m->context);
-    case IR_I8: case IR_U8: case IR_BOOL: return k->m->i8;
-    case IR_I16: case IR_U16: return k->m->i16;
-    case IR_I32: case IR_U32: return k->m->i32;
+    case IR_I8:
+    case IR_U8:
+    case IR_BOOL: return k->m->i8;
+    case IR_I16:
+    case IR_U16: return k->m->i16;
+    case IR_I32:
+    case IR_U32: return k->m->i32;
     case IR_I64: return k->m->i64;
     default: assert(!"element type"); return NULL;
     }

@@ -30,10 +30,12 @@ cg_loop cg_loop_begin(cg_kernel *, LLVMValueRef from, LLVMValueRef to, int64_t s
 LLVMValueRef cg_loop_carry(cg_kernel *, cg_loop *, LLVMValueRef initial);
 void cg_loop_update(cg_kernel *, cg_loop *, int slot, LLVMValueRef value);
 void cg_loop_end(cg_kernel *, cg_loop *);
-void cg_loop_hint_vectorize(cg_kernel *, cg_loop *, bool);  /* metadata on the back edge; default: LLVM's own choice */
+void cg_loop_hint_vectorize(cg_kernel *, cg_loop *, bool); /* metadata on the back edge; default: LLVM's own choice */
 void cg_loop_hint_no_unroll(cg_kernel *, cg_loop *);
 
-typedef struct cg_if { LLVMBasicBlockRef then_end, other, done; } cg_if;
+typedef struct cg_if {
+    LLVMBasicBlockRef then_end, other, done;
+} cg_if;
 cg_if cg_if_begin(cg_kernel *, LLVMValueRef condition);
 void cg_if_else(cg_kernel *, cg_if *);
 void cg_if_end(cg_kernel *, cg_if *);
@@ -44,12 +46,13 @@ LLVMValueRef cg_i64(const cg_kernel *, int64_t);
 LLVMValueRef cg_i32(const cg_kernel *, int32_t);
 LLVMValueRef cg_i8(const cg_kernel *, int);
 LLVMValueRef cg_f32(const cg_kernel *, float);
-LLVMTypeRef cg_type_of(const cg_kernel *, ir_dtype);                     /* BOOL is i8 in memory */
+LLVMTypeRef cg_type_of(const cg_kernel *, ir_dtype); /* BOOL is i8 in memory */
 LLVMValueRef cg_at(cg_kernel *, LLVMValueRef pointer, LLVMValueRef byte_offset);
 LLVMValueRef cg_at_const(cg_kernel *, LLVMValueRef pointer, int64_t byte_offset);
-LLVMValueRef cg_add(cg_kernel *, LLVMValueRef, LLVMValueRef);            /* i64, no signed wrap */
+LLVMValueRef cg_add(cg_kernel *, LLVMValueRef, LLVMValueRef); /* i64, no signed wrap */
 LLVMValueRef cg_mul_const(cg_kernel *, LLVMValueRef, int64_t);
-/* Signed integers or floats, any width.  Of floats as minps and maxps: the second of equals, and where either is NaN. */
+/* Signed integers or floats, any width.  Of floats as minps and maxps: the second of equals, and where either is NaN.
+ */
 LLVMValueRef cg_min(cg_kernel *, LLVMValueRef, LLVMValueRef);
 LLVMValueRef cg_max(cg_kernel *, LLVMValueRef, LLVMValueRef);
 /* Floats, scalar or vector, within bounds, of which infinite ones cost nothing; NaN passes. */

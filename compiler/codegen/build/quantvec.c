@@ -54,7 +54,8 @@ static LLVMValueRef mul_twice(cg_kernel *k, LLVMValueRef x, ir_multiplier m)
 static LLVMValueRef mul_once(cg_kernel *k, LLVMValueRef x, ir_multiplier m)
 {
     int total = 31 - m.shift;
-    LLVMValueRef product = LLVMBuildAdd(k->b, wide_product(k, x, m.mantissa), splat_i64(k, x, (int64_t)1 << (total - 1)), "");
+    LLVMValueRef product =
+        LLVMBuildAdd(k->b, wide_product(k, x, m.mantissa), splat_i64(k, x, (int64_t)1 << (total - 1)), "");
 
     product = LLVMBuildAShr(k->b, product, splat_i64(k, x, total), "");
     product = cg_max(k, product, splat_i64(k, x, INT32_MIN));
@@ -74,8 +75,8 @@ cg_quant_end cg_quant_end_of(const ir_value *v, ir_enum_ACT act)
     return end;
 }
 
-/* Four vectors of 16 lanes -> 64 bytes: packs saturate, and work within 128 bits: lane l of the result has channels 4l …
- * of each of the four, which one permutation of 32-bit elements sets right. */
+/* Four vectors of 16 lanes -> 64 bytes: packs saturate, and work within 128 bits: lane l of the result has channels 4l
+ * … of each of the four, which one permutation of 32-bit elements sets right. */
 static LLVMValueRef pack_64(cg_kernel *k, const cg_quant_end *end, LLVMValueRef x)
 {
     LLVMTypeRef words = cg_vector(k->m->i32, 16);

@@ -2,8 +2,8 @@
  *
  *     even_f32     float(acc) * scale[c] + bias[c], clamped to min - zero … max - zero, rounded to even, + zero
  *     lite_f32     the same, rounded half away from zero
- *     fixed_twice  (acc << left) * mantissa / 2^31 rounded half up, / 2^right rounded half away from zero, clamped, + zero
- *     fixed_once   acc * mantissa / 2^(31 - shift) rounded half up, clamped, + zero
+ *     fixed_twice  (acc << left) * mantissa / 2^31 rounded half up, / 2^right rounded half away from zero, clamped, +
+ * zero fixed_once   acc * mantissa / 2^(31 - shift) rounded half up, clamped, + zero
  *
  * The clamp stands before the addition of the zero point everywhere: equal results, and nothing can overflow. */
 #include <math.h>
@@ -19,8 +19,12 @@ static size_t padded_channels(int channels) { return ((size_t)channels + 63) / 6
 cg_requant cg_requant_make_for(cg_module *m, ir_enum_ROUNDING rounding, int channels, const double multipliers[],
                                ir_dtype dtype, float scale, int32_t zero, bool narrow, ir_enum_ACT act)
 {
-    cg_requant q = {.rounding = rounding, .channels = channels, .zero = zero, .dtype = dtype,
-                    .per_tensor = true, .below_one = ir_rounding_is_real(rounding)};
+    cg_requant q = {.rounding = rounding,
+                    .channels = channels,
+                    .zero = zero,
+                    .dtype = dtype,
+                    .per_tensor = true,
+                    .below_one = ir_rounding_is_real(rounding)};
     ir_act_bounds(act, dtype, scale, zero, narrow, &q.min, &q.max);
     ir_rounding_bounds(rounding, dtype, &q.min, &q.max);
     for (int c = 1; c < channels; c++)
@@ -80,7 +84,8 @@ const char *cg_requant_key(const cg_module *m, const cg_requant *q)
 {
     return arena_format(m->arena, "%s.%d.%d.%d.%s%s%s%s.%zu", ir_enum_text(IR_KIND_ENUM_ROUNDING, q->rounding), q->zero,
                         q->min, q->max, ir_dtype_text(q->dtype), q->per_tensor ? ".t" : "", q->below_one ? ".l" : "",
-                        q->has_bias ? ".b" : "", ir_rounding_is_real(q->rounding) && !q->has_bias ? (size_t)0 : padded_channels(q->channels));
+                        q->has_bias ? ".b" : "",
+                        ir_rounding_is_real(q->rounding) && !q->has_bias ? (size_t)0 : padded_channels(q->channels));
 }
 
 /* `lanes` parameters of 4 bytes from array number `array`, channels first….  */
@@ -93,7 +98,8 @@ static LLVMValueRef load_parameters(cg_kernel *k, const cg_requant *q, LLVMValue
     return cg_load(k, cg_vector(element, lanes), cg_at(k, at, cg_mul_const(k, first, 4)), 4);
 }
 
-cg_requant_factors cg_requant_load(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first, unsigned lanes)
+cg_requant_factors cg_requant_load(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first,
+                                   unsigned lanes)
 {
     return (cg_requant_factors){load_parameters(k, q, params, first, k->m->f32, lanes, 0),
                                 q->has_bias ? load_parameters(k, q, params, first, k->m->f32, lanes, 1) : NULL};
@@ -146,8 +152,8 @@ static LLVMValueRef apply_fixed_twice(cg_kernel *k, const cg_requant *q, LLVMVal
     product = LLVMBuildAdd(b, product, splat_i64(k, (int64_t)1 << 30, lanes), "");
     LLVMValueRef high = LLVMBuildTrunc(b, LLVMBuildAShr(b, product, splat_i64(k, 31, lanes), ""), narrow, "");
     LLVMValueRef mask = LLVMBuildSub(b, LLVMBuildShl(b, one, right, ""), one, "");
-    LLVMValueRef threshold = LLVMBuildSub(b, LLVMBuildLShr(b, mask, one, ""),
-                                          LLVMBuildAShr(b, high, cg_splat_i32(k, 31, lanes), ""), "");
+    LLVMValueRef threshold =
+        LLVMBuildSub(b, LLVMBuildLShr(b, mask, one, ""), LLVMBuildAShr(b, high, cg_splat_i32(k, 31, lanes), ""), "");
     LLVMValueRef up = LLVMBuildICmp(b, LLVMIntSGT, LLVMBuildAnd(b, high, mask, ""), threshold, "");
     LLVMValueRef v = LLVMBuildAdd(b, LLVMBuildAShr(b, high, right, ""), LLVMBuildZExt(b, up, narrow, ""), "");
     v = cg_max(k, v, cg_splat_i32(k, q->min - q->zero, lanes));
@@ -169,7 +175,8 @@ static LLVMValueRef apply_fixed_once(cg_kernel *k, const cg_requant *q, LLVMValu
     return LLVMBuildAdd(b, v, cg_splat_i32(k, q->zero, lanes), "");
 }
 
-LLVMValueRef cg_requant_apply(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first, LLVMValueRef acc)
+LLVMValueRef cg_requant_apply(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first,
+                              LLVMValueRef acc)
 {
     const unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(acc));
     if (ir_rounding_is_real(q->rounding))
@@ -186,7 +193,8 @@ static LLVMValueRef apply_fixed_i64(cg_kernel *k, const cg_requant *q, LLVMValue
 {
     LLVMBuilderRef b = k->b;
     LLVMTypeRef wide = cg_vector(k->m->i64, lanes);
-    LLVMValueRef largest = cg_splat_i32(k, 0x7fff0000, lanes), one = splat_i64(k, 1, lanes), zeros = splat_i64(k, 0, lanes);
+    LLVMValueRef largest = cg_splat_i32(k, 0x7fff0000, lanes), one = splat_i64(k, 1, lanes),
+                 zeros = splat_i64(k, 0, lanes);
     LLVMValueRef upper = LLVMBuildAdd(b, cg_min(k, mantissa, largest), cg_splat_i32(k, 1 << 15, lanes), "");
     upper = cg_min(k, LLVMBuildAShr(b, upper, cg_splat_i32(k, 16, lanes), ""), cg_splat_i32(k, 0x7fff, lanes));
     LLVMValueRef total = LLVMBuildSub(b, splat_i64(k, 15, lanes), LLVMBuildSExt(b, shift, wide, ""), "");
@@ -200,7 +208,8 @@ static LLVMValueRef apply_fixed_i64(cg_kernel *k, const cg_requant *q, LLVMValue
     LLVMValueRef sign = LLVMBuildSub(b, LLVMBuildZExt(b, LLVMBuildICmp(b, LLVMIntSGT, acc, zeros, ""), wide, ""),
                                      LLVMBuildZExt(b, LLVMBuildICmp(b, LLVMIntSLT, acc, zeros, ""), wide, ""), "");
     v = LLVMBuildSelect(b, huge, LLVMBuildMul(b, sign, splat_i64(k, INT32_MAX, lanes), ""), v, "");
-    v = cg_min(k, cg_max(k, v, splat_i64(k, (int64_t)q->min - q->zero, lanes)), splat_i64(k, (int64_t)q->max - q->zero, lanes));
+    v = cg_min(k, cg_max(k, v, splat_i64(k, (int64_t)q->min - q->zero, lanes)),
+               splat_i64(k, (int64_t)q->max - q->zero, lanes));
     return LLVMBuildAdd(b, LLVMBuildTrunc(b, v, cg_vector(k->m->i32, lanes), ""), cg_splat_i32(k, q->zero, lanes), "");
 }
 
@@ -215,19 +224,22 @@ static LLVMValueRef apply_once_i64(cg_kernel *k, const cg_requant *q, LLVMValueR
     LLVMValueRef m = LLVMBuildSExt(b, mantissa, wide, "");
     LLVMValueRef total = LLVMBuildSub(b, splat_i64(k, 31, lanes), LLVMBuildSExt(b, shift, wide, ""), "");
     LLVMValueRef half = LLVMBuildShl(b, one, LLVMBuildSub(b, total, one, ""), "");
-    LLVMValueRef x = cg_min(k, cg_max(k, acc, splat_i64(k, -((int64_t)1 << 55), lanes)), splat_i64(k, (int64_t)1 << 55, lanes));
+    LLVMValueRef x =
+        cg_min(k, cg_max(k, acc, splat_i64(k, -((int64_t)1 << 55), lanes)), splat_i64(k, (int64_t)1 << 55, lanes));
     LLVMValueRef low = LLVMBuildMul(b, LLVMBuildAnd(b, x, splat_i64(k, 0xffffff, lanes), ""), m, "");
     low = LLVMBuildAShr(b, LLVMBuildAdd(b, low, half, ""), part, "");
     LLVMValueRef v = LLVMBuildAdd(b, LLVMBuildMul(b, LLVMBuildAShr(b, x, part, ""), m, ""), low, "");
     v = LLVMBuildAShr(b, v, cg_max(k, LLVMBuildSub(b, total, part, ""), splat_i64(k, 0, lanes)), "");
-    v = cg_min(k, cg_max(k, v, splat_i64(k, (int64_t)q->min - q->zero, lanes)), splat_i64(k, (int64_t)q->max - q->zero, lanes));
+    v = cg_min(k, cg_max(k, v, splat_i64(k, (int64_t)q->min - q->zero, lanes)),
+               splat_i64(k, (int64_t)q->max - q->zero, lanes));
     v = LLVMBuildAdd(b, LLVMBuildTrunc(b, v, narrow, ""), cg_splat_i32(k, q->zero, lanes), "");
     LLVMValueRef sum = cg_min(k, cg_max(k, acc, splat_i64(k, INT32_MIN, lanes)), splat_i64(k, INT32_MAX, lanes));
     LLVMValueRef large = apply_fixed_once(k, q, mantissa, shift, LLVMBuildTrunc(b, sum, narrow, ""), lanes);
     return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, total, part, ""), large, v, "");
 }
 
-LLVMValueRef cg_requant_apply_i64(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first, LLVMValueRef acc)
+LLVMValueRef cg_requant_apply_i64(cg_kernel *k, const cg_requant *q, LLVMValueRef params, LLVMValueRef first,
+                                  LLVMValueRef acc)
 {
     const unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(acc));
     if (ir_rounding_is_real(q->rounding))

@@ -5,22 +5,24 @@
 
 #include "compiler/codegen/isa/isa.h"
 
-/* Parameters for `channels` output channels, as they lie in the object: for EVEN_F32 and LITE_F32 float scale[padded] and,
- * with a real bias, float bias[padded], in units of the result;
- * for the fixed forms int32 mantissa[padded], int32 shift[padded].  padded: channels up to a multiple of 64. */
+/* Parameters for `channels` output channels, as they lie in the object: for EVEN_F32 and LITE_F32 float scale[padded]
+ * and, with a real bias, float bias[padded], in units of the result; for the fixed forms int32 mantissa[padded], int32
+ * shift[padded].  padded: channels up to a multiple of 64. */
 typedef struct cg_requant {
     ir_enum_ROUNDING rounding;
     int channels;
-    int32_t zero, min, max;      /* of the result, activation included */
+    int32_t zero, min, max; /* of the result, activation included */
     ir_dtype dtype;
-    const void *bytes; size_t size;
-    bool per_tensor;             /* all channels alike: the kernel may keep one splat */
+    const void *bytes;
+    size_t size;
+    bool per_tensor; /* all channels alike: the kernel may keep one splat */
     bool has_bias;
-    bool below_one;              /* in floats: |scale| < 1 throughout, so that acc * scale + bias stays within int32 */
+    bool below_one; /* in floats: |scale| < 1 throughout, so that acc * scale + bias stays within int32 */
 } cg_requant;
 
 /* real multiplier of channel c: scale_x * scale_w[c] / scale_y, computed as the reference does (in double). */
-cg_requant cg_requant_make(cg_module *, ir_enum_ROUNDING, int channels, const double multipliers[], const ir_value *result, ir_enum_ACT);
+cg_requant cg_requant_make(cg_module *, ir_enum_ROUNDING, int channels, const double multipliers[],
+                           const ir_value *result, ir_enum_ACT);
 /* The same for a result of these parameters: the intermediate value of a fused add, or channels in a padded order. */
 cg_requant cg_requant_make_for(cg_module *, ir_enum_ROUNDING, int channels, const double multipliers[], ir_dtype,
                                float scale, int32_t zero, bool narrow, ir_enum_ACT);
@@ -29,8 +31,11 @@ void cg_requant_add_bias(cg_module *, cg_requant *, const float bias[]);
 
 /* ---- In floats (EVEN_F32, LITE_F32) ---- */
 /* What channels first…first+lanes-1 are multiplied by, and have added: bias is NULL without. */
-typedef struct cg_requant_factors { LLVMValueRef scale, bias; } cg_requant_factors;
-cg_requant_factors cg_requant_load(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first, unsigned lanes);
+typedef struct cg_requant_factors {
+    LLVMValueRef scale, bias;
+} cg_requant_factors;
+cg_requant_factors cg_requant_load(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first,
+                                   unsigned lanes);
 /* The accumulators (i32 or i64) as real numbers in units of the result. */
 LLVMValueRef cg_requant_real(cg_kernel *, const cg_requant_factors *, LLVMValueRef acc);
 /* Real numbers within int32 to integers; what lies below min - zero may come out as anything below it. */
@@ -40,9 +45,11 @@ const char *cg_requant_key(const cg_module *, const cg_requant *);
 
 /* lanes accumulators of channels first…first+lanes-1 (i64, compile- or run-time) -> lanes i32 within min..max, zero
  * added.  params: pointer to cg_requant.bytes. */
-LLVMValueRef cg_requant_apply(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first, LLVMValueRef acc);
+LLVMValueRef cg_requant_apply(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first,
+                              LLVMValueRef acc);
 /* The same for 64-bit sums, which 16-bit activations have; fixed_twice is TFLite's 64-bit form. */
-LLVMValueRef cg_requant_apply_i64(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first, LLVMValueRef acc);
+LLVMValueRef cg_requant_apply_i64(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first,
+                                  LLVMValueRef acc);
 /* lanes i32, already within the type's range -> lanes bytes (truncation of each). */
 LLVMValueRef cg_narrow_to_bytes(cg_kernel *, LLVMValueRef i32_vector);
 

@@ -34,8 +34,10 @@ cg_residual cg_residual_arithmetic(cg_module *m, const ir_op *op, const ir_value
     const double mid = ir_float(op, IR_ATTR_MID_SCALE), other = r->quant->scale[0], result = y->quant->scale[0];
     cg_residual out = {.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING),
                        .first = ir_int(op, IR_ATTR_ADD_FIRST) != 0,
-                       .mid_zero = (int32_t)ir_int(op, IR_ATTR_MID_ZERO), .zero = r->quant->zero[0],
-                       .mid_factor = (float)(mid / result), .factor = (float)(other / result),
+                       .mid_zero = (int32_t)ir_int(op, IR_ATTR_MID_ZERO),
+                       .zero = r->quant->zero[0],
+                       .mid_factor = (float)(mid / result),
+                       .factor = (float)(other / result),
                        .result_zero = y->quant->zero[0]};
     ir_result_bounds(y, (ir_enum_ACT)ir_int(op, IR_ATTR_ADD_ACT), &out.min, &out.max);
     if (out.rounding == IR_ROUNDING_EVEN_F32)
@@ -55,9 +57,10 @@ const char *cg_residual_key(const cg_module *m, const cg_residual *r)
     uint32_t bits[2];
     memcpy(&bits[0], &r->mid_factor, 4);
     memcpy(&bits[1], &r->factor, 4);
-    return arena_format(m->arena, "add.%s%d.%d.%d.%x.%x.%d.%d.%d.%lld.%lld.%lld", ir_enum_text(IR_KIND_ENUM_ROUNDING, r->rounding),
-                        r->first, r->mid_zero, r->zero, bits[0], bits[1], r->result_zero, r->min, r->max,
-                        (long long)r->batch_stride, (long long)r->row_stride, (long long)r->pixel_stride);
+    return arena_format(m->arena, "add.%s%d.%d.%d.%x.%x.%d.%d.%d.%lld.%lld.%lld",
+                        ir_enum_text(IR_KIND_ENUM_ROUNDING, r->rounding), r->first, r->mid_zero, r->zero, bits[0],
+                        bits[1], r->result_zero, r->min, r->max, (long long)r->batch_stride, (long long)r->row_stride,
+                        (long long)r->pixel_stride);
 }
 
 LLVMValueRef cg_residual_constant(cg_module *m, const cg_residual *r)
@@ -78,7 +81,8 @@ static LLVMValueRef fixed_operand(cg_kernel *k, const cg_requant *q, LLVMValueRe
     return cg_requant_apply(k, q, params, cg_i64(k, 0), shifted);
 }
 
-LLVMValueRef cg_residual_apply(cg_kernel *k, const cg_residual *r, LLVMValueRef params, LLVMValueRef mid, LLVMValueRef other)
+LLVMValueRef cg_residual_apply(cg_kernel *k, const cg_residual *r, LLVMValueRef params, LLVMValueRef mid,
+                               LLVMValueRef other)
 {
     unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(mid));
     mid = LLVMBuildSub(k->b, mid, cg_splat_i32(k, r->mid_zero, lanes), "");
@@ -87,7 +91,8 @@ LLVMValueRef cg_residual_apply(cg_kernel *k, const cg_residual *r, LLVMValueRef 
         int64_t size = (int64_t)r->fixed.size;
         LLVMValueRef a = fixed_operand(k, &r->mid_fixed, params, mid);
         LLVMValueRef b = fixed_operand(k, &r->fixed, cg_at_const(k, params, size), other);
-        return cg_requant_apply(k, &r->result_fixed, cg_at_const(k, params, 2 * size), cg_i64(k, 0), LLVMBuildAdd(k->b, a, b, ""));
+        return cg_requant_apply(k, &r->result_fixed, cg_at_const(k, params, 2 * size), cg_i64(k, 0),
+                                LLVMBuildAdd(k->b, a, b, ""));
     }
     LLVMTypeRef floats = cg_vector(k->m->f32, lanes);
     mid = LLVMBuildSIToFP(k->b, mid, floats, "");

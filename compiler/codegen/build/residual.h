@@ -7,9 +7,9 @@
 
 typedef struct cg_residual {
     ir_enum_ROUNDING rounding;
-    bool first;                        /* the residual is the add's first operand */
-    int32_t mid_zero, zero;            /* of the intermediate value, of the residual */
-    float mid_factor, factor;          /* EVEN_F32: scale / result scale */
+    bool first;                                /* the residual is the add's first operand */
+    int32_t mid_zero, zero;                    /* of the intermediate value, of the residual */
+    float mid_factor, factor;                  /* EVEN_F32: scale / result scale */
     cg_requant mid_fixed, fixed, result_fixed; /* the fixed roundings: per tensor, without bounds but the last */
     int32_t result_zero, min, max;
     int64_t batch_stride, row_stride, pixel_stride; /* of the residual, elements; rank 4 */

@@ -61,7 +61,8 @@ bool cg_shape_dense(const cg_shape *s)
 static int fold(cg_key *k)
 {
     const XXH128_hash_t h = XXH3_128bits(k->text, (size_t)k->length);
-    return snprintf(k->text, sizeof k->text, "#%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    return snprintf(k->text, sizeof k->text, "#%016llx%016llx", (unsigned long long)h.high64,
+                    (unsigned long long)h.low64);
 }
 
 void cg_key_add(cg_key *k, const char *format, ...)

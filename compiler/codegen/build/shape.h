@@ -7,10 +7,10 @@
 
 typedef struct cg_shape {
     ir_dtype dtype;
-    int64_t bytes;                /* of an element */
+    int64_t bytes; /* of an element */
     int rank;
     int64_t dims[IR_MAX_RANK];
-    int64_t stride[IR_MAX_RANK];  /* elements */
+    int64_t stride[IR_MAX_RANK]; /* elements */
     int64_t elements;
 } cg_shape;
 

@@ -4,8 +4,8 @@
 
 #include "compiler/codegen/codegen.h"
 
-/* void function(ptr, …) on `count` arguments, by one thread.  The function is the kernel's key: it gets what it needs to know as one of
- * the arguments. */
+/* void function(ptr, …) on `count` arguments, by one thread.  The function is the kernel's key: it gets what it needs
+ * to know as one of the arguments. */
 void cg_call_emit(cg_module *, const ir_op *, const char *function, int count, const cg_arg args[]);
 
 #endif

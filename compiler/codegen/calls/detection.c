@@ -14,12 +14,15 @@ size_t cg_detection_scratch(const ir_op *op, const target_info *target)
 
 static qcc_op_tensor tensor_of(const ir_value *v)
 {
-    return (qcc_op_tensor){.scale = v->quant ? v->quant->scale[0] : 1, .zero = v->quant ? v->quant->zero[0] : 0, .type = (int32_t)v->type.dtype};
+    return (qcc_op_tensor){.scale = v->quant ? v->quant->scale[0] : 1,
+                           .zero = v->quant ? v->quant->zero[0] : 0,
+                           .type = (int32_t)v->type.dtype};
 }
 
 bool cg_emit_detection_postprocess(cg_module *m, const ir_op *op)
 {
-    const ir_value *boxes = ir_operand_value(op, 0), *scores = ir_operand_value(op, 1), *anchors = ir_operand_value(op, 2);
+    const ir_value *boxes = ir_operand_value(op, 0), *scores = ir_operand_value(op, 1),
+                   *anchors = ir_operand_value(op, 2);
     enum { ARGS = 9 };
     cg_arg args[ARGS];
     const float *scales;

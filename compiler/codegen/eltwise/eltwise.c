@@ -15,8 +15,8 @@ typedef struct nest {
     int64_t extent[IR_MAX_RANK];
     int64_t stride[MAX_ARRAYS][IR_MAX_RANK]; /* elements */
     int64_t bytes[MAX_ARRAYS];
-    int64_t rows, run;                       /* the run is the last dimension */
-    bool contiguous;                         /* every stride along the run is 0 or 1, the result's 1 */
+    int64_t rows, run; /* the run is the last dimension */
+    bool contiguous;   /* every stride along the run is 0 or 1, the result's 1 */
 } nest;
 
 cg_eltwise cg_eltwise_of(const ir_op *op, cg_eltwise_body *body)
@@ -40,8 +40,8 @@ LLVMValueRef cg_elt_int(cg_kernel *k, const cg_eltwise *e, ir_dtype t, int64_t v
     return cg_splat(k, LLVMConstInt(cg_type_of(k, t), (uint64_t)v, 1), e->width);
 }
 
-/* Without the instruction: the bits in a float's places, times 2^112 to correct the exponent (subnormals come out right,
- * too), but infinities and NaN have the largest exponent there as here. */
+/* Without the instruction: the bits in a float's places, times 2^112 to correct the exponent (subnormals come out
+ * right, too), but infinities and NaN have the largest exponent there as here. */
 LLVMValueRef cg_elt_half(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
 {
     LLVMTypeRef wide = cg_elt_type(k, e, IR_I32), real = cg_elt_type(k, e, IR_F32);

@@ -21,16 +21,16 @@ struct cg_eltwise {
     int inputs;
     const ir_value *in[CG_ELTWISE_INPUTS], *out;
     cg_eltwise_body *body;
-    const void *context;      /* the emitter's own */
-    const char *key;          /* what body depends on beyond op and types */
-    LLVMValueRef constant;    /* or NULL: an argument beside the operands, such as a table */
-    bool wants_table;         /* constant is a table of 256 bytes: `table` is loaded at the kernel's start */
-    unsigned lanes;           /* 0: chosen from the types */
+    const void *context;   /* the emitter's own */
+    const char *key;       /* what body depends on beyond op and types */
+    LLVMValueRef constant; /* or NULL: an argument beside the operands, such as a table */
+    bool wants_table;      /* constant is a table of 256 bytes: `table` is loaded at the kernel's start */
+    unsigned lanes;        /* 0: chosen from the types */
     bool is_int8;
     /* while the kernel is emitted */
     LLVMValueRef constant_pointer;
     cg_table table;
-    unsigned width;           /* of the vectors that body gets now: lanes, or 1 */
+    unsigned width; /* of the vectors that body gets now: lanes, or 1 */
 };
 
 /* The operands and result 0 of the op. */

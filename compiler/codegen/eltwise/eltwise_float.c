@@ -83,7 +83,8 @@ static LLVMValueRef round_f64(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
     LLVMValueRef magnitude = cg_intrinsic(k, "llvm.fabs", &type, 1, &x, 1), magic = f64(k, e, 6755399441055744.0), y;
 
     y = LLVMBuildFSub(k->b, LLVMBuildFAdd(k->b, x, magic, ""), magic, "");
-    return LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, magnitude, f64(k, e, 2251799813685248.0), ""), y, x, "");
+    return LLVMBuildSelect(k->b, LLVMBuildFCmp(k->b, LLVMRealOLT, magnitude, f64(k, e, 2251799813685248.0), ""), y, x,
+                           "");
 }
 
 static LLVMValueRef floor_div(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
@@ -96,8 +97,8 @@ static LLVMValueRef floor_div(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a,
     return LLVMBuildFPTrunc(k->b, with_sign_of(k, whole, q), cg_elt_type(k, e, IR_F32), "");
 }
 
-/* The remainder of |a| by |b| in double, without error: each step takes off a multiple of b by the quotient's leading 27
- * bits, whose product with the 24 of b is exact, and so is the difference.  11 steps suffice for any two floats. */
+/* The remainder of |a| by |b| in double, without error: each step takes off a multiple of b by the quotient's leading
+ * 27 bits, whose product with the 24 of b is exact, and so is the difference.  11 steps suffice for any two floats. */
 static LLVMValueRef remainder_f64(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
 {
     enum { STEPS = 11 };
@@ -119,14 +120,17 @@ static LLVMValueRef floor_mod(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a,
     LLVMTypeRef wide = cg_elt_type(k, e, IR_F64);
     LLVMValueRef r, zero = cg_elt_f32(k, e, 0), a_below, b_below, moved, infinite;
 
-    r = remainder_f64(k, e, LLVMBuildFPExt(k->b, cg_math_abs(k, a), wide, ""), LLVMBuildFPExt(k->b, cg_math_abs(k, b), wide, ""));
+    r = remainder_f64(k, e, LLVMBuildFPExt(k->b, cg_math_abs(k, a), wide, ""),
+                      LLVMBuildFPExt(k->b, cg_math_abs(k, b), wide, ""));
     r = LLVMBuildFPTrunc(k->b, r, cg_elt_type(k, e, IR_F32), "");
     infinite = LLVMBuildFCmp(k->b, LLVMRealOEQ, cg_math_abs(k, b), cg_elt_f32(k, e, INFINITY), "");
-    r = LLVMBuildSelect(k->b, infinite, cg_math_abs(k, LLVMBuildFSub(k->b, a, LLVMBuildFMul(k->b, a, zero, ""), "")), r, "");
+    r = LLVMBuildSelect(k->b, infinite, cg_math_abs(k, LLVMBuildFSub(k->b, a, LLVMBuildFMul(k->b, a, zero, ""), "")), r,
+                        "");
     a_below = LLVMBuildFCmp(k->b, LLVMRealOLT, a, zero, "");
     b_below = LLVMBuildFCmp(k->b, LLVMRealOLT, b, zero, "");
     r = with_sign_of(k, r, a);
-    moved = LLVMBuildAnd(k->b, LLVMBuildFCmp(k->b, LLVMRealUNE, r, zero, ""), LLVMBuildXor(k->b, a_below, b_below, ""), "");
+    moved =
+        LLVMBuildAnd(k->b, LLVMBuildFCmp(k->b, LLVMRealUNE, r, zero, ""), LLVMBuildXor(k->b, a_below, b_below, ""), "");
     return LLVMBuildSelect(k->b, moved, LLVMBuildFAdd(k->b, r, b, ""), r, "");
 }
 
@@ -153,13 +157,14 @@ static LLVMValueRef binary_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef 
     LLVMValueRef a = in[0], b = in[1], y;
 
     switch (e->op->code) {
-    case IR_ADD: case IR_SUB: case IR_MUL: case IR_DIV: return arithmetic(k, e, a, b);
+    case IR_ADD:
+    case IR_SUB:
+    case IR_MUL:
+    case IR_DIV: return arithmetic(k, e, a, b);
     case IR_MINIMUM: return LLVMBuildSelect(k->b, is_nan(k, a), a, cg_min(k, a, b), "");
     case IR_MAXIMUM: return LLVMBuildSelect(k->b, is_nan(k, a), a, cg_max(k, a, b), "");
     case IR_POW: return cg_math_pow(k, a, b);
-    case IR_SQUARED_DIFFERENCE:
-        y = LLVMBuildFSub(k->b, a, b, "");
-        return LLVMBuildFMul(k->b, y, y, "");
+    case IR_SQUARED_DIFFERENCE: y = LLVMBuildFSub(k->b, a, b, ""); return LLVMBuildFMul(k->b, y, y, "");
     case IR_FLOOR_DIV: return floor_div(k, e, a, b);
     case IR_FLOOR_MOD: return floor_mod(k, e, a, b);
     case IR_ATAN2: return cg_math_atan2(k, a, b);

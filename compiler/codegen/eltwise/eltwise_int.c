@@ -8,8 +8,14 @@ static bool is_unsigned(ir_dtype t) { return t == IR_U8 || t == IR_BOOL || t == 
 
 static LLVMValueRef zero_of(LLVMValueRef x) { return LLVMConstNull(LLVMTypeOf(x)); }
 static LLVMValueRef all_ones(LLVMValueRef x) { return LLVMConstAllOnes(LLVMTypeOf(x)); }
-static LLVMValueRef icmp(cg_kernel *k, LLVMIntPredicate p, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildICmp(k->b, p, a, b, ""); }
-static LLVMValueRef choose(cg_kernel *k, LLVMValueRef c, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildSelect(k->b, c, a, b, ""); }
+static LLVMValueRef icmp(cg_kernel *k, LLVMIntPredicate p, LLVMValueRef a, LLVMValueRef b)
+{
+    return LLVMBuildICmp(k->b, p, a, b, "");
+}
+static LLVMValueRef choose(cg_kernel *k, LLVMValueRef c, LLVMValueRef a, LLVMValueRef b)
+{
+    return LLVMBuildSelect(k->b, c, a, b, "");
+}
 
 /* ---- Arithmetic; sums and products wrap ---- */
 
@@ -65,7 +71,10 @@ static LLVMValueRef act_int(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
     switch ((ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT)) {
     case IR_ACT_NONE: return x;
     case IR_ACT_RELU6: high = 6; break;
-    case IR_ACT_RELU_N1_TO_1: low = -1; high = 1; break;
+    case IR_ACT_RELU_N1_TO_1:
+        low = -1;
+        high = 1;
+        break;
     case IR_ACT_RELU_0_TO_1: high = 1; break;
     default: break;
     }
@@ -81,7 +90,8 @@ static LLVMValueRef power(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLV
 {
     ir_dtype t = e->out->type.dtype;
     LLVMValueRef y = cg_elt_int(k, e, t, 1), one = y, base = a, odd = LLVMBuildAnd(k->b, b, one, ""), negative;
-    LLVMValueRef unit = LLVMBuildOr(k->b, icmp(k, LLVMIntEQ, a, one), icmp(k, LLVMIntEQ, a, cg_elt_int(k, e, t, -1)), "");
+    LLVMValueRef unit =
+        LLVMBuildOr(k->b, icmp(k, LLVMIntEQ, a, one), icmp(k, LLVMIntEQ, a, cg_elt_int(k, e, t, -1)), "");
 
     for (int bit = 0; bit < 8 * (int)ir_dtype_bytes(t) - 1; bit++) {
         LLVMValueRef set = LLVMBuildAnd(k->b, LLVMBuildLShr(k->b, b, cg_elt_int(k, e, t, bit), ""), one, "");
@@ -93,7 +103,8 @@ static LLVMValueRef power(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLV
     return choose(k, icmp(k, LLVMIntSLT, b, zero_of(b)), negative, y);
 }
 
-static LLVMValueRef compare(cg_kernel *k, const cg_eltwise *e, LLVMIntPredicate s, LLVMIntPredicate u, LLVMValueRef in[])
+static LLVMValueRef compare(cg_kernel *k, const cg_eltwise *e, LLVMIntPredicate s, LLVMIntPredicate u,
+                            LLVMValueRef in[])
 {
     LLVMValueRef bit = icmp(k, is_unsigned(e->in[0]->type.dtype) ? u : s, in[0], in[1]);
 
@@ -151,8 +162,10 @@ static LLVMValueRef unary_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef i
     case IR_NEG: return LLVMBuildNeg(k->b, x, "");
     case IR_RELU: return act_int(k, e, x);
     case IR_SIGN:
-        negative = LLVMBuildAShr(k->b, x, cg_elt_int(k, e, e->out->type.dtype, 8 * (int)ir_dtype_bytes(e->out->type.dtype) - 1), "");
-        return LLVMBuildOr(k->b, negative, LLVMBuildZExt(k->b, icmp(k, LLVMIntSGT, x, zero_of(x)), LLVMTypeOf(x), ""), "");
+        negative = LLVMBuildAShr(
+            k->b, x, cg_elt_int(k, e, e->out->type.dtype, 8 * (int)ir_dtype_bytes(e->out->type.dtype) - 1), "");
+        return LLVMBuildOr(k->b, negative, LLVMBuildZExt(k->b, icmp(k, LLVMIntSGT, x, zero_of(x)), LLVMTypeOf(x), ""),
+                           "");
     case IR_LOGICAL_NOT: return from_truth(k, e, icmp(k, LLVMIntEQ, x, zero_of(x)));
     default: return x; /* CEIL, FLOOR, ROUND */
     }

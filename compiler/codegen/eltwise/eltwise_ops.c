@@ -79,7 +79,8 @@ cg_fit cg_lookup_fits(const ir_op *op, const target_info *target)
 {
     (void)target;
     return cg_best_if((op->code == IR_REQUANTIZE || is_lookup(op)) && is_byte(op->operands[0].value->type.dtype) &&
-                          is_byte(op->results[0]->type.dtype), NULL);
+                          is_byte(op->results[0]->type.dtype),
+                      NULL);
 }
 
 /* Of bytes, too, where lookup doesn't do it. */

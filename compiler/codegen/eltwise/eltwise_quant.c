@@ -4,10 +4,11 @@
  *     mul        even_f32: round((a - za)(b - zb) * (sa sb / sy)) + zy
  *
  *     div        even_f32: round((a - za) / (b - zb) * (sa / (sb sy))) + zy; zy where b is 0
- *     minimum, maximum: of both on the result's scale, or of the stored integers; prelu: mul on the negative side, the scale alone on the other
+ *     minimum, maximum: of both on the result's scale, or of the stored integers; prelu: mul on the negative side, the
+ * scale alone on the other
  *
- * and the fixed-point forms of TFLite's reference kernels; ir/ref_quant.h has the same formulas in C, and the parameters.
- * 64 bytes go at a time: four vectors of 32-bit lanes, which saturating packs join again. */
+ * and the fixed-point forms of TFLite's reference kernels; ir/ref_quant.h has the same formulas in C, and the
+ * parameters. 64 bytes go at a time: four vectors of 32-bit lanes, which saturating packs join again. */
 #include "compiler/codegen/eltwise/eltwise.h"
 
 #include <math.h>
@@ -33,7 +34,8 @@ static LLVMValueRef to_float(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
 }
 
 /* Rounded to even, + zero, clamped; `magnitude` bounds the float from above. */
-static LLVMValueRef finish_float(cg_kernel *k, const cg_eltwise *e, LLVMValueRef y, const cg_quant_end *end, double magnitude)
+static LLVMValueRef finish_float(cg_kernel *k, const cg_eltwise *e, LLVMValueRef y, const cg_quant_end *end,
+                                 double magnitude)
 {
     if (!(magnitude < 1e9)) { /* the conversion to integer might overflow */
         y = cg_max(k, y, cg_elt_f32(k, e, (float)(end->min - end->zero)));
@@ -45,14 +47,14 @@ static LLVMValueRef finish_float(cg_kernel *k, const cg_eltwise *e, LLVMValueRef
 /* The parameters of an op, as ir/ref_binary.c has them. */
 typedef struct context {
     ir_enum_ROUNDING rounding;
-    bool stored;                /* minimum, maximum: of stored integers */
-    bool same;                  /* comparisons: equal scales */
+    bool stored; /* minimum, maximum: of stored integers */
+    bool same;   /* comparisons: equal scales */
     ir_add_quant add;
     ir_multiplier common1, common2;
     ir_requant product, first, second;
     float scale1, scale2, inverse;
     cg_quant_end end;
-    double span1, span2;        /* largest |a - za|, |b - zb| */
+    double span1, span2; /* largest |a - za|, |b - zb| */
 } context;
 
 static bool is_even(const context *c) { return c->rounding == IR_ROUNDING_EVEN_F32; }
@@ -73,7 +75,8 @@ static LLVMValueRef sum(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMV
     if (is_even(c)) {
         b = LLVMBuildFMul(k->b, to_float(k, e, b), cg_elt_f32(k, e, c->add.scale2), "");
         y = cg_fma(k, to_float(k, e, a), cg_elt_f32(k, e, c->add.scale1), b);
-        return finish_float(k, e, y, &c->end, c->span1 * fabs((double)c->add.scale1) + c->span2 * fabs((double)c->add.scale2));
+        return finish_float(k, e, y, &c->end,
+                            c->span1 * fabs((double)c->add.scale1) + c->span2 * fabs((double)c->add.scale2));
     }
     a = shifted(k, c, a, c->add.left_shift, c->add.multiplier1);
     b = shifted(k, c, b, c->add.left_shift, c->add.multiplier2);
@@ -130,7 +133,8 @@ static LLVMValueRef squared_difference(cg_kernel *k, const cg_eltwise *e, LLVMVa
         return finish_float(k, e, y, &c->end, INFINITY);
     }
     y = LLVMBuildSub(k->b, shifted(k, c, a, 7, c->common1), shifted(k, c, b, 7, c->common2), "");
-    return cg_quant_finish(k, &c->end, cg_quant_mul_fixed(k, c->rounding, LLVMBuildMul(k->b, y, y, ""), c->product.multiplier));
+    return cg_quant_finish(k, &c->end,
+                           cg_quant_mul_fixed(k, c->rounding, LLVMBuildMul(k->b, y, y, ""), c->product.multiplier));
 }
 
 /* ---- Choices ---- */
@@ -171,7 +175,8 @@ static LLVMValueRef quantized_body(cg_kernel *k, const cg_eltwise *e, LLVMValueR
     LLVMValueRef a = centred(k, e, in[0], e->in[0]), b = centred(k, e, in[1], e->in[1]);
 
     switch (e->op->code) {
-    case IR_ADD: case IR_SUB: return sum(k, e, a, b);
+    case IR_ADD:
+    case IR_SUB: return sum(k, e, a, b);
     case IR_MUL: return product(k, e, a, b);
     case IR_DIV: return quotient(k, e, a, b);
     case IR_SQUARED_DIFFERENCE: return squared_difference(k, e, a, b);
@@ -184,10 +189,13 @@ static LLVMValueRef quantized_body(cg_kernel *k, const cg_eltwise *e, LLVMValueR
 
 static LLVMValueRef comparison_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
 {
-    static const struct { ir_opcode code; LLVMIntPredicate of_ints; LLVMRealPredicate of_floats; } predicates[] = {
-        {IR_EQUAL, LLVMIntEQ, LLVMRealOEQ}, {IR_NOT_EQUAL, LLVMIntNE, LLVMRealUNE}, {IR_LESS, LLVMIntSLT, LLVMRealOLT},
-        {IR_LESS_EQUAL, LLVMIntSLE, LLVMRealOLE}, {IR_GREATER, LLVMIntSGT, LLVMRealOGT},
-        {IR_GREATER_EQUAL, LLVMIntSGE, LLVMRealOGE}};
+    static const struct {
+        ir_opcode code;
+        LLVMIntPredicate of_ints;
+        LLVMRealPredicate of_floats;
+    } predicates[] = {{IR_EQUAL, LLVMIntEQ, LLVMRealOEQ},    {IR_NOT_EQUAL, LLVMIntNE, LLVMRealUNE},
+                      {IR_LESS, LLVMIntSLT, LLVMRealOLT},    {IR_LESS_EQUAL, LLVMIntSLE, LLVMRealOLE},
+                      {IR_GREATER, LLVMIntSGT, LLVMRealOGT}, {IR_GREATER_EQUAL, LLVMIntSGE, LLVMRealOGE}};
     const context *c = e->context;
     LLVMValueRef a = centred(k, e, in[0], e->in[0]), b = centred(k, e, in[1], e->in[1]), holds;
     int p = 0;
@@ -218,7 +226,8 @@ static LLVMValueRef pair_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in
 
     index = LLVMBuildAdd(k->b, LLVMBuildShl(k->b, a, cg_elt_int(k, e, IR_I64, 8), ""), b, "");
     for (unsigned i = 0; i < e->width; i++) {
-        LLVMValueRef lane = cg_i32(k, (int)i), at = cg_at(k, e->constant_pointer, LLVMBuildExtractElement(k->b, index, lane, ""));
+        LLVMValueRef lane = cg_i32(k, (int)i),
+                     at = cg_at(k, e->constant_pointer, LLVMBuildExtractElement(k->b, index, lane, ""));
         result = LLVMBuildInsertElement(k->b, result, cg_load(k, k->m->i8, at, 1), lane, "");
     }
     return result;
@@ -313,10 +322,11 @@ static bool emit_with(cg_module *m, cg_eltwise *e, const context *c)
     const ir_op *op = e->op;
 
     e->context = c;
-    e->key = arena_format(m->arena, "%a %d %a %d %a %d %d %d %d %d", (double)ir_scale_of(e->in[0]), ir_zero_of(e->in[0]),
-                          (double)ir_scale_of(e->in[1]), ir_zero_of(e->in[1]), (double)ir_scale_of(e->out),
-                          ir_zero_of(e->out), c->rounding, ir_has_attr(op, IR_ATTR_ACT) ? (int)ir_int(op, IR_ATTR_ACT) : 0,
-                          ir_has_attr(op, IR_ATTR_SHIFTED) ? (int)ir_int(op, IR_ATTR_SHIFTED) : 0, ir_point_of(e->out).narrow);
+    e->key = arena_format(
+        m->arena, "%a %d %a %d %a %d %d %d %d %d", (double)ir_scale_of(e->in[0]), ir_zero_of(e->in[0]),
+        (double)ir_scale_of(e->in[1]), ir_zero_of(e->in[1]), (double)ir_scale_of(e->out), ir_zero_of(e->out),
+        c->rounding, ir_has_attr(op, IR_ATTR_ACT) ? (int)ir_int(op, IR_ATTR_ACT) : 0,
+        ir_has_attr(op, IR_ATTR_SHIFTED) ? (int)ir_int(op, IR_ATTR_SHIFTED) : 0, ir_point_of(e->out).narrow);
     e->is_int8 = true;
     return cg_eltwise_emit(m, e);
 }
@@ -350,7 +360,8 @@ static LLVMValueRef requantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValue
 {
     const context *c = e->context;
     LLVMTypeRef type = LLVMTypeOf(in[0]);
-    LLVMValueRef args[2] = {in[0], cg_elt_i32(k, e, ir_zero_of(e->in[0]))}, x = cg_intrinsic(k, "llvm.ssub.sat", &type, 1, args, 2);
+    LLVMValueRef args[2] = {in[0], cg_elt_i32(k, e, ir_zero_of(e->in[0]))},
+                 x = cg_intrinsic(k, "llvm.ssub.sat", &type, 1, args, 2);
 
     x = scaled(k, e, cg_max(k, x, cg_elt_i32(k, e, INT32_MIN + 1)), &c->first);
     return cg_quant_finish(k, &c->end, x);

@@ -8,7 +8,8 @@
 #include "compiler/codegen/codegen.h"
 #include "ir/interp.h"
 
-/* Centred integers of 8 and 16 bits are exact as floats, and so the product is rounded once; wider ones go by double. */
+/* Centred integers of 8 and 16 bits are exact as floats, and so the product is rounded once; wider ones go by double.
+ */
 static LLVMValueRef dequantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
 {
     const ir_quant *q = e->in[0]->quant;
@@ -36,9 +37,9 @@ bool cg_emit_dequantize(cg_module *m, const ir_op *op)
     return cg_eltwise_emit(m, &e);
 }
 
-/* x / scale, correctly rounded, without a division: with the rounded inverse, two corrections by the exact remainder give
- * the right quotient (Markstein's theorem; not where the divisor's significand is all ones).  x is limited to what cannot
- * saturate the result anyway, so that no infinity gets into the remainder. */
+/* x / scale, correctly rounded, without a division: with the rounded inverse, two corrections by the exact remainder
+ * give the right quotient (Markstein's theorem; not where the divisor's significand is all ones).  x is limited to what
+ * cannot saturate the result anyway, so that no infinity gets into the remainder. */
 static LLVMValueRef divide_by_scale(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x, float scale)
 {
     float inverse = 1 / scale, limit = 100000 * scale;
@@ -69,7 +70,8 @@ static LLVMValueRef quantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRe
     ir_rounding_bounds((ir_enum_ROUNDING)ir_int(e->op, IR_ATTR_ROUNDING), t, &min, &max);
     x = cg_max(k, x, cg_elt_f32(k, e, (float)(min - q->zero[0])));
     x = cg_min(k, x, cg_elt_f32(k, e, (float)(max - q->zero[0])));
-    x = ir_int(e->op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32 ? cg_round_to_i32(k, x) : cg_math_round_away_i32(k, x, true);
+    x = ir_int(e->op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32 ? cg_round_to_i32(k, x)
+                                                                : cg_math_round_away_i32(k, x, true);
     x = LLVMBuildAdd(k->b, x, cg_elt_i32(k, e, q->zero[0]), "");
     return LLVMBuildTrunc(k->b, x, cg_elt_type(k, e, t), "");
 }
@@ -78,8 +80,8 @@ bool cg_emit_quantize(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, quantize_body);
 
-    e.key = arena_format(m->arena, "%a %d %d %lld", (double)e.out->quant->scale[0], e.out->quant->zero[0], e.out->quant->narrow,
-                         (long long)ir_int(op, IR_ATTR_ROUNDING));
+    e.key = arena_format(m->arena, "%a %d %d %lld", (double)e.out->quant->scale[0], e.out->quant->zero[0],
+                         e.out->quant->narrow, (long long)ir_int(op, IR_ATTR_ROUNDING));
     return cg_eltwise_emit(m, &e);
 }
 
@@ -117,7 +119,7 @@ bool cg_emit_fake_quant(cg_module *m, const ir_op *op)
     cg_eltwise e = cg_eltwise_of(op, fake_quant_body);
     ir_fake_grid g = ir_fake_grid_of(op);
 
-    e.key = arena_format(m->arena, "%a %a %a %a %a %d", (double)g.low, (double)g.high, (double)g.zero, (double)g.scale, (double)g.top,
-                         (int)ir_int(op, IR_ATTR_TIES));
+    e.key = arena_format(m->arena, "%a %a %a %a %a %d", (double)g.low, (double)g.high, (double)g.zero, (double)g.scale,
+                         (double)g.top, (int)ir_int(op, IR_ATTR_TIES));
     return cg_eltwise_emit(m, &e);
 }

@@ -22,7 +22,9 @@ static LLVMValueRef flip_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in
     return LLVMBuildXor(k->b, in[0], cg_elt_int(k, e, IR_U8, 0x80), "");
 }
 
-typedef struct bounds { int low, high; } bounds; /* as unsigned bytes */
+typedef struct bounds {
+    int low, high;
+} bounds; /* as unsigned bytes */
 
 static LLVMValueRef clamp_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
 {
@@ -86,7 +88,8 @@ static LLVMValueRef wide_table_body(cg_kernel *k, const cg_eltwise *e, LLVMValue
     for (unsigned i = 0; i < e->width; i++) {
         LLVMValueRef lane = cg_i32(k, (int)i), index = LLVMBuildExtractElement(k->b, in[0], lane, "");
         index = cg_mul_const(k, LLVMBuildZExt(k->b, index, k->m->i64, ""), bytes);
-        result = LLVMBuildInsertElement(k->b, result, cg_load(k, element, cg_at(k, e->constant_pointer, index), 1), lane, "");
+        result = LLVMBuildInsertElement(k->b, result, cg_load(k, element, cg_at(k, e->constant_pointer, index), 1),
+                                        lane, "");
     }
     return result;
 }
@@ -96,7 +99,8 @@ bool cg_emit_lookup_wide(cg_module *m, const ir_op *op)
     cg_eltwise e = cg_eltwise_of(op, wide_table_body);
     size_t bytes = ir_dtype_bytes(e.out->type.dtype), count = (size_t)ir_type_elements(&e.in[0]->type);
     size_t in_bytes = ir_dtype_bytes(e.in[0]->type.dtype), entries = in_bytes == 1 ? 256 : 65536;
-    uint8_t *in = arena_alloc(m->arena, (entries + count) * in_bytes), *out = arena_alloc(m->arena, (entries + count) * bytes);
+    uint8_t *in = arena_alloc(m->arena, (entries + count) * in_bytes),
+            *out = arena_alloc(m->arena, (entries + count) * bytes);
 
     if (!count)
         return true;

@@ -1,7 +1,7 @@
 /* masked.c: loads and stores of the first lanes of a vector, which touch no memory behind them.
  *
- * With an instruction for it, that.  Without, LLVM makes a branch and an insert for each lane; where the count is known, two pieces
- * that overlap do it, of the largest power of two P that fits:
+ * With an instruction for it, that.  Without, LLVM makes a branch and an insert for each lane; where the count is
+ * known, two pieces that overlap do it, of the largest power of two P that fits:
  *
  *     n = 13, P = 8     |a b c d e f g h|                two loads, the second shifted down by 2P - n bytes, joined;
  *                               |f g h i j k l m|        two stores */
@@ -79,14 +79,16 @@ static LLVMValueRef load_pieces(cg_kernel *k, LLVMValueRef pointer, unsigned n)
 
 static LLVMValueRef load_first(cg_kernel *k, LLVMTypeRef vector, LLVMValueRef pointer, unsigned count)
 {
-    const unsigned bytes = cg_vector_bytes(vector), size = bytes / LLVMGetVectorSize(vector), most = k->m->target->vector_bytes;
+    const unsigned bytes = cg_vector_bytes(vector), size = bytes / LLVMGetVectorSize(vector),
+                   most = k->m->target->vector_bytes;
     if (count == 0)
         return LLVMConstNull(vector);
     if (bytes > most) { /* in halves, as the machine has them */
         const unsigned half = bytes / 2 / size;
         LLVMTypeRef type = cg_vector(LLVMGetElementType(vector), half);
         LLVMValueRef low = count < half ? load_first(k, type, pointer, count) : cg_load(k, type, pointer, 1);
-        LLVMValueRef high = count < half ? LLVMConstNull(type) : load_first(k, type, cg_at_const(k, pointer, bytes / 2), count - half);
+        LLVMValueRef high =
+            count < half ? LLVMConstNull(type) : load_first(k, type, cg_at_const(k, pointer, bytes / 2), count - half);
         return cg_join(k, low, high);
     }
     if (count * size == bytes)
@@ -96,7 +98,8 @@ static LLVMValueRef load_first(cg_kernel *k, LLVMTypeRef vector, LLVMValueRef po
 
 void cg_store_first(cg_kernel *k, LLVMValueRef value, LLVMValueRef pointer, unsigned count)
 {
-    const unsigned bytes = cg_vector_bytes(LLVMTypeOf(value)), n = count * (bytes / cg_lanes(value)), piece = piece_bytes(k, n);
+    const unsigned bytes = cg_vector_bytes(LLVMTypeOf(value)), n = count * (bytes / cg_lanes(value)),
+                   piece = piece_bytes(k, n);
     LLVMValueRef v = cg_bitcast(k, value, cg_vector(k->m->i8, bytes));
     for (unsigned done = 0; done < n; done += piece) {
         const unsigned at = done + piece <= n ? done : n - piece;

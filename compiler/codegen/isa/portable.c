@@ -25,7 +25,8 @@ static LLVMValueRef fma_expand(cg_kernel *k, LLVMValueRef a, LLVMValueRef b, LLV
     bits = cg_bitcast(k, s, bits_type);
     inexact = LLVMBuildFCmp(k->b, LLVMRealONE, error, LLVMConstNull(wide), "");
     even = LLVMBuildICmp(k->b, LLVMIntEQ, LLVMBuildAnd(k->b, bits, one, ""), zero, "");
-    same_sign = LLVMBuildICmp(k->b, LLVMIntSGE, LLVMBuildXor(k->b, bits, cg_bitcast(k, error, bits_type), ""), zero, "");
+    same_sign =
+        LLVMBuildICmp(k->b, LLVMIntSGE, LLVMBuildXor(k->b, bits, cg_bitcast(k, error, bits_type), ""), zero, "");
     step = LLVMBuildSelect(k->b, same_sign, one, LLVMBuildNeg(k->b, one, ""), "");
     step = LLVMBuildSelect(k->b, LLVMBuildAnd(k->b, inexact, even, ""), step, zero, "");
     return LLVMBuildFPTrunc(k->b, cg_bitcast(k, LLVMBuildAdd(k->b, bits, step, ""), wide), single, "");
@@ -56,7 +57,8 @@ LLVMValueRef cg_portable_dot4(cg_kernel *k, LLVMValueRef acc, LLVMValueRef unsig
 
     unsigned_bytes = LLVMBuildZExt(k->b, cg_bitcast(k, unsigned_bytes, cg_vector(k->m->i8, 4 * lanes)), wide, "");
     signed_bytes = LLVMBuildSExt(k->b, cg_bitcast(k, signed_bytes, cg_vector(k->m->i8, 4 * lanes)), wide, "");
-    return LLVMBuildAdd(k->b, acc, pair_sums(k, pair_sums(k, LLVMBuildMul(k->b, unsigned_bytes, signed_bytes, ""))), "");
+    return LLVMBuildAdd(k->b, acc, pair_sums(k, pair_sums(k, LLVMBuildMul(k->b, unsigned_bytes, signed_bytes, ""))),
+                        "");
 }
 
 /* ---- Byte tables ---- */

@@ -1,7 +1,7 @@
 /* x86.c: the primitives of x86-64, from SSE2 to AVX-512.  The only names of LLVM's x86 intrinsics.
  *
- * Each is a row of names for registers of 16, 32 and 64 bytes.  What is wider than a target's registers is done in parts of them; the
- * packs work within 16 bytes, so that it makes no difference. */
+ * Each is a row of names for registers of 16, 32 and 64 bytes.  What is wider than a target's registers is done in
+ * parts of them; the packs work within 16 bytes, so that it makes no difference. */
 #include <assert.h>
 #include <string.h>
 
@@ -12,8 +12,10 @@ typedef const char *const by_register[3];
 static by_register packssdw = {"llvm.x86.sse2.packssdw.128", "llvm.x86.avx2.packssdw", "llvm.x86.avx512.packssdw.512"};
 static by_register packuswb = {"llvm.x86.sse2.packuswb.128", "llvm.x86.avx2.packuswb", "llvm.x86.avx512.packuswb.512"};
 static by_register pmaddwd = {"llvm.x86.sse2.pmadd.wd", "llvm.x86.avx2.pmadd.wd", "llvm.x86.avx512.pmaddw.d.512"};
-static by_register pmaddubsw = {"llvm.x86.ssse3.pmadd.ub.sw.128", "llvm.x86.avx2.pmadd.ub.sw", "llvm.x86.avx512.pmaddubs.w.512"};
-static by_register vpdpbusd = {"llvm.x86.avx512.vpdpbusd.128", "llvm.x86.avx512.vpdpbusd.256", "llvm.x86.avx512.vpdpbusd.512"};
+static by_register pmaddubsw = {"llvm.x86.ssse3.pmadd.ub.sw.128", "llvm.x86.avx2.pmadd.ub.sw",
+                                "llvm.x86.avx512.pmaddubs.w.512"};
+static by_register vpdpbusd = {"llvm.x86.avx512.vpdpbusd.128", "llvm.x86.avx512.vpdpbusd.256",
+                               "llvm.x86.avx512.vpdpbusd.512"};
 static by_register pshufb = {"llvm.x86.ssse3.pshuf.b.128", "llvm.x86.avx2.pshuf.b", "llvm.x86.avx512.pshuf.b.512"};
 
 /* Calls an intrinsic of the machine without overloads, casting the arguments to the types it has in this LLVM. */
@@ -29,7 +31,8 @@ static LLVMValueRef machine_intrinsic(cg_kernel *k, const char *name, LLVMValueR
     return cg_intrinsic(k, name, NULL, 0, args, count);
 }
 
-/* The intrinsic on the registers that its arguments, all of one size, fill; that size is a power of two from 16 bytes on. */
+/* The intrinsic on the registers that its arguments, all of one size, fill; that size is a power of two from 16 bytes
+ * on. */
 static LLVMValueRef on_registers(cg_kernel *k, by_register names, LLVMValueRef args[], unsigned count)
 {
     const unsigned bytes = cg_vector_bytes(LLVMTypeOf(args[0])), at_most = k->m->target->vector_bytes;
@@ -60,7 +63,8 @@ static LLVMValueRef pack_bytes(cg_kernel *k, LLVMValueRef a, LLVMValueRef b)
 
 /* ---- Dot products ---- */
 
-static LLVMValueRef shift(cg_kernel *k, LLVMValueRef (*build)(LLVMBuilderRef, LLVMValueRef, LLVMValueRef, const char *), LLVMValueRef v)
+static LLVMValueRef shift(cg_kernel *k, LLVMValueRef (*build)(LLVMBuilderRef, LLVMValueRef, LLVMValueRef, const char *),
+                          LLVMValueRef v)
 {
     return build(k->b, v, cg_splat(k, LLVMConstInt(k->m->i16, 8, 0), cg_lanes(v)), "");
 }
@@ -71,8 +75,8 @@ static LLVMValueRef dot2(cg_kernel *k, LLVMValueRef acc, LLVMValueRef a, LLVMVal
     return LLVMBuildAdd(k->b, acc, on_registers(k, pmaddwd, args, 2), "");
 }
 
-/* Even and odd bytes as words, whose products and their pairs' sums are exact in 32 bits.  What is done to x is shared by all that it is
- * multiplied with, and what is done to w, too. */
+/* Even and odd bytes as words, whose products and their pairs' sums are exact in 32 bits.  What is done to x is shared
+ * by all that it is multiplied with, and what is done to w, too. */
 static LLVMValueRef dot4_of_words(cg_kernel *k, LLVMValueRef acc, LLVMValueRef x, LLVMValueRef w)
 {
     LLVMTypeRef words = cg_vector(k->m->i16, 2 * cg_lanes(acc));
@@ -121,7 +125,8 @@ static LLVMValueRef dot4_narrow(cg_kernel *k, LLVMValueRef acc, LLVMValueRef uns
     return add_words(k, acc, byte_pairs(k, unsigned_bytes, signed_bytes));
 }
 
-static LLVMValueRef dot8_narrow(cg_kernel *k, LLVMValueRef acc, LLVMValueRef x, LLVMValueRef w, LLVMValueRef next_x, LLVMValueRef next_w)
+static LLVMValueRef dot8_narrow(cg_kernel *k, LLVMValueRef acc, LLVMValueRef x, LLVMValueRef w, LLVMValueRef next_x,
+                                LLVMValueRef next_w)
 {
     if (!has_byte_pairs_only(k, acc))
         return dot4(k, dot4(k, acc, x, w), next_x, next_w);
@@ -149,8 +154,8 @@ static LLVMValueRef round_i32(cg_kernel *k, LLVMValueRef float_vector)
     unsigned lanes = cg_lanes(float_vector);
 
     if (!cg_is_vector(float_vector)) {
-        LLVMValueRef one = LLVMBuildInsertElement(k->b, LLVMGetPoison(cg_vector(k->m->f32, 4)), float_vector,
-                                                  cg_i32(k, 0), "");
+        LLVMValueRef one =
+            LLVMBuildInsertElement(k->b, LLVMGetPoison(cg_vector(k->m->f32, 4)), float_vector, cg_i32(k, 0), "");
         return LLVMBuildExtractElement(k->b, round_unit(k, one, NULL), cg_i32(k, 0), "");
     }
     const unsigned most = k->m->target->vector_bytes / 4, width = lanes <= 4 ? 4 : lanes <= 8 ? 8 : 16;
@@ -180,9 +185,11 @@ static LLVMValueRef lookup_unit(cg_kernel *k, LLVMValueRef bytes, const void *co
                            from_low, "");
 }
 
-/* vpshufb picks from 16 bytes by 4 bits, or gives 0 where bit 7 of the index is set.  So bit 4 chooses between neighbours: one of
- * them gives 0, and `or` joins them.  Bits 5 to 7 choose between the 8 results. */
-typedef struct nibble_lookup { LLVMValueRef table, index[2], bit[3]; } nibble_lookup;
+/* vpshufb picks from 16 bytes by 4 bits, or gives 0 where bit 7 of the index is set.  So bit 4 chooses between
+ * neighbours: one of them gives 0, and `or` joins them.  Bits 5 to 7 choose between the 8 results. */
+typedef struct nibble_lookup {
+    LLVMValueRef table, index[2], bit[3];
+} nibble_lookup;
 
 /* v's bits up by `count`: what comes from a byte's neighbour stays below its bit 7. */
 static LLVMValueRef bits_up(cg_kernel *k, LLVMValueRef v, int count)
@@ -196,7 +203,8 @@ static LLVMValueRef bits_up(cg_kernel *k, LLVMValueRef v, int count)
 static LLVMValueRef choose_part(cg_kernel *k, const nibble_lookup *l, int first, int level)
 {
     if (level > 0) {
-        LLVMValueRef low = choose_part(k, l, first, level - 1), high = choose_part(k, l, first + (16 << level), level - 1);
+        LLVMValueRef low = choose_part(k, l, first, level - 1),
+                     high = choose_part(k, l, first + (16 << level), level - 1);
         return LLVMBuildSelect(k->b, l->bit[level - 1], high, low, "");
     }
     LLVMValueRef half[2];

@@ -3,7 +3,8 @@
  *     x ──[copy into a padded image]──▶ rows are windows, K is the bytes of a window, as runs of neighbouring bytes:
  *                                       a kernel line (KW * C) when taps touch, otherwise a tap (C of the group)
  *
- * The copy is made when there is padding, or when a run is so short that the last window would read behind the image. */
+ * The copy is made when there is padding, or when a run is so short that the last window would read behind the image.
+ */
 #include <assert.h>
 #include <string.h>
 
@@ -15,9 +16,9 @@
 typedef struct conv {
     int64_t images, in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w, depth, groups;
     int64_t stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
-    int64_t need_h, need_w;     /* extents of the padded image that windows touch */
+    int64_t need_h, need_w; /* extents of the padded image that windows touch */
     int64_t element;
-    bool joined;                /* the taps of a kernel line touch one another */
+    bool joined; /* the taps of a kernel line touch one another */
     bool copies;
     size_t copy_bytes, sums_bytes;
 } conv;
@@ -31,18 +32,29 @@ static conv conv_of(const ir_op *op)
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *y = op->results[0];
     const int64_t *xd = x->type.dims, *wd = w->type.dims, *yd = y->type.dims;
     const bool depthwise = op->code == IR_DEPTHWISE_CONV2D;
-    conv c = {.images = xd[0], .in_h = xd[1], .in_w = xd[2], .in_c = xd[3], .out_h = yd[1], .out_w = yd[2], .out_c = yd[3],
-              .k_h = wd[1], .k_w = wd[2], .depth = depthwise ? 1 : wd[3], .groups = depthwise ? xd[3] : ir_int(op, IR_ATTR_GROUPS),
-              .stride_y = ir_ints_at(op, IR_ATTR_STRIDE, 0), .stride_x = ir_ints_at(op, IR_ATTR_STRIDE, 1),
-              .dilation_y = ir_ints_at(op, IR_ATTR_DILATION, 0), .dilation_x = ir_ints_at(op, IR_ATTR_DILATION, 1),
-              .pad_top = ir_ints_at(op, IR_ATTR_PAD, 0), .pad_left = ir_ints_at(op, IR_ATTR_PAD, 1)};
+    conv c = {.images = xd[0],
+              .in_h = xd[1],
+              .in_w = xd[2],
+              .in_c = xd[3],
+              .out_h = yd[1],
+              .out_w = yd[2],
+              .out_c = yd[3],
+              .k_h = wd[1],
+              .k_w = wd[2],
+              .depth = depthwise ? 1 : wd[3],
+              .groups = depthwise ? xd[3] : ir_int(op, IR_ATTR_GROUPS),
+              .stride_y = ir_ints_at(op, IR_ATTR_STRIDE, 0),
+              .stride_x = ir_ints_at(op, IR_ATTR_STRIDE, 1),
+              .dilation_y = ir_ints_at(op, IR_ATTR_DILATION, 0),
+              .dilation_x = ir_ints_at(op, IR_ATTR_DILATION, 1),
+              .pad_top = ir_ints_at(op, IR_ATTR_PAD, 0),
+              .pad_left = ir_ints_at(op, IR_ATTR_PAD, 1)};
     c.element = (int64_t)ir_dtype_bytes(x->type.dtype);
     c.need_h = (c.out_h - 1) * c.stride_y + (c.k_h - 1) * c.dilation_y + 1;
     c.need_w = (c.out_w - 1) * c.stride_x + (c.k_w - 1) * c.dilation_x + 1;
     c.joined = c.groups == 1 && (c.k_w == 1 || c.dilation_x == 1);
     const int64_t run = c.joined ? c.k_w * c.depth : c.depth;
-    c.copies = c.pad_top > 0 || c.pad_left > 0 || c.need_h > c.in_h || c.need_w > c.in_w ||
-               (c.element == 1 && run < 4);
+    c.copies = c.pad_top > 0 || c.pad_left > 0 || c.need_h > c.in_h || c.need_w > c.in_w || (c.element == 1 && run < 4);
     if (c.copies)
         c.copy_bytes = round_up((size_t)(c.images * c.need_h * c.need_w * c.in_c * c.element) + SLACK);
     if (c.element == 1 && cg_mac_weight_zero(op) != 0)
@@ -84,7 +96,8 @@ static cg_steps steps_of(cg_module *m, const conv *c, const cg_gemm_rows *x)
     for (int64_t ky = 0; ky < c->k_h; ky++)
         for (int64_t kx = 0; kx < per_line; kx++)
             offset[ky * per_line + kx] = ky * c->dilation_y * x->y + kx * c->dilation_x * x->x;
-    return cg_steps_of_runs(m->arena, (int)c->k_h * per_line, offset, joined ? c->k_w * c->depth : c->depth, c->element);
+    return cg_steps_of_runs(m->arena, (int)c->k_h * per_line, offset, joined ? c->k_w * c->depth : c->depth,
+                            c->element);
 }
 
 /* Emits the step that copies x into the scratch, padded, and returns where the padded image's lines and pixels are. */
@@ -95,10 +108,20 @@ static cg_gemm_rows padded_copy(cg_module *m, const ir_op *op, const conv *c)
     const int64_t pixel = c->in_c * c->element;
     cg_gemm_rows to = {.x = pixel, .y = c->need_w * pixel, .image = c->need_h * c->need_w * pixel};
     to.arg = cg_arg_part(cg_arg_scratch(m, op), 0, (int64_t)c->copy_bytes);
-    const cg_pad_copy copy = {.op = op, .from = from, .to = to, .images = c->images, .in_h = c->in_h, .in_w = c->in_w,
-                              .out_h = c->need_h, .out_w = c->need_w, .top = c->pad_top, .left = c->pad_left,
-                              .pixel_bytes = pixel, .fill = x->quant ? x->quant->zero[0] : 0,
-                              .fills = z ? cg_arg_value(z) : (cg_arg){0}, .fill_step = z && ir_type_elements(&z->type) > 1};
+    const cg_pad_copy copy = {.op = op,
+                              .from = from,
+                              .to = to,
+                              .images = c->images,
+                              .in_h = c->in_h,
+                              .in_w = c->in_w,
+                              .out_h = c->need_h,
+                              .out_w = c->need_w,
+                              .top = c->pad_top,
+                              .left = c->pad_left,
+                              .pixel_bytes = pixel,
+                              .fill = x->quant ? x->quant->zero[0] : 0,
+                              .fills = z ? cg_arg_value(z) : (cg_arg){0},
+                              .fill_step = z && ir_type_elements(&z->type) > 1};
     cg_pad_copy_emit(m, &copy);
     return to;
 }
@@ -109,10 +132,18 @@ static bool begin(cg_module *m, const ir_op *op, const conv *c, cg_gemm *g, cg_s
     const cg_gemm_rows x = c->copies ? padded_copy(m, op, c) : cg_mac_rows(op->operands[0].value);
     *steps = steps_of(m, c, &x);
     assert(!steps->overreads || c->copies);
-    *g = (cg_gemm){.op = op, .is_float = cg_mac_is_float(op), .images = c->images, .height = c->out_h,
-                   .width = c->out_w, .columns = c->out_c / c->groups, .groups = c->groups, .x = x,
-                   .out = cg_mac_rows(op->results[0]), .x_group = c->depth * c->element,
-                   .out_type = op->results[0]->type.dtype, .steps = steps->count,
+    *g = (cg_gemm){.op = op,
+                   .is_float = cg_mac_is_float(op),
+                   .images = c->images,
+                   .height = c->out_h,
+                   .width = c->out_w,
+                   .columns = c->out_c / c->groups,
+                   .groups = c->groups,
+                   .x = x,
+                   .out = cg_mac_rows(op->results[0]),
+                   .x_group = c->depth * c->element,
+                   .out_type = op->results[0]->type.dtype,
+                   .steps = steps->count,
                    .macs = (uint64_t)(c->images * c->out_h * c->out_w * c->out_c * c->k_h * c->k_w * c->depth)};
     g->out_group = g->columns * (int64_t)ir_dtype_bytes(g->out_type);
     g->x.y = c->stride_y * x.y;

@@ -1,6 +1,6 @@
-/* conv_direct.c: conv2d and depthwise_conv2d on floats whose weights or bias are computed at run time.  Nothing can be packed
- * ahead, and such layers are small (correlation of two images, dynamic filters): plain loops over output pixels, channels and
- * taps, vectors along the input channels of conv2d. */
+/* conv_direct.c: conv2d and depthwise_conv2d on floats whose weights or bias are computed at run time.  Nothing can be
+ * packed ahead, and such layers are small (correlation of two images, dynamic filters): plain loops over output pixels,
+ * channels and taps, vectors along the input channels of conv2d. */
 #include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/build/shape.h"
 #include "compiler/codegen/matmul/mac.h"
@@ -14,7 +14,7 @@ typedef struct emitter {
     cg_shape x, y, r;
     bool depthwise, has_bias, has_residual;
     int64_t kernel[2], stride[2], dilation[2], pad[2];
-    int64_t depth, per_group;  /* input channels of a group; output channels of one */
+    int64_t depth, per_group; /* input channels of a group; output channels of one */
 } emitter;
 
 /* ---- One output element ---- */
@@ -35,8 +35,10 @@ static LLVMValueRef channels_sum(const emitter *e, LLVMValueRef x, LLVMValueRef 
     cg_loop i = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, e->depth), LANES);
     LLVMValueRef sum = cg_loop_carry(k, &i, cg_splat_f32(k, 0, LANES));
     LLVMValueRef mask = cg_lane_mask(k, LLVMBuildSub(k->b, cg_i64(k, e->depth), i.index, ""), LANES);
-    LLVMValueRef a = cg_load_masked(k, vector, cg_at(k, k->arg[ARG_X], cg_mul_const(k, cg_add(k, x, i.index), 4)), mask);
-    LLVMValueRef b = cg_load_masked(k, vector, cg_at(k, k->arg[ARG_W], cg_mul_const(k, cg_add(k, w, i.index), 4)), mask);
+    LLVMValueRef a =
+        cg_load_masked(k, vector, cg_at(k, k->arg[ARG_X], cg_mul_const(k, cg_add(k, x, i.index), 4)), mask);
+    LLVMValueRef b =
+        cg_load_masked(k, vector, cg_at(k, k->arg[ARG_W], cg_mul_const(k, cg_add(k, w, i.index), 4)), mask);
     cg_loop_update(k, &i, 0, cg_fma(k, a, b, sum));
     cg_loop_end(k, &i);
     LLVMValueRef zero = cg_f32(k, 0), all[] = {zero, sum};
@@ -45,8 +47,8 @@ static LLVMValueRef channels_sum(const emitter *e, LLVMValueRef x, LLVMValueRef 
     return total;
 }
 
-/* Where tap number `tap` of the window of output coordinate `out` lies in the input; *inside says whether it is there.  A place
- * outside is moved inside: it is read, and its product dropped. */
+/* Where tap number `tap` of the window of output coordinate `out` lies in the input; *inside says whether it is there.
+ * A place outside is moved inside: it is read, and its product dropped. */
 static LLVMValueRef tap_coordinate(const emitter *e, int axis, LLVMValueRef out, LLVMValueRef tap, LLVMValueRef *inside)
 {
     cg_kernel *k = e->k;
@@ -68,10 +70,12 @@ static LLVMValueRef window_sum(const emitter *e, LLVMValueRef image, LLVMValueRe
     cg_loop kx = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, e->kernel[1]), 1);
     LLVMValueRef sum = cg_loop_carry(k, &kx, lines), inside = NULL;
     LLVMValueRef iy = tap_coordinate(e, 0, oy, ky.index, &inside), ix = tap_coordinate(e, 1, ox, kx.index, &inside);
-    LLVMValueRef x = cg_add(k, channel, cg_add(k, cg_mul_const(k, iy, e->x.stride[1]), cg_mul_const(k, ix, e->x.stride[2])));
+    LLVMValueRef x =
+        cg_add(k, channel, cg_add(k, cg_mul_const(k, iy, e->x.stride[1]), cg_mul_const(k, ix, e->x.stride[2])));
     LLVMValueRef tap = cg_add(k, cg_mul_const(k, ky.index, e->kernel[1]), kx.index);
-    LLVMValueRef w = e->depthwise ? cg_add(k, cg_mul_const(k, tap, e->y.dims[3]), oc)
-                                  : cg_mul_const(k, cg_add(k, cg_mul_const(k, oc, e->kernel[0] * e->kernel[1]), tap), e->depth);
+    LLVMValueRef w = e->depthwise
+                         ? cg_add(k, cg_mul_const(k, tap, e->y.dims[3]), oc)
+                         : cg_mul_const(k, cg_add(k, cg_mul_const(k, oc, e->kernel[0] * e->kernel[1]), tap), e->depth);
     LLVMValueRef more = LLVMBuildFAdd(k->b, sum, channels_sum(e, x, w), "");
     cg_loop_update(k, &kx, 0, LLVMBuildSelect(k->b, inside, more, sum, ""));
     cg_loop_end(k, &kx);
@@ -160,14 +164,14 @@ bool cg_emit_conv_direct(cg_module *m, const ir_op *op)
     if (e.has_residual)
         cg_key_shape(&key, &e.r);
     for (int d = 0; d < 2; d++)
-        cg_key_add(&key, " k%lld s%lld d%lld p%lld", (long long)e.kernel[d], (long long)e.stride[d], (long long)e.dilation[d],
-                   (long long)e.pad[d]);
+        cg_key_add(&key, " k%lld s%lld d%lld p%lld", (long long)e.kernel[d], (long long)e.stride[d],
+                   (long long)e.dilation[d], (long long)e.pad[d]);
     cg_key_add(&key, " g%lld a%lld %lld", (long long)e.per_group, (long long)ir_int(op, IR_ATTR_ACT),
                (long long)ir_int(op, IR_ATTR_ADD_ACT));
     const cg_arg y = cg_arg_value(op->results[0]);
-    const cg_arg args[ARG_COUNT] = {
-        cg_arg_value(op->operands[0].value), cg_arg_value(op->operands[1].value), y,
-        e.has_bias ? cg_arg_value(ir_operand_value(op, 2)) : y, e.has_residual ? cg_arg_value(ir_operand_value(op, 3)) : y};
+    const cg_arg args[ARG_COUNT] = {cg_arg_value(op->operands[0].value), cg_arg_value(op->operands[1].value), y,
+                                    e.has_bias ? cg_arg_value(ir_operand_value(op, 2)) : y,
+                                    e.has_residual ? cg_arg_value(ir_operand_value(op, 3)) : y};
     cg_kernel k;
     if (cg_kernel_begin(m, &k, key.text, op, ARG_COUNT)) {
         e.k = &k;

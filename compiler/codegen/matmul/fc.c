@@ -1,8 +1,8 @@
 /* fc.c: fully_connected, [rows, I] x [O, I]: a matrix product whose rows are all but the last dimension.
  *
- * With fewer than 4 inputs a step would read behind the last row: then x is copied into scratch with slack.  Rows that lie
- * a multiple of 4096 bytes apart compete for one set of the first-level cache, which holds fewer lines than a tile has
- * rows: these are copied, too, a line further apart. */
+ * With fewer than 4 inputs a step would read behind the last row: then x is copied into scratch with slack.  Rows that
+ * lie a multiple of 4096 bytes apart compete for one set of the first-level cache, which holds fewer lines than a tile
+ * has rows: these are copied, too, a line further apart. */
 #include "compiler/codegen/matmul/mac.h"
 #include "compiler/codegen/matmul/wide.h"
 #include "compiler/codegen/move/copy.h"
@@ -29,7 +29,10 @@ static bool rows_collide(const ir_op *op)
            op->operands[1].value->type.dims[0] >= LEAST_COLUMNS;
 }
 
-static bool is_short(const ir_op *op) { return ir_dtype_bytes(op->operands[0].value->type.dtype) == 1 && row_bytes(op) < 4; }
+static bool is_short(const ir_op *op)
+{
+    return ir_dtype_bytes(op->operands[0].value->type.dtype) == 1 && row_bytes(op) < 4;
+}
 static bool copies(const ir_op *op) { return is_short(op) || rows_collide(op); }
 static int64_t copied_row_bytes(const ir_op *op) { return row_bytes(op) + (rows_collide(op) ? LINE : 0); }
 
@@ -98,8 +101,15 @@ static void copy_rows(cg_module *m, cg_gemm *g)
     from.y = g->x.x;
     line.image = to.y;
     line.y = to.x;
-    const cg_pad_copy copy = {.op = g->op, .from = from, .to = line, .images = g->height, .in_h = g->width, .in_w = 1,
-                              .out_h = g->width, .out_w = 1, .pixel_bytes = row_bytes(g->op)};
+    const cg_pad_copy copy = {.op = g->op,
+                              .from = from,
+                              .to = line,
+                              .images = g->height,
+                              .in_h = g->width,
+                              .in_w = 1,
+                              .out_h = g->width,
+                              .out_w = 1,
+                              .pixel_bytes = row_bytes(g->op)};
     cg_pad_copy_emit(m, &copy);
     g->x = to;
 }
@@ -109,8 +119,12 @@ static bool begin(cg_module *m, const ir_op *op, cg_gemm *g, cg_steps *steps)
 {
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value;
     const int64_t inputs = w->type.dims[1], outputs = w->type.dims[0], none = 0;
-    *g = (cg_gemm){.op = op, .is_float = cg_mac_is_float(op), .columns = outputs, .groups = 1,
-                   .out_type = op->results[0]->type.dtype, .macs = (uint64_t)(rows_of(op) * outputs * inputs)};
+    *g = (cg_gemm){.op = op,
+                   .is_float = cg_mac_is_float(op),
+                   .columns = outputs,
+                   .groups = 1,
+                   .out_type = op->results[0]->type.dtype,
+                   .macs = (uint64_t)(rows_of(op) * outputs * inputs)};
     set_rows(g, inputs, outputs);
     if (copies(op))
         copy_rows(m, g);

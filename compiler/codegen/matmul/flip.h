@@ -1,10 +1,12 @@
-/* flip.h: products of bytes whose sums of two always fit 16 bits: |w| times x - 128, or times 127 - x where w is negative.
+/* flip.h: products of bytes whose sums of two always fit 16 bits: |w| times x - 128, or times 127 - x where w is
+ * negative.
  *
  *     w x = |w| (x - 128) + 128 |w|        w >= 0        127 * -128 * 2 >= -32768
  *     w x = |w| (127 - x) - 127 |w|        w <  0        127 *  127 * 2 <=  32767
  *
- * As signed bytes both are x ^ 0x80 and x ^ 0x7f.  What a kernel makes of w for all rows of a tile, |w| and that constant, may
- * be there instead, side by side: as much again in memory, a tenth less to do (docs/performance.md, "Without VNNI").
+ * As signed bytes both are x ^ 0x80 and x ^ 0x7f.  What a kernel makes of w for all rows of a tile, |w| and that
+ * constant, may be there instead, side by side: as much again in memory, a tenth less to do (docs/performance.md,
+ * "Without VNNI").
  *
  *     [step][block][64 bytes w]      ->      [step][block][64 bytes |w|][64 bytes flip] */
 #ifndef QCC_CG_FLIP_H

@@ -18,11 +18,11 @@ typedef struct product {
     const ir_op *op;
     const ir_value *a, *b, *y;
     int64_t rows, depth, columns, batches;
-    int64_t a_row, a_column, b_row, b_column, y_row;  /* byte strides of a[m][k], b[k][n], y[m][n] */
+    int64_t a_row, a_column, b_row, b_column, y_row; /* byte strides of a[m][k], b[k][n], y[m][n] */
     cg_group_offsets a_offsets, b_offsets, y_offsets;
     int64_t element, y_element;
     bool is_float, gathers;
-    int32_t b_zero;                                   /* as int8 */
+    int32_t b_zero; /* as int8 */
     cg_steps steps;
     /* scratch: parts, each a multiple of 64 bytes */
     size_t packed_bytes, bias_bytes, rows_bytes, sums_bytes;
@@ -43,7 +43,8 @@ static int64_t leading_stride(const ir_value *v, int i, int leading_rank, const 
     return at < 0 || v->type.dims[at] == 1 ? 0 : stride[at];
 }
 
-static cg_group_offsets offsets_of(arena *a, const ir_value *v, const ir_value *y, const int64_t stride[], int64_t batches)
+static cg_group_offsets offsets_of(arena *a, const ir_value *v, const ir_value *y, const int64_t stride[],
+                                   int64_t batches)
 {
     const int rank = y->type.rank - 2;
     int64_t *offsets = ARENA_ARRAY(a, int64_t, batches + 1);
@@ -122,8 +123,8 @@ static product product_of(arena *arena_, const ir_op *op, bool joins)
         geometry_fully_connected(&p);
     if (!p.is_float)
         p.b_zero = p.b->quant->zero[0] - (p.b->type.dtype == IR_U8 ? 128 : 0);
-    if (joins && p.batches > 1 && linear(&p.b_offsets) && p.b_offsets.step == 0 && linear(&p.a_offsets) && linear(&p.y_offsets) &&
-        p.a_offsets.step == p.rows * p.a_row && p.y_offsets.step == p.rows * p.y_row) {
+    if (joins && p.batches > 1 && linear(&p.b_offsets) && p.b_offsets.step == 0 && linear(&p.a_offsets) &&
+        linear(&p.y_offsets) && p.a_offsets.step == p.rows * p.a_row && p.y_offsets.step == p.rows * p.y_row) {
         p.rows *= p.batches;
         p.batches = 1;
         p.a_offsets = p.b_offsets = p.y_offsets = (cg_group_offsets){.count = 1};
@@ -190,9 +191,17 @@ static cg_arg scratch_part(cg_module *m, const product *p, int which)
 
 static void emit_pack(cg_module *m, const product *p, cg_gemm *g, int blocks)
 {
-    cg_pack pack = {.op = p->op, .steps = &p->steps, .source = cg_arg_value(p->b), .offsets = p->b_offsets,
-                    .k_stride = p->b_row, .n_stride = p->b_column, .depth = p->depth, .columns = p->columns,
-                    .blocks = blocks, .is_float = p->is_float, .is_unsigned = p->b->type.dtype == IR_U8};
+    cg_pack pack = {.op = p->op,
+                    .steps = &p->steps,
+                    .source = cg_arg_value(p->b),
+                    .offsets = p->b_offsets,
+                    .k_stride = p->b_row,
+                    .n_stride = p->b_column,
+                    .depth = p->depth,
+                    .columns = p->columns,
+                    .blocks = blocks,
+                    .is_float = p->is_float,
+                    .is_unsigned = p->b->type.dtype == IR_U8};
     const ir_value *bias = p->op->code == IR_FULLY_CONNECTED ? ir_operand_value(p->op, 2) : NULL;
     if (bias)
         pack.base = cg_arg_value(bias);
@@ -213,9 +222,15 @@ static void emit_gather(cg_module *m, const product *p, cg_gemm *g)
     g->x_group = p->a_offsets.step;
     if (!p->gathers)
         return;
-    const cg_gather_rows rows = {.op = p->op, .from = g->x.arg, .to = scratch_part(m, p, 2), .offsets = p->a_offsets,
-                                 .rows = p->rows, .width = p->depth, .row_stride = p->a_row,
-                                 .element_stride = p->a_column, .element = p->element};
+    const cg_gather_rows rows = {.op = p->op,
+                                 .from = g->x.arg,
+                                 .to = scratch_part(m, p, 2),
+                                 .offsets = p->a_offsets,
+                                 .rows = p->rows,
+                                 .width = p->depth,
+                                 .row_stride = p->a_row,
+                                 .element_stride = p->a_column,
+                                 .element = p->element};
     cg_gather_rows_emit(m, &rows);
     g->x = (cg_gemm_rows){rows.to, 0, 0, p->depth * p->element};
     g->x_group = p->rows * p->depth * p->element;
@@ -229,8 +244,8 @@ static void bind_requant(cg_module *m, const product *p, cg_gemm *g)
     if (p->is_float)
         return;
     const double multiplier = ir_mac_multiplier(p->op, 0);
-    g->requant = cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(p->op, IR_ATTR_ROUNDING), 1,
-                                     &multiplier, real ? IR_U8 : p->y->type.dtype, real ? 1 : p->y->quant->scale[0],
+    g->requant = cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(p->op, IR_ATTR_ROUNDING),
+                                     1, &multiplier, real ? IR_U8 : p->y->type.dtype, real ? 1 : p->y->quant->scale[0],
                                      real ? 0 : p->y->quant->zero[0], !real && p->y->quant->narrow, act);
 }
 
@@ -247,12 +262,13 @@ static LLVMValueRef load_columns(cg_kernel *k, const product *p, LLVMValueRef ro
         return count == WIDE_LANES ? cg_load(k, shorts, at, 1)
                                    : cg_load_masked(k, shorts, at, cg_lane_mask(k, cg_i64(k, count), WIDE_LANES));
     for (int i = 0; i < count; i++)
-        v = LLVMBuildInsertElement(k->b, v, cg_load(k, k->m->i16, cg_at_const(k, at, i * p->b_column), 1), cg_i32(k, i), "");
+        v = LLVMBuildInsertElement(k->b, v, cg_load(k, k->m->i16, cg_at_const(k, at, i * p->b_column), 1), cg_i32(k, i),
+                                   "");
     return v;
 }
 
-static void wide_columns(cg_kernel *k, const product *p, const cg_requant *requant, LLVMValueRef a, LLVMValueRef b, LLVMValueRef y,
-                         LLVMValueRef first, int count)
+static void wide_columns(cg_kernel *k, const product *p, const cg_requant *requant, LLVMValueRef a, LLVMValueRef b,
+                         LLVMValueRef y, LLVMValueRef first, int count)
 {
     LLVMTypeRef ints = cg_vector(k->m->i32, WIDE_LANES), longs = cg_vector(k->m->i64, WIDE_LANES);
     cg_loop step = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, p->depth), 1);
@@ -281,9 +297,11 @@ static void wide_rows(cg_kernel *k, const product *p, const cg_requant *requant)
     cg_loop unit = cg_loop_begin(k, k->begin, k->end, 1);
     LLVMValueRef batch = LLVMBuildUDiv(k->b, unit.index, cg_i64(k, p->rows), "");
     LLVMValueRef row = LLVMBuildURem(k->b, unit.index, cg_i64(k, p->rows), "");
-    LLVMValueRef a = cg_at(k, k->arg[0], cg_add(k, cg_mul_const(k, batch, p->a_offsets.step), cg_mul_const(k, row, p->a_row)));
+    LLVMValueRef a =
+        cg_at(k, k->arg[0], cg_add(k, cg_mul_const(k, batch, p->a_offsets.step), cg_mul_const(k, row, p->a_row)));
     LLVMValueRef b = cg_at(k, k->arg[1], cg_mul_const(k, batch, p->b_offsets.step));
-    LLVMValueRef y = cg_at(k, k->arg[2], cg_add(k, cg_mul_const(k, batch, p->y_offsets.step), cg_mul_const(k, row, p->y_row)));
+    LLVMValueRef y =
+        cg_at(k, k->arg[2], cg_add(k, cg_mul_const(k, batch, p->y_offsets.step), cg_mul_const(k, row, p->y_row)));
     const int64_t whole = p->columns - p->columns % WIDE_LANES;
     cg_loop block = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, whole), WIDE_LANES);
     wide_columns(k, p, requant, a, b, y, block.index, WIDE_LANES);
@@ -302,9 +320,10 @@ static void emit_wide(cg_module *m, const product *p)
     const cg_requant requant = cg_requant_make_for(
         m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(p->op, IR_ATTR_ROUNDING), 1, &multiplier, IR_I16,
         real ? 1 : p->y->quant->scale[0], real ? 0 : p->y->quant->zero[0], false, IR_ACT_NONE);
-    const int64_t numbers[] = {p->rows, p->depth, p->columns, p->a_row, p->a_column, p->b_row, p->b_column, p->y_row,
-                               p->a_offsets.step, p->b_offsets.step, p->y_offsets.step};
-    const char *key = arena_format(m->arena, "matmul_wide %s %s", ir_dtype_text(p->y->type.dtype), cg_requant_key(m, &requant));
+    const int64_t numbers[] = {p->rows,     p->depth, p->columns,        p->a_row,          p->a_column,      p->b_row,
+                               p->b_column, p->y_row, p->a_offsets.step, p->b_offsets.step, p->y_offsets.step};
+    const char *key =
+        arena_format(m->arena, "matmul_wide %s %s", ir_dtype_text(p->y->type.dtype), cg_requant_key(m, &requant));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         key = arena_format(m->arena, "%s %lld", key, (long long)numbers[i]);
     cg_kernel k;
@@ -314,7 +333,8 @@ static void emit_wide(cg_module *m, const product *p)
         wide_rows(&k, p, &requant);
         cg_kernel_end(&k);
     }
-    const cg_step_info info = {.units = (uint32_t)(p->batches * p->rows), .macs = (uint64_t)(p->batches * p->rows * p->depth * p->columns)};
+    const cg_step_info info = {.units = (uint32_t)(p->batches * p->rows),
+                               .macs = (uint64_t)(p->batches * p->rows * p->depth * p->columns)};
     cg_step_add(m, &k, p->op, &info, 4, args);
 }
 
@@ -323,9 +343,18 @@ bool cg_emit_product(cg_module *m, const ir_op *op)
     const product p = product_of(m->arena, op, true);
     if (ir_type_elements(&p.y->type) == 0)
         return true;
-    cg_gemm g = {.op = op, .is_float = p.is_float, .images = 1, .height = 1, .width = p.rows, .columns = p.columns,
-                 .groups = p.batches, .steps = p.steps.count, .linear = p.steps.linear, .out_type = p.y->type.dtype,
-                 .out = {cg_arg_value(p.y), 0, 0, p.y_row}, .out_group = p.y_offsets.step,
+    cg_gemm g = {.op = op,
+                 .is_float = p.is_float,
+                 .images = 1,
+                 .height = 1,
+                 .width = p.rows,
+                 .columns = p.columns,
+                 .groups = p.batches,
+                 .steps = p.steps.count,
+                 .linear = p.steps.linear,
+                 .out_type = p.y->type.dtype,
+                 .out = {cg_arg_value(p.y), 0, 0, p.y_row},
+                 .out_group = p.y_offsets.step,
                  .macs = (uint64_t)(p.batches * p.rows * p.depth * p.columns)};
     const schedule_tiles tiles = cg_gemm_tiles(m, &g);
     emit_pack(m, &p, &g, tiles.blocks);

@@ -71,11 +71,12 @@ static void emit_rows(cg_kernel *k, const sums *s)
 static void emit_long(cg_module *m, const sums *s)
 {
     const cg_gemm *g = s->g;
-    const char *key = arena_format(m->arena, "row_sums g%lld %lldx%lldx%lld x%lld,%lld,%lld,%lld s%lld,%lld,%lld,%lld l%lld %d:",
-                                   (long long)g->groups, (long long)g->images, (long long)g->height, (long long)g->width,
-                                   (long long)g->x_group, (long long)g->x.image, (long long)g->x.y, (long long)g->x.x,
-                                   (long long)g->sums_group, (long long)g->sums.image, (long long)g->sums.y,
-                                   (long long)g->sums.x, (long long)s->steps->run_length, s->factor);
+    const char *key = arena_format(
+        m->arena,
+        "row_sums g%lld %lldx%lldx%lld x%lld,%lld,%lld,%lld s%lld,%lld,%lld,%lld l%lld %d:", (long long)g->groups,
+        (long long)g->images, (long long)g->height, (long long)g->width, (long long)g->x_group, (long long)g->x.image,
+        (long long)g->x.y, (long long)g->x.x, (long long)g->sums_group, (long long)g->sums.image, (long long)g->sums.y,
+        (long long)g->sums.x, (long long)s->steps->run_length, s->factor);
     for (int i = 0; i < s->steps->runs; i++)
         key = arena_format(m->arena, "%s,%lld", key, (long long)s->steps->run_offset[i]);
     cg_kernel k;
@@ -92,13 +93,26 @@ static bool emit_product(cg_module *m, const sums *s)
 {
     const cg_gemm *g = s->g;
     const cg_steps *steps = s->steps;
-    cg_gemm p = {.op = g->op, .images = g->images, .height = g->height, .width = g->width, .columns = 1,
-                 .groups = g->groups, .x_group = g->x_group, .steps = steps->count, .linear = steps->linear,
-                 .offsets = g->offsets, .x = g->x, .out = g->sums, .out_group = g->sums_group, .out_type = IR_I32,
-                 .sum_factor = s->factor, .form = target_in_pairs(m->target) ? CG_GEMM_QUADS : CG_GEMM_ANY};
+    cg_gemm p = {.op = g->op,
+                 .images = g->images,
+                 .height = g->height,
+                 .width = g->width,
+                 .columns = 1,
+                 .groups = g->groups,
+                 .x_group = g->x_group,
+                 .steps = steps->count,
+                 .linear = steps->linear,
+                 .offsets = g->offsets,
+                 .x = g->x,
+                 .out = g->sums,
+                 .out_group = g->sums_group,
+                 .out_type = IR_I32,
+                 .sum_factor = s->factor,
+                 .form = target_in_pairs(m->target) ? CG_GEMM_QUADS : CG_GEMM_ANY};
     const size_t bytes = cg_prepacked_bytes(steps, 1, 1), bias_bytes = 64 * (size_t)g->groups;
     uint8_t *ones = arena_alloc(m->arena, bytes * (size_t)g->groups);
-    for (int64_t i = 0; i < steps->count * steps->width; i++) /* column 0 of 16; bytes that a step reads twice count once */
+    for (int64_t i = 0; i < steps->count * steps->width;
+         i++) /* column 0 of 16; bytes that a step reads twice count once */
         for (int64_t group = 0; group < g->groups; group++)
             ones[(size_t)group * bytes + (size_t)(i / 4 * 64 + i % 4)] = steps->weight[i] >= 0;
     p.weights = cg_arg_constant(cg_constant(m, ones, bytes * (size_t)g->groups, "ones"));

@@ -19,10 +19,10 @@ enum { ARG_X, ARG_WEIGHTS, ARG_BIAS, ARG_PARAMS, ARG_OFFSETS, ARG_OUT, ARG_COUNT
 typedef struct wide {
     cg_kernel k;
     const cg_gemm *g;
-    int blocks;               /* a panel's */
-    int64_t panels;           /* a group's */
-    LLVMValueRef channel;     /* first of the panel in padded parameters */
-    LLVMValueRef left;        /* columns of the group from the panel's first on */
+    int blocks;           /* a panel's */
+    int64_t panels;       /* a group's */
+    LLVMValueRef channel; /* first of the panel in padded parameters */
+    LLVMValueRef left;    /* columns of the group from the panel's first on */
 } wide;
 
 static int64_t padded_columns(const wide *w) { return w->panels * w->blocks * 16; }
@@ -39,7 +39,8 @@ static const void *pack(cg_module *m, const wide *w, const cg_steps *steps, int6
         const int32_t zero = v->quant->zero[v->quant->axis >= 0 ? c : 0];
         int16_t *to = packed + (group * padded + panel * 16 * w->blocks) * steps->count + in_group % (16 * w->blocks);
         for (int64_t s = 0; s < steps->count && steps->weight[s] >= 0; s++)
-            to[s * 16 * w->blocks] = (int16_t)(ir_const_int(v, cg_mac_weight_index(g->op, c, column_size, steps->weight[s])) - zero);
+            to[s * 16 * w->blocks] =
+                (int16_t)(ir_const_int(v, cg_mac_weight_index(g->op, c, column_size, steps->weight[s])) - zero);
     }
     return packed;
 }
@@ -63,12 +64,14 @@ static cg_requant requant_of(cg_module *m, const wide *w)
     for (int64_t c = 0; c < all; c++)
         multipliers[c] = ir_mac_multiplier(g->op, c / padded * g->columns + (c % padded < g->columns ? c % padded : 0));
     const bool real = y->type.dtype == IR_F32;
-    return cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(g->op, IR_ATTR_ROUNDING), (int)all,
-                               multipliers, IR_I16, real ? 1 : y->quant->scale[0], real ? 0 : y->quant->zero[0], false,
+    return cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(g->op, IR_ATTR_ROUNDING),
+                               (int)all, multipliers, IR_I16, real ? 1 : y->quant->scale[0],
+                               real ? 0 : y->quant->zero[0], false,
                                real ? IR_ACT_NONE : (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT));
 }
 
-static void sum_steps(wide *w, LLVMValueRef from, LLVMValueRef to, LLVMValueRef x, LLVMValueRef panel, LLVMValueRef sum[])
+static void sum_steps(wide *w, LLVMValueRef from, LLVMValueRef to, LLVMValueRef x, LLVMValueRef panel,
+                      LLVMValueRef sum[])
 {
     cg_kernel *k = &w->k;
     LLVMTypeRef ints = cg_vector(k->m->i32, 16), shorts = cg_vector(k->m->i16, 16);
@@ -157,10 +160,10 @@ static void emit_units(wide *w)
 static const char *key_of(cg_module *m, const wide *w)
 {
     const cg_gemm *g = w->g;
-    const int64_t numbers[] = {g->images, g->height, g->width, g->columns, g->groups, g->steps, g->x.image, g->x.y, g->x.x,
-                               g->out.image, g->out.y, g->out.x, g->x_group, g->out_group};
-    const char *key = arena_format(m->arena, "wide %s %s %a,%a", ir_dtype_text(g->out_type), cg_requant_key(m, &g->requant),
-                                   (double)g->min, (double)g->max);
+    const int64_t numbers[] = {g->images, g->height, g->width,     g->columns, g->groups, g->steps,   g->x.image,
+                               g->x.y,    g->x.x,    g->out.image, g->out.y,   g->out.x,  g->x_group, g->out_group};
+    const char *key = arena_format(m->arena, "wide %s %s %a,%a", ir_dtype_text(g->out_type),
+                                   cg_requant_key(m, &g->requant), (double)g->min, (double)g->max);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         key = arena_format(m->arena, "%s %lld", key, (long long)numbers[i]);
     return key;
@@ -177,7 +180,8 @@ bool cg_wide_emit(cg_module *m, cg_gemm *g, const cg_steps *steps, int64_t colum
     size_t weight_bytes, bias_bytes;
     const void *weights = pack(m, &w, steps, column_size, &weight_bytes), *bias = biases(m, &w, &bias_bytes);
     const cg_arg args[ARG_COUNT] = {
-        [ARG_X] = g->x.arg, [ARG_OUT] = g->out.arg,
+        [ARG_X] = g->x.arg,
+        [ARG_OUT] = g->out.arg,
         [ARG_WEIGHTS] = cg_arg_constant(cg_constant(m, weights, weight_bytes, "weights")),
         [ARG_BIAS] = cg_arg_constant(cg_constant(m, bias, bias_bytes, "bias")),
         [ARG_PARAMS] = cg_arg_constant(cg_constant(m, g->requant.bytes, g->requant.size, "requant")),

@@ -1,5 +1,5 @@
-/* concat.c: concat, reshape, observe, slice and reverse: boxes copied as they are, or not at all where the memory plan has
- * put the operand where the result wants it. */
+/* concat.c: concat, reshape, observe, slice and reverse: boxes copied as they are, or not at all where the memory plan
+ * has put the operand where the result wants it. */
 #include "compiler/codegen/move/move.h"
 
 bool cg_emit_reshape(cg_module *m, const ir_op *op)

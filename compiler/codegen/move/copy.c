@@ -16,8 +16,7 @@ static void tail(cg_kernel *k, LLVMValueRef from, LLVMValueRef to, int64_t bytes
     for (int64_t done = bytes - rest, size = VECTOR / 2; size; size /= 2)
         if (rest & size) {
             LLVMTypeRef type = cg_vector(k->m->i8, (unsigned)size);
-            LLVMValueRef v = from ? cg_load(k, type, cg_at_const(k, from, done), 1)
-                                  : cg_splat(k, byte, (unsigned)size);
+            LLVMValueRef v = from ? cg_load(k, type, cg_at_const(k, from, done), 1) : cg_splat(k, byte, (unsigned)size);
             cg_store(k, v, cg_at_const(k, to, done), 1);
             done += size;
         }
@@ -69,7 +68,8 @@ static void emit_lines(cg_kernel *k, const cg_pad_copy *c)
     cg_loop loop = cg_loop_begin(k, k->begin, k->end, 1);
     LLVMValueRef image = LLVMBuildUDiv(k->b, loop.index, cg_i64(k, c->out_h), "");
     LLVMValueRef line = LLVMBuildURem(k->b, loop.index, cg_i64(k, c->out_h), "");
-    LLVMValueRef to = cg_at(k, k->arg[1], cg_add(k, cg_mul_const(k, image, c->to.image), cg_mul_const(k, line, c->to.y)));
+    LLVMValueRef to =
+        cg_at(k, k->arg[1], cg_add(k, cg_mul_const(k, image, c->to.image), cg_mul_const(k, line, c->to.y)));
     LLVMValueRef fill = cg_i8(k, c->fill);
     if (c->fills.value)
         fill = cg_load(k, k->m->i8, cg_at(k, k->arg[2], cg_mul_const(k, image, c->fill_step)), 1);
@@ -87,11 +87,11 @@ static void emit_lines(cg_kernel *k, const cg_pad_copy *c)
 void cg_pad_copy_emit(cg_module *m, const cg_pad_copy *c)
 {
     const char *key = arena_format(
-        m->arena, "pad_copy [%lld,%lld,%lld][%lld,%lld,%lld] %lld %lldx%lld>%lldx%lld %lld,%lld %lld %d%s", (long long)c->from.image,
-        (long long)c->from.y, (long long)c->from.x, (long long)c->to.image, (long long)c->to.y, (long long)c->to.x,
-        (long long)c->images, (long long)c->in_h, (long long)c->in_w, (long long)c->out_h, (long long)c->out_w,
-        (long long)c->top, (long long)c->left, (long long)c->pixel_bytes, c->fill,
-        c->fills.value ? c->fill_step ? "f1" : "f0" : "");
+        m->arena, "pad_copy [%lld,%lld,%lld][%lld,%lld,%lld] %lld %lldx%lld>%lldx%lld %lld,%lld %lld %d%s",
+        (long long)c->from.image, (long long)c->from.y, (long long)c->from.x, (long long)c->to.image,
+        (long long)c->to.y, (long long)c->to.x, (long long)c->images, (long long)c->in_h, (long long)c->in_w,
+        (long long)c->out_h, (long long)c->out_w, (long long)c->top, (long long)c->left, (long long)c->pixel_bytes,
+        c->fill, c->fills.value ? c->fill_step ? "f1" : "f0" : "");
     cg_kernel k;
     const cg_arg args[3] = {c->from.arg, c->to.arg, c->fills};
     const int count = c->fills.value ? 3 : 2;

@@ -14,7 +14,7 @@ typedef struct cg_pad_copy {
     cg_gemm_rows from, to;
     int64_t images, in_h, in_w, out_h, out_w, top, left;
     int64_t pixel_bytes;
-    int fill;                 /* a byte; with `fills`, one from memory, fill_step bytes between those of two images */
+    int fill; /* a byte; with `fills`, one from memory, fill_step bytes between those of two images */
     cg_arg fills;
     int64_t fill_step;
 } cg_pad_copy;

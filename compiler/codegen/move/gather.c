@@ -99,7 +99,8 @@ bool cg_emit_gather_nd(cg_module *m, const ir_op *op)
         cg_loop units = cg_loop_begin(&k, k.begin, k.end, 1);
         LLVMValueRef at = cg_i64(&k, 0);
         for (int i = 0; i < length; i++) {
-            LLVMValueRef index = load_index(&k, indices.dtype, k.arg[1], cg_add(&k, cg_mul_const(&k, units.index, length), cg_i64(&k, i)));
+            LLVMValueRef index = load_index(&k, indices.dtype, k.arg[1],
+                                            cg_add(&k, cg_mul_const(&k, units.index, length), cg_i64(&k, i)));
             at = cg_add(&k, cg_mul_const(&k, at, x.dims[i]), place_of(&k, op, index, x.dims[i]));
         }
         LLVMBuildMemCpy(k.b, cg_at(&k, k.arg[2], cg_mul_const(&k, units.index, slice)), 1,
@@ -127,18 +128,21 @@ bool cg_emit_scatter_nd(cg_module *m, const ir_op *op)
         cg_loop loop = cg_loop_begin(&k, cg_i64(&k, 0), cg_i64(&k, tuples), 1);
         LLVMValueRef at = cg_i64(&k, 0), inside = LLVMConstInt(m->i1, 1, 0);
         for (int i = 0; i < length; i++) {
-            LLVMValueRef index = load_index(&k, indices.dtype, k.arg[0], cg_add(&k, cg_mul_const(&k, loop.index, length), cg_i64(&k, i)));
+            LLVMValueRef index = load_index(&k, indices.dtype, k.arg[0],
+                                            cg_add(&k, cg_mul_const(&k, loop.index, length), cg_i64(&k, i)));
             inside = LLVMBuildAnd(k.b, inside, LLVMBuildICmp(k.b, LLVMIntULT, index, cg_i64(&k, y.dims[i]), ""), "");
             at = LLVMBuildAdd(k.b, LLVMBuildMul(k.b, at, cg_i64(&k, y.dims[i]), ""), index, "");
         }
         cg_if there = cg_if_begin(&k, inside);
         cg_loop elements = cg_loop_begin(&k, cg_i64(&k, 0), cg_i64(&k, slice), 1);
         LLVMValueRef from = cg_add(&k, cg_mul_const(&k, loop.index, slice), elements.index);
-        LLVMValueRef to = cg_at(&k, k.arg[2], cg_mul_const(&k, cg_add(&k, cg_mul_const(&k, at, slice), elements.index), y.bytes));
+        LLVMValueRef to =
+            cg_at(&k, k.arg[2], cg_mul_const(&k, cg_add(&k, cg_mul_const(&k, at, slice), elements.index), y.bytes));
         LLVMValueRef update = cg_load(&k, type, cg_at(&k, k.arg[1], cg_mul_const(&k, from, y.bytes)), 1);
         LLVMValueRef old = cg_load(&k, type, to, 1);
-        LLVMValueRef sum = y.dtype == IR_F32 ? LLVMBuildFAdd(k.b, old, update, "")
-                         : y.dtype == IR_BOOL ? LLVMBuildOr(k.b, old, update, "") : LLVMBuildAdd(k.b, old, update, "");
+        LLVMValueRef sum = y.dtype == IR_F32    ? LLVMBuildFAdd(k.b, old, update, "")
+                           : y.dtype == IR_BOOL ? LLVMBuildOr(k.b, old, update, "")
+                                                : LLVMBuildAdd(k.b, old, update, "");
         cg_store(&k, sum, to, 1);
         cg_loop_end(&k, &elements);
         cg_if_end(&k, &there);
@@ -164,9 +168,11 @@ bool cg_emit_one_hot(cg_module *m, const ir_op *op)
         cg_loop units = cg_loop_begin(&k, k.begin, k.end, 1);
         cg_loop deep = cg_loop_begin(&k, cg_i64(&k, 0), cg_i64(&k, depth), 1);
         cg_loop in = cg_loop_begin(&k, cg_i64(&k, 0), cg_i64(&k, inner), 1);
-        LLVMValueRef index = load_index(&k, indices.dtype, k.arg[0], cg_add(&k, cg_mul_const(&k, units.index, inner), in.index));
+        LLVMValueRef index =
+            load_index(&k, indices.dtype, k.arg[0], cg_add(&k, cg_mul_const(&k, units.index, inner), in.index));
         LLVMValueRef v = LLVMBuildSelect(k.b, LLVMBuildICmp(k.b, LLVMIntEQ, index, deep.index, ""), on, off, "");
-        LLVMValueRef to = cg_add(&k, cg_mul_const(&k, cg_add(&k, cg_mul_const(&k, units.index, depth), deep.index), inner), in.index);
+        LLVMValueRef to =
+            cg_add(&k, cg_mul_const(&k, cg_add(&k, cg_mul_const(&k, units.index, depth), deep.index), inner), in.index);
         cg_store(&k, v, cg_at(&k, k.arg[3], cg_mul_const(&k, to, y.bytes)), 1);
         cg_loop_end(&k, &in);
         cg_loop_end(&k, &deep);
@@ -197,7 +203,8 @@ bool cg_emit_dynamic_update_slice(cg_module *m, const ir_op *op)
     if (begin(m, op, &k, args, 0)) {
         LLVMValueRef offset = cg_i64(&k, 0);
         for (int d = 0; d < y.rank; d++) {
-            LLVMValueRef index = clamp_index(&k, load_index(&k, index_type, k.arg[2], cg_i64(&k, d)), y.dims[d] - update.dims[d] + 1);
+            LLVMValueRef index =
+                clamp_index(&k, load_index(&k, index_type, k.arg[2], cg_i64(&k, d)), y.dims[d] - update.dims[d] + 1);
             offset = cg_add(&k, offset, cg_mul_const(&k, index, y.stride[d]));
         }
         cg_move_box(&k, &part, y.bytes, cg_at(&k, k.arg[3], cg_mul_const(&k, offset, y.bytes)), k.arg[1]);

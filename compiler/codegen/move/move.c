@@ -113,7 +113,8 @@ static void emit_run(cg_kernel *k, const cg_piece *p, int64_t bytes, LLVMValueRe
     if (p->from && from_step == 0)
         value = cg_load(k, type, from, 1);
     cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, count), 1);
-    LLVMValueRef v = value ? value : cg_load(k, type, cg_at(k, from, cg_mul_const(k, loop.index, from_step * bytes)), 1);
+    LLVMValueRef v =
+        value ? value : cg_load(k, type, cg_at(k, from, cg_mul_const(k, loop.index, from_step * bytes)), 1);
     cg_store(k, v, cg_at(k, to, cg_mul_const(k, loop.index, to_step * bytes)), 1);
     cg_loop_end(k, &loop);
 }
@@ -126,8 +127,8 @@ static int64_t block_edge(int64_t bytes) { return bytes == 1 ? 16 : 8; }
 static int transposed_dim(const cg_piece *p, int64_t bytes, int first)
 {
     int last = p->rank - 1;
-    if (!p->from || last < first + 1 || p->to_stride[last] != 1 || p->from_stride[last] == 1 || p->from_stride[last] <= 0 ||
-        p->count[last] < block_edge(bytes))
+    if (!p->from || last < first + 1 || p->to_stride[last] != 1 || p->from_stride[last] == 1 ||
+        p->from_stride[last] <= 0 || p->count[last] < block_edge(bytes))
         return -1;
     for (int i = first; i < last; i++)
         if (p->from_stride[i] == 1 && p->count[i] >= block_edge(bytes))
@@ -154,7 +155,8 @@ static void transpose_registers(cg_kernel *k, LLVMValueRef rows[], int edge)
 }
 
 /* Blocks of edge x edge; the last ones overlap their neighbours, so that nothing outside is touched. */
-static void emit_transposed(cg_kernel *k, const cg_piece *p, int across, int64_t bytes, LLVMValueRef to, LLVMValueRef from)
+static void emit_transposed(cg_kernel *k, const cg_piece *p, int across, int64_t bytes, LLVMValueRef to,
+                            LLVMValueRef from)
 {
     int along = p->rank - 1;
     int64_t edge = block_edge(bytes);
@@ -163,8 +165,10 @@ static void emit_transposed(cg_kernel *k, const cg_piece *p, int across, int64_t
     LLVMValueRef a = cg_min(k, outer.index, cg_i64(k, p->count[across] - edge));
     cg_loop inner = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, p->count[along]), edge);
     LLVMValueRef b = cg_min(k, inner.index, cg_i64(k, p->count[along] - edge));
-    LLVMValueRef source = cg_at(k, from, cg_add(k, cg_mul_const(k, a, bytes), cg_mul_const(k, b, p->from_stride[along] * bytes)));
-    LLVMValueRef target = cg_at(k, to, cg_add(k, cg_mul_const(k, a, p->to_stride[across] * bytes), cg_mul_const(k, b, bytes)));
+    LLVMValueRef source =
+        cg_at(k, from, cg_add(k, cg_mul_const(k, a, bytes), cg_mul_const(k, b, p->from_stride[along] * bytes)));
+    LLVMValueRef target =
+        cg_at(k, to, cg_add(k, cg_mul_const(k, a, p->to_stride[across] * bytes), cg_mul_const(k, b, bytes)));
     LLVMValueRef rows[16];
     for (int i = 0; i < edge; i++)
         rows[i] = cg_load(k, row_type, cg_at_const(k, source, i * p->from_stride[along] * bytes), 1);
@@ -181,7 +185,8 @@ enum { MAX_PLANES = 4 };
 
 static int64_t interleaved_lanes(const cg_kernel *k, int64_t bytes) { return k->m->target->vector_bytes / bytes; }
 
-/* Is the last dimension that of 2 to 4 planes, each contiguous along the one before, which is also dense in the result? */
+/* Is the last dimension that of 2 to 4 planes, each contiguous along the one before, which is also dense in the result?
+ */
 static bool is_interleaving(const cg_kernel *k, const cg_piece *p, int64_t bytes)
 {
     const int last = p->rank - 1;
@@ -214,7 +219,8 @@ static void emit_interleaved(cg_kernel *k, const cg_piece *p, int64_t bytes, LLV
     LLVMValueRef plane[MAX_PLANES];
     cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, count), lanes);
     LLVMValueRef first = cg_min(k, loop.index, cg_i64(k, count - lanes));
-    LLVMValueRef source = cg_at(k, from, cg_mul_const(k, first, bytes)), target = cg_at(k, to, cg_mul_const(k, first, bytes * planes));
+    LLVMValueRef source = cg_at(k, from, cg_mul_const(k, first, bytes)),
+                 target = cg_at(k, to, cg_mul_const(k, first, bytes * planes));
     for (int c = 0; c < planes; c++)
         plane[c] = cg_load(k, type, cg_at_const(k, source, c * p->from_stride[last] * bytes), 1);
     for (int part = 0; part < planes; part++)
@@ -272,7 +278,8 @@ static int64_t units_of(int count, const cg_piece pieces[], int64_t bytes)
     return total >= PARALLEL_BYTES ? pieces[0].count[0] : 1;
 }
 
-static bool emit_step(cg_module *m, const ir_op *op, const ir_value *to, int count, const cg_piece pieces[], bool ordered)
+static bool emit_step(cg_module *m, const ir_op *op, const ir_value *to, int count, const cg_piece pieces[],
+                      bool ordered)
 {
     int64_t bytes = (int64_t)ir_dtype_bytes(to->type.dtype);
     int64_t units = ordered ? 1 : units_of(count, pieces, bytes);
@@ -283,7 +290,8 @@ static bool emit_step(cg_module *m, const ir_op *op, const ir_value *to, int cou
         const cg_piece *p = &pieces[i];
         cg_key_add(&key, p->from ? " copy" : " fill:%llx", (unsigned long long)p->fill);
         for (int d = 0; d < p->rank; d++)
-            cg_key_add(&key, ",%lld:%lld:%lld", (long long)p->count[d], (long long)p->from_stride[d], (long long)p->to_stride[d]);
+            cg_key_add(&key, ",%lld:%lld:%lld", (long long)p->count[d], (long long)p->from_stride[d],
+                       (long long)p->to_stride[d]);
         args[2 * i] = cg_arg_value(to);
         args[2 * i].offset = p->to_offset * bytes;
         args[2 * i + 1] = cg_arg_value(p->from ? p->from : to);

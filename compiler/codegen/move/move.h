@@ -14,8 +14,8 @@
 enum { CG_BOX_RANK = 2 * IR_MAX_RANK };
 
 typedef struct cg_piece {
-    const ir_value *from;            /* NULL: fill */
-    uint64_t fill;                   /* bits of the filled element */
+    const ir_value *from; /* NULL: fill */
+    uint64_t fill;        /* bits of the filled element */
     int rank;
     int64_t count[CG_BOX_RANK];
     int64_t from_stride[CG_BOX_RANK]; /* elements, may be 0 or negative */

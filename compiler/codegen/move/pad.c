@@ -40,7 +40,9 @@ bool cg_emit_pad(cg_module *m, const ir_op *op)
 }
 
 /* Of one dimension, the three parts of a mirrored border: before, the operand itself, after. */
-typedef struct part { int64_t count, from, step, to; } part;
+typedef struct part {
+    int64_t count, from, step, to;
+} part;
 
 static part mirror_part(int64_t extent, int64_t before, int64_t after, bool symmetric, int which)
 {
@@ -67,8 +69,8 @@ bool cg_emit_mirror_pad(cg_module *m, const ir_op *op)
         cg_piece p = {.from = from};
         bool empty = false;
         for (int d = 0, rest = c; d < y.rank; d++, rest /= 3) {
-            part s = mirror_part(x.dims[d], ir_ints_at(op, IR_ATTR_BEFORE, d), ir_ints_at(op, IR_ATTR_AFTER, d), symmetric,
-                                 rest % 3);
+            part s = mirror_part(x.dims[d], ir_ints_at(op, IR_ATTR_BEFORE, d), ir_ints_at(op, IR_ATTR_AFTER, d),
+                                 symmetric, rest % 3);
             empty = empty || s.count == 0;
             p.from_offset += s.from * x.stride[d];
             p.to_offset += s.to * y.stride[d];

@@ -9,13 +9,14 @@ static bool depth_space(cg_module *m, const ir_op *op, bool to_space)
     const cg_shape *deep = to_space ? &x : &y, *wide = to_space ? &y : &x;
     int64_t bh = ir_ints_at(op, IR_ATTR_BLOCK, 0), bw = ir_ints_at(op, IR_ATTR_BLOCK, 1), c = wide->dims[3];
     int64_t count[6] = {deep->dims[0], deep->dims[1], bh, deep->dims[2], bw, c};
-    int64_t deep_stride[6] = {deep->stride[0], deep->stride[1], bw * c * deep->stride[3],
+    int64_t deep_stride[6] = {deep->stride[0], deep->stride[1],     bw * c * deep->stride[3],
                               deep->stride[2], c * deep->stride[3], deep->stride[3]};
-    int64_t wide_stride[6] = {wide->stride[0], bh * wide->stride[1], wide->stride[1],
-                              bw * wide->stride[2], wide->stride[2], wide->stride[3]};
+    int64_t wide_stride[6] = {wide->stride[0],      bh * wide->stride[1], wide->stride[1],
+                              bw * wide->stride[2], wide->stride[2],      wide->stride[3]};
     cg_piece p = {.from = from};
     for (int d = 0; d < 6; d++)
-        cg_piece_dim(&p, count[d], to_space ? deep_stride[d] : wide_stride[d], to_space ? wide_stride[d] : deep_stride[d]);
+        cg_piece_dim(&p, count[d], to_space ? deep_stride[d] : wide_stride[d],
+                     to_space ? wide_stride[d] : deep_stride[d]);
     return cg_move(m, op, to, 1, &p, false);
 }
 
@@ -23,7 +24,8 @@ bool cg_emit_depth_to_space(cg_module *m, const ir_op *op) { return depth_space(
 bool cg_emit_space_to_depth(cg_module *m, const ir_op *op) { return depth_space(m, op, false); }
 
 /* Indices i in 0..extent-1 with 0 <= i * block + offset < limit. */
-static void covered(int64_t extent, int64_t block, int64_t offset, int64_t limit, int64_t *out_first, int64_t *out_count)
+static void covered(int64_t extent, int64_t block, int64_t offset, int64_t limit, int64_t *out_first,
+                    int64_t *out_count)
 {
     int64_t first = offset >= 0 ? 0 : (-offset + block - 1) / block;
     int64_t end = limit - offset <= 0 ? 0 : (limit - offset + block - 1) / block;
@@ -32,7 +34,8 @@ static void covered(int64_t extent, int64_t block, int64_t offset, int64_t limit
     *out_count = end > first ? end - first : 0;
 }
 
-/* Batch (by*bw + bx)*N + n of the batched side holds the pixels (h*bh + by - top, w*bw + bx - left) of the spatial one. */
+/* Batch (by*bw + bx)*N + n of the batched side holds the pixels (h*bh + by - top, w*bw + bx - left) of the spatial one.
+ */
 static bool batch_space(cg_module *m, const ir_op *op, bool to_space)
 {
     const ir_value *from = ir_operand_value(op, 0), *to = op->results[0];

@@ -1,5 +1,5 @@
-/* variable.c: state variables: their memory in the workspace, copied from and to values.  Where the memory plan made the
- * value and the variable one, nothing is left to copy. */
+/* variable.c: state variables: their memory in the workspace, copied from and to values.  Where the memory plan made
+ * the value and the variable one, nothing is left to copy. */
 #include "compiler/codegen/move/move.h"
 
 /* The variable as a dense value in the workspace. */

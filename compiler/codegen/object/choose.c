@@ -32,8 +32,7 @@ static const char *family_of(ir_opcode code)
 #include "compiler/codegen/kernels.def"
 #undef OP
 #undef KERNEL
-    default:
-        return "";
+    default: return "";
     }
 }
 

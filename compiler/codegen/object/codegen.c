@@ -1,4 +1,5 @@
-/* codegen.c: drives the backend: ops through their emitters, once for each target, then LLVM's passes, then the file's bytes. */
+/* codegen.c: drives the backend: ops through their emitters, once for each target, then LLVM's passes, then the file's
+ * bytes. */
 #include "compiler/codegen/object/module_private.h"
 
 #include <string.h>
@@ -86,8 +87,8 @@ static bool write_code(cg_module *m, LLVMTargetMachineRef machine, cg_emit emit,
         return true;
     }
     cg_weights_define(m);
-    if (LLVMTargetMachineEmitToMemoryBuffer(machine, m->llvm, emit == CG_EMIT_OBJECT ? LLVMObjectFile : LLVMAssemblyFile,
-                                            &message, &buffer)) {
+    if (LLVMTargetMachineEmitToMemoryBuffer(
+            machine, m->llvm, emit == CG_EMIT_OBJECT ? LLVMObjectFile : LLVMAssemblyFile, &message, &buffer)) {
         diag_error(m->diag, NULL, "LLVM: %s", message);
         LLVMDisposeMessage(message);
         return false;

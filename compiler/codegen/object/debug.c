@@ -13,7 +13,8 @@
 /* Ops are those lines that are no input, constant, output or frame of the graph. */
 static bool is_op_line(const char *line)
 {
-    static const char *const others[] = {"graph ", "}", "  input ", "  const ", "  output ", "  workspace ", "  variable "};
+    static const char *const others[] = {"graph ",       "}",          "  input ", "  const ", "  output ",
+                                         "  workspace ", "  variable "};
 
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (!strncmp(line, others[i], strlen(others[i])))
@@ -92,10 +93,11 @@ void cg_debug_function(cg_module *m, LLVMValueRef function, const ir_op *op)
         return;
     line = line_of(m, op);
     name = LLVMGetValueName2(function, &length);
-    subprogram = LLVMDIBuilderCreateFunction(d->builder, d->file, name, length, name, length, d->file, line, d->type, 1, 1,
-                                             line, LLVMDIFlagZero, 1);
+    subprogram = LLVMDIBuilderCreateFunction(d->builder, d->file, name, length, name, length, d->file, line, d->type, 1,
+                                             1, line, LLVMDIFlagZero, 1);
     LLVMSetSubprogram(function, subprogram);
-    LLVMSetCurrentDebugLocation2(m->p->builder, LLVMDIBuilderCreateDebugLocation(m->context, line, 1, subprogram, NULL));
+    LLVMSetCurrentDebugLocation2(m->p->builder,
+                                 LLVMDIBuilderCreateDebugLocation(m->context, line, 1, subprogram, NULL));
 }
 
 void cg_debug_finish(cg_module *m)

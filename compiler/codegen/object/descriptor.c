@@ -1,7 +1,7 @@
 /* descriptor.c: the model's constant tables, laid out as runtime/model_abi.h has them.
  *
  *     NAME ──▶ { magic, …, inputs[], outputs[], variants[] ──▶ { "avx512vbmi", steps[], needs }, state image }
- *                                                                           └──▶ { thunk, units, …, "layer", "conv2d", "shape" }
+ *                                                                           └──▶ { thunk, units, …, layer, op, shape }
  *
  * Tables are made as arrays of fields with the offsets that the C compiler gives them here. */
 #include "compiler/codegen/object/module_private.h"
@@ -17,8 +17,8 @@
 
 /* ---- Module ---- */
 
-/* .note.gnu.property of the object, which a linker keeps only where all objects of a program have it; LLVM then marks the
- * functions whose address is taken, which are the steps. */
+/* .note.gnu.property of the object, which a linker keeps only where all objects of a program have it; LLVM then marks
+ * the functions whose address is taken, which are the steps. */
 static void mark_branches(const cg_module *m)
 {
     static const char *const flags[] = {"cf-protection-branch", "cf-protection-return"};
@@ -28,14 +28,19 @@ static void mark_branches(const cg_module *m)
                           LLVMValueAsMetadata(LLVMConstInt(m->i32, 1, 0)));
 }
 
-bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *options, cg_emit emit, LLVMTargetMachineRef machine,
-                    diag *d)
+bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *options, cg_emit emit,
+                    LLVMTargetMachineRef machine, diag *d)
 {
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
     LLVMContextRef c = LLVMContextCreate();
     char *triple = LLVMGetTargetMachineTriple(machine);
 
-    *m = (cg_module){.context = c, .isa = &cg_isa_x86, .graph = graph, .options = options, .arena = arena_new_beside(graph->arena), .diag = d};
+    *m = (cg_module){.context = c,
+                     .isa = &cg_isa_x86,
+                     .graph = graph,
+                     .options = options,
+                     .arena = arena_new_beside(graph->arena),
+                     .diag = d};
     m->llvm = LLVMModuleCreateWithNameInContext(options->model_name, c);
     LLVMSetSourceFileName(m->llvm, options->model_name, strlen(options->model_name));
     LLVMSetModuleDataLayout(m->llvm, layout);
@@ -115,7 +120,8 @@ static LLVMValueRef tensor_info(cg_module *m, const ir_value *v, const char *nam
     bool per_tensor = v->quant && v->quant->axis < 0;
     LLVMValueRef dims[8], fields[7];
 
-    static_assert(sizeof(qcc_tensor_info) == 8 + 4 + 4 + 64 + 8 + 4 + 4 && IR_MAX_RANK == 8, "layout of qcc_tensor_info");
+    static_assert(sizeof(qcc_tensor_info) == 8 + 4 + 4 + 64 + 8 + 4 + 4 && IR_MAX_RANK == 8,
+                  "layout of qcc_tensor_info");
     for (int i = 0; i < 8; i++)
         dims[i] = c64(m, i < v->type.rank ? (uint64_t)v->type.dims[i] : 0);
     fields[0] = text(m, name);
@@ -269,7 +275,8 @@ static void constants_finish(cg_module *m)
 /* The code of a kernel with one step becomes the step's function; arguments that never share memory are noalias. */
 static void kernels_finish(cg_module *m)
 {
-    LLVMAttributeRef inline_it = LLVMCreateEnumAttribute(m->context, LLVMGetEnumAttributeKindForName("alwaysinline", 12), 0);
+    LLVMAttributeRef inline_it =
+        LLVMCreateEnumAttribute(m->context, LLVMGetEnumAttributeKindForName("alwaysinline", 12), 0);
     LLVMAttributeRef shared = LLVMCreateEnumAttribute(m->context, LLVMGetEnumAttributeKindForName("noinline", 8), 0);
     LLVMAttributeRef alone = LLVMCreateEnumAttribute(m->context, LLVMGetEnumAttributeKindForName("noalias", 7), 0);
 
@@ -294,7 +301,8 @@ static LLVMValueRef weights_slot(cg_module *m)
     if (!m->options->external_weights)
         return LLVMConstNull(m->ptr);
     initializer = structure(m, fields, 2);
-    global = LLVMAddGlobal(m->llvm, LLVMTypeOf(initializer), arena_format(m->arena, "%s_weights", m->options->model_name));
+    global =
+        LLVMAddGlobal(m->llvm, LLVMTypeOf(initializer), arena_format(m->arena, "%s_weights", m->options->model_name));
     LLVMSetInitializer(global, initializer);
     return global;
 }

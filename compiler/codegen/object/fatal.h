@@ -5,8 +5,8 @@
  *     cg_fatal_watch(false);
  *     … cg_fatal_report(loc, d) …
  *
- * It is what LLVM does with code that its backend can't select, which is a defect of an emitter.  What LLVM held then is lost:
- * nothing of its module, context and target machine may be touched again. */
+ * It is what LLVM does with code that its backend can't select, which is a defect of an emitter.  What LLVM held then
+ * is lost: nothing of its module, context and target machine may be touched again. */
 #ifndef QCC_FATAL_H
 #define QCC_FATAL_H
 

@@ -54,7 +54,8 @@ static bool load(cg_jit *j, LLVMMemoryBufferRef buffer, diag *d)
         return false;
     library = LLVMOrcLLJITGetMainJITDylib(j->jit);
     if (!check(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&process, LLVMOrcLLJITGetGlobalPrefix(j->jit), NULL,
-                                                                    NULL), d))
+                                                                    NULL),
+               d))
         return false;
     LLVMOrcJITDylibAddGenerator(library, process);
     return check(LLVMOrcLLJITAddObjectFile(j->jit, library, buffer), d);

@@ -14,8 +14,8 @@
 
 typedef struct cg_jit cg_jit;
 
-cg_jit *cg_jit_load(const cg_output *object, diag *);               /* NULL with a diagnostic */
-void *cg_jit_symbol(cg_jit *, const char *name, diag *);            /* NULL with a diagnostic */
+cg_jit *cg_jit_load(const cg_output *object, diag *);    /* NULL with a diagnostic */
+void *cg_jit_symbol(cg_jit *, const char *name, diag *); /* NULL with a diagnostic */
 void cg_jit_free(cg_jit *);
 
 #endif

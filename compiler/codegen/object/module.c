@@ -5,8 +5,8 @@
  *     constants   .rodata, 64-byte aligned, by content; large ones apart from LLVM (weights.c)
  *
  * Kernels and steps are made once for each target, constants once for all.
- * Kernels and steps are internal and carry "<model>.<layer>" as names, for perf and gdb, with the target's behind it where there are several.  descriptor.c makes the model's
- * tables from them. */
+ * Kernels and steps are internal and carry "<model>.<layer>" as names, for perf and gdb, with the target's behind it
+ * where there are several.  descriptor.c makes the model's tables from them. */
 #include "compiler/codegen/object/module_private.h"
 
 #include <assert.h>
@@ -44,7 +44,8 @@ static const char *symbol_name(const cg_module *m, const char *text)
 
 static const char *function_name(const cg_module *m, const char *text)
 {
-    return symbol_name(m, target_set_has_one(m->options->targets) ? text : arena_format(m->arena, "%s.%s", text, m->target->name));
+    return symbol_name(
+        m, target_set_has_one(m->options->targets) ? text : arena_format(m->arena, "%s.%s", text, m->target->name));
 }
 
 /* ---- Targets ---- */
@@ -205,7 +206,10 @@ void cg_kernel_end(cg_kernel *k)
 
 /* ---- Constants ---- */
 
-typedef struct constant_key { const void *bytes; size_t size; } constant_key;
+typedef struct constant_key {
+    const void *bytes;
+    size_t size;
+} constant_key;
 
 static bool constant_is(const void *context, uint32_t index, const void *key)
 {
@@ -286,7 +290,11 @@ cg_arg cg_arg_variable(const cg_module *m, const char *name)
     return (cg_arg){.workspace = true, .offset = v->offset, .size = (int64_t)ir_type_bytes(&v->type)};
 }
 
-typedef struct extent { ir_space space; uint32_t index; int64_t begin, end; } extent;
+typedef struct extent {
+    ir_space space;
+    uint32_t index;
+    int64_t begin, end;
+} extent;
 
 /* All bytes that an argument may touch. */
 static extent extent_of(const cg_arg *a)
@@ -321,7 +329,10 @@ static bool may_overlap(const cg_arg *a, const cg_arg *b)
 
 /* ---- Steps ---- */
 
-typedef struct thunk { LLVMValueRef frame, workspace, weights; LLVMValueRef inputs, outputs; } thunk;
+typedef struct thunk {
+    LLVMValueRef frame, workspace, weights;
+    LLVMValueRef inputs, outputs;
+} thunk;
 
 static LLVMValueRef at_bytes(cg_module *m, LLVMValueRef pointer, int64_t offset)
 {
@@ -351,7 +362,8 @@ static LLVMValueRef constant_address(cg_module *m, thunk *t, LLVMValueRef global
 
     if (!c || c->offset < 0)
         return global;
-    return at_bytes(m, m->p->weights ? m->p->weights : frame_field(m, t, &t->weights, offsetof(qcc_frame, weights)), c->offset);
+    return at_bytes(m, m->p->weights ? m->p->weights : frame_field(m, t, &t->weights, offsetof(qcc_frame, weights)),
+                    c->offset);
 }
 
 static LLVMValueRef address_of(cg_module *m, thunk *t, const cg_arg *a)
@@ -401,8 +413,8 @@ static uint32_t threads_worth(const ir_op *op, const cg_step_info *info)
 static LLVMValueRef thunk_begin(cg_module *m, const ir_op *op, thunk *t)
 {
     LLVMTypeRef params[3] = {m->ptr, m->i32, m->i32};
-    LLVMValueRef function = LLVMAddFunction(m->llvm, function_name(m, cg_layer_name(m, op)),
-                                            LLVMFunctionType(m->void_type, params, 3, 0));
+    LLVMValueRef function =
+        LLVMAddFunction(m->llvm, function_name(m, cg_layer_name(m, op)), LLVMFunctionType(m->void_type, params, 3, 0));
 
     LLVMSetLinkage(function, LLVMInternalLinkage);
     cg_target_attributes(m, function);

@@ -8,8 +8,15 @@
 
 #define NOT_FOUND UINT32_MAX
 
-typedef struct hash_slot { uint64_t hash; uint32_t index; bool used; } hash_slot;
-typedef struct hash_table { hash_slot *slots; uint32_t count, capacity; } hash_table;
+typedef struct hash_slot {
+    uint64_t hash;
+    uint32_t index;
+    bool used;
+} hash_slot;
+typedef struct hash_table {
+    hash_slot *slots;
+    uint32_t count, capacity;
+} hash_table;
 
 typedef struct kernel_record {
     const char *key;
@@ -41,22 +48,26 @@ typedef struct variant_record { /* of one target: its steps follow one another *
 typedef struct debug_info {
     LLVMDIBuilderRef builder; /* NULL: without -g */
     LLVMMetadataRef file, type;
-    unsigned *lines;          /* of the ops in the textual IR */
+    unsigned *lines; /* of the ops in the textual IR */
     uint32_t line_count;
 } debug_info;
 
 struct cg_module_private {
     LLVMBuilderRef builder;
-    kernel_record *kernels;     uint32_t kernel_count, kernel_capacity;
-    constant_record *constants; uint32_t constant_count, constant_capacity;
-    step_record *steps;         uint32_t step_count, step_capacity;
-    variant_record *variants;   uint32_t variant_count; /* the last one is being emitted */
+    kernel_record *kernels;
+    uint32_t kernel_count, kernel_capacity;
+    constant_record *constants;
+    uint32_t constant_count, constant_capacity;
+    step_record *steps;
+    uint32_t step_count, step_capacity;
+    variant_record *variants;
+    uint32_t variant_count;  /* the last one is being emitted */
     hash_table kernel_table; /* of this variant */
     hash_table constant_table;
     cg_emit emit;
-    const ir_op *op;          /* that is being emitted; NULL: none */
-    size_t weights_bytes;     /* weights.c: of all of them, … */
-    LLVMValueRef weights;     /* … and where they are in an object; NULL: none */
+    const ir_op *op;      /* that is being emitted; NULL: none */
+    size_t weights_bytes; /* weights.c: of all of them, … */
+    LLVMValueRef weights; /* … and where they are in an object; NULL: none */
     debug_info debug;
 };
 
@@ -65,8 +76,8 @@ void cg_debug_begin(cg_module *);
 void cg_debug_function(cg_module *, LLVMValueRef function, const ir_op *);
 void cg_debug_finish(cg_module *);
 
-/* weights.c: before the first constant; is one of this size to be kept from LLVM; the place of the next one; after the last;
- * between LLVM's passes and the writing of code; after that. */
+/* weights.c: before the first constant; is one of this size to be kept from LLVM; the place of the next one; after the
+ * last; between LLVM's passes and the writing of code; after that. */
 void cg_weights_begin(cg_module *);
 bool cg_weights_take(const cg_module *, size_t size);
 int64_t cg_weights_place(cg_module *, size_t size);

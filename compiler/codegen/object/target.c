@@ -9,7 +9,9 @@ enum { SSE_BYTES = 16 };
 LLVMTargetMachineRef cg_target_machine(int opt_level, diag *d)
 {
     static const char triple[] = "x86_64-unknown-linux-gnu";
-    LLVMCodeGenOptLevel level = opt_level <= 0 ? LLVMCodeGenLevelNone : opt_level == 1 ? LLVMCodeGenLevelLess : LLVMCodeGenLevelDefault;
+    LLVMCodeGenOptLevel level = opt_level <= 0   ? LLVMCodeGenLevelNone
+                                : opt_level == 1 ? LLVMCodeGenLevelLess
+                                                 : LLVMCodeGenLevelDefault;
     LLVMTargetMachineRef machine;
     LLVMTargetRef llvm_target;
     char *message = NULL;
@@ -31,7 +33,8 @@ LLVMTargetMachineRef cg_target_machine(int opt_level, diag *d)
 
 static void attribute_text(const cg_module *m, LLVMValueRef function, const char *key, const char *value)
 {
-    LLVMAttributeRef attribute = LLVMCreateStringAttribute(m->context, key, (unsigned)strlen(key), value, (unsigned)strlen(value));
+    LLVMAttributeRef attribute =
+        LLVMCreateStringAttribute(m->context, key, (unsigned)strlen(key), value, (unsigned)strlen(value));
 
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
 }

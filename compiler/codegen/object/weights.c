@@ -1,9 +1,10 @@
-/* weights.c: large constants, which LLVM never sees.  They lie one behind the other, 64-byte aligned, in the order of the
- * layers, those that only a further target needs behind all of the first, and code addresses them by their distance from the first.
+/* weights.c: large constants, which LLVM never sees.  They lie one behind the other, 64-byte aligned, in the order of
+ * the layers, those that only a further target needs behind all of the first, and code addresses them by their distance
+ * from the first.
  *
  *     --weights=FILE   the bytes of FILE, which the program loads, behind the header that model_abi.h draws
- *     objects          a section that LLVM believes to be empty memory; once the object is written, the section gets its
- *                      bytes behind everything else:
+ *     objects          a section that LLVM believes to be empty memory; once the object is written, the section gets
+ * its bytes behind everything else:
  *
  *         │ ELF header │ code … │ section headers │ padding │ weights │
  *                                   └── .rodata.weights: offset ───┘
@@ -153,4 +154,3 @@ void cg_output_free(cg_output *out)
         arena_free(out->memory);
     *out = (cg_output){0};
 }
-

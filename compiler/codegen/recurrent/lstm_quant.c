@@ -171,7 +171,8 @@ static cg_requant gate_requant(cg_module *m, const recurrent *r, int weights, in
     for (int g = 0; g < RECURRENT_GATES; g++)
         for (int64_t u = 0; u < r->units; u++)
             multiplier[recurrent_constant_index(r, g, u)] = ir_lstm_quant_multiplier(r->op, weights, g * r->units + u);
-    cg_requant q = cg_requant_make_for(m, IR_ROUNDING_FIXED_TWICE, (int)count, multiplier, IR_I32, 1, 0, false, IR_ACT_NONE);
+    cg_requant q =
+        cg_requant_make_for(m, IR_ROUNDING_FIXED_TWICE, (int)count, multiplier, IR_I32, 1, 0, false, IR_ACT_NONE);
     q.min = -bound;
     q.max = bound - 1;
     return q;
@@ -195,7 +196,8 @@ cg_fit cg_lstm_quant_fits(const ir_op *op, const target_info *target)
     if (ir_operand_value(op, 0)->type.dtype != IR_U8 || op->results[0]->type.dtype != IR_U8)
         return cg_best_if(false, NULL);
     return cg_best_if(ir_is_const(ir_operand_value(op, 1)) && ir_is_const(ir_operand_value(op, 2)) &&
-                          ir_is_const(ir_operand_value(op, 3)), "weights or biases that are not constant");
+                          ir_is_const(ir_operand_value(op, 3)),
+                      "weights or biases that are not constant");
 }
 
 bool cg_emit_lstm_quant(cg_module *m, const ir_op *op)

@@ -1,7 +1,7 @@
 /* argmax.c: arg_max, arg_min, cumsum: walks along one axis.
  *
- * Along a contiguous axis the extreme value is found with whole vectors, then its first place: vectors are compared with it
- * from the last to the first, and the lowest set bit of the last hit counts. */
+ * Along a contiguous axis the extreme value is found with whole vectors, then its first place: vectors are compared
+ * with it from the last to the first, and the lowest set bit of the last hit counts. */
 #include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/build/shape.h"
 
@@ -38,7 +38,8 @@ static LLVMValueRef worst(const arg_reduction *a)
     return LLVMConstInt(a->element, a->is_max ? low : ~low, 0);
 }
 
-/* The best of all lanes.  Floats: halves compared until one is left (LLVM's own reduction looks after NaN and is slow). */
+/* The best of all lanes.  Floats: halves compared until one is left (LLVM's own reduction looks after NaN and is slow).
+ */
 static LLVMValueRef reduce(arg_reduction *a, LLVMValueRef v)
 {
     cg_kernel *k = a->k;
@@ -85,7 +86,8 @@ static LLVMValueRef arg_of_row(arg_reduction *a, LLVMValueRef row)
     LLVMValueRef part = LLVMBuildSub(k->b, cg_i64(k, parts - 1), back.index, "");
     LLVMValueRef first = cg_min(k, cg_mul_const(k, part, a->lanes), cg_i64(k, last));
     v = load_part(a, row, first);
-    LLVMValueRef hit = is_float(a) ? LLVMBuildFCmp(k->b, LLVMRealOEQ, v, target, "") : LLVMBuildICmp(k->b, LLVMIntEQ, v, target, "");
+    LLVMValueRef hit =
+        is_float(a) ? LLVMBuildFCmp(k->b, LLVMRealOEQ, v, target, "") : LLVMBuildICmp(k->b, LLVMIntEQ, v, target, "");
     LLVMValueRef bits = cg_bitcast(k, hit, LLVMIntTypeInContext(k->m->context, a->lanes));
     bits = a->lanes < 64 ? LLVMBuildZExt(k->b, bits, k->m->i64, "") : bits;
     LLVMTypeRef i64 = k->m->i64;
@@ -128,8 +130,13 @@ bool cg_emit_arg(cg_module *m, const ir_op *op)
     cg_key_shape(&key, &x);
     cg_kernel k;
     if (cg_kernel_begin(m, &k, key.text, op, 2)) {
-        arg_reduction a = {.k = &k, .dtype = x.dtype, .is_max = is_max, .extent = s.axis, .bytes = x.bytes,
-                           .lanes = m->target->vector_bytes / (unsigned)x.bytes, .element = cg_type_of(&k, x.dtype)};
+        arg_reduction a = {.k = &k,
+                           .dtype = x.dtype,
+                           .is_max = is_max,
+                           .extent = s.axis,
+                           .bytes = x.bytes,
+                           .lanes = m->target->vector_bytes / (unsigned)x.bytes,
+                           .element = cg_type_of(&k, x.dtype)};
         a.vector = cg_vector(a.element, a.lanes);
         cg_loop units = cg_loop_begin(&k, k.begin, k.end, 1);
         LLVMValueRef row = cg_at(&k, k.arg[0], cg_mul_const(&k, units.index, s.outer_stride * x.bytes));
@@ -166,13 +173,22 @@ bool cg_emit_cumsum(cg_module *m, const ir_op *op)
         LLVMTypeRef type = cg_type_of(&k, x.dtype);
         cg_loop units = cg_loop_begin(&k, k.begin, k.end, 1);
         cg_loop inner = cg_loop_begin(&k, cg_i64(&k, 0), cg_i64(&k, from.inner), 1);
-        LLVMValueRef source = cg_at(&k, k.arg[0], cg_mul_const(&k, cg_add(&k, cg_mul_const(&k, units.index, from.outer_stride), cg_mul_const(&k, inner.index, from.inner_stride)), x.bytes));
-        LLVMValueRef target = cg_at(&k, k.arg[1], cg_mul_const(&k, cg_add(&k, cg_mul_const(&k, units.index, to.outer_stride), cg_mul_const(&k, inner.index, to.inner_stride)), y.bytes));
+        LLVMValueRef source = cg_at(&k, k.arg[0],
+                                    cg_mul_const(&k,
+                                                 cg_add(&k, cg_mul_const(&k, units.index, from.outer_stride),
+                                                        cg_mul_const(&k, inner.index, from.inner_stride)),
+                                                 x.bytes));
+        LLVMValueRef target = cg_at(&k, k.arg[1],
+                                    cg_mul_const(&k,
+                                                 cg_add(&k, cg_mul_const(&k, units.index, to.outer_stride),
+                                                        cg_mul_const(&k, inner.index, to.inner_stride)),
+                                                 y.bytes));
         LLVMValueRef first = cg_load(&k, type, source, 1);
         cg_store(&k, first, target, 1);
         cg_loop along = cg_loop_begin(&k, cg_i64(&k, 1), cg_i64(&k, from.axis), 1);
         LLVMValueRef sum = cg_loop_carry(&k, &along, first);
-        LLVMValueRef v = cg_load(&k, type, cg_at(&k, source, cg_mul_const(&k, along.index, from.axis_stride * x.bytes)), 1);
+        LLVMValueRef v =
+            cg_load(&k, type, cg_at(&k, source, cg_mul_const(&k, along.index, from.axis_stride * x.bytes)), 1);
         v = x.dtype == IR_F32 ? LLVMBuildFAdd(k.b, v, sum, "") : LLVMBuildAdd(k.b, v, sum, "");
         cg_store(&k, v, cg_at(&k, target, cg_mul_const(&k, along.index, to.axis_stride * y.bytes)), 1);
         cg_loop_update(&k, &along, 0, v);

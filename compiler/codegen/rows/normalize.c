@@ -29,7 +29,13 @@ bool row_kernel_emit(cg_module *m, const ir_op *op, const char *more, row_fn *bo
         args[2 + i] = constants[i];
     cg_kernel k;
     if (cg_kernel_begin(m, &k, key.text, op, 2 + constant_count)) {
-        row_kernel r = {.k = &k, .op = op, .columns = from.axis, .lanes = lanes, .x_bytes = x.bytes, .y_bytes = y.bytes, .context = context};
+        row_kernel r = {.k = &k,
+                        .op = op,
+                        .columns = from.axis,
+                        .lanes = lanes,
+                        .x_bytes = x.bytes,
+                        .y_bytes = y.bytes,
+                        .context = context};
         cg_loop rows = cg_loop_begin(&k, k.begin, k.end, 1);
         r.row = rows.index;
         r.x = cg_at(&k, k.arg[0], cg_mul_const(&k, rows.index, from.outer_stride * x.bytes));
@@ -61,7 +67,10 @@ void row_fold(row_kernel *r, fold_fn *step, int count, LLVMValueRef acc[])
         step(r, cg_i64(k, whole), cg_lane_mask(k, cg_i64(k, r->columns - whole), r->lanes), acc);
 }
 
-typedef struct each_call { each_fn *each; void *context; } each_call;
+typedef struct each_call {
+    each_fn *each;
+    void *context;
+} each_call;
 
 static void each_step(row_kernel *r, LLVMValueRef first, LLVMValueRef mask, LLVMValueRef acc[])
 {
@@ -136,7 +145,11 @@ bool row_helper_emit(cg_module *m, const ir_op *op, const char *function, const 
 
 /* ---- l2_normalize ---- */
 
-typedef struct l2 { bool is_float; LLVMValueRef factor, norm; int32_t zero; } l2;
+typedef struct l2 {
+    bool is_float;
+    LLVMValueRef factor, norm;
+    int32_t zero;
+} l2;
 
 static LLVMValueRef load_centred(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
 {
@@ -175,7 +188,8 @@ static void scale_elements(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
         return;
     }
     cg_quant_end end = cg_quant_end_of(r->op->results[0], IR_ACT_NONE);
-    v = LLVMBuildFMul(k->b, LLVMBuildSIToFP(k->b, v, cg_vector(k->m->f32, r->lanes), ""), cg_splat(k, c->factor, r->lanes), "");
+    v = LLVMBuildFMul(k->b, LLVMBuildSIToFP(k->b, v, cg_vector(k->m->f32, r->lanes), ""),
+                      cg_splat(k, c->factor, r->lanes), "");
     v = cg_max(k, v, cg_splat_f32(k, (float)(end.min - end.zero), r->lanes));
     v = cg_min(k, v, cg_splat_f32(k, (float)(end.max - end.zero), r->lanes));
     row_store(r, cg_quant_finish(k, &end, cg_round_to_i32(k, v)), first, mask);
@@ -240,7 +254,8 @@ bool cg_emit_l2_normalize(cg_module *m, const ir_op *op)
     const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
     l2 c = {.is_float = x->type.dtype == IR_F32, .zero = x->quant ? x->quant->zero[0] : 0};
     char key[128];
-    snprintf(key, sizeof key, "%a %a %d %a %d.%d", (double)ir_float(op, IR_ATTR_EPSILON), x->quant ? (double)x->quant->scale[0] : 0,
-             c.zero, y->quant ? (double)y->quant->scale[0] : 0, y->quant ? y->quant->zero[0] : 0, y->quant && y->quant->narrow);
+    snprintf(key, sizeof key, "%a %a %d %a %d.%d", (double)ir_float(op, IR_ATTR_EPSILON),
+             x->quant ? (double)x->quant->scale[0] : 0, c.zero, y->quant ? (double)y->quant->scale[0] : 0,
+             y->quant ? y->quant->zero[0] : 0, y->quant && y->quant->narrow);
     return row_kernel_emit(m, op, key, l2_row, m->target->vector_bytes / 4, &c, 0, NULL);
 }

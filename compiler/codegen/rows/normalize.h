@@ -10,17 +10,18 @@ typedef struct row_kernel {
     const ir_op *op;
     int64_t columns;
     unsigned lanes;
-    int64_t x_bytes, y_bytes;  /* of an element */
-    LLVMValueRef row, x, y;    /* its number, and where it is */
+    int64_t x_bytes, y_bytes; /* of an element */
+    LLVMValueRef row, x, y;   /* its number, and where it is */
     void *context;
 } row_kernel;
 
 /* Emits a kernel whose units are rows; `body` makes the code for one.  constants: arguments behind x and y. */
 typedef void row_fn(row_kernel *);
-bool row_kernel_emit(cg_module *, const ir_op *, const char *key, row_fn *, unsigned lanes, void *context, int constant_count,
-                     const cg_arg constants[]);
+bool row_kernel_emit(cg_module *, const ir_op *, const char *key, row_fn *, unsigned lanes, void *context,
+                     int constant_count, const cg_arg constants[]);
 
-/* Folds vectors of a row: whole ones, then a masked rest (mask NULL: all lanes).  `acc` holds `count` carried values. */
+/* Folds vectors of a row: whole ones, then a masked rest (mask NULL: all lanes).  `acc` holds `count` carried values.
+ */
 typedef void fold_fn(row_kernel *, LLVMValueRef first, LLVMValueRef mask, LLVMValueRef acc[]);
 void row_fold(row_kernel *, fold_fn *, int count, LLVMValueRef acc[]);
 /* The same without a carried value, for stores. */

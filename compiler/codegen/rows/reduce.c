@@ -1,7 +1,7 @@
 /* reduce.c: sum, mean, max, min, product, any, all over axes.
  *
- * Neighbouring dimensions that are both kept or both reduced become one.  When the innermost one is kept, vectors lie along
- * it and the reduced ones are loops around them; when it is reduced, vectors lie along it and fold at the end. */
+ * Neighbouring dimensions that are both kept or both reduced become one.  When the innermost one is kept, vectors lie
+ * along it and the reduced ones are loops around them; when it is reduced, vectors lie along it and fold at the end. */
 #include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/build/quantvec.h"
 #include "compiler/codegen/build/shape.h"
@@ -10,7 +10,10 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct dim { int64_t count, x_stride, y_stride; bool reduced; } dim;
+typedef struct dim {
+    int64_t count, x_stride, y_stride;
+    bool reduced;
+} dim;
 
 typedef struct reduction {
     cg_kernel *k;
@@ -18,10 +21,10 @@ typedef struct reduction {
     cg_shape x, y;
     dim dims[IR_MAX_RANK];
     int rank;
-    int64_t count;                 /* operand elements for one result element */
+    int64_t count; /* operand elements for one result element */
     bool adds, is_mean, is_float, is_quantized;
     unsigned lanes;
-    LLVMTypeRef element, acc;      /* scalars */
+    LLVMTypeRef element, acc; /* scalars */
     LLVMValueRef from, to;
 } reduction;
 
@@ -54,7 +57,10 @@ static LLVMValueRef combine(const reduction *r, LLVMValueRef a, LLVMValueRef v)
     case IR_REDUCE_MIN: {
         bool is_max = r->op->code == IR_REDUCE_MAX;
         LLVMValueRef take = r->is_float ? LLVMBuildFCmp(b, is_max ? LLVMRealOGT : LLVMRealOLT, v, a, "")
-            : LLVMBuildICmp(b, is_unsigned(r) ? (is_max ? LLVMIntUGT : LLVMIntULT) : (is_max ? LLVMIntSGT : LLVMIntSLT), v, a, "");
+                                        : LLVMBuildICmp(b,
+                                                        is_unsigned(r) ? (is_max ? LLVMIntUGT : LLVMIntULT)
+                                                                       : (is_max ? LLVMIntSGT : LLVMIntSLT),
+                                                        v, a, "");
         return LLVMBuildSelect(b, take, v, a, "");
     }
     case IR_REDUCE_PROD: return r->is_float ? LLVMBuildFMul(b, a, v, "") : LLVMBuildMul(b, a, v, "");
@@ -101,7 +107,8 @@ static LLVMValueRef requantize(const reduction *r, LLVMValueRef sum)
     LLVMTypeRef ints = cg_vector(k->m->i32, lanes);
     if (r->acc == k->m->i16)
         sum = LLVMBuildZExt(k->b, sum, ints, "");
-    sum = LLVMBuildSub(k->b, sum, cg_splat_i32(k, (int32_t)(uint32_t)(uint64_t)(r->count * x->quant->zero[0]), lanes), "");
+    sum = LLVMBuildSub(k->b, sum, cg_splat_i32(k, (int32_t)(uint32_t)(uint64_t)(r->count * x->quant->zero[0]), lanes),
+                       "");
     ir_enum_ROUNDING rounding = (ir_enum_ROUNDING)ir_int(r->op, IR_ATTR_ROUNDING);
     cg_quant_end end = cg_quant_end_of(y, IR_ACT_NONE);
     double sx = (double)x->quant->scale[0], sy = (double)y->quant->scale[0];
@@ -111,7 +118,8 @@ static LLVMValueRef requantize(const reduction *r, LLVMValueRef sum)
         return cg_quant_finish(k, &end, cg_min(k, sum, cg_splat_i32(k, end.max - end.zero, lanes)));
     }
     float scale = (float)(r->is_mean ? sx / (sy * (double)r->count) : sx / sy);
-    LLVMValueRef real = LLVMBuildFMul(k->b, LLVMBuildSIToFP(k->b, sum, cg_vector(k->m->f32, lanes), ""), cg_splat_f32(k, scale, lanes), "");
+    LLVMValueRef real = LLVMBuildFMul(k->b, LLVMBuildSIToFP(k->b, sum, cg_vector(k->m->f32, lanes), ""),
+                                      cg_splat_f32(k, scale, lanes), "");
     real = cg_max(k, real, cg_splat_f32(k, (float)(end.min - end.zero), lanes));
     real = cg_min(k, real, cg_splat_f32(k, (float)(end.max - end.zero), lanes));
     return cg_quant_finish(k, &end, cg_round_to_i32(k, real));
@@ -136,7 +144,8 @@ static LLVMValueRef finish(const reduction *r, LLVMValueRef acc)
 typedef LLVMValueRef leaf_fn(reduction *, LLVMValueRef at, LLVMValueRef mask, LLVMValueRef acc);
 
 /* The reduced dimensions up to `last`, outermost first, around the leaf; acc passes through. */
-static LLVMValueRef reduced_loops(reduction *r, int d, int last, LLVMValueRef at, LLVMValueRef mask, LLVMValueRef acc, leaf_fn *leaf)
+static LLVMValueRef reduced_loops(reduction *r, int d, int last, LLVMValueRef at, LLVMValueRef mask, LLVMValueRef acc,
+                                  leaf_fn *leaf)
 {
     cg_kernel *k = r->k;
     while (d < last && !r->dims[d].reduced)
@@ -309,8 +318,8 @@ bool cg_emit_reduce(cg_module *m, const ir_op *op)
         cg_key_add(&key, " %lld%c", (long long)r.dims[d].count, r.dims[d].reduced ? 'r' : 'k');
     if (r.adds && r.is_quantized) {
         const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
-        cg_key_add(&key, " %d %a %d %a %d.%d", (int)ir_int(op, IR_ATTR_ROUNDING), (double)x->quant->scale[0], x->quant->zero[0],
-                   (double)y->quant->scale[0], y->quant->zero[0], y->quant->narrow);
+        cg_key_add(&key, " %d %a %d %a %d.%d", (int)ir_int(op, IR_ATTR_ROUNDING), (double)x->quant->scale[0],
+                   x->quant->zero[0], (double)y->quant->scale[0], y->quant->zero[0], y->quant->narrow);
     }
     int first_kept = 0, last = r.dims[r.rank - 1].reduced ? r.rank : r.rank - 1;
     while (first_kept < last && r.dims[first_kept].reduced)

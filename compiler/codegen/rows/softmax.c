@@ -21,9 +21,9 @@ enum { ARG_TABLE = 2, ARG_REALS = 3 };
 
 typedef struct softmax {
     bool is_log, is_float;
-    LLVMTypeRef values;            /* vector of operand elements */
-    LLVMValueRef largest;          /* scalar */
-    LLVMValueRef factor, log_sum;  /* scalars */
+    LLVMTypeRef values;           /* vector of operand elements */
+    LLVMValueRef largest;         /* scalar */
+    LLVMValueRef factor, log_sum; /* scalars */
 } softmax;
 
 static void fold_largest(row_kernel *r, LLVMValueRef first, LLVMValueRef mask, LLVMValueRef acc[])
@@ -53,7 +53,8 @@ static LLVMValueRef differences(row_kernel *r, LLVMValueRef first, LLVMValueRef 
 }
 
 /* table[index] of 4-byte elements. */
-static LLVMValueRef gather(row_kernel *r, LLVMTypeRef element, LLVMValueRef table, LLVMValueRef index, LLVMValueRef mask)
+static LLVMValueRef gather(row_kernel *r, LLVMTypeRef element, LLVMValueRef table, LLVMValueRef index,
+                           LLVMValueRef mask)
 {
     cg_kernel *k = r->k;
     LLVMTypeRef vector = cg_vector(element, r->lanes);
@@ -81,7 +82,8 @@ static void store_quantized(row_kernel *r, LLVMValueRef first, LLVMValueRef mask
     LLVMValueRef d = differences(r, first, mask), q;
     LLVMTypeRef reals = cg_vector(k->m->f32, r->lanes);
     if (s->is_log) {
-        q = LLVMBuildFMul(k->b, LLVMBuildSIToFP(k->b, LLVMBuildNeg(k->b, d, ""), reals, ""), cg_splat_f32(k, x->quant->scale[0], r->lanes), "");
+        q = LLVMBuildFMul(k->b, LLVMBuildSIToFP(k->b, LLVMBuildNeg(k->b, d, ""), reals, ""),
+                          cg_splat_f32(k, x->quant->scale[0], r->lanes), "");
         q = LLVMBuildFSub(k->b, q, cg_splat(k, s->log_sum, r->lanes), "");
         q = LLVMBuildFMul(k->b, q, cg_splat_f32(k, 1.0f / y->quant->scale[0], r->lanes), "");
     } else {
@@ -135,7 +137,8 @@ static void fold_exp(row_kernel *r, LLVMValueRef first, LLVMValueRef mask, LLVMV
 static void store_logarithm(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)
 {
     const softmax *s = r->context;
-    row_store(r, LLVMBuildFSub(r->k->b, shifted(r, first, mask), cg_splat(r->k, s->log_sum, r->lanes), ""), first, mask);
+    row_store(r, LLVMBuildFSub(r->k->b, shifted(r, first, mask), cg_splat(r->k, s->log_sum, r->lanes), ""), first,
+              mask);
 }
 
 static void real_row(row_kernel *r)
@@ -210,7 +213,8 @@ bool cg_emit_softmax_i16(cg_module *m, const ir_op *op)
     }
     ir_softmax16 from;
     ir_softmax16_init(&from, rounding, x->quant->scale[0], ir_float(op, IR_ATTR_BETA));
-    qcc_op_softmax_table16 c = {.mantissa = from.difference.mantissa, .shift = from.difference.shift,
+    qcc_op_softmax_table16 c = {.mantissa = from.difference.mantissa,
+                                .shift = from.difference.shift,
                                 .twice = rounding == IR_ROUNDING_FIXED_TWICE};
     memcpy(c.exponential, from.exponential.at, sizeof c.exponential);
     memcpy(c.reciprocal, from.reciprocal.at, sizeof c.reciprocal);
@@ -247,7 +251,7 @@ bool cg_emit_softmax_table(cg_module *m, const ir_op *op)
         reals[d] = (float)table[d];
     cg_arg constants[2] = {cg_arg_constant(cg_constant(m, table, sizeof table, "exponentials")),
                            cg_arg_constant(cg_constant(m, reals, sizeof reals, "exponentials"))};
-    snprintf(key, sizeof key, "%a %a %d.%d", s.is_log ? (double)x->quant->scale[0] : 0, (double)y->quant->scale[0], y->quant->zero[0],
-             y->quant->narrow);
+    snprintf(key, sizeof key, "%a %a %d.%d", s.is_log ? (double)x->quant->scale[0] : 0, (double)y->quant->scale[0],
+             y->quant->zero[0], y->quant->narrow);
     return row_kernel_emit(m, op, key, quantized_row, m->target->vector_bytes / 4, &s, 2, constants);
 }

@@ -1,7 +1,8 @@
-/* softmax_bytes.c: softmax of bytes by its table of exponentials, where the machine looks up a register of bytes at a time.
+/* softmax_bytes.c: softmax of bytes by its table of exponentials, where the machine looks up a register of bytes at a
+ * time.
  *
- *     T[0…255], 23 bits each, is three tables of bytes.  A register of differences d = largest - x looks up all three, and
- * interleaving them (with zeros) gives four vectors of T[d], in the order that packing bytes undoes.
+ *     T[0…255], 23 bits each, is three tables of bytes.  A register of differences d = largest - x looks up all three,
+ * and interleaving them (with zeros) gives four vectors of T[d], in the order that packing bytes undoes.
  *
  * The arithmetic is softmax.c's.  Rows of up to 256 elements keep T[d] in registers between the sum and the result. */
 #include <stdio.h>
@@ -11,7 +12,13 @@
 #include "compiler/codegen/rows/normalize.h"
 #include "ir/interp.h"
 
-enum { ARG_TABLES = 2, TABLES = 3, SHORT = 256, LEAST_LANES = 32, LONGEST_IN_LANES = 128 /* lanes' sums stay below 2^31 */ };
+enum {
+    ARG_TABLES = 2,
+    TABLES = 3,
+    SHORT = 256,
+    LEAST_LANES = 32,
+    LONGEST_IN_LANES = 128 /* lanes' sums stay below 2^31 */
+};
 
 typedef struct softmax {
     cg_table table[TABLES];
@@ -25,7 +32,8 @@ cg_fit cg_softmax_bytes_fits(const ir_op *op, const target_info *target)
     if (cg_softmax_table_fits(op, target).how == CG_CANNOT)
         return cg_best_if(false, NULL);
     return cg_best_if(target_has(target, TARGET_SHUFFLES) && columns >= target->vector_bytes &&
-                          columns <= LONGEST_IN_LANES * (int64_t)target->vector_bytes, NULL);
+                          columns <= LONGEST_IN_LANES * (int64_t)target->vector_bytes,
+                      NULL);
 }
 
 static LLVMValueRef load(row_kernel *r, LLVMValueRef first, LLVMValueRef mask)

@@ -1,8 +1,8 @@
 /* depthwise.c: depthwise convolution of any window, stride, dilation and multiplier on 8-bit values.
  *
- * For each result pixel and block of V channels, taps go in groups of four: their V bytes interleave (lanes.h), so that one
- * dot product of 4 per vector sums a group.  Taps above or below the image read from a constant row of zero points; beside the
- * image, in the few border columns, every tap chooses its address. */
+ * For each result pixel and block of V channels, taps go in groups of four: their V bytes interleave (lanes.h), so that
+ * one dot product of 4 per vector sums a group.  Taps above or below the image read from a constant row of zero points;
+ * beside the image, in the few border columns, every tap chooses its address. */
 #include "compiler/codegen/window/depthwise_rows.h"
 
 #include <assert.h>
@@ -11,8 +11,20 @@
 #include "compiler/codegen/matmul/mac.h"
 
 enum { MAX_UNROLLED_TAPS = 49 };
-enum { ARG_X, ARG_Y, ARG_WEIGHTS, ARG_BIAS, ARG_REQUANT, ARG_ZERO_ROW, ARG_BLOCKS, ARG_TAPS, ARG_WEIGHT_ZERO, ARG_RESIDUAL, ARG_ADD,
-       ARG_COUNT };
+enum {
+    ARG_X,
+    ARG_Y,
+    ARG_WEIGHTS,
+    ARG_BIAS,
+    ARG_REQUANT,
+    ARG_ZERO_ROW,
+    ARG_BLOCKS,
+    ARG_TAPS,
+    ARG_WEIGHT_ZERO,
+    ARG_RESIDUAL,
+    ARG_ADD,
+    ARG_COUNT
+};
 
 typedef struct emitter {
     cg_kernel *k;
@@ -20,10 +32,10 @@ typedef struct emitter {
     const depthwise_params *params;
     const cg_residual *residual;
     int taps, groups;
-    LLVMTypeRef bytes, sums;       /* <V x i8>, <V/4 x i32> */
-    LLVMValueRef image, row_out;   /* operand's image of this batch; result's row */
+    LLVMTypeRef bytes, sums;     /* <V x i8>, <V/4 x i32> */
+    LLVMValueRef image, row_out; /* operand's image of this batch; result's row */
     LLVMValueRef residual_row;
-    LLVMValueRef top;              /* operand row of the window's first tap, may be negative */
+    LLVMValueRef top; /* operand row of the window's first tap, may be negative */
     LLVMValueRef block, in_first, out_first, mask, in_mask;
 } emitter;
 
@@ -80,7 +92,8 @@ static LLVMValueRef tap_address(emitter *e, LLVMValueRef row, LLVMValueRef colum
     LLVMValueRef inside = in_range(k, row, e->p->x.dims[1]);
     if (check_column)
         inside = LLVMBuildAnd(k->b, inside, in_range(k, column, e->p->x.dims[2]), "");
-    LLVMValueRef offset = cg_add(k, cg_mul_const(k, row, e->p->x.stride[1]), cg_mul_const(k, column, e->p->x.stride[2]));
+    LLVMValueRef offset =
+        cg_add(k, cg_mul_const(k, row, e->p->x.stride[1]), cg_mul_const(k, column, e->p->x.stride[2]));
     LLVMValueRef there = LLVMBuildGEP2(k->b, k->m->i8, e->image, &offset, 1, "");
     return cg_at(k, LLVMBuildSelect(k->b, inside, there, k->arg[ARG_ZERO_ROW], ""), e->in_first);
 }
@@ -156,7 +169,8 @@ static void unrolled_taps(emitter *e, LLVMValueRef acc[8], LLVMValueRef left, bo
         LLVMValueRef address[4] = {NULL};
         int count = e->taps - 4 * g < 4 ? e->taps - 4 * g : 4;
         for (int t = 0; t < count; t++) {
-            int64_t ky = (4 * g + t) / e->p->kernel[1] * e->p->dilation[0], kx = (4 * g + t) % e->p->kernel[1] * e->p->dilation[1];
+            int64_t ky = (4 * g + t) / e->p->kernel[1] * e->p->dilation[0],
+                    kx = (4 * g + t) % e->p->kernel[1] * e->p->dilation[1];
             address[t] = tap_address(e, cg_add(k, e->top, cg_i64(k, ky)), cg_add(k, left, cg_i64(k, kx)), check);
         }
         add_group(e, acc, cg_i64(k, g), address, count);
@@ -219,7 +233,8 @@ static void emit_pixel(emitter *e, LLVMValueRef column, bool check)
         acc[j] = cg_requant_apply(k, &e->params->requant, k->arg[ARG_REQUANT], at, acc[j]);
     }
     if (e->residual) {
-        LLVMValueRef rows[4], from = cg_at(k, e->residual_row, cg_add(k, cg_mul_const(k, column, e->residual->pixel_stride), e->out_first));
+        LLVMValueRef rows[4], from = cg_at(k, e->residual_row,
+                                           cg_add(k, cg_mul_const(k, column, e->residual->pixel_stride), e->out_first));
         LLVMValueRef r = cg_load_lanes(k, e->bytes, from, e->mask);
         LLVMValueRef order[4];
         rows[0] = r;
@@ -293,10 +308,12 @@ static void emit_body(emitter *e)
     LLVMValueRef rows = cg_i64(k, p->y.dims[1]);
     LLVMValueRef batch = LLVMBuildUDiv(k->b, units.index, rows, ""), row = LLVMBuildURem(k->b, units.index, rows, "");
     e->image = cg_at(k, k->arg[ARG_X], cg_mul_const(k, batch, p->x.stride[0]));
-    e->row_out = cg_at(k, k->arg[ARG_Y], cg_add(k, cg_mul_const(k, batch, p->y.stride[0]), cg_mul_const(k, row, p->y.stride[1])));
+    e->row_out = cg_at(k, k->arg[ARG_Y],
+                       cg_add(k, cg_mul_const(k, batch, p->y.stride[0]), cg_mul_const(k, row, p->y.stride[1])));
     if (e->residual)
-        e->residual_row = cg_at(k, k->arg[ARG_RESIDUAL], cg_add(k, cg_mul_const(k, batch, e->residual->batch_stride),
-                                                                cg_mul_const(k, row, e->residual->row_stride)));
+        e->residual_row = cg_at(k, k->arg[ARG_RESIDUAL],
+                                cg_add(k, cg_mul_const(k, batch, e->residual->batch_stride),
+                                       cg_mul_const(k, row, e->residual->row_stride)));
     e->top = cg_add(k, cg_mul_const(k, row, p->stride[0]), cg_i64(k, -p->pad[0]));
     cg_loop blocks = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, p->blocks), 1);
     cg_loop_hint_no_unroll(k, &blocks);
@@ -324,7 +341,8 @@ static void general_emit(cg_module *m, const ir_op *op, const depthwise_plan *p,
     args[ARG_BLOCKS] = cg_arg_constant(block_table(m, p));
     args[ARG_TAPS] = cg_arg_constant(tap_table(m, p));
     args[ARG_WEIGHT_ZERO] = params->weight_zero
-        ? cg_arg_constant(cg_constant(m, params->weight_zero, slots * 4, "weight_zeros")) : args[ARG_BIAS];
+                                ? cg_arg_constant(cg_constant(m, params->weight_zero, slots * 4, "weight_zeros"))
+                                : args[ARG_BIAS];
     args[ARG_RESIDUAL] = residual ? cg_arg_value(ir_operand_value(op, 3)) : args[ARG_X];
     args[ARG_ADD] = residual ? cg_arg_constant(cg_residual_constant(m, residual)) : args[ARG_BIAS];
     cg_key key = {.length = 0};
@@ -337,8 +355,8 @@ static void general_emit(cg_module *m, const ir_op *op, const depthwise_plan *p,
         emit_body(&e);
         cg_kernel_end(&k);
     }
-    cg_step_info info = {.units = (uint32_t)(p->y.dims[0] * p->y.dims[1]), .is_int8 = true,
-                         .macs = (uint64_t)(p->y.elements * e.taps)};
+    cg_step_info info = {
+        .units = (uint32_t)(p->y.dims[0] * p->y.dims[1]), .is_int8 = true, .macs = (uint64_t)(p->y.elements * e.taps)};
     cg_step_add(m, &k, op, &info, ARG_COUNT, args);
 }
 

@@ -5,8 +5,8 @@
  *   PATTERN  multiplier divides V: V/multiplier operand channels, each repeated; the last block is masked
  *   SPLAT    any other multiplier: blocks lie within the results of one operand channel, masked
  *
- * Packed weights: [block][group of 4 taps][vector j = 0…3][V bytes], in the interleaved order of lanes.h; taps row-major, the
- * last group filled up with zeros.  Per-channel numbers (bias, scales) in the interleaved order too. */
+ * Packed weights: [block][group of 4 taps][vector j = 0…3][V bytes], in the interleaved order of lanes.h; taps
+ * row-major, the last group filled up with zeros.  Per-channel numbers (bias, scales) in the interleaved order too. */
 #ifndef QCC_CG_DEPTHWISE_H
 #define QCC_CG_DEPTHWISE_H
 
@@ -20,12 +20,12 @@ typedef struct depthwise_plan {
     cg_shape x, y;
     int64_t kernel[2], stride[2], dilation[2], pad[2]; /* vertical, horizontal; pad: top, left */
     int64_t multiplier;
-    int v;                   /* V */
+    int v; /* V */
     depthwise_mode mode;
     int blocks;
-    int64_t full;            /* result channels in a full block */
-    bool masked;             /* some block has fewer than V channels */
-    int64_t inside[2];       /* result columns inside[0]…inside[1]-1 touch no column outside the image */
+    int64_t full;      /* result channels in a full block */
+    bool masked;       /* some block has fewer than V channels */
+    int64_t inside[2]; /* result columns inside[0]…inside[1]-1 touch no column outside the image */
 } depthwise_plan;
 
 depthwise_plan depthwise_plan_of(const ir_op *, const target_info *);
@@ -35,10 +35,10 @@ void depthwise_key(cg_key *, const depthwise_plan *);
 
 /* Integer parameters. */
 typedef struct depthwise_params {
-    const int32_t *bias;          /* [slots], zero points folded in */
-    const int32_t *weight_zero;   /* likewise, or NULL: the weights have it subtracted already */
-    const int16_t *weights;       /* [taps][result channels], centred or raw as above; each fits 8 bits */
-    cg_requant requant;           /* of the slots */
+    const int32_t *bias;        /* [slots], zero points folded in */
+    const int32_t *weight_zero; /* likewise, or NULL: the weights have it subtracted already */
+    const int16_t *weights;     /* [taps][result channels], centred or raw as above; each fits 8 bits */
+    cg_requant requant;         /* of the slots */
 } depthwise_params;
 /* channel_of: the result channel of each of `slots` elements, -1 for none. */
 void depthwise_params_make(cg_module *, const ir_op *, const depthwise_plan *, const int32_t channel_of[], int slots,

@@ -1,9 +1,9 @@
-/* depthwise_f32.c: depthwise convolution on floats: taps multiplied and added in row-major order with one rounding each (fma),
- * starting from the bias.
+/* depthwise_f32.c: depthwise convolution on floats: taps multiplied and added in row-major order with one rounding each
+ * (fma), starting from the bias.
  *
- * Inside the image several result columns at a time share the weights and, where windows overlap, the operand's columns; window
- * rows above and below the image are left out.  In border columns, and with a multiplier, each pixel by itself: taps outside the
- * image read zeros. */
+ * Inside the image several result columns at a time share the weights and, where windows overlap, the operand's
+ * columns; window rows above and below the image are left out.  In border columns, and with a multiplier, each pixel by
+ * itself: taps outside the image read zeros. */
 #include <string.h>
 
 #include "compiler/codegen/matmul/mac.h"
@@ -21,8 +21,8 @@ typedef struct emitter {
     LLVMTypeRef vector;
     LLVMValueRef image, out, residual, top, left;
     LLVMValueRef row_out, row_residual, column;
-    int tile;                     /* result columns at once, inside the image */
-    int64_t residual_pixel;       /* bytes between its pixels */
+    int tile;               /* result columns at once, inside the image */
+    int64_t residual_pixel; /* bytes between its pixels */
     bool has_bias, has_residual;
 } emitter;
 
@@ -43,20 +43,24 @@ static LLVMValueRef load_channels(emitter *e, LLVMValueRef pixel, LLVMValueRef f
     for (unsigned i = 0; i < e->lanes; i++) { /* the table has slack for masked lanes */
         LLVMValueRef at = cg_at(k, k->arg[ARG_CHANNELS], cg_mul_const(k, cg_add(k, first, cg_i64(k, i)), 8));
         LLVMValueRef offset = cg_load(k, k->m->i64, at, 8);
-        result = LLVMBuildInsertElement(k->b, result, cg_load(k, k->m->f32, cg_at(k, pixel, offset), 4), cg_i32(k, (int)i), "");
+        result = LLVMBuildInsertElement(k->b, result, cg_load(k, k->m->f32, cg_at(k, pixel, offset), 4),
+                                        cg_i32(k, (int)i), "");
     }
     return result;
 }
 
-static LLVMValueRef add_tap(emitter *e, LLVMValueRef acc, LLVMValueRef ky, LLVMValueRef kx, LLVMValueRef first, LLVMValueRef mask)
+static LLVMValueRef add_tap(emitter *e, LLVMValueRef acc, LLVMValueRef ky, LLVMValueRef kx, LLVMValueRef first,
+                            LLVMValueRef mask)
 {
     cg_kernel *k = e->k;
     const depthwise_plan *p = e->p;
     LLVMValueRef row = cg_add(k, e->top, cg_mul_const(k, ky, p->dilation[0]));
     LLVMValueRef column = cg_add(k, e->left, cg_mul_const(k, kx, p->dilation[1]));
     LLVMValueRef inside = LLVMBuildAnd(k->b, in_range(k, row, p->x.dims[1]), in_range(k, column, p->x.dims[2]), "");
-    LLVMValueRef offset = cg_add(k, cg_mul_const(k, row, p->x.stride[1] * 4), cg_mul_const(k, column, p->x.stride[2] * 4));
-    LLVMValueRef pixel = LLVMBuildSelect(k->b, inside, LLVMBuildGEP2(k->b, k->m->i8, e->image, &offset, 1, ""), k->arg[ARG_ZEROS], "");
+    LLVMValueRef offset =
+        cg_add(k, cg_mul_const(k, row, p->x.stride[1] * 4), cg_mul_const(k, column, p->x.stride[2] * 4));
+    LLVMValueRef pixel =
+        LLVMBuildSelect(k->b, inside, LLVMBuildGEP2(k->b, k->m->i8, e->image, &offset, 1, ""), k->arg[ARG_ZEROS], "");
     LLVMValueRef x = load_channels(e, pixel, first, mask);
     LLVMValueRef tap = cg_add(k, cg_mul_const(k, ky, p->kernel[1]), kx);
     LLVMValueRef at = cg_mul_const(k, cg_add(k, cg_mul_const(k, tap, p->y.dims[3]), first), 4);
@@ -67,7 +71,8 @@ static LLVMValueRef add_tap(emitter *e, LLVMValueRef acc, LLVMValueRef ky, LLVMV
 static LLVMValueRef start_of(emitter *e, LLVMValueRef first, LLVMValueRef mask)
 {
     cg_kernel *k = e->k;
-    return e->has_bias ? cg_load_lanes(k, e->vector, cg_at(k, k->arg[ARG_BIAS], cg_mul_const(k, first, 4)), mask) : LLVMConstNull(e->vector);
+    return e->has_bias ? cg_load_lanes(k, e->vector, cg_at(k, k->arg[ARG_BIAS], cg_mul_const(k, first, 4)), mask)
+                       : LLVMConstNull(e->vector);
 }
 
 /* Activation, residual, store at the pixel that e->out and e->residual point to. */
@@ -118,7 +123,8 @@ static void single_pixel(emitter *e, LLVMValueRef column, LLVMValueRef first, LL
 }
 
 /* One column of the window: a weight for all pixels of the tile. */
-static void tile_column(emitter *e, LLVMValueRef pixels, LLVMValueRef weights, int tile, LLVMValueRef mask, LLVMValueRef acc[])
+static void tile_column(emitter *e, LLVMValueRef pixels, LLVMValueRef weights, int tile, LLVMValueRef mask,
+                        LLVMValueRef acc[])
 {
     cg_kernel *k = e->k;
     LLVMValueRef w = cg_load_lanes(k, e->vector, weights, mask);
@@ -133,7 +139,8 @@ static void emit_tile(emitter *e, LLVMValueRef column, int tile, LLVMValueRef fi
 {
     cg_kernel *k = e->k;
     const depthwise_plan *p = e->p;
-    LLVMValueRef acc[MAX_TILE], sum[MAX_TILE], inner[MAX_TILE], d = cg_i64(k, p->dilation[0]), round_up = cg_i64(k, p->dilation[0] - 1);
+    LLVMValueRef acc[MAX_TILE], sum[MAX_TILE], inner[MAX_TILE], d = cg_i64(k, p->dilation[0]),
+                                                                round_up = cg_i64(k, p->dilation[0] - 1);
     LLVMValueRef above = cg_max(k, LLVMBuildNeg(k->b, e->top, ""), cg_i64(k, 0));
     LLVMValueRef below = cg_max(k, LLVMBuildSub(k->b, cg_i64(k, p->x.dims[1]), e->top, ""), cg_i64(k, 0));
     LLVMValueRef from = LLVMBuildUDiv(k->b, cg_add(k, above, round_up), d, "");
@@ -147,7 +154,8 @@ static void emit_tile(emitter *e, LLVMValueRef column, int tile, LLVMValueRef fi
     LLVMValueRef row = cg_add(k, e->top, cg_mul_const(k, rows.index, p->dilation[0]));
     LLVMValueRef offset = cg_add(k, cg_mul_const(k, row, p->x.stride[1]), cg_mul_const(k, left, p->x.stride[2]));
     LLVMValueRef pixels = cg_at(k, cg_at(k, e->image, cg_mul_const(k, offset, 4)), channels);
-    LLVMValueRef weights = cg_at(k, cg_at(k, k->arg[ARG_WEIGHTS], cg_mul_const(k, rows.index, p->kernel[1] * per_tap)), channels);
+    LLVMValueRef weights =
+        cg_at(k, cg_at(k, k->arg[ARG_WEIGHTS], cg_mul_const(k, rows.index, p->kernel[1] * per_tap)), channels);
     if (p->kernel[1] <= MAX_TILE) {
         for (int64_t kx = 0; kx < p->kernel[1]; kx++)
             tile_column(e, cg_at_const(k, pixels, kx * across), cg_at_const(k, weights, kx * per_tap), tile, mask, acc);
@@ -155,7 +163,8 @@ static void emit_tile(emitter *e, LLVMValueRef column, int tile, LLVMValueRef fi
         cg_loop taps = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, p->kernel[1]), 1);
         for (int t = 0; t < tile; t++)
             acc[t] = inner[t] = cg_loop_carry(k, &taps, sum[t]);
-        tile_column(e, cg_at(k, pixels, cg_mul_const(k, taps.index, across)), cg_at(k, weights, cg_mul_const(k, taps.index, per_tap)), tile, mask, acc);
+        tile_column(e, cg_at(k, pixels, cg_mul_const(k, taps.index, across)),
+                    cg_at(k, weights, cg_mul_const(k, taps.index, per_tap)), tile, mask, acc);
         for (int t = 0; t < tile; t++) {
             cg_loop_update(k, &taps, t, acc[t]);
             acc[t] = inner[t];
@@ -227,7 +236,9 @@ static void emit_body(emitter *e, const cg_shape *r)
     LLVMValueRef batch = LLVMBuildUDiv(k->b, units.index, rows, ""), row = LLVMBuildURem(k->b, units.index, rows, "");
     e->image = cg_at(k, k->arg[ARG_X], cg_mul_const(k, batch, p->x.stride[0] * 4));
     e->top = cg_add(k, cg_mul_const(k, row, p->stride[0]), cg_i64(k, -p->pad[0]));
-    e->row_out = cg_at(k, k->arg[ARG_Y], cg_mul_const(k, cg_add(k, cg_mul_const(k, batch, p->y.stride[0]), cg_mul_const(k, row, p->y.stride[1])), 4));
+    e->row_out = cg_at(
+        k, k->arg[ARG_Y],
+        cg_mul_const(k, cg_add(k, cg_mul_const(k, batch, p->y.stride[0]), cg_mul_const(k, row, p->y.stride[1])), 4));
     if (e->has_residual) {
         LLVMValueRef at = cg_add(k, cg_mul_const(k, batch, r->stride[0]), cg_mul_const(k, row, r->stride[1]));
         e->row_residual = cg_at(k, k->arg[ARG_RESIDUAL], cg_mul_const(k, at, 4));
@@ -250,7 +261,8 @@ bool cg_emit_depthwise_f32(cg_module *m, const ir_op *op)
 {
     const depthwise_plan plan = depthwise_plan_of(op, m->target), *p = &plan;
     const ir_value *w = ir_operand_value(op, 1), *b = ir_operand_value(op, 2), *r = ir_operand_value(op, 3);
-    emitter e = {.op = op, .p = p, .lanes = m->target->vector_bytes / 4, .has_bias = b != NULL, .has_residual = r != NULL};
+    emitter e = {
+        .op = op, .p = p, .lanes = m->target->vector_bytes / 4, .has_bias = b != NULL, .has_residual = r != NULL};
     cg_shape residual = {0};
     if (p->y.elements == 0)
         return true;
@@ -267,14 +279,17 @@ bool cg_emit_depthwise_f32(cg_module *m, const ir_op *op)
     args[ARG_WEIGHTS] = cg_arg_value(w);
     args[ARG_BIAS] = cg_arg_value(b ? b : w);
     args[ARG_ZEROS] = cg_arg_constant(cg_constant(m, zeros, (size_t)(p->x.dims[3] + 64) * 4, "zeros"));
-    args[ARG_CHANNELS] = p->multiplier == 1 ? args[ARG_ZEROS] : cg_arg_constant(cg_constant(m, table, (size_t)(channels + 64) * 8, "channels"));
+    args[ARG_CHANNELS] = p->multiplier == 1
+                             ? args[ARG_ZEROS]
+                             : cg_arg_constant(cg_constant(m, table, (size_t)(channels + 64) * 8, "channels"));
     args[ARG_RESIDUAL] = cg_arg_value(r ? r : ir_operand_value(op, 0));
     cg_key key = {.length = 0};
     cg_key_add(&key, "depthwise");
     depthwise_key(&key, p);
     cg_key_add(&key, " b%d a%lld", e.has_bias, (long long)ir_int(op, IR_ATTR_ACT));
     if (r) {
-        cg_key_add(&key, " r%lld.%lld", (long long)ir_int(op, IR_ATTR_ADD_FIRST), (long long)ir_int(op, IR_ATTR_ADD_ACT));
+        cg_key_add(&key, " r%lld.%lld", (long long)ir_int(op, IR_ATTR_ADD_FIRST),
+                   (long long)ir_int(op, IR_ATTR_ADD_ACT));
         cg_key_shape(&key, &residual);
     }
     cg_kernel k;

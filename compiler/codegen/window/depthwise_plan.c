@@ -59,7 +59,8 @@ depthwise_plan depthwise_plan_of(const ir_op *op, const target_info *target)
     plan_blocks(p);
     int64_t reach = (p->kernel[1] - 1) * p->dilation[1];
     int64_t first = (p->pad[1] + p->stride[1] - 1) / p->stride[1];
-    int64_t end = (p->x.dims[2] - 1 - reach + p->pad[1]) < 0 ? 0 : (p->x.dims[2] - 1 - reach + p->pad[1]) / p->stride[1] + 1;
+    int64_t end =
+        (p->x.dims[2] - 1 - reach + p->pad[1]) < 0 ? 0 : (p->x.dims[2] - 1 - reach + p->pad[1]) / p->stride[1] + 1;
     first = first < p->y.dims[2] ? first : p->y.dims[2];
     end = end < p->y.dims[2] ? end : p->y.dims[2];
     p->inside[0] = first;
@@ -125,8 +126,8 @@ void depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *
     }
     bool add = op->operand_count > 3 && ir_operand_value(op, 3);
     *out = (depthwise_params){.bias = bias, .weight_zero = centred ? NULL : zeros, .weights = weights};
-    out->requant = cg_requant_make_for(m, (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING), slots, multipliers, y->type.dtype,
-                                       add ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant->scale[0],
+    out->requant = cg_requant_make_for(m, (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING), slots, multipliers,
+                                       y->type.dtype, add ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant->scale[0],
                                        add ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : y->quant->zero[0],
                                        add ? ir_int(op, IR_ATTR_MID_NARROW) != 0 : y->quant->narrow,
                                        (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));

@@ -1,10 +1,10 @@
 /* pool.c: max and average pooling, vectors over channels.
  *
  * max: taps outside the image are moved onto its nearest pixel, which the window holds too, so they change nothing.
- * average: the window is cut to the image, and the sum divided by what is left.  8-bit values, even_f32: the centred sum
- * times float(1 / n).  Fixed roundings divide integers half away from zero, as a product with the reciprocal: (a + 0.5) / n
- * is at least 0.5 / n away from any integer, and the product errs by less than a / n * 2^-22.  16-bit values: the same with
- * signed integers and, since a is larger, doubles. */
+ * average: the window is cut to the image, and the sum divided by what is left.  8-bit values, even_f32: the centred
+ * sum times float(1 / n).  Fixed roundings divide integers half away from zero, as a product with the reciprocal: (a +
+ * 0.5) / n is at least 0.5 / n away from any integer, and the product errs by less than a / n * 2^-22.  16-bit values:
+ * the same with signed integers and, since a is larger, doubles. */
 #include <float.h>
 
 #include "compiler/codegen/build/lanes.h"
@@ -20,13 +20,13 @@ typedef struct pool {
     cg_shape x, y;
     bool is_float, is_max, is_16;
     int64_t kernel[2], stride[2], pad[2];
-    int64_t inside[2];             /* result columns whose windows lie within the image */
-    int32_t zero, min, max;        /* 8-bit: of the result */
-    bool even;                     /* 8-bit average: rounding even_f32 */
-    int32_t origin;                /* otherwise: the integer that ties round away from */
+    int64_t inside[2];      /* result columns whose windows lie within the image */
+    int32_t zero, min, max; /* 8-bit: of the result */
+    bool even;              /* 8-bit average: rounding even_f32 */
+    int32_t origin;         /* otherwise: the integer that ties round away from */
     unsigned lanes;
-    LLVMTypeRef vector, wide;      /* elements; sums */
-    LLVMValueRef image, out;       /* of this batch; the pixel's address */
+    LLVMTypeRef vector, wide; /* elements; sums */
+    LLVMValueRef image, out;  /* of this batch; the pixel's address */
     LLVMValueRef top, left;
     bool check_columns;
     LLVMValueRef y0, y1, x0, x1, count; /* average: the cut window, and the pixels in it */
@@ -91,7 +91,8 @@ static LLVMValueRef clamp_integers(pool *s, LLVMValueRef v)
         return cg_min(s->k, v, cg_splat(s->k, LLVMConstInt(element, (uint64_t)(int64_t)s->max, 1), s->lanes));
     }
     LLVMBuilderRef b = s->k->b;
-    LLVMValueRef low = cg_splat(s->k, cg_i8(s->k, s->min), s->lanes), high = cg_splat(s->k, cg_i8(s->k, s->max), s->lanes);
+    LLVMValueRef low = cg_splat(s->k, cg_i8(s->k, s->min), s->lanes),
+                 high = cg_splat(s->k, cg_i8(s->k, s->max), s->lanes);
     if (s->min > 0)
         v = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntUGT, v, low, ""), v, low, "");
     if (s->max < 255)
@@ -168,7 +169,8 @@ static LLVMValueRef average_integers(pool *s, LLVMValueRef sum)
     LLVMTypeRef ints = cg_vector(k->m->i32, s->lanes);
     LLVMValueRef count = LLVMBuildTrunc(k->b, s->count, k->m->i32, "");
     LLVMValueRef centre = LLVMBuildMul(k->b, count, cg_i32(k, s->even ? s->zero : s->origin), "");
-    LLVMValueRef centred = LLVMBuildSub(k->b, LLVMBuildZExtOrBitCast(k->b, sum, ints, ""), cg_splat(k, centre, s->lanes), "");
+    LLVMValueRef centred =
+        LLVMBuildSub(k->b, LLVMBuildZExtOrBitCast(k->b, sum, ints, ""), cg_splat(k, centre, s->lanes), "");
     return finish_average(s, s->even ? divide_even(s, centred, count) : divide_away(s, centred, count));
 }
 
@@ -178,7 +180,8 @@ static void average_block(cg_kernel *k, void *context, LLVMValueRef first, LLVMV
     LLVMValueRef v = sum_window(s, first, mask);
     if (s->is_float) {
         LLVMValueRef n = LLVMBuildSIToFP(k->b, s->count, k->m->f32, "");
-        v = cg_act_f32(k, (ir_enum_ACT)ir_int(s->op, IR_ATTR_ACT), LLVMBuildFDiv(k->b, v, cg_splat(k, n, s->lanes), ""));
+        v = cg_act_f32(k, (ir_enum_ACT)ir_int(s->op, IR_ATTR_ACT),
+                       LLVMBuildFDiv(k->b, v, cg_splat(k, n, s->lanes), ""));
     } else {
         v = LLVMBuildTrunc(k->b, average_integers(s, v), s->vector, "");
     }
@@ -216,7 +219,10 @@ static void emit_body(pool *s)
     LLVMValueRef batch = LLVMBuildUDiv(k->b, units.index, rows, ""), row = LLVMBuildURem(k->b, units.index, rows, "");
     s->image = cg_at(k, k->arg[0], cg_mul_const(k, batch, s->x.stride[0] * s->x.bytes));
     s->top = cg_add(k, cg_mul_const(k, row, s->stride[0]), cg_i64(k, -s->pad[0]));
-    LLVMValueRef row_out = cg_at(k, k->arg[1], cg_mul_const(k, cg_add(k, cg_mul_const(k, batch, s->y.stride[0]), cg_mul_const(k, row, s->y.stride[1])), s->y.bytes));
+    LLVMValueRef row_out =
+        cg_at(k, k->arg[1],
+              cg_mul_const(k, cg_add(k, cg_mul_const(k, batch, s->y.stride[0]), cg_mul_const(k, row, s->y.stride[1])),
+                           s->y.bytes));
     int64_t end = s->y.dims[2];
     if (!s->is_max) {
         emit_columns(s, row_out, cg_i64(k, 0), cg_i64(k, end), true);
@@ -262,8 +268,12 @@ bool cg_emit_pool(cg_module *m, const ir_op *op)
 {
     const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
     const bool is_max = op->code == IR_MAX_POOL2D;
-    pool s = {.op = op, .is_max = is_max, .is_float = x->type.dtype == IR_F32, .is_16 = x->type.dtype == IR_I16,
-              .x = cg_shape_of(x), .y = cg_shape_of(y)};
+    pool s = {.op = op,
+              .is_max = is_max,
+              .is_float = x->type.dtype == IR_F32,
+              .is_16 = x->type.dtype == IR_I16,
+              .x = cg_shape_of(x),
+              .y = cg_shape_of(y)};
     if (s.y.elements == 0)
         return true;
     for (int d = 0; d < 2; d++) {
@@ -285,7 +295,8 @@ bool cg_emit_pool(cg_module *m, const ir_op *op)
     cg_key_shape(&key, &s.y);
     for (int d = 0; d < 2; d++)
         cg_key_add(&key, " k%lld s%lld p%lld", (long long)s.kernel[d], (long long)s.stride[d], (long long)s.pad[d]);
-    cg_key_add(&key, " %d.%d z%d %d..%d a%lld", s.even, s.origin, s.zero, s.min, s.max, (long long)ir_int(op, IR_ATTR_ACT));
+    cg_key_add(&key, " %d.%d z%d %d..%d a%lld", s.even, s.origin, s.zero, s.min, s.max,
+               (long long)ir_int(op, IR_ATTR_ACT));
     cg_kernel k;
     cg_arg args[2] = {cg_arg_value(x), cg_arg_value(y)};
     if (cg_kernel_begin(m, &k, key.text, op, 2)) {

@@ -1,5 +1,5 @@
-/* resize.c: resize_nearest and resize_bilinear.  Where result rows and columns come from is a table made at compile time,
- * with the interpreter's arithmetic; kernels look up byte offsets and weights:
+/* resize.c: resize_nearest and resize_bilinear.  Where result rows and columns come from is a table made at compile
+ * time, with the interpreter's arithmetic; kernels look up byte offsets and weights:
  *
  *     nearest    rows[out height], columns[out width]: byte offset of the source
  *     bilinear   per result row and column: offsets of the two sources, part (float or 1/1024) and 1 - part
@@ -15,7 +15,10 @@
 #include "compiler/codegen/build/shape.h"
 #include "ir/interp.h"
 
-typedef struct tap { int64_t low, high; int32_t part, rest; } tap; /* part, rest: bits of a float, or integers */
+typedef struct tap {
+    int64_t low, high;
+    int32_t part, rest;
+} tap; /* part, rest: bits of a float, or integers */
 enum { TAP_BYTES = sizeof(tap) };
 enum { ARG_X, ARG_Y, ARG_ROWS, ARG_COLUMNS, ARG_COUNT };
 
@@ -28,7 +31,7 @@ typedef struct resize {
     blend_mode mode;
     int32_t centre, min, max; /* min, max: of integer results */
     unsigned lanes;
-    LLVMValueRef corner[4], out;          /* top left, bottom left, top right, bottom right */
+    LLVMValueRef corner[4], out;                               /* top left, bottom left, top right, bottom right */
     LLVMValueRef row_part, row_rest, column_part, column_rest; /* splats */
 } resize;
 
@@ -98,12 +101,14 @@ static LLVMValueRef finish(resize *r, LLVMValueRef sum)
         return sum;
     if (r->mode == BLEND_FIXED) {
         LLVMValueRef plus = LLVMBuildICmp(k->b, LLVMIntSGT, sum, LLVMConstNull(ints), "");
-        LLVMValueRef half = LLVMBuildSelect(k->b, plus, cg_splat_i32(k, 1 << 19, r->lanes), cg_splat_i32(k, -(1 << 19), r->lanes), "");
+        LLVMValueRef half =
+            LLVMBuildSelect(k->b, plus, cg_splat_i32(k, 1 << 19, r->lanes), cg_splat_i32(k, -(1 << 19), r->lanes), "");
         q = LLVMBuildSDiv(k->b, LLVMBuildAdd(k->b, sum, half, ""), cg_splat_i32(k, 1 << 20, r->lanes), "");
     } else {
         sum = cg_max(k, sum, cg_splat_f32(k, (float)(r->min - r->centre), r->lanes));
         sum = cg_min(k, sum, cg_splat_f32(k, (float)(r->max - r->centre), r->lanes));
-        q = r->mode == BLEND_EVEN ? cg_round_to_i32(k, sum) : LLVMBuildFPToSI(k->b, cg_math_round_away(k, sum), ints, "");
+        q = r->mode == BLEND_EVEN ? cg_round_to_i32(k, sum)
+                                  : LLVMBuildFPToSI(k->b, cg_math_round_away(k, sum), ints, "");
     }
     q = LLVMBuildAdd(k->b, q, cg_splat_i32(k, r->centre, r->lanes), "");
     q = cg_max(k, q, cg_splat_i32(k, r->min, r->lanes));
@@ -165,7 +170,8 @@ static void nearest_row(resize *r, LLVMValueRef image, LLVMValueRef row, LLVMVal
     cg_kernel *k = r->k;
     LLVMValueRef from = cg_at(k, image, load_i64(k, cg_at(k, k->arg[ARG_ROWS], cg_mul_const(k, row, 8)), 0));
     cg_loop columns = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, r->y.dims[2]), 1);
-    LLVMValueRef pixel = cg_at(k, from, load_i64(k, cg_at(k, k->arg[ARG_COLUMNS], cg_mul_const(k, columns.index, 8)), 0));
+    LLVMValueRef pixel =
+        cg_at(k, from, load_i64(k, cg_at(k, k->arg[ARG_COLUMNS], cg_mul_const(k, columns.index, 8)), 0));
     LLVMValueRef to = cg_at(k, row_out, cg_mul_const(k, columns.index, r->y.stride[2] * r->y.bytes));
     LLVMBuildMemCpy(k->b, to, 1, pixel, 1, cg_i64(k, r->y.dims[3] * r->y.bytes));
     cg_loop_end(k, &columns);
@@ -183,7 +189,8 @@ static cg_arg tap_table(cg_module *m, const resize *r, int d)
 {
     tap *table = ARENA_ARRAY(m->arena, tap, r->y.dims[d]);
     for (int64_t i = 0; i < r->y.dims[d]; i++) {
-        table[i] = r->mode == BLEND_FIXED ? fixed_tap(r->op, i, r->x.dims[d], r->y.dims[d]) : float_tap(r->op, d, i, r->x.dims[d]);
+        table[i] = r->mode == BLEND_FIXED ? fixed_tap(r->op, i, r->x.dims[d], r->y.dims[d])
+                                          : float_tap(r->op, d, i, r->x.dims[d]);
         table[i].low *= r->x.stride[d] * r->x.bytes;
         table[i].high *= r->x.stride[d] * r->x.bytes;
     }
@@ -241,7 +248,9 @@ static void plan_blend(resize *r)
 
 bool cg_emit_resize(cg_module *m, const ir_op *op)
 {
-    resize r = {.op = op, .lanes = m->target->vector_bytes / 4, .x = cg_shape_of(ir_operand_value(op, 0)),
+    resize r = {.op = op,
+                .lanes = m->target->vector_bytes / 4,
+                .x = cg_shape_of(ir_operand_value(op, 0)),
                 .y = cg_shape_of(op->results[0])};
     if (r.y.elements == 0)
         return true;

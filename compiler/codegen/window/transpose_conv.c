@@ -1,11 +1,13 @@
-/* transpose_conv.c: transpose_conv2d on 8-bit values and floats, gathering: for each result pixel the operand pixels that
- * reach it.
+/* transpose_conv.c: transpose_conv2d on 8-bit values and floats, gathering: for each result pixel the operand pixels
+ * that reach it.
  *
- *     result (oy, ox), phase (oy + top) mod stride: taps ky = phase, phase + stride, … meet operand rows (oy + top - ky) / stride
+ *     result (oy, ox), phase (oy + top) mod stride: taps ky = phase, phase + stride, … meet operand rows (oy + top -
+ * ky) / stride
  *
- * Neighbouring result pixels of a phase meet the same weights and neighbouring operand pixels: TILE of them at a time.  Operand
- * pixels outside read zero points.  A group is 4 channels of 8-bit values or one float; packed weights are
- * [block set][ky][kx][part][group][BLOCKS][16 lanes][4 bytes].  Weights that do not fit 8 bits once centred are a sum of parts. */
+ * Neighbouring result pixels of a phase meet the same weights and neighbouring operand pixels: TILE of them at a time.
+ * Operand pixels outside read zero points.  A group is 4 channels of 8-bit values or one float; packed weights are
+ * [block set][ky][kx][part][group][BLOCKS][16 lanes][4 bytes].  Weights that do not fit 8 bits once centred are a sum
+ * of parts. */
 #include <assert.h>
 #include <string.h>
 
@@ -25,7 +27,7 @@ typedef struct emitter {
     int64_t kernel[2], stride[2], pad[2];
     bool is_float;
     unsigned lanes;
-    int blocks, sets, parts;         /* blocks of `lanes` channels in a set */
+    int blocks, sets, parts;          /* blocks of `lanes` channels in a set */
     int64_t groups, channels, padded; /* result channels; up to whole sets */
     cg_requant requant;
     LLVMTypeRef sum, bytes;
@@ -54,8 +56,8 @@ static LLVMValueRef load_group(emitter *e, LLVMValueRef pixel, LLVMValueRef grou
     return word;
 }
 
-static void add_group(emitter *e, int tile, LLVMValueRef const pixel[], LLVMValueRef weights, LLVMValueRef group, int count,
-                      LLVMValueRef acc[])
+static void add_group(emitter *e, int tile, LLVMValueRef const pixel[], LLVMValueRef weights, LLVMValueRef group,
+                      int count, LLVMValueRef acc[])
 {
     cg_kernel *k = e->k;
     LLVMValueRef w[MAX_BLOCKS], from = cg_at(k, weights, cg_mul_const(k, group, (int64_t)e->blocks * e->lanes * 4));
@@ -101,7 +103,8 @@ static LLVMValueRef pixel_address(emitter *e, LLVMValueRef row, LLVMValueRef col
     cg_kernel *k = e->k;
     LLVMValueRef inside = LLVMBuildAnd(k->b, LLVMBuildICmp(k->b, LLVMIntULT, row, cg_i64(k, e->x.dims[1]), ""),
                                        LLVMBuildICmp(k->b, LLVMIntULT, column, cg_i64(k, e->x.dims[2]), ""), "");
-    LLVMValueRef offset = cg_mul_const(k, cg_add(k, cg_mul_const(k, row, e->x.stride[1]), cg_mul_const(k, column, e->x.stride[2])), e->x.bytes);
+    LLVMValueRef offset = cg_mul_const(
+        k, cg_add(k, cg_mul_const(k, row, e->x.stride[1]), cg_mul_const(k, column, e->x.stride[2])), e->x.bytes);
     LLVMValueRef there = LLVMBuildGEP2(k->b, k->m->i8, e->image, &offset, 1, "");
     return LLVMBuildSelect(k->b, inside, there, k->arg[ARG_ZEROS], "");
 }
@@ -109,7 +112,8 @@ static LLVMValueRef pixel_address(emitter *e, LLVMValueRef row, LLVMValueRef col
 static void finish(emitter *e, LLVMValueRef acc, LLVMValueRef to, int block)
 {
     cg_kernel *k = e->k;
-    LLVMValueRef first = cg_add(k, cg_mul_const(k, e->set, (int64_t)e->blocks * e->lanes), cg_i64(k, (int64_t)block * e->lanes));
+    LLVMValueRef first =
+        cg_add(k, cg_mul_const(k, e->set, (int64_t)e->blocks * e->lanes), cg_i64(k, (int64_t)block * e->lanes));
     LLVMValueRef v, mask = cg_lane_mask(k, LLVMBuildSub(k->b, cg_i64(k, e->channels), first, ""), e->lanes);
     if (e->is_float)
         v = cg_act_f32(k, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT), acc);
@@ -128,7 +132,8 @@ static void emit_tile(emitter *e, LLVMValueRef index, int tile)
     LLVMValueRef acc[TILE * MAX_BLOCKS];
     LLVMValueRef phase = cg_add(k, cg_mul_const(k, e->row_phase, e->stride[1]), e->column_phase);
     for (int b = 0; b < e->blocks; b++) {
-        LLVMValueRef at = cg_add(k, cg_mul_const(k, phase, e->padded), cg_mul_const(k, e->set, (int64_t)e->blocks * e->lanes));
+        LLVMValueRef at =
+            cg_add(k, cg_mul_const(k, phase, e->padded), cg_mul_const(k, e->set, (int64_t)e->blocks * e->lanes));
         at = cg_mul_const(k, cg_add(k, at, cg_i64(k, (int64_t)b * e->lanes)), 4);
         LLVMValueRef bias = cg_load(k, e->sum, cg_at(k, k->arg[ARG_BIAS], at), 16);
         for (int t = 0; t < tile; t++)
@@ -139,18 +144,21 @@ static void emit_tile(emitter *e, LLVMValueRef index, int tile)
     LLVMValueRef outer[TILE * MAX_BLOCKS], inner[TILE * MAX_BLOCKS], next[TILE * MAX_BLOCKS];
     for (int i = 0; i < n; i++)
         outer[i] = cg_loop_carry(k, &rows, acc[i]);
-    LLVMValueRef up = LLVMBuildSDiv(k->b, LLVMBuildSub(k->b, rows.index, e->row_phase, ""), cg_i64(k, e->stride[0]), "");
+    LLVMValueRef up =
+        LLVMBuildSDiv(k->b, LLVMBuildSub(k->b, rows.index, e->row_phase, ""), cg_i64(k, e->stride[0]), "");
     LLVMValueRef row = LLVMBuildSub(k->b, e->row, up, "");
     cg_loop columns = cg_loop_begin(k, e->column_phase, cg_i64(k, e->kernel[1]), e->stride[1]);
     for (int i = 0; i < n; i++)
         next[i] = inner[i] = cg_loop_carry(k, &columns, outer[i]);
-    LLVMValueRef left = LLVMBuildSDiv(k->b, LLVMBuildSub(k->b, columns.index, e->column_phase, ""), cg_i64(k, e->stride[1]), "");
+    LLVMValueRef left =
+        LLVMBuildSDiv(k->b, LLVMBuildSub(k->b, columns.index, e->column_phase, ""), cg_i64(k, e->stride[1]), "");
     LLVMValueRef column = LLVMBuildSub(k->b, cg_add(k, e->first_column, index), left, "");
     LLVMValueRef pixel[TILE];
     for (int t = 0; t < tile; t++)
         pixel[t] = pixel_address(e, row, cg_add(k, column, cg_i64(k, t)));
     LLVMValueRef tap = cg_add(k, cg_mul_const(k, rows.index, e->kernel[1]), columns.index);
-    add_tap(e, tile, pixel, cg_at(k, set_weights, cg_mul_const(k, tap, e->parts * e->groups * e->blocks * e->lanes * 4)), next);
+    add_tap(e, tile, pixel,
+            cg_at(k, set_weights, cg_mul_const(k, tap, e->parts * e->groups * e->blocks * e->lanes * 4)), next);
     for (int i = 0; i < n; i++)
         cg_loop_update(k, &columns, i, next[i]);
     cg_loop_end(k, &columns);
@@ -158,7 +166,8 @@ static void emit_tile(emitter *e, LLVMValueRef index, int tile)
         cg_loop_update(k, &rows, i, inner[i]);
     cg_loop_end(k, &rows);
     for (int t = 0; t < tile; t++) {
-        LLVMValueRef result_column = cg_add(k, e->column_start, cg_mul_const(k, cg_add(k, index, cg_i64(k, t)), e->stride[1]));
+        LLVMValueRef result_column =
+            cg_add(k, e->column_start, cg_mul_const(k, cg_add(k, index, cg_i64(k, t)), e->stride[1]));
         LLVMValueRef to = cg_at(k, e->row_out, cg_mul_const(k, result_column, e->y.stride[2] * e->y.bytes));
         for (int b = 0; b < e->blocks; b++)
             finish(e, outer[t * e->blocks + b], to, b);
@@ -181,7 +190,10 @@ static void emit_body(emitter *e)
     LLVMValueRef rows = cg_i64(k, e->y.dims[1]);
     LLVMValueRef batch = LLVMBuildUDiv(k->b, units.index, rows, ""), row = LLVMBuildURem(k->b, units.index, rows, "");
     e->image = cg_at(k, k->arg[ARG_X], cg_mul_const(k, batch, e->x.stride[0] * e->x.bytes));
-    e->row_out = cg_at(k, k->arg[ARG_Y], cg_mul_const(k, cg_add(k, cg_mul_const(k, batch, e->y.stride[0]), cg_mul_const(k, row, e->y.stride[1])), e->y.bytes));
+    e->row_out =
+        cg_at(k, k->arg[ARG_Y],
+              cg_mul_const(k, cg_add(k, cg_mul_const(k, batch, e->y.stride[0]), cg_mul_const(k, row, e->y.stride[1])),
+                           e->y.bytes));
     phase_of(e, row, 0, &e->row, &e->row_phase);
     cg_loop sets = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, e->sets), 1);
     e->set = e->sets == 1 ? cg_i64(k, 0) : sets.index; /* known, so that masks are */
@@ -189,7 +201,8 @@ static void emit_body(emitter *e)
     cg_loop start = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, starts), 1);
     e->column_start = start.index;
     phase_of(e, start.index, 1, &e->first_column, &e->column_phase);
-    LLVMValueRef count = cg_add(k, LLVMBuildSub(k->b, cg_i64(k, e->y.dims[2] - 1), start.index, ""), cg_i64(k, e->stride[1]));
+    LLVMValueRef count =
+        cg_add(k, LLVMBuildSub(k->b, cg_i64(k, e->y.dims[2] - 1), start.index, ""), cg_i64(k, e->stride[1]));
     count = LLVMBuildUDiv(k->b, count, cg_i64(k, e->stride[1]), "");
     LLVMValueRef tiled = LLVMBuildAnd(k->b, count, cg_i64(k, -TILE), "");
     cg_loop tiles = cg_loop_begin(k, cg_i64(k, 0), tiled, TILE);
@@ -205,7 +218,10 @@ static void emit_body(emitter *e)
 
 /* ---- Constants ---- */
 
-static int32_t weight_zero(const ir_value *w, int64_t o) { return w->quant ? w->quant->zero[w->quant->axis >= 0 ? o : 0] : 0; }
+static int32_t weight_zero(const ir_value *w, int64_t o)
+{
+    return w->quant ? w->quant->zero[w->quant->axis >= 0 ? o : 0] : 0;
+}
 
 /* Part number `part` of a centred weight: as much as fits 8 bits of what the parts before it left. */
 static int8_t part_of(int32_t centred, int part)
@@ -272,8 +288,10 @@ static const void *biases(cg_module *m, const emitter *e, const ir_value *w, con
             for (int64_t ky = phase / e->stride[1]; ky < e->kernel[0]; ky += e->stride[0])
                 for (int64_t kx = phase % e->stride[1]; kx < e->kernel[1]; kx += e->stride[1])
                     for (int64_t i = 0; i < in; i++)
-                        sum += ir_const_int(w, ((o * e->kernel[0] + ky) * e->kernel[1] + kx) * in + i) - weight_zero(w, o);
-            int32_t start = (int32_t)(uint32_t)(uint64_t)((b && b->type.dtype != IR_F32 ? ir_const_int(b, o) : 0) - ir_operand_value(e->op, 0)->quant->zero[0] * sum);
+                        sum +=
+                            ir_const_int(w, ((o * e->kernel[0] + ky) * e->kernel[1] + kx) * in + i) - weight_zero(w, o);
+            int32_t start = (int32_t)(uint32_t)(uint64_t)((b && b->type.dtype != IR_F32 ? ir_const_int(b, o) : 0) -
+                                                          ir_operand_value(e->op, 0)->quant->zero[0] * sum);
             memcpy(to, &start, 4);
         }
     return out;
@@ -359,16 +377,19 @@ bool cg_emit_transpose_conv2d(cg_module *m, const ir_op *op)
     args[ARG_X] = cg_arg_value(x);
     args[ARG_Y] = cg_arg_value(y);
     args[ARG_WEIGHTS] = cg_arg_constant(cg_constant(m, pack(m, &e, w), (size_t)(e.sets * set_bytes(&e)), "weights"));
-    args[ARG_BIAS] = cg_arg_constant(cg_constant(m, biases(m, &e, w, ir_operand_value(op, 2)), (size_t)(e.stride[0] * e.stride[1] * e.padded) * 4, "bias"));
+    args[ARG_BIAS] = cg_arg_constant(cg_constant(m, biases(m, &e, w, ir_operand_value(op, 2)),
+                                                 (size_t)(e.stride[0] * e.stride[1] * e.padded) * 4, "bias"));
     args[ARG_ZEROS] = cg_arg_constant(cg_constant(m, zeros, zero_bytes, "zeros"));
-    args[ARG_REQUANT] = e.is_float ? args[ARG_ZEROS] : cg_arg_constant(cg_constant(m, e.requant.bytes, e.requant.size, "scales"));
+    args[ARG_REQUANT] =
+        e.is_float ? args[ARG_ZEROS] : cg_arg_constant(cg_constant(m, e.requant.bytes, e.requant.size, "scales"));
     cg_key key = {.length = 0};
     cg_key_add(&key, "transpose_conv");
     cg_key_shape(&key, &e.x);
     cg_key_shape(&key, &e.y);
     for (int d = 0; d < 2; d++)
         cg_key_add(&key, " k%lld s%lld p%lld", (long long)e.kernel[d], (long long)e.stride[d], (long long)e.pad[d]);
-    cg_key_add(&key, " parts%d a%lld %s", e.parts, (long long)ir_int(op, IR_ATTR_ACT), e.is_float ? "" : cg_requant_key(m, &e.requant));
+    cg_key_add(&key, " parts%d a%lld %s", e.parts, (long long)ir_int(op, IR_ATTR_ACT),
+               e.is_float ? "" : cg_requant_key(m, &e.requant));
     cg_kernel k;
     if (cg_kernel_begin(m, &k, key.text, op, ARG_COUNT)) {
         e.k = &k;
@@ -377,7 +398,8 @@ bool cg_emit_transpose_conv2d(cg_module *m, const ir_op *op)
         emit_body(&e);
         cg_kernel_end(&k);
     }
-    cg_step_info info = {.units = (uint32_t)(e.y.dims[0] * e.y.dims[1]), .is_int8 = !e.is_float,
+    cg_step_info info = {.units = (uint32_t)(e.y.dims[0] * e.y.dims[1]),
+                         .is_int8 = !e.is_float,
                          .macs = (uint64_t)(e.x.elements * e.kernel[0] * e.kernel[1] * e.channels)};
     cg_step_add(m, &k, op, &info, ARG_COUNT, args);
     return true;
