@@ -143,19 +143,44 @@ static bool find_samples(reading *r, const qcc_tensor_info *info, diag *d)
     const char *data = r->options->data;
     const ir_loc loc = {.file = data, .subgraph = -1, .node = -1};
     if (!is_folder(data))
-        return samples_load(data, info, &r->samples->set, d);
+        return samples_load(data, &r->options->raw, info, &r->samples->set, d);
     r->files.count = samples_folder(data, &r->files.names);
     return r->files.count >= 0 || diag_error(d, &loc, "cannot read the folder: %s", strerror(errno));
 }
 
-bool labels_load(const label_options *o, const qcc_tensor_info *info, labelled_samples *out, diag *d)
+/* Behind the samples. */
+static bool read_raw_labels(reading *r, diag *d)
+{
+    const label_options *o = r->options;
+    const npy_file *all = &r->samples->set.all;
+    const npy_file tail = {all->path, {.dtype = o->raw.labels}, all->descriptor,
+                           r->samples->set.count * (int64_t)ir_type_bytes(&o->raw.sample)};
+    const int count = o->limit && o->limit < r->samples->set.count ? (int)o->limit : r->samples->set.count;
+    uint8_t *bytes = malloc((size_t)count * ir_dtype_bytes(o->raw.labels) + 1);
+    r->samples->labels = calloc((size_t)count + 1, sizeof *r->samples->labels);
+    bool good = (bytes && r->samples->labels) || diag_out_of_memory(d, NULL);
+    good = good && npy_read_elements(&tail, 0, count, bytes, d);
+    for (int i = 0; good && i < count; i++)
+        r->samples->labels[i] = (long)npy_element(&tail.type, bytes, i) + o->label_offset;
+    free(bytes);
+    r->labels = count;
+    return good;
+}
+
+static bool read_file(reading *r, diag *d)
 {
     uint8_t *text = NULL;
     size_t size;
+    const bool good = driver_read_file(r->options->labels, &text, &size, d) && read_labels(r, (char *)text, d);
+    free(text);
+    return good;
+}
+
+bool labels_load(const label_options *o, const qcc_tensor_info *info, labelled_samples *out, diag *d)
+{
     *out = (labelled_samples){.set = SAMPLES_NONE};
     reading r = {.options = o, .samples = out};
-    const bool good = find_samples(&r, info, d) && driver_read_file(o->labels, &text, &size, d) && read_labels(&r, (char *)text, d);
-    free(text);
+    const bool good = find_samples(&r, info, d) && (o->labels ? read_file(&r, d) : read_raw_labels(&r, d));
     for (int i = 0; i < r.files.count; i++)
         free(r.files.names[i]);
     free(r.files.names);

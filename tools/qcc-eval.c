@@ -68,7 +68,7 @@ static const char *complete(const command *c)
         return "no model given";
     if (!c->samples.data)
         return "no samples given: --data is missing";
-    if (!c->samples.labels)
+    if (!c->samples.labels && !c->calibration.preprocessing.raw.labels)
         return "no labels given: --labels is missing";
     return calibrate_complete(&c->calibration, &c->options);
 }
@@ -177,6 +177,7 @@ static bool open_other(const command *c, session *other, diag *d)
 static bool evaluate(const command *c, result *r, diag *d)
 {
     label_options options = c->samples;
+    options.raw = c->calibration.preprocessing.raw;
     labelled_samples samples = {.set = SAMPLES_NONE};
     session s, other = {0};
     if (!session_open(&s, &c->options, c->file, c->interpret, (unsigned)c->threads, d))

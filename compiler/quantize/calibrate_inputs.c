@@ -37,7 +37,7 @@ static bool load(calibrate_inputs *c, int input, const char *path, diag *d)
     const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
     if (c->sets[input].count > 0)
         return diag_error(d, &loc, "input '%s' has its samples already", c->infos[input].name);
-    return samples_load(path, &c->infos[input], &c->sets[input], d);
+    return samples_load(path, &c->options->preprocessing.raw, &c->infos[input], &c->sets[input], d);
 }
 
 /* A folder that holds "INPUT" (a folder or list) or "INPUT.npy" for each input. */

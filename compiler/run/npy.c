@@ -177,14 +177,44 @@ static bool open_array(npy_file *f, const ir_loc *loc, diag *d)
     return good && (fits(f, info.st_size) || diag_error(d, loc, "the file is cut off: it has less than the array's elements"));
 }
 
+static bool open_file(const char *path, npy_file *out, const ir_loc *loc, diag *d)
+{
+    *out = (npy_file){.path = strdup(path), .descriptor = -1};
+    if (!out->path)
+        return diag_out_of_memory(d, loc);
+    out->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    return out->descriptor >= 0 || diag_error(d, loc, "%s", strerror(errno));
+}
+
 bool npy_open(const char *path, npy_file *out, diag *d)
 {
     const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
-    *out = (npy_file){.path = strdup(path), .descriptor = -1};
-    if (!out->path)
-        return diag_out_of_memory(d, &loc);
-    out->descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (out->descriptor < 0 ? diag_error(d, &loc, "%s", strerror(errno)) : open_array(out, &loc, d))
+    if (open_file(path, out, &loc, d) && open_array(out, &loc, d))
+        return true;
+    npy_close(out);
+    return false;
+}
+
+static bool count_rows(npy_file *f, const ir_type *row, size_t more, const ir_loc *loc, diag *d)
+{
+    struct stat info;
+    char text[IR_TYPE_TEXT_BYTES];
+    const int64_t each = (int64_t)(ir_type_bytes(row) + more);
+    if (fstat(f->descriptor, &info) != 0)
+        return diag_error(d, loc, "%s", strerror(errno));
+    if (row->rank == IR_MAX_RANK)
+        return diag_error(d, loc, "samples of %d dimensions are not supported", IR_MAX_RANK);
+    f->type = (ir_type){.dtype = row->dtype, .rank = row->rank + 1, .dims = {info.st_size / each}};
+    memcpy(f->type.dims + 1, row->dims, (size_t)row->rank * sizeof row->dims[0]);
+    return info.st_size % each == 0 ||
+           diag_error(d, loc, "%lld bytes are not a number of samples %s%s", (long long)info.st_size, ir_type_text(row, text),
+                      more ? " with labels" : "");
+}
+
+bool npy_open_raw(const char *path, const ir_type *row, size_t more, npy_file *out, diag *d)
+{
+    const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
+    if (open_file(path, out, &loc, d) && count_rows(out, row, more, &loc, d))
         return true;
     npy_close(out);
     return false;

@@ -21,6 +21,8 @@ typedef struct npy_file {
 } npy_file;
 
 bool npy_open(const char *path, npy_file *out, diag *);
+/* The same of a file without a header: rows of that type, and behind them all `more` bytes for each. */
+bool npy_open_raw(const char *path, const ir_type *row, size_t more, npy_file *out, diag *);
 void npy_close(npy_file *);
 bool npy_read_elements(const npy_file *, int64_t first, int64_t count, void *to, diag *);
 

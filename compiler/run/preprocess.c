@@ -2,6 +2,7 @@
  * they are, and converted where their elements are of another type. */
 #include "compiler/run/preprocess.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -51,6 +52,25 @@ static bool set_layout(preprocessing *p, const char *value, char *error, size_t 
     return p->layout != LAYOUT_AUTO || fail(error, size, "'%s' is neither nhwc nor nchw", value);
 }
 
+/* "f32:3x224x224" or "f32:3x224x224,i64" */
+static bool set_raw(preprocess_raw *raw, const char *value, char *error, size_t size)
+{
+    const char *colon = strchr(value, ':'), *at = colon;
+    raw->sample = (ir_type){.dtype = colon ? ir_dtype_from_text(value, (size_t)(colon - value)) : IR_DTYPE_NONE};
+    while (at && (at == colon || *at == 'x') && raw->sample.rank < IR_MAX_RANK) {
+        char *end;
+        const long extent = isdigit((unsigned char)at[1]) ? strtol(at + 1, &end, 10) : 0;
+        if (extent < 1)
+            break;
+        raw->sample.dims[raw->sample.rank++] = extent;
+        at = end;
+    }
+    raw->labels = at && *at == ',' ? ir_dtype_from_text(at + 1, strlen(at + 1)) : IR_DTYPE_NONE;
+    const bool labelled = at && *at == ',' && (raw->labels == IR_I64 || raw->labels == IR_I32 || raw->labels == IR_U8);
+    return (at && raw->sample.rank > 0 && raw->sample.dtype != IR_DTYPE_NONE && ir_type_valid(&raw->sample) && (*at == 0 || labelled)) ||
+           fail(error, size, "'%s' is neither of the form f32:3x224x224 nor of the form f32:3x224x224,i64", value);
+}
+
 bool preprocess_set(preprocessing *p, option_id id, const char *value, bool *out_known, char *error, size_t size)
 {
     bool one;
@@ -72,6 +92,7 @@ bool preprocess_set(preprocessing *p, option_id id, const char *value, bool *out
             return false;
         return (p->std[0] != 0 && p->std[1] != 0 && p->std[2] != 0) || fail(error, size, "'%s' divides by 0", value);
     case OPT_LAYOUT: return set_layout(p, value, error, size);
+    case OPT_RAW: return set_raw(&p->raw, value, error, size);
     case OPT_BGR: p->bgr = true; return true;
     default: *out_known = false; return true;
     }

@@ -107,9 +107,9 @@ static bool load_folder(const char *path, sample_set *set, const ir_loc *loc, di
 /* ---- Files ---- */
 
 /* All samples of one array. */
-static bool load_array(const char *path, const qcc_tensor_info *info, sample_set *set, const ir_loc *loc, diag *d)
+static bool load_array(const char *path, const preprocess_raw *raw, const qcc_tensor_info *info, sample_set *set, const ir_loc *loc, diag *d)
 {
-    if (!npy_open(path, &set->all, d))
+    if (raw->sample.dtype ? !npy_open_raw(path, &raw->sample, ir_dtype_bytes(raw->labels), &set->all, d) : !npy_open(path, &set->all, d))
         return false;
     const ir_type *all = &set->all.type, input = preprocess_type(info);
     char have[IR_TYPE_TEXT_BYTES], wanted[IR_TYPE_TEXT_BYTES];
@@ -147,7 +147,7 @@ static bool load_list(const char *path, sample_set *set, const ir_loc *loc, diag
     return good && (set->count > 0 || diag_error(d, loc, "no samples: the list is empty"));
 }
 
-bool samples_load(const char *path, const qcc_tensor_info *info, sample_set *out, diag *d)
+bool samples_load(const char *path, const preprocess_raw *raw, const qcc_tensor_info *info, sample_set *out, diag *d)
 {
     const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
     struct stat status;
@@ -157,8 +157,8 @@ bool samples_load(const char *path, const qcc_tensor_info *info, sample_set *out
         good = diag_error(d, &loc, "%s", strerror(errno));
     else if (S_ISDIR(status.st_mode))
         good = load_folder(path, out, &loc, d);
-    else if (ends_in(path, ".npy"))
-        good = load_array(path, info, out, &loc, d);
+    else if (raw->sample.dtype || ends_in(path, ".npy"))
+        good = load_array(path, raw, info, out, &loc, d);
     else if (is_picture(path))
         good = add_file(out, "", 0, path, d);
     else

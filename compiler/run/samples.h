@@ -21,9 +21,10 @@ typedef struct sample_set {
  *   a folder: pictures (.jpg, .jpeg, .png) and arrays (.npy), in alphabetical order;
  *   a .npy file: rows, when each is as large as the input that `info` describes, or one sample;
  *   a picture: itself;
+ *   a file of numbers alone, where `preprocess_raw` says of which: its samples;
  *   any other file: names of such files, one a line, seen from the list's own folder; what follows a tab is not read, nor are
  *   lines that begin with #. */
-bool samples_load(const char *path, const qcc_tensor_info *info, sample_set *out, diag *);
+bool samples_load(const char *path, const preprocess_raw *, const qcc_tensor_info *info, sample_set *out, diag *);
 void samples_free(sample_set *);
 void samples_cut(sample_set *, int count); /* the first `count` stay */
 

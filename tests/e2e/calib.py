@@ -99,6 +99,19 @@ class Calibration(Case):
         for source in (self.folder / "files", listed, f"picture:{self.all}"):
             self.assertEqual(self.text(f"--calib={source}"), expected, source)
 
+    def test_raw_numbers(self):
+        """Samples without a header, class numbers behind them: for calibration and evaluation."""
+        raw, labels = self.folder / "all.bin", self.folder / "labels.txt"
+        raw.write_bytes(self.all.read_bytes()[-4 * SAMPLES * PIXELS:] + struct.pack(f"<{SAMPLES}q", *(i % 10 for i in range(SAMPLES))))
+        option = "--raw=f32:8x8x3,i64"
+        self.assertEqual(self.text(f"--calib={raw}", option), self.text(f"--calib={self.all}"))
+        labels.write_text("".join(f"{i % 10}\n" for i in range(SAMPLES)))
+        expected = self.fine(QCC_EVAL, self.model, f"--data={self.all}", f"--labels={labels}", "--json", "--limit=7")
+        self.assertEqual(self.fine(QCC_EVAL, self.model, f"--data={raw}", option, "--json", "--limit=7"), expected)
+        self.wrong(["all.bin", "are not a number of samples f32<8x8x3>"], f"--calib={raw}", "--raw=f32:8x8x3")
+        for value in ("f32", "f32:", "f32:8x", "f33:8", "f32:8,f32", "f32:8x8,", "f32:0x3"):
+            self.assertEqual(run(QCC, self.model, "-o", "x.o", f"--calib={raw}", f"--raw={value}")[0], 2, value)
+
     def test_threads_and_batches(self):
         expected = self.text(f"--calib={self.all}", "--jobs=1")
         self.assertEqual(self.text(f"--calib={self.all}", "--jobs=3", "--calib-batch=5"), expected)
