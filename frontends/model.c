@@ -45,6 +45,38 @@ const char *model_string(frontend_model *m, fb_table t, unsigned field, const ch
     return text ? arena_string(m->graph->arena, text, length) : otherwise;
 }
 
+frontend_names model_names(frontend_model *m, fb_table t, unsigned field)
+{
+    const fb_vector v = fb_vec(t, field, 4);
+    frontend_names names = {v.count, ARENA_ARRAY(m->graph->arena, const char *, v.count + 1)};
+    for (uint32_t i = 0; i < v.count; i++) {
+        uint32_t length;
+        const char *text = fb_vec_string(v, i, &length);
+        names.text[i] = text ? arena_string(m->graph->arena, text, length) : "";
+    }
+    return names;
+}
+
+const int64_t *model_ints(frontend_model *m, fb_table t, unsigned field, uint32_t bytes, uint32_t *out_count)
+{
+    const fb_vector v = fb_vec(t, field, bytes);
+    int64_t *ints = ARENA_ARRAY(m->graph->arena, int64_t, v.count + 1);
+    for (uint32_t i = 0; i < v.count; i++)
+        ints[i] = bytes == 8 ? fb_vec_i64(v, i) : fb_vec_i32(v, i);
+    *out_count = v.count;
+    return ints;
+}
+
+const float *model_floats(frontend_model *m, fb_table t, unsigned field, uint32_t *out_count)
+{
+    const fb_vector v = fb_vec(t, field, 4);
+    float *floats = ARENA_ARRAY(m->graph->arena, float, v.count + 1);
+    for (uint32_t i = 0; i < v.count; i++)
+        floats[i] = fb_vec_f32(v, i);
+    *out_count = v.count;
+    return floats;
+}
+
 bool model_charge(frontend_model *m, const ir_loc *loc, int64_t bytes)
 {
     if (bytes < 0 || (size_t)bytes > m->dense_budget)

@@ -47,6 +47,12 @@ typedef struct frontend_model {
     FRONTEND_MODEL_FIELDS;
 } frontend_model;
 
+/* Names of values, terminated; an absent one is "". */
+typedef struct frontend_names {
+    uint32_t count;
+    const char **text;
+} frontend_names;
+
 /* The value of an attribute; what its type does not name is zero, or NULL. */
 typedef struct frontend_value {
     int32_t type; /* the format's number */
@@ -105,6 +111,10 @@ ir_graph *model_close(frontend_model *, bool imported); /* the graph if it was i
 ir_loc model_loc(frontend_model *);                     /* the file as a whole */
 bool model_malformed(frontend_model *, const ir_loc *); /* reports the reader's error; always false */
 const char *model_string(frontend_model *, fb_table, unsigned field, const char *otherwise); /* terminated */
+/* Lists of a table; integers of 4 or 8 bytes. */
+frontend_names model_names(frontend_model *, fb_table, unsigned field);
+const int64_t *model_ints(frontend_model *, fb_table, unsigned field, uint32_t bytes, uint32_t *out_count);
+const float *model_floats(frontend_model *, fb_table, unsigned field, uint32_t *out_count);
 /* Charges bytes of constants that the importer makes to the model's budget. */
 bool model_charge(frontend_model *, const ir_loc *, int64_t bytes);
 /* A constant of the file, from as many bytes as its type has.  One that holds NaN, or a boolean that is neither 0 nor 1, is
@@ -188,6 +198,9 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define model_loc(x) model_loc(&(x)->common)
 #define model_malformed(x, ...) model_malformed(&(x)->common, __VA_ARGS__)
 #define model_string(x, ...) model_string(&(x)->common, __VA_ARGS__)
+#define model_names(x, ...) model_names(&(x)->common, __VA_ARGS__)
+#define model_ints(x, ...) model_ints(&(x)->common, __VA_ARGS__)
+#define model_floats(x, ...) model_floats(&(x)->common, __VA_ARGS__)
 #define model_charge(x, ...) model_charge(&(x)->common, __VA_ARGS__)
 #define model_constant(x, ...) model_constant(&(x)->common, __VA_ARGS__)
 #define model_file(x, ...) model_file(&(x)->common, __VA_ARGS__)

@@ -38,55 +38,16 @@ enum { TENSOR_TYPE_ELEMENT = 1, TENSOR_TYPE_SHAPE };
 enum { SHAPE_DIM = 1 };
 enum { DIMENSION_EXTENT = 1, DIMENSION_NAME };
 
-/* ---- Texts and numbers ---- */
+/* ---- Texts ---- */
 
-const char *onnx_text(onnx_file *o, const pb_field *f)
-{
-    const uint8_t *bytes = pb_bytes(f);
-    return bytes ? arena_string(o->model->graph->arena, (const char *)bytes, f->size) : "";
-}
-
-onnx_names onnx_texts(onnx_file *o, pb_message message, uint32_t number)
+frontend_names onnx_texts(onnx_file *o, pb_message message, uint32_t number)
 {
     const size_t count = pb_count(message, number);
-    onnx_names names = {0, ARENA_ARRAY(o->model->graph->arena, const char *, count + 1)};
+    frontend_names names = {0, ARENA_ARRAY(o->model->graph->arena, const char *, count + 1)};
     for (pb_field f; pb_next(&message, &f);)
         if (f.number == number)
-            names.text[names.count++] = onnx_text(o, &f);
+            names.text[names.count++] = pb_text(&f, o->model->graph->arena);
     return names;
-}
-
-const int64_t *onnx_ints(onnx_file *o, pb_message message, uint32_t number, uint32_t *out_count)
-{
-    pb_message again = message;
-    size_t count = 0;
-    for (pb_field f; pb_next(&message, &f);)
-        count += f.number == number ? pb_int_count(&f) : 0;
-    int64_t *ints = ARENA_ARRAY(o->model->graph->arena, int64_t, count + 1);
-    count = 0;
-    for (pb_field f; pb_next(&again, &f);) {
-        if (f.number != number)
-            continue;
-        pb_ints(&f, ints + count);
-        count += pb_int_count(&f);
-    }
-    *out_count = (uint32_t)count;
-    return ints;
-}
-
-static const float *floats(onnx_file *o, pb_message message, uint32_t number, uint32_t *out_count)
-{
-    pb_message again = message;
-    size_t count = 0;
-    for (pb_field f; pb_next(&message, &f);)
-        count += f.number == number ? pb_fixed_count(&f, 4) : 0;
-    float *values = ARENA_ARRAY(o->model->graph->arena, float, count + 1);
-    count = 0;
-    for (pb_field f; pb_next(&again, &f);)
-        for (size_t i = 0, more = f.number == number ? pb_fixed_count(&f, 4) : 0; i < more; i++)
-            values[count++] = fb_load_f32(pb_fixed(&f) + 4 * i);
-    *out_count = (uint32_t)count;
-    return values;
 }
 
 /* ---- Types of inputs ---- */
@@ -100,7 +61,7 @@ static void read_dimension(onnx_file *o, pb_message message, int64_t *extent, co
             const int64_t value = pb_int(&f);
             *extent = value < 0 ? -1 : value;
         } else if (f.number == DIMENSION_NAME) {
-            *name = onnx_text(o, &f);
+            *name = pb_text(&f, o->model->graph->arena);
         }
 }
 
@@ -134,7 +95,7 @@ static void read_info(onnx_file *o, pb_message message, onnx_info *out)
     *out = (onnx_info){.name = ""};
     for (pb_field f; pb_next(&message, &f);) {
         if (f.number == VALUE_INFO_NAME)
-            out->name = onnx_text(o, &f);
+            out->name = pb_text(&f, o->model->graph->arena);
         if (f.number != VALUE_INFO_TYPE)
             continue;
         pb_message type = pb_sub(&f);
@@ -172,20 +133,20 @@ static void read_value(onnx_file *o, pb_message message, const pb_field *f, fron
     case ATTRIBUTE_F: v->f = pb_float(f); break;
     case ATTRIBUTE_I: v->i = pb_int(f); break;
     case ATTRIBUTE_S:
-        v->s = onnx_text(o, f);
+        v->s = pb_text(f, o->model->graph->arena);
         v->count = (uint32_t)f->size;
         break;
     case ATTRIBUTE_FLOATS:
         if (!v->floats)
-            v->floats = floats(o, message, ATTRIBUTE_FLOATS, &v->count);
+            v->floats = pb_float_list(message, ATTRIBUTE_FLOATS, o->model->graph->arena, &v->count);
         break;
     case ATTRIBUTE_INTS:
         if (!v->ints)
-            v->ints = onnx_ints(o, message, ATTRIBUTE_INTS, &v->count);
+            v->ints = pb_int_list(message, ATTRIBUTE_INTS, o->model->graph->arena, &v->count);
         break;
     case ATTRIBUTE_STRINGS:
         if (!v->strings) {
-            const onnx_names names = onnx_texts(o, message, ATTRIBUTE_STRINGS);
+            const frontend_names names = onnx_texts(o, message, ATTRIBUTE_STRINGS);
             v->strings = names.text;
             v->count = names.count;
         }
@@ -214,9 +175,9 @@ bool onnx_attribute(onnx_file *o, pb_message message, const onnx_call *call, int
     *out = (frontend_attribute){.name = "", .value = v};
     for (pb_field f; good && pb_next(&message, &f);)
         switch (f.number) {
-        case ATTRIBUTE_NAME: out->name = onnx_text(o, &f); break;
+        case ATTRIBUTE_NAME: out->name = pb_text(&f, o->model->graph->arena); break;
         case ATTRIBUTE_TYPE: v->type = (int32_t)pb_int(&f); break;
-        case ATTRIBUTE_REFERENCE: reference = onnx_text(o, &f); break;
+        case ATTRIBUTE_REFERENCE: reference = pb_text(&f, o->model->graph->arena); break;
         case ATTRIBUTE_T: {
             onnx_tensor *t = ARENA_NEW(o->model->graph->arena, onnx_tensor);
             v->tensor = t;
@@ -232,7 +193,7 @@ bool onnx_attribute(onnx_file *o, pb_message message, const onnx_call *call, int
     return good;
 }
 
-static void add_names(onnx_names *to, const onnx_names *from)
+static void add_names(frontend_names *to, const frontend_names *from)
 {
     for (uint32_t i = 0; to->text && i < from->count; i++)
         to->text[to->count + i] = from->text[i];
@@ -240,7 +201,7 @@ static void add_names(onnx_names *to, const onnx_names *from)
 }
 
 /* The names that a node's graphs read, be they the graph's own: the importer waits for those that are not. */
-static void add_captured(const onnx_node *n, onnx_names *to)
+static void add_captured(const onnx_node *n, frontend_names *to)
 {
     for (uint32_t i = 0; i < n->attribute_count; i++) {
         const onnx_graph *g = n->attributes[i].value->graph;
@@ -253,16 +214,16 @@ static void add_captured(const onnx_node *n, onnx_names *to)
     }
 }
 
-static onnx_names captured(onnx_file *o, const onnx_node *n)
+static frontend_names captured(onnx_file *o, const onnx_node *n)
 {
-    onnx_names count = {0, NULL}, names;
+    frontend_names count = {0, NULL}, names;
     add_captured(n, &count);
-    names = (onnx_names){0, ARENA_ARRAY(o->model->graph->arena, const char *, count.count + 1)};
+    names = (frontend_names){0, ARENA_ARRAY(o->model->graph->arena, const char *, count.count + 1)};
     add_captured(n, &names);
     return names;
 }
 
-static void rename(onnx_file *o, const onnx_call *call, onnx_names *names)
+static void rename(onnx_file *o, const onnx_call *call, frontend_names *names)
 {
     for (uint32_t i = 0; call && i < names->count; i++)
         names->text[i] = onnx_name_in(o, call, names->text[i]);
@@ -305,9 +266,9 @@ static bool read_node(onnx_file *o, pb_message message, const onnx_call *call, i
     n.outputs = onnx_texts(o, whole, NODE_OUTPUT);
     for (pb_field f; pb_next(&message, &f);)
         switch (f.number) {
-        case NODE_OP_TYPE: n.type = onnx_text(o, &f); break;
-        case NODE_DOMAIN: n.domain = onnx_text(o, &f); break;
-        case NODE_OVERLOAD: overload = onnx_text(o, &f); break;
+        case NODE_OP_TYPE: n.type = pb_text(&f, o->model->graph->arena); break;
+        case NODE_DOMAIN: n.domain = pb_text(&f, o->model->graph->arena); break;
+        case NODE_OVERLOAD: overload = pb_text(&f, o->model->graph->arena); break;
         case NODE_ATTRIBUTE: {
             frontend_attribute *a = &n.attributes[n.attribute_count];
             if (!onnx_attribute(o, pb_sub(&f), call, depth, a))
@@ -353,9 +314,9 @@ static bool read_tensors(onnx_file *o, pb_message message, contents *to)
 }
 
 /* Of inputs or outputs. */
-static onnx_names info_names(onnx_file *o, pb_message message, uint32_t number)
+static frontend_names info_names(onnx_file *o, pb_message message, uint32_t number)
 {
-    onnx_names names = {0, ARENA_ARRAY(o->model->graph->arena, const char *, pb_count(message, number) + 1)};
+    frontend_names names = {0, ARENA_ARRAY(o->model->graph->arena, const char *, pb_count(message, number) + 1)};
     for (pb_field f; pb_next(&message, &f);) {
         onnx_info info;
         if (f.number != number)
@@ -416,7 +377,7 @@ int32_t onnx_opset(onnx_file *o, pb_message message, uint32_t number)
         pb_message set = pb_sub(&f);
         for (pb_field part; pb_next(&set, &part);)
             if (part.number == OPSET_DOMAIN)
-                domain = onnx_text(o, &part);
+                domain = pb_text(&part, o->model->graph->arena);
             else if (part.number == OPSET_VERSION)
                 version = pb_int(&part);
         if (!*domain || strcmp(domain, "ai.onnx") == 0)

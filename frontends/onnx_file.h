@@ -14,7 +14,7 @@
 
 typedef struct onnx_function {
     const char *domain, *name, *overload;
-    onnx_names inputs, outputs;
+    frontend_names inputs, outputs;
     pb_message message;
     int32_t opset;
 } onnx_function;
@@ -36,10 +36,8 @@ typedef struct onnx_call {
 } onnx_call;
 
 /* ---- onnx_file.c ---- */
-const char *onnx_text(onnx_file *, const pb_field *); /* terminated */
 /* Text of a repeated field, in the order of the message. */
-onnx_names onnx_texts(onnx_file *, pb_message, uint32_t number);
-const int64_t *onnx_ints(onnx_file *, pb_message, uint32_t number, uint32_t *out_count);
+frontend_names onnx_texts(onnx_file *, pb_message, uint32_t number);
 bool onnx_attribute(onnx_file *, pb_message, const onnx_call *, int depth, frontend_attribute *out);
 /* The operator set of ONNX's own operators among fields of that number; 0: none is named. */
 int32_t onnx_opset(onnx_file *, pb_message, uint32_t number);

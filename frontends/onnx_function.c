@@ -26,9 +26,9 @@ static void read_function(onnx_file *o, pb_message message, onnx_function *out)
                            message, onnx_opset(o, message, FUNCTION_OPSET_IMPORT)};
     for (pb_field f; pb_next(&message, &f);)
         switch (f.number) {
-        case FUNCTION_NAME: out->name = onnx_text(o, &f); break;
-        case FUNCTION_DOMAIN: out->domain = onnx_text(o, &f); break;
-        case FUNCTION_OVERLOAD: out->overload = onnx_text(o, &f); break;
+        case FUNCTION_NAME: out->name = pb_text(&f, o->model->graph->arena); break;
+        case FUNCTION_DOMAIN: out->domain = pb_text(&f, o->model->graph->arena); break;
+        case FUNCTION_OVERLOAD: out->overload = pb_text(&f, o->model->graph->arena); break;
         default: break;
         }
 }
@@ -52,7 +52,7 @@ const onnx_function *onnx_function_of(const onnx_file *o, const char *domain, co
 }
 
 /* The outer name of a formal operand or result, "" where the call leaves it out; NULL: it is none. */
-static const char *actual(const onnx_names *formal, const onnx_names *given, const char *name)
+static const char *actual(const frontend_names *formal, const frontend_names *given, const char *name)
 {
     for (uint32_t i = 0; i < formal->count; i++)
         if (strcmp(formal->text[i], name) == 0)

@@ -14,12 +14,6 @@ enum {
     ONNX_MAX_DEPTH = 16 /* graphs within graphs, and functions within functions */
 };
 
-/* Texts are terminated; an absent operand is "". */
-typedef struct onnx_names {
-    uint32_t count;
-    const char **text;
-} onnx_names;
-
 typedef struct onnx_tensor {
     const char *name;
     int64_t type; /* ONNX's number, see ort_dtype */
@@ -43,8 +37,8 @@ typedef struct onnx_node {
     const char *domain, *type;
     int32_t since; /* operator set that brought this form of the operator; 0: the file does not say ... */
     int32_t opset; /* ... but which operator set the form is of */
-    onnx_names inputs, outputs;
-    onnx_names captured; /* names of the graph around that the node's own graphs use */
+    frontend_names inputs, outputs;
+    frontend_names captured; /* names of the graph around that the node's own graphs use */
     uint32_t attribute_count;
     frontend_attribute *attributes;
 } onnx_node;
@@ -54,7 +48,7 @@ typedef struct onnx_graph {
     onnx_tensor *initializers;
     onnx_info *infos;
     onnx_node *nodes;
-    onnx_names inputs, outputs;
+    frontend_names inputs, outputs;
 } onnx_graph;
 
 /* Types of attributes (frontend_value), in both boxes. */

@@ -117,9 +117,9 @@ static void read_entry(onnx_file *o, pb_message message, external_place *to)
     const char *key = "", *value = "";
     for (pb_field f; pb_next(&message, &f);)
         if (f.number == ENTRY_KEY)
-            key = onnx_text(o, &f);
+            key = pb_text(&f, o->model->graph->arena);
         else if (f.number == ENTRY_VALUE)
-            value = onnx_text(o, &f);
+            value = pb_text(&f, o->model->graph->arena);
     const char **where = strcmp(key, "location") == 0 ? &to->location
                          : strcmp(key, "offset") == 0 ? &to->offset
                          : strcmp(key, "length") == 0 ? &to->length
@@ -168,11 +168,11 @@ bool onnx_tensor_read(onnx_file *o, pb_message message, onnx_tensor *out)
     const pb_message whole = message;
     bool raw = false, external = false;
     *out = (onnx_tensor){.name = ""};
-    out->dims = onnx_ints(o, whole, TENSOR_DIMS, &out->rank);
+    out->dims = pb_int_list(whole, TENSOR_DIMS, o->model->graph->arena, &out->rank);
     for (pb_field f; pb_next(&message, &f);)
         switch (f.number) {
         case TENSOR_DATA_TYPE: out->type = pb_int(&f); break;
-        case TENSOR_NAME: out->name = onnx_text(o, &f); break;
+        case TENSOR_NAME: out->name = pb_text(&f, o->model->graph->arena); break;
         case TENSOR_LOCATION: external = pb_int(&f) == LOCATION_EXTERNAL; break;
         case TENSOR_RAW_DATA:
             raw = true;

@@ -112,7 +112,7 @@ static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
 static bool make_inputs(ort_model *m)
 {
     const ir_loc loc = model_loc(m);
-    const onnx_names *in = &m->top->inputs;
+    const frontend_names *in = &m->top->inputs;
     if (in->count > ORT_MAX_OPERANDS)
         return diag_error(m->diag, &loc, "more than %d inputs", ORT_MAX_OPERANDS);
     for (uint32_t i = 0; i < in->count; i++) {
@@ -151,7 +151,7 @@ static const ort_op_entry *find_op(const char *domain, const char *name)
     return NULL;
 }
 
-static ort_name **read_operands(ort_model *m, const onnx_names *from, uint32_t most, int *out_count)
+static ort_name **read_operands(ort_model *m, const frontend_names *from, uint32_t most, int *out_count)
 {
     *out_count = (int)(from->count > most ? most + 1 : from->count);
     ort_name **names = ARENA_ARRAY(m->graph->arena, ort_name *, *out_count + 1);
@@ -302,7 +302,7 @@ static bool import_nodes(ort_model *m, const onnx_graph *graph, int32_t scope)
 
 /* ---- Graphs within graphs ---- */
 
-static bool take_results(ort_node *n, const onnx_names *results)
+static bool take_results(ort_node *n, const frontend_names *results)
 {
     for (int i = 0; i < n->output_count; i++) {
         ort_name *inner = find_name(n->model, results->text[i]);
@@ -336,7 +336,7 @@ static void forget_names(ort_model *m, const onnx_graph *graph)
     for (uint32_t i = 0; i < graph->initializer_count; i++)
         forget(find_name(m, graph->initializers[i].name));
     for (uint32_t i = 0; i < graph->node_count; i++) {
-        const onnx_names *results = &graph->nodes[i].outputs;
+        const frontend_names *results = &graph->nodes[i].outputs;
         for (uint32_t k = 0; k < results->count; k++)
             forget(find_name(m, results->text[k]));
     }
@@ -357,7 +357,7 @@ bool ort_import_branch(ort_node *n, const onnx_graph *graph)
 static bool make_outputs(ort_model *m)
 {
     const ir_loc loc = model_loc(m);
-    const onnx_names *outputs = &m->top->outputs;
+    const frontend_names *outputs = &m->top->outputs;
     if (!outputs->count || outputs->count > ORT_MAX_OPERANDS)
         return diag_error(m->diag, &loc, "%u outputs", outputs->count);
     for (uint32_t i = 0; i < outputs->count; i++) {

@@ -53,38 +53,6 @@ enum { DIMENSION_VALUE };
 enum { DIMENSION_KIND, DIMENSION_EXTENT, DIMENSION_NAME };
 enum { DIMENSION_IS_FIXED = 1, DIMENSION_IS_NAMED };
 
-static onnx_names read_names(frontend_model *m, fb_table t, unsigned field)
-{
-    const fb_vector v = fb_vec(t, field, 4);
-    onnx_names names = {v.count, ARENA_ARRAY(m->graph->arena, const char *, v.count + 1)};
-    for (uint32_t i = 0; i < v.count; i++) {
-        uint32_t length;
-        const char *text = fb_vec_string(v, i, &length);
-        names.text[i] = text ? arena_string(m->graph->arena, text, length) : "";
-    }
-    return names;
-}
-
-static const int64_t *read_ints(frontend_model *m, fb_table t, unsigned field, uint32_t *out_count)
-{
-    const fb_vector v = fb_vec(t, field, 8);
-    int64_t *ints = ARENA_ARRAY(m->graph->arena, int64_t, v.count + 1);
-    for (uint32_t i = 0; i < v.count; i++)
-        ints[i] = fb_vec_i64(v, i);
-    *out_count = v.count;
-    return ints;
-}
-
-static const float *read_floats(frontend_model *m, fb_table t, unsigned field, uint32_t *out_count)
-{
-    const fb_vector v = fb_vec(t, field, 4);
-    float *floats = ARENA_ARRAY(m->graph->arena, float, v.count + 1);
-    for (uint32_t i = 0; i < v.count; i++)
-        floats[i] = fb_vec_f32(v, i);
-    *out_count = v.count;
-    return floats;
-}
-
 static void read_tensor(frontend_model *m, fb_table t, onnx_tensor *out)
 {
     const fb_vector raw = fb_bytes(t, TENSOR_RAW_DATA);
@@ -92,7 +60,7 @@ static void read_tensor(frontend_model *m, fb_table t, onnx_tensor *out)
                          .type = fb_i32(t, TENSOR_DATA_TYPE, 0),
                          .data = raw.data,
                          .size = raw.count};
-    out->dims = read_ints(m, t, TENSOR_DIMS, &out->rank);
+    out->dims = model_ints(m, t, TENSOR_DIMS, 8, &out->rank);
 }
 
 static void read_info(frontend_model *m, fb_table t, onnx_info *out)
@@ -134,10 +102,10 @@ static bool read_attribute(frontend_model *m, fb_table t, int depth, frontend_at
         v->s = text ? arena_string(m->graph->arena, text, v->count) : "";
         break;
     }
-    case TYPE_FLOATS: v->floats = read_floats(m, t, ATTRIBUTE_FLOATS, &v->count); break;
-    case TYPE_INTS: v->ints = read_ints(m, t, ATTRIBUTE_INTS, &v->count); break;
+    case TYPE_FLOATS: v->floats = model_floats(m, t, ATTRIBUTE_FLOATS, &v->count); break;
+    case TYPE_INTS: v->ints = model_ints(m, t, ATTRIBUTE_INTS, 8, &v->count); break;
     case TYPE_STRINGS: {
-        const onnx_names names = read_names(m, t, ATTRIBUTE_STRINGS);
+        const frontend_names names = model_names(m, t, ATTRIBUTE_STRINGS);
         v->strings = names.text;
         v->count = names.count;
         break;
@@ -161,9 +129,9 @@ static bool read_node(frontend_model *m, fb_table t, int depth, onnx_node *out)
     *out = (onnx_node){.domain = model_string(m, t, NODE_DOMAIN, ""),
                        .type = model_string(m, t, NODE_OP_TYPE, ""),
                        .since = fb_i32(t, NODE_SINCE_VERSION, 1),
-                       .inputs = read_names(m, t, NODE_INPUTS),
-                       .outputs = read_names(m, t, NODE_OUTPUTS),
-                       .captured = read_names(m, t, NODE_CAPTURED),
+                       .inputs = model_names(m, t, NODE_INPUTS),
+                       .outputs = model_names(m, t, NODE_OUTPUTS),
+                       .captured = model_names(m, t, NODE_CAPTURED),
                        .attribute_count = attributes.count,
                        .attributes = ARENA_ARRAY(m->graph->arena, frontend_attribute, attributes.count + 1)};
     for (uint32_t i = 0; i < attributes.count && fb_ok(&m->reader); i++)
@@ -189,8 +157,8 @@ static const onnx_graph *read_graph(frontend_model *m, fb_table t, int depth)
                       ARENA_ARRAY(m->graph->arena, onnx_tensor, tensors.count + 1),
                       ARENA_ARRAY(m->graph->arena, onnx_info, infos.count + 1),
                       ARENA_ARRAY(m->graph->arena, onnx_node, nodes.count + 1),
-                      read_names(m, t, GRAPH_INPUTS),
-                      read_names(m, t, GRAPH_OUTPUTS)};
+                      model_names(m, t, GRAPH_INPUTS),
+                      model_names(m, t, GRAPH_OUTPUTS)};
     for (uint32_t i = 0; i < tensors.count && fb_ok(&m->reader); i++)
         read_tensor(m, fb_vec_table(tensors, i), &g->initializers[i]);
     for (uint32_t i = 0; i < infos.count && fb_ok(&m->reader); i++)

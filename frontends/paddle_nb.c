@@ -29,36 +29,13 @@ enum { PARAM_LOD_LEVEL, PARAM_LOD, PARAM_DIM, PARAM_DATA_TYPE, PARAM_DATA };
 
 /* ---- The program ---- */
 
-static paddle_names read_names(paddle_model *m, fb_table t, unsigned field)
-{
-    const fb_vector v = fb_vec(t, field, 4);
-    paddle_names names = {v.count, ARENA_ARRAY(m->graph->arena, const char *, v.count + 1)};
-    for (uint32_t i = 0; i < v.count; i++) {
-        uint32_t length;
-        const char *text = fb_vec_string(v, i, &length);
-        names.text[i] = text ? arena_string(m->graph->arena, text, length) : "";
-    }
-    return names;
-}
-
-/* Integers of 4 or 8 bytes. */
-static const int64_t *read_ints(paddle_model *m, fb_table t, unsigned field, uint32_t bytes, uint32_t *out_count)
-{
-    const fb_vector v = fb_vec(t, field, bytes);
-    int64_t *ints = ARENA_ARRAY(m->graph->arena, int64_t, v.count + 1);
-    for (uint32_t i = 0; i < v.count; i++)
-        ints[i] = bytes == 8 ? fb_vec_i64(v, i) : fb_vec_i32(v, i);
-    *out_count = v.count;
-    return ints;
-}
-
 static void read_variable(paddle_model *m, fb_table t, paddle_desc *out)
 {
     const fb_table tensor = fb_sub(fb_sub(fb_sub(t, VAR_TYPE), VAR_TYPE_LOD_TENSOR), LOD_TENSOR_TENSOR);
     *out = (paddle_desc){.name = model_string(m, t, VAR_NAME, ""),
                          .is_tensor = fb_present(tensor),
                          .type = fb_i32(tensor, TENSOR_DATA_TYPE, 0)};
-    out->dims = read_ints(m, tensor, TENSOR_DIMS, 8, &out->rank);
+    out->dims = model_ints(m, tensor, TENSOR_DIMS, 8, &out->rank);
 }
 
 static paddle_list *read_lists(paddle_model *m, fb_table t, unsigned field, uint32_t *out_count)
@@ -68,19 +45,9 @@ static paddle_list *read_lists(paddle_model *m, fb_table t, unsigned field, uint
     *out_count = from.count;
     for (uint32_t i = 0; i < from.count && fb_ok(&m->reader); i++) {
         const fb_table list = fb_vec_table(from, i);
-        lists[i] = (paddle_list){model_string(m, list, ARGUMENT_PARAMETER, ""), read_names(m, list, ARGUMENT_NAMES)};
+        lists[i] = (paddle_list){model_string(m, list, ARGUMENT_PARAMETER, ""), model_names(m, list, ARGUMENT_NAMES)};
     }
     return lists;
-}
-
-static const float *read_floats(paddle_model *m, fb_table t, uint32_t *out_count)
-{
-    const fb_vector v = fb_vec(t, ATTR_FLOATS, 4);
-    float *floats = ARENA_ARRAY(m->graph->arena, float, v.count + 1);
-    for (uint32_t i = 0; i < v.count; i++)
-        floats[i] = fb_vec_f32(v, i);
-    *out_count = v.count;
-    return floats;
 }
 
 static void read_attribute(paddle_model *m, fb_table t, frontend_attribute *out)
@@ -98,10 +65,10 @@ static void read_attribute(paddle_model *m, fb_table t, frontend_attribute *out)
         v->s = text ? arena_string(m->graph->arena, text, v->count) : "";
         break;
     }
-    case TYPE_INTS: v->ints = read_ints(m, t, ATTR_INTS, 4, &v->count); break;
-    case TYPE_LONGS: v->ints = read_ints(m, t, ATTR_LONGS, 8, &v->count); break;
-    case TYPE_FLOATS: v->floats = read_floats(m, t, &v->count); break;
-    case TYPE_STRINGS: v->count = read_names(m, t, ATTR_STRINGS).count; break;
+    case TYPE_INTS: v->ints = model_ints(m, t, ATTR_INTS, 4, &v->count); break;
+    case TYPE_LONGS: v->ints = model_ints(m, t, ATTR_LONGS, 8, &v->count); break;
+    case TYPE_FLOATS: v->floats = model_floats(m, t, ATTR_FLOATS, &v->count); break;
+    case TYPE_STRINGS: v->count = model_names(m, t, ATTR_STRINGS).count; break;
     case TYPE_BOOLEANS: v->count = fb_vec(t, ATTR_BOOLS, 1).count; break;
     default: break;
     }
@@ -165,7 +132,7 @@ static bool read_parameter(paddle_model *m, const uint8_t *bytes, size_t size, u
     paddle_desc p = {.name = model_string(m, root, PARAM_NAME, ""),
                      .is_tensor = fb_u8(root, PARAM_VARIABLE_TYPE, 0) == PARAM_IS_TENSOR,
                      .type = fb_i32(t, PARAM_DATA_TYPE, 0)};
-    p.dims = read_ints(m, t, PARAM_DIM, 8, &p.rank);
+    p.dims = model_ints(m, t, PARAM_DIM, 8, &p.rank);
     const fb_reader reader = m->reader;
     m->reader = whole;
     if (!fb_ok(&reader))

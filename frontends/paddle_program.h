@@ -17,14 +17,9 @@ enum {
     TYPE_BLOCKS, TYPE_LONGS
 };
 
-typedef struct paddle_names {
-    uint32_t count;
-    const char **text; /* terminated */
-} paddle_names;
-
 typedef struct paddle_list { /* the variables of one parameter of an operator */
     const char *parameter;
-    paddle_names names;
+    frontend_names names;
 } paddle_list;
 
 typedef struct paddle_desc {

@@ -24,36 +24,12 @@ enum {
 };
 enum { TYPE_FLOAT64 = 15 };
 
-static const char *text_of(paddle_model *m, const pb_field *f)
-{
-    const uint8_t *bytes = pb_bytes(f);
-    return bytes ? arena_string(m->graph->arena, (const char *)bytes, f->size) : "";
-}
-
-static const int64_t *read_ints(paddle_model *m, pb_message message, uint32_t number, uint32_t *out_count)
-{
-    pb_message again = message;
-    size_t count = 0;
-    for (pb_field f; pb_next(&message, &f);)
-        count += f.number == number ? pb_int_count(&f) : 0;
-    int64_t *ints = ARENA_ARRAY(m->graph->arena, int64_t, count + 1);
-    count = 0;
-    for (pb_field f; pb_next(&again, &f);) {
-        if (f.number != number)
-            continue;
-        pb_ints(&f, ints + count);
-        count += pb_int_count(&f);
-    }
-    *out_count = (uint32_t)count;
-    return ints;
-}
-
 /* ---- Variables ---- */
 
 static void read_tensor_desc(paddle_model *m, pb_message message, paddle_desc *out)
 {
     out->is_tensor = true;
-    out->dims = read_ints(m, message, TENSOR_DIMS, &out->rank);
+    out->dims = pb_int_list(message, TENSOR_DIMS, m->graph->arena, &out->rank);
     for (pb_field f; pb_next(&message, &f);)
         if (f.number == TENSOR_DATA_TYPE)
             out->type = (int32_t)pb_int(&f);
@@ -80,7 +56,7 @@ static void read_variable(paddle_model *m, pb_message message, paddle_desc *out)
     *out = (paddle_desc){.name = ""};
     for (pb_field f; pb_next(&message, &f);)
         switch (f.number) {
-        case VAR_NAME: out->name = text_of(m, &f); break;
+        case VAR_NAME: out->name = pb_text(&f, m->graph->arena); break;
         case VAR_TYPE: read_var_type(m, pb_sub(&f), out); break;
         case VAR_PERSISTABLE: out->persistable = pb_int(&f) != 0; break;
         default: break;
@@ -94,24 +70,10 @@ static paddle_list read_list(paddle_model *m, pb_message message)
     paddle_list list = {"", {0, ARENA_ARRAY(m->graph->arena, const char *, pb_count(message, ARGUMENT_NAMES) + 1)}};
     for (pb_field f; pb_next(&message, &f);)
         if (f.number == ARGUMENT_PARAMETER)
-            list.parameter = text_of(m, &f);
+            list.parameter = pb_text(&f, m->graph->arena);
         else if (f.number == ARGUMENT_NAMES)
-            list.names.text[list.names.count++] = text_of(m, &f);
+            list.names.text[list.names.count++] = pb_text(&f, m->graph->arena);
     return list;
-}
-
-static void read_floats(paddle_model *m, pb_message message, frontend_value *v)
-{
-    pb_message again = message;
-    size_t count = 0;
-    for (pb_field f; pb_next(&message, &f);)
-        count += f.number == ATTR_FLOATS ? pb_fixed_count(&f, 4) : 0;
-    float *floats = ARENA_ARRAY(m->graph->arena, float, count + 1);
-    v->count = (uint32_t)count;
-    v->floats = floats;
-    for (pb_field f; pb_next(&again, &f);)
-        for (size_t i = 0, more = f.number == ATTR_FLOATS ? pb_fixed_count(&f, 4) : 0; i < more; i++)
-            *floats++ = fb_load_f32(pb_fixed(&f) + 4 * i);
 }
 
 /* The one value, whose field its type says. */
@@ -126,7 +88,7 @@ static void read_value(paddle_model *m, pb_message message, frontend_value *v)
         else if (f.number == ATTR_FLOAT64 && v->type == TYPE_FLOAT64 && f.wire == PB_FIXED64)
             v->f = (float)fb_load_f64(pb_fixed(&f));
         else if (f.number == ATTR_S && v->type == TYPE_STRING) {
-            v->s = text_of(m, &f);
+            v->s = pb_text(&f, m->graph->arena);
             v->count = (uint32_t)f.size;
         }
 }
@@ -138,15 +100,15 @@ static void read_attribute(paddle_model *m, pb_message message, frontend_attribu
     *out = (frontend_attribute){.name = "", .value = v};
     for (pb_field f; pb_next(&message, &f);)
         if (f.number == ATTR_NAME)
-            out->name = text_of(m, &f);
+            out->name = pb_text(&f, m->graph->arena);
         else if (f.number == ATTR_TYPE)
             v->type = (int32_t)pb_int(&f);
     v->s = "";
     read_value(m, whole, v);
     switch (v->type) {
-    case TYPE_INTS: v->ints = read_ints(m, whole, ATTR_INTS, &v->count); break;
-    case TYPE_LONGS: v->ints = read_ints(m, whole, ATTR_LONGS, &v->count); break;
-    case TYPE_FLOATS: read_floats(m, whole, v); break;
+    case TYPE_INTS: v->ints = pb_int_list(whole, ATTR_INTS, m->graph->arena, &v->count); break;
+    case TYPE_LONGS: v->ints = pb_int_list(whole, ATTR_LONGS, m->graph->arena, &v->count); break;
+    case TYPE_FLOATS: v->floats = pb_float_list(whole, ATTR_FLOATS, m->graph->arena, &v->count); break;
     case TYPE_STRINGS: v->count = (uint32_t)pb_count(whole, ATTR_STRINGS); break;
     case TYPE_BOOLEANS: v->count = (uint32_t)pb_count(whole, ATTR_BOOLS); break;
     case TYPE_FLOAT64: v->type = TYPE_FLOAT; break; /* what newer versions make of it */
@@ -163,7 +125,7 @@ static void read_op(paddle_model *m, pb_message message, paddle_op *out)
                        .attributes = ARENA_ARRAY(a, frontend_attribute, pb_count(message, OP_ATTRS) + 1)};
     for (pb_field f; pb_next(&message, &f);)
         switch (f.number) {
-        case OP_TYPE: out->type = text_of(m, &f); break;
+        case OP_TYPE: out->type = pb_text(&f, m->graph->arena); break;
         case OP_INPUTS: out->inputs[out->input_count++] = read_list(m, pb_sub(&f)); break;
         case OP_OUTPUTS: out->outputs[out->output_count++] = read_list(m, pb_sub(&f)); break;
         case OP_ATTRS: read_attribute(m, pb_sub(&f), &out->attributes[out->attribute_count++]); break;

@@ -140,6 +140,47 @@ size_t pb_count(pb_message m, uint32_t number)
     return count;
 }
 
+/* ---- Copies ---- */
+
+const char *pb_text(const pb_field *f, arena *a)
+{
+    const uint8_t *bytes = pb_bytes(f);
+    return bytes ? arena_string(a, (const char *)bytes, f->size) : "";
+}
+
+const int64_t *pb_int_list(pb_message message, uint32_t number, arena *a, uint32_t *out_count)
+{
+    pb_message again = message;
+    size_t count = 0;
+    for (pb_field f; pb_next(&message, &f);)
+        count += f.number == number ? pb_int_count(&f) : 0;
+    int64_t *ints = ARENA_ARRAY(a, int64_t, count + 1);
+    *out_count = (uint32_t)count;
+    count = 0;
+    for (pb_field f; pb_next(&again, &f);) {
+        if (f.number != number)
+            continue;
+        pb_ints(&f, ints + count);
+        count += pb_int_count(&f);
+    }
+    return ints;
+}
+
+const float *pb_float_list(pb_message message, uint32_t number, arena *a, uint32_t *out_count)
+{
+    pb_message again = message;
+    size_t count = 0;
+    for (pb_field f; pb_next(&message, &f);)
+        count += f.number == number ? pb_fixed_count(&f, 4) : 0;
+    float *floats = ARENA_ARRAY(a, float, count + 1);
+    *out_count = (uint32_t)count;
+    count = 0;
+    for (pb_field f; pb_next(&again, &f);)
+        for (size_t i = 0, more = f.number == number ? pb_fixed_count(&f, 4) : 0; i < more; i++)
+            floats[count++] = fb_load_f32(pb_fixed(&f) + 4 * i);
+    return floats;
+}
+
 /* ---- Recognition ---- */
 
 bool pb_could_be(const uint8_t *bytes, size_t size, const pb_kind kinds[], size_t count, unsigned *out_seen)

@@ -15,6 +15,7 @@
 #define QCC_PROTOBUF_H
 
 #include "frontends/flatbuffer.h"
+#include "ir/arena.h"
 
 typedef enum pb_wire { PB_VARINT = 0, PB_FIXED64 = 1, PB_BYTES = 2, PB_FIXED32 = 5 } pb_wire;
 
@@ -49,6 +50,11 @@ const uint8_t *pb_fixed(const pb_field *);             /* one behind the other, 
 
 /* How many fields of that number the message has. */
 size_t pb_count(pb_message, uint32_t number);
+
+/* Copies in an arena: a text, terminated; the numbers of all fields of that number, packed or not. */
+const char *pb_text(const pb_field *, arena *);
+const int64_t *pb_int_list(pb_message, uint32_t number, arena *, uint32_t *out_count);
+const float *pb_float_list(pb_message, uint32_t number, arena *, uint32_t *out_count);
 
 typedef struct pb_kind {
     uint32_t number;
