@@ -1,8 +1,14 @@
 """Trains a small convolutional network on the handwritten digits that come with scikit-learn, quantizes it to int8, and
 writes what this example needs:
 
-    digits.tflite    the quantized model
-    images.h         the held-out pictures and their classes, as C arrays
+    digits.tflite         the quantized model
+    images.h              the held-out pictures and their classes, as C arrays
+
+and what it takes to let qcc quantize it:
+
+    digits_float.tflite   the model as it was trained
+    calibration.npy       100 of the pictures that it was trained on
+    held_out.npy, .txt    the held-out pictures, and their classes, a line each
 
     python3 -m venv venv && venv/bin/pip install tensorflow-cpu scikit-learn && venv/bin/python train.py
 """
@@ -76,3 +82,10 @@ with open("images.h", "w", encoding="ascii") as file:
     for i in range(0, HELD_OUT, 40):
         file.write("    " + ",".join(str(v) for v in test_y[i : i + 40]) + ",\n")
     file.write("};\n")
+
+with open("digits_float.tflite", "wb") as file:
+    file.write(tf.lite.TFLiteConverter.from_keras_model(one).convert())
+np.save("calibration.npy", train_x[:100].astype(np.float16))  # sixteenths: half floats are exact
+np.save("held_out.npy", test_x.astype(np.float16))
+with open("held_out.txt", "w", encoding="ascii") as file:
+    file.writelines(f"{wanted}\n" for wanted in test_y)

@@ -257,6 +257,21 @@ class Calibration(Case):
         self.assertGreater(got["sqnr_db"], 30) # the other one stays real, or they would be equal
         self.assertGreater(got["agreement"], 0.9)
 
+    def test_readme(self):
+        """The command that README.md has for this: integers as accurate as the real numbers were."""
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        command = next(line for line in readme.splitlines() if "--calib=examples" in line and line.startswith("build/compiler/qcc"))
+        compile_it, evaluate = (part.split()[1:] for part in command.split(" && "))
+        output = self.folder / "digits.o"
+        compile_it[compile_it.index("-o") + 1] = output
+        self.fine(QCC, *compile_it, cwd=ROOT)
+        self.assertGreater(output.stat().st_size, 0)
+        got = json.loads(self.fine(QCC_EVAL, *evaluate, "--json", cwd=ROOT))
+        self.assertEqual(got["samples"], 300)
+        self.assertGreater(got["other_top1"], 0.96)
+        self.assertGreaterEqual(got["top1"], got["other_top1"] - 0.01)
+        self.assertGreater(got["sqnr_db"], 20)
+
     def test_objects(self):
         outputs = [self.folder / "a.o", self.folder / "b.o"]
         for path in outputs:
