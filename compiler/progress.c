@@ -15,10 +15,11 @@ void progress_show(void *unused, int done, int count, double seconds)
         return;
     const int filled = count ? (int)((long long)done * BAR_WIDTH / count) : BAR_WIDTH;
     const double rate = seconds > 0 ? done / seconds : 0;
-    int length = snprintf(line, sizeof line, "[%.*s%*s] %d/%d", filled, "##############################", BAR_WIDTH - filled, "",
-                          done, count);
+    int length = snprintf(line, sizeof line, "[%.*s%*s] %d/%d", filled, "##############################",
+                          BAR_WIDTH - filled, "", done, count);
     if (rate > 0)
-        length += snprintf(line + length, sizeof line - (size_t)length, ", %.3g/s, %.0f s left", rate, (count - done) / rate);
+        length +=
+            snprintf(line + length, sizeof line - (size_t)length, ", %.3g/s, %.0f s left", rate, (count - done) / rate);
     fprintf(stderr, "\r%s\x1b[K", line);
     if (done == count)
         fprintf(stderr, "\r\x1b[K");

@@ -49,7 +49,8 @@ static int label_column(const label_options *o, char *const heading[], int count
     if (o->label_column && whole_number(o->label_column, &number))
         return (int)number;
     for (int i = 0; i < count; i++)
-        if (o->label_column ? strcmp(heading[i], o->label_column) == 0 : i > 0 && ends_in_number(heading[i], o->classes))
+        if (o->label_column ? strcmp(heading[i], o->label_column) == 0
+                            : i > 0 && ends_in_number(heading[i], o->classes))
             return i;
     return o->label_column ? -1 : 1;
 }
@@ -61,8 +62,8 @@ typedef struct folder {
 } folder;
 
 /* The sample of a line in a folder: a file that it names, or the next one. */
-static bool add_of_folder(const label_options *o, labelled_samples *s, const folder *files, const char *name, const ir_loc *loc,
-                          diag *d)
+static bool add_of_folder(const label_options *o, labelled_samples *s, const folder *files, const char *name,
+                          const ir_loc *loc, diag *d)
 {
     char *path;
     if (!name && s->set.count >= files->count)
@@ -75,8 +76,8 @@ static bool add_of_folder(const label_options *o, labelled_samples *s, const fol
 typedef struct reading {
     const label_options *options;
     labelled_samples *samples;
-    folder files;      /* names NULL: the samples are there already */
-    int labels, room;  /* so many lines have been read */
+    folder files;     /* names NULL: the samples are there already */
+    int labels, room; /* so many lines have been read */
 } reading;
 
 static bool add_line(reading *r, char *const columns[], int count, int column, const ir_loc *loc, diag *d)
@@ -153,7 +154,9 @@ static bool read_raw_labels(reading *r, diag *d)
 {
     const label_options *o = r->options;
     const npy_file *all = &r->samples->set.all;
-    const npy_file tail = {all->path, {.dtype = o->raw.labels}, all->descriptor,
+    const npy_file tail = {all->path,
+                           {.dtype = o->raw.labels},
+                           all->descriptor,
                            r->samples->set.count * (int64_t)ir_type_bytes(&o->raw.sample)};
     const int count = o->limit && o->limit < r->samples->set.count ? (int)o->limit : r->samples->set.count;
     uint8_t *bytes = malloc((size_t)count * ir_dtype_bytes(o->raw.labels) + 1);

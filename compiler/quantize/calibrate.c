@@ -34,19 +34,20 @@ static bool save(const driver_options *o, const stats *s, int file, diag *d)
 }
 
 /* A run is one of its own, also beside those from files. */
-static bool run(const calibrate_options *c, const driver_options *o, const ir_graph *g, const calibrate_inputs *inputs, stats *s,
-                bool *out_interrupted, diag *d)
+static bool run(const calibrate_options *c, const driver_options *o, const ir_graph *g, const calibrate_inputs *inputs,
+                stats *s, bool *out_interrupted, diag *d)
 {
     stats seen;
     if (inputs->count == 0)
         return true;
-    const bool good = stats_init_like(&seen, s, d) && calibrate_run(c, o, g, inputs, &seen, out_interrupted, d) && stats_merge(s, &seen, d);
+    const bool good = stats_init_like(&seen, s, d) && calibrate_run(c, o, g, inputs, &seen, out_interrupted, d) &&
+                      stats_merge(s, &seen, d);
     stats_free(&seen);
     return good;
 }
 
-static bool observe(const calibrate_options *c, const driver_options *o, const ir_graph *g, const calibrate_inputs *inputs,
-                    stats *s, diag *d)
+static bool observe(const calibrate_options *c, const driver_options *o, const ir_graph *g,
+                    const calibrate_inputs *inputs, stats *s, diag *d)
 {
     bool interrupted = false;
     int file;
@@ -55,8 +56,10 @@ static bool observe(const calibrate_options *c, const driver_options *o, const i
     const int64_t before = s->samples;
     if (!run(c, o, g, inputs, s, &interrupted, d) || !save(o, s, file, d))
         return false;
-    return !interrupted || diag_error(d, NULL, "interrupted after %lld of %d samples%s%s", (long long)(s->samples - before),
-                                      inputs->count, c->save_stats ? ", which are counted in " : "", c->save_stats ? c->save_stats : "");
+    return !interrupted ||
+           diag_error(d, NULL, "interrupted after %lld of %d samples%s%s", (long long)(s->samples - before),
+                      inputs->count, c->save_stats ? ", which are counted in " : "",
+                      c->save_stats ? c->save_stats : "");
 }
 
 static void choose(const calibrate_options *c, const ir_graph *g, const stats *s, pass_calibration *out)
@@ -87,10 +90,12 @@ static bool correct(const calibrate_options *c, const driver_options *o, ir_grap
     calibrated.calibrate = NULL;
     calibrated.calibration = ranges;
     const correct_samples samples = {fill, inputs, inputs->count};
-    return c->effort == 0 || inputs->count == 0 || correct_biases(g, &calibrated, &samples, calibrate_threads(o, INT_MAX), d);
+    return c->effort == 0 || inputs->count == 0 ||
+           correct_biases(g, &calibrated, &samples, calibrate_threads(o, INT_MAX), d);
 }
 
-static bool take_steps(const calibrate_options *c, const driver_options *o, ir_graph *g, stats *s, pass_calibration *out, diag *d)
+static bool take_steps(const calibrate_options *c, const driver_options *o, ir_graph *g, stats *s,
+                       pass_calibration *out, diag *d)
 {
     calibrate_inputs inputs = {0};
     bool good = c->samples.count == 0 || calibrate_inputs_open(c, g, &inputs, d);

@@ -8,7 +8,8 @@
 
 #include "compiler/quantize/calibrate_options.h"
 
-/* Where something is to be calibrated with: the driver's hook, and --quantize=static.  Both options stay where they are. */
+/* Where something is to be calibrated with: the driver's hook, and --quantize=static.  Both options stay where they
+ * are. */
 void calibrate_install(const calibrate_options *, driver_options *);
 /* For one more model, that is not to be calibrated. */
 void calibrate_uninstall(driver_options *);

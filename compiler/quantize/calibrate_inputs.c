@@ -19,7 +19,8 @@ static int input_called(const calibrate_inputs *c, const char *name, size_t leng
     return -1;
 }
 
-/* The input that "INPUT:PATH" names, and the path; -1: it is a path and nothing else.  Names and paths may contain colons. */
+/* The input that "INPUT:PATH" names, and the path; -1: it is a path and nothing else.  Names and paths may contain
+ * colons. */
 static int split(const calibrate_inputs *c, const char *text, const char **out_path)
 {
     for (const char *colon = strchr(text, ':'); colon; colon = strchr(colon + 1, ':')) {
@@ -55,9 +56,10 @@ static bool load_each(calibrate_inputs *c, const char *folder, diag *d)
                 return diag_out_of_memory(d, &loc);
             found = stat(path, &status) == 0;
         }
-        const bool good = found ? load(c, i, path, d)
-                                : diag_error(d, &loc, "the model has %d inputs, and here is nothing called as its input '%s'",
-                                             c->inputs, c->infos[i].name);
+        const bool good =
+            found ? load(c, i, path, d)
+                  : diag_error(d, &loc, "the model has %d inputs, and here is nothing called as its input '%s'",
+                               c->inputs, c->infos[i].name);
         free(path);
         if (!good)
             return false;
@@ -77,7 +79,8 @@ static bool load_all(calibrate_inputs *c, diag *d)
     }
     for (int i = 0; i < c->inputs; i++) {
         if (c->sets[i].count == 0)
-            return diag_error(d, NULL, "no samples for input '%s': --calib=%s:PATH is missing", c->infos[i].name, c->infos[i].name);
+            return diag_error(d, NULL, "no samples for input '%s': --calib=%s:PATH is missing", c->infos[i].name,
+                              c->infos[i].name);
         if (c->sets[i].count != c->sets[0].count)
             return diag_error(d, NULL, "%d samples for input '%s', %d for '%s'", c->sets[i].count, c->infos[i].name,
                               c->sets[0].count, c->infos[0].name);

@@ -13,8 +13,8 @@ typedef struct calibrate_inputs {
     int *order, count;      /* the samples to use, as numbers within the sets */
 } calibrate_inputs;
 
-/* Finds the samples.  With several inputs each has its own --calib=INPUT:PATH, or one folder has a folder or file for each,
- * called as the input.  The graph has to live longer. */
+/* Finds the samples.  With several inputs each has its own --calib=INPUT:PATH, or one folder has a folder or file for
+ * each, called as the input.  The graph has to live longer. */
 bool calibrate_inputs_open(const calibrate_options *, const ir_graph *, calibrate_inputs *out, diag *);
 void calibrate_inputs_close(calibrate_inputs *);
 

@@ -12,7 +12,11 @@ static const char algorithms[] = "there is no such algorithm; there are"
 
 calibrate_options calibrate_defaults(void)
 {
-    return (calibrate_options){.preprocessing = PREPROCESSING_NONE, .batch = 1, .algo = THRESHOLD_MINMAX, .effort = 1, .scheme = {.activation_bits = 8}};
+    return (calibrate_options){.preprocessing = PREPROCESSING_NONE,
+                               .batch = 1,
+                               .algo = THRESHOLD_MINMAX,
+                               .effort = 1,
+                               .scheme = {.activation_bits = 8}};
 }
 
 static bool fail(char *error, size_t size, const char *format, const char *value)
@@ -57,7 +61,8 @@ static bool set_percentile(calibrate_options *c, const char *value, char *error,
         end++;
     }
     c->percentile = part;
-    return (end != value && !*end && part > 0 && part <= 1) || fail(error, size, "'%s' is neither a part of 1 nor a percentage", value);
+    return (end != value && !*end && part > 0 && part <= 1) ||
+           fail(error, size, "'%s' is neither a part of 1 nor a percentage", value);
 }
 
 static bool set_effort(calibrate_options *c, const char *value, char *error, size_t size)

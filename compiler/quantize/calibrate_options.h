@@ -19,7 +19,8 @@ typedef struct calibrate_options {
     int effort;                   /* 0: ranges alone; 1: biases corrected, where there are samples */
     bool effort_given;
     pass_calibration scheme;      /* without ranges */
-    /* Called after each sample, by one thread at a time, with the seconds since the start; NULL: nobody wants to know. */
+    /* Called after each sample, by one thread at a time, with the seconds since the start; NULL: nobody wants to
+     * know. */
     void (*progress)(void *context, int done, int samples, double seconds);
     void *progress_context;
 } calibrate_options;

@@ -1,5 +1,5 @@
-/* calibrate_run.c: threads take batches in turn.  Each counts into statistics of its own, which are merged at the end, for that
- * counts have no order; what does depend on the order of batches is written down in that order. */
+/* calibrate_run.c: threads take batches in turn.  Each counts into statistics of its own, which are merged at the
+ * end, for that counts have no order; what does depend on the order of batches is written down in that order. */
 #include "compiler/quantize/calibrate_run.h"
 
 #include <inttypes.h>
@@ -22,18 +22,18 @@ typedef struct run {
     const calibrate_options *options;
     const calibrate_inputs *inputs;
     stats *to;
-    source *sources;      /* parallel to to->values */
+    source *sources; /* parallel to to->values */
     int batches;
     bool watch_interrupt;
-    double start;         /* seconds of a clock */
+    double start; /* seconds of a clock */
 
     pthread_mutex_t lock; /* for all that follows */
     pthread_cond_t turned;
-    int next, turn;       /* the next batch to be taken, and to be written down */
-    int done;             /* samples */
-    int failed;           /* the first batch that failed; `batches`: none */
+    int next, turn; /* the next batch to be taken, and to be written down */
+    int done;       /* samples */
+    int failed;     /* the first batch that failed; `batches`: none */
     bool interrupted;
-    diag *diag;           /* its error */
+    diag *diag; /* its error */
 } run;
 
 typedef struct worker {
@@ -69,8 +69,8 @@ static bool observe(worker *w, int index)
 static bool run_sample(worker *w, int index)
 {
     session_reset(&w->session);
-    return calibrate_inputs_fill(w->run->inputs, index, w->session.input_buffers, &w->diag) && session_run(&w->session, &w->diag) &&
-           observe(w, index);
+    return calibrate_inputs_fill(w->run->inputs, index, w->session.input_buffers, &w->diag) &&
+           session_run(&w->session, &w->diag) && observe(w, index);
 }
 
 static void tell(run *r)
@@ -275,8 +275,8 @@ static bool run_workers(run *r, const driver_options *driver, const ir_graph *g,
     return work_all(r, workers, count, d);
 }
 
-bool calibrate_run(const calibrate_options *o, const driver_options *driver, const ir_graph *g, const calibrate_inputs *inputs,
-                   stats *to, bool *out_interrupted, diag *d)
+bool calibrate_run(const calibrate_options *o, const driver_options *driver, const ir_graph *g,
+                   const calibrate_inputs *inputs, stats *to, bool *out_interrupted, diag *d)
 {
     run r = {.options = o, .inputs = inputs, .to = to, .diag = d};
     r.batches = (int)((inputs->count + o->batch - 1) / o->batch);

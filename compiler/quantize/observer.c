@@ -135,7 +135,7 @@ int64_t observer_see(observer *o, const float values[], int64_t count, observer_
 bool observer_end_batch(observer *o, observer_ends batch)
 {
     if (!(batch.low <= batch.high))
-        return true; /* empty tensors */
+        return true;           /* empty tensors */
     assert(o->run_count <= 1); /* merged ones are at their end */
     if (!o->runs && !(o->runs = calloc(1, sizeof *o->runs)))
         return false;

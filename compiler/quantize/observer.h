@@ -1,5 +1,5 @@
-/* observer.h: what has been seen of one value over samples: how many numbers, the smallest and largest, a histogram, and
- * what batches had.
+/* observer.h: what has been seen of one value over samples: how many numbers, the smallest and largest, a histogram,
+ * and what batches had.
  *
  *     observer o;
  *     if (observer_init(&o)) {
@@ -15,8 +15,9 @@
  *     bin            -2048 … -2   -1  |   0     1   …  2047        bins[bin + OBSERVER_BINS]
  *     from    -2^exponent …  -2w  -w  |   0     w   …              w = 2^exponent / 2048
  *
- * When a number lies outside, the width doubles as often as it takes and bins are joined by pairs.  So counts do not depend
- * on the order in which numbers come: they are those that a histogram of the last width would have had from the start. */
+ * When a number lies outside, the width doubles as often as it takes and bins are joined by pairs.  So counts do not
+ * depend on the order in which numbers come: they are those that a histogram of the last width would have had from
+ * the start. */
 #ifndef QCC_OBSERVER_H
 #define QCC_OBSERVER_H
 
@@ -26,7 +27,8 @@
 
 enum { OBSERVER_BINS = 2048, OBSERVER_LEAST_EXPONENT = -148 };
 
-/* A run's batches: their means, plain and moving.  A moving one is Paddle's: sum = 0.9 sum + x, divided by 0.9 weight + 1. */
+/* A run's batches: their means, plain and moving.  A moving one is Paddle's: sum = 0.9 sum + x, divided by 0.9 weight
+ * + 1. */
 typedef struct observer_run {
     int64_t batches;
     double low_sum, high_sum, absmax_sum;
@@ -50,8 +52,8 @@ typedef struct observer_ends {
 } observer_ends;
 #define OBSERVER_NO_ENDS ((observer_ends){INFINITY, -INFINITY})
 
-/* Counts numbers, and moves *batch apart so that they lie between its ends.  Returns the position of the first that is not
- * finite, and counts none then; -1: all are. */
+/* Counts numbers, and moves *batch apart so that they lie between its ends.  Returns the position of the first that
+ * is not finite, and counts none then; -1: all are. */
 int64_t observer_see(observer *, const float values[], int64_t count, observer_ends *batch);
 /* The next batch of the run, before it is merged with others, has been seen. */
 bool observer_end_batch(observer *, observer_ends);         /* false: out of memory */

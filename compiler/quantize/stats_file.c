@@ -60,8 +60,8 @@ static json_t *runs_of(const observer *o)
     bool good = list != NULL;
     for (int i = 0; good && i < o->run_count; i++) {
         const observer_run *r = &o->runs[i];
-        good = append(list, json_pack("[I, f, f, f, f, f, f, f]", (json_int_t)r->batches, r->low_sum, r->high_sum, r->absmax_sum,
-                                      r->low_moving, r->high_moving, r->absmax_moving, r->weight));
+        good = append(list, json_pack("[I, f, f, f, f, f, f, f]", (json_int_t)r->batches, r->low_sum, r->high_sum,
+                                      r->absmax_sum, r->low_moving, r->high_moving, r->absmax_moving, r->weight));
     }
     return whole(list, good);
 }
@@ -71,9 +71,9 @@ static json_t *value_of(const stats_value *v)
     char name[STATS_NAME_BYTES];
     const observer *o = &v->seen;
     const bool any = o->count > 0;
-    return json_pack("{s:s, s:I, s:I, s:f, s:f, s:i, s:o, s:o}", "name", name_of(v->value, name), "count", (json_int_t)o->count,
-                     "zeros", (json_int_t)o->zeros, "low", any ? (double)o->low : 0, "high", any ? (double)o->high : 0, "exponent",
-                     o->exponent, "bins", bins_of(o), "runs", runs_of(o));
+    return json_pack("{s:s, s:I, s:I, s:f, s:f, s:i, s:o, s:o}", "name", name_of(v->value, name), "count",
+                     (json_int_t)o->count, "zeros", (json_int_t)o->zeros, "low", any ? (double)o->low : 0, "high",
+                     any ? (double)o->high : 0, "exponent", o->exponent, "bins", bins_of(o), "runs", runs_of(o));
 }
 
 static const char *hash_text(uint64_t hash, char text[HASH_DIGITS + 1])
@@ -89,8 +89,9 @@ char *stats_file_text(const stats *s)
     bool good = values != NULL;
     for (int i = 0; good && i < s->count; i++)
         good = json_array_append_new(values, value_of(&s->values[i])) == 0;
-    json_t *root = good ? json_pack("{s:i, s:s, s:I, s:O}", "qcc_statistics", VERSION, "graph", hash_text(s->graph, hash), "samples",
-                                    (json_int_t)s->samples, "values", values) : NULL;
+    json_t *root = good ? json_pack("{s:i, s:s, s:I, s:O}", "qcc_statistics", VERSION, "graph",
+                                    hash_text(s->graph, hash), "samples", (json_int_t)s->samples, "values", values)
+                        : NULL;
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(values);
     json_decref(root);
@@ -144,7 +145,8 @@ static bool read_runs(const json_t *list, observer *o)
             if (!json_is_number(json_array_get(run, k)) || !isfinite(numbers[k]))
                 return false;
         }
-        o->runs[i] = (observer_run){(int64_t)batches, numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]};
+        o->runs[i] = (observer_run){(int64_t)batches, numbers[1], numbers[2], numbers[3],
+                                    numbers[4],       numbers[5], numbers[6], numbers[7]};
     }
     o->run_count = (int)count;
     return true;
@@ -163,7 +165,8 @@ static bool is_consistent(const observer *o)
 /* A number with a meaning for one value; false: the file is damaged. */
 static bool read_value(const json_t *j, observer *o)
 {
-    const json_t *low = json_object_get(j, "low"), *high = json_object_get(j, "high"), *exponent = json_object_get(j, "exponent");
+    const json_t *low = json_object_get(j, "low"), *high = json_object_get(j, "high"),
+                 *exponent = json_object_get(j, "exponent");
     if (!count_of(json_object_get(j, "count"), &o->count) || !count_of(json_object_get(j, "zeros"), &o->zeros) ||
         !json_is_number(low) || !json_is_number(high) || !json_is_integer(exponent) ||
         json_integer_value(exponent) < OBSERVER_LEAST_EXPONENT || json_integer_value(exponent) > 128)
@@ -188,8 +191,10 @@ static bool add_values(const json_t *values, stats *to, stats *one, const ir_loc
         const json_t *j = json_array_get(values, (size_t)i);
         const char *called = json_string_value(json_object_get(j, "name"));
         if (!called || strcmp(called, name_of(to->values[i].value, name)) != 0)
-            return diag_error(d, loc, "statistics of '%s' where those of '%s' belong: other options chose what is computed on integers",
-                              called ? called : "nothing", name);
+            return diag_error(
+                d, loc,
+                "statistics of '%s' where those of '%s' belong: other options chose what is computed on integers",
+                called ? called : "nothing", name);
         if (!read_value(j, &one->values[i].seen))
             return diag_error(d, loc, "damaged: the statistics of '%s'", called);
     }
@@ -202,14 +207,17 @@ static bool add_file(const json_t *root, stats *to, stats *one, const ir_loc *lo
     const json_t *values = json_object_get(root, "values"), *version = json_object_get(root, "qcc_statistics");
     const char *graph = json_string_value(json_object_get(root, "graph"));
     uint64_t samples;
-    if (!json_is_integer(version) || !json_is_array(values) || !graph || !count_of(json_object_get(root, "samples"), &samples))
+    if (!json_is_integer(version) || !json_is_array(values) || !graph ||
+        !count_of(json_object_get(root, "samples"), &samples))
         return diag_error(d, loc, "no statistics that --save-stats wrote");
     if (json_integer_value(version) != VERSION)
-        return diag_error(d, loc, "statistics of version %lld, this qcc reads version %d", (long long)json_integer_value(version), VERSION);
+        return diag_error(d, loc, "statistics of version %lld, this qcc reads version %d",
+                          (long long)json_integer_value(version), VERSION);
     if (strcmp(graph, hash_text(to->graph, hash)) != 0)
         return diag_error(d, loc, "statistics of another model, or of this one with other options");
     if (json_array_size(values) != (size_t)to->count)
-        return diag_error(d, loc, "statistics of %zu values, the model has %d that become integers", json_array_size(values), to->count);
+        return diag_error(d, loc, "statistics of %zu values, the model has %d that become integers",
+                          json_array_size(values), to->count);
     if (!add_values(values, to, one, loc, d))
         return false;
     one->samples = (int64_t)samples;
@@ -226,8 +234,9 @@ bool stats_file_read(const char *path, stats *to, diag *d)
     if (!driver_read_file(path, &text, &size, d))
         return false;
     json_t *root = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &error);
-    const bool good = root ? add_file(root, to, &one, &loc, d)
-                           : diag_error(d, &loc, "no statistics that --save-stats wrote: line %d: %s", error.line, error.text);
+    const bool good =
+        root ? add_file(root, to, &one, &loc, d)
+             : diag_error(d, &loc, "no statistics that --save-stats wrote: line %d: %s", error.line, error.text);
     json_decref(root);
     stats_free(&one);
     free(text);

@@ -1,5 +1,5 @@
-/* stats_file.h: statistics as JSON, so that samples can be counted on several machines, and ranges chosen anew without samples.
- * docs/calibration.md describes the file. */
+/* stats_file.h: statistics as JSON, so that samples can be counted on several machines, and ranges chosen anew
+ * without samples. docs/calibration.md describes the file. */
 #ifndef QCC_STATS_FILE_H
 #define QCC_STATS_FILE_H
 

@@ -15,11 +15,19 @@
 #include "compiler/driver.h"
 #include "ir/interp.h"
 
-static const struct { ir_dtype dtype; const char *descr; } descriptions[] = {
-    {IR_F32, "<f4"}, {IR_F64, "<f8"}, {IR_F16, "<f2"}, {IR_I8, "|i1"}, {IR_U8, "|u1"},  {IR_I16, "<i2"},
+static const struct {
+    ir_dtype dtype;
+    const char *descr;
+} descriptions[] = {
+    {IR_F32, "<f4"}, {IR_F64, "<f8"}, {IR_F16, "<f2"}, {IR_I8, "|i1"},  {IR_U8, "|u1"},   {IR_I16, "<i2"},
     {IR_U16, "<u2"}, {IR_I32, "<i4"}, {IR_U32, "<u4"}, {IR_I64, "<i8"}, {IR_BOOL, "|b1"},
 };
-enum { DESCRIPTIONS = sizeof descriptions / sizeof descriptions[0], PREAMBLE_BYTES = 10, PREAMBLE_MOST = 12, ALIGNMENT = 64 };
+enum {
+    DESCRIPTIONS = sizeof descriptions / sizeof descriptions[0],
+    PREAMBLE_BYTES = 10,
+    PREAMBLE_MOST = 12,
+    ALIGNMENT = 64
+};
 
 /* What follows 'key': in the header, or NULL. */
 static const char *find_key(const char *header, const char *key)
@@ -69,7 +77,8 @@ static bool parse_dictionary(const char *header, ir_type *type, const ir_loc *lo
 }
 
 /* Where the dictionary begins, and how long it is, of a file that begins with these bytes. */
-static bool parse_preamble(const uint8_t *bytes, size_t size, size_t *out_start, size_t *out_length, const ir_loc *loc, diag *d)
+static bool parse_preamble(const uint8_t *bytes, size_t size, size_t *out_start, size_t *out_length, const ir_loc *loc,
+                           diag *d)
 {
     if (size < PREAMBLE_MOST || memcmp(bytes, "\x93NUMPY", 6) != 0 || bytes[6] < 1 || bytes[6] > 3)
         return diag_error(d, loc, "not a .npy file");
@@ -170,11 +179,13 @@ static bool open_array(npy_file *f, const ir_loc *loc, diag *d)
     if (length > (size_t)info.st_size - start)
         return diag_error(d, loc, "the .npy header is cut off");
     char *header = malloc(length + 1);
-    const bool good = (header || diag_out_of_memory(d, loc)) && read_at(f->descriptor, (int64_t)start, length, header, loc, d) &&
+    const bool good = (header || diag_out_of_memory(d, loc)) &&
+                      read_at(f->descriptor, (int64_t)start, length, header, loc, d) &&
                       parse_text(header, length, &f->type, loc, d);
     free(header);
     f->start = (int64_t)(start + length);
-    return good && (fits(f, info.st_size) || diag_error(d, loc, "the file is cut off: it has less than the array's elements"));
+    return good &&
+           (fits(f, info.st_size) || diag_error(d, loc, "the file is cut off: it has less than the array's elements"));
 }
 
 static bool open_file(const char *path, npy_file *out, const ir_loc *loc, diag *d)
@@ -207,8 +218,8 @@ static bool count_rows(npy_file *f, const ir_type *row, size_t more, const ir_lo
     f->type = (ir_type){.dtype = row->dtype, .rank = row->rank + 1, .dims = {info.st_size / each}};
     memcpy(f->type.dims + 1, row->dims, (size_t)row->rank * sizeof row->dims[0]);
     return info.st_size % each == 0 ||
-           diag_error(d, loc, "%lld bytes are not a number of samples %s%s", (long long)info.st_size, ir_type_text(row, text),
-                      more ? " with labels" : "");
+           diag_error(d, loc, "%lld bytes are not a number of samples %s%s", (long long)info.st_size,
+                      ir_type_text(row, text), more ? " with labels" : "");
 }
 
 bool npy_open_raw(const char *path, const ir_type *row, size_t more, npy_file *out, diag *d)
@@ -243,7 +254,8 @@ bool npy_write(output_set *files, int file, const ir_type *type, const void *ele
     for (int i = 0; i < DESCRIPTIONS; i++)
         if (descriptions[i].dtype == type->dtype)
             descr = descriptions[i].descr;
-    at += snprintf(header + at, sizeof header - (size_t)at, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
+    at +=
+        snprintf(header + at, sizeof header - (size_t)at, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
     for (int i = 0; i < type->rank; i++)
         at += snprintf(header + at, sizeof header - (size_t)at, "%" PRId64 ", ", type->dims[i]);
     at += snprintf(header + at, sizeof header - (size_t)at, "), }");

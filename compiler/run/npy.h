@@ -12,7 +12,8 @@ typedef struct npy_array {
 
 bool npy_read(const char *path, npy_array *out, diag *);
 
-/* An array that stays in its file, however large: its elements are read where they are wanted, by any number of threads. */
+/* An array that stays in its file, however large: its elements are read where they are wanted, by any number of
+ * threads. */
 typedef struct npy_file {
     char *path;         /* owned */
     ir_type type;       /* the first dimension may be beyond what an ir_type can have */

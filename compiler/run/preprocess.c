@@ -1,5 +1,5 @@
-/* preprocess.c: pictures are cropped, scaled, normalised and quantized with the input's own parameters; arrays are taken as
- * they are, and converted where their elements are of another type. */
+/* preprocess.c: pictures are cropped, scaled, normalised and quantized with the input's own parameters; arrays are
+ * taken as they are, and converted where their elements are of another type. */
 #include "compiler/run/preprocess.h"
 
 #include <ctype.h>
@@ -67,7 +67,8 @@ static bool set_raw(preprocess_raw *raw, const char *value, char *error, size_t 
     }
     raw->labels = at && *at == ',' ? ir_dtype_from_text(at + 1, strlen(at + 1)) : IR_DTYPE_NONE;
     const bool labelled = at && *at == ',' && (raw->labels == IR_I64 || raw->labels == IR_I32 || raw->labels == IR_U8);
-    return (at && raw->sample.rank > 0 && raw->sample.dtype != IR_DTYPE_NONE && ir_type_valid(&raw->sample) && (*at == 0 || labelled)) ||
+    return (at && raw->sample.rank > 0 && raw->sample.dtype != IR_DTYPE_NONE && ir_type_valid(&raw->sample) &&
+            (*at == 0 || labelled)) ||
            fail(error, size, "'%s' is neither of the form f32:3x224x224 nor of the form f32:3x224x224,i64", value);
 }
 
@@ -129,7 +130,10 @@ static void store_real(const qcc_tensor_info *info, uint8_t *to, int64_t index, 
 /* ---- Pictures ---- */
 
 /* Where height, width and channels are in the input's shape. */
-typedef struct input_shape { int height, width, channels; bool channels_first; } input_shape;
+typedef struct input_shape {
+    int height, width, channels;
+    bool channels_first;
+} input_shape;
 
 static bool shape_of_input(const qcc_tensor_info *info, preprocess_layout layout, input_shape *out, diag *d)
 {
@@ -149,7 +153,10 @@ static bool shape_of_input(const qcc_tensor_info *info, preprocess_layout layout
     return true;
 }
 
-static bool crop(const preprocessing *p, image *i) { return p->crop_width == 0 || image_crop(i, p->crop_width, p->crop_height); }
+static bool crop(const preprocessing *p, image *i)
+{
+    return p->crop_width == 0 || image_crop(i, p->crop_width, p->crop_height);
+}
 
 static bool scale(const preprocessing *p, const input_shape *shape, image *i)
 {
@@ -166,7 +173,8 @@ static bool scale(const preprocessing *p, const input_shape *shape, image *i)
     return image_resize(i, width, height);
 }
 
-static void store_picture(const preprocessing *p, const input_shape *shape, const image *i, const qcc_tensor_info *info, uint8_t *to)
+static void store_picture(const preprocessing *p, const input_shape *shape, const image *i, const qcc_tensor_info *info,
+                          uint8_t *to)
 {
     const int64_t pixels = (int64_t)shape->width * shape->height;
     for (int64_t at = 0; at < pixels; at++) {
@@ -207,7 +215,8 @@ bool preprocess_picture(const char *path, const preprocessing *p, const qcc_tens
 /* ---- Arrays ---- */
 
 /* Elements as they are when the types agree, otherwise reals that are converted. */
-bool preprocess_array(const ir_type *from, const void *elements, const char *path, const qcc_tensor_info *info, void *to, diag *d)
+bool preprocess_array(const ir_type *from, const void *elements, const char *path, const qcc_tensor_info *info,
+                      void *to, diag *d)
 {
     const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
     const ir_type type = preprocess_type(info);
@@ -215,8 +224,8 @@ bool preprocess_array(const ir_type *from, const void *elements, const char *pat
     const int64_t count = ir_type_elements(from);
     const bool equal = from->dtype == type.dtype, reals = type.dtype == IR_F32 || ir_dtype_bytes(type.dtype) <= 2;
     if (count != ir_type_elements(&type) || (!equal && !reals))
-        return diag_error(d, &loc, "a sample is %s, the model's input '%s' takes %s", ir_type_text(from, have), info->name,
-                          ir_type_text(&type, wanted));
+        return diag_error(d, &loc, "a sample is %s, the model's input '%s' takes %s", ir_type_text(from, have),
+                          info->name, ir_type_text(&type, wanted));
     if (equal) {
         memcpy(to, elements, info->bytes);
         return true;

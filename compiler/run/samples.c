@@ -18,7 +18,10 @@ static bool ends_in(const char *path, const char *extension)
     return dot && strcasecmp(dot, extension) == 0;
 }
 
-static bool is_picture(const char *path) { return ends_in(path, ".jpg") || ends_in(path, ".jpeg") || ends_in(path, ".png"); }
+static bool is_picture(const char *path)
+{
+    return ends_in(path, ".jpg") || ends_in(path, ".jpeg") || ends_in(path, ".png");
+}
 
 /* ---- Sets ---- */
 
@@ -63,7 +66,10 @@ static bool add_file(sample_set *set, const char *folder, int length, const char
 
 /* ---- Folders ---- */
 
-static int is_sample_file(const struct dirent *entry) { return is_picture(entry->d_name) || ends_in(entry->d_name, ".npy"); }
+static int is_sample_file(const struct dirent *entry)
+{
+    return is_picture(entry->d_name) || ends_in(entry->d_name, ".npy");
+}
 
 int samples_folder(const char *path, char ***out_names)
 {
@@ -101,15 +107,19 @@ static bool load_folder(const char *path, sample_set *set, const ir_loc *loc, di
         free(names[i]);
     }
     free(names);
-    return good && (count > 0 || diag_error(d, loc, "no samples: the folder has neither pictures (.jpg, .jpeg, .png) nor arrays (.npy)"));
+    return good &&
+           (count > 0 ||
+            diag_error(d, loc, "no samples: the folder has neither pictures (.jpg, .jpeg, .png) nor arrays (.npy)"));
 }
 
 /* ---- Files ---- */
 
 /* All samples of one array. */
-static bool load_array(const char *path, const preprocess_raw *raw, const qcc_tensor_info *info, sample_set *set, const ir_loc *loc, diag *d)
+static bool load_array(const char *path, const preprocess_raw *raw, const qcc_tensor_info *info, sample_set *set,
+                       const ir_loc *loc, diag *d)
 {
-    if (raw->sample.dtype ? !npy_open_raw(path, &raw->sample, ir_dtype_bytes(raw->labels), &set->all, d) : !npy_open(path, &set->all, d))
+    if (raw->sample.dtype ? !npy_open_raw(path, &raw->sample, ir_dtype_bytes(raw->labels), &set->all, d)
+                          : !npy_open(path, &set->all, d))
         return false;
     const ir_type *all = &set->all.type, input = preprocess_type(info);
     char have[IR_TYPE_TEXT_BYTES], wanted[IR_TYPE_TEXT_BYTES];
@@ -137,7 +147,8 @@ static bool load_list(const char *path, sample_set *set, const ir_loc *loc, diag
         return false;
     const char *slash = strrchr(path, '/');
     char *rest = (char *)bytes;
-    bool good = strlen(rest) == size || diag_error(d, loc, "neither a picture, nor an array (.npy), nor a list of such files");
+    bool good =
+        strlen(rest) == size || diag_error(d, loc, "neither a picture, nor an array (.npy), nor a list of such files");
     for (char *line; good && (line = strsep(&rest, "\n"));) {
         line[strcspn(line, "\t\r")] = 0;
         if (*line && *line != '#')
@@ -189,13 +200,15 @@ static bool fill_from_row(const sample_set *set, int index, const qcc_tensor_inf
     if (set->all.type.dtype == (ir_dtype)info->dtype)
         return npy_read_elements(&set->all, first, count, to, d);
     void *elements = malloc(ir_type_bytes(&type) + 1);
-    const bool good = (elements || diag_out_of_memory(d, NULL)) && npy_read_elements(&set->all, first, count, elements, d) &&
+    const bool good = (elements || diag_out_of_memory(d, NULL)) &&
+                      npy_read_elements(&set->all, first, count, elements, d) &&
                       preprocess_array(&type, elements, sample_name(set, index, name), info, to, d);
     free(elements);
     return good;
 }
 
-bool sample_fill(const sample_set *set, int index, const preprocessing *p, const qcc_tensor_info *info, void *to, diag *d)
+bool sample_fill(const sample_set *set, int index, const preprocessing *p, const qcc_tensor_info *info, void *to,
+                 diag *d)
 {
     const char *path = set->items[index].path;
     if (!path)

@@ -5,7 +5,7 @@
 #include "compiler/run/preprocess.h"
 
 typedef struct sample {
-    char *path;  /* NULL: row `row` of the one file that holds all */
+    char *path; /* NULL: row `row` of the one file that holds all */
     int64_t row;
 } sample;
 
@@ -22,7 +22,8 @@ typedef struct sample_set {
  *   a .npy file: rows, when each is as large as the input that `info` describes, or one sample;
  *   a picture: itself;
  *   a file of numbers alone, where `preprocess_raw` says of which: its samples;
- *   any other file: names of such files, one a line, seen from the list's own folder; what follows a tab is not read, nor are
+ *   any other file: names of such files, one a line, seen from the list's own folder; what follows a tab is not read,
+ * nor are
  *   lines that begin with #. */
 bool samples_load(const char *path, const preprocess_raw *, const qcc_tensor_info *info, sample_set *out, diag *);
 void samples_free(sample_set *);

@@ -1,5 +1,5 @@
-/* phases.c: protects the cut between the phases of the pipeline: run apart they do what they do together, dumps are numbered
- * through, and a copy of the graph made in between ends as the original does, and leaves it as it was. */
+/* phases.c: protects the cut between the phases of the pipeline: run apart they do what they do together, dumps are
+ * numbered through, and a copy of the graph made in between ends as the original does, and leaves it as it was. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,23 +9,22 @@
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: %s\n", __LINE__, #x)))
 
-static const char graph[] =
-    "graph \"g\" {\n"
-    "  variable \"s\":f32<1x4x4x3> = splat 0.5\n"
-    "  input %0:f32<1x4x4x2> \"x\"\n"
-    "  const %1:f32<3x1x1x2> = [1, -2, 0.5, 0.25, -1, 3]\n"
-    "  const %2:f32<3> = [0.5, 0, -0.5]\n"
-    "  %3:f32<1x4x4x2> = fake_quant %0 {min = -1, max = 1}\n"
-    "  %4:f32<1x4x4x3> = conv2d %3, %1, %2 {stride = [1, 1], pad = [0, 0, 0, 0]}\n"
-    "  %5:f32<1x4x4x3> = relu %4 {act = relu}\n"
-    "  %6:f32<1x4x4x3> = fake_quant %5 {min = 0, max = 6}\n"
-    "  %7:f32<1x4x4x3> = read_variable {variable = \"s\"}\n"
-    "  %8:f32<1x4x4x3> = add %6, %7\n"
-    "  write_variable %8 {variable = \"s\"}\n"
-    "  output %6 \"q\"\n"
-    "  output %8 \"a\"\n"
-    "  output %6 \"again\"\n"
-    "}\n";
+static const char graph[] = "graph \"g\" {\n"
+                            "  variable \"s\":f32<1x4x4x3> = splat 0.5\n"
+                            "  input %0:f32<1x4x4x2> \"x\"\n"
+                            "  const %1:f32<3x1x1x2> = [1, -2, 0.5, 0.25, -1, 3]\n"
+                            "  const %2:f32<3> = [0.5, 0, -0.5]\n"
+                            "  %3:f32<1x4x4x2> = fake_quant %0 {min = -1, max = 1}\n"
+                            "  %4:f32<1x4x4x3> = conv2d %3, %1, %2 {stride = [1, 1], pad = [0, 0, 0, 0]}\n"
+                            "  %5:f32<1x4x4x3> = relu %4 {act = relu}\n"
+                            "  %6:f32<1x4x4x3> = fake_quant %5 {min = 0, max = 6}\n"
+                            "  %7:f32<1x4x4x3> = read_variable {variable = \"s\"}\n"
+                            "  %8:f32<1x4x4x3> = add %6, %7\n"
+                            "  write_variable %8 {variable = \"s\"}\n"
+                            "  output %6 \"q\"\n"
+                            "  output %8 \"a\"\n"
+                            "  output %6 \"again\"\n"
+                            "}\n";
 
 static const pass_options options = {.opt_level = 3, .lower = true};
 
@@ -130,7 +129,8 @@ static void check_copy(void)
     ir_graph *planned = ir_graph_copy(g); /* with places, state and scratch */
     char *planned_text = text_of(planned);
     check_same(ended, planned_text);
-    CHECK(planned->workspace_bytes == g->workspace_bytes && planned->state_bytes == g->state_bytes && g->state_bytes > 0);
+    CHECK(planned->workspace_bytes == g->workspace_bytes && planned->state_bytes == g->state_bytes &&
+          g->state_bytes > 0);
     free(before), free(copied), free(after), free(ended), free(copy_ended), free(planned_text);
     ir_graph_free(planned);
     ir_graph_free(copy);

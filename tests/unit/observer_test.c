@@ -1,5 +1,6 @@
-/* Protects what is observed of a value: ends, zeros and counts equal those that a plain loop finds in the same numbers, whatever
- * order they come in and however they are split and merged; a number that is not finite is found, and counted nowhere. */
+/* Protects what is observed of a value: ends, zeros and counts equal those that a plain loop finds in the same
+ * numbers, whatever order they come in and however they are split and merged; a number that is not finite is found,
+ * and counted nowhere. */
 #include <math.h>
 #include <string.h>
 
@@ -90,7 +91,10 @@ static void check_whole_and_parts(int which)
         observer_free(&parts[i]);
 }
 
-static bool same_means(observer_means a, observer_means b) { return a.low == b.low && a.high == b.high && a.absmax == b.absmax; }
+static bool same_means(observer_means a, observer_means b)
+{
+    return a.low == b.low && a.high == b.high && a.absmax == b.absmax;
+}
 
 /* Means over batches, plain and moving, of three runs, merged in all orders. */
 static void check_means(void)
