@@ -7,27 +7,34 @@
 
 #include "compiler/quantize/calibrate_run.h"
 #include "compiler/quantize/correct.h"
+#include "compiler/quantize/ranges_file.h"
 #include "compiler/quantize/stats_file.h"
 #include "passes/calibrated_values.h"
 
+typedef struct files {
+    int stats, ranges; /* to be written; OUTPUT_NONE: nobody wants that */
+} files;
+
+/* Programs without output files have nothing that could be the same. */
+static bool keep(const driver_options *o, const char *path, diag *d) { return !o->files || output_keep(o->files, path, d); }
+
 /* Statistics from files, and a place for the new ones, before the work begins. */
-static bool prepare(const calibrate_options *c, const driver_options *o, stats *s, int *out_file, diag *d)
+static bool prepare(const calibrate_options *c, const driver_options *o, stats *s, files *out, diag *d)
 {
-    *out_file = OUTPUT_NONE;
+    *out = (files){OUTPUT_NONE, OUTPUT_NONE};
     for (int i = 0; i < c->load_stats.count; i++)
-        if (!output_keep(o->files, c->load_stats.item[i], d) || !stats_file_read(c->load_stats.item[i], s, d))
+        if (!keep(o, c->load_stats.item[i], d) || !stats_file_read(c->load_stats.item[i], s, d))
             return false;
-    if (c->save_stats)
-        *out_file = output_declare(o->files, c->save_stats, 0666, d);
-    return !c->save_stats || *out_file != OUTPUT_NONE;
+    if (c->save_stats && (out->stats = output_declare(o->files, c->save_stats, 0666, d)) == OUTPUT_NONE)
+        return false;
+    if (c->save_scales && (out->ranges = output_declare(o->files, c->save_scales, 0666, d)) == OUTPUT_NONE)
+        return false;
+    return !c->scales || keep(o, c->scales, d);
 }
 
-/* At once: they are worth something without the object, too. */
-static bool save(const driver_options *o, const stats *s, int file, diag *d)
+/* At once: it is worth something without the object, too. */
+static bool save(const driver_options *o, char *text, int file, diag *d)
 {
-    if (file == OUTPUT_NONE)
-        return true;
-    char *text = stats_file_text(s);
     const bool good = text ? output_add(o->files, file, text, strlen(text), d) : diag_out_of_memory(d, NULL);
     free(text);
     return good && output_commit(o->files, d);
@@ -47,14 +54,12 @@ static bool run(const calibrate_options *c, const driver_options *o, const ir_gr
 }
 
 static bool observe(const calibrate_options *c, const driver_options *o, const ir_graph *g,
-                    const calibrate_inputs *inputs, stats *s, diag *d)
+                    const calibrate_inputs *inputs, stats *s, int file, diag *d)
 {
-    bool interrupted = false;
-    int file;
-    if (!prepare(c, o, s, &file, d))
-        return false;
     const int64_t before = s->samples;
-    if (!run(c, o, g, inputs, s, &interrupted, d) || !save(o, s, file, d))
+    bool interrupted = false;
+    if (!run(c, o, g, inputs, s, &interrupted, d) ||
+        (file != OUTPUT_NONE && !save(o, stats_file_text(s), file, d)))
         return false;
     return !interrupted ||
            diag_error(d, NULL, "interrupted after %lld of %d samples%s%s", (long long)(s->samples - before),
@@ -62,7 +67,8 @@ static bool observe(const calibrate_options *c, const driver_options *o, const i
                       c->save_stats ? c->save_stats : "");
 }
 
-static void choose(const calibrate_options *c, const ir_graph *g, const stats *s, pass_calibration *out)
+static bool choose(const calibrate_options *c, const driver_options *o, const ir_graph *g, const stats *s, int file,
+                   pass_calibration *out, diag *d)
 {
     pass_range *ranges = ARENA_ARRAY(g->arena, pass_range, g->next_id);
     const char *note = arena_format(g->arena, "%s of %lld samples", threshold_name(c->algo), (long long)s->samples);
@@ -75,6 +81,9 @@ static void choose(const calibrate_options *c, const ir_graph *g, const stats *s
         range->note = note;
         range->known = threshold_choose(c->algo, &s->values[i].seen, &options, &range->low, &range->high);
     }
+    const char *from_file = c->scales ? arena_format(g->arena, "--scales=%s", c->scales) : NULL;
+    return (!c->scales || ranges_file_read(c->scales, s, ranges, from_file, d)) &&
+           (file == OUTPUT_NONE || save(o, ranges_file_text(s, ranges), file, d));
 }
 
 static bool fill(void *context, int index, void *const buffers[], diag *d)
@@ -98,11 +107,10 @@ static bool take_steps(const calibrate_options *c, const driver_options *o, ir_g
                        pass_calibration *out, diag *d)
 {
     calibrate_inputs inputs = {0};
-    bool good = c->samples.count == 0 || calibrate_inputs_open(c, g, &inputs, d);
-    good = good && observe(c, o, g, &inputs, s, d);
-    if (good)
-        choose(c, g, s, out);
-    good = good && correct(c, o, g, &inputs, out, d);
+    files outputs;
+    const bool good = (c->samples.count == 0 || calibrate_inputs_open(c, g, &inputs, d)) && prepare(c, o, s, &outputs, d) &&
+                      observe(c, o, g, &inputs, s, outputs.stats, d) && choose(c, o, g, s, outputs.ranges, out, d) &&
+                      correct(c, o, g, &inputs, out, d);
     calibrate_inputs_close(&inputs);
     return good;
 }

@@ -90,6 +90,8 @@ bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *
     case OPT_CALIB_SAMPLES: return options_number(value, 1, 1000000000, &c->sample_count, error, size);
     case OPT_CALIB_BATCH: return options_number(value, 1, 1000000000, &c->batch, error, size);
     case OPT_SEED: c->seed_given = true; return options_number(value, 0, 1000000000, &c->seed, error, size);
+    case OPT_SAVE_SCALES: c->save_scales = value; return true;
+    case OPT_SCALES: c->scales = value; return true;
     case OPT_SAVE_STATS: c->save_stats = value; return true;
     case OPT_LOAD_STATS: return add(&c->load_stats, value, error, size);
     case OPT_ALGO: return set_algo(c, value, error, size);
@@ -101,7 +103,10 @@ bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *
     }
 }
 
-bool calibrate_is_asked(const calibrate_options *c) { return c->samples.count > 0 || c->load_stats.count > 0; }
+bool calibrate_is_asked(const calibrate_options *c)
+{
+    return c->samples.count > 0 || c->load_stats.count > 0 || c->scales;
+}
 
 const char *calibrate_complete(const calibrate_options *c, const driver_options *o)
 {
@@ -109,6 +114,8 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
         return "--quantize=none and calibration exclude each other";
     if (c->save_stats && !calibrate_is_asked(c))
         return "--save-stats needs samples, --calib, or statistics, --load-stats";
+    if (c->save_scales && !calibrate_is_asked(c))
+        return "--save-scales needs samples, --calib, or statistics, --load-stats";
     if (c->effort_given && c->effort > 0 && c->samples.count == 0)
         return "--effort beyond 0 needs samples, --calib: statistics alone say nothing about biases";
     return NULL;

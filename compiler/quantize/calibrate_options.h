@@ -12,7 +12,7 @@ typedef struct calibrate_options {
     long sample_count;            /* 0: all */
     long batch;                   /* samples a batch; at least 1 */
     long seed; bool seed_given;
-    const char *save_stats;
+    const char *save_stats, *save_scales, *scales;
     driver_list load_stats;
     threshold_algo algo;
     double percentile;            /* of algorithm hist, as a part of 1; 0: its own */

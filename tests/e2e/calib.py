@@ -211,6 +211,26 @@ class Calibration(Case):
         symmetric = self.text(f"--load-stats={stats}", "--activation-scales=symmetric")
         self.assertNotEqual(symmetric, texts["minmax"])
 
+    def test_ranges_as_text(self):
+        scales, options = self.folder / "scales.txt", (f"--calib={self.all}", "--effort=0")
+        expected = self.text(f"--save-scales={scales}", *options)
+        lines = scales.read_text().splitlines()
+        self.assertEqual(lines[0], "# low high value")
+        self.assertIn("first", [line.split(" ", 2)[2] for line in lines[1:]])
+        def grids(text):
+            return re.sub(r' from calibrated "[^"]*"', "", text)
+        self.assertEqual(grids(self.text(f"--scales={scales}")), grids(expected))
+        first = next(line for line in lines if line.endswith(" first"))
+        scales.write_text("\n# edited\r\n\t0 2.55\tfirst\n")
+        edited = self.text(f"--scales={scales}", *options)
+        self.assertIn(f'; 0.01, 0> "first" from calibrated "--scales={scales}"', edited.replace(", 128>", ", 0>"))
+        self.assertEqual(edited.count("from calibrated"), expected.count("from calibrated"))
+        self.assertNotIn("2.55", first)
+        for text, error in (("0 x first", "not of the form"), ("1 0 first", "no range"), ("0 inf first", "no range"), ("0 1", "not of the form"),
+                            ("0 1 other", "no value 'other'")):
+            scales.write_text("# x\n" + text + "\n")
+            self.wrong(["scales.txt", error], f"--scales={scales}", *options)
+
     def test_statistics_of_others_are_refused(self):
         stats = self.save("s.json", f"--calib={self.all}")
         other = self.folder / "other.qir"
