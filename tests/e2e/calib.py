@@ -251,11 +251,12 @@ class Calibration(Case):
 
     def test_interrupted(self):
         """SIGINT leaves what was seen until then, and no object."""
-        rows = 3000
-        many = self.folder / "many.npy"
-        many.write_bytes(npy("<f4", (rows, 8, 8, 3), self.rows[0] * rows))
+        count = 200000
+        self.array("one.npy", (8, 8, 3), self.rows[0])
+        many = self.folder / "many.txt"
+        many.write_text("one.npy\n" * count)
         stats, output = self.folder / "s.json", self.folder / "m.o"
-        for wait in (0.3, 0.15, 0.6, 1.2):
+        for wait in (0.5, 1, 2, 4): # it has to come after the start and before the end
             with subprocess.Popen([QCC, self.model, f"--calib={many}", f"--save-stats={stats}", "-o", output, "--jobs=2"],
                                   stderr=subprocess.PIPE) as qcc:
                 time.sleep(wait)
@@ -263,8 +264,8 @@ class Calibration(Case):
                 _, error = qcc.communicate()
             self.assertFalse(output.exists() and qcc.returncode != 0)
             if qcc.returncode == 1:
-                self.assertIn(f"of {rows} samples, which are counted in {stats}".encode(), error)
-                self.assertLess(json.loads(stats.read_text())["samples"], rows)
+                self.assertIn(f"of {count} samples, which are counted in {stats}".encode(), error)
+                self.assertLess(json.loads(stats.read_text())["samples"], count)
                 self.text(f"--load-stats={stats}")
                 return
         self.skipTest("SIGINT never came while samples were counted")
