@@ -5,6 +5,7 @@
 #ifndef QCC_INTERP_H
 #define QCC_INTERP_H
 
+#include "arith/multiplier.h"
 #include "ir/ir.h"
 
 /* One op.  False with a diagnostic when the combination of types is not defined. */
@@ -32,13 +33,6 @@ bool ir_lookup_table(const ir_op *, uint8_t table[256], diag *);
 
 /* ---- Arithmetic that the interpreter and the backend share (quant_math.c); derivations in docs/quantization.md ---- */
 
-typedef struct ir_multiplier { int32_t mantissa; int shift; } ir_multiplier; /* real = mantissa * 2^(shift - 31); shift > 0: left */
-
-ir_multiplier ir_multiplier_of(double real);                             /* frexp, rounded to 31 bits */
-int32_t ir_mul_fixed_twice(int32_t x, ir_multiplier);
-int32_t ir_mul_fixed_once(int32_t x, ir_multiplier);
-int32_t ir_mul_fixed_once_i64(int64_t x, ir_multiplier);                 /* the same for 64-bit sums */
-int32_t ir_mul_fixed_i64(int64_t x, ir_multiplier);                      /* 64-bit sums: 16 bits of the mantissa, rounded once */
 /* Real multiplier from the accumulator of output channel `channel` to the result (to MID_SCALE if an add is fused in) of
  * a conv, depthwise, transpose_conv, fully_connected or batch_matmul on quantized operands. */
 enum { IR_MAC_SCALE = 4, IR_MAC_ZERO = 5 }; /* operands of ops whose x is quantized at run time */

@@ -3,7 +3,7 @@
  *     real:      f(a, b), clamped by act
  *     quantized: f(a - z1, b - z2), by the op's formula and rounding, + zero, clamped by act
  *     integers:  f(a, b), wrapping, clamped by act */
-#include "ir/fixed_point.h"
+#include "arith/fixed_point.h"
 #include "ir/ref_quant.h"
 
 /* ---- Real values ---- */
@@ -112,7 +112,7 @@ typedef struct quantized {
     ir_add_quant add;
     ir_requant product;            /* mul, prelu's negative side, div (even), squared_difference (fixed) */
     ir_requant first, second;      /* either operand alone to the result: prelu's positive side, minimum, maximum */
-    ir_multiplier ratio, common1, common2;
+    arith_multiplier ratio, common1, common2;
 } quantized;
 
 static ir_enum_ACT act_of(const ir_op *op)
@@ -149,8 +149,8 @@ static quantized quantized_of(const ir_op *op)
     q.first = ir_requant_make(q.rounding, even ? (double)a.scale / y.scale : a.scale / y.scale, y.zero, q.min, q.max);
     q.second = ir_requant_make(q.rounding, even ? (double)b.scale / y.scale : b.scale / y.scale, y.zero, q.min, q.max);
     const double twice_larger = 2.0 * (a.scale > b.scale ? a.scale : b.scale);
-    q.common1 = ir_multiplier_of(a.scale / twice_larger);
-    q.common2 = ir_multiplier_of(b.scale / twice_larger);
+    q.common1 = arith_multiplier_of(a.scale / twice_larger);
+    q.common2 = arith_multiplier_of(b.scale / twice_larger);
     return q;
 }
 
@@ -176,10 +176,10 @@ static int32_t quotient(const quantized *q, int32_t a, int32_t b)
         b = -b;
     }
     int exponent;
-    const int32_t inverse = ir_fixed_reciprocal(b, 31, &exponent);
+    const int32_t inverse = arith_fixed_reciprocal(b, 31, &exponent);
     const int headroom = (a == 0 || a == -1 ? 32 : __builtin_clz((uint32_t)(a < 0 ? ~a : a))) - 1;
-    const int32_t scaled = ir_fixed_product((int32_t)((uint32_t)a << headroom), inverse);
-    const ir_multiplier rest = {q->product.multiplier.mantissa, q->product.multiplier.shift - exponent - headroom};
+    const int32_t scaled = arith_fixed_product((int32_t)((uint32_t)a << headroom), inverse);
+    const arith_multiplier rest = {q->product.multiplier.mantissa, q->product.multiplier.shift - exponent - headroom};
     return ir_clamp_i32((int64_t)ir_mul_fixed(q->rounding, scaled, rest) + q->zero, q->min, q->max);
 }
 

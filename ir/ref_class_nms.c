@@ -1,7 +1,7 @@
-/* ref_class_nms.c: class_nms; its meaning is ir/class_nms.c. */
+/* ref_class_nms.c: class_nms; its meaning is arith/class_nms.c. */
 #include <stdlib.h>
 
-#include "ir/class_nms.h"
+#include "ir/ref_class_nms.h"
 #include "ir/ref_move.h"
 
 bool ir_check_class_nms(const ir_op *op, diag *d)

@@ -19,7 +19,7 @@ typedef struct comparison {
     bool quantized, same; /* same: equal parameters */
     ir_enum_ROUNDING rounding;
     ir_quant_point a, b;
-    ir_multiplier multiplier1, multiplier2;
+    arith_multiplier multiplier1, multiplier2;
 } comparison;
 
 static int order_f32(float a, float b)
@@ -56,8 +56,8 @@ bool ir_ref_comparison(const ir_op *op, const void *const operands[], void *cons
                     .a = ir_point_of(a), .b = ir_point_of(b)};
     c.quantized = a->quant && (c.type == IR_I8 || c.type == IR_U8 || c.type == IR_I16);
     c.same = c.a.scale == c.b.scale;
-    c.multiplier1 = ir_multiplier_of(c.a.scale);
-    c.multiplier2 = ir_multiplier_of(c.b.scale);
+    c.multiplier1 = arith_multiplier_of(c.a.scale);
+    c.multiplier2 = arith_multiplier_of(c.b.scale);
     uint8_t *out = results[0];
     for (ir_rows r = ir_rows_of(op, 2); !r.done; ir_rows_next(&r))
         for (int64_t i = 0; i < r.length; i++) {

@@ -102,7 +102,7 @@ void ir_softmax16_init(ir_softmax16 *s, ir_enum_ROUNDING rounding, float scale, 
 {
     fill_double(&s->exponential, 10.0 / 65535, INT16_MAX, 2.0 / 65535, exp);
     fill_double(&s->reciprocal, 1.0 / 65535, INT16_MIN, 2.0 / 65535, reciprocal_1_plus);
-    s->difference = ir_multiplier_of((double)(scale * beta) / (10.0 / 65535.0));
+    s->difference = arith_multiplier_of((double)(scale * beta) / (10.0 / 65535.0));
     s->rounding = rounding;
 }
 

@@ -16,7 +16,7 @@ typedef struct ir_sigmoid16 { bool tanh; int32_t multiplier; int shift; uint16_t
 void ir_sigmoid16_init(ir_sigmoid16 *, bool tanh, float scale);
 int16_t ir_sigmoid16_at(const ir_sigmoid16 *, int32_t x);
 
-typedef struct ir_softmax16 { ir_lut16 exponential, reciprocal; ir_multiplier difference; ir_enum_ROUNDING rounding; } ir_softmax16;
+typedef struct ir_softmax16 { ir_lut16 exponential, reciprocal; arith_multiplier difference; ir_enum_ROUNDING rounding; } ir_softmax16;
 void ir_softmax16_init(ir_softmax16 *, ir_enum_ROUNDING, float scale, float beta);
 void ir_softmax16_row(const ir_softmax16 *, int32_t row[], int64_t n);
 

@@ -278,17 +278,17 @@ ir_add_quant ir_add_quant_make(ir_enum_ROUNDING rounding, ir_dtype type, bool su
         p.scale2 = -p.scale2;
     if (rounding != IR_ROUNDING_EVEN_F32) {
         const double twice_larger = 2.0 * (a.scale > b.scale ? a.scale : b.scale);
-        p.multiplier1 = ir_multiplier_of(a.scale / twice_larger);
-        p.multiplier2 = ir_multiplier_of(b.scale / twice_larger);
-        p.multiplier = ir_multiplier_of(twice_larger / (ldexp(1.0, p.left_shift) * y.scale));
+        p.multiplier1 = arith_multiplier_of(a.scale / twice_larger);
+        p.multiplier2 = arith_multiplier_of(b.scale / twice_larger);
+        p.multiplier = arith_multiplier_of(twice_larger / (ldexp(1.0, p.left_shift) * y.scale));
     }
     return p;
 }
 
 /* x >> by with ties away from zero, as a fixed-point product of exactly 2^-by: of 2x and a half. */
-static ir_multiplier shift_of(float scale, float result_scale)
+static arith_multiplier shift_of(float scale, float result_scale)
 {
-    return (ir_multiplier){1 << 30, -(int)lround(log2((double)result_scale / scale))};
+    return (arith_multiplier){1 << 30, -(int)lround(log2((double)result_scale / scale))};
 }
 
 ir_add_quant ir_add_quant_of(const ir_op *op, int32_t min, int32_t max)
@@ -301,7 +301,7 @@ ir_add_quant ir_add_quant_of(const ir_op *op, int32_t min, int32_t max)
         p.left_shift = 1;
         p.multiplier1 = shift_of(a.scale, y.scale);
         p.multiplier2 = shift_of(b.scale, y.scale);
-        p.multiplier = (ir_multiplier){1 << 30, 1};
+        p.multiplier = (arith_multiplier){1 << 30, 1};
     }
     return p;
 }

@@ -13,7 +13,7 @@ typedef struct ir_requant {
     ir_enum_ROUNDING rounding;
     float scale;              /* EVEN_F32, LITE_F32 … */
     float bias;               /* … a real bias in units of the result */
-    ir_multiplier multiplier; /* the fixed roundings */
+    arith_multiplier multiplier; /* the fixed roundings */
     int32_t zero, min, max;
 } ir_requant;
 
@@ -21,13 +21,13 @@ static inline ir_requant ir_requant_make(ir_enum_ROUNDING rounding, double real,
 {
     ir_requant r = {rounding, (float)real, 0, {0, 0}, zero, min, max};
     if (!ir_rounding_is_real(rounding))
-        r.multiplier = ir_multiplier_of(real);
+        r.multiplier = arith_multiplier_of(real);
     return r;
 }
 
-static inline int32_t ir_mul_fixed(ir_enum_ROUNDING rounding, int32_t x, ir_multiplier m)
+static inline int32_t ir_mul_fixed(ir_enum_ROUNDING rounding, int32_t x, arith_multiplier m)
 {
-    return rounding == IR_ROUNDING_FIXED_ONCE ? ir_mul_fixed_once(x, m) : ir_mul_fixed_twice(x, m);
+    return rounding == IR_ROUNDING_FIXED_ONCE ? arith_mul_fixed_once(x, m) : arith_mul_fixed_twice(x, m);
 }
 
 static inline int32_t ir_requant_apply(const ir_requant *r, int32_t x)
@@ -43,8 +43,8 @@ static inline int32_t ir_requant_apply_i64(const ir_requant *r, int64_t x)
 {
     if (r->rounding == IR_ROUNDING_EVEN_F32)
         return ir_round_even_f32((float)x * r->scale, r->zero, r->min, r->max);
-    const int32_t scaled = r->rounding == IR_ROUNDING_FIXED_ONCE ? ir_mul_fixed_once_i64(x, r->multiplier)
-                                                                 : ir_mul_fixed_i64(x, r->multiplier);
+    const int32_t scaled = r->rounding == IR_ROUNDING_FIXED_ONCE ? arith_mul_fixed_once_i64(x, r->multiplier)
+                                                                 : arith_mul_fixed_i64(x, r->multiplier);
     return ir_clamp_i32((int64_t)scaled + r->zero, r->min, r->max);
 }
 
@@ -56,7 +56,7 @@ typedef struct ir_add_quant {
     float scale1, scale2; /* EVEN_F32: s1/sy, ±s2/sy */
     int left_shift;       /* the fixed roundings: both operands on a common scale, 2^left_shift finer than twice the larger */
     bool subtract;
-    ir_multiplier multiplier1, multiplier2, multiplier;
+    arith_multiplier multiplier1, multiplier2, multiplier;
 } ir_add_quant;
 
 typedef struct ir_quant_point { float scale; int32_t zero; bool narrow; } ir_quant_point;

@@ -11,7 +11,7 @@
  * (docs/quantization.md): h 8 bits, gates in Q3.12, c 16 bits */
 #include <stdlib.h>
 
-#include "ir/fixed_point.h"
+#include "arith/fixed_point.h"
 #include "ir/ref_quant.h"
 
 typedef struct sequences {
@@ -197,8 +197,8 @@ typedef struct lstm_quant {
     int64_t inputs;
     int16_t *x, *h;             /* centred, of one step */
     int32_t *w, *r;             /* [4 * units][inputs], [4 * units][units] */
-    ir_multiplier *w_by, *r_by; /* [4 * units] */
-    ir_multiplier hidden_by;
+    arith_multiplier *w_by, *r_by; /* [4 * units] */
+    arith_multiplier hidden_by;
     int16_t *gate, *c;
     ir_dtype type; /* of h and y */
     int32_t h_zero, h_min, h_max;
@@ -217,23 +217,23 @@ static int16_t gate_sum(const lstm_quant *l, const void *bias, int64_t g)
 {
     const int32_t x = (int32_t)((uint32_t)dot(l->x, l->w + g * l->inputs, l->inputs) + (uint32_t)ir_i32_at(bias, g));
     const int32_t h = dot(l->h, l->r + g * l->s.units, l->s.units);
-    const int32_t first = ir_clamp_i32(ir_mul_fixed_twice(x, l->w_by[g]), INT16_MIN, INT16_MAX);
-    return (int16_t)ir_clamp_i32((int64_t)ir_mul_fixed_twice(h, l->r_by[g]) + first, INT16_MIN, INT16_MAX);
+    const int32_t first = ir_clamp_i32(arith_mul_fixed_twice(x, l->w_by[g]), INT16_MIN, INT16_MAX);
+    return (int16_t)ir_clamp_i32((int64_t)arith_mul_fixed_twice(h, l->r_by[g]) + first, INT16_MIN, INT16_MAX);
 }
 
 static void quant_step(lstm_quant *l, void *y, int64_t first)
 {
     const int64_t units = l->s.units;
     for (int64_t u = 0; u < units; u++) {
-        const int32_t in = ir_fixed16_logistic(l->gate[u], 3), forget = ir_fixed16_logistic(l->gate[units + u], 3);
-        const int32_t cell = ir_fixed16_tanh(l->gate[2 * units + u], 3),
-                      out = ir_fixed16_logistic(l->gate[3 * units + u], 3);
-        int32_t c = ir_fixed_shift_right(forget * l->c[u], 15) + ir_fixed_shift_right(in * cell, 15 + l->q.cell_bits);
+        const int32_t in = arith_fixed16_logistic(l->gate[u], 3), forget = arith_fixed16_logistic(l->gate[units + u], 3);
+        const int32_t cell = arith_fixed16_tanh(l->gate[2 * units + u], 3),
+                      out = arith_fixed16_logistic(l->gate[3 * units + u], 3);
+        int32_t c = arith_fixed_shift_right(forget * l->c[u], 15) + arith_fixed_shift_right(in * cell, 15 + l->q.cell_bits);
         c = ir_clamp_i32(c, INT16_MIN, INT16_MAX);
         if (l->q.clip)
             c = ir_clamp_i32(c, -l->q.clip, l->q.clip);
         l->c[u] = (int16_t)c;
-        const int32_t h = ir_mul_fixed_twice(out * ir_fixed16_tanh(l->c[u], l->q.cell_bits), l->hidden_by);
+        const int32_t h = arith_mul_fixed_twice(out * arith_fixed16_tanh(l->c[u], l->q.cell_bits), l->hidden_by);
         ir_int_put(l->type, y, first + u, ir_clamp_i32((int64_t)h + l->h_zero, l->h_min, l->h_max));
         l->h[u] = (int16_t)(ir_int_at(l->type, y, first + u) - l->h_zero);
     }
@@ -285,12 +285,12 @@ bool ir_ref_lstm_quant(const ir_op *op, const void *const operands[], void *cons
     if (fine) {
         ir_lstm_quant_make(&l.q, op);
         ir_dtype_range(l.type, &l.h_min, &l.h_max);
-        l.hidden_by = ir_multiplier_of(l.q.hidden);
+        l.hidden_by = arith_multiplier_of(l.q.hidden);
         ir_ints_load_i32(IR_I8, operands[1], 0, gates * l.inputs, 0, l.w);
         ir_ints_load_i32(IR_I8, operands[2], 0, gates * l.s.units, 0, l.r);
         for (int64_t g = 0; g < gates; g++) {
-            l.w_by[g] = ir_multiplier_of(ir_lstm_quant_multiplier(op, 1, g));
-            l.r_by[g] = ir_multiplier_of(ir_lstm_quant_multiplier(op, 2, g));
+            l.w_by[g] = arith_multiplier_of(ir_lstm_quant_multiplier(op, 1, g));
+            l.r_by[g] = arith_multiplier_of(ir_lstm_quant_multiplier(op, 2, g));
         }
         for (int64_t n = 0; n < l.s.batch; n++)
             quant_sequence(&l, operands, results, op, n);

@@ -101,9 +101,9 @@ static bool reduce_f32(const ir_op *op, const reduction *r, const void *from, vo
 }
 
 /* The multiplier of a mean: that of the scales, divided by n with as many bits as there are. */
-static ir_multiplier mean_multiplier(double ratio, int64_t n)
+static arith_multiplier mean_multiplier(double ratio, int64_t n)
 {
-    ir_multiplier m = ir_multiplier_of(ratio);
+    arith_multiplier m = arith_multiplier_of(ratio);
     int shift = 63 - __builtin_clzll((unsigned long long)n);
     shift = shift > 32 ? 32 : shift;
     shift = shift > 31 + m.shift ? 31 + m.shift : shift;

@@ -2,7 +2,7 @@
 #include <float.h>
 #include <stdlib.h>
 
-#include "ir/fixed_point.h"
+#include "arith/fixed_point.h"
 #include "ir/ref_lut16.h"
 
 enum { TABLE_BITS = 22 };
@@ -97,9 +97,9 @@ typedef struct row_context {
     int32_t zero_x, zero, min, max;
     int origin;
     uint32_t table[256];
-    ir_multiplier to_q5;  /* fixed: a difference of integers to Q5 */
+    arith_multiplier to_q5;  /* fixed: a difference of integers to Q5 */
     int32_t diff_min;     /* smaller differences count as minus infinity */
-    ir_multiplier from_q5;
+    arith_multiplier from_q5;
     ir_softmax16 softmax16;
 } row_context;
 
@@ -156,11 +156,11 @@ static void init_fixed(row_context *c)
     const double limit = c->rounding == IR_ROUNDING_FIXED_ONCE ? (double)((1 << 30) - 1) : 2147483647.0;
     double multiplier = (double)beta_of(c->op) * c->scale_x * (1 << 26);
     multiplier = multiplier > limit ? limit : multiplier;
-    c->to_q5 = ir_multiplier_of(multiplier);
+    c->to_q5 = arith_multiplier_of(multiplier);
     const int left = c->to_q5.shift < 0 ? 0 : c->to_q5.shift;
     c->diff_min = -(int32_t)floor(31.0 * (1 << 26) / (double)((int64_t)1 << left));
     if (c->to_q5.mantissa)
-        c->from_q5 = ir_multiplier_of((double)((int64_t)1 << (31 - left)) / c->to_q5.mantissa);
+        c->from_q5 = arith_multiplier_of((double)((int64_t)1 << (31 - left)) / c->to_q5.mantissa);
 }
 
 static int32_t in_q5(const row_context *c, int32_t difference)
@@ -173,7 +173,7 @@ static int32_t sum_of_exponentials(const row_context *c, const int32_t row[], in
     uint32_t sum = 0;
     for (int64_t i = 0; i < n; i++)
         if (row[i] - max >= c->diff_min)
-            sum += (uint32_t)ir_fixed_shift_right(ir_fixed_exp_q5(in_q5(c, row[i] - max)), 12);
+            sum += (uint32_t)arith_fixed_shift_right(arith_fixed_exp_q5(in_q5(c, row[i] - max)), 12);
     return (int32_t)sum;
 }
 
@@ -182,12 +182,12 @@ static void softmax_fixed(const row_context *c, int32_t row[], int64_t n)
     const int32_t max = largest(row, n), sum = sum_of_exponentials(c, row, n, max);
     const int bits = 8 * (int)ir_dtype_bytes(c->op->results[0]->type.dtype);
     int over_unit;
-    const int32_t scale = ir_fixed_reciprocal(sum, 12, &over_unit);
+    const int32_t scale = arith_fixed_reciprocal(sum, 12, &over_unit);
     for (int64_t i = 0; i < n; i++) {
         int32_t q = 0;
         if (row[i] - max >= c->diff_min) {
-            const int32_t e = ir_fixed_exp_q5(in_q5(c, row[i] - max));
-            q = ir_fixed_shift_right(ir_fixed_product(scale, e), over_unit + 31 - bits < 0 ? 0 : over_unit + 31 - bits);
+            const int32_t e = arith_fixed_exp_q5(in_q5(c, row[i] - max));
+            q = arith_fixed_shift_right(arith_fixed_product(scale, e), over_unit + 31 - bits < 0 ? 0 : over_unit + 31 - bits);
         }
         row[i] = ir_clamp_i32((int64_t)q + c->min, c->min, c->max);
     }
@@ -195,7 +195,7 @@ static void softmax_fixed(const row_context *c, int32_t row[], int64_t n)
 
 static void log_softmax_fixed(const row_context *c, int32_t row[], int64_t n)
 {
-    const int32_t max = largest(row, n), log_sum = ir_fixed_log_q12(sum_of_exponentials(c, row, n, max));
+    const int32_t max = largest(row, n), log_sum = arith_fixed_log_q12(sum_of_exponentials(c, row, n, max));
     const int32_t least = (int32_t)((uint32_t)log_sum + (uint32_t)INT32_MIN); /* what log_sum leaves of Q5's range */
     const int32_t by_range = ir_mul_fixed(c->rounding, least, c->from_q5);
     const int32_t limit = c->diff_min - 1 > by_range ? c->diff_min - 1 : by_range;
@@ -206,7 +206,7 @@ static void log_softmax_fixed(const row_context *c, int32_t row[], int64_t n)
             continue;
         }
         const int32_t q5 = (int32_t)((uint32_t)in_q5(c, difference) - (uint32_t)log_sum);
-        row[i] = ir_clamp_i32((int64_t)ir_fixed_shift_right(q5, 22) + c->max, c->min, c->max);
+        row[i] = ir_clamp_i32((int64_t)arith_fixed_shift_right(q5, 22) + c->max, c->min, c->max);
     }
 }
 
@@ -216,7 +216,7 @@ static void l2_normalize_fixed(const row_context *c, int32_t row[], int64_t n)
     uint32_t sum = 0;
     for (int64_t i = 0; i < n; i++)
         sum += (uint32_t)((row[i] - c->zero_x) * (row[i] - c->zero_x));
-    ir_multiplier inverse = ir_fixed_inverse_sqrt(sum > INT32_MAX ? INT32_MAX : (int32_t)sum);
+    arith_multiplier inverse = arith_fixed_inverse_sqrt(sum > INT32_MAX ? INT32_MAX : (int32_t)sum);
     if (was_signed)
         inverse.shift += 7;
     for (int64_t i = 0; i < n; i++) {

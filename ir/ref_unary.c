@@ -6,7 +6,7 @@
  *     integers:   abs, neg, sign, with wrap-around */
 #include <float.h>
 
-#include "ir/fixed_point.h"
+#include "arith/fixed_point.h"
 #include "ir/ref_lut16.h"
 
 typedef struct unary {
@@ -18,7 +18,7 @@ typedef struct unary {
     float scale_x, scale_y, inverse_y;
     int32_t zero_x, zero, min, max;
     ir_requant positive, negative;      /* ops that are linear on either side of 0 */
-    ir_multiplier rsqrt;
+    arith_multiplier rsqrt;
     int16_t swish_output, swish_relu;   /* hard_swish, fixed: 16-bit multipliers */
     int swish_output_shift, swish_relu_shift;
 } unary;
@@ -85,7 +85,7 @@ static int32_t rsqrt_fixed(const unary *u, int32_t c)
     enum { KEEP = 20 }; /* bits that keep 1 / sqrt an integer */
     if (c <= 0)
         return u->max;
-    ir_multiplier inverse = ir_fixed_inverse_sqrt(c), rest = u->rsqrt;
+    arith_multiplier inverse = arith_fixed_inverse_sqrt(c), rest = u->rsqrt;
     inverse.shift += KEEP;
     rest.shift -= KEEP;
     const int32_t root = ir_mul_fixed(u->rounding, 1, inverse);
@@ -109,7 +109,7 @@ static int16_t shift_left_i16(int32_t x, int by)
 /* x / 2^by, ties away from zero.  Past 15 bits the kernel's 16-bit mask is all ones, and what is not negative becomes 1. */
 static int32_t shift_right_i16(int32_t x, int by)
 {
-    return by <= 15 ? ir_fixed_shift_right(x, by) : x < 0 ? -1 : 1;
+    return by <= 15 ? arith_fixed_shift_right(x, by) : x < 0 ? -1 : 1;
 }
 
 /* x * relu6(x + 3) / 6 with x and (x + 3) / 6 as 16-bit fractions. */
@@ -183,7 +183,7 @@ static int16_t upper_half(int32_t mantissa)
 static void init_hard_swish(unary *u)
 {
     const float fine = u->scale_x * (1.0f / 128.0f); /* 7 more bits below the operand's units */
-    const ir_multiplier output = ir_multiplier_of(fine / u->scale_y), relu = ir_multiplier_of(fine / (3.0f / 32768.0f));
+    const arith_multiplier output = arith_multiplier_of(fine / u->scale_y), relu = arith_multiplier_of(fine / (3.0f / 32768.0f));
     u->swish_output = upper_half(output.mantissa);
     u->swish_output_shift = output.shift;
     u->swish_relu = upper_half(relu.mantissa);
@@ -222,7 +222,7 @@ static unary unary_of(const ir_op *op)
     init_linear(&u);
     if (u.rounding != IR_ROUNDING_EVEN_F32) {
         init_hard_swish(&u);
-        u.rsqrt = ir_multiplier_of(1.0 / (sqrtf(u.scale_x) * u.scale_y));
+        u.rsqrt = arith_multiplier_of(1.0 / (sqrtf(u.scale_x) * u.scale_y));
     }
     return u;
 }

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "ir/fixed_point.h"
+#include "arith/fixed_point.h"
 
 static int32_t clamp_byte(int64_t v) { return v < 0 ? 0 : v > 255 ? 255 : (int32_t)v; }
 
@@ -13,7 +13,7 @@ static int32_t scaled(const qcc_op_normalize *c, int32_t x, int32_t mantissa, in
     if (c->twice) {
         int left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
         int32_t moved = left > 31 ? 0 : (int32_t)((uint32_t)x << left);
-        return ir_fixed_shift_right(ir_fixed_product(moved, mantissa), right);
+        return arith_fixed_shift_right(arith_fixed_product(moved, mantissa), right);
     }
     int total = 31 - shift;
     return total > 62 ? 0 : (int32_t)(((int64_t)x * mantissa + ((int64_t)1 << (total - 1))) >> total);
@@ -31,7 +31,7 @@ static int32_t sum_of_exponentials(const qcc_op_normalize *c, const uint8_t *x, 
 {
     uint32_t sum = 0;
     for (int64_t i = 0; i < n; i++)
-        sum += (uint32_t)ir_fixed_shift_right(c->exponentials[max - x[i]], 12);
+        sum += (uint32_t)arith_fixed_shift_right(c->exponentials[max - x[i]], 12);
     return (int32_t)sum;
 }
 
@@ -40,24 +40,24 @@ void qcc_op_softmax(const qcc_op_normalize *c, const uint8_t *x, uint8_t *y, int
     for (int64_t row = 0; row < rows; row++, x += columns, y += columns) {
         const int32_t max = largest(x, columns);
         int over_unit;
-        const int32_t scale = ir_fixed_reciprocal(sum_of_exponentials(c, x, columns, max), 12, &over_unit);
+        const int32_t scale = arith_fixed_reciprocal(sum_of_exponentials(c, x, columns, max), 12, &over_unit);
         const int shift = over_unit + 31 - 8 < 0 ? 0 : over_unit + 31 - 8;
         for (int64_t i = 0; i < columns; i++)
-            y[i] = (uint8_t)clamp_byte(ir_fixed_shift_right(ir_fixed_product(scale, c->exponentials[max - x[i]]), shift));
+            y[i] = (uint8_t)clamp_byte(arith_fixed_shift_right(arith_fixed_product(scale, c->exponentials[max - x[i]]), shift));
     }
 }
 
 void qcc_op_log_softmax(const qcc_op_normalize *c, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns)
 {
     for (int64_t row = 0; row < rows; row++, x += columns, y += columns) {
-        const int32_t max = largest(x, columns), log_sum = ir_fixed_log_q12(sum_of_exponentials(c, x, columns, max));
+        const int32_t max = largest(x, columns), log_sum = arith_fixed_log_q12(sum_of_exponentials(c, x, columns, max));
         const int32_t least = (int32_t)((uint32_t)log_sum + (uint32_t)INT32_MIN);
         const int32_t by_range = scaled(c, least, c->from_q5_mantissa, c->from_q5_shift);
         const int32_t limit = c->difference_min - 1 > by_range ? c->difference_min - 1 : by_range;
         for (int64_t i = 0; i < columns; i++) {
             const int32_t difference = x[i] - max;
             const int32_t q5 = (int32_t)((uint32_t)c->differences[-difference] - (uint32_t)log_sum);
-            y[i] = difference <= limit ? 0 : (uint8_t)clamp_byte((int64_t)ir_fixed_shift_right(q5, 22) + 255);
+            y[i] = difference <= limit ? 0 : (uint8_t)clamp_byte((int64_t)arith_fixed_shift_right(q5, 22) + 255);
         }
     }
 }
@@ -68,7 +68,7 @@ void qcc_op_l2_normalize(const qcc_op_normalize *c, const uint8_t *x, uint8_t *y
         uint32_t sum = 0;
         for (int64_t i = 0; i < columns; i++)
             sum += (uint32_t)((x[i] - c->zero_x) * (x[i] - c->zero_x));
-        ir_multiplier inverse = ir_fixed_inverse_sqrt(sum > INT32_MAX ? INT32_MAX : (int32_t)sum);
+        arith_multiplier inverse = arith_fixed_inverse_sqrt(sum > INT32_MAX ? INT32_MAX : (int32_t)sum);
         inverse.shift += c->was_signed ? 7 : 0;
         for (int64_t i = 0; i < columns; i++) {
             const int32_t centred = x[i] - c->zero_x;

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "ir/fixed_point.h"
+#include "arith/fixed_point.h"
 
 enum { ONCE_BITS = 31 };
 
@@ -29,7 +29,7 @@ static int32_t scaled(const qcc_op_softmax_table16 *c, int32_t x)
 {
     if (c->twice) {
         const int left = c->shift > 0 ? c->shift : 0, right = c->shift > 0 ? 0 : -c->shift;
-        return ir_fixed_shift_right(ir_fixed_product((int32_t)((uint32_t)x << (left & 31)), c->mantissa), right);
+        return arith_fixed_shift_right(arith_fixed_product((int32_t)((uint32_t)x << (left & 31)), c->mantissa), right);
     }
     const int total = ONCE_BITS - c->shift;
     return total > 62

@@ -16,13 +16,14 @@ HOMES = [
 
 # Folders of this project that a folder includes headers from.
 INCLUDES = {
-    "ir": ["ir"],
+    "arith": ["arith"],
+    "ir": ["arith", "ir"],
     "frontends": ["ir", "frontends"],
     "passes": ["ir", "passes"],
-    "runtime": ["runtime", "ir"],  # what interpreter and runtime apply alike
+    "runtime": ["arith", "runtime"],
     "compiler/target": ["compiler/target", "runtime"],
     "compiler/schedule": ["compiler/schedule", "compiler/target"],
-    "compiler/codegen": ["compiler/codegen", "compiler/schedule", "compiler/target", "ir", "runtime"],
+    "compiler/codegen": ["compiler/codegen", "compiler/schedule", "compiler/target", "arith", "ir", "runtime"],
     "compiler/run": ["compiler/driver.h", "compiler/options.h", "compiler/output.h", "compiler/codegen", "compiler/target", "compiler/run", "ir",
                      "runtime"],
     "compiler/quantize": ["compiler/driver.h", "compiler/run", "compiler/quantize", "ir", "passes", "runtime"],
@@ -31,7 +32,7 @@ INCLUDES = {
 
 def sources(folder="."):
     """The C files of a folder, as (path from the root, text)."""
-    tops = ("compiler", "frontends", "ir", "passes", "runtime", "tests", "tools") if folder == "." else (folder,)
+    tops = ("arith", "compiler", "frontends", "ir", "passes", "runtime", "tests", "tools") if folder == "." else (folder,)
     for top in tops:
         for path in sorted((ROOT / top).rglob("*")):
             if path.suffix in (".c", ".h", ".def"):

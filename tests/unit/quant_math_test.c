@@ -4,7 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "ir/fixed_point.h"
+#include "arith/fixed_point.h"
+#include "ir/interp.h"
 #include "tests/unit/test.h"
 
 static uint64_t random_state = 0x9e3779b97f4a7c15u;
@@ -17,22 +18,22 @@ static uint32_t random_u32(void)
 
 static void multipliers(void)
 {
-    const ir_multiplier one = ir_multiplier_of(1.0), zero = ir_multiplier_of(0.0), tiny = ir_multiplier_of(ldexp(1, -40));
+    const arith_multiplier one = arith_multiplier_of(1.0), zero = arith_multiplier_of(0.0), tiny = arith_multiplier_of(ldexp(1, -40));
     CHECK(one.mantissa == 1 << 30 && one.shift == 1);
     CHECK(zero.mantissa == 0 && zero.shift == 0);
     CHECK(tiny.mantissa == 0 && tiny.shift == 0);
     /* Just below a power of two: the mantissa rounds up to 2^31 and is halved. */
-    const ir_multiplier below = ir_multiplier_of(1.0 - ldexp(1, -40));
+    const arith_multiplier below = arith_multiplier_of(1.0 - ldexp(1, -40));
     CHECK(below.mantissa == 1 << 30 && below.shift == 1);
-    const ir_multiplier third = ir_multiplier_of(1.0 / 3);
+    const arith_multiplier third = arith_multiplier_of(1.0 / 3);
     CHECK(third.mantissa == 1431655765 && third.shift == -1);
-    const ir_multiplier huge = ir_multiplier_of(ldexp(1, 60));
+    const arith_multiplier huge = arith_multiplier_of(ldexp(1, 60));
     CHECK(huge.mantissa == INT32_MAX && huge.shift == 30);
-    CHECK(ir_multiplier_of(NAN).mantissa == 0 && ir_multiplier_of(INFINITY).mantissa == 0);
+    CHECK(arith_multiplier_of(NAN).mantissa == 0 && arith_multiplier_of(INFINITY).mantissa == 0);
 }
 
 /* sum * mantissa / 2^(31 - shift), in exact arithmetic. */
-static int32_t twice_exactly(int32_t x, ir_multiplier m)
+static int32_t twice_exactly(int32_t x, arith_multiplier m)
 {
     const int left = m.shift > 0 ? m.shift : 0, right = m.shift > 0 ? 0 : -m.shift;
     const int64_t product = (int64_t)(int32_t)((uint32_t)x << left) * m.mantissa;
@@ -45,21 +46,21 @@ static int32_t twice_exactly(int32_t x, ir_multiplier m)
 
 static void fixed_roundings(void)
 {
-    const ir_multiplier half = ir_multiplier_of(0.5), quarter = ir_multiplier_of(0.25);
-    CHECK(ir_mul_fixed_twice(1, half) == 1 && ir_mul_fixed_twice(-1, half) == 0);
-    CHECK(ir_mul_fixed_twice(3, half) == 2 && ir_mul_fixed_twice(-3, half) == -1);
-    CHECK(ir_mul_fixed_twice(5, quarter) == 2); /* 1.25 -> 2.5 / 2 -> 3 / 2: the second rounding meets a tie of its own */
-    CHECK(ir_mul_fixed_once(5, quarter) == 1);
-    CHECK(ir_mul_fixed_once(1, half) == 1 && ir_mul_fixed_once(-1, half) == 0);
+    const arith_multiplier half = arith_multiplier_of(0.5), quarter = arith_multiplier_of(0.25);
+    CHECK(arith_mul_fixed_twice(1, half) == 1 && arith_mul_fixed_twice(-1, half) == 0);
+    CHECK(arith_mul_fixed_twice(3, half) == 2 && arith_mul_fixed_twice(-3, half) == -1);
+    CHECK(arith_mul_fixed_twice(5, quarter) == 2); /* 1.25 -> 2.5 / 2 -> 3 / 2: the second rounding meets a tie of its own */
+    CHECK(arith_mul_fixed_once(5, quarter) == 1);
+    CHECK(arith_mul_fixed_once(1, half) == 1 && arith_mul_fixed_once(-1, half) == 0);
     for (int i = 0; i < 200000; i++) {
-        const ir_multiplier m = {(int32_t)(random_u32() >> 2 | 1u << 30), (int)(random_u32() % 40) - 31};
+        const arith_multiplier m = {(int32_t)(random_u32() >> 2 | 1u << 30), (int)(random_u32() % 40) - 31};
         const int32_t x = (int32_t)random_u32() >> random_u32() % 32;
-        CHECK(ir_mul_fixed_twice(x, m) == twice_exactly(x, m));
+        CHECK(arith_mul_fixed_twice(x, m) == twice_exactly(x, m));
         const int64_t exact = ((int64_t)x * m.mantissa + ((int64_t)1 << (30 - m.shift))) >> (31 - m.shift);
         const int32_t once = exact > INT32_MAX ? INT32_MAX : exact < INT32_MIN ? INT32_MIN : (int32_t)exact;
-        CHECK(ir_mul_fixed_once(x, m) == once);
+        CHECK(arith_mul_fixed_once(x, m) == once);
     }
-    CHECK(ir_fixed_product(INT32_MIN, INT32_MIN) == INT32_MAX);
+    CHECK(arith_fixed_product(INT32_MIN, INT32_MIN) == INT32_MAX);
 }
 
 static void bounds(void)
@@ -97,17 +98,17 @@ static void fixed_functions(void)
 {
     for (int32_t x = 0; x > -(20 << 26); x -= 123457) {
         const double e = exp(x / 67108864.0);
-        CHECK(fabs(ir_fixed_exp_q5(x) / 2147483648.0 - e) < 1e-6);
+        CHECK(fabs(arith_fixed_exp_q5(x) / 2147483648.0 - e) < 1e-6);
     }
     for (int64_t x = 1; x < INT32_MAX; x = x * 5 / 4 + 1) {
         int exponent;
-        const double inverse = ir_fixed_reciprocal((int32_t)x, 31, &exponent) / 2147483648.0;
+        const double inverse = arith_fixed_reciprocal((int32_t)x, 31, &exponent) / 2147483648.0;
         CHECK(fabs(ldexp(inverse, -exponent) * (double)x - 1) < 1e-8);
-        const ir_multiplier root = ir_fixed_inverse_sqrt((int32_t)x);
+        const arith_multiplier root = arith_fixed_inverse_sqrt((int32_t)x);
         CHECK(fabs(ldexp(root.mantissa, root.shift - 31) * sqrt((double)x) - 1) < 1e-5);
     }
     for (int64_t x = 1 << 19; x < INT32_MAX; x = x * 9 / 8)
-        CHECK(fabs(ir_fixed_log_q12((int32_t)x) / 67108864.0 - log(x / 524288.0)) < 1e-5);
+        CHECK(fabs(arith_fixed_log_q12((int32_t)x) / 67108864.0 - log(x / 524288.0)) < 1e-5);
 }
 
 /* What no integer is near saturates. */

@@ -40,7 +40,7 @@ static LLVMValueRef shift_right_rounding(cg_kernel *k, LLVMValueRef x, int by)
 
 /* The doubled high word, ties away from zero as the reference has it, is floor((product + 2^30) / 2^31): for negative
  * products its nudge and truncation come to the same. */
-static LLVMValueRef mul_twice(cg_kernel *k, LLVMValueRef x, ir_multiplier m)
+static LLVMValueRef mul_twice(cg_kernel *k, LLVMValueRef x, arith_multiplier m)
 {
     LLVMValueRef product;
 
@@ -51,7 +51,7 @@ static LLVMValueRef mul_twice(cg_kernel *k, LLVMValueRef x, ir_multiplier m)
     return shift_right_rounding(k, x, m.shift < 0 ? -m.shift : 0);
 }
 
-static LLVMValueRef mul_once(cg_kernel *k, LLVMValueRef x, ir_multiplier m)
+static LLVMValueRef mul_once(cg_kernel *k, LLVMValueRef x, arith_multiplier m)
 {
     int total = 31 - m.shift;
     LLVMValueRef product =
@@ -62,7 +62,7 @@ static LLVMValueRef mul_once(cg_kernel *k, LLVMValueRef x, ir_multiplier m)
     return to_i32(k, cg_min(k, product, splat_i64(k, x, INT32_MAX)));
 }
 
-LLVMValueRef cg_quant_mul_fixed(cg_kernel *k, ir_enum_ROUNDING rounding, LLVMValueRef x, ir_multiplier m)
+LLVMValueRef cg_quant_mul_fixed(cg_kernel *k, ir_enum_ROUNDING rounding, LLVMValueRef x, arith_multiplier m)
 {
     return rounding == IR_ROUNDING_FIXED_ONCE ? mul_once(k, x, m) : mul_twice(k, x, m);
 }

@@ -5,8 +5,8 @@
 #include "compiler/codegen/isa/isa.h"
 #include "ir/interp.h"
 
-/* i32 lanes -> i32 lanes, as ir_mul_fixed_twice or ir_mul_fixed_once. */
-LLVMValueRef cg_quant_mul_fixed(cg_kernel *, ir_enum_ROUNDING, LLVMValueRef, ir_multiplier);
+/* i32 lanes -> i32 lanes, as arith_mul_fixed_twice or arith_mul_fixed_once. */
+LLVMValueRef cg_quant_mul_fixed(cg_kernel *, ir_enum_ROUNDING, LLVMValueRef, arith_multiplier);
 
 /* What becomes of an integer result: + zero, clamped to min … max, narrowed to the type. */
 typedef struct cg_quant_end {

@@ -39,7 +39,7 @@ cg_requant cg_requant_make_for(cg_module *m, ir_enum_ROUNDING rounding, int chan
             memcpy(bytes + 4 * c, &f, 4);
             q.below_one &= f < 1.0f && f > -1.0f;
         } else {
-            const ir_multiplier fixed = ir_multiplier_of(real);
+            const arith_multiplier fixed = arith_multiplier_of(real);
             const int32_t shift = fixed.shift;
             memcpy(bytes + 4 * c, &fixed.mantissa, 4);
             memcpy(bytes + 4 * (padded + c), &shift, 4);

@@ -50,7 +50,7 @@ typedef struct context {
     bool stored; /* minimum, maximum: of stored integers */
     bool same;   /* comparisons: equal scales */
     ir_add_quant add;
-    ir_multiplier common1, common2;
+    arith_multiplier common1, common2;
     ir_requant product, first, second;
     float scale1, scale2, inverse;
     cg_quant_end end;
@@ -61,7 +61,7 @@ static bool is_even(const context *c) { return c->rounding == IR_ROUNDING_EVEN_F
 
 /* ---- Sums ---- */
 
-static LLVMValueRef shifted(cg_kernel *k, const context *c, LLVMValueRef x, int by, ir_multiplier multiplier)
+static LLVMValueRef shifted(cg_kernel *k, const context *c, LLVMValueRef x, int by, arith_multiplier multiplier)
 {
     x = LLVMBuildShl(k->b, x, cg_splat_i32(k, by, LLVMGetVectorSize(LLVMTypeOf(x))), "");
     return cg_quant_mul_fixed(k, c->rounding, x, multiplier);
@@ -309,8 +309,8 @@ static void parameters(context *c, const cg_eltwise *e)
     c->end = cg_quant_end_of(e->out, ir_has_attr(op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE);
     if (op->code == IR_ADD || op->code == IR_SUB)
         c->add = ir_add_quant_of(op, c->end.min, c->end.max);
-    c->common1 = ir_multiplier_of(a.scale / (2.0 * (a.scale > b.scale ? a.scale : b.scale)));
-    c->common2 = ir_multiplier_of(b.scale / (2.0 * (a.scale > b.scale ? a.scale : b.scale)));
+    c->common1 = arith_multiplier_of(a.scale / (2.0 * (a.scale > b.scale ? a.scale : b.scale)));
+    c->common2 = arith_multiplier_of(b.scale / (2.0 * (a.scale > b.scale ? a.scale : b.scale)));
     c->product = ir_requant_make(c->rounding, product_ratio(op, even, a.scale, b.scale, y.scale), 0, 0, 0);
     c->first = ir_requant_make(c->rounding, even ? (double)a.scale / y.scale : a.scale / y.scale, 0, 0, 0);
     c->second = ir_requant_make(c->rounding, even ? (double)b.scale / y.scale : b.scale / y.scale, 0, 0, 0);
@@ -349,8 +349,8 @@ bool cg_emit_eltwise_compare(cg_module *m, const ir_op *op)
     c.scale1 = ir_scale_of(e.in[0]);
     c.scale2 = ir_scale_of(e.in[1]);
     c.same = c.scale1 == c.scale2;
-    c.common1 = ir_multiplier_of(c.scale1);
-    c.common2 = ir_multiplier_of(c.scale2);
+    c.common1 = arith_multiplier_of(c.scale1);
+    c.common2 = arith_multiplier_of(c.scale2);
     return emit_with(m, &e, &c);
 }
 

@@ -6,9 +6,9 @@
 
 #include <stdio.h>
 
+#include "arith/fixed_point.h"
 #include "compiler/codegen/build/elementary.h"
 #include "compiler/codegen/build/quantvec.h"
-#include "ir/fixed_point.h"
 #include "runtime/ops.h"
 
 /* ---- Rows ---- */

@@ -86,9 +86,9 @@ static LLVMValueRef load_wide(const reduction *r, LLVMValueRef at, LLVMValueRef 
 /* ---- The end: mean, requantization ---- */
 
 /* The multiplier of a mean in fixed point: the scales' one, divided by the count with as many bits as there are. */
-static ir_multiplier fixed_multiplier(const reduction *r, double ratio)
+static arith_multiplier fixed_multiplier(const reduction *r, double ratio)
 {
-    ir_multiplier m = ir_multiplier_of(ratio);
+    arith_multiplier m = arith_multiplier_of(ratio);
     if (!r->is_mean)
         return m;
     int shift = 63 - __builtin_clzll((unsigned long long)r->count);

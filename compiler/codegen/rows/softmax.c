@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arith/fixed_point.h"
 #include "compiler/codegen/build/elementary.h"
 #include "compiler/codegen/build/quantvec.h"
-#include "ir/fixed_point.h"
 #include "ir/ref_lut16.h"
 #include "runtime/ops.h"
 
@@ -179,19 +179,19 @@ bool cg_emit_softmax_fixed(cg_module *m, const ir_op *op)
     const float beta = op->code == IR_SOFTMAX ? ir_float(op, IR_ATTR_BETA) : 1.0f;
     const double limit = once ? (double)((1 << 30) - 1) : 2147483647.0;
     double real = (double)beta * x->quant->scale[0] * (1 << 26);
-    const ir_multiplier to_q5 = ir_multiplier_of(real > limit ? limit : real);
+    const arith_multiplier to_q5 = arith_multiplier_of(real > limit ? limit : real);
     const int left = to_q5.shift < 0 ? 0 : to_q5.shift;
     qcc_op_normalize *t = ARENA_NEW(m->arena, qcc_op_normalize);
     t->twice = !once;
     t->difference_min = -(int32_t)floor(31.0 * (1 << 26) / (double)((int64_t)1 << left));
-    ir_multiplier from_q5 = {0, 0};
+    arith_multiplier from_q5 = {0, 0};
     if (to_q5.mantissa)
-        from_q5 = ir_multiplier_of((double)((int64_t)1 << (31 - left)) / to_q5.mantissa);
+        from_q5 = arith_multiplier_of((double)((int64_t)1 << (31 - left)) / to_q5.mantissa);
     t->from_q5_mantissa = from_q5.mantissa;
     t->from_q5_shift = from_q5.shift;
     for (int d = 0; d < 256; d++) {
-        t->differences[d] = once ? ir_mul_fixed_once(-d, to_q5) : ir_mul_fixed_twice(-d, to_q5);
-        t->exponentials[d] = -d >= t->difference_min ? ir_fixed_exp_q5(t->differences[d]) : 0;
+        t->differences[d] = once ? arith_mul_fixed_once(-d, to_q5) : arith_mul_fixed_twice(-d, to_q5);
+        t->exponentials[d] = -d >= t->difference_min ? arith_fixed_exp_q5(t->differences[d]) : 0;
     }
     return row_helper_emit(m, op, op->code == IR_SOFTMAX ? "qcc_op_softmax" : "qcc_op_log_softmax", t, sizeof *t);
 }

@@ -3,8 +3,7 @@
  * of a reciprocal.  Every operation rounds to 16 bits.
  *
  * Values are int16 held in int32; the compiler's twin is compiler/codegen/build/fixed16.c. */
-#include "ir/fixed_point.h"
-#include "ir/ref.h"
+#include "arith/fixed_point.h"
 
 enum { ONE = INT16_MAX, HALF = 1 << 14, Q2_ONE = 1 << 13 };
 enum { Q2_48_OVER_17 = 23130, Q2_MINUS_32_OVER_17 = -15420 };
@@ -14,16 +13,16 @@ static int32_t product(int32_t a, int32_t b)
     return a == INT16_MIN && b == INT16_MIN ? INT16_MAX : (a * b + (1 << 14)) >> 15;
 }
 
-static int32_t shift_left(int32_t x, int by) { return ir_clamp_i32((int64_t)x * (1 << by), INT16_MIN, INT16_MAX); }
+static int32_t saturated(int64_t x) { return x < INT16_MIN ? INT16_MIN : x > INT16_MAX ? INT16_MAX : (int32_t)x; }
+static int32_t shift_left(int32_t x, int by) { return saturated((int64_t)x * (1 << by)); }
 
 /* e to the x for x in [-1/4, 0), in Q0: Taylor's series about -1/8. */
 static int32_t exp_near_zero(int32_t a)
 {
     enum { EXP_MINUS_EIGHTH = 28918, THIRD = 10923 };
     const int32_t x = a + (1 << 12), x2 = product(x, x), x3 = product(x2, x), x4 = product(x2, x2);
-    const int32_t tail = product(ir_fixed_shift_right(x4, 2) + x3, THIRD) + x2;
-    return ir_clamp_i32(EXP_MINUS_EIGHTH + product(EXP_MINUS_EIGHTH, x + ir_fixed_shift_right(tail, 1)), INT16_MIN,
-                        INT16_MAX);
+    const int32_t tail = product(arith_fixed_shift_right(x4, 2) + x3, THIRD) + x2;
+    return saturated(EXP_MINUS_EIGHTH + product(EXP_MINUS_EIGHTH, x + arith_fixed_shift_right(tail, 1)));
 }
 
 /* e to the x, x <= 0 with so many integer bits, 2 to 7. */
@@ -53,7 +52,7 @@ static int32_t twice_reciprocal_1_plus(int32_t a)
     return x;
 }
 
-int16_t ir_fixed16_logistic(int16_t x, int integer_bits)
+int16_t arith_fixed16_logistic(int16_t x, int integer_bits)
 {
     if (x == 0)
         return HALF;
@@ -62,7 +61,7 @@ int16_t ir_fixed16_logistic(int16_t x, int integer_bits)
 }
 
 /* tanh(x) = (1 - e^-2x) / (1 + e^-2x); doubling is one more integer bit. */
-int16_t ir_fixed16_tanh(int16_t x, int integer_bits)
+int16_t arith_fixed16_tanh(int16_t x, int integer_bits)
 {
     if (x == 0)
         return 0;

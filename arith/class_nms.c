@@ -3,7 +3,7 @@
  * For each class the boxes whose score is above the threshold are taken from the best on, at most `candidates` of them;
  * one that overlaps a box that stayed by more than the threshold goes.  If more stay than there are rows, the best of
  * all classes do.  Of equal scores the first box comes first.  Overlap in float. */
-#include "ir/class_nms.h"
+#include "arith/class_nms.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* class_nms.h: non-maximum suppression class by class, as Paddle's multiclass_nms; shared by the interpreter and the
  * runtime library, so it allocates nothing. */
-#ifndef QCC_IR_CLASS_NMS_H
-#define QCC_IR_CLASS_NMS_H
+#ifndef QCC_ARITH_CLASS_NMS_H
+#define QCC_ARITH_CLASS_NMS_H
 
 #include <stdint.h>
 
@@ -31,8 +31,5 @@ static inline int64_t qcc_op_class_nms_scratch(const qcc_op_class_nms *o)
  * The results of the images stand one behind the other, by class and then by score; what is left over is -1. */
 void qcc_op_class_nms_run(const qcc_op_class_nms *, const void *boxes, const void *scores, void *out, void *index,
                           void *count, void *scratch);
-
-struct ir_op;
-qcc_op_class_nms ir_class_nms_of(const struct ir_op *); /* ref_class_nms.c: of a checked op */
 
 #endif
