@@ -110,6 +110,9 @@ static file_format recognise(const uint8_t *bytes, size_t size, const ir_loc *lo
         return FORMAT_ONNX;
     else if (is_program(bytes, size))
         return FORMAT_PROGRAM;
+    else if (bytes[skip_blanks(bytes, size) % size] == '{')
+        diag_error(d, loc, "the file is JSON: the programs that PaddlePaddle 3 saves so are not read; with "
+                           "FLAGS_enable_pir_api=0 it saves a .pdmodel");
     else
         diag_error(d, loc, "the format is not recognised: neither TFLite, ONNX, ONNX Runtime, Paddle, Paddle Lite nor textual IR");
     return FORMAT_NONE;

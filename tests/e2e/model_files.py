@@ -123,6 +123,8 @@ class Parameters(Case):
         program = ROOT / "tests" / "data" / "paddle" / "qat_linear.pdmodel"
         self.assertIn("No such file", self.refused(1, QCC_RUN, program, "--interp", f"--params={self.folder / 'nothing'}"))
         self.assertIn("No such file", self.refused(1, QCC_RUN, program, "--interp", f"--params={self.folder}"))
+        (self.folder / "m.json").write_text('{"base_code":{"magic":"pir"}}')
+        self.assertIn("FLAGS_enable_pir_api=0", self.refused(1, QCC_RUN, self.folder / "m.json", "--interp"))
         self.assertIn("no Paddle program", self.refused(1, QCC_RUN, self.add, "--interp", f"--params={self.folder}"))
 
 
