@@ -26,16 +26,12 @@ typedef struct pass_range {
     const char *note; /* how it was chosen, for the report: "minmax of 100 samples"; NULL: nothing to say; outlives the graph */
 } pass_range;
 
-typedef enum pass_weight_algo { PASS_WEIGHT_ABSMAX, PASS_WEIGHT_MSE } pass_weight_algo;
-
 /* How a graph without integers becomes one with them. */
 typedef struct pass_calibration {
     const pass_range *ranges; /* by id of a value, at the start of PHASE(scales) */
     uint32_t count;           /* of ranges; values with other ids have none */
     bool symmetric;           /* --activation-scales=symmetric: zero point 0; otherwise one that lets the range fill the integers */
     int activation_bits;      /* --activation-bits: 8 or 16 */
-    bool weights_per_tensor;  /* --weight-scales=tensor: otherwise per output channel */
-    pass_weight_algo weight_algo; /* --weight-algo */
 } pass_calibration;
 
 typedef struct pass_options {
