@@ -82,7 +82,7 @@ static bool set_algo(calibrate_options *c, const char *value, char *error, size_
     return threshold_find(value, &c->algo) || fail(error, size, "%s", algorithms);
 }
 
-bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *out_known, char *error, size_t size)
+static bool set_own(calibrate_options *c, option_id id, const char *value, bool *out_known, char *error, size_t size)
 {
     *out_known = true;
     switch (id) {
@@ -99,8 +99,16 @@ bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *
     case OPT_EFFORT: return set_effort(c, value, error, size);
     case OPT_ACTIVATION_SCALES: return set_either(&c->scheme.symmetric, value, "affine", "symmetric", error, size);
     case OPT_ACTIVATION_BITS: return set_bits(c, value, error, size);
-    default: return preprocess_set(&c->preprocessing, id, value, out_known, error, size);
+    default: *out_known = false; return true;
     }
+}
+
+bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *out_known, char *error, size_t size)
+{
+    if (!set_own(c, id, value, out_known, error, size))
+        return false;
+    c->given = c->given || *out_known;
+    return *out_known || preprocess_set(&c->preprocessing, id, value, out_known, error, size);
 }
 
 bool calibrate_is_asked(const calibrate_options *c)
@@ -112,10 +120,8 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
 {
     if (calibrate_is_asked(c) && o->quantize == PASS_QUANTIZE_NONE)
         return "--quantize=none and calibration exclude each other";
-    if (c->save_stats && !calibrate_is_asked(c))
-        return "--save-stats needs samples, --calib, or statistics, --load-stats";
-    if (c->save_scales && !calibrate_is_asked(c))
-        return "--save-scales needs samples, --calib, or statistics, --load-stats";
+    if (c->given && !calibrate_is_asked(c))
+        return "options of calibration need samples, --calib, statistics, --load-stats, or ranges, --scales";
     if (c->effort_given && c->effort > 0 && c->samples.count == 0)
         return "--effort beyond 0 needs samples, --calib: statistics alone say nothing about biases";
     return NULL;

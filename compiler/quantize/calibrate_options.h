@@ -18,6 +18,7 @@ typedef struct calibrate_options {
     double percentile;            /* of algorithm hist, as a part of 1; 0: its own */
     int effort;                   /* 0: ranges alone; 1: biases corrected, where there are samples */
     bool effort_given;
+    bool given;                   /* any of these but preprocessing */
     pass_calibration scheme;      /* without ranges */
     /* Called after each sample, by one thread at a time, with the seconds since the start; NULL: nobody wants to
      * know. */
