@@ -29,10 +29,7 @@ arith_multiplier arith_multiplier_of(double real)
     return m;
 }
 
-static int32_t shift_left_wrapping(int32_t x, int by)
-{
-    return (int32_t)((uint32_t)x << by);
-}
+static int32_t shift_left_wrapping(int32_t x, int by) { return (int32_t)((uint32_t)x << by); }
 
 int32_t arith_mul_fixed_twice(int32_t x, arith_multiplier m)
 {

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 static void count(histogram *h, double x)
 {

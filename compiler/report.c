@@ -19,7 +19,7 @@
 
 #include "compiler/report_html.h"
 #include "compiler/report_json.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "ir/size_limits.h"
 
 static const char *shape_text(const ir_graph *g, const ir_type *type)

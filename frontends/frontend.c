@@ -15,7 +15,7 @@
 
 #include "frontends/flatbuffer.h"
 #include "frontends/protobuf.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "ir/size_limits.h"
 
 /* Paddle Lite: u16 meta version, char[16] library version such as "v2.12" or "2.8-rc". */

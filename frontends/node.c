@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "ir/shape.h"
 
 bool node_error(frontend_node *n, const char *format, ...)

@@ -1,7 +1,7 @@
 /* node_attributes.h: what the operator tables declare of attributes and versions, so that nothing a file says is
  * ignored because nobody thought of it.
  *
- * A row of ort_ops.def, tflite_ops.def or paddle_ops.def declares its operator's attributes, as words:
+ * A row of onnx/ops.def, tflite/ops.def or paddle/ops.def declares its operator's attributes, as words:
  *
  *     axis              the importer reads it
  *     mode:DCR|CRD      the importer reads it and can do these values

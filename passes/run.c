@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "ir/size_limits.h"
-#include "passes/plan.h"
+#include "passes/common/plan.h"
 
 static const pass_info passes[] = {
 #define PHASE(name, doc)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum { FEW = 16 }; /* operands and results of ops that are computed alone */
 

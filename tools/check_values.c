@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "tools/run_planned.h"
 
 enum { STEPS = 4 };

@@ -9,7 +9,7 @@
 #include "compiler/quantize/correct.h"
 #include "compiler/quantize/ranges_file.h"
 #include "compiler/quantize/stats_file.h"
-#include "passes/calibrated_values.h"
+#include "passes/common/calibrated_values.h"
 
 typedef struct files {
     int stats, ranges; /* to be written; OUTPUT_NONE: nobody wants that */

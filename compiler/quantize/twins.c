@@ -1,9 +1,9 @@
 /* twins.c: takes the biases of products apart, in a copy that stays real and in one that gets its scales before. */
 #include "compiler/quantize/twins.h"
 
-#include "passes/plan.h"
-#include "passes/qdq.h"
-#include "passes/scales.h"
+#include "passes/common/plan.h"
+#include "passes/common/qdq.h"
+#include "passes/common/scales.h"
 
 /* ---- Products whose bias can be corrected ---- */
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "compiler/driver.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 static const struct {
     ir_dtype dtype;

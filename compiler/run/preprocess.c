@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "compiler/run/image.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 /* ---- Options ---- */
 

@@ -4,7 +4,7 @@
 #define QCC_SESSION_H
 
 #include "compiler/driver.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "runtime/model_abi.h"
 
 typedef struct session {

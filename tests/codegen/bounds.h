@@ -17,7 +17,7 @@
 #ifndef TESTS_CODEGEN_BOUNDS_H
 #define TESTS_CODEGEN_BOUNDS_H
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 typedef struct bounds bounds;
 

@@ -2,7 +2,7 @@
 #ifndef TESTS_CODEGEN_BOUNDS_RULES_H
 #define TESTS_CODEGEN_BOUNDS_RULES_H
 
-#include "ir/ref.h"
+#include "ir/ref/ref.h"
 #include "tests/codegen/bounds.h"
 
 enum { BOUNDS_MAX_OPERANDS = 16 };

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ir/ref.h"
+#include "ir/ref/ref.h"
 
 static double largest(const ir_value *v, const void *data)
 {

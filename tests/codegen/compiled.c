@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "compiler/codegen/object/jit.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "passes/pass.h"
 #include "runtime/cpu.h"
 #include "runtime/model_abi.h"

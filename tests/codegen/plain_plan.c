@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "passes/place.h"
+#include "passes/lower/place.h"
 #include "tests/codegen/guarded.h"
 
 enum { GUARD = 128 };

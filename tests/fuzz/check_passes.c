@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "check_import.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "passes/pass.h"
 
 enum { MOST_BYTES = 1 << 16, MOST_WORK = 1 << 22 };

@@ -157,20 +157,20 @@ static const char *const words[] = {
 #undef ENUM_END
 #define ORT_OP(domain, NAME, fewest, most, importer, code, oldest, newest, attributes) NAME, attributes,
 #define ORT_NO(domain, NAME, reason)
-#include "frontends/ort_ops.def"
+#include "frontends/onnx/ops.def"
 #undef ORT_OP
 #undef ORT_NO
 #define PADDLE_OP(NAME, importer, code, attributes) #NAME, attributes,
 #define PADDLE_NO(NAME, reason)
 #define PADDLE_ALL(attributes) attributes,
-#include "frontends/paddle_ops.def"
+#include "frontends/paddle/ops.def"
 #undef PADDLE_OP
 #undef PADDLE_NO
 #undef PADDLE_ALL
 #define TFLITE_OP(NAME, number, newest, options, fewest, most, outputs, importer, code)
 #define TFLITE_NO(NAME, number, reason)
 #define TFLITE_CUSTOM(text, fewest, most, outputs, importer) text,
-#include "frontends/tflite_ops.def"
+#include "frontends/tflite/ops.def"
 #undef TFLITE_OP
 #undef TFLITE_NO
 #undef TFLITE_CUSTOM

@@ -1,4 +1,4 @@
-/* mutation_paddle.c: changes to a Paddle Lite file, whose layout is at the head of frontends/paddle.c: to its sections,
+/* mutation_paddle.c: changes to a Paddle Lite file, whose layout is at the head of frontends/paddle/paddle.c: to its sections,
  * and to the FlatBuffers in them, whose sizes stay right. */
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "passes/pass.h"
 #include "tests/ops/golden_text.h"
 #include "tests/unit/test.h"

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "tests/ops/golden_text.h"
 #include "tests/unit/test.h"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""onnx_schemas.py: what frontends/ort_ops.def declares, against the schemas of ONNX and of ONNX Runtime.
+"""onnx_schemas.py: what frontends/onnx/ops.def declares, against the schemas of ONNX and of ONNX Runtime.
 
     onnx_schemas.py OPS_DEF IMPORT [--list]        (needs numpy, onnx, onnxruntime and flatbuffers: exit 77 without)
 

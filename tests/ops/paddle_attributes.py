@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""paddle_attributes.py: what frontends/paddle_ops.def declares, against Paddle's operators and the importer.
+"""paddle_attributes.py: what frontends/paddle/ops.def declares, against Paddle's operators and the importer.
 
     paddle_attributes.py OPS_DEF IMPORT FOLDER        (needs numpy and flatbuffers: exit 77 without)
 

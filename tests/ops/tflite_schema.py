@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tflite_schema.py: what frontends/tflite_ops.def declares, against TFLite's schema, kernels and the importer.
+"""tflite_schema.py: what frontends/tflite/ops.def declares, against TFLite's schema, kernels and the importer.
 
     tflite_schema.py OPS_DEF IMPORT FOLDER        (needs ai_edge_litert and flatbuffers: exit 77 without)
 

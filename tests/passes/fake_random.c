@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "passes/pass.h"
 
 enum { GRAPHS = 120, OPS = 14, ELEMENTS = 4 * 4 * 8, TEXT = 1 << 16 };

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "passes/pass.h"
 
 enum { ELEMENTS = 1 << 12 };

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "compiler/quantize/correct.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: %s\n", __LINE__, #x)))

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 static ir_graph *load(const char *text, size_t length, diag *d)
 {

@@ -6,7 +6,7 @@
 
 static const char *const table[IR_OPCODE_COUNT] = {
 #define EVAL(CODE, evaluate, check, types) [IR_##CODE] = types,
-#include "ir/ref.def"
+#include "ir/ref/ref.def"
 #undef EVAL
 };
 

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "frontends/frontend.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "passes/pass.h"
 
 enum { MOST_SHAPES = 16 };

@@ -1,7 +1,7 @@
-"""ops_def.py: the rows of frontends/ort_ops.def and its kin, for tests that ask what the importers declare.
+"""ops_def.py: the rows of frontends/onnx/ops.def and its kin, for tests that ask what the importers declare.
 
-    for op in ops_def.read("frontends/ort_ops.def"): op.domain, op.name, op.rules["axis"]
-    rows, every = ops_def.read_paddle("frontends/paddle_ops.def")      rows["softmax"]["axis"], every["op_role"]"""
+    for op in ops_def.read("frontends/onnx/ops.def"): op.domain, op.name, op.rules["axis"]
+    rows, every = ops_def.read_paddle("frontends/paddle/ops.def")      rows["softmax"]["axis"], every["op_role"]"""
 
 import re
 from dataclasses import dataclass

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "arith/fixed_point.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 #include "tests/unit/test.h"
 
 static uint64_t random_state = 0x9e3779b97f4a7c15u;

@@ -19,7 +19,7 @@
 
 #include <llvm-c/DebugInfo.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 static LLVMBasicBlockRef block_append(cg_kernel *k, const char *name)
 {

@@ -1,9 +1,9 @@
-/* quantvec.h: the arithmetic of ir/quant_math.c on vectors, for multipliers that are known when code is made. */
+/* quantvec.h: the arithmetic of ir/ref/quant_math.c on vectors, for multipliers that are known when code is made. */
 #ifndef QCC_QUANTVEC_H
 #define QCC_QUANTVEC_H
 
 #include "compiler/codegen/isa/isa.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 /* i32 lanes -> i32 lanes, as arith_mul_fixed_twice or arith_mul_fixed_once. */
 LLVMValueRef cg_quant_mul_fixed(cg_kernel *, ir_enum_ROUNDING, LLVMValueRef, arith_multiplier);

@@ -11,7 +11,7 @@
 
 #include "compiler/codegen/build/elementary.h"
 #include "compiler/codegen/build/requant.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 /* Kernels read parameters in whole vectors of up to 64 channels. */
 static size_t padded_channels(int channels) { return ((size_t)channels + 63) / 64 * 64; }

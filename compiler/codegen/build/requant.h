@@ -1,5 +1,5 @@
 /* requant.h: from int32 accumulators to 8-bit results, in the arithmetic that the op's rounding attribute names.
- * Derivation: docs/quantization.md.  The interpreter's twin is ir/quant_math.c; the two agree bit for bit. */
+ * Derivation: docs/quantization.md.  The interpreter's twin is ir/ref/quant_math.c; the two agree bit for bit. */
 #ifndef QCC_REQUANT_H
 #define QCC_REQUANT_H
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "compiler/codegen/build/shape.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum { LEFT_SHIFT = 20 }; /* of TFLite's 8-bit add */
 

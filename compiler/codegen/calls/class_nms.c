@@ -1,8 +1,8 @@
 /* class_nms.c: class_nms, done by qcc_op_class_nms_run of the runtime library in planned scratch memory. */
 #include "compiler/codegen/build/shape.h"
 #include "compiler/codegen/calls/call.h"
-#include "ir/interp.h"
-#include "ir/ref_class_nms.h"
+#include "ir/ref/interp.h"
+#include "ir/ref/ref_class_nms.h"
 
 size_t cg_class_nms_scratch(const ir_op *op, const target_info *target)
 {

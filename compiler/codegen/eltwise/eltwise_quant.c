@@ -7,7 +7,7 @@
  *     minimum, maximum: of both on the result's scale, or of the stored integers; prelu: mul on the negative side, the
  * scale alone on the other
  *
- * and the fixed-point forms of TFLite's reference kernels; ir/ref_quant.h has the same formulas in C, and the
+ * and the fixed-point forms of TFLite's reference kernels; ir/ref/ref_quant.h has the same formulas in C, and the
  * parameters. 64 bytes go at a time: four vectors of 32-bit lanes, which saturating packs join again. */
 #include "compiler/codegen/eltwise/eltwise.h"
 
@@ -16,7 +16,7 @@
 
 #include "compiler/codegen/build/quantvec.h"
 #include "compiler/codegen/codegen.h"
-#include "ir/ref_quant.h"
+#include "ir/ref/ref_quant.h"
 
 /* ---- Operands and results ---- */
 
@@ -44,7 +44,7 @@ static LLVMValueRef finish_float(cg_kernel *k, const cg_eltwise *e, LLVMValueRef
     return cg_quant_finish(k, end, cg_round_to_i32(k, y));
 }
 
-/* The parameters of an op, as ir/ref_binary.c has them. */
+/* The parameters of an op, as ir/ref/ref_binary.c has them. */
 typedef struct context {
     ir_enum_ROUNDING rounding;
     bool stored; /* minimum, maximum: of stored integers */

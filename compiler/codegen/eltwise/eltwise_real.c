@@ -6,7 +6,7 @@
 
 #include "compiler/codegen/build/elementary.h"
 #include "compiler/codegen/codegen.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 /* Centred integers of 8 and 16 bits are exact as floats, and so the product is rounded once; wider ones go by double.
  */

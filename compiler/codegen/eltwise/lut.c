@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "compiler/codegen/codegen.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 /* Emits bytes -> bytes with e->constant the table. */
 static LLVMValueRef table_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])

@@ -11,7 +11,7 @@
 #include "compiler/codegen/matmul/mac.h"
 #include "compiler/codegen/matmul/wide.h"
 #include "compiler/codegen/move/copy.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 typedef struct conv {
     int64_t images, in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w, depth, groups;

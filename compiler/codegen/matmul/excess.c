@@ -17,7 +17,8 @@ typedef struct walk {
 static int8_t *step_of(const walk *w, int64_t block, int64_t step)
 {
     const int64_t group = block / w->all_blocks, in_group = block % w->all_blocks, panel = in_group / w->panel_blocks;
-    const int64_t left = w->all_blocks - panel * w->panel_blocks, wide = left < w->panel_blocks ? left : w->panel_blocks;
+    const int64_t left = w->all_blocks - panel * w->panel_blocks,
+                  wide = left < w->panel_blocks ? left : w->panel_blocks;
     const int64_t before = group * w->all_blocks + panel * w->panel_blocks;
     return w->packed + COLUMNS * DEPTH * (before * w->steps->count + step * wide + in_group % w->panel_blocks);
 }
@@ -55,11 +56,13 @@ static unsigned split_steps(const int8_t *a, const int8_t *b, int16_t rest[PARTS
 
 static int count_of(unsigned parts, int odd)
 {
-    return odd ? (int)(parts >> ODD_A & 1) + (int)(parts >> ODD_B & 1) : (int)(parts >> EVEN_A & 1) + (int)(parts >> EVEN_B & 1);
+    return odd ? (int)(parts >> ODD_A & 1) + (int)(parts >> ODD_B & 1)
+               : (int)(parts >> EVEN_A & 1) + (int)(parts >> EVEN_B & 1);
 }
 
 /* Steps s and, when there are two at once, s + 1. */
-static unsigned split_at(const walk *w, const cg_excess *e, int64_t block, int64_t s, int8_t *out[2], int16_t rest[PARTS][LANES])
+static unsigned split_at(const walk *w, const cg_excess *e, int64_t block, int64_t s, int8_t *out[2],
+                         int16_t rest[PARTS][LANES])
 {
     out[0] = step_of(w, block, s);
     out[1] = e->at_once == 2 && s + 1 < w->steps->count ? step_of(w, block, s + 1) : NULL;
@@ -96,7 +99,8 @@ static walk walk_of(const cg_steps *s, int64_t columns, int panel_blocks, void *
     return (walk){s, cg_prepacked_columns(columns) / COLUMNS, panel_blocks, packed};
 }
 
-cg_excess cg_excess_find(arena *a, const cg_steps *s, const void *packed, int64_t groups, int64_t columns, int panel_blocks, int at_once)
+cg_excess cg_excess_find(arena *a, const cg_steps *s, const void *packed, int64_t groups, int64_t columns,
+                         int panel_blocks, int at_once)
 {
     const walk w = walk_of(s, columns, panel_blocks, (void *)(uintptr_t)packed);
     cg_excess e = {.at_once = at_once, .blocks = groups * w.all_blocks};

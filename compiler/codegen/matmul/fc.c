@@ -6,7 +6,7 @@
 #include "compiler/codegen/matmul/mac.h"
 #include "compiler/codegen/matmul/wide.h"
 #include "compiler/codegen/move/copy.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum { SLACK = 64, LINE = 64, SAME_SET = 4096 };
 

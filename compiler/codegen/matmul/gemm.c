@@ -23,8 +23,8 @@ static schedule_tiles search_tiles(const schedule_machine *machine, const cg_gem
     return schedule_tile(machine, g->images, g->height, g->width, g->columns, g->steps, blocks);
 }
 
-/* In an object of several targets: weights in panels as wide as those that a target before this one has read are equal bytes,
- * which are there once; that is worth a little time.  Those in pairs have an excess of their own (excess.h). */
+/* In an object of several targets: weights in panels as wide as those that a target before this one has read are equal
+ * bytes, which are there once; that is worth a little time.  Those in pairs have an excess of their own (excess.h). */
 static schedule_tiles share_panels(cg_module *m, const cg_gemm *g, const schedule_machine *machine, schedule_tiles best)
 {
     const bool in_pairs = !g->is_float && target_in_pairs(m->target);
@@ -74,8 +74,8 @@ static bool lines_join(cg_gemm_rows *const all[ROWS], int64_t width)
     return true;
 }
 
-/* Each question is asked of the shape that the step before it left: an image of one line makes no demand on the distance of
- * lines, but images folded into lines do. */
+/* Each question is asked of the shape that the step before it left: an image of one line makes no demand on the
+ * distance of lines, but images folded into lines do. */
 void cg_gemm_flatten(cg_gemm *g)
 {
     cg_gemm_rows *const all[ROWS] = {&g->x, &g->out, &g->sums, &g->residual.rows, &g->scales, &g->zeros};
@@ -92,7 +92,10 @@ void cg_gemm_flatten(cg_gemm *g)
 /* ---- The kernel ---- */
 
 static int64_t blocks_of(const cg_gemm *g) { return (g->columns + 15) / 16; }
-static int64_t tiles_of(const cg_gemm *g, const schedule_kind *kind) { return g->images * kind->count_y * kind->count_x; }
+static int64_t tiles_of(const cg_gemm *g, const schedule_kind *kind)
+{
+    return g->images * kind->count_y * kind->count_x;
+}
 
 LLVMValueRef gemm_rows_at(gemm_kernel *e, LLVMValueRef pointer, const cg_gemm_rows *rows)
 {
@@ -122,7 +125,8 @@ static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
         start[c] = cg_load(k, type, cg_at_const(k, bias, 64 * c), 64);
     LLVMValueRef sums = NULL, factor[GEMM_MAX_BLOCKS] = {0};
     for (int c = 0; c < e->blocks && e->slot[GEMM_COLUMN_ZEROS]; c++)
-        factor[c] = cg_load(k, type, cg_at_const(k, cg_at(k, e->slot[GEMM_COLUMN_ZEROS], cg_mul_const(k, e->channel, 4)), 64 * c), 64);
+        factor[c] = cg_load(
+            k, type, cg_at_const(k, cg_at(k, e->slot[GEMM_COLUMN_ZEROS], cg_mul_const(k, e->channel, 4)), 64 * c), 64);
     if (e->g->weight_zero)
         sums = cg_at(k, gemm_rows_at(e, e->slot[GEMM_SUMS], &e->g->sums), cg_mul_const(k, e->group, e->g->sums_group));
     for (int r = 0; r < e->rows; r++) {
@@ -239,9 +243,9 @@ static void emit_body(gemm_kernel *e, int64_t tiles, int64_t panels)
     }
     e->group = group;
     LLVMValueRef x = cg_at(k, e->slot[GEMM_X], cg_mul_const(k, group, g->x_group));
-    LLVMValueRef panel = cg_at(k, e->slot[GEMM_WEIGHTS],
-                               cg_add(k, cg_mul_const(k, group, all_blocks * block_bytes),
-                                      cg_mul_const(k, in_group, wide * block_bytes)));
+    LLVMValueRef panel = cg_at(
+        k, e->slot[GEMM_WEIGHTS],
+        cg_add(k, cg_mul_const(k, group, all_blocks * block_bytes), cg_mul_const(k, in_group, wide * block_bytes)));
     e->channel = cg_add(k, cg_mul_const(k, group, all_blocks * 16), cg_mul_const(k, in_group, wide * 16));
     e->column = cg_add(k, cg_mul_const(k, group, g->out_group), cg_mul_const(k, in_group, wide * 16 * element));
     const int last_blocks = (int)(all_blocks - whole * wide);
@@ -262,13 +266,21 @@ static void emit_body(gemm_kernel *e, int64_t tiles, int64_t panels)
 
 static int bind(const cg_gemm *g, cg_arg params, cg_arg add_params, cg_arg args[], int slot_argument[GEMM_SLOTS])
 {
-    const cg_arg all[GEMM_SLOTS] = {
-        [GEMM_X] = g->x.arg, [GEMM_WEIGHTS] = g->weights, [GEMM_BIAS] = g->bias, [GEMM_PARAMS] = params,
-        [GEMM_OUT] = g->out.arg, [GEMM_OFFSETS] = g->linear ? (cg_arg){0} : g->offsets,
-        [GEMM_RESIDUAL] = g->residual.rows.arg, [GEMM_SUMS] = g->sums.arg, [GEMM_ADD_PARAMS] = add_params,
-        [GEMM_SCALES] = g->scales.arg, [GEMM_ZEROS] = g->zeros.arg, [GEMM_COLUMN_ZEROS] = g->column_zeros,
-        [GEMM_EXCESS_FIRST] = g->excess_first, [GEMM_EXCESS_OFFSETS] = g->excess_offsets,
-        [GEMM_EXCESS_WEIGHTS] = g->excess_weights};
+    const cg_arg all[GEMM_SLOTS] = {[GEMM_X] = g->x.arg,
+                                    [GEMM_WEIGHTS] = g->weights,
+                                    [GEMM_BIAS] = g->bias,
+                                    [GEMM_PARAMS] = params,
+                                    [GEMM_OUT] = g->out.arg,
+                                    [GEMM_OFFSETS] = g->linear ? (cg_arg){0} : g->offsets,
+                                    [GEMM_RESIDUAL] = g->residual.rows.arg,
+                                    [GEMM_SUMS] = g->sums.arg,
+                                    [GEMM_ADD_PARAMS] = add_params,
+                                    [GEMM_SCALES] = g->scales.arg,
+                                    [GEMM_ZEROS] = g->zeros.arg,
+                                    [GEMM_COLUMN_ZEROS] = g->column_zeros,
+                                    [GEMM_EXCESS_FIRST] = g->excess_first,
+                                    [GEMM_EXCESS_OFFSETS] = g->excess_offsets,
+                                    [GEMM_EXCESS_WEIGHTS] = g->excess_weights};
     int count = 0;
     for (int i = 0; i < GEMM_SLOTS; i++) {
         slot_argument[i] = is_bound(&all[i]) ? count : -1;
@@ -280,32 +292,41 @@ static int bind(const cg_gemm *g, cg_arg params, cg_arg add_params, cg_arg args[
 
 static const char *rows_key(arena *a, const cg_gemm_rows *r)
 {
-    return is_bound(&r->arg) ? arena_format(a, "[%lld,%lld,%lld]", (long long)r->image, (long long)r->y, (long long)r->x)
-                             : "";
+    return is_bound(&r->arg)
+               ? arena_format(a, "[%lld,%lld,%lld]", (long long)r->image, (long long)r->y, (long long)r->x)
+               : "";
 }
 
 static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_tiles *t)
 {
     arena *a = m->arena;
     const cg_gemm_residual *r = &g->residual;
-    static const char *const form[] = {[CG_GEMM_ANY] = "", [CG_GEMM_PAIRS] = "pairs", [CG_GEMM_QUADS] = "quads",
-                                       [CG_GEMM_FLIPPED] = "flipped", [CG_GEMM_FLIPPED_APART] = "flipped apart"};
+    static const char *const form[] = {[CG_GEMM_ANY] = "",
+                                       [CG_GEMM_PAIRS] = "pairs",
+                                       [CG_GEMM_QUADS] = "quads",
+                                       [CG_GEMM_FLIPPED] = "flipped",
+                                       [CG_GEMM_FLIPPED_APART] = "flipped apart"};
     const char *tiles = "", *residual = "";
     for (int i = 0; i < t->kinds; i++) {
         const schedule_kind *s = &t->kind[i];
-        tiles = arena_format(a, "%s %lldx%lld*%lldx%lld+%lld,%lld", tiles, (long long)s->rows, (long long)s->cols,
-                             (long long)s->count_y, (long long)s->count_x, (long long)s->first_y, (long long)s->first_x);
+        tiles =
+            arena_format(a, "%s %lldx%lld*%lldx%lld+%lld,%lld", tiles, (long long)s->rows, (long long)s->cols,
+                         (long long)s->count_y, (long long)s->count_x, (long long)s->first_y, (long long)s->first_x);
     }
     if (r->present)
-        residual = arena_format(a, "%d%s%s", r->first, rows_key(a, &r->rows), g->is_float ? "" : cg_residual_key(m, &r->add));
-    return arena_format(
-        a, "gemm %s%s%s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s q{%s} r{%s} %a,%a,%a,%a,%d",
-        g->is_float ? "f32" : "u8s8", form[g->form], is_bound(&g->excess_first) ? "+" : "", ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
-        (long long)g->width, (long long)g->groups, (long long)g->columns, (long long)g->steps, g->linear ? "l" : "t",
-        (long long)g->x_group, (long long)g->out_group, (long long)g->sums_group, t->blocks, tiles, rows_key(a, &g->x), rows_key(a, &g->out), rows_key(a, &g->sums),
-        rows_key(a, &g->scales), is_bound(&g->column_zeros) ? "z" : "", rows_key(a, &g->zeros),
-        g->is_float || g->out_type == IR_I32 ? "" : cg_requant_key(m, &g->requant), residual, (double)g->min,
-        (double)g->max, (double)g->add_min, (double)g->add_max, g->sum_factor);
+        residual =
+            arena_format(a, "%d%s%s", r->first, rows_key(a, &r->rows), g->is_float ? "" : cg_residual_key(m, &r->add));
+    return arena_format(a,
+                        "gemm %s%s%s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s "
+                        "q{%s} r{%s} %a,%a,%a,%a,%d",
+                        g->is_float ? "f32" : "u8s8", form[g->form], is_bound(&g->excess_first) ? "+" : "",
+                        ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height, (long long)g->width,
+                        (long long)g->groups, (long long)g->columns, (long long)g->steps, g->linear ? "l" : "t",
+                        (long long)g->x_group, (long long)g->out_group, (long long)g->sums_group, t->blocks, tiles,
+                        rows_key(a, &g->x), rows_key(a, &g->out), rows_key(a, &g->sums), rows_key(a, &g->scales),
+                        is_bound(&g->column_zeros) ? "z" : "", rows_key(a, &g->zeros),
+                        g->is_float || g->out_type == IR_I32 ? "" : cg_requant_key(m, &g->requant), residual,
+                        (double)g->min, (double)g->max, (double)g->add_min, (double)g->add_max, g->sum_factor);
 }
 
 bool cg_gemm_emit(cg_module *m, const cg_gemm *g, const schedule_tiles *tiles)
@@ -329,7 +350,8 @@ bool cg_gemm_emit(cg_module *m, const cg_gemm *g, const schedule_tiles *tiles)
         emit_body(&e, count, panels);
         cg_kernel_end(&e.k);
     }
-    const cg_step_info info = {.units = (uint32_t)(count * panels * g->groups), .macs = g->macs, .is_int8 = !g->is_float};
+    const cg_step_info info = {
+        .units = (uint32_t)(count * panels * g->groups), .macs = g->macs, .is_int8 = !g->is_float};
     cg_step_add(m, &e.k, g->op, &info, arguments, args);
     return true;
 }

@@ -3,8 +3,8 @@
  *     out[row][column] = finish(bias[column] + sum over steps s of  x[row + offset(s)] . weights[s][column])
  *
  * Rows are pixels of a window of images x height x width; x is addressed directly through byte strides, nothing is
- * gathered.  A step is 4 neighbouring bytes (u8 x s8 products in int32) or one float.  The result is requantized, may get
- * a residual added, is clamped and stored with strides of its own: no accumulator ever reaches memory.
+ * gathered.  A step is 4 neighbouring bytes (u8 x s8 products in int32) or one float.  The result is requantized, may
+ * get a residual added, is clamped and stored with strides of its own: no accumulator ever reaches memory.
  *
  * x quantized at run time: bias holds minus the sums of the weights, which the row's zero point multiplies, and
  *
@@ -14,59 +14,63 @@
 #ifndef QCC_GEMM_H
 #define QCC_GEMM_H
 
-#include "compiler/codegen/matmul/prepack.h"
 #include "compiler/codegen/build/residual.h"
+#include "compiler/codegen/matmul/prepack.h"
 #include "compiler/schedule/machine.h"
 
 /* Where the rows of a matrix are: byte distances between images, lines and pixels. */
 typedef struct cg_gemm_rows {
-    cg_arg arg;               /* the first pixel */
+    cg_arg arg; /* the first pixel */
     int64_t image, y, x;
 } cg_gemm_rows;
 
 /* A fused residual add: arithmetic of residual.h, its strides are not used. */
 typedef struct cg_gemm_residual {
-    bool present, first;      /* first: the residual is the add's first operand */
+    bool present, first; /* first: the residual is the add's first operand */
     cg_gemm_rows rows;
-    cg_residual add;          /* integer results; the GEMM's own requantization makes the intermediate */
+    cg_residual add; /* integer results; the GEMM's own requantization makes the intermediate */
 } cg_gemm_residual;
 
-/* How bytes are multiplied on machines that have only sums of two products, in 16 bits: docs/performance.md, "Without VNNI". */
+/* How bytes are multiplied on machines that have only sums of two products, in 16 bits: docs/performance.md, "Without
+ * VNNI". */
 typedef enum cg_gemm_form {
-    CG_GEMM_ANY,              /* as words, or what the machine has */
-    CG_GEMM_PAIRS,            /* sums of two fit whatever x is; what would not is apart: excess.h */
-    CG_GEMM_QUADS,            /* sums of four, of two steps, fit likewise */
-    CG_GEMM_FLIPPED,          /* |w| times x - 128, or 127 - x where w is negative: always fits; the bias holds what that leaves */
-    CG_GEMM_FLIPPED_APART,    /* the same; |w| of a block is followed by what makes x - 128, or 127 - x, of x: flip.h */
+    CG_GEMM_ANY,           /* as words, or what the machine has */
+    CG_GEMM_PAIRS,         /* sums of two fit whatever x is; what would not is apart: excess.h */
+    CG_GEMM_QUADS,         /* sums of four, of two steps, fit likewise */
+    CG_GEMM_FLIPPED,       /* |w| times x - 128, or 127 - x where w < 0: always fits; the bias holds what that leaves */
+    CG_GEMM_FLIPPED_APART, /* the same; |w| of a block is followed by what makes x - 128, or 127 - x, of x: flip.h */
 } cg_gemm_form;
 
-static inline bool cg_gemm_is_flipped(cg_gemm_form form) { return form == CG_GEMM_FLIPPED || form == CG_GEMM_FLIPPED_APART; }
+static inline bool cg_gemm_is_flipped(cg_gemm_form form)
+{
+    return form == CG_GEMM_FLIPPED || form == CG_GEMM_FLIPPED_APART;
+}
 
 /* Bytes of a step's weights of 16 columns. */
 static inline int64_t cg_gemm_step_bytes(cg_gemm_form form) { return form == CG_GEMM_FLIPPED_APART ? 128 : 64; }
 
 typedef struct cg_gemm {
     const ir_op *op;
-    bool is_float;            /* f32 x f32; otherwise u8 x s8 */
+    bool is_float;                 /* f32 x f32; otherwise u8 x s8 */
     int64_t images, height, width; /* rows */
-    int64_t columns, groups;  /* columns of a group, each with its own weights */
+    int64_t columns, groups;       /* columns of a group, each with its own weights */
     int64_t steps;
-    bool linear;              /* step s is at byte 4 * s of x; otherwise at offsets[s] */
-    cg_arg offsets;           /* int32[steps] */
+    bool linear;    /* step s is at byte 4 * s of x; otherwise at offsets[s] */
+    cg_arg offsets; /* int32[steps] */
     cg_gemm_rows x, out;
     int64_t x_group, out_group, sums_group; /* bytes between the groups in x; in out and the residual; in sums */
-    cg_arg weights, bias;     /* prepack.h */
-    cg_gemm_form form;        /* of bytes */
+    cg_arg weights, bias;                   /* prepack.h */
+    cg_gemm_form form;                      /* of bytes */
     cg_arg excess_first, excess_offsets, excess_weights; /* unbound: there is none */
-    cg_requant requant;       /* over cg_prepacked_columns channels */
-    cg_gemm_rows sums;        /* weight_zero: int32 per row, the sum of its x times -weight zero point, added to all columns */
+    cg_requant requant;                                  /* over cg_prepacked_columns channels */
+    cg_gemm_rows sums; /* weight_zero: int32 per row, the sum of its x times -weight zero point, added to all columns */
     bool weight_zero;
-    cg_arg column_zeros;      /* int32 for each column that multiplies the row's sum; unbound: 1 */
+    cg_arg column_zeros;        /* int32 for each column that multiplies the row's sum; unbound: 1 */
     cg_gemm_rows scales, zeros; /* x quantized at run time: float and u8 per row; without scales the result is I32 */
     cg_gemm_residual residual;
-    float min, max;           /* is_float: bounds of the activation … */
-    float add_min, add_max;   /* … and of the one behind the residual */
-    ir_dtype out_type;        /* U8 (or I8); F32: accumulator * scale, from integers too; I32: accumulator * sum_factor */
+    float min, max;         /* is_float: bounds of the activation … */
+    float add_min, add_max; /* … and of the one behind the residual */
+    ir_dtype out_type;      /* U8 (or I8); F32: accumulator * scale, from integers too; I32: accumulator * sum_factor */
     int32_t sum_factor;
     uint64_t macs;
 } cg_gemm;

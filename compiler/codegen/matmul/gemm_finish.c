@@ -11,7 +11,7 @@
 #include <math.h>
 
 #include "compiler/codegen/matmul/gemm_private.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 /* Columns of block `block` that exist. */
 static int columns_in(const gemm_kernel *e, int block)
@@ -74,8 +74,9 @@ static LLVMValueRef add_residual(gemm_kernel *e, LLVMValueRef scaled, LLVMValueR
     const cg_requant *q = &e->g->requant;
     LLVMTypeRef floats = cg_vector(k->m->f32, 16);
     LLVMValueRef mid = cg_clamp_f32(k, scaled, q->min - q->zero, q->max - q->zero);
-    mid = target_has(k->m->target, TARGET_ROUND) ? cg_intrinsic(k, "llvm.roundeven", &floats, 1, &mid, 1)
-                                                 : LLVMBuildSIToFP(k->b, cg_round_to_i32(k, mid), floats, ""); /* else a call of libm */
+    mid = target_has(k->m->target, TARGET_ROUND)
+              ? cg_intrinsic(k, "llvm.roundeven", &floats, 1, &mid, 1)
+              : LLVMBuildSIToFP(k->b, cg_round_to_i32(k, mid), floats, ""); /* else a call of libm */
     /* A byte as the low bits of 2^23, minus 2^23 + zero: exact, and cheaper than a conversion. */
     other = cg_bitcast(k, LLVMBuildOr(k->b, other, cg_splat_i32(k, 0x4b000000, 16), ""), floats);
     other = LLVMBuildFSub(k->b, other, cg_splat_f32(k, 8388608.0f + (float)r->zero, 16), "");
@@ -93,8 +94,8 @@ static bool stays_in_range(const cg_gemm *g)
 }
 
 /* In floats: int32 results, centred and ready for the packs. */
-static LLVMValueRef round_real(gemm_kernel *e, LLVMValueRef acc, const cg_requant_factors *factors, LLVMValueRef residual_tile, int row,
-                               int block)
+static LLVMValueRef round_real(gemm_kernel *e, LLVMValueRef acc, const cg_requant_factors *factors,
+                               LLVMValueRef residual_tile, int row, int block)
 {
     cg_kernel *k = &e->k;
     const cg_gemm *g = e->g;
@@ -188,7 +189,8 @@ static void finish_plain(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
         LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, 16 * block)), v;
         v = cg_requant_apply(k, &g->requant, e->slot[GEMM_PARAMS], channel, acc[i]);
         if (g->residual.present)
-            v = cg_residual_apply(k, &g->residual.add, e->slot[GEMM_ADD_PARAMS], v, load_residual(e, residual, row, block));
+            v = cg_residual_apply(k, &g->residual.add, e->slot[GEMM_ADD_PARAMS], v,
+                                  load_residual(e, residual, row, block));
         store_first(k, cg_narrow_to_bytes(k, v), columns_in(e, block), 1, row_pointer(e, out, &g->out, row, block, 1));
     }
 }
@@ -206,7 +208,8 @@ static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
             const cg_requant_factors factors = cg_requant_load(k, &g->requant, e->slot[GEMM_PARAMS], channel, 16);
             LLVMValueRef scale = factors.scale;
             if (e->slot[GEMM_SCALES])
-                scale = LLVMBuildFMul(k->b, gemm_row_number(e, k->m->f32, e->slot[GEMM_SCALES], &g->scales, row), scale, "");
+                scale = LLVMBuildFMul(k->b, gemm_row_number(e, k->m->f32, e->slot[GEMM_SCALES], &g->scales, row), scale,
+                                      "");
             v = LLVMBuildSIToFP(k->b, v, cg_vector(k->m->f32, 16), "");
             v = LLVMBuildFMul(k->b, v, scale, "");
             v = factors.bias ? LLVMBuildFAdd(k->b, v, factors.bias, "") : v; /* two roundings: docs/quantization.md */

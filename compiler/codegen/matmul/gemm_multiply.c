@@ -2,7 +2,9 @@
 #include "compiler/codegen/matmul/gemm_private.h"
 
 /* Of one step: where the rows' bytes begin, and its weights; flipped: |w|, and what x is to be xored with. */
-typedef struct step_of_k { LLVMValueRef x, w[GEMM_MAX_BLOCKS], flip[GEMM_MAX_BLOCKS]; } step_of_k;
+typedef struct step_of_k {
+    LLVMValueRef x, w[GEMM_MAX_BLOCKS], flip[GEMM_MAX_BLOCKS];
+} step_of_k;
 
 static LLVMValueRef dot(gemm_kernel *e, LLVMValueRef sum, LLVMValueRef x, const step_of_k *s, int c)
 {
@@ -13,7 +15,8 @@ static LLVMValueRef dot(gemm_kernel *e, LLVMValueRef sum, LLVMValueRef x, const 
         return cg_dot4(k, sum, x, s->w[c]);
     if (!s->flip[c])
         return cg_dot4_narrow(k, sum, x, s->w[c]);
-    return cg_dot4_narrow(k, sum, s->w[c], LLVMBuildXor(k->b, cg_bitcast(k, x, cg_vector(k->m->i8, 64)), s->flip[c], ""));
+    return cg_dot4_narrow(k, sum, s->w[c],
+                          LLVMBuildXor(k->b, cg_bitcast(k, x, cg_vector(k->m->i8, 64)), s->flip[c], ""));
 }
 
 /* Done once for all rows. */
@@ -58,7 +61,8 @@ static LLVMValueRef row_of(gemm_kernel *e, const step_of_k *s, int row)
 }
 
 /* One step, or two at once (excess.h). */
-static void multiply_step(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVMValueRef step, bool two, LLVMValueRef acc[])
+static void multiply_step(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVMValueRef step, bool two,
+                          LLVMValueRef acc[])
 {
     cg_kernel *k = &e->k;
     const step_of_k s = step_at(e, x_tile, panel, step);
@@ -82,7 +86,8 @@ static void multiply_entry(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef ent
     LLVMValueRef offset = cg_load(k, k->m->i32, cg_at(k, e->slot[GEMM_EXCESS_OFFSETS], cg_mul_const(k, entry, 4)), 4);
     const step_of_k s = {.x = cg_at(k, x_tile, LLVMBuildSExt(k->b, offset, k->m->i64, ""))};
     LLVMValueRef w = cg_load(k, words, cg_at(k, e->slot[GEMM_EXCESS_WEIGHTS], cg_mul_const(k, entry, 64)), 64);
-    LLVMValueRef low = cg_splat(k, LLVMConstInt(k->m->i16, 255, 0), 32), eight = cg_splat(k, LLVMConstInt(k->m->i16, 8, 0), 32);
+    LLVMValueRef low = cg_splat(k, LLVMConstInt(k->m->i16, 255, 0), 32),
+                 eight = cg_splat(k, LLVMConstInt(k->m->i16, 8, 0), 32);
     for (int r = 0; r < e->rows; r++) {
         LLVMValueRef x = cg_bitcast(k, row_of(e, &s, r), words);
         x = odd ? LLVMBuildLShr(k->b, x, eight, "") : LLVMBuildAnd(k->b, x, low, "");
@@ -94,10 +99,12 @@ static void multiply_entry(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef ent
 static void add_excess(gemm_kernel *e, LLVMValueRef x_tile, bool odd, int c, LLVMValueRef acc[])
 {
     cg_kernel *k = &e->k;
-    LLVMValueRef block = cg_at(k, e->slot[GEMM_EXCESS_FIRST], LLVMBuildLShr(k->b, e->channel, cg_i64(k, 1), "")); /* channel / 16 * 8 */
+    LLVMValueRef block =
+        cg_at(k, e->slot[GEMM_EXCESS_FIRST], LLVMBuildLShr(k->b, e->channel, cg_i64(k, 1), "")); /* channel / 16 * 8 */
     LLVMValueRef bound[2], carried[GEMM_MAX_SUMS];
     for (int i = 0; i < 2; i++)
-        bound[i] = LLVMBuildZExt(k->b, cg_load(k, k->m->i32, cg_at_const(k, block, 4 * (2 * c + odd + i)), 4), k->m->i64, "");
+        bound[i] =
+            LLVMBuildZExt(k->b, cg_load(k, k->m->i32, cg_at_const(k, block, 4 * (2 * c + odd + i)), 4), k->m->i64, "");
     cg_loop loop = cg_loop_begin(k, bound[0], bound[1], 1);
     for (int r = 0; r < e->rows; r++)
         carried[r * e->blocks + c] = acc[r * e->blocks + c] = cg_loop_carry(k, &loop, acc[r * e->blocks + c]);
@@ -114,7 +121,8 @@ void gemm_multiply(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVM
 {
     cg_kernel *k = &e->k;
     const int one = e->rows * e->blocks, all = one * e->splits;
-    const int unit = e->g->form == CG_GEMM_QUADS ? 2 : 1, round = unit * e->splits; /* steps at once; in a round of the loop */
+    const int unit = e->g->form == CG_GEMM_QUADS ? 2 : 1,
+              round = unit * e->splits; /* steps at once; in a round of the loop */
     const int64_t whole = e->g->steps - e->g->steps % round;
     const bool apart = e->g->form == CG_GEMM_FLIPPED_APART;
     LLVMValueRef carried[GEMM_MAX_SUMS];
@@ -136,7 +144,8 @@ void gemm_multiply(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVM
     cg_loop_hint_vectorize(k, &loop, false);
     cg_loop_end(k, &loop);
     for (int64_t step = whole; step < e->g->steps; step += unit)
-        multiply_step(e, x_tile, panel, cg_i64(k, step), step + 1 < e->g->steps && unit == 2, acc + (step - whole) / unit * one);
+        multiply_step(e, x_tile, panel, cg_i64(k, step), step + 1 < e->g->steps && unit == 2,
+                      acc + (step - whole) / unit * one);
     for (int i = one; i < all; i++)
         acc[i % one] = e->g->is_float ? LLVMBuildFAdd(k->b, acc[i % one], acc[i], "")
                                       : LLVMBuildAdd(k->b, acc[i % one], acc[i], "");

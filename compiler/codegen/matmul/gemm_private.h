@@ -1,29 +1,45 @@
-/* gemm_private.h: what gemm.c, gemm_multiply.c and gemm_finish.c share: the state of a kernel while its tiles are emitted. */
+/* gemm_private.h: what gemm.c, gemm_multiply.c and gemm_finish.c share: the state of a kernel while its tiles are
+ * emitted. */
 #ifndef QCC_GEMM_PRIVATE_H
 #define QCC_GEMM_PRIVATE_H
 
 #include "compiler/codegen/matmul/gemm.h"
 
 enum { GEMM_MAX_BLOCKS = 8, GEMM_MAX_SUMS = 32 };
-enum { GEMM_X, GEMM_WEIGHTS, GEMM_BIAS, GEMM_PARAMS, GEMM_OUT, GEMM_OFFSETS, GEMM_RESIDUAL, GEMM_SUMS,
-       GEMM_ADD_PARAMS, GEMM_SCALES, GEMM_ZEROS, GEMM_COLUMN_ZEROS,
-       GEMM_EXCESS_FIRST, GEMM_EXCESS_OFFSETS, GEMM_EXCESS_WEIGHTS, GEMM_SLOTS };
+enum {
+    GEMM_X,
+    GEMM_WEIGHTS,
+    GEMM_BIAS,
+    GEMM_PARAMS,
+    GEMM_OUT,
+    GEMM_OFFSETS,
+    GEMM_RESIDUAL,
+    GEMM_SUMS,
+    GEMM_ADD_PARAMS,
+    GEMM_SCALES,
+    GEMM_ZEROS,
+    GEMM_COLUMN_ZEROS,
+    GEMM_EXCESS_FIRST,
+    GEMM_EXCESS_OFFSETS,
+    GEMM_EXCESS_WEIGHTS,
+    GEMM_SLOTS
+};
 
 typedef struct gemm_kernel {
     cg_kernel k;
     const cg_gemm *g;
     const schedule_tiles *tiles;
-    LLVMValueRef slot[GEMM_SLOTS];   /* the kernel's arguments; NULL: not used */
+    LLVMValueRef slot[GEMM_SLOTS]; /* the kernel's arguments; NULL: not used */
     /* the panel */
-    int blocks, columns;             /* vectors, and columns in them that exist */
-    LLVMValueRef group, channel, column;    /* first column: in padded parameters; in bytes of a result row */
+    int blocks, columns;                 /* vectors, and columns in them that exist */
+    LLVMValueRef group, channel, column; /* first column: in padded parameters; in bytes of a result row */
     int64_t panel_tiles;
     /* the tile */
     const schedule_kind *kind;
     int rows, splits;
-    LLVMValueRef image, y, x;        /* its first pixel */
-    LLVMValueRef ahead, ahead_step;  /* what to prefetch first, and bytes to the next */
-    int lines_ahead;                 /* prefetches a step */
+    LLVMValueRef image, y, x;       /* its first pixel */
+    LLVMValueRef ahead, ahead_step; /* what to prefetch first, and bytes to the next */
+    int lines_ahead;                /* prefetches a step */
 } gemm_kernel;
 
 /* Address of the tile's first row, and distance of row `row` of the tile from it. */
@@ -36,7 +52,8 @@ LLVMValueRef gemm_row_number(gemm_kernel *, LLVMTypeRef, LLVMValueRef pointer, c
 /* Before a tile's sums: brings its residual near. */
 void gemm_prefetch_residual(gemm_kernel *);
 
-/* Adds all products of the tile's rows, of which the first begins at x_tile, and the panel's weights to acc, laid out as below. */
+/* Adds all products of the tile's rows, of which the first begins at x_tile, and the panel's weights to acc, laid out
+ * as below. */
 void gemm_multiply(gemm_kernel *, LLVMValueRef x_tile, LLVMValueRef panel, LLVMValueRef acc[]);
 
 /* acc[row * blocks + block], vectors of 16: from sums to stored results. */

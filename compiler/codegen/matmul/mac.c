@@ -13,7 +13,7 @@
 #include "compiler/codegen/matmul/excess.h"
 #include "compiler/codegen/matmul/flip.h"
 #include "compiler/codegen/matmul/mac.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 cg_gemm_rows cg_mac_rows(const ir_value *v)
 {
@@ -68,8 +68,8 @@ cg_fit cg_mac_fits(const ir_op *op)
     const ir_dtype x = op->operands[0].value->type.dtype, w = op->operands[1].value->type.dtype;
     const ir_dtype y = op->results[0]->type.dtype;
     const bool reals = x == IR_F32 && w == IR_F32 && y == IR_F32;
-    const bool bytes = x == IR_U8 && (w == IR_I8 || w == IR_U8) &&
-                       (y == IR_F32 || y == (ir_mac_is_dynamic(op) ? IR_I32 : IR_U8));
+    const bool bytes =
+        x == IR_U8 && (w == IR_I8 || w == IR_U8) && (y == IR_F32 || y == (ir_mac_is_dynamic(op) ? IR_I32 : IR_U8));
     return cg_best_if((reals || bytes) && !cg_mac_is_open(op), cg_mac_is_open(op) ? CG_MAC_OPEN : NULL);
 }
 
@@ -163,28 +163,37 @@ static void bind_requant(cg_module *m, cg_gemm *g)
 }
 
 /* What a step costs in each form, and what an entry of its excess adds: docs/performance.md, "Without VNNI". */
-static const struct { double step, entry; } form_cost[] = {
-    [CG_GEMM_ANY] = {2.65, 0}, [CG_GEMM_PAIRS] = {1.8, 1.7}, [CG_GEMM_QUADS] = {1.5, 1.8}, [CG_GEMM_FLIPPED] = {2.4, 0},
-    [CG_GEMM_FLIPPED_APART] = {2.15, 0}};
+static const struct {
+    double step, entry;
+} form_cost[] = {[CG_GEMM_ANY] = {2.65, 0},
+                 [CG_GEMM_PAIRS] = {1.8, 1.7},
+                 [CG_GEMM_QUADS] = {1.5, 1.8},
+                 [CG_GEMM_FLIPPED] = {2.4, 0},
+                 [CG_GEMM_FLIPPED_APART] = {2.15, 0}};
 
 static void bind_excess(cg_module *m, cg_gemm *g, const cg_excess *e)
 {
     if (!e->count)
         return;
-    g->excess_first = cg_arg_constant(cg_constant_in_place(m, e->first, 4 * (size_t)(2 * e->blocks + 1), "excess_first"));
+    g->excess_first =
+        cg_arg_constant(cg_constant_in_place(m, e->first, 4 * (size_t)(2 * e->blocks + 1), "excess_first"));
     g->excess_offsets = cg_arg_constant(cg_constant_in_place(m, e->offset, 4 * (size_t)e->count, "excess_offsets"));
     g->excess_weights = cg_arg_constant(cg_constant_in_place(m, e->weights, 64 * (size_t)e->count, "excess_weights"));
 }
 
-/* The cheapest form for these weights.  A bias that a zero point from run time multiplies can't hold what flipping leaves. */
+/* The cheapest form for these weights.  A bias that a zero point from run time multiplies can't hold what flipping
+ * leaves. */
 static void choose_form(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, void *packed)
 {
     const int64_t all = g->groups * cg_prepacked_columns(g->columns) / 16 * steps->count;
-    g->form = ir_mac_is_dynamic(g->op) ? CG_GEMM_ANY : cg_flip_gains(g, tiles) ? CG_GEMM_FLIPPED_APART : CG_GEMM_FLIPPED;
+    g->form = ir_mac_is_dynamic(g->op)  ? CG_GEMM_ANY
+              : cg_flip_gains(g, tiles) ? CG_GEMM_FLIPPED_APART
+                                        : CG_GEMM_FLIPPED;
     double least = form_cost[g->form].step * (double)all;
     cg_excess chosen = {0};
     for (int form = CG_GEMM_PAIRS; form <= CG_GEMM_QUADS; form++) {
-        const cg_excess e = cg_excess_find(m->arena, steps, packed, g->groups, g->columns, tiles->blocks, form == CG_GEMM_QUADS ? 2 : 1);
+        const cg_excess e = cg_excess_find(m->arena, steps, packed, g->groups, g->columns, tiles->blocks,
+                                           form == CG_GEMM_QUADS ? 2 : 1);
         const double cost = form_cost[form].step * (double)all + form_cost[form].entry * (double)e.count;
         if (cost >= least)
             continue;
@@ -224,12 +233,14 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
         bytes *= 2;
     }
     g->weights = cg_arg_constant(cg_constant_in_place(m, packed, bytes, "weights"));
-    g->bias = cg_arg_constant(cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));
+    g->bias = cg_arg_constant(
+        cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));
     g->steps = steps->count;
     g->linear = steps->linear;
     if (!steps->linear)
         g->offsets = cg_arg_constant(cg_constant(m, steps->offset, 4 * (size_t)steps->count, "offsets"));
-    ir_act_bounds_f32(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min, &g->max);
+    ir_act_bounds_f32(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min,
+                      &g->max);
     bind_residual(m, g);
     g->sum_factor = 1;
     if (!g->is_float && g->out_type != IR_I32)
@@ -241,7 +252,8 @@ static bool bind_rows(cg_module *m, cg_gemm *g, const ir_value *v, cg_gemm_rows 
     const int64_t count = ir_type_elements(&v->type), bytes = (int64_t)ir_dtype_bytes(v->type.dtype);
     *out = (cg_gemm_rows){.arg = cg_arg_value(v)};
     if (!ir_place_is_dense(&v->place, &v->type))
-        return diag_error(m->diag, &g->op->loc, "scales or zero points that lie apart are not supported by code generation");
+        return diag_error(m->diag, &g->op->loc,
+                          "scales or zero points that lie apart are not supported by code generation");
     if (count == 1)
         return true;
     if (count == g->images)
@@ -251,7 +263,8 @@ static bool bind_rows(cg_module *m, cg_gemm *g, const ir_value *v, cg_gemm_rows 
     else if (count == g->width && g->images * g->height == 1)
         out->x = bytes;
     else
-        return diag_error(m->diag, &g->op->loc, "%lld scales or zero points are not supported by code generation", (long long)count);
+        return diag_error(m->diag, &g->op->loc, "%lld scales or zero points are not supported by code generation",
+                          (long long)count);
     return true;
 }
 

@@ -17,20 +17,20 @@ cg_fit cg_mac_i16_fits(const ir_op *);
 bool cg_mac_is_float(const ir_op *);
 /* Index of weight `index` of a column: columns are contiguous but for depthwise_conv2d. */
 int64_t cg_mac_weight_index(const ir_op *, int64_t column, int64_t column_size, int64_t index);
-/* Zero point of the 8-bit weights as int8; u8 weights count as shifted by 128.  -1 where columns differ: row sums are then
- * those of x, and the columns' own zero points multiply them. */
+/* Zero point of the 8-bit weights as int8; u8 weights count as shifted by 128.  -1 where columns differ: row sums are
+ * then those of x, and the columns' own zero points multiply them. */
 int32_t cg_mac_weight_zero(const ir_op *);
 
 /* Fills in everything that follows from the op's operands beyond geometry: weights, bias, requantization, residual,
  * activation.  columns, groups and all rows (the residual's too) of g are set.  column_size: weights of one column. */
 void cg_mac_bind(cg_module *, cg_gemm *, const cg_steps *, const schedule_tiles *, int64_t column_size);
 
-
-/* x quantized at run time: binds its scales and zero points to the rows of g, one each for all rows, for an image, for a line
- * or for a row.  False with a diagnostic. */
+/* x quantized at run time: binds its scales and zero points to the rows of g, one each for all rows, for an image, for
+ * a line or for a row.  False with a diagnostic. */
 bool cg_mac_bind_dynamic(cg_module *, cg_gemm *);
 
-/* With a weight zero point (as int8): emits the step that sums each row's x into `sums`, int32 for each row, and binds it.  */
+/* With a weight zero point (as int8): emits the step that sums each row's x into `sums`, int32 for each row, and binds
+ * it.  */
 bool cg_mac_row_sums(cg_module *, cg_gemm *, const cg_steps *, int32_t weight_zero, cg_arg sums);
 static inline size_t cg_mac_row_sums_bytes(int64_t rows, int64_t groups) { return (size_t)(rows * groups * 4); }
 

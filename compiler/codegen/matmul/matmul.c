@@ -9,7 +9,7 @@
  * Batches are groups of the product; with one b for all they are rows.  16-bit values are multiplied where they are. */
 #include "compiler/codegen/matmul/mac.h"
 #include "compiler/codegen/matmul/pack.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum { SLACK = 64 };
 #define STRETCHED "matrices along leading dimensions of which some are stretched"

@@ -15,7 +15,8 @@ cg_group_offsets cg_group_offsets_of(const int64_t offsets[], int64_t count)
     return g;
 }
 
-static LLVMValueRef group_at(cg_kernel *k, const cg_group_offsets *o, LLVMValueRef base, LLVMValueRef table, LLVMValueRef group)
+static LLVMValueRef group_at(cg_kernel *k, const cg_group_offsets *o, LLVMValueRef base, LLVMValueRef table,
+                             LLVMValueRef group)
 {
     LLVMValueRef offset = o->table ? cg_load(k, k->m->i64, cg_at(k, table, cg_mul_const(k, group, 8)), 8)
                                    : cg_mul_const(k, group, o->step);
@@ -24,7 +25,8 @@ static LLVMValueRef group_at(cg_kernel *k, const cg_group_offsets *o, LLVMValueR
 
 static const char *offsets_key(cg_module *m, const cg_group_offsets *o)
 {
-    return arena_format(m->arena, "%lld:%s%lld", (long long)o->count, o->table ? "t" : "", o->table ? 0ll : (long long)o->step);
+    return arena_format(m->arena, "%lld:%s%lld", (long long)o->count, o->table ? "t" : "",
+                        o->table ? 0ll : (long long)o->step);
 }
 
 static cg_arg offsets_arg(cg_module *m, const cg_group_offsets *o)
@@ -35,8 +37,8 @@ static cg_arg offsets_arg(cg_module *m, const cg_group_offsets *o)
 typedef struct packer {
     cg_kernel k;
     const cg_pack *p;
-    LLVMValueRef column;      /* address of element (0, first column of the block) */
-    LLVMValueRef mask;        /* columns of the block that exist; NULL: all */
+    LLVMValueRef column; /* address of element (0, first column of the block) */
+    LLVMValueRef mask;   /* columns of the block that exist; NULL: all */
 } packer;
 
 static LLVMValueRef load_line(packer *e, LLVMTypeRef element, LLVMValueRef from)
@@ -85,8 +87,9 @@ static LLVMValueRef step_bytes(packer *e, LLVMValueRef first, const bool live[4]
         LLVMValueRef line[4];
         for (int i = 0; i < 4; i++) {
             LLVMValueRef at = cg_at_const(k, from, i * p->k_stride);
-            line[i] = !live[i] ? LLVMConstNull(cg_vector(k->m->i8, 16))
-                               : p->n_stride == 1 ? load_line(e, k->m->i8, at) : gather(e, k->m->i8, at);
+            line[i] = !live[i]           ? LLVMConstNull(cg_vector(k->m->i8, 16))
+                      : p->n_stride == 1 ? load_line(e, k->m->i8, at)
+                                         : gather(e, k->m->i8, at);
         }
         v = interleave(k, line);
     }
@@ -99,7 +102,9 @@ static LLVMValueRef step_bytes(packer *e, LLVMValueRef first, const bool live[4]
 }
 
 /* Of a block's columns: the sums, and, when products are flipped, those of what is not negative. */
-typedef struct column_sums { LLVMValueRef all, positive; } column_sums;
+typedef struct column_sums {
+    LLVMValueRef all, positive;
+} column_sums;
 
 static LLVMValueRef add_bytes(cg_kernel *k, LLVMValueRef sum, LLVMValueRef bytes)
 {
@@ -141,7 +146,8 @@ static column_sums pack_block_bytes(packer *e, LLVMValueRef to, int64_t step_byt
     bool live[4];
     for (int i = 0; i < 4; i++)
         live[i] = whole ? i >= 4 - rest : i < rest;
-    return pack_bytes_step(e, cg_i64(k, whole ? e->p->depth - 4 : 0), live, cg_at_const(k, to, whole * step_bytes_apart), sums);
+    return pack_bytes_step(e, cg_i64(k, whole ? e->p->depth - 4 : 0), live,
+                           cg_at_const(k, to, whole * step_bytes_apart), sums);
 }
 
 static void pack_block_floats(packer *e, LLVMValueRef to, int64_t step_bytes_apart)
@@ -184,8 +190,9 @@ static void emit_block(packer *e, LLVMValueRef args[], LLVMValueRef group, LLVMV
     const int64_t all = (p->columns + 15) / 16, step = 64 * wide;
     LLVMValueRef panel = LLVMBuildUDiv(k->b, block, cg_i64(k, p->blocks), "");
     LLVMValueRef in_panel = LLVMBuildURem(k->b, block, cg_i64(k, p->blocks), "");
-    LLVMValueRef to = cg_add(k, cg_mul_const(k, group, all * p->steps->count * 64),
-                             cg_add(k, cg_mul_const(k, panel, p->blocks * p->steps->count * 64), cg_mul_const(k, in_panel, 64)));
+    LLVMValueRef to =
+        cg_add(k, cg_mul_const(k, group, all * p->steps->count * 64),
+               cg_add(k, cg_mul_const(k, panel, p->blocks * p->steps->count * 64), cg_mul_const(k, in_panel, 64)));
     e->column = cg_at(k, group_at(k, &p->offsets, args[0], args[4], group), cg_mul_const(k, block, 16 * p->n_stride));
     column_sums sums = {0};
     if (p->is_float)
@@ -223,9 +230,10 @@ static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->wor
 void cg_pack_emit(cg_module *m, const cg_pack *p)
 {
     const bool base = is_bound(&p->base), table = p->offsets.table != NULL;
-    const char *key = arena_format(m->arena, "pack %s%d%d %s %lld,%lld %lldx%lld c%d %d,%d %d", p->is_float ? "f32" : "8", p->is_unsigned, p->flipped,
-                                   offsets_key(m, &p->offsets), (long long)p->k_stride, (long long)p->n_stride,
-                                   (long long)p->depth, (long long)p->columns, p->blocks, p->x_zero, p->zero, base);
+    const char *key = arena_format(m->arena, "pack %s%d%d %s %lld,%lld %lldx%lld c%d %d,%d %d",
+                                   p->is_float ? "f32" : "8", p->is_unsigned, p->flipped, offsets_key(m, &p->offsets),
+                                   (long long)p->k_stride, (long long)p->n_stride, (long long)p->depth,
+                                   (long long)p->columns, p->blocks, p->x_zero, p->zero, base);
     cg_arg args[5] = {p->source, p->packed, p->bias};
     int count = 3;
     if (base)
@@ -234,11 +242,13 @@ void cg_pack_emit(cg_module *m, const cg_pack *p)
         args[count++] = offsets_arg(m, &p->offsets);
     packer e = {.p = p};
     if (cg_kernel_begin(m, &e.k, key, p->op, count)) {
-        LLVMValueRef slots[5] = {e.k.arg[0], e.k.arg[1], e.k.arg[2], base ? e.k.arg[3] : NULL, table ? e.k.arg[count - 1] : NULL};
+        LLVMValueRef slots[5] = {e.k.arg[0], e.k.arg[1], e.k.arg[2], base ? e.k.arg[3] : NULL,
+                                 table ? e.k.arg[count - 1] : NULL};
         emit_pack(&e, slots);
         cg_kernel_end(&e.k);
     }
-    const cg_step_info info = {.units = (uint32_t)(p->offsets.count * ((p->columns + 15) / 16)), .is_int8 = !p->is_float};
+    const cg_step_info info = {.units = (uint32_t)(p->offsets.count * ((p->columns + 15) / 16)),
+                               .is_int8 = !p->is_float};
     cg_step_add(m, &e.k, p->op, &info, count, args);
 }
 
@@ -264,8 +274,9 @@ static void emit_gather_rows(cg_kernel *k, const cg_gather_rows *c)
 
 void cg_gather_rows_emit(cg_module *m, const cg_gather_rows *c)
 {
-    const char *key = arena_format(m->arena, "rows %s %lldx%lld %lld,%lld %lld", offsets_key(m, &c->offsets), (long long)c->rows,
-                                   (long long)c->width, (long long)c->row_stride, (long long)c->element_stride, (long long)c->element);
+    const char *key = arena_format(m->arena, "rows %s %lldx%lld %lld,%lld %lld", offsets_key(m, &c->offsets),
+                                   (long long)c->rows, (long long)c->width, (long long)c->row_stride,
+                                   (long long)c->element_stride, (long long)c->element);
     cg_arg args[3] = {c->from, c->to};
     const int count = c->offsets.table ? 3 : 2;
     if (c->offsets.table)

@@ -7,7 +7,7 @@
 /* Byte offsets of the groups' matrices within a value: group * step, or a table. */
 typedef struct cg_group_offsets {
     int64_t count, step;
-    const int64_t *table;     /* NULL: linear */
+    const int64_t *table; /* NULL: linear */
 } cg_group_offsets;
 
 cg_group_offsets cg_group_offsets_of(const int64_t offsets[], int64_t count);
@@ -20,13 +20,13 @@ cg_group_offsets cg_group_offsets_of(const int64_t offsets[], int64_t count);
 typedef struct cg_pack {
     const ir_op *op;
     const cg_steps *steps;
-    cg_arg source, base;      /* base: a value of columns biases, or unbound: 0 */
-    cg_arg packed, bias;      /* results: cg_prepacked_bytes; 4 bytes a padded column */
+    cg_arg source, base; /* base: a value of columns biases, or unbound: 0 */
+    cg_arg packed, bias; /* results: cg_prepacked_bytes; 4 bytes a padded column */
     cg_group_offsets offsets;
     int64_t k_stride, n_stride, depth, columns;
     int blocks;
     bool is_float, is_unsigned, flipped;
-    int32_t x_zero, zero;     /* of the other matrix; of this one, as int8 */
+    int32_t x_zero, zero; /* of the other matrix; of this one, as int8 */
 } cg_pack;
 
 void cg_pack_emit(cg_module *, const cg_pack *);

@@ -73,6 +73,7 @@ void *cg_pad_columns(arena *a, const void *values, int64_t groups, int64_t colum
     const size_t padded = (size_t)cg_prepacked_columns(columns);
     unsigned char *out = arena_alloc(a, 4 * (size_t)groups * padded + 1);
     for (int64_t g = 0; g < groups; g++)
-        memcpy(out + 4 * (size_t)g * padded, (const unsigned char *)values + 4 * (size_t)(g * columns), 4 * (size_t)columns);
+        memcpy(out + 4 * (size_t)g * padded, (const unsigned char *)values + 4 * (size_t)(g * columns),
+               4 * (size_t)columns);
     return out;
 }

@@ -14,18 +14,18 @@
 /* Which bytes of x, and which weights of a column, each step of K multiplies. */
 typedef struct cg_steps {
     int64_t count;
-    int width;               /* elements a step: 4 (8-bit) or 1 (wider) */
-    int32_t *offset;         /* [count] byte offset from the row's first byte */
-    int32_t *weight;         /* [count][width] index into a column's weights, -1: nothing */
-    bool linear;             /* offset[s] == 4 * s */
-    int runs;                /* what the steps were made of */
+    int width;       /* elements a step: 4 (8-bit) or 1 (wider) */
+    int32_t *offset; /* [count] byte offset from the row's first byte */
+    int32_t *weight; /* [count][width] index into a column's weights, -1: nothing */
+    bool linear;     /* offset[s] == 4 * s */
+    int runs;        /* what the steps were made of */
     const int64_t *run_offset;
     int64_t run_length;
-    bool overreads;          /* a run is shorter than 4 bytes: up to 3 bytes behind it are read (with weight 0) */
+    bool overreads; /* a run is shorter than 4 bytes: up to 3 bytes behind it are read (with weight 0) */
 } cg_steps;
 
-/* `runs` runs of `length` neighbouring elements of 1, 2 or 4 bytes; run r begins at byte run_offset[r] of x and at weight
- * r * length.  Single bytes go in steps of 4, others one by one. */
+/* `runs` runs of `length` neighbouring elements of 1, 2 or 4 bytes; run r begins at byte run_offset[r] of x and at
+ * weight r * length.  Single bytes go in steps of 4, others one by one. */
 cg_steps cg_steps_of_runs(arena *, int runs, const int64_t run_offset[], int64_t length, int64_t element);
 
 static inline int64_t cg_prepacked_columns(int64_t columns) { return (columns + 15) / 16 * 16; }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "compiler/codegen/matmul/mac.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum { CHUNK = 256, MAX_BLOCKS = 4 };
 enum { ARG_X, ARG_WEIGHTS, ARG_BIAS, ARG_PARAMS, ARG_OFFSETS, ARG_OUT, ARG_COUNT };

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "compiler/codegen/isa/isa.h"
-#include "ir/ref_move.h"
+#include "ir/ref/ref_move.h"
 
 enum { PIECES_PER_STEP = CG_MAX_ARGS / 2, PARALLEL_BYTES = 64 * 1024 };
 

@@ -11,7 +11,7 @@
 #include "compiler/codegen/build/requant.h"
 #include "compiler/codegen/move/copy.h"
 #include "compiler/codegen/recurrent/recurrent.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum {
     ARG_X = RECURRENT_MORE,

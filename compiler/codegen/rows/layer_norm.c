@@ -9,7 +9,7 @@
 #include "compiler/codegen/build/elementary.h"
 #include "compiler/codegen/build/quantvec.h"
 #include "compiler/codegen/rows/normalize.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum { ARG_PARAMETERS = 2 };
 

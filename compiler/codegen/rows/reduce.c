@@ -5,7 +5,7 @@
 #include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/build/quantvec.h"
 #include "compiler/codegen/build/shape.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 #include <math.h>
 #include <string.h>

@@ -13,7 +13,7 @@
 #include "arith/fixed_point.h"
 #include "compiler/codegen/build/elementary.h"
 #include "compiler/codegen/build/quantvec.h"
-#include "ir/ref_lut16.h"
+#include "ir/ref/ref_lut16.h"
 #include "runtime/ops.h"
 
 enum { TABLE_BITS = 22 };

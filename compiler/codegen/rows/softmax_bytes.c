@@ -10,7 +10,7 @@
 #include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/build/quantvec.h"
 #include "compiler/codegen/rows/normalize.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum {
     ARG_TABLES = 2,

@@ -1,4 +1,4 @@
-/* softmax_real.c: softmax of real rows, and of bytes to which a real mask is added; ir/ref_softmax_real.c has the
+/* softmax_real.c: softmax of real rows, and of bytes to which a real mask is added; ir/ref/ref_softmax_real.c has the
  * formulas.
  *
  *     v = x * beta + mask;  e = exp(v - largest);  real: e * (1 / sum);  bytes: e in whole units of 2^-22, as there
@@ -13,7 +13,7 @@
 #include "compiler/codegen/build/elementary.h"
 #include "compiler/codegen/build/quantvec.h"
 #include "compiler/codegen/rows/normalize.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 #define LOG_FLT_MIN (-87.33654f) /* e to it is the smallest normal number; 0 for what is less, as bounds.def has it */
 

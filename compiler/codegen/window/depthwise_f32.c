@@ -8,7 +8,7 @@
 
 #include "compiler/codegen/matmul/mac.h"
 #include "compiler/codegen/window/depthwise.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum { ARG_X, ARG_Y, ARG_WEIGHTS, ARG_BIAS, ARG_ZEROS, ARG_CHANNELS, ARG_RESIDUAL, ARG_COUNT };
 enum { MAX_UNROLLED_TAPS = 25, MAX_TILE = 8 };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 static void plan_blocks(depthwise_plan *p)
 {

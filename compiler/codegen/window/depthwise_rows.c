@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum {
     ARG_X,

@@ -9,7 +9,7 @@
 
 #include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/build/shape.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum { MAX_UNROLLED_TAPS = 25 };
 enum { EXACT_RECIPROCAL_COUNT = 1 << 13, MAX_TAPS_16 = 65535 /* whose sum fits 32 bits */ };

@@ -13,7 +13,7 @@
 #include "compiler/codegen/build/elementary.h"
 #include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/build/shape.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 typedef struct tap {
     int64_t low, high;

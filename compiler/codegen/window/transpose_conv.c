@@ -15,7 +15,7 @@
 #include "compiler/codegen/build/requant.h"
 #include "compiler/codegen/build/shape.h"
 #include "compiler/codegen/matmul/mac.h"
-#include "ir/interp.h"
+#include "ir/ref/interp.h"
 
 enum { TILE = 4, MAX_BLOCKS = 4, FAR = 1 << 26 };
 enum { ARG_X, ARG_Y, ARG_WEIGHTS, ARG_BIAS, ARG_REQUANT, ARG_ZEROS, ARG_COUNT };

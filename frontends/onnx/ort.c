@@ -1,0 +1,408 @@
+/* ort.c: an ONNX graph, read from either of its boxes, to IR: names, initializers, inputs, nodes in an order that works,
+ * outputs.
+ *
+ * Nodes need not be sorted in the file: each is imported after the nodes that make its operands. */
+#include <string.h>
+
+#include "frontends/onnx/import.h"
+
+/* ---- Names ---- */
+
+static uint32_t hash_text(const char *text, size_t length) { return (uint32_t)ir_hash_bytes(text, length, 1); }
+
+static void grow_names(ort_model *m)
+{
+    ort_name **old = m->names;
+    uint32_t slots = m->name_slots;
+    m->name_slots = slots ? slots * 2 : 256;
+    m->names = ARENA_ARRAY(m->graph->arena, ort_name *, m->name_slots);
+    for (uint32_t i = 0; i < slots; i++) {
+        if (!old[i])
+            continue;
+        uint32_t at = hash_text(old[i]->text, strlen(old[i]->text));
+        while (m->names[at & (m->name_slots - 1)])
+            at++;
+        m->names[at & (m->name_slots - 1)] = old[i];
+    }
+}
+
+/* The entry of a name, made when it is new; NULL for the empty name, which stands for an absent operand. */
+static ort_name *find_name(ort_model *m, const char *text)
+{
+    const size_t length = strlen(text);
+    if (!length)
+        return NULL;
+    if (m->name_count * 2 >= m->name_slots)
+        grow_names(m);
+    for (uint32_t at = hash_text(text, length);; at++) {
+        ort_name **slot = &m->names[at & (m->name_slots - 1)];
+        if (!*slot) {
+            *slot = ARENA_NEW(m->graph->arena, ort_name);
+            (*slot)->text = text;
+            (*slot)->producer = -1;
+            m->name_count++;
+            return *slot;
+        }
+        if (strcmp((*slot)->text, text) == 0)
+            return *slot;
+    }
+}
+
+/* ---- Tensors ---- */
+
+ir_dtype ort_dtype(int64_t type)
+{
+    static const ir_dtype dtypes[] = {
+        [1] = IR_F32, [2] = IR_U8,   [3] = IR_I8,   [4] = IR_U16,  [5] = IR_I16, [6] = IR_I32,
+        [7] = IR_I64, [9] = IR_BOOL, [10] = IR_F16, [11] = IR_F64, [12] = IR_U32};
+    return type > 0 && type < (int64_t)(sizeof dtypes / sizeof *dtypes) ? dtypes[type] : IR_DTYPE_NONE;
+}
+
+ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, const onnx_tensor *t)
+{
+    ir_type type = {.dtype = ort_dtype(t->type)};
+    if (!type.dtype || t->rank > IR_MAX_RANK) {
+        diag_error(m->diag, loc, "constant '%s' of type %lld with %u dimensions is not supported", t->name,
+                   (long long)t->type, t->rank);
+        return NULL;
+    }
+    type.rank = (int)t->rank;
+    memcpy(type.dims, t->dims, t->rank * sizeof *t->dims);
+    if (!ir_type_valid(&type) || ir_type_bytes(&type) != t->size) {
+        diag_error(m->diag, loc, "constant '%s' has %zu bytes of data, which its shape does not fit", t->name, t->size);
+        return NULL;
+    }
+    return model_constant(m, loc, t->name, type, NULL, t->size ? (const void *)t->data : "");
+}
+
+static bool read_names(ort_model *m, const onnx_graph *graph)
+{
+    const ir_loc loc = model_loc(m);
+    for (uint32_t i = 0; i < graph->initializer_count; i++) {
+        ort_name *name = find_name(m, graph->initializers[i].name);
+        if (!name || name->initializer || name->producer >= 0 || name->is_input)
+            return diag_error(m->diag, &loc, "initializer %u has no name, or that of another one", i);
+        name->initializer = &graph->initializers[i];
+    }
+    for (uint32_t i = 0; i < graph->info_count; i++) {
+        ort_name *name = find_name(m, graph->infos[i].name);
+        if (name)
+            name->info = &graph->infos[i];
+    }
+    return true;
+}
+
+/* ---- Inputs ---- */
+
+static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
+{
+    const ir_loc loc = model_loc(m);
+    const onnx_info *info = name->info;
+    if (!info || !info->is_tensor)
+        return diag_error(m->diag, &loc, "input '%s' is not a tensor", name->text);
+    *out = (ir_type){.dtype = ort_dtype(info->type)};
+    if (!out->dtype || !info->has_shape || info->rank > IR_MAX_RANK)
+        return diag_error(m->diag, &loc, "input '%s' has an element type that is not supported, or no shape",
+                          name->text);
+    out->rank = (int)info->rank;
+    memcpy(out->dims, info->dims, info->rank * sizeof *info->dims);
+    return true;
+}
+
+static bool make_inputs(ort_model *m)
+{
+    const ir_loc loc = model_loc(m);
+    const frontend_names *in = &m->top->inputs;
+    if (in->count > ORT_MAX_OPERANDS)
+        return diag_error(m->diag, &loc, "more than %d inputs", ORT_MAX_OPERANDS);
+    for (uint32_t i = 0; i < in->count; i++) {
+        ort_name *name = find_name(m, in->text[i]);
+        ir_type type;
+        if (name && name->initializer)
+            continue; /* a default that the caller could replace stays what it is */
+        if (!name || name->is_input)
+            return diag_error(m->diag, &loc, "input %u has no name, or that of another one", i);
+        if (!input_type(m, name, &type) || !model_input_type(m, name->text, NULL, name->info->dim_names, &type))
+            return false;
+        name->is_input = true;
+        name->forms[LAYOUT_PLAIN] = ir_input_new(m->graph, type, NULL, name->text);
+    }
+    return model_input_shapes_used(m);
+}
+
+/* ---- Nodes ---- */
+
+static const ort_op_entry ops[] = {
+#define ORT_OP(domain, NAME, min, max, importer, code, oldest, newest, attributes)                                     \
+    {domain, NAME, importer, NULL, (ir_opcode)(code), min, max, oldest, newest, attributes},
+#define ORT_NO(domain, NAME, reason) {domain, NAME, NULL, reason, (ir_opcode)0, 0, -1, 0, 0, ""},
+#include "frontends/onnx/ops.def"
+#undef ORT_OP
+#undef ORT_NO
+};
+
+static const ort_op_entry *find_op(const char *domain, const char *name)
+{
+    if (strcmp(domain, "ai.onnx") == 0)
+        domain = "";
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        if (strcmp(ops[i].name, name) == 0 && strcmp(ops[i].domain, domain) == 0)
+            return &ops[i];
+    return NULL;
+}
+
+static ort_name **read_operands(ort_model *m, const frontend_names *from, uint32_t most, int *out_count)
+{
+    *out_count = (int)(from->count > most ? most + 1 : from->count);
+    ort_name **names = ARENA_ARRAY(m->graph->arena, ort_name *, *out_count + 1);
+    for (int i = 0; i < *out_count; i++)
+        names[i] = find_name(m, from->text[i]);
+    return names;
+}
+
+static void want(int count, ort_name *const names[])
+{
+    for (int i = 0; i < count; i++)
+        if (names[i])
+            names[i]->wanted = true;
+}
+
+/* The operator set that brought the node's form of the operator.  Where the file says only which set the form is of, it is
+ * the newest form up to that; the table covers all forms between the oldest and the newest, so that an importer may take the
+ * set itself for it. */
+static int form_of(const onnx_node *from, const ort_op_entry *entry)
+{
+    return from->since ? from->since : from->opset < entry->newest ? from->opset : entry->newest;
+}
+
+static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, const onnx_node *from)
+{
+    *n = (ort_node){.model = m, .loc = {.file = m->file, .subgraph = scope, .node = index, .kind = from->type}};
+    n->attribute_count = from->attribute_count;
+    n->attributes = from->attributes;
+    for (uint32_t i = 0; i < n->attribute_count; i++) {
+        const frontend_value *v = n->attributes[i].value;
+        if (!node_check_reals(n, n->attributes[i].name, v->f, v->floats ? v->count : 0, v->floats))
+            return false;
+    }
+    n->inputs = read_operands(m, &from->inputs, ORT_MAX_OPERANDS, &n->input_count);
+    n->outputs = read_operands(m, &from->outputs, ORT_MAX_OPERANDS, &n->output_count);
+    n->captured = read_operands(m, &from->captured, INT32_MAX - 1, &n->captured_count);
+    n->inputs_read = ARENA_ARRAY(m->graph->arena, bool, n->input_count + 1);
+    want(n->input_count, n->inputs);
+    want(n->captured_count, n->captured);
+    n->entry = find_op(from->domain, from->type);
+    if (!n->entry || !n->entry->import)
+        return node_error(n, "the operator %s%s%s is not supported%s%s", from->domain, *from->domain ? "." : "",
+                          from->type, n->entry ? ": " : "", n->entry ? n->entry->reason : "");
+    n->since = form_of(from, n->entry);
+    n->declared = n->entry->attributes;
+    if (n->input_count < n->entry->min_inputs || n->output_count < 1 || n->output_count > ORT_MAX_OPERANDS ||
+        n->input_count > (n->entry->max_inputs < 0 ? ORT_MAX_OPERANDS : n->entry->max_inputs))
+        return node_error(n, "%d operands and %d results do not fit the operator", n->input_count, n->output_count);
+    for (int i = 0; i < n->output_count; i++) {
+        ort_name *out = n->outputs[i];
+        if (out && (out->producer >= 0 || out->is_input || out->initializer))
+            return node_error(n, "result %d, '%s', already has a value", i, out->text);
+        if (out) {
+            out->producer = index;
+            out->scope = scope;
+        }
+    }
+    return true;
+}
+
+/* What the importer left alone, it does not know. */
+static bool everything_served(ort_node *n)
+{
+    for (int i = 0; i < n->input_count; i++)
+        if (n->inputs[i] && !n->inputs_read[i])
+            return node_error(n, "operand %d, '%.60s', is not supported: export the model without it", i,
+                              n->inputs[i]->text);
+    for (int i = 0; i < n->output_count; i++)
+        if (ort_wanted(n, i) && !n->outputs[i]->forms[LAYOUT_PLAIN] && !n->outputs[i]->forms[LAYOUT_LAST])
+            return node_error(n, "result %d, '%.60s', is not supported: nothing may read it", i, n->outputs[i]->text);
+    return node_attributes_read(n);
+}
+
+static bool import_node(ort_node *n)
+{
+    ort_model *m = n->model;
+    if (!node_version_known(n, n->since, n->entry->oldest, n->entry->newest, "operator set") ||
+        !node_attributes_known(n, ort_attribute_allowed))
+        return false;
+    if (!n->entry->import(n))
+        return m->diag->failed ? false : node_error(n, "cannot be imported");
+    return everything_served(n);
+}
+
+static bool is_missing(const ort_name *name, int32_t scope)
+{
+    return name && name->producer >= 0 && name->scope == scope && !name->forms[LAYOUT_PLAIN] && !name->forms[LAYOUT_LAST];
+}
+
+/* The next node of the same graph that must come before this one; -1: none. */
+static int32_t needed(const ort_node *n, int *cursor)
+{
+    for (; *cursor < n->input_count + n->captured_count; ++*cursor) {
+        int k = *cursor - n->input_count;
+        const ort_name *name = k < 0 ? n->inputs[*cursor] : n->captured[k];
+        if (is_missing(name, n->loc.subgraph))
+            return name->producer;
+    }
+    return -1;
+}
+
+static void want_results(ort_model *m, const onnx_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->outputs.count; i++)
+        want(1, (ort_name *[]){find_name(m, graph->outputs.text[i])});
+}
+
+static bool import_nodes(ort_model *m, const onnx_graph *graph, int32_t scope)
+{
+    const ir_loc loc = model_loc(m);
+    const uint32_t count = graph->node_count;
+    if (count > ONNX_MAX_NODES - m->node_count)
+        return diag_error(m->diag, &loc, "more than %d nodes", ONNX_MAX_NODES);
+    m->node_count += count;
+    enum { NEW, WAITING, DONE };
+    arena *a = m->graph->arena;
+    ort_node *nodes = ARENA_ARRAY(a, ort_node, count + 1);
+    int *cursors = ARENA_ARRAY(a, int, count + 1);
+    uint8_t *state = ARENA_ARRAY(a, uint8_t, count + 1);
+    int32_t *stack = ARENA_ARRAY(a, int32_t, count + 1);
+    want_results(m, graph);
+    for (uint32_t i = 0; i < count; i++)
+        if (!read_node(m, &nodes[i], scope, (int32_t)i, &graph->nodes[i]))
+            return false;
+    for (uint32_t i = 0; i < count; i++) {
+        int depth = 0;
+        if (state[i] == NEW)
+            stack[depth++] = (int32_t)i;
+        while (depth) {
+            int32_t top = stack[depth - 1], before;
+            state[top] = WAITING;
+            before = needed(&nodes[top], &cursors[top]);
+            if (before >= 0 && state[before] == NEW) {
+                stack[depth++] = before;
+                continue;
+            }
+            if (before >= 0)
+                return node_error(&nodes[top], "operand %d depends on the node's own result, or was not computed",
+                                 cursors[top]);
+            if (!import_node(&nodes[top]))
+                return false;
+            state[top] = DONE;
+            depth--;
+        }
+    }
+    return true;
+}
+
+/* ---- Graphs within graphs ---- */
+
+static bool take_results(ort_node *n, const frontend_names *results)
+{
+    for (int i = 0; i < n->output_count; i++) {
+        ort_name *inner = find_name(n->model, results->text[i]);
+        bool read;
+        ort_node reader = {.model = n->model,
+                           .entry = n->entry,
+                           .loc = n->loc,
+                           .inputs = &inner,
+                           .inputs_read = &read,
+                           .input_count = 1};
+        node_layout layout = ort_layout_of(&reader, 0);
+        if (!ort_put(n, i, ort_in(&reader, 0, layout), layout))
+            return false;
+    }
+    return true;
+}
+
+static void forget(ort_name *name)
+{
+    if (!name || name->is_input)
+        return;
+    name->forms[LAYOUT_PLAIN] = name->forms[LAYOUT_LAST] = NULL;
+    name->initializer = NULL;
+    name->producer = -1;
+    name->wanted = false;
+}
+
+/* Names of a graph within say nothing outside of it. */
+static void forget_names(ort_model *m, const onnx_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->initializer_count; i++)
+        forget(find_name(m, graph->initializers[i].name));
+    for (uint32_t i = 0; i < graph->node_count; i++) {
+        const frontend_names *results = &graph->nodes[i].outputs;
+        for (uint32_t k = 0; k < results->count; k++)
+            forget(find_name(m, results->text[k]));
+    }
+}
+
+bool ort_import_branch(ort_node *n, const onnx_graph *graph)
+{
+    ort_model *m = n->model;
+    if (!graph || graph->inputs.count || graph->outputs.count != (uint32_t)n->output_count)
+        return node_error(n, "a branch with %u inputs and %u results for a node with %d", graph ? graph->inputs.count : 0,
+                          graph ? graph->outputs.count : 0, n->output_count);
+    if (!read_names(m, graph) || !import_nodes(m, graph, ++m->scopes) || !take_results(n, &graph->outputs))
+        return false;
+    forget_names(m, graph);
+    return true;
+}
+
+static bool make_outputs(ort_model *m)
+{
+    const ir_loc loc = model_loc(m);
+    const frontend_names *outputs = &m->top->outputs;
+    if (!outputs->count || outputs->count > ORT_MAX_OPERANDS)
+        return diag_error(m->diag, &loc, "%u outputs", outputs->count);
+    for (uint32_t i = 0; i < outputs->count; i++) {
+        ort_name *name = find_name(m, outputs->text[i]);
+        static const ort_op_entry none = {.domain = "", .name = "output"};
+        bool read;
+        ort_node n = {.model = m, .entry = &none, .loc = loc, .inputs = &name, .inputs_read = &read, .input_count = 1};
+        ir_value *out = ort_plain(&n, 0);
+        if (!out)
+            return false;
+        ir_output_add(m->graph, out, name->text);
+    }
+    return true;
+}
+
+static bool import_model(ort_model *m)
+{
+    const ir_loc loc = model_loc(m);
+    if (!m->top)
+        return false;
+    if (m->top->sparse_count)
+        return diag_error(m->diag, &loc, "sparse constants are not supported");
+    return read_names(m, m->top) && make_inputs(m) && import_nodes(m, m->top, 0) && make_outputs(m);
+}
+
+static ir_graph *import(const onnx_graph *(*read)(frontend_model *), const uint8_t *bytes, size_t size, const char *file,
+                        const frontend_options *options, diag *d)
+{
+    /* One number may be a parameter; passes make integer ops of other dequantized constants, whose scales they see. */
+    static const frontend_folding folding = {.elements = 1 << 12, .reals = 1 << 12, .dequantized = 1, .moves = true};
+    ort_model m = {0};
+    if (!model_open(&m, bytes, size, file, options, &folding, d))
+        return NULL;
+    m.top = read(&m.common);
+    return model_close(&m, import_model(&m));
+}
+
+ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
+                              diag *d)
+{
+    return import(ort_file_read, bytes, size, file, options, d);
+}
+
+ir_graph *frontend_import_onnx(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
+                               diag *d)
+{
+    return import(onnx_file_read, bytes, size, file, options, d);
+}

@@ -1,0 +1,133 @@
+/* ops_index.c: operators with indices among their operands: gathers, scatter, one-hot, updates of slices.
+ *
+ * TFLite's kernels know no negative indices, and fail at run time on one that is outside. */
+#include "frontends/node_index.h"
+#include "frontends/tflite/import.h"
+
+/* ---- Gathers ---- */
+
+static bool gather(tflite_node *n, ir_value *x, ir_value *indices, int axis, int batch_dims)
+{
+    ir_type shape = x->type;
+    if (batch_dims < 0 || batch_dims > axis || batch_dims > indices->type.rank)
+        return node_error(n, "%d batch dimensions", batch_dims);
+    for (int i = 0; i < batch_dims; i++)
+        if (x->type.dims[i] != indices->type.dims[i])
+            return node_error(n, "operand and indices have different batch extents");
+    if (x->type.rank - 1 + indices->type.rank - batch_dims > IR_MAX_RANK)
+        return node_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
+    if (x->type.dims[axis] == 0 && ir_type_elements(&indices->type) > 0)
+        return node_error(n, "the dimension has no elements");
+    shape.rank = axis;
+    for (int i = batch_dims; i < indices->type.rank; i++)
+        shape.dims[shape.rank++] = indices->type.dims[i];
+    for (int i = axis + 1; i < x->type.rank; i++)
+        shape.dims[shape.rank++] = x->type.dims[i];
+    ir_op *op = node_gather(n, x, indices, axis, NEGATIVE_OUTSIDE);
+    if (!op)
+        return false;
+    ir_set_int(op, IR_ATTR_BATCH_DIMS, batch_dims);
+    return tflite_bind_like(n, 0, op, &shape);
+}
+
+bool tflite_op_gather(tflite_node *n)
+{
+    ir_value *x = tflite_input(n, 0), *indices = x ? tflite_input(n, 1) : NULL;
+    int axis;
+    if (!indices || !node_axis(n, fb_i32(n->options, GATHER_AXIS, 0), x->type.rank, &axis))
+        return false;
+    int batch_dims = fb_i32(n->options, GATHER_BATCH_DIMS, 0);
+    return gather(n, x, indices, axis, batch_dims < 0 && batch_dims >= -IR_MAX_RANK ? batch_dims + indices->type.rank : batch_dims);
+}
+
+bool tflite_op_embedding(tflite_node *n)
+{
+    ir_value *indices = tflite_input(n, 0), *x = indices ? tflite_input(n, 1) : NULL;
+    tflite_tensor t;
+    if (!x || !tflite_output_tensor(n, 0, &t))
+        return false;
+    if (ir_dtype_is_float(t.type.dtype) && !ir_dtype_is_float(x->type.dtype))
+        return node_error(n, "hybrid (dynamic-range) quantization, a %s table with %s results, is not supported",
+                            ir_dtype_text(x->type.dtype), ir_dtype_text(t.type.dtype));
+    if (x->type.rank < 1 || indices->type.rank != 1)
+        return node_error(n, "a table of %d dimensions and indices of %d", x->type.rank, indices->type.rank);
+    return gather(n, x, indices, 0, 0);
+}
+
+bool tflite_op_gather_nd(tflite_node *n)
+{
+    ir_value *x = tflite_input(n, 0), *indices = x ? tflite_input(n, 1) : NULL;
+    int length;
+    if (!indices || !node_tuple_length(n, indices, &x->type, &length))
+        return false;
+    if (indices->type.rank - 1 + x->type.rank - length > IR_MAX_RANK)
+        return node_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
+    if (ir_type_elements(&x->type) == 0)
+        return node_error(n, "the operand has no elements");
+    ir_type shape = indices->type;
+    shape.rank--;
+    for (int i = length; i < x->type.rank; i++)
+        shape.dims[shape.rank++] = x->type.dims[i];
+    ir_op *op = node_gather_nd(n, x, indices, NEGATIVE_OUTSIDE);
+    return op && tflite_bind_like(n, 0, op, &shape);
+}
+
+bool tflite_op_scatter_nd(tflite_node *n)
+{
+    ir_value *indices = tflite_input(n, 0), *updates = indices ? tflite_input(n, 1) : NULL;
+    ir_type to = {0};
+    int length;
+    if (!updates || !tflite_param_ints(n, 2, "shape", IR_MAX_RANK, to.dims, &to.rank))
+        return false;
+    to.dtype = updates->type.dtype;
+    if (!ir_type_valid(&to))
+        return node_error(n, "the result's shape is impossible");
+    if (!ir_is_const(indices)) /* TFLite fails at run time on a tuple outside; what it writes must be known to be inside */
+        return node_error(n, "the indices must be constant, since they could be outside the result");
+    if (!node_tuple_length(n, indices, &to, &length) ||
+        !(indices = node_indices(n, indices, &to, 0, length, NEGATIVE_OUTSIDE)))
+        return false;
+    const int outer = indices->type.rank - 1;
+    bool fits = updates->type.rank == outer + to.rank - length;
+    for (int i = 0; fits && i < updates->type.rank; i++)
+        fits = updates->type.dims[i] == (i < outer ? indices->type.dims[i] : to.dims[length + i - outer]);
+    if (!fits)
+        return node_error(n, "the updates' shape does not fit the indices and the result's shape");
+    return tflite_bind_like(n, 0, node_emit2(n, IR_SCATTER_ND, indices, updates), &to);
+}
+
+bool tflite_op_one_hot(tflite_node *n)
+{
+    ir_value *indices = tflite_input(n, 0), *on = indices ? tflite_input(n, 2) : NULL, *off = on ? tflite_input(n, 3) : NULL;
+    int64_t depth;
+    int axis;
+    if (!off || !tflite_param_int(n, 1, "depth", &depth))
+        return false;
+    ir_type shape = indices->type;
+    if (depth < 0 || depth > IR_MAX_BYTES || shape.rank == IR_MAX_RANK || ir_type_elements(&on->type) != 1 ||
+        ir_type_elements(&off->type) != 1)
+        return node_error(n, "impossible depth, rank or values");
+    if (!node_axis(n, fb_i32(n->options, ONE_HOT_AXIS, 0), shape.rank + 1, &axis))
+        return false;
+    for (int i = shape.rank++; i > axis; i--)
+        shape.dims[i] = shape.dims[i - 1];
+    shape.dims[axis] = depth;
+    ir_op *op = node_emit(n, IR_ONE_HOT, 3, (ir_value *[]){indices, on, off});
+    ir_set_int(op, IR_ATTR_AXIS, axis);
+    return tflite_bind_like(n, 0, op, &shape);
+}
+
+bool tflite_op_dynamic_update_slice(tflite_node *n)
+{
+    ir_value *x = tflite_input(n, 0), *update = x ? tflite_input(n, 1) : NULL, *begin = update ? tflite_input(n, 2) : NULL;
+    if (!begin)
+        return false;
+    bool fits = update->type.rank == x->type.rank && update->type.dtype == x->type.dtype;
+    for (int i = 0; fits && i < x->type.rank; i++)
+        fits = update->type.dims[i] <= x->type.dims[i];
+    if (!fits || ir_type_elements(&begin->type) != x->type.rank)
+        return node_error(n, "the update or its place does not fit the operand");
+    if (!ir_quant_equal(update->quant, x->quant))
+        return node_error(n, "operand and update are quantized differently");
+    return tflite_bind_like(n, 0, node_emit(n, IR_DYNAMIC_UPDATE_SLICE, 3, (ir_value *[]){x, update, begin}), &x->type);
+}

@@ -1,0 +1,220 @@
+/* tensor.c: what the file says of tensors.
+ *
+ *     Tensor{shape, type, buffer, quantization, sparsity} ──▶ ir_type, ir_quant, and a constant where it has data */
+#include "frontends/tflite/import.h"
+
+static const struct {
+    const char *text;
+    ir_dtype dtype;
+} types[] = {
+    [TYPE_F32] = {"FLOAT32", IR_F32},
+    [TYPE_F16] = {"FLOAT16", IR_F16},
+    [TYPE_I32] = {"INT32", IR_I32},
+    [TYPE_U8] = {"UINT8", IR_U8},
+    [TYPE_I64] = {"INT64", IR_I64},
+    [TYPE_STRING] = {"STRING", IR_DTYPE_NONE},
+    [TYPE_BOOL] = {"BOOL", IR_BOOL},
+    [TYPE_I16] = {"INT16", IR_I16},
+    [TYPE_COMPLEX64] = {"COMPLEX64", IR_DTYPE_NONE},
+    [TYPE_I8] = {"INT8", IR_I8},
+    [TYPE_F64] = {"FLOAT64", IR_F64},
+    [TYPE_COMPLEX128] = {"COMPLEX128", IR_DTYPE_NONE},
+    [TYPE_U64] = {"UINT64", IR_DTYPE_NONE},
+    [TYPE_RESOURCE] = {"RESOURCE", IR_DTYPE_NONE},
+    [TYPE_VARIANT] = {"VARIANT", IR_DTYPE_NONE},
+    [TYPE_U32] = {"UINT32", IR_U32},
+    [TYPE_U16] = {"UINT16", IR_U16},
+    [TYPE_I4] = {"INT4", IR_DTYPE_NONE},
+    [TYPE_BF16] = {"BFLOAT16", IR_DTYPE_NONE},
+    [TYPE_I2] = {"INT2", IR_DTYPE_NONE},
+    [TYPE_U4] = {"UINT4", IR_DTYPE_NONE},
+};
+enum { TYPE_COUNT = sizeof types / sizeof *types };
+
+const char *tflite_type_text(int type) { return type >= 0 && type < TYPE_COUNT ? types[type].text : "unknown"; }
+
+static bool read_shape(tflite_scope *s, const ir_loc *loc, int32_t index, tflite_tensor *t)
+{
+    diag *d = s->model->diag;
+    fb_vector shape = fb_vec(t->table, TENSOR_SHAPE, 4), signature = fb_vec(t->table, TENSOR_SHAPE_SIGNATURE, 4);
+    if (shape.count > IR_MAX_RANK)
+        return diag_error(d, loc, "tensor %d has %u dimensions, more than %d", index, shape.count, IR_MAX_RANK);
+    t->type.rank = (int)shape.count;
+    t->any_shape = !shape.count; /* a scalar, or left for the run */
+    for (uint32_t i = 0; i < shape.count; i++) {
+        t->type.dims[i] = fb_vec_i32(shape, i);
+        t->any_shape |= i < signature.count && fb_vec_i32(signature, i) < 0;
+        if (t->type.dims[i] < 0)
+            return diag_error(d, loc, "tensor %d has a negative extent", index);
+    }
+    return ir_type_valid(&t->type) || diag_error(d, loc, "tensor %d is larger than 2 GiB", index);
+}
+
+/* Scales within a range that leaves room for the products and quotients of three of them in a float.  Those of weights
+ * and biases may be smaller, down to 0 for channels that were pruned. */
+static bool sensible_scale(const tflite_tensor *t, int axis, float scale)
+{
+    const float largest = 68719476736.0f; /* 2^36 */
+    bool activation = axis < 0 && ir_dtype_bytes(t->type.dtype) <= 2;
+    if (activation)
+        return scale >= 1 / largest && scale <= largest;
+    return (scale > 0 || (scale == 0 && axis >= 0)) && scale <= largest;
+}
+
+/* Scale and zero point of each channel, checked; NULL after a diagnostic. */
+static const ir_quant *read_parameters(tflite_scope *s, const ir_loc *loc, int32_t index, const tflite_tensor *t,
+                                       fb_vector scales, fb_vector zeros, int axis)
+{
+    tflite_model *m = s->model;
+    float *scale = ARENA_ARRAY(m->graph->arena, float, scales.count);
+    int32_t *zero = ARENA_ARRAY(m->graph->arena, int32_t, scales.count);
+    int64_t low = INT32_MIN, high = INT32_MAX;
+    if (t->type.dtype == IR_I8 || t->type.dtype == IR_U8 || t->type.dtype == IR_I16 || t->type.dtype == IR_U16) {
+        int bits = ir_dtype_bytes(t->type.dtype) == 1 ? 8 : 16;
+        bool is_signed = t->type.dtype == IR_I8 || t->type.dtype == IR_I16;
+        low = is_signed ? -(1 << (bits - 1)) : 0;
+        high = low + (1 << bits) - 1;
+    }
+    for (uint32_t i = 0; i < scales.count; i++) {
+        int64_t z = zeros.count ? fb_vec_i64(zeros, i) : 0;
+        scale[i] = fb_vec_f32(scales, i);
+        zero[i] = (int32_t)z;
+        if (!sensible_scale(t, axis, scale[i])) {
+            diag_error(m->diag, loc, "tensor %d has scale %g, which is not a positive number of sensible size", index,
+                       (double)scale[i]);
+            return NULL;
+        }
+        if (z < low || z > high) {
+            diag_error(m->diag, loc, "tensor %d has zero point %lld, which is outside its type %s", index, (long long)z,
+                       ir_dtype_text(t->type.dtype));
+            return NULL;
+        }
+    }
+    return ir_quant_new(m->graph, axis, (int32_t)scales.count, scale, zero);
+}
+
+/* Quantization of floats and booleans is what converters leave behind (ranges seen, or nothing at all): it means
+ * nothing. */
+static bool read_quantization(tflite_scope *s, const ir_loc *loc, int32_t index, tflite_tensor *t)
+{
+    diag *d = s->model->diag;
+    fb_table q = fb_sub(t->table, TENSOR_QUANTIZATION);
+    int details = fb_u8(q, QUANT_DETAILS_TYPE, QUANT_DETAILS_NONE);
+    if (details != QUANT_DETAILS_NONE)
+        return diag_error(d, loc, "tensor %d: %s quantization is not supported", index,
+                          details == QUANT_DETAILS_BLOCKWISE ? "blockwise" : details == QUANT_DETAILS_CUSTOM ? "custom"
+                                                                                                              : "this kind of");
+    if (ir_dtype_is_float(t->type.dtype) || t->type.dtype == IR_BOOL)
+        return true;
+    fb_vector scales = fb_vec(q, QUANT_SCALE, 4), zeros = fb_vec(q, QUANT_ZERO_POINT, 8);
+    int64_t axis = fb_i32(q, QUANT_DIMENSION, 0);
+    if (!scales.count)
+        return true;
+    if (zeros.count && zeros.count != scales.count)
+        return diag_error(d, loc, "tensor %d has %u scales and %u zero points", index, scales.count, zeros.count);
+    if (scales.count == 1)
+        axis = -1;
+    else if (t->type.rank == 1)
+        axis = 0; /* the one dimension there is; biases of per-channel convolutions often name the weights' dimension */
+    else if (axis < 0 || axis >= t->type.rank)
+        return diag_error(d, loc, "tensor %d is quantized along dimension %lld, it has %d", index, (long long)axis,
+                          t->type.rank);
+    if (axis >= 0 && t->type.dims[axis] != scales.count)
+        return diag_error(d, loc, "tensor %d has scale count %u, expected %lld", index, scales.count,
+                          (long long)t->type.dims[axis]);
+    t->quant = read_parameters(s, loc, index, t, scales, zeros, (int)axis);
+    return t->quant != NULL;
+}
+
+bool tflite_tensor_read(tflite_scope *s, const ir_loc *loc, int32_t index, tflite_tensor *out)
+{
+    tflite_model *m = s->model;
+    if (index < 0 || (uint32_t)index >= s->tensors.count)
+        return diag_error(m->diag, loc, "tensor %d does not exist, the subgraph has %u", index, s->tensors.count);
+    fb_table table = fb_vec_table(s->tensors, (uint32_t)index);
+    *out = (tflite_tensor){.table = table};
+    int type = fb_u8(table, TENSOR_TYPE, TYPE_F32);
+    if (!fb_ok(&m->reader))
+        return model_malformed(m, loc);
+    out->type.dtype = type < TYPE_COUNT ? types[type].dtype : IR_DTYPE_NONE;
+    if (out->type.dtype == IR_DTYPE_NONE)
+        return diag_error(m->diag, loc, "tensor %d has type %s, which is not supported", index, tflite_type_text(type));
+    uint32_t length;
+    const char *name = fb_string(table, TENSOR_NAME, &length);
+    out->name = name ? arena_string(m->graph->arena, name, length) : arena_format(m->graph->arena, "tensor_%d", index);
+    if (!read_shape(s, loc, index, out) || !read_quantization(s, loc, index, out))
+        return false;
+    return fb_ok(&m->reader) || model_malformed(m, loc);
+}
+
+bool tflite_tensor_bytes(tflite_scope *s, const ir_loc *loc, const tflite_tensor *t, const uint8_t **out_bytes,
+                         size_t *out_size)
+{
+    tflite_model *m = s->model;
+    uint32_t index = fb_u32(t->table, TENSOR_BUFFER, 0);
+    *out_bytes = NULL;
+    *out_size = 0;
+    if (fb_u32(t->table, TENSOR_EXTERNAL_BUFFER, 0))
+        return diag_error(m->diag, loc, "tensor '%s' has its data in another file, which is not supported", t->name);
+    if (!index)
+        return fb_ok(&m->reader) || model_malformed(m, loc);
+    if (index >= m->buffers.count)
+        return diag_error(m->diag, loc, "buffer %u does not exist, the model has %u", index, m->buffers.count);
+    fb_table b = fb_vec_table(m->buffers, index);
+    fb_vector data = fb_bytes(b, BUFFER_DATA);
+    uint64_t offset = fb_u64(b, BUFFER_OFFSET, 0), size = fb_u64(b, BUFFER_SIZE, 0);
+    if (!fb_ok(&m->reader))
+        return model_malformed(m, loc);
+    if (data.count) {
+        *out_bytes = data.data;
+        *out_size = data.count;
+    } else if (offset > 1 && size) { /* behind the FlatBuffer; 0 and 1 stand for none */
+        if (offset > m->reader.size || size > m->reader.size - offset)
+            return diag_error(m->diag, loc, "buffer %u lies outside the file", index);
+        *out_bytes = m->reader.bytes + offset;
+        *out_size = (size_t)size;
+    }
+    return true;
+}
+
+bool tflite_tensor_is_constant(tflite_scope *s, int32_t index)
+{
+    fb_table t = fb_vec_table(s->tensors, (uint32_t)index);
+    uint32_t buffer = fb_u32(t, TENSOR_BUFFER, 0);
+    if (fb_bool(t, TENSOR_IS_VARIABLE, false))
+        return false;
+    if (buffer && buffer < s->model->buffers.count) {
+        fb_table b = fb_vec_table(s->model->buffers, buffer);
+        if (fb_bytes(b, BUFFER_DATA).count || (fb_u64(b, BUFFER_OFFSET, 0) > 1 && fb_u64(b, BUFFER_SIZE, 0)))
+            return true;
+    }
+    fb_vector shape = fb_vec(t, TENSOR_SHAPE, 4); /* a tensor without elements needs no data to be a constant */
+    for (uint32_t i = 0; i < shape.count; i++)
+        if (fb_vec_i32(shape, i) == 0)
+            return true;
+    return buffer >= s->model->buffers.count && buffer; /* an error, which reading the constant reports */
+}
+
+ir_value *tflite_tensor_constant(tflite_scope *s, const ir_loc *loc, int32_t index)
+{
+    static const uint8_t nothing[16];
+    tflite_model *m = s->model;
+    tflite_tensor t;
+    const uint8_t *bytes;
+    size_t size;
+    if (!tflite_tensor_read(s, loc, index, &t) || !tflite_tensor_bytes(s, loc, &t, &bytes, &size))
+        return NULL;
+    size_t expected = ir_type_bytes(&t.type);
+    if (fb_has(t.table, TENSOR_SPARSITY)) {
+        if (!model_charge(m, loc, (int64_t)expected))
+            return NULL;
+        uint8_t *dense = arena_alloc(m->graph->arena, expected + 1);
+        if (!tflite_densify(s, loc, &t, bytes, size, dense, expected))
+            return NULL;
+        bytes = dense;
+    } else if (size != expected) {
+        diag_error(m->diag, loc, "tensor %d has %zu bytes of data, expected %zu", index, size, expected);
+        return NULL;
+    }
+    return model_constant(m, loc, t.name, t.type, t.quant, expected ? bytes : nothing);
+}

@@ -1,0 +1,88 @@
+/* plan.c: what the passes that decide about int8 share. */
+#include "passes/common/plan.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "passes/common/qdq.h"
+#include "passes/common/scales.h"
+
+plan_kind plan_kind_of(const ir_op *op)
+{
+    if (qdq_is_product(op))
+        return PLAN_PRODUCT;
+    if (qdq_moves(op) || op->code == IR_CONCAT)
+        return PLAN_MOVES;
+    return qdq_computes(op) ? PLAN_COMPUTES : PLAN_NONE;
+}
+
+bool plan_gives_reals(ir_opcode code)
+{
+    return code == IR_CONV2D || code == IR_DEPTHWISE_CONV2D || code == IR_FULLY_CONNECTED;
+}
+
+ir_op *plan_sum_of(const ir_op *op)
+{
+    const ir_value *r = op->results[0];
+    ir_op *sum = qdq_is_product(op) && !ir_operand_value(op, 2) ? pass_single_user(r) : NULL;
+    if (!sum || sum->code != IR_ADD || sum->keep_float != op->keep_float || r->as || qdq_act(op) != IR_ACT_NONE ||
+        r->type.rank == 0 || !ir_type_equal(&r->type, &sum->results[0]->type))
+        return NULL;
+    const ir_value *b = sum->operands[sum->operands[0].value == r].value;
+    bool constant = ir_is_const(b) || (b->def && b->def->code == IR_DEQUANTIZE && ir_is_const(b->def->operands[0].value));
+    return constant && b->type.rank > 0 && b->type.dims[b->type.rank - 1] == r->type.dims[r->type.rank - 1] &&
+                   ir_type_elements(&b->type) == r->type.dims[r->type.rank - 1]
+               ? sum
+               : NULL;
+}
+
+bool plan_has_scales(const ir_graph *g)
+{
+    for (int32_t i = 0; i < g->input_count; i++)
+        if (g->inputs[i]->as)
+            return true;
+    for (const ir_op *op = g->first; op; op = op->next)
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+            if (op->results[i]->as)
+                return true;
+    return false;
+}
+
+bool plan_set_scale(ir_value *v, ir_dtype dtype, const ir_quant *as, ir_origin from)
+{
+    if (v->as || v->quant || ir_is_const(v) || v->type.dtype != IR_F32 || as->axis >= 0)
+        return false;
+    if (!isfinite(as->scale[0]) || as->scale[0] < FLT_MIN)
+        return false;
+    v->as = as;
+    v->as_dtype = dtype;
+    v->scale_from = from;
+    return true;
+}
+
+bool plan_is_free(const ir_value *v) { return scales_is_suggestion(v->scale_from); }
+
+const char *plan_name(ir_graph *g, const ir_value *v)
+{
+    return v->name && *v->name ? v->name : arena_format(g->arena, "%%%u", v->id);
+}
+
+ir_origin plan_from(ir_graph *g, const ir_value *v, const char *remark)
+{
+    const bool again = v->scale_from.source == IR_SCALE_PROPAGATED && v->scale_from.note;
+    const char *from = again ? v->scale_from.note : plan_name(g, v);
+    return (ir_origin){IR_SCALE_PROPAGATED, *remark ? arena_format(g->arena, "%s, %s", from, remark) : from};
+}
+
+ir_value *plan_real_constant(ir_graph *g, const ir_value *v)
+{
+    int64_t count = ir_type_elements(&v->type);
+    float *to = ARENA_ARRAY(g->arena, float, count + 1);
+    for (int64_t i = 0; i < count; i++)
+        to[i] = (float)ir_const_real(v, i);
+    ir_type type = v->type;
+    type.dtype = IR_F32;
+    ir_value *r = ir_const_new(g, type, NULL, to);
+    r->name = v->name;
+    return r;
+}

@@ -1,0 +1,105 @@
+/* calibrated_scales.c: the ranges that values had over samples become suggested scales.
+ *
+ *     %2:f32<…> = conv2d %0, %1 {act = relu}      %2:f32<…> as u8<0.02, 0> from calibrated "minmax" = conv2d %0, %1 {act = relu}
+ *     %3:f32<…> = add %2, const %4                %3:f32<…> as u8<0.0125, 47> from calibrated "minmax" = add %2, const %4
+ *
+ *     %2: 0…5.1, %3: -0.58…2.6                    const %4:f32<8> as i8<0.0051, 0> from absmax
+ *
+ * Which values: calibrated_values.c.  An affine grid has 255 steps over the range and 0, and a zero point which makes 0
+ * exact; its scale is the smallest with which neither end is cut off then.  (So pictures in -1…1, which have 255 steps
+ * themselves and no 0, are not all half a step off.)  A symmetric one has zero point 0 and ends at the larger magnitude.
+ * Of 16 bits all are symmetric.  Constants are what they are: affine or symmetric as the activations, from their own ends. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "passes/common/calibrated_values.h"
+#include "passes/common/scales.h"
+
+typedef struct grid {
+    ir_dtype dtype;
+    double scale;
+    int32_t zero;
+} grid;
+
+static grid symmetric_grid(double lo, double hi, int bits)
+{
+    const double most = fmax(hi, -lo);
+    return bits == 16 ? (grid){IR_I16, most / INT16_MAX, 0} : (grid){IR_I8, most / INT8_MAX, 0};
+}
+
+static grid affine_grid(double lo, double hi)
+{
+    const double steps = UINT8_MAX, zero = nearbyint(-lo / (hi - lo) * steps);
+    const double below = zero > 0 ? -lo / zero : 0, above = zero < steps ? hi / (steps - zero) : 0;
+    return (grid){IR_U8, fmax(below, above), (int32_t)zero};
+}
+
+static grid grid_of(const pass_calibration *c, const pass_range *range)
+{
+    const double lo = fmin((double)range->low, 0), hi = fmax((double)range->high, 0);
+    const int bits = range->bits ? range->bits : c->activation_bits;
+    if (!(fmax(hi, -lo) >= 255 * (double)FLT_MIN)) /* nothing but zeros, or what counts as that */
+        return (grid){bits == 16 ? IR_I16 : IR_I8, 1, 0};
+    return c->symmetric || bits == 16 || lo == -hi ? symmetric_grid(lo, hi, bits) : affine_grid(lo, hi);
+}
+
+static pass_range range_of_constant(const ir_value *v)
+{
+    pass_range range = {.known = true, .bits = 8};
+    for (int64_t i = 0; i < ir_type_elements(&v->type); i++) {
+        range.low = fminf(range.low, (float)ir_const_real(v, i));
+        range.high = fmaxf(range.high, (float)ir_const_real(v, i));
+    }
+    return range;
+}
+
+static bool give(ir_graph *g, const pass_calibration *c, ir_value *v, const pass_range *range, ir_origin from)
+{
+    const grid to = grid_of(c, range);
+    if (!range->known || !isfinite(range->low) || !isfinite(range->high) || v->as)
+        return false;
+    scales_set(v, to.dtype, ir_quant_tensor(g, (float)to.scale, to.zero), from);
+    return true;
+}
+
+static bool give_value(ir_graph *g, const pass_calibration *c, const bool *wanted, ir_value *v)
+{
+    return wanted[v->id] && v->id < c->count &&
+           give(g, c, v, &c->ranges[v->id], (ir_origin){IR_SCALE_CALIBRATED, c->ranges[v->id].note});
+}
+
+static bool give_constants(ir_graph *g, const pass_calibration *c, const bool *wanted, const ir_op *op)
+{
+    bool changed = false;
+    for (int i = 0; i < op->operand_count; i++) {
+        ir_value *v = op->operands[i].value;
+        if (!v || !ir_is_const(v) || !wanted[v->id] || v->as)
+            continue;
+        const pass_range range = range_of_constant(v);
+        changed |= give(g, c, v, &range, (ir_origin){IR_SCALE_CALIBRATED, "constant"});
+    }
+    return changed;
+}
+
+pass_result pass_calibrated_scales(ir_graph *g, pass_context *context)
+{
+    const pass_calibration *given = context->options->calibration;
+    if (!given || context->options->quantize == PASS_QUANTIZE_NONE)
+        return PASS_UNCHANGED;
+    const bool *wanted = calibrated_values(g, context->options, context->scratch);
+    pass_range *ranges = ARENA_ARRAY(context->scratch, pass_range, given->count);
+    pass_calibration narrowed = *given, *c = &narrowed;
+    memcpy(ranges, given->ranges, given->count * sizeof *ranges);
+    calibrated_narrow(g, calibrated_sources(g, context->options, context->scratch), ranges, given->count, context->scratch);
+    narrowed.ranges = ranges;
+    bool changed = false;
+    for (int32_t i = 0; i < g->input_count; i++)
+        changed |= give_value(g, c, wanted, g->inputs[i]);
+    for (ir_op *op = g->first; op; op = op->next) {
+        changed |= give_constants(g, c, wanted, op);
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+            changed |= give_value(g, c, wanted, op->results[i]);
+    }
+    return changed ? PASS_CHANGED : PASS_UNCHANGED;
+}
