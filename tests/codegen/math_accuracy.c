@@ -106,7 +106,8 @@ static bool run(const function *f, const char *target)
     cg_jit *jit = NULL;
     const qcc_model *m = NULL;
     diag d = {0};
-    bool ok = cg_compile(g, &options, CG_EMIT_OBJECT, &object, &d) && (jit = cg_jit_load(&object, &d)) &&
+    bool ok = cg_choose_kernel(g->first, options.targets, NULL, g->arena, &g->first->kernel) &&
+              cg_compile(g, &options, CG_EMIT_OBJECT, &object, &d) && (jit = cg_jit_load(&object, &d)) &&
               (m = cg_jit_symbol(jit, "model", &d)) && check(f, m);
 
     if (d.failed)

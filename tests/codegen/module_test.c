@@ -60,6 +60,8 @@ static cg_output compile(cg_options o, cg_emit emit)
     cg_output out;
     diag d = {0};
 
+    for (ir_op *op = g->first; op; op = op->next)
+        CHECK(cg_choose_kernel(op, o.targets, NULL, g->arena, &op->kernel));
     CHECK(cg_compile(g, &o, emit, &out, &d));
     if (d.failed)
         fprintf(stderr, "%s\n", d.text);
