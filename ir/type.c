@@ -72,6 +72,8 @@ bool ir_quant_equal(const ir_quant *a, const ir_quant *b)
 bool ir_place_is_dense(const ir_place *p, const ir_type *t)
 {
     int64_t stride = 1;
+    if (ir_type_elements(t) == 0)
+        return true; /* it lies nowhere */
     for (int i = t->rank - 1; i >= 0; i--) {
         if (t->dims[i] > 1 && p->stride[i] != stride)
             return false;

@@ -18,7 +18,7 @@
 void cg_flip_bias(const cg_gemm *, const int8_t weights[], int64_t column_size, int32_t bias[]);
 
 /* Whether it pays to lay |w| and flip apart. */
-bool cg_flip_gains(const cg_gemm *, const schedule_tiles *);
+bool cg_flip_gains(const cg_module *, const cg_gemm *, const schedule_tiles *);
 
 /* `bytes` of packed weights (prepack.h), apart: twice as many. */
 void *cg_flip_apart(arena *, const void *packed, size_t bytes);

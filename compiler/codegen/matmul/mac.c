@@ -186,9 +186,9 @@ static void bind_excess(cg_module *m, cg_gemm *g, const cg_excess *e)
 static void choose_form(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, void *packed)
 {
     const int64_t all = g->groups * cg_prepacked_columns(g->columns) / 16 * steps->count;
-    g->form = ir_mac_is_dynamic(g->op)  ? CG_GEMM_ANY
-              : cg_flip_gains(g, tiles) ? CG_GEMM_FLIPPED_APART
-                                        : CG_GEMM_FLIPPED;
+    g->form = ir_mac_is_dynamic(g->op)     ? CG_GEMM_ANY
+              : cg_flip_gains(m, g, tiles) ? CG_GEMM_FLIPPED_APART
+                                           : CG_GEMM_FLIPPED;
     double least = form_cost[g->form].step * (double)all;
     cg_excess chosen = {0};
     for (int form = CG_GEMM_PAIRS; form <= CG_GEMM_QUADS; form++) {
