@@ -95,14 +95,6 @@ static void settle(void *context, uint32_t output)
 
 /* ---- Into the graph ---- */
 
-static ir_op *find_op(const ir_graph *g, uint32_t id)
-{
-    for (ir_op *op = g->first; op; op = op->next)
-        if (op->id == id)
-            return op;
-    return NULL;
-}
-
 static bool is_finite(const float *numbers, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
@@ -113,17 +105,16 @@ static bool is_finite(const float *numbers, int64_t count)
 
 static void set_bias(ir_graph *g, const twin_product *p, const float *bias)
 {
-    ir_op *op = find_op(g, p->op);
     const size_t bytes = (size_t)p->channels * sizeof *bias;
     float *to = ARENA_ARRAY(g->arena, float, p->channels);
     memcpy(to, bias, bytes);
     ir_value *v = ir_const_new(g, p->bias ? p->bias->type : ir_type_make(IR_F32, 1, &p->channels), NULL, to);
     v->name = p->bias ? p->bias->name : NULL;
     int at = 2;
-    for (int i = 0; p->bias && i < op->operand_count; i++)
-        if (op->operands[i].value == p->bias)
+    for (int i = 0; p->bias && i < p->op->operand_count; i++)
+        if (p->op->operands[i].value == p->bias)
             at = i;
-    ir_set_operand(op, at, v);
+    ir_set_operand(p->op, at, v);
 }
 
 static bool correct(correction *c)

@@ -26,11 +26,11 @@ static bool is_corrected(ir_op *op, twin_product *out)
 {
     if (plan_kind_of(op) != PLAN_PRODUCT || op->keep_float || !ir_is_const(op->operands[1].value))
         return false;
-    const ir_op *adds = bias_op(op);
+    ir_op *adds = bias_op(op);
     const ir_type *r = &op->results[0]->type;
     if (!adds || r->rank < 2 || ir_type_elements(r) == 0)
         return false;
-    *out = (twin_product){.op = adds->id, .channels = r->dims[r->rank - 1], .bias = bias_of(op, adds)};
+    *out = (twin_product){.op = adds, .channels = r->dims[r->rank - 1], .bias = bias_of(op, adds)};
     return !out->bias || (ir_is_const(out->bias) && out->bias->type.dtype == IR_F32 &&
                           ir_type_elements(&out->bias->type) == out->channels);
 }
@@ -108,7 +108,7 @@ static void fix_grid(ir_value *v)
 static void split_integer(ir_graph *g, ir_op *adds, twin_product *p)
 {
     p->input = (uint32_t)g->input_count;
-    ir_value *bias = ir_input_new(g, ir_type_make(IR_F32, 1, &p->channels), NULL, arena_format(g->arena, "bias %u", p->op));
+    ir_value *bias = ir_input_new(g, ir_type_make(IR_F32, 1, &p->channels), NULL, arena_format(g->arena, "bias %u", adds->id));
     fix_grid(adds->results[0]);
     split_activation(g, adds);
     if (plan_kind_of(adds) == PLAN_PRODUCT) {
@@ -141,8 +141,8 @@ static void split_all(const twins *t)
 {
     ir_op **real = ops_by_id(t->real), **integer = ops_by_id(t->integer);
     for (int i = 0; i < t->count; i++) {
-        split_real(t->real, real[t->products[i].op]);
-        split_integer(t->integer, integer[t->products[i].op], &t->products[i]);
+        split_real(t->real, real[t->products[i].op->id]);
+        split_integer(t->integer, integer[t->products[i].op->id], &t->products[i]);
     }
 }
 

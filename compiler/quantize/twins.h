@@ -14,7 +14,7 @@
 #include "compiler/driver.h"
 
 typedef struct twin_product {
-    uint32_t op;       /* id of what adds the bias, in the graph: the product, or a sum behind it */
+    ir_op *op;         /* what adds the bias, in the graph: the product, or a sum behind it; its id is that in the twins */
     int64_t channels;
     ir_value *bias;    /* in the graph: a constant of `channels` numbers; NULL: none yet */
     uint32_t input;    /* of the twin on integers: which input its bias is */

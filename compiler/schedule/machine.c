@@ -19,10 +19,12 @@ schedule_machine schedule_machine_of(const target_info *t, bool is_float)
         .epilogue = {2.0 * parts, 2.0 * parts}, .whole = 1.0, .tile_start = 10.0, .step = 0.1, .near_bytes = INT_MAX,
     };
     if (!at_once) { /* two multiplications; only the last addition waits for the one before */
-        if (target_has(t, TARGET_BYTE_PAIRS))
-            m.registers -= 1, m.prepare = 0.75 * parts; /* three instructions make |w| and its flip: flip.h */
-        else
+        if (target_has(t, TARGET_BYTE_PAIRS)) {
+            m.registers -= 1;
+            m.prepare = 0.75 * parts; /* three instructions make |w| and its flip: flip.h */
+        } else {
             m.registers *= 2; /* sums in memory cost less than making words of the weights for fewer rows */
+        }
         m.multiply *= 2;
         m.chain = 1.0;
     }

@@ -3,14 +3,13 @@
 
 #include <string.h>
 
-#include "ir/ref/interp.h"
 #include "passes/common/qdq.h"
 
-enum { BYTES = 256, MAX_OPERANDS = 4, MAX_DEPTH = 12 };
+enum { BYTES = 256, MAX_DEPTH = 12 };
 
 static bool is_number(const ir_value *v)
 {
-    return ir_is_const(v) && ir_type_elements(&v->type) == 1 && (v->type.dtype == IR_F32 || qdq_is_byte(v));
+    return pass_is_number(v) && (v->type.dtype == IR_F32 || qdq_is_byte(v));
 }
 
 static bool has_shape(const ir_value *v, const ir_type *like)
@@ -50,7 +49,7 @@ static bool collect_op(byte_function *f, ir_op *op, const ir_type *like, int dep
     if (is_listed(f, op))
         return true;
     if (depth == MAX_DEPTH || !(ir_op_info_of(op->code)->flags & IR_ELEMENTWISE) || op->operand_count == 0 ||
-        op->operand_count > MAX_OPERANDS || op->keep_float)
+        op->operand_count > PASS_ROW_OPERANDS || op->keep_float)
         return false;
     if (!qdq_is_byte(op->results[0]) && op->results[0]->type.dtype != IR_F32)
         return false;
@@ -72,27 +71,15 @@ bool byte_function_collect(byte_function *f, ir_op *root)
 /* One op of the function over the vector of all bytes: `rows[i]` is what ops[i] gave. */
 static bool evaluate(const byte_function *f, const ir_op *op, const uint8_t bytes[], float rows[][BYTES], void *out)
 {
-    ir_value values[MAX_OPERANDS], result = *op->results[0], *results[1] = {&result};
-    ir_operand operands[MAX_OPERANDS] = {{0}};
-    const void *from[MAX_OPERANDS] = {NULL};
-    void *to[1] = {out};
-    ir_op row = *op;
+    const void *from[PASS_ROW_OPERANDS] = {NULL};
     for (int i = 0; i < op->operand_count; i++) {
         const ir_value *v = op->operands[i].value;
-        values[i] = *v;
-        values[i].type.rank = 1;
-        values[i].type.dims[0] = is_number(v) ? 1 : BYTES;
-        operands[i].value = &values[i];
         from[i] = is_number(v) ? v->data : bytes;
         for (int j = 0; j < f->count && v != f->source && !is_number(v); j++)
             if (v->def == f->ops[j])
                 from[i] = rows[j];
     }
-    result.type.rank = 1;
-    result.type.dims[0] = BYTES;
-    row.operands = operands;
-    row.results = results;
-    return pass_evaluate(&row, from, to);
+    return pass_evaluate_row(op, BYTES, from, out);
 }
 
 /* Entry i: the result for the i-th smallest integer, counted from the smallest. */

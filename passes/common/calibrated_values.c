@@ -34,8 +34,6 @@ typedef struct scan {
     bool real_tail;
 } scan;
 
-static bool is_number(const ir_value *v) { return ir_is_const(v) && ir_type_elements(&v->type) == 1; }
-
 static bool is_real(const ir_value *v) { return v->type.dtype == IR_F32; }
 
 static bool same_shape(const ir_value *a, const ir_value *b)
@@ -55,7 +53,7 @@ static void find_source(const ir_op *op, const ir_value *sources[], uint8_t dept
         return;
     for (int i = 0; i < op->operand_count; i++) {
         const ir_value *v = op->operands[i].value;
-        if (v && is_number(v))
+        if (v && pass_is_number(v))
             continue;
         if (!v || !is_real(v) || ir_is_const(v) || v->as || !same_shape(v, r) || (source && source_of(sources, v) != source))
             return;
@@ -233,7 +231,7 @@ static void want_constants(scan *s, const ir_op *op)
         return;
     for (int i = 0; i < op->operand_count; i++) {
         const ir_value *v = op->operands[i].value;
-        if (v && ir_is_const(v) && is_real(v) && !v->as && !is_number(v) && !qdq_stays_real(op, i) && !are_weights(v))
+        if (v && ir_is_const(v) && is_real(v) && !v->as && !pass_is_number(v) && !qdq_stays_real(op, i) && !are_weights(v))
             s->wanted[v->id] = true;
     }
 }

@@ -19,6 +19,31 @@ bool pass_evaluate(const ir_op *op, const void *const operands[], void *const re
     return good;
 }
 
+bool pass_is_number(const ir_value *v) { return ir_is_const(v) && ir_type_elements(&v->type) == 1; }
+
+static ir_value as_row(const ir_value *v, int64_t points)
+{
+    ir_value row = *v;
+    row.type.rank = 1;
+    row.type.dims[0] = ir_is_const(v) ? 1 : points;
+    return row;
+}
+
+bool pass_evaluate_row(const ir_op *op, int64_t points, const void *const operands[], void *result)
+{
+    ir_value values[PASS_ROW_OPERANDS], r = as_row(op->results[0], points), *results[1] = {&r};
+    ir_operand slots[PASS_ROW_OPERANDS] = {{0}};
+    void *const to[1] = {result};
+    ir_op row = *op;
+    for (int i = 0; i < op->operand_count; i++) {
+        values[i] = as_row(op->operands[i].value, points);
+        slots[i].value = &values[i];
+    }
+    row.operands = slots;
+    row.results = results;
+    return pass_evaluate(&row, operands, to);
+}
+
 ir_value *pass_op1(ir_graph *g, ir_opcode code, ir_op *before, const ir_op *like, int operand_count,
                    ir_value *const operands[], ir_type type, const ir_quant *quant)
 {

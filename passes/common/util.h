@@ -12,6 +12,12 @@
 
 /* The results of an op for these operands; false when it is not defined on its types. */
 bool pass_evaluate(const ir_op *, const void *const operands[], void *const results[]);
+/* A constant of one element. */
+bool pass_is_number(const ir_value *);
+/* The result of an op, element by element, for `points` of them: operands are rows of so many, or one constant number each;
+ * at most PASS_ROW_OPERANDS of them. */
+enum { PASS_ROW_OPERANDS = 4 };
+bool pass_evaluate_row(const ir_op *, int64_t points, const void *const operands[], void *result);
 /* What a diagnostic that nobody reads leaves to say: out of memory is not 'not defined', and does not come back. */
 void pass_ignore(const diag *);
 /* A new op with one result of the given type, in front of `before` (NULL: at the end), with the location of `like`. */

@@ -56,7 +56,7 @@ static bool integer_operands(ir_graph *g, const ir_op *op, ir_op *before, ir_dty
 static bool divides_by_number(const ir_op *op)
 {
     const ir_value *b = op->operands[1].value;
-    return ir_is_const(b) && ir_type_elements(&b->type) == 1 && ir_const_real(b, 0) != 0;
+    return pass_is_number(b) && ir_const_real(b, 0) != 0;
 }
 
 static bool is_simple(const ir_op *op)

@@ -82,7 +82,7 @@ static const char *why_no_form(plan *p, const ir_op *op)
 {
     for (int i = 0; i < op->operand_count; i++) {
         const ir_value *v = op->operands[i].value;
-        bool number = v && ir_is_const(v) && v->type.dtype == IR_F32 && ir_type_elements(&v->type) == 1;
+        bool number = v && pass_is_number(v) && v->type.dtype == IR_F32;
         if (v && !is_byte(v) && !number && !qdq_stays_real(op, i))
             return why_no_scale(p, v, ir_is_const(v) ? "constant" : "operand");
     }

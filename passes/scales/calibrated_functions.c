@@ -5,12 +5,11 @@
  * The function is computed at points over the range. From each end as many of them go as all results stay within a
  * fraction of their range of what they are at that end. */
 #include <math.h>
-#include <string.h>
 
 #include "passes/common/calibrated_values.h"
 #include "passes/common/util.h"
 
-enum { POINTS = 256, MOST_OPS = 24, MOST_OPERANDS = 4 };
+enum { POINTS = 256, MOST_OPS = 24 };
 #define FLAT (1.0 / 1024) /* of the range of a result: a quarter of a step */
 
 typedef float row[POINTS];
@@ -37,7 +36,7 @@ static function **collect(const ir_graph *g, const ir_value *const sources[], ar
             *f = ARENA_ARRAY(a, function, 1);
             **f = (function){.source = source, .whole = true};
         }
-        if ((*f)->count == MOST_OPS || op->operand_count > MOST_OPERANDS)
+        if ((*f)->count == MOST_OPS || op->operand_count > PASS_ROW_OPERANDS)
             (*f)->whole = false;
         else
             (*f)->ops[(*f)->count++] = op;
@@ -70,25 +69,11 @@ static const void *row_of(const function *f, const ir_value *v, const row x, row
 
 static bool compute(const function *f, int i, const row x, row rows[])
 {
-    const ir_op *from = f->ops[i];
-    ir_value values[MOST_OPERANDS], result = *from->results[0], *results[1] = {&result};
-    ir_operand operands[MOST_OPERANDS] = {{0}};
-    const void *in[MOST_OPERANDS] = {NULL};
-    void *out[1] = {rows[i]};
-    ir_op op = *from;
-    for (int k = 0; k < from->operand_count; k++) {
-        const ir_value *v = from->operands[k].value;
-        values[k] = *v;
-        values[k].type.rank = 1;
-        values[k].type.dims[0] = ir_is_const(v) ? 1 : POINTS;
-        operands[k].value = &values[k];
-        in[k] = row_of(f, v, x, rows);
-    }
-    result.type.rank = 1;
-    result.type.dims[0] = POINTS;
-    op.operands = operands;
-    op.results = results;
-    return pass_evaluate(&op, in, out);
+    const ir_op *op = f->ops[i];
+    const void *in[PASS_ROW_OPERANDS] = {NULL};
+    for (int k = 0; k < op->operand_count; k++)
+        in[k] = row_of(f, op->operands[k].value, x, rows);
+    return pass_evaluate_row(op, POINTS, in, rows[i]);
 }
 
 /* How many points from the end `from` on, in direction `step`, have the same results as it. */

@@ -97,6 +97,14 @@ static int64_t tiles_of(const cg_gemm *g, const schedule_kind *kind)
     return g->images * kind->count_y * kind->count_x;
 }
 
+int64_t cg_gemm_tile_count(const cg_gemm *g, const schedule_tiles *t)
+{
+    int64_t count = 0;
+    for (int i = 0; i < t->kinds; i++)
+        count += tiles_of(g, &t->kind[i]);
+    return count;
+}
+
 LLVMValueRef gemm_rows_at(gemm_kernel *e, LLVMValueRef pointer, const cg_gemm_rows *rows)
 {
     cg_kernel *k = &e->k;
@@ -213,9 +221,7 @@ static void emit_panel(gemm_kernel *e, int blocks, bool is_last, LLVMValueRef fi
 {
     int64_t number = 0;
     e->blocks = blocks;
-    e->panel_tiles = 0;
-    for (int i = 0; i < e->tiles->kinds; i++)
-        e->panel_tiles += tiles_of(e->g, &e->tiles->kind[i]);
+    e->panel_tiles = cg_gemm_tile_count(e->g, e->tiles);
     e->columns = is_last ? (int)(e->g->columns - (blocks_of(e->g) - blocks) * 16) : blocks * 16;
     for (int i = 0; i < e->tiles->kinds; i++) {
         emit_kind(e, &e->tiles->kind[i], number, first, last, panel, x);
@@ -331,9 +337,7 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
 
 bool cg_gemm_emit(cg_module *m, const cg_gemm *g, const schedule_tiles *tiles)
 {
-    int64_t count = 0, panels = (blocks_of(g) + tiles->blocks - 1) / tiles->blocks;
-    for (int i = 0; i < tiles->kinds; i++)
-        count += tiles_of(g, &tiles->kind[i]);
+    const int64_t count = cg_gemm_tile_count(g, tiles), panels = (blocks_of(g) + tiles->blocks - 1) / tiles->blocks;
     if (!count || !panels || !g->groups)
         return true; /* an empty tensor */
     cg_arg params = {0}, add_params = {0}, args[GEMM_SLOTS];

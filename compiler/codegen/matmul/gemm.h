@@ -76,6 +76,8 @@ typedef struct cg_gemm {
 } cg_gemm;
 
 schedule_tiles cg_gemm_tiles(cg_module *, const cg_gemm *);
+/* How many tiles read a panel. */
+int64_t cg_gemm_tile_count(const cg_gemm *, const schedule_tiles *);
 /* Collapses images, height and width where the strides of all operands allow. */
 void cg_gemm_flatten(cg_gemm *);
 bool cg_gemm_emit(cg_module *, const cg_gemm *, const schedule_tiles *);
