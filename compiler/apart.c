@@ -22,7 +22,8 @@ enum { READ, WRITE };
 /* Those that would end this process; what it ignores (nohup) does not count. */
 static sigset_t ending_signals(void)
 {
-    static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, SIGXCPU};
+    static const int ending[] = {SIGHUP,  SIGINT,  SIGQUIT,   SIGTERM, SIGPIPE, SIGALRM,
+                                 SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, SIGXCPU};
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
@@ -49,14 +50,16 @@ _Noreturn static void be_child(apart_fn *work, void *context, int cancel, int re
     char text[1 + DIAG_TEXT_BYTES] = {good ? '+' : '-'};
     if (!good)
         memcpy(text + 1, d->text, strlen(d->text));
-    const ssize_t written = write(result, text, 1 + strlen(text + 1)); /* short enough for one piece; without a reader, in vain */
+    const ssize_t written =
+        write(result, text, 1 + strlen(text + 1)); /* short enough for one piece; without a reader, in vain */
     _exit(written > 0 ? 0 : 1);
 }
 
 /* Reads the result to its end; a signal on the way ends `cancel`. */
 static size_t await(int result, int cancel, const sigset_t *ending, char text[], size_t size)
 {
-    struct pollfd on[] = {{.fd = result, .events = POLLIN}, {.fd = signalfd(-1, ending, SFD_CLOEXEC), .events = POLLIN}};
+    struct pollfd on[] = {{.fd = result, .events = POLLIN},
+                          {.fd = signalfd(-1, ending, SFD_CLOEXEC), .events = POLLIN}};
     const int signals = on[1].fd;
     size_t length = 0;
     for (;;) {

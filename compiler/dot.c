@@ -55,7 +55,9 @@ char *dot_text(const ir_graph *g, size_t *out_length)
     FILE *out = open_memstream(&text, out_length);
     if (!out)
         return NULL;
-    fprintf(out, "digraph model {\n  node [shape=box, fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=9];\n");
+    fprintf(
+        out,
+        "digraph model {\n  node [shape=box, fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=9];\n");
     for (int i = 0; i < g->input_count; i++) {
         fprintf(out, "  in%d [shape=ellipse, label=\"", i);
         print_quoted(out, g->input_names[i]);

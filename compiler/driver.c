@@ -18,7 +18,8 @@
 driver_options driver_defaults(option_program program)
 {
     const char *target = program & (OPTION_RUN | OPTION_EVAL) ? "native" : TARGET_DEFAULT;
-    return (driver_options){.rounding = IR_ROUNDING_EVEN_F32, .targets = target_set_of(target), .name = "model", .opt_level = 3};
+    return (driver_options){
+        .rounding = IR_ROUNDING_EVEN_F32, .targets = target_set_of(target), .name = "model", .opt_level = 3};
 }
 
 /* ---- Options ---- */
@@ -53,7 +54,8 @@ static bool set_target(driver_options *o, const char *value, char *error, size_t
 {
     const char *unknown = target_set_parse(value, &o->targets);
     if (unknown)
-        snprintf(error, error_size, "unknown target '%.*s'; there are " TARGET_NAMES "native", (int)strcspn(unknown, ","), unknown);
+        snprintf(error, error_size, "unknown target '%.*s'; there are " TARGET_NAMES "native",
+                 (int)strcspn(unknown, ","), unknown);
     return !unknown;
 }
 
@@ -84,8 +86,10 @@ static bool set_input_shape(driver_options *o, const char *value, char *error, s
 
 static bool set_quantize(driver_options *o, const char *value, char *error, size_t error_size)
 {
-    static const struct { const char *name; pass_quantize_mode mode; } modes[] = {
-        {"auto", PASS_QUANTIZE_AUTO}, {"none", PASS_QUANTIZE_NONE}, {"static", PASS_QUANTIZE_STATIC}};
+    static const struct {
+        const char *name;
+        pass_quantize_mode mode;
+    } modes[] = {{"auto", PASS_QUANTIZE_AUTO}, {"none", PASS_QUANTIZE_NONE}, {"static", PASS_QUANTIZE_STATIC}};
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
         if (strcmp(value, modes[i].name) == 0) {
             o->quantize = modes[i].mode;
@@ -119,8 +123,7 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
         return true;
     case OPT_DEBUG: o->debug = true; return true;
     case OPT_JOBS: return options_number(value, 1, 1024, &o->jobs, error, error_size);
-    case OPT_KERNEL:
-        return kernel_named(value, error, error_size) && append(&o->kernels, value, error, error_size);
+    case OPT_KERNEL: return kernel_named(value, error, error_size) && append(&o->kernels, value, error, error_size);
     case OPT_PRINT_BEFORE:
         return pass_named(value, error, error_size) && append(&o->print_before, value, error, error_size);
     case OPT_PRINT_AFTER:
@@ -207,7 +210,8 @@ static bool split_params(const char *path, char **out_folder, const char **out_n
 
 bool driver_import(const driver_options *o, const char *path, driver_module *out, diag *d)
 {
-    *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path, .beside = {.model = path, .outputs = o->files}};
+    *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path,
+                           .beside = {.model = path, .outputs = o->files}};
     if (!driver_read_model(path, &out->bytes, &out->size, d))
         return false;
     char *folder = NULL;
@@ -309,8 +313,10 @@ bool driver_passes(const driver_options *o, driver_module *m, bool lower, const 
         .round_trip_each = o->round_trip_each,
         .time = o->time_passes,
         .dump = o->dump_dir ? write_dump : NULL,
-        .print_before = o->print_before.item, .print_before_count = o->print_before.count,
-        .print_after = o->print_after.item, .print_after_count = o->print_after.count,
+        .print_before = o->print_before.item,
+        .print_before_count = o->print_before.count,
+        .print_after = o->print_after.item,
+        .print_after_count = o->print_after.count,
         .print_after_all = o->print_after_all,
         .write = write_stderr,
         .context = (void *)(uintptr_t)o,
@@ -326,7 +332,10 @@ bool driver_passes(const driver_options *o, driver_module *m, bool lower, const 
                         : pass_run_phases(m->graph, &options, &debug, o->first_phase, PASS_PHASES - 1, d);
 }
 
-bool driver_optimize(const driver_options *o, driver_module *m, diag *d) { return driver_passes(o, m, false, NULL, 0, d); }
+bool driver_optimize(const driver_options *o, driver_module *m, diag *d)
+{
+    return driver_passes(o, m, false, NULL, 0, d);
+}
 
 bool driver_lower(const driver_options *o, driver_module *m, diag *d)
 {
@@ -376,8 +385,8 @@ void driver_list_ops(void)
 {
     for (int i = 0; i < IR_OPCODE_COUNT; i++) {
         const ir_op_info *op = ir_op_info_of((ir_opcode)i);
-        printf("%-22s %s\n%-22s operands: %s; results: %d", op->text, op->doc, "", *op->operands ? op->operands : "none",
-               op->results);
+        printf("%-22s %s\n%-22s operands: %s; results: %d", op->text, op->doc, "",
+               *op->operands ? op->operands : "none", op->results);
         for (int k = 0; k < op->attr_count; k++)
             printf("%s%s", k ? ", " : "; attributes: ", ir_attr_info_of(op->attrs[k])->text);
         printf("\n");

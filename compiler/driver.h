@@ -26,15 +26,16 @@ typedef struct driver_list {
 } driver_list;
 
 struct driver_options;
-/* Finds ranges for the graph between the phases `real` and `integer`, and may correct its weights and biases; `out` lives as long
- * as the graph. */
-typedef bool driver_calibrate_fn(const void *context, const struct driver_options *, ir_graph *, pass_calibration *out, diag *);
+/* Finds ranges for the graph between the phases `real` and `integer`, and may correct its weights and biases; `out`
+ * lives as long as the graph. */
+typedef bool driver_calibrate_fn(const void *context, const struct driver_options *, ir_graph *, pass_calibration *out,
+                                 diag *);
 
 typedef struct driver_options {
     /* model */
-    const char *params;        /* file or folder of the parameters; NULL: beside the model */
-    long batch;                /* 0: as the file says */
-    driver_list input_shapes;  /* "NAME:1x224x224x3" */
+    const char *params;       /* file or folder of the parameters; NULL: beside the model */
+    long batch;               /* 0: as the file says */
+    driver_list input_shapes; /* "NAME:1x224x224x3" */
     ir_enum_ROUNDING rounding;
     bool rounding_given;
     pass_quantize_mode quantize;
@@ -43,34 +44,34 @@ typedef struct driver_options {
     const pass_calibration *calibration; /* NULL: scales come from the file alone, or from `calibrate` */
     driver_calibrate_fn *calibrate;      /* NULL: nobody asks for calibration */
     const void *calibrate_context;
-    pass_phase first_phase;    /* that the pipeline starts with */
-    size_t max_size;           /* limit on what the model may cause (ir/size_limits.h); 0: follows from the file's size */
+    pass_phase first_phase; /* that the pipeline starts with */
+    size_t max_size;        /* limit on what the model may cause (ir/size_limits.h); 0: follows from the file's size */
     /* code */
-    target_set targets;        /* not empty */
-    const char *name;          /* C identifier */
+    target_set targets; /* not empty */
+    const char *name;   /* C identifier */
     int opt_level;
-    long jobs;                 /* threads at most; 0: as many as there are CPUs */
+    long jobs; /* threads at most; 0: as many as there are CPUs */
     bool debug;
-    bool shared;               /* to be part of a shared library */
+    bool shared; /* to be part of a shared library */
     bool external_weights;
-    driver_list kernels;       /* to be preferred to all others */
+    driver_list kernels; /* to be preferred to all others */
     /* looking inside */
     driver_list print_before, print_after;
     bool print_after_all, verify_each, round_trip_each, time_passes;
     const char *dump_dir;
-    output_set *files;         /* dumps become part of it, so that none is another output or what is read */
+    output_set *files; /* dumps become part of it, so that none is another output or what is read */
 } driver_options;
 
 typedef struct driver_module {
-    const char *file;          /* as diagnostics name it */
-    uint8_t *bytes;            /* the model file; constants of the graph alias it */
+    const char *file; /* as diagnostics name it */
+    uint8_t *bytes;   /* the model file; constants of the graph alias it */
     size_t size;
-    model_files beside;        /* files that the model names; the graph's constants alias them, too */
+    model_files beside; /* files that the model names; the graph's constants alias them, too */
     ir_graph *graph;
 } driver_module;
 
-/* Objects are for the machines that the compiler is made for; what qcc-run and qcc-eval compile, and run at once, is for
- * this one. */
+/* Objects are for the machines that the compiler is made for; what qcc-run and qcc-eval compile, and run at once, is
+ * for this one. */
 driver_options driver_defaults(option_program);
 
 /* Takes one of the options that several programs have.  *out_known is false when it is not one of those. */
@@ -97,7 +98,8 @@ void driver_list_kernels(void);
 bool driver_compile(const driver_options *, const driver_module *, cg_emit, cg_output *out, diag *);
 void driver_module_free(driver_module *);
 
-/* Links an object with the runtime library into a shared library, with the system's linker, and writes it to a descriptor. */
+/* Links an object with the runtime library into a shared library, with the system's linker, and writes it to a
+ * descriptor. */
 bool driver_link_shared(const driver_options *, const cg_output *object, int to, diag *);
 
 /* Prints a diagnostic in one line on stderr; warnings come through driver_diag's callback in the same form. */

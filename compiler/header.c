@@ -71,7 +71,10 @@ static void append_tensor(text *t, const char *upper, const char *kind, int inde
 static void append_targets(text *t, const char *upper, const header_facts *facts)
 {
     char names[TARGET_SET_TEXT];
-    append(t, arena_format(t->arena, "/* Machines that there is code for, best first; qcc_model_target(&%s) is what this one runs. */\n", facts->name));
+    append(t, arena_format(
+                  t->arena,
+                  "/* Machines that there is code for, best first; qcc_model_target(&%s) is what this one runs. */\n",
+                  facts->name));
     append(t, arena_format(t->arena, "#define %s_TARGETS \"%s\"\n", upper, target_set_text(facts->targets, names)));
 }
 
@@ -91,7 +94,8 @@ const char *header_text(const ir_graph *g, const header_facts *facts)
     append(&t, arena_format(a, "extern const qcc_model %s;\n", name));
     append_targets(&t, upper, facts);
     if (facts->external_weights) {
-        append(&t, "/* Before the first run: qcc_set_weights with the contents of the weights file, 64-byte aligned; this pointer is then\n"
+        append(&t, "/* Before the first run: qcc_set_weights with the contents of the weights file, 64-byte aligned; "
+                   "this pointer is then\n"
                    " * set. */\n");
         append(&t, arena_format(a, "extern const unsigned char *%s_weights;\n", name));
         append(&t, arena_format(a, "#define %s_WEIGHTS_BYTES %zu\n", upper, facts->weights_bytes));

@@ -9,7 +9,7 @@ typedef struct header_facts {
     const char *name, *source;
     target_set targets;
     bool external_weights;
-    size_t weights_bytes;  /* of their file */
+    size_t weights_bytes; /* of their file */
 } header_facts;
 
 /* The header's text, in the graph's arena.  The graph is lowered: its workspace is planned. */

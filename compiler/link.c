@@ -1,8 +1,8 @@
-/* link.c: object -> shared library.  The runtime's archive is part of this program (runtime_archive.S), so that nothing
- * has to be found at run time but a linker.
+/* link.c: object -> shared library.  The runtime's archive is part of this program (runtime_archive.S), so that
+ * nothing has to be found at run time but a linker.
  *
- * The linker takes and makes named files.  They are in a folder of their own, the linker's own temporary files included, and a
- * process apart (apart.h) removes it, whatever happens to this one. */
+ * The linker takes and makes named files.  They are in a folder of their own, the linker's own temporary files
+ * included, and a process apart (apart.h) removes it, whatever happens to this one. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +53,8 @@ static int await(pid_t child, int cancel)
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
-    struct pollfd on[] = {{.fd = cancel}, {.fd = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN}};
+    struct pollfd on[] = {{.fd = cancel},
+                          {.fd = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN}};
     struct signalfd_siginfo news;
     int status = 0;
     bool cancelled = false;
@@ -94,6 +95,7 @@ static int run(const char *const arguments[], int cancel)
 static bool link_with(const char *linker, const char *const files[3], const char *output, int cancel, int *out_status)
 {
     const bool bare = strcmp(linker, "ld") == 0;
+    /* clang-format off */
     const char *const arguments[] = {
         linker, "-shared", bare ? "-Bsymbolic" : "-Wl,-Bsymbolic", "-z", "noexecstack", "-o", output, files[0],
         bare ? "--whole-archive" : "-Wl,--whole-archive", files[1],
@@ -101,6 +103,7 @@ static bool link_with(const char *linker, const char *const files[3], const char
         bare ? files[2] + strlen("-Wl,") : files[2],
         bare ? NULL : "-lm", "-pthread", NULL,
     };
+    /* clang-format on */
     *out_status = run(arguments, cancel);
     return *out_status == 0;
 }
@@ -108,7 +111,8 @@ static bool link_with(const char *linker, const char *const files[3], const char
 static bool link_files(const char *const files[3], const char *output, int cancel, diag *d)
 {
     const char *chosen = getenv("CC");
-    const char *const linkers[] = {chosen && *chosen && !strchr(chosen, ' ') ? chosen : "cc", "cc", "gcc", "clang", "ld"};
+    const char *const linkers[] = {chosen && *chosen && !strchr(chosen, ' ') ? chosen : "cc", "cc", "gcc", "clang",
+                                   "ld"};
     for (size_t i = 0; i < sizeof linkers / sizeof linkers[0]; i++) {
         int status;
         if (link_with(linkers[i], files, output, cancel, &status))
@@ -159,8 +163,10 @@ static bool link_in_folder(const linking *l, int cancel, diag *d)
     const size_t archive_size = (size_t)(driver_runtime_archive_end - driver_runtime_archive);
     const cg_output *o = l->object;
     return put(file[0], o->bytes, o->size, o->parts, o->separate ? 0 : o->part_count, d) &&
-           put(file[1], driver_runtime_archive, archive_size, NULL, 0, d) && put(file[2], map, (size_t)map_length, NULL, 0, d) &&
-           link_files((const char *const[]){file[0], file[1], map_option}, file[3], cancel, d) && fetch(file[3], l->to, d);
+           put(file[1], driver_runtime_archive, archive_size, NULL, 0, d) &&
+           put(file[2], map, (size_t)map_length, NULL, 0, d) &&
+           link_files((const char *const[]){file[0], file[1], map_option}, file[3], cancel, d) &&
+           fetch(file[3], l->to, d);
 }
 
 static bool link_apart(void *context, int cancel, diag *d)

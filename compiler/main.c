@@ -19,7 +19,10 @@ enum { EXIT_USAGE = 2, NAME_BYTES = 256 };
 
 typedef enum kind { KIND_NONE, KIND_OBJECT, KIND_SHARED, KIND_ASSEMBLY, KIND_LLVM, KIND_IR, KIND_TFLITE } kind;
 
-static const struct { const char *name, *extension; kind kind; } kinds[] = {
+static const struct {
+    const char *name, *extension;
+    kind kind;
+} kinds[] = {
     {"obj", ".o", KIND_OBJECT}, {"shared", ".so", KIND_SHARED}, {"asm", ".s", KIND_ASSEMBLY},
     {"llvm", ".ll", KIND_LLVM}, {"ir", ".qir", KIND_IR},        {"tflite", ".tflite", KIND_TFLITE},
 };
@@ -82,8 +85,14 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     switch (id) {
     case OPT_OUTPUT: c->output = value; return true;
     case OPT_EMIT: return set_emit(c, value, error, size);
-    case OPT_HEADER: c->header = value; c->no_header = false; return true;
-    case OPT_NO_HEADER: c->header = NULL; c->no_header = true; return true;
+    case OPT_HEADER:
+        c->header = value;
+        c->no_header = false;
+        return true;
+    case OPT_NO_HEADER:
+        c->header = NULL;
+        c->no_header = true;
+        return true;
     case OPT_NAME: return set_name(c, value, error, size);
     case OPT_WEIGHTS: return set_weights(c, value);
     case OPT_REPORT: return set_report(c, value, error, size);
@@ -168,7 +177,8 @@ static bool declare_default_header(const command *c, outputs *o, diag *d)
 /* Everything that this command reads and writes, before it does. */
 static bool declare_all(const command *c, outputs *o, diag *d)
 {
-    return output_keep(&o->set, c->model, d) && declare(o, &o->main, c->output, c->kind == KIND_SHARED ? 0777 : 0666, d) &&
+    return output_keep(&o->set, c->model, d) &&
+           declare(o, &o->main, c->output, c->kind == KIND_SHARED ? 0777 : 0666, d) &&
            (c->header ? declare(o, &o->header, c->header, 0666, d) : declare_default_header(c, o, d)) &&
            declare(o, &o->weights, c->weights, 0666, d) && declare(o, &o->report, c->report, 0666, d) &&
            declare(o, &o->dot, c->dot, 0666, d);
@@ -178,7 +188,10 @@ static bool add_header(const command *c, const driver_module *m, const cg_output
 {
     if (o->header == OUTPUT_NONE)
         return true;
-    const header_facts facts = {.name = c->name, .source = m->file, .targets = c->options.targets, .external_weights = c->options.external_weights,
+    const header_facts facts = {.name = c->name,
+                                .source = m->file,
+                                .targets = c->options.targets,
+                                .external_weights = c->options.external_weights,
                                 .weights_bytes = code->separate ? code->parts_bytes : 0};
     const char *text = header_text(m->graph, &facts);
     return output_add(&o->set, o->header, text, strlen(text), d);
@@ -194,7 +207,10 @@ static bool add_text(output_set *set, int file, char *text, size_t length, diag 
 static bool add_views(const command *c, const driver_module *m, const cg_output *code, outputs *o, diag *d)
 {
     size_t length = 0;
-    const report_facts facts = {.name = c->name, .source = m->file, .targets = c->options.targets, .object_bytes = code->size + (code->separate ? 0 : code->parts_bytes)};
+    const report_facts facts = {.name = c->name,
+                                .source = m->file,
+                                .targets = c->options.targets,
+                                .object_bytes = code->size + (code->separate ? 0 : code->parts_bytes)};
     if (o->report != OUTPUT_NONE) {
         char *text = report_text(m->graph, &facts, strcmp(strrchr(c->report, '.'), ".html") == 0, &length);
         if (!add_text(&o->set, o->report, text, length, d))
@@ -236,8 +252,10 @@ static bool add_object(const cg_output *code, outputs *o, diag *d)
 
 static bool add_code(const command *c, driver_module *m, outputs *o, diag *d)
 {
-    static const cg_emit emits[] = {[KIND_OBJECT] = CG_EMIT_OBJECT, [KIND_SHARED] = CG_EMIT_OBJECT,
-                                    [KIND_ASSEMBLY] = CG_EMIT_ASSEMBLY, [KIND_LLVM] = CG_EMIT_LLVM};
+    static const cg_emit emits[] = {[KIND_OBJECT] = CG_EMIT_OBJECT,
+                                    [KIND_SHARED] = CG_EMIT_OBJECT,
+                                    [KIND_ASSEMBLY] = CG_EMIT_ASSEMBLY,
+                                    [KIND_LLVM] = CG_EMIT_LLVM};
     cg_output code = {0};
     if (!driver_lower(&c->options, m, d) || !driver_compile(&c->options, m, emits[c->kind], &code, d))
         return false;

@@ -1,5 +1,5 @@
-/* model_files.c: see model_files.h.  A file is read once, whole, when it is first asked for: mapped, one that others shorten
- * meanwhile would end qcc by a signal. */
+/* model_files.c: see model_files.h.  A file is read once, whole, when it is first asked for: mapped, one that others
+ * shorten meanwhile would end qcc by a signal. */
 #define _GNU_SOURCE
 #include "compiler/model_files.h"
 
@@ -118,7 +118,8 @@ const uint8_t *model_files_open(void *context, const char *name, const ir_loc *l
     if (!known) {
         char *path = path_of(f, name, loc, d);
         known = path ? new_file(f, name, loc, d) : NULL;
-        const bool good = known && (!f->outputs || output_spares(f->outputs, path, d)) && read_file(path, known, loc, d);
+        const bool good =
+            known && (!f->outputs || output_spares(f->outputs, path, d)) && read_file(path, known, loc, d);
         free(path);
         if (!good)
             return NULL;

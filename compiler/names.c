@@ -1,8 +1,8 @@
 /* names.c: names that belong to C, C++, the standard headers or the C library.
  *
- * A model is an object with external linkage in somebody's program.  Called `malloc` it replaces the allocator, called
- * `class` or `linux` its header does not compile.  Words and macros are listed here; what the C library defines, the library is
- * asked itself. */
+ * A model is an object with external linkage in somebody's program.  Called `malloc` it replaces the allocator,
+ * called `class` or `linux` its header does not compile.  Words and macros are listed here; what the C library
+ * defines, the library is asked itself. */
 #define _GNU_SOURCE
 #include "compiler/names.h"
 
@@ -10,8 +10,8 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* Keywords of C23 and C++23, words of theirs with a meaning in some places, macros of compilers, and symbols that every program
- * has. */
+/* Keywords of C23 and C++23, words of theirs with a meaning in some places, macros of compilers, and symbols that
+ * every program has. */
 static const char words[] =
     " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class co_await"
     " co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default delete do double"
@@ -29,6 +29,7 @@ static const char macros[] =
     " L_tmpnam NAN NDEBUG NULL ONCE_FLAG_INIT RAND_MAX SIZE_MAX TMP_MAX TSS_DTOR_ITERATIONS UCHAR_MAX WEOF ";
 
 /* … and how others of them begin; with a capital behind it where the list says so. */
+/* clang-format off */
 static const struct { const char *text; bool capital; } beginnings[] = {
     {"E", true}, {"SIG", true}, {"INT", true}, {"UINT", true}, {"PRI", false}, {"SCN", false}, {"ATOMIC_", true}, {"CHAR_", true},
     {"DBL_", true}, {"EXIT_", true}, {"FE_", true}, {"FLT_", true}, {"FP_", true}, {"LC_", true}, {"LDBL_", true},
@@ -36,6 +37,7 @@ static const struct { const char *text; bool capital; } beginnings[] = {
     {"SEEK_", true}, {"SHRT_", true}, {"TIME_", true}, {"ULLONG_", true}, {"ULONG_", true}, {"USHRT_", true}, {"WCHAR_", true},
     {"WINT_", true}, {"atomic_", false}, {"va_", false},
 };
+/* clang-format on */
 
 static bool is_listed(const char *list, const char *name)
 {

@@ -79,7 +79,8 @@ static bool title_shown(int at, option_program program)
 
 static int print_option_name(const option_row *row, FILE *out)
 {
-    int width = row->letter ? fprintf(out, "  -%c, --%s", row->letter, row->text) : fprintf(out, "      --%s", row->text);
+    int width =
+        row->letter ? fprintf(out, "  -%c, --%s", row->letter, row->text) : fprintf(out, "      --%s", row->text);
     if (row->argument == ARG_NEEDS)
         width += fprintf(out, "=%s", row->argument_name);
     else if (row->argument == ARG_MAY)
@@ -217,7 +218,8 @@ option_outcome options_parse(option_program program, int argc, char **argv, opti
             value = argv[optind++];
         }
         if (code == ':' || code == '?') {
-            snprintf(message, sizeof message, "%s %s", argv[at], code == ':' ? "needs an argument" : "is not a valid option");
+            snprintf(message, sizeof message, "%s %s", argv[at],
+                     code == ':' ? "needs an argument" : "is not a valid option");
             return options_usage_error(program, message);
         }
         const option_row *row = code == 1 ? NULL : row_of(program, code);
@@ -230,7 +232,8 @@ option_outcome options_parse(option_program program, int argc, char **argv, opti
             return OPTION_EXIT_OK;
         }
         if (!set(context, row ? row->id : OPT_COUNT, value, reason, sizeof reason)) {
-            snprintf(message, sizeof message, "%s%s%s%s", row ? "--" : "", row ? row->text : "", row ? ": " : "", reason);
+            snprintf(message, sizeof message, "%s%s%s%s", row ? "--" : "", row ? row->text : "", row ? ": " : "",
+                     reason);
             return options_usage_error(program, message);
         }
     }

@@ -17,8 +17,8 @@ typedef enum option_id {
 
 typedef enum option_program { OPTION_QCC = 1, OPTION_RUN = 2, OPTION_EVAL = 4, OPTION_OPT = 8 } option_program;
 
-/* Called for each option in order, and with OPT_COUNT for each argument that is no option; false after writing a reason to
- * `error`. */
+/* Called for each option in order, and with OPT_COUNT for each argument that is no option; false after writing a
+ * reason to `error`. */
 typedef bool option_fn(void *context, option_id, const char *value, char *error, size_t error_size);
 
 /* What to do after parsing. */
@@ -36,7 +36,8 @@ void options_print_man(option_program, FILE *);
 
 /* Helpers for option_fn: false with a message. */
 bool options_number(const char *value, long min, long max, long *out, char *error, size_t error_size);
-bool options_size(const char *value, size_t *out, char *error, size_t error_size); /* "64M": bytes, or with K, M, G or T */
+bool options_size(const char *value, size_t *out, char *error,
+                  size_t error_size); /* "64M": bytes, or with K, M, G or T */
 bool options_real(const char *value, double *out, char *error, size_t error_size);
 
 #endif

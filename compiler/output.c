@@ -1,4 +1,5 @@
-/* output.c: where outputs go, whether they can, and their contents up to the moment when output_commit.c gives them names.
+/* output.c: where outputs go, whether they can, and their contents up to the moment when output_commit.c gives them
+ * names.
  *
  *     "lib/m.o" ── symbolic links followed ──▶ folder, leaf      checked when declared
  *     bytes ──▶ file without a name (O_TMPFILE in the folder)    gone with the process, however it ends
@@ -46,7 +47,8 @@ static bool same_number(const output_identity *a, const struct stat *b)
 static bool is_stdout(const struct stat *info)
 {
     struct stat out;
-    return S_ISREG(info->st_mode) && fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == info->st_dev && out.st_ino == info->st_ino;
+    return S_ISREG(info->st_mode) && fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == info->st_dev &&
+           out.st_ino == info->st_ino;
 }
 
 bool output_in_place(const char *path)
@@ -112,7 +114,8 @@ static bool locate(output_file *f, diag *d)
     }
     if (!follow(f))
         return file_error(f, "cannot create", d);
-    if (f->identity.exists && (fstatat(f->folder, f->leaf, &there, AT_SYMLINK_NOFOLLOW) != 0 || !same_number(&f->identity, &there))) {
+    if (f->identity.exists &&
+        (fstatat(f->folder, f->leaf, &there, AT_SYMLINK_NOFOLLOW) != 0 || !same_number(&f->identity, &there))) {
         f->in_place = true; /* an open file that lost its name: /dev/fd/N */
         return true;
     }
@@ -143,8 +146,9 @@ static bool is_alone(const output_set *s, const output_file *f, diag *d)
     const ir_loc loc = {.file = f->path, .subgraph = -1, .node = -1};
     for (int i = 0; i < s->count; i++)
         if (is_same(&s->file[i], f))
-            return s->file[i].read ? diag_error(d, &loc, "this output is the same file as %s, which is read", s->file[i].path)
-                                   : diag_error(d, &loc, "this output is the same file as another output, %s", s->file[i].path);
+            return s->file[i].read
+                       ? diag_error(d, &loc, "this output is the same file as %s, which is read", s->file[i].path)
+                       : diag_error(d, &loc, "this output is the same file as another output, %s", s->file[i].path);
     return true;
 }
 

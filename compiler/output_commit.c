@@ -1,12 +1,13 @@
-/* output_commit.c: contents -> names.  What goes to stdout, devices and pipes comes first, because it can't be taken back; then,
- * in a process that outlives this one (apart.h), every file:
+/* output_commit.c: contents -> names.  What goes to stdout, devices and pipes comes first, because it can't be taken
+ * back; then, in a process that outlives this one (apart.h), every file:
  *
  *     name is free    link the unnamed file to it
  *     name is taken   link the unnamed file to .qcc-xxxx, exchange the two names: .qcc-xxxx is now the old file
  *
- * When a file fails, those before it get their old file back (or lose their name); at the end the old files go.  Where names
- * can't be exchanged, the old file is linked to .qcc-xxxx and replaced; where nothing can be linked either, it is replaced.
- * The folders are locked meanwhile, so that two compilations to the same names don't mix their files. */
+ * When a file fails, those before it get their old file back (or lose their name); at the end the old files go.
+ * Where names can't be exchanged, the old file is linked to .qcc-xxxx and replaced; where nothing can be linked
+ * either, it is replaced.  The folders are locked meanwhile, so that two compilations to the same names don't mix
+ * their files. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -144,14 +145,15 @@ static void take_back(output_file *f)
 
 static int by_folder(const void *a, const void *b)
 {
-    const output_identity *x = &(*(const output_file *const *)a)->identity, *y = &(*(const output_file *const *)b)->identity;
+    const output_identity *x = &(*(const output_file *const *)a)->identity,
+                          *y = &(*(const output_file *const *)b)->identity;
     if (x->folder_device != y->folder_device)
         return x->folder_device < y->folder_device ? -1 : 1;
     return (x->folder_number > y->folder_number) - (x->folder_number < y->folder_number);
 }
 
-/* The lock goes when the descriptor is closed.  Somebody else may hold it for longer than a commit takes ("flock FOLDER make"):
- * then it is done without. */
+/* The lock goes when the descriptor is closed.  Somebody else may hold it for longer than a commit takes ("flock
+ * FOLDER make"): then it is done without. */
 static int lock_folder(const output_file *f)
 {
     const int fd = openat(f->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -160,7 +162,8 @@ static int lock_folder(const output_file *f)
     return fd;
 }
 
-/* Each folder once, all in one order, so that nobody waits in a circle; returns how many descriptors there are to close. */
+/* Each folder once, all in one order, so that nobody waits in a circle; returns how many descriptors there are to
+ * close. */
 static int lock_folders(output_file *const files[], int count, int out_locks[])
 {
     output_file *sorted[OUTPUT_MAX_FILES];

@@ -11,8 +11,8 @@
 
 #include "ir/arena.h"
 
-/* A stream that was closed fails at the first use, as it would if its number stayed free: it becomes a folder that is not even
- * open for reading. */
+/* A stream that was closed fails at the first use, as it would if its number stayed free: it becomes a folder that is
+ * not even open for reading. */
 static void occupy(int fd)
 {
     if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
@@ -51,8 +51,8 @@ static bool flushed(FILE *stream, int fd)
 static int end(option_program program, int status)
 {
     if (!flushed(stdout, STDOUT_FILENO)) {
-        fprintf(stderr, "%s: error: cannot write to standard output%s%s\n", options_program_name(program), errno ? ": " : "",
-                errno ? strerror(errno) : "");
+        fprintf(stderr, "%s: error: cannot write to standard output%s%s\n", options_program_name(program),
+                errno ? ": " : "", errno ? strerror(errno) : "");
         status = status == EXIT_SUCCESS ? EXIT_FAILURE : status;
     }
     if (!flushed(stderr, STDERR_FILENO)) /* nobody is left to tell */

@@ -1,12 +1,15 @@
 /* report.c: lowered graph -> one JSON object; the HTML page (report_html.c) is a view of the same object.
  *
- *     {"model": …, "targets": ["avx2", "generic"], "target": "avx2", "workspace_bytes": …, "weights_bytes": …, "macs": …, "seconds": …,
+ *     {"model": …, "targets": ["avx2", "generic"], "target": "avx2", "workspace_bytes": …, "weights_bytes": …, "macs": …,
+ *      "seconds": …,
  *      "ops": [{"name", "op", "source", "arithmetic": "int8" | "float" | "mixed" | "data", "why", "fused": […], "kernels": […],
- *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "scale_note", "histogram", "difference"}], "results": […],
+ *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "scale_note", "histogram", "difference"}],
+ *               "results": […],
  *               "macs", "weights_bytes", "seconds"}],
  *      "memory": [{"value", "offset", "bytes", "first", "last"}]}
  *
- * The target that ran, times, activations' histograms and differences from the file's graph are there when a run made them (qcc-run --report), weights' histograms always. */
+ * The target that ran, times, activations' histograms and differences from the file's graph are there when a run made
+ * them (qcc-run --report), weights' histograms always. */
 #define _GNU_SOURCE
 #include "compiler/report.h"
 
@@ -134,10 +137,7 @@ static void count_value(const ir_value *v, int *quantized, int *real)
     *real += !v->quant && ir_dtype_is_float(v->type.dtype);
 }
 
-static bool has_scale(const ir_value *v)
-{
-    return v->quant || (v->def && v->def->code == IR_DEQUANTIZE);
-}
+static bool has_scale(const ir_value *v) { return v->quant || (v->def && v->def->code == IR_DEQUANTIZE); }
 
 /* Does a dequantize of 16 bits give it, or a quantize to 16 bits take it, if only behind data movement? */
 static bool is_of_16_bits(const ir_value *v)
@@ -186,8 +186,9 @@ static arithmetic product_arithmetic(const ir_graph *g, const ir_op *op, const c
         return INTEGER;
     }
     if (x && w) {
-        *out_why = is_quantized(op->results[0]) ? "operands and result are quantized"
-                                                : "operands are quantized; nothing quantizes the result, so its sums become real";
+        *out_why = is_quantized(op->results[0])
+                       ? "operands and result are quantized"
+                       : "operands are quantized; nothing quantizes the result, so its sums become real";
         return INTEGER;
     }
     *out_why = op->why_float ? op->why_float
@@ -218,7 +219,8 @@ static arithmetic arithmetic_of(const ir_graph *g, const ir_op *op, const char *
         return MIXED;
     }
     if (quantized) {
-        *out_why = info->flags & IR_SAME_QUANT ? "moves or compares quantized values" : "operands and results are quantized";
+        *out_why =
+            info->flags & IR_SAME_QUANT ? "moves or compares quantized values" : "operands and results are quantized";
         return INTEGER;
     }
     if (!real) {
@@ -277,8 +279,10 @@ static json_t *op_json(report_builder *r, const ir_op *op, int64_t index)
     report_put(r, o, "name", report_string(r, name ? name : info->text));
     report_put(r, o, "op", json_string(info->text));
     if (op->loc.file && op->loc.node >= 0)
-        report_put(r, o, "source", report_string(r, arena_format(r->g->arena, "subgraph %d, node %d%s%s%s", op->loc.subgraph,
-            op->loc.node, op->loc.kind ? " (" : "", op->loc.kind ? op->loc.kind : "", op->loc.kind ? ")" : "")));
+        report_put(r, o, "source",
+                   report_string(r, arena_format(r->g->arena, "subgraph %d, node %d%s%s%s", op->loc.subgraph,
+                                                 op->loc.node, op->loc.kind ? " (" : "",
+                                                 op->loc.kind ? op->loc.kind : "", op->loc.kind ? ")" : "")));
     report_put(r, o, "arithmetic", json_string(arithmetic_names[kind]));
     report_put(r, o, "why", json_string(why));
     if (ir_has_attr(op, IR_ATTR_ROUNDING) && kind == INTEGER && !ir_mac_is_dynamic(op))
@@ -338,7 +342,8 @@ static json_t *memory_json(report_builder *r)
 static bool is_inferred(const ir_value *v)
 {
     const ir_enum_SCALE source = v->scale_from.source;
-    return v->quant && (source == IR_SCALE_CALIBRATED || source == IR_SCALE_ABSMAX || source == IR_SCALE_FOUND || source == IR_SCALE_PROPAGATED || source == IR_SCALE_KNOWN);
+    return v->quant && (source == IR_SCALE_CALIBRATED || source == IR_SCALE_ABSMAX || source == IR_SCALE_FOUND ||
+                        source == IR_SCALE_PROPAGATED || source == IR_SCALE_KNOWN);
 }
 
 /* Has the op a result or a constant whose scale is not the file's? */
@@ -348,7 +353,8 @@ static bool has_inferred_scale(const ir_op *op)
     for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
         any = any || is_inferred(op->results[i]);
     for (int i = 0; i < op->operand_count; i++)
-        any = any || (op->operands[i].value && ir_is_const(op->operands[i].value) && is_inferred(op->operands[i].value));
+        any =
+            any || (op->operands[i].value && ir_is_const(op->operands[i].value) && is_inferred(op->operands[i].value));
     return any;
 }
 

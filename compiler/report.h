@@ -10,18 +10,18 @@
  * without one the file's largest magnitude. */
 typedef struct report_difference {
     bool known, alone_known;
-    double max, mean, sqnr_db;     /* with all ops in front computed as compiled */
-    double alone_max, alone_mean;  /* with the file's own operands: what this op adds by itself */
+    double max, mean, sqnr_db;    /* with all ops in front computed as compiled */
+    double alone_max, alone_mean; /* with the file's own operands: what this op adds by itself */
 } report_difference;
 
 typedef struct report_facts {
     const char *name, *source;
-    target_set targets;            /* that there is code for */
-    size_t object_bytes;           /* 0: unknown */
+    target_set targets;  /* that there is code for */
+    size_t object_bytes; /* 0: unknown */
     /* What a run can tell; NULL: there was none. */
-    const char *target;            /* whose code ran */
-    const double *seconds;         /* by position of the op; negative: no code of its own */
-    const histogram *activations;  /* by id of the value; without elements: unknown */
+    const char *target;                   /* whose code ran */
+    const double *seconds;                /* by position of the op; negative: no code of its own */
+    const histogram *activations;         /* by id of the value; without elements: unknown */
     const report_difference *differences; /* by id of the value */
 } report_facts;
 

@@ -1,4 +1,5 @@
-/* report_html.c: the report as one page: facts, arithmetic, the memory plan, and a row an op.  Pictures are SVG inside. */
+/* report_html.c: the report as one page: facts, arithmetic, the memory plan, and a row an op.  Pictures are SVG
+ * inside. */
 #include "compiler/report_html.h"
 
 #include <inttypes.h>
@@ -12,8 +13,10 @@ static const char style[] =
     "td,th{border-bottom:1px solid #ddd;padding:.3em .6em;text-align:left;vertical-align:top}"
     "thead th{position:sticky;top:0;background:#fff}.n{text-align:right;font-variant-numeric:tabular-nums}"
     "small{color:#666}tr.float{background:#fff1e0}tr.mixed{background:#fffbe6}"
-    ".bar{display:flex;height:1.4em;max-width:60em;border-radius:3px;overflow:hidden}.bar span{color:#fff;padding-left:.4em;overflow:hidden;"
-    "white-space:nowrap}span.int8{background:#2a7f62}span.float{background:#c8662b}span.mixed{background:#b59a26}span.data{background:#888}"
+    ".bar{display:flex;height:1.4em;max-width:60em;border-radius:3px;overflow:hidden}"
+    ".bar span{color:#fff;padding-left:.4em;overflow:hidden;"
+    "white-space:nowrap}span.int8{background:#2a7f62}span.float{background:#c8662b}"
+    "span.mixed{background:#b59a26}span.data{background:#888}"
     "svg{display:block}svg.map{background:#f6f6f6}svg.map rect{fill:#5b8db8;fill-opacity:.7;stroke:#fff;stroke-width:.5}"
     "svg.spark{background:#f3f3f3}svg.spark path{fill:#7a5ca0}";
 
@@ -61,10 +64,11 @@ static void print_histogram(FILE *out, const json_t *h)
         const json_int_t n = json_integer_value(json_array_get(counts, i));
         most = n > most ? n : most;
     }
-    fprintf(out, "<svg class=\"spark\" width=\"%d\" height=\"%d\"><title>%" PRId64 " elements from %.5g to %.5g; %" PRId64
-                 " at the low end, %" PRId64 " at the high end</title><path d=\"M0 %d",
-            SPARK_WIDTH, SPARK_HEIGHT, integer(h, "elements"), number(h, "low"), number(h, "high"), integer(h, "at_low"),
-            integer(h, "at_high"), SPARK_HEIGHT);
+    fprintf(out,
+            "<svg class=\"spark\" width=\"%d\" height=\"%d\"><title>%" PRId64 " elements from %.5g to %.5g; %" PRId64
+            " at the low end, %" PRId64 " at the high end</title><path d=\"M0 %d",
+            SPARK_WIDTH, SPARK_HEIGHT, integer(h, "elements"), number(h, "low"), number(h, "high"),
+            integer(h, "at_low"), integer(h, "at_high"), SPARK_HEIGHT);
     for (size_t i = 0; i < bins; i++) {
         const double share = sqrt((double)json_integer_value(json_array_get(counts, i)) / (double)most);
         fprintf(out, "V%.1fh%.2f", SPARK_HEIGHT * (1 - share), (double)SPARK_WIDTH / (double)bins);
@@ -85,7 +89,8 @@ static void print_arithmetic(FILE *out, const json_t *o)
         snprintf(key, sizeof key, "macs_%s", kinds[i]);
         const double share = 100 * number(o, key) / all;
         if (share > 0)
-            fprintf(out, "<span class=\"%s\" style=\"width:%.3f%%\">%s %.1f %%</span>", kinds[i], share, kinds[i], share);
+            fprintf(out, "<span class=\"%s\" style=\"width:%.3f%%\">%s %.1f %%</span>", kinds[i], share, kinds[i],
+                    share);
     }
     fputs("</div>\n", out);
 }
@@ -97,14 +102,16 @@ static void print_memory(FILE *out, const json_t *o)
     const double bytes = number(o, "workspace_bytes"), ops = (double)json_array_size(json_object_get(o, "ops"));
     if (json_array_size(values) == 0 || bytes <= 0)
         return;
-    fprintf(out, "<h2>Workspace</h2>\n<p>To the right: ops in order. Down: addresses, %.0f bytes in all.</p>\n"
-                 "<svg class=\"map\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %.0f %.0f\" preserveAspectRatio=\"none\">\n",
+    fprintf(out,
+            "<h2>Workspace</h2>\n<p>To the right: ops in order. Down: addresses, %.0f bytes in all.</p>\n"
+            "<svg class=\"map\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %.0f %.0f\" preserveAspectRatio=\"none\">\n",
             bytes, MAP_WIDTH, MAP_HEIGHT, ops, bytes);
     for (size_t i = 0; i < json_array_size(values); i++) {
         const json_t *v = json_array_get(values, i);
         const int64_t first = integer(v, "first"), last = integer(v, "last");
-        fprintf(out, "<rect vector-effect=\"non-scaling-stroke\" x=\"%" PRId64 "\" y=\"%" PRId64 "\" width=\"%" PRId64
-                     "\" height=\"%" PRId64 "\"><title>",
+        fprintf(out,
+                "<rect vector-effect=\"non-scaling-stroke\" x=\"%" PRId64 "\" y=\"%" PRId64 "\" width=\"%" PRId64
+                "\" height=\"%" PRId64 "\"><title>",
                 first, integer(v, "offset"), last - first + 1, integer(v, "bytes"));
         print_escaped(out, member(v, "value"));
         fprintf(out, ": %" PRId64 " bytes at %" PRId64 ", ops %" PRId64 " to %" PRId64 "</title></rect>\n",
@@ -136,8 +143,8 @@ static void print_difference(FILE *out, const json_t *difference)
 {
     if (!difference)
         return;
-    fprintf(out, "<small title=\"largest difference from the file's graph, in units of one %s\">&Delta; %.3g", member(difference, "unit"),
-            number(difference, "max"));
+    fprintf(out, "<small title=\"largest difference from the file's graph, in units of one %s\">&Delta; %.3g",
+            member(difference, "unit"), number(difference, "max"));
     if (json_object_get(difference, "alone_max"))
         fprintf(out, ", this op alone %.3g", number(difference, "alone_max"));
     if (json_object_get(difference, "sqnr_db"))
@@ -193,8 +200,9 @@ static void print_ops(FILE *out, const json_t *o)
 {
     const double seconds = number(o, "seconds");
     const json_t *ops = json_object_get(o, "ops");
-    fprintf(out, "<h2>Ops</h2>\n<table>\n<thead><tr><th></th><th>Layer</th><th>Op</th><th>Arithmetic</th><th>Operands</th>"
-                 "<th>Results</th><th>Multiply-adds</th><th>Weights, bytes</th>%s</tr></thead>\n",
+    fprintf(out,
+            "<h2>Ops</h2>\n<table>\n<thead><tr><th></th><th>Layer</th><th>Op</th><th>Arithmetic</th><th>Operands</th>"
+            "<th>Results</th><th>Multiply-adds</th><th>Weights, bytes</th>%s</tr></thead>\n",
             seconds > 0 ? "<th>&micro;s</th><th>Share</th>" : "");
     for (size_t i = 0; i < json_array_size(ops); i++)
         print_row(out, i, json_array_get(ops, i), seconds);
@@ -204,10 +212,18 @@ static void print_ops(FILE *out, const json_t *o)
 static void print_facts(FILE *out, const json_t *o)
 {
     static const char *const facts[][2] = {
-        {"source", "Model file"}, {"targets", "Targets"}, {"target", "Target that ran"}, {"workspace_bytes", "Workspace, bytes"}, {"workspace_remark", "Remark"},
+        {"source", "Model file"},
+        {"targets", "Targets"},
+        {"target", "Target that ran"},
+        {"workspace_bytes", "Workspace, bytes"},
+        {"workspace_remark", "Remark"},
         {"state_bytes", "State, bytes"},
-        {"weights_bytes", "Weights, bytes"}, {"object_bytes", "Object, bytes"}, {"macs", "Multiply-adds"},
-        {"ops_int8", "Ops in int8"}, {"ops_float", "Ops in float"}, {"ops_mixed", "Ops between the two"},
+        {"weights_bytes", "Weights, bytes"},
+        {"object_bytes", "Object, bytes"},
+        {"macs", "Multiply-adds"},
+        {"ops_int8", "Ops in int8"},
+        {"ops_float", "Ops in float"},
+        {"ops_mixed", "Ops between the two"},
         {"ops_inferred", "Ops with scales that are not the file's"},
     };
     fputs("<table>\n", out);

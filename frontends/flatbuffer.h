@@ -28,10 +28,10 @@ typedef struct fb_reader {
 /* reader NULL: an absent table, whose fields all have their defaults. */
 typedef struct fb_table {
     fb_reader *reader;
-    size_t at;             /* of the table: its first 4 bytes point back to the vtable */
+    size_t at; /* of the table: its first 4 bytes point back to the vtable */
     size_t vtable;
-    uint32_t field_count;  /* fields that the vtable knows */
-    uint32_t table_bytes;  /* inline bytes of the table */
+    uint32_t field_count; /* fields that the vtable knows */
+    uint32_t table_bytes; /* inline bytes of the table */
 } fb_table;
 
 /* data NULL: absent or empty. */

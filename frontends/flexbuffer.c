@@ -10,8 +10,10 @@
 
 #include "frontends/flatbuffer.h"
 
+/* clang-format off */
 enum { KIND_INT = 1, KIND_UINT = 2, KIND_FLOAT = 3, KIND_INDIRECT_INT = 6, KIND_INDIRECT_UINT = 7,
        KIND_INDIRECT_FLOAT = 8, KIND_MAP = 9, KIND_BOOL = 26 };
+/* clang-format on */
 
 static bool inside(size_t size, size_t at, size_t length) { return at <= size && length <= size - at; }
 
@@ -105,15 +107,13 @@ bool flex_number(const flex_map *m, const char *key, double *out)
         case KIND_INT:
         case KIND_UINT:
         case KIND_FLOAT:
-        case KIND_BOOL:
-            return load_number(m->bytes, m->size, at, m->width, kind, out);
+        case KIND_BOOL: return load_number(m->bytes, m->size, at, m->width, kind, out);
         case KIND_INDIRECT_INT:
         case KIND_INDIRECT_UINT:
         case KIND_INDIRECT_FLOAT:
             return follow_back(m->bytes, m->size, at, m->width, &at) &&
                    load_number(m->bytes, m->size, at, 1u << (type & 3), kind - (KIND_INDIRECT_INT - KIND_INT), out);
-        default:
-            return false;
+        default: return false;
         }
     }
     return false;

@@ -10,8 +10,8 @@
 typedef struct flex_map {
     const uint8_t *bytes;
     size_t size;
-    size_t values, keys;         /* positions of the first element of either vector */
-    unsigned width, key_width;   /* bytes of an element: 1, 2, 4 or 8 */
+    size_t values, keys;       /* positions of the first element of either vector */
+    unsigned width, key_width; /* bytes of an element: 1, 2, 4 or 8 */
     uint64_t count;
 } flex_map;
 

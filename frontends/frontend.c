@@ -63,15 +63,17 @@ static bool is_text(const uint8_t *bytes, size_t size)
     return length > 0 && memcmp(bytes + at, word, left < sizeof word - 1 ? left : sizeof word - 1) == 0;
 }
 
-/* ONNX's ModelProto: fields of it alone, among them its version and, as far as the bytes go, its graph or what may be long in
- * front of it. */
+/* ONNX's ModelProto: fields of it alone, among them its version and, as far as the bytes go, its graph or what may be
+ * long in front of it. */
 static bool is_onnx(const uint8_t *bytes, size_t size)
 {
     enum { VERSION, GRAPH, OPSETS, DOC };
+    /* clang-format off */
     static const pb_kind fields[] = {
         [VERSION] = {1, PB_VARINT}, [GRAPH] = {7, PB_BYTES}, [OPSETS] = {8, PB_BYTES}, [DOC] = {6, PB_BYTES}, {2, PB_BYTES},
         {3, PB_BYTES},  {4, PB_BYTES},  {5, PB_VARINT}, {14, PB_BYTES}, {20, PB_BYTES}, {25, PB_BYTES}, {26, PB_BYTES},
     };
+    /* clang-format on */
     unsigned seen;
     return pb_could_be(bytes, size, fields, sizeof fields / sizeof *fields, &seen) && seen >> VERSION & 1 &&
            seen & (1u << GRAPH | 1u << OPSETS | 1u << DOC);
@@ -88,11 +90,19 @@ static bool is_program(const uint8_t *bytes, size_t size)
     size_t at = 1;
     while (at < size && at < 11 && bytes[at] & 0x80) /* the length of the first field */
         at++;
-    return bytes[0] == (1 << 3 | PB_BYTES) && at + 3 < size && bytes[at + 1] == (1 << 3 | PB_VARINT) && bytes[at + 2] == 0 &&
-           bytes[at + 3] == (2 << 3 | PB_VARINT);
+    return bytes[0] == (1 << 3 | PB_BYTES) && at + 3 < size && bytes[at + 1] == (1 << 3 | PB_VARINT) &&
+           bytes[at + 2] == 0 && bytes[at + 3] == (2 << 3 | PB_VARINT);
 }
 
-typedef enum file_format { FORMAT_NONE, FORMAT_TFLITE, FORMAT_ORT, FORMAT_PADDLE, FORMAT_TEXT, FORMAT_ONNX, FORMAT_PROGRAM } file_format;
+typedef enum file_format {
+    FORMAT_NONE,
+    FORMAT_TFLITE,
+    FORMAT_ORT,
+    FORMAT_PADDLE,
+    FORMAT_TEXT,
+    FORMAT_ONNX,
+    FORMAT_PROGRAM
+} file_format;
 
 static file_format recognise(const uint8_t *bytes, size_t size, const ir_loc *loc, diag *d)
 {
@@ -111,10 +121,13 @@ static file_format recognise(const uint8_t *bytes, size_t size, const ir_loc *lo
     else if (is_program(bytes, size))
         return FORMAT_PROGRAM;
     else if (bytes[skip_blanks(bytes, size) % size] == '{')
-        diag_error(d, loc, "the file is JSON: the programs that PaddlePaddle 3 saves so are not read; with "
-                           "FLAGS_enable_pir_api=0 it saves a .pdmodel");
+        diag_error(d, loc,
+                   "the file is JSON: the programs that PaddlePaddle 3 saves so are not read; with "
+                   "FLAGS_enable_pir_api=0 it saves a .pdmodel");
     else
-        diag_error(d, loc, "the format is not recognised: neither TFLite, ONNX, ONNX Runtime, Paddle, Paddle Lite nor textual IR");
+        diag_error(
+            d, loc,
+            "the format is not recognised: neither TFLite, ONNX, ONNX Runtime, Paddle, Paddle Lite nor textual IR");
     return FORMAT_NONE;
 }
 

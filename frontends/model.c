@@ -168,8 +168,8 @@ static bool names(const char *option, size_t length, const char *name)
 }
 
 /* "batch:1" for the dimensions that the model calls so; false after a diagnostic. */
-static bool name_extents(frontend_model *m, const char *option, const char *colon, const char *const dim_names[], ir_type *type,
-                         bool *out_match)
+static bool name_extents(frontend_model *m, const char *option, const char *colon, const char *const dim_names[],
+                         ir_type *type, bool *out_match)
 {
     const ir_loc loc = model_loc(m);
     char *end;
@@ -178,7 +178,8 @@ static bool name_extents(frontend_model *m, const char *option, const char *colo
             continue;
         const long long extent = colon[1] >= '0' && colon[1] <= '9' ? strtoll(colon + 1, &end, 10) : 0;
         if (extent < 1 || *end)
-            return diag_error(m->diag, &loc, "input shape '%s' is for a dimension, and not of the form NAME:224", option);
+            return diag_error(m->diag, &loc, "input shape '%s' is for a dimension, and not of the form NAME:224",
+                              option);
         type->dims[i] = extent;
         *out_match = true;
     }
@@ -189,12 +190,15 @@ static bool open_dimension(frontend_model *m, const char *input, int dimension, 
 {
     const ir_loc loc = model_loc(m);
     if (!dim_name)
-        return diag_error(m->diag, &loc, "dimension %d of input '%s' is open; --input-shape can set it", dimension, input);
-    return diag_error(m->diag, &loc, "dimension %d of input '%s', '%s', is open; --input-shape can set it, by either name", dimension,
+        return diag_error(m->diag, &loc, "dimension %d of input '%s' is open; --input-shape can set it", dimension,
+                          input);
+    return diag_error(m->diag, &loc,
+                      "dimension %d of input '%s', '%s', is open; --input-shape can set it, by either name", dimension,
                       input, dim_name);
 }
 
-bool model_input_type(frontend_model *m, const char *name, const char *other_name, const char *const dim_names[], ir_type *type)
+bool model_input_type(frontend_model *m, const char *name, const char *other_name, const char *const dim_names[],
+                      ir_type *type)
 {
     const frontend_options *o = m->options;
     const ir_loc loc = model_loc(m);

@@ -85,7 +85,8 @@ static bool foldable(const ir_op *op, const frontend_model *m)
     }
     if (op->code == IR_DEQUANTIZE)
         return ir_type_elements(&r->type) <= f->dequantized;
-    return plain || (f->moves && ir_type_bytes(&r->type) <= m->dense_budget && (op->code == IR_TRANSPOSE || op->code == IR_CAST));
+    return plain || (f->moves && ir_type_bytes(&r->type) <= m->dense_budget &&
+                     (op->code == IR_TRANSPOSE || op->code == IR_CAST));
 }
 
 static bool check_size(frontend_node *n, const ir_type *type)
@@ -292,7 +293,8 @@ bool node_constant(frontend_node *n, const ir_value *v, int index, const char *w
     return ir_is_const(v) || node_error(n, "the %s (operand %d) must be constant", what, index);
 }
 
-bool node_copy_ints(frontend_node *n, const ir_value *v, int index, const char *what, int max, int64_t out[], int *out_count)
+bool node_copy_ints(frontend_node *n, const ir_value *v, int index, const char *what, int max, int64_t out[],
+                    int *out_count)
 {
     int64_t count = ir_type_elements(&v->type);
     if (count > max)

@@ -37,11 +37,11 @@ typedef struct frontend_folding {
     const frontend_folding *folding;                                                                                   \
     diag *diag;                                                                                                        \
     ir_graph *graph;                                                                                                   \
-    bool misfit; /* what failed are shapes that don't fit each other */                                                \
-    size_t file_bytes;    /* of the model, and of the files it named so far */                                        \
+    bool misfit;       /* what failed are shapes that don't fit each other */                                          \
+    size_t file_bytes; /* of the model, and of the files it named so far */                                            \
     struct model_name *files_named;                                                                                    \
     int64_t total_bytes; /* of all values so far */                                                                    \
-    size_t dense_budget /* bytes that constants made by the importer may still take */
+    size_t dense_budget  /* bytes that constants made by the importer may still take */
 
 typedef struct frontend_model {
     FRONTEND_MODEL_FIELDS;
@@ -62,8 +62,8 @@ typedef struct frontend_value {
     const char *s;  /* terminated */
     const int64_t *ints;
     const float *floats;
-    const char *const *strings;        /* terminated */
-    const struct onnx_tensor *tensor;  /* onnx_graph.h */
+    const char *const *strings;       /* terminated */
+    const struct onnx_tensor *tensor; /* onnx_graph.h */
     const struct onnx_graph *graph;
 } frontend_value;
 
@@ -71,8 +71,8 @@ typedef struct frontend_value {
 typedef struct frontend_attribute {
     const char *name;
     const frontend_value *value; /* NULL in TFLite, where attributes are fields of a table */
-    bool sought; /* the importer wanted its value */
-    bool read;   /* and has got it */
+    bool sought;                 /* the importer wanted its value */
+    bool read;                   /* and has got it */
 } frontend_attribute;
 
 /* declared: the attributes in the words of node_attributes.h; by_all: those that every operator may have, or NULL. */
@@ -117,15 +117,17 @@ const int64_t *model_ints(frontend_model *, fb_table, unsigned field, uint32_t b
 const float *model_floats(frontend_model *, fb_table, unsigned field, uint32_t *out_count);
 /* Charges bytes of constants that the importer makes to the model's budget. */
 bool model_charge(frontend_model *, const ir_loc *, int64_t bytes);
-/* A constant of the file, from as many bytes as its type has.  One that holds NaN, or a boolean that is neither 0 nor 1, is
- * refused: NULL. */
-ir_value *model_constant(frontend_model *, const ir_loc *, const char *name, ir_type, const ir_quant *, const void *data);
+/* A constant of the file, from as many bytes as its type has.  One that holds NaN, or a boolean that is neither 0 nor
+ * 1, is refused: NULL. */
+ir_value *model_constant(frontend_model *, const ir_loc *, const char *name, ir_type, const ir_quant *,
+                         const void *data);
 /* The bytes of a file that the model names, which count like its own for what it may cause; NULL after a diagnostic. */
 const uint8_t *model_file(frontend_model *, const ir_loc *, const char *name, size_t *out_size);
 /* The type of input `name` (or `other_name`, which may be NULL) when --batch and --input-shape have been applied to
- * what the file says, where -1, or 0, is an extent that it leaves open; an open first one, the batch, is 1.  dim_names: what the
- * file calls the open ones, NULL where it does not, or NULL at all. */
-bool model_input_type(frontend_model *, const char *name, const char *other_name, const char *const dim_names[], ir_type *type);
+ * what the file says, where -1, or 0, is an extent that it leaves open; an open first one, the batch, is 1.
+ * dim_names: what the file calls the open ones, NULL where it does not, or NULL at all. */
+bool model_input_type(frontend_model *, const char *name, const char *other_name, const char *const dim_names[],
+                      ir_type *type);
 bool model_input_shapes_used(frontend_model *); /* an --input-shape that names no input is an error */
 
 /* ---- node.c ---- */
@@ -167,7 +169,8 @@ ir_value *node_real(frontend_node *, float); /* of rank 0 */
 /* What an operator takes must be known while importing: an error unless v (NULL: an error already) is constant. */
 bool node_constant(frontend_node *, const ir_value *v, int index, const char *what);
 /* The elements of an integer constant, at most `max`; `what` and `index` name it in diagnostics. */
-bool node_copy_ints(frontend_node *, const ir_value *, int index, const char *what, int max, int64_t out[], int *out_count);
+bool node_copy_ints(frontend_node *, const ir_value *, int index, const char *what, int max, int64_t out[],
+                    int *out_count);
 
 /* A convolution's or pool's window: vertical, horizontal.  before, after: padding. */
 typedef struct node_window {

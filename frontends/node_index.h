@@ -1,8 +1,8 @@
 /* node_index.h: gathers by indices, and what a format's indices mean.
  *
- * Constant indices are checked while importing: one outside its dimension is refused, one that counts from the end is counted
- * from the start.  Of indices that are known at run time only, the op's attribute from_end says what the format says; one
- * outside is the op's to define (ir/ops.def), since a compiled model does not fail. */
+ * Constant indices are checked while importing: one outside its dimension is refused, one that counts from the end is
+ * counted from the start.  Of indices that are known at run time only, the op's attribute from_end says what the
+ * format says; one outside is the op's to define (ir/ops.def), since a compiled model does not fail. */
 #ifndef QCC_NODE_INDEX_H
 #define QCC_NODE_INDEX_H
 
@@ -11,8 +11,8 @@
 /* Does a negative index count from the end, or is it outside? */
 typedef enum node_negative { NEGATIVE_OUTSIDE, NEGATIVE_FROM_END } node_negative;
 
-/* The indices, constant ones checked and none of them negative.  They come in tuples of `length`, into the dimensions of a shape
- * from `first` on; along one axis in tuples of 1. */
+/* The indices, constant ones checked and none of them negative.  They come in tuples of `length`, into the dimensions
+ * of a shape from `first` on; along one axis in tuples of 1. */
 ir_value *node_indices(frontend_node *, ir_value *indices, const ir_type *whole, int first, int length, node_negative);
 /* The length of tuples, the last dimension of the indices, into the leading dimensions of a shape. */
 bool node_tuple_length(frontend_node *, const ir_value *indices, const ir_type *whole, int *out);

@@ -8,9 +8,9 @@
  *         switch (f.number) { case GRAPH_NODE: read_node(pb_sub(&f)); … }
  *
  * Payloads are views into the file: nothing is copied.  Bounds checks are subtractive, loads little-endian and
- * unaligned-safe, and errors stick as in flatbuffer.h, whose reader this is: after one, pb_next gives nothing more, and
- * values are 0 or empty.  Messages lie within each other, so no part of a file can be there twice: a walk over a message and
- * all within it takes time in proportion to its bytes times its depth, which the caller bounds. */
+ * unaligned-safe, and errors stick as in flatbuffer.h, whose reader this is: after one, pb_next gives nothing more,
+ * and values are 0 or empty.  Messages lie within each other, so no part of a file can be there twice: a walk over a
+ * message and all within it takes time in proportion to its bytes times its depth, which the caller bounds. */
 #ifndef QCC_PROTOBUF_H
 #define QCC_PROTOBUF_H
 
@@ -61,7 +61,8 @@ typedef struct pb_kind {
     pb_wire wire;
 } pb_kind;
 
-/* Whether bytes, a message or the beginning of one, are fields of these kinds alone; bit i of *out_seen: kinds[i] is there. */
+/* Whether bytes, a message or the beginning of one, are fields of these kinds alone; bit i of *out_seen: kinds[i] is
+ * there. */
 bool pb_could_be(const uint8_t *bytes, size_t size, const pb_kind kinds[], size_t count, unsigned *out_seen);
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/ref/interp.h"
 #include "ir/private.h"
+#include "ir/ref/interp.h"
 
 /* ---- Access ---- */
 
@@ -146,21 +146,11 @@ void ir_attr_set_default(arena *a, ir_attr_id id, ir_attr *out)
 {
     const ir_attr_info *info = ir_attr_info_of(id);
     switch (info->kind) {
-    case IR_KIND_INT:
-        out->i = strtoll(info->def, NULL, 10);
-        break;
-    case IR_KIND_FLOAT:
-        out->f = strtof(info->def, NULL);
-        break;
-    case IR_KIND_INTS:
-        default_ints(a, info->def, out);
-        break;
-    case IR_KIND_FLOATS:
-        default_floats(a, info->def, out);
-        break;
-    case IR_KIND_STR:
-        out->s = info->def;
-        break;
+    case IR_KIND_INT: out->i = strtoll(info->def, NULL, 10); break;
+    case IR_KIND_FLOAT: out->f = strtof(info->def, NULL); break;
+    case IR_KIND_INTS: default_ints(a, info->def, out); break;
+    case IR_KIND_FLOATS: default_floats(a, info->def, out); break;
+    case IR_KIND_STR: out->s = info->def; break;
     default:
         out->i = 0;
         ir_enum_from_text(info->kind, info->def, strlen(info->def), &out->i);
@@ -171,17 +161,14 @@ void ir_attr_set_default(arena *a, ir_attr_id id, ir_attr *out)
 bool ir_attr_equal(ir_attr_id id, const ir_attr *a, const ir_attr *b)
 {
     switch (ir_attr_info_of(id)->kind) {
-    case IR_KIND_FLOAT:
-        return memcmp(&a->f, &b->f, sizeof a->f) == 0;
+    case IR_KIND_FLOAT: return memcmp(&a->f, &b->f, sizeof a->f) == 0;
     case IR_KIND_INTS:
         return a->ints.n == b->ints.n && memcmp(a->ints.v, b->ints.v, (size_t)a->ints.n * sizeof *a->ints.v) == 0;
     case IR_KIND_FLOATS:
         return a->floats.n == b->floats.n &&
                memcmp(a->floats.v, b->floats.v, (size_t)a->floats.n * sizeof *a->floats.v) == 0;
-    case IR_KIND_STR:
-        return strcmp(a->s, b->s) == 0;
-    default:
-        return a->i == b->i;
+    case IR_KIND_STR: return strcmp(a->s, b->s) == 0;
+    default: return a->i == b->i;
     }
 }
 
@@ -224,9 +211,7 @@ int64_t ir_const_int(const ir_value *v, int64_t index)
         READ(int64_t);
         return x;
     }
-    default:
-        assert(!"not an integer type");
-        return 0;
+    default: assert(!"not an integer type"); return 0;
     }
 }
 
@@ -257,8 +242,7 @@ double ir_const_real(const ir_value *v, int64_t index)
         READ(uint16_t);
         return ir_f16_to_f32(x);
     }
-    default:
-        break;
+    default: break;
     }
     double q = (double)ir_const_int(v, index);
     if (!v->quant)

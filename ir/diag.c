@@ -32,7 +32,8 @@ static int place_text(char *to, size_t size, const ir_loc *loc)
     if (loc->subgraph < 0)
         return n + snprintf(to + n, size - (size_t)n, "line %d: ", loc->node);
     return n + snprintf(to + n, size - (size_t)n, "subgraph %d, node %d%s%.*s%s%s: ", loc->subgraph, loc->node,
-                        loc->kind ? " (" : "", MOST_OF_KIND, kind, strlen(kind) > MOST_OF_KIND ? "..." : "", loc->kind ? ")" : "");
+                        loc->kind ? " (" : "", MOST_OF_KIND, kind, strlen(kind) > MOST_OF_KIND ? "..." : "",
+                        loc->kind ? ")" : "");
 }
 
 /* Names come from files: keep terminals safe. */

@@ -14,7 +14,7 @@ enum { DIAG_TEXT_BYTES = 1024 };
 
 typedef struct diag {
     bool failed;
-    bool out_of_memory; /* the error is that */
+    bool out_of_memory;         /* the error is that */
     char text[DIAG_TEXT_BYTES]; /* the first error, complete with its location; no newline at the end */
     void (*warn)(void *context, const char *text); /* NULL: warnings are dropped */
     void *context;

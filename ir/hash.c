@@ -31,16 +31,11 @@ static uint64_t hash_type(uint64_t h, const ir_type *t)
 static uint64_t hash_attr(uint64_t h, ir_attr_id id, const ir_attr *a)
 {
     switch (ir_attr_info_of(id)->kind) {
-    case IR_KIND_FLOAT:
-        return MIX(h, a->f);
-    case IR_KIND_INTS:
-        return ir_hash_bytes(a->ints.v, (size_t)a->ints.n * sizeof *a->ints.v, h);
-    case IR_KIND_FLOATS:
-        return ir_hash_bytes(a->floats.v, (size_t)a->floats.n * sizeof *a->floats.v, h);
-    case IR_KIND_STR:
-        return ir_hash_bytes(a->s, strlen(a->s), h);
-    default:
-        return MIX(h, a->i);
+    case IR_KIND_FLOAT: return MIX(h, a->f);
+    case IR_KIND_INTS: return ir_hash_bytes(a->ints.v, (size_t)a->ints.n * sizeof *a->ints.v, h);
+    case IR_KIND_FLOATS: return ir_hash_bytes(a->floats.v, (size_t)a->floats.n * sizeof *a->floats.v, h);
+    case IR_KIND_STR: return ir_hash_bytes(a->s, strlen(a->s), h);
+    default: return MIX(h, a->i);
     }
 }
 

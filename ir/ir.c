@@ -9,8 +9,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "ir/size_limits.h"
 #include "ir/private.h"
+#include "ir/size_limits.h"
 
 /* Values know their graph, so that replacing uses can reach the graph's outputs. */
 typedef struct owned_value {

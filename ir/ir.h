@@ -30,9 +30,14 @@ typedef enum ir_dtype {
     IR_DTYPE_COUNT
 } ir_dtype;
 
-#define ENUM_BEGIN(NAME) typedef enum ir_enum_##NAME {
+#define ENUM_BEGIN(NAME)                                                                                               \
+    typedef enum ir_enum_##NAME                                                                                        \
+    {
 #define ENUMERATOR(NAME, CODE, text, doc) IR_##NAME##_##CODE,
-#define ENUM_END(NAME) IR_##NAME##_COUNT } ir_enum_##NAME;
+#define ENUM_END(NAME)                                                                                                 \
+    IR_##NAME##_COUNT                                                                                                  \
+    }                                                                                                                  \
+    ir_enum_##NAME;
 #include "ir/enums.def"
 #undef ENUM_BEGIN
 #undef ENUMERATOR
@@ -59,7 +64,8 @@ bool ir_type_equal(const ir_type *, const ir_type *);
 bool ir_type_valid(const ir_type *); /* ranks, dims and the product within limits, computed without overflow */
 ir_type ir_type_make(ir_dtype, int rank, const int64_t dims[]);
 enum { IR_TYPE_TEXT_BYTES = 192 };
-const char *ir_type_text(const ir_type *, char text[IR_TYPE_TEXT_BYTES]); /* "f32<1x224x224x3>", for diagnostics; returns text */
+/* "f32<1x224x224x3>", for diagnostics; returns text. */
+const char *ir_type_text(const ir_type *, char text[IR_TYPE_TEXT_BYTES]);
 
 /* real = scale[c] * (q - zero[c]); c is the index along axis, or 0 when axis is -1 (per tensor, count 1). */
 typedef struct ir_quant {
@@ -91,8 +97,8 @@ typedef enum ir_space {
 typedef struct ir_place {
     ir_space space;
     uint32_t index;
-    int64_t offset;               /* bytes from the start of that space's buffer to element 0 */
-    int64_t stride[IR_MAX_RANK];  /* elements between neighbours of each dimension; dense row-major unless a view */
+    int64_t offset;              /* bytes from the start of that space's buffer to element 0 */
+    int64_t stride[IR_MAX_RANK]; /* elements between neighbours of each dimension; dense row-major unless a view */
 } ir_place;
 
 bool ir_place_is_dense(const ir_place *, const ir_type *);
@@ -107,7 +113,11 @@ typedef enum ir_attr_id {
 } ir_attr_id;
 
 typedef enum ir_attr_kind {
-    IR_KIND_INT, IR_KIND_FLOAT, IR_KIND_INTS, IR_KIND_FLOATS, IR_KIND_STR,
+    IR_KIND_INT,
+    IR_KIND_FLOAT,
+    IR_KIND_INTS,
+    IR_KIND_FLOATS,
+    IR_KIND_STR,
 #define ENUM_BEGIN(NAME) IR_KIND_ENUM_##NAME,
 #define ENUMERATOR(NAME, CODE, text, doc)
 #define ENUM_END(NAME)
@@ -122,8 +132,14 @@ typedef struct ir_attr { /* which member is valid follows from the attribute's k
         int64_t i; /* INT and enumerations */
         float f;
         const char *s;
-        struct { const int64_t *v; int32_t n; } ints;
-        struct { const float *v; int32_t n; } floats;
+        struct {
+            const int64_t *v;
+            int32_t n;
+        } ints;
+        struct {
+            const float *v;
+            int32_t n;
+        } floats;
     };
 } ir_attr;
 
@@ -160,15 +176,15 @@ typedef struct ir_attr_info {
 const ir_op_info *ir_op_info_of(ir_opcode);
 const ir_attr_info *ir_attr_info_of(ir_attr_id);
 bool ir_opcode_from_text(const char *text, size_t length, ir_opcode *out);
-const char *ir_enum_text(ir_attr_kind, int64_t value);                                       /* NULL if out of range */
+const char *ir_enum_text(ir_attr_kind, int64_t value); /* NULL if out of range */
 bool ir_enum_from_text(ir_attr_kind, const char *text, size_t length, int64_t *out_value);
 
 /* Where an op or value comes from; printed in diagnostics: "m.tflite: subgraph 0, node 17 (CONV_2D)". */
-typedef struct ir_loc { 
-    const char *file;   /* NULL: unknown */
-    int32_t subgraph;   /* -1: none */
-    int32_t node;       /* node in the file; -1: none; for textual IR: the line */
-    const char *kind;   /* the format's own name of the op, e.g. "CONV_2D"; NULL: none */
+typedef struct ir_loc {
+    const char *file; /* NULL: unknown */
+    int32_t subgraph; /* -1: none */
+    int32_t node;     /* node in the file; -1: none; for textual IR: the line */
+    const char *kind; /* the format's own name of the op, e.g. "CONV_2D"; NULL: none */
 } ir_loc;
 
 typedef struct ir_value ir_value;
@@ -187,17 +203,17 @@ struct ir_value {
     ir_op *def;            /* NULL: a graph input or a constant */
     int32_t result;        /* which result of def; which graph input */
     ir_operand *uses;
-    int32_t use_count;      /* of the list */
+    int32_t use_count;                  /* of the list */
     int32_t output_count, first_output; /* how often it is a graph output, and as which first */
-    const void *data;      /* constants: little-endian, dense, ir_type_bytes long; may alias the input file, so it may be
+    const void *data; /* constants: little-endian, dense, ir_type_bytes long; may alias the input file, so it may be
                               unaligned: read it with memcpy or ir_const_* */
-    const char *name;      /* from the file, or NULL: for texts, options that name layers, and pairing values in the report */
-    uint32_t id;           /* unique in the graph, stable */
+    const char *name; /* from the file, or NULL: for texts, options that name layers, pairing values in the report */
+    uint32_t id;      /* unique in the graph, stable */
     bool is_input;
-    const ir_quant *as;     /* real values of a fake-quantized graph: the integers that stand for them; NULL: none */
-    ir_dtype as_dtype;      /* the element type of those integers */
+    const ir_quant *as; /* real values of a fake-quantized graph: the integers that stand for them; NULL: none */
+    ir_dtype as_dtype;  /* the element type of those integers */
     ir_enum_ROUNDING as_rounding; /* of a quantize to them */
-    ir_origin scale_from;   /* where the scale of `as`, or else of `quant`, came from */
+    ir_origin scale_from;         /* where the scale of `as`, or else of `quant`, came from */
     ir_place place;
 };
 
@@ -217,11 +233,11 @@ struct ir_op {
     ir_opcode code;
     int operand_count;
     ir_operand *operands;
-    ir_value **results;   /* ir_op_info_of(code)->results of them */
-    ir_attr *attrs;       /* parallel to ir_op_info_of(code)->attrs; always all present, defaults filled in */
+    ir_value **results; /* ir_op_info_of(code)->results of them */
+    ir_attr *attrs;     /* parallel to ir_op_info_of(code)->attrs; always all present, defaults filled in */
     ir_loc loc;
     uint32_t id;
-    const char *name;     /* layer name for symbols and profiles; NULL: derived from the first result's name */
+    const char *name;      /* layer name for symbols and profiles; NULL: derived from the first result's name */
     bool keep_float;       /* the options want it computed in float */
     const char *why_float; /* why it is computed in float, for the report; NULL: nobody has decided that */
     ir_kernel kernel;
@@ -240,9 +256,9 @@ typedef struct ir_variable {
 } ir_variable;
 
 typedef struct ir_limits { /* size_limits.h */
-    size_t bytes;     /* of the object, and of the memory that constants and tables take while it is made */
-    size_t workspace; /* of the model's workspace */
-    size_t remark;    /* a workspace beyond this is worth a warning */
+    size_t bytes;          /* of the object, and of the memory that constants and tables take while it is made */
+    size_t workspace;      /* of the model's workspace */
+    size_t remark;         /* a workspace beyond this is worth a warning */
 } ir_limits;
 
 struct ir_graph {
@@ -250,21 +266,24 @@ struct ir_graph {
     ir_limits limits;
     const char *name;
     ir_op *first, *last;
-    ir_value **inputs;   int32_t input_count;
-    ir_value **outputs;  int32_t output_count;
+    ir_value **inputs;
+    int32_t input_count;
+    ir_value **outputs;
+    int32_t output_count;
     const char **input_names, **output_names; /* parallel, never NULL */
     uint32_t next_id;
-    ir_variable *variables; int32_t variable_count; /* grown by ir_variable_add alone */
-    int32_t *variable_index, variable_slots;        /* by name */
-    size_t workspace_bytes;   /* set by the memory plan */
+    ir_variable *variables;
+    int32_t variable_count;                  /* grown by ir_variable_add alone */
+    int32_t *variable_index, variable_slots; /* by name */
+    size_t workspace_bytes;                  /* set by the memory plan */
     size_t state_offset, state_bytes; /* the part of the workspace that holds the variables; set by the memory plan */
 };
 
 ir_graph *ir_graph_new(void);
 ir_graph *ir_graph_new_within(ir_limits);
 void ir_graph_free(ir_graph *);
-/* The same graph once more: ops and values of the same ids.  It shares what nobody changes (the bytes of constants, names,
- * scales) with the original, which has to live longer. */
+/* The same graph once more: ops and values of the same ids.  It shares what nobody changes (the bytes of constants,
+ * names, scales) with the original, which has to live longer. */
 ir_graph *ir_graph_copy(const ir_graph *);
 /* The file that the graph comes from, for a diagnostic about the whole. */
 ir_loc ir_graph_loc(const ir_graph *);
@@ -288,7 +307,10 @@ void ir_replace_uses(ir_value *from, ir_value *to);  /* all uses, and graph outp
 void ir_op_move_before(ir_op *, ir_op *before);      /* NULL: to the end */
 void ir_op_erase(ir_op *);                           /* results must be unused */
 
-static inline ir_value *ir_operand_value(const ir_op *op, int i) { return i < op->operand_count ? op->operands[i].value : NULL; }
+static inline ir_value *ir_operand_value(const ir_op *op, int i)
+{
+    return i < op->operand_count ? op->operands[i].value : NULL;
+}
 static inline bool ir_value_is_output(const ir_value *v) { return v->output_count > 0; }
 /* Operand slots; graph outputs count as one more each. */
 static inline int ir_use_count(const ir_value *v) { return v->use_count + v->output_count; }
@@ -303,7 +325,7 @@ void ir_variable_add(ir_graph *, ir_variable);                     /* moves thos
 /* ---- Attributes: the op must have them (assert) ---- */
 
 bool ir_has_attr(const ir_op *, ir_attr_id);
-int64_t ir_int(const ir_op *, ir_attr_id);             /* INT and enumerations */
+int64_t ir_int(const ir_op *, ir_attr_id); /* INT and enumerations */
 float ir_float(const ir_op *, ir_attr_id);
 const char *ir_str(const ir_op *, ir_attr_id);
 int32_t ir_ints(const ir_op *, ir_attr_id, const int64_t **out); /* returns the count */
@@ -311,14 +333,14 @@ int64_t ir_ints_at(const ir_op *, ir_attr_id, int index);
 int32_t ir_floats(const ir_op *, ir_attr_id, const float **out);
 void ir_set_int(ir_op *, ir_attr_id, int64_t);
 void ir_set_float(ir_op *, ir_attr_id, float);
-void ir_set_str(ir_op *, ir_attr_id, const char *);    /* copies */
-void ir_set_ints(ir_op *, ir_attr_id, int32_t count, const int64_t values[]);  /* copies */
-void ir_set_floats(ir_op *, ir_attr_id, int32_t count, const float values[]);  /* copies */
+void ir_set_str(ir_op *, ir_attr_id, const char *);                           /* copies */
+void ir_set_ints(ir_op *, ir_attr_id, int32_t count, const int64_t values[]); /* copies */
+void ir_set_floats(ir_op *, ir_attr_id, int32_t count, const float values[]); /* copies */
 
 /* ---- Constants ---- */
 
-int64_t ir_const_int(const ir_value *, int64_t index);  /* element as an integer; integer types */
-double ir_const_real(const ir_value *, int64_t index);  /* element as a real number: dequantized when quantized */
+int64_t ir_const_int(const ir_value *, int64_t index); /* element as an integer; integer types */
+double ir_const_real(const ir_value *, int64_t index); /* element as a real number: dequantized when quantized */
 /* The first element that is not a number, -1 without one; files have none in their constants. */
 int64_t ir_first_nan(const ir_type *, const void *data);
 
@@ -326,16 +348,16 @@ int64_t ir_first_nan(const ir_type *, const void *data);
 
 /* Appends the text form; the caller frees *out_text with free().  False: out of memory. */
 bool ir_print(const ir_graph *, char **out_text, size_t *out_length);
-void ir_print_op(const ir_op *, char *buffer, size_t size);          /* one line, cut to fit; for diagnostics */
+void ir_print_op(const ir_op *, char *buffer, size_t size); /* one line, cut to fit; for diagnostics */
 ir_graph *ir_parse(const char *text, size_t length, const char *file, diag *); /* NULL and a diagnostic on error */
 ir_graph *ir_parse_within(const char *text, size_t length, const char *file, ir_limits, diag *);
-bool ir_verify(const ir_graph *, diag *);                              /* false and a diagnostic on the first defect */
-bool ir_zero_in_range(ir_dtype, int32_t zero);                              /* can a value of that type have that zero point? */
+bool ir_verify(const ir_graph *, diag *);      /* false and a diagnostic on the first defect */
+bool ir_zero_in_range(ir_dtype, int32_t zero); /* can a value of that type have that zero point? */
 
 /* ---- Hashing (hash.c): equal ops and constants ---- */
 
 uint64_t ir_hash_bytes(const void *, size_t, uint64_t seed);
-uint64_t ir_op_hash(const ir_op *);                     /* code, operands, attributes, result types and quantization */
+uint64_t ir_op_hash(const ir_op *); /* code, operands, attributes, result types and quantization */
 bool ir_op_same(const ir_op *, const ir_op *);
 
 #endif

@@ -73,9 +73,7 @@ static const char *const *enum_texts(ir_attr_kind kind, int *out_count)
 #undef ENUM_BEGIN
 #undef ENUMERATOR
 #undef ENUM_END
-    default:
-        *out_count = 0;
-        return NULL;
+    default: *out_count = 0; return NULL;
     }
 }
 

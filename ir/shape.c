@@ -331,8 +331,8 @@ static bool infer_lstm(inference *i)
     if (!infer_states(i, operand(i, 1), h, 4))
         return false;
     if (operand(i, 0)->dims[2] != 4 * h->dims[1] || !is_matrix(c, h->dims[0], h->dims[1]))
-        return refuse(i, "lstm: %lld gates or the cell state do not fit to %lld units", (long long)operand(i, 0)->dims[2],
-                      (long long)h->dims[1]);
+        return refuse(i, "lstm: %lld gates or the cell state do not fit to %lld units",
+                      (long long)operand(i, 0)->dims[2], (long long)h->dims[1]);
     return true;
 }
 
@@ -345,8 +345,8 @@ static bool infer_recurrent(inference *i)
     if (!infer_states(i, operand(i, 1), h, gates))
         return false;
     if (operand(i, 0)->dims[2] != gates * h->dims[1] || (b && (b->type.rank != 1 || b->type.dims[0] != h->dims[1])))
-        return refuse(i, "%s: %lld gates or the bias do not fit to %lld units", text_of(i), (long long)operand(i, 0)->dims[2],
-                      (long long)h->dims[1]);
+        return refuse(i, "%s: %lld gates or the bias do not fit to %lld units", text_of(i),
+                      (long long)operand(i, 0)->dims[2], (long long)h->dims[1]);
     return true;
 }
 

@@ -4,8 +4,9 @@
  *     small                     128 MiB        1 GiB                        64 MiB
  *     large            256 times as much   256 times                      32 times
  *
- * What people's models need is far below: a few times the file, tens of times for the workspace of a small network on large
- * pictures.  Most goes to graphs of tiny ops in text, where 30 bytes make an op of the IR, tables of the passes and code. */
+ * What people's models need is far below: a few times the file, tens of times for the workspace of a small network on
+ * large pictures.  Most goes to graphs of tiny ops in text, where 30 bytes make an op of the IR, tables of the passes
+ * and code. */
 #include "ir/size_limits.h"
 
 enum { SMALL_MIB = 128, SMALL_WORKSPACE_MIB = 1024, SMALL_REMARK_MIB = 64, GROWTH = 256, REMARK_GROWTH = 32 };
@@ -70,5 +71,6 @@ const char *ir_limits_remark(const ir_graph *g)
 {
     if (g->workspace_bytes <= g->limits.remark)
         return NULL;
-    return arena_format(g->arena, "the model needs a workspace of %zu bytes, which is large for a file of this size", g->workspace_bytes);
+    return arena_format(g->arena, "the model needs a workspace of %zu bytes, which is large for a file of this size",
+                        g->workspace_bytes);
 }

@@ -1,5 +1,5 @@
-/* size_limits.h: what a model file may cause, in proportion to its size: a few bytes that ask for gigabytes are refused before
- * anything takes them.  An option, --max-size, sets other limits. */
+/* size_limits.h: what a model file may cause, in proportion to its size: a few bytes that ask for gigabytes are
+ * refused before anything takes them.  An option, --max-size, sets other limits. */
 #ifndef QCC_IR_SIZE_LIMITS_H
 #define QCC_IR_SIZE_LIMITS_H
 

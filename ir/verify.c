@@ -78,18 +78,15 @@ typedef struct verifier {
 bool ir_zero_in_range(ir_dtype t, int32_t zero)
 {
     switch (t) {
-    case IR_I8:
-        return zero >= INT8_MIN && zero <= INT8_MAX;
-    case IR_U8:
-        return zero >= 0 && zero <= UINT8_MAX;
-    case IR_I16:
-        return zero >= INT16_MIN && zero <= INT16_MAX;
-    default:
-        return true;
+    case IR_I8: return zero >= INT8_MIN && zero <= INT8_MAX;
+    case IR_U8: return zero >= 0 && zero <= UINT8_MAX;
+    case IR_I16: return zero >= INT16_MIN && zero <= INT16_MAX;
+    default: return true;
     }
 }
 
-/* A constant, or what training rounds it to.  Only those, single channels and sums can have a scale of 0: weights are pruned. */
+/* A constant, or what training rounds it to.  Only those, single channels and sums can have a scale of 0: weights are
+ * pruned. */
 static bool is_weight(const ir_value *x)
 {
     const ir_value *rounded = x->def && x->def->operand_count ? x->def->operands[0].value : NULL;
@@ -206,8 +203,7 @@ static bool verify_attr(verifier *v, const ir_op *op, ir_attr_id id, const ir_at
     const ir_attr_info *info = ir_attr_info_of(id);
     const attr_range *r = &ranges[id];
     switch (info->kind) {
-    case IR_KIND_INT:
-        return verify_number(v, op, info->text, r, a->i);
+    case IR_KIND_INT: return verify_number(v, op, info->text, r, a->i);
     case IR_KIND_INTS:
         if (!verify_count(v, op, info->text, r, a->ints.n))
             return false;

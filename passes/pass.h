@@ -1,16 +1,16 @@
 /* pass.h: transforms of the graph, and the runner.
  *
- * A pass is a function over the graph.  It neither verifies, prints nor times: the runner alone does.  passes.def is the
- * pipeline, in order, in phases; one file a pass, whose head comment shows the IR before and after. */
+ * A pass is a function over the graph.  It neither verifies, prints nor times: the runner alone does.  passes.def is
+ * the pipeline, in order, in phases; one file a pass, whose head comment shows the IR before and after. */
 #ifndef QCC_PASS_H
 #define QCC_PASS_H
 
 #include "ir/ir.h"
 
 typedef enum pass_quantize_mode {
-    PASS_QUANTIZE_AUTO,   /* what the file has scales for */
-    PASS_QUANTIZE_NONE,   /* the real-valued model that the file quantizes */
-    PASS_QUANTIZE_STATIC  /* as auto; a file without any scales is an error */
+    PASS_QUANTIZE_AUTO,  /* what the file has scales for */
+    PASS_QUANTIZE_NONE,  /* the real-valued model that the file quantizes */
+    PASS_QUANTIZE_STATIC /* as auto; a file without any scales is an error */
 } pass_quantize_mode;
 
 typedef struct pass_names { /* "a,b" each, as often as the option was given */
@@ -21,40 +21,43 @@ typedef struct pass_names { /* "a,b" each, as often as the option was given */
 /* What integers have to stand for, of one value of the graph: found by running it over samples. */
 typedef struct pass_range {
     bool known;
-    float low, high;  /* finite, low <= high; 0 need not lie between them */
-    int bits;         /* 8 or 16; 0: as pass_calibration.activation_bits says */
-    const char *note; /* how it was chosen, for the report: "minmax of 100 samples"; NULL: nothing to say; outlives the graph */
+    float low, high; /* finite, low <= high; 0 need not lie between them */
+    int bits;        /* 8 or 16; 0: as pass_calibration.activation_bits says */
+    const char *
+        note; /* how it was chosen, for the report: "minmax of 100 samples"; NULL: nothing to say; outlives the graph */
 } pass_range;
 
 /* How a graph without integers becomes one with them. */
 typedef struct pass_calibration {
     const pass_range *ranges; /* by id of a value, at the start of PHASE(scales) */
     uint32_t count;           /* of ranges; values with other ids have none */
-    bool symmetric;           /* --activation-scales=symmetric: zero point 0; otherwise one that lets the range fill the integers */
-    int activation_bits;      /* --activation-bits: 8 or 16 */
+    /* --activation-scales=symmetric: zero point 0; otherwise one that lets the range fill the integers. */
+    bool symmetric;
+    int activation_bits; /* --activation-bits: 8 or 16 */
 } pass_calibration;
 
 typedef struct pass_options {
-    pass_quantize_mode quantize;  /* --quantize */
-    pass_names quantized_ops;     /* --quantized-ops: ops by name; none: all */
-    pass_names keep_float;        /* --keep-float: layers by name */
+    pass_quantize_mode quantize;         /* --quantize */
+    pass_names quantized_ops;            /* --quantized-ops: ops by name; none: all */
+    pass_names keep_float;               /* --keep-float: layers by name */
     const pass_calibration *calibration; /* NULL: scales come from the file alone */
-    bool infer_scales;            /* --infer-scales: also where the file leaves real numbers between its quantizes */
-    ir_enum_ROUNDING rounding; bool rounding_given; /* --rounding */
-    bool keep_unfused;         /* stop before fusion and lowering: what --emit=ir of the imported model shows */
-    bool lower;                /* run the passes that prepare for the backend (unsigned form, memory plan) */
-    int opt_level;             /* 0: only what the backend needs */
-    /* How code generation will do an op, for the memory plan: false when it can't, or `forced` (NULL: any), a kernel's name,
-     * can't.  The arena is the graph's.  NULL: nobody generates code. */
+    bool infer_scales; /* --infer-scales: also where the file leaves real numbers between its quantizes */
+    ir_enum_ROUNDING rounding;
+    bool rounding_given; /* --rounding */
+    bool keep_unfused;   /* stop before fusion and lowering: what --emit=ir of the imported model shows */
+    bool lower;          /* run the passes that prepare for the backend (unsigned form, memory plan) */
+    int opt_level;       /* 0: only what the backend needs */
+    /* How code generation will do an op, for the memory plan: false when it can't, or `forced` (NULL: any), a
+     * kernel's name, can't.  The arena is the graph's.  NULL: nobody generates code. */
     bool (*choose_kernel)(const ir_op *, uint32_t targets, const char *forced, arena *, ir_kernel *out);
-    uint32_t targets;          /* a target_set, passed on to choose_kernel.  Nothing else here may depend on it: an object of
+    uint32_t targets;   /* a target_set, passed on to choose_kernel.  Nothing else here may depend on it: an object of
                                 * several targets has one graph and one plan of the memory. */
-    pass_names kernels;        /* --kernel: kernels that do what they can, whatever else would be chosen */
+    pass_names kernels; /* --kernel: kernels that do what they can, whatever else would be chosen */
 } pass_options;
 
 typedef struct pass_context {
     const pass_options *options;
-    arena *scratch;            /* reset by the runner after each pass */
+    arena *scratch; /* reset by the runner after each pass */
     diag *diag;
 } pass_context;
 
@@ -84,21 +87,23 @@ typedef enum pass_phase {
     PASS_PHASES
 } pass_phase;
 
-const pass_info *pass_list(int *out_count);            /* the pipeline, in order (passes.def) */
-const pass_info *pass_find(const char *name);          /* NULL: unknown */
+const pass_info *pass_list(int *out_count);   /* the pipeline, in order (passes.def) */
+const pass_info *pass_find(const char *name); /* NULL: unknown */
 
 typedef struct pass_debug {
     bool verify_each;
-    bool round_trip_each;                              /* stress: print and reparse after every pass */
+    bool round_trip_each; /* stress: print and reparse after every pass */
     bool time;
-    const char *const *print_before; int print_before_count;
-    const char *const *print_after;  int print_after_count;
+    const char *const *print_before;
+    int print_before_count;
+    const char *const *print_after;
+    int print_after_count;
     bool print_after_all;
     void (*write)(void *context, const char *text, size_t length); /* where prints and times go */
     /* Takes the graph as it came (number 0, "input"), and after each pass; NULL: nobody wants it. */
     bool (*dump)(void *context, int number, const char *name, const char *text, size_t length, diag *);
     void *context;
-    int *number;                                       /* of the next dump, for callers that run phases apart; NULL: from 0 */
+    int *number; /* of the next dump, for callers that run phases apart; NULL: from 0 */
 } pass_debug;
 
 /* Runs the whole pipeline, or the named passes (names == NULL: the pipeline). */

@@ -230,8 +230,8 @@ bool pass_run(ir_graph *g, const pass_options *options, const pass_debug *debug,
     return run(g, options, debug, &call, d);
 }
 
-bool pass_run_phases(ir_graph *g, const pass_options *options, const pass_debug *debug, pass_phase first, pass_phase last,
-                     diag *d)
+bool pass_run_phases(ir_graph *g, const pass_options *options, const pass_debug *debug, pass_phase first,
+                     pass_phase last, diag *d)
 {
     pass_call call = {.first = first, .last = last};
     return run(g, options, debug, &call, d);

@@ -1,5 +1,6 @@
 /* model_abi.h: the constant data that the compiler emits for a model, and that the runtime walks.  Not installed:
- * programs see qcc_model as opaque.  compiler/codegen/object/descriptor.c emits exactly this layout; QCC_ABI_VERSION changes with it. */
+ * programs see qcc_model as opaque.  compiler/codegen/object/descriptor.c emits exactly this layout; QCC_ABI_VERSION
+ * changes with it. */
 #ifndef QCC_MODEL_ABI_H
 #define QCC_MODEL_ABI_H
 
@@ -11,11 +12,13 @@
 
 /* CPU features that code needs, as bits of qcc_variant.cpu_features. */
 enum {
-    QCC_CPU_AVX2 = 1u << 0,        /* with BMI1, BMI2, LZCNT and MOVBE: x86-64-v3 but for the next two */
-    QCC_CPU_FMA = 1u << 1, QCC_CPU_F16C = 1u << 2,
-    QCC_CPU_AVX512 = 1u << 3,      /* F, BW, DQ, VL, CD together */
-    QCC_CPU_AVX512_VBMI = 1u << 4, QCC_CPU_AVX512_VNNI = 1u << 5,
-    QCC_CPU_AVX_VNNI = 1u << 6     /* VNNI of registers up to 32 bytes in its VEX forms */
+    QCC_CPU_AVX2 = 1u << 0, /* with BMI1, BMI2, LZCNT and MOVBE: x86-64-v3 but for the next two */
+    QCC_CPU_FMA = 1u << 1,
+    QCC_CPU_F16C = 1u << 2,
+    QCC_CPU_AVX512 = 1u << 3, /* F, BW, DQ, VL, CD together */
+    QCC_CPU_AVX512_VBMI = 1u << 4,
+    QCC_CPU_AVX512_VNNI = 1u << 5,
+    QCC_CPU_AVX_VNNI = 1u << 6 /* VNNI of registers up to 32 bytes in its VEX forms */
 };
 
 /* What a step's code gets to find its buffers. */
@@ -31,19 +34,20 @@ typedef void qcc_step_fn(const qcc_frame *, uint32_t begin, uint32_t end);
 
 typedef struct qcc_step {
     qcc_step_fn *run;
-    uint32_t units;        /* at least 1; thread t of T runs units*t/T .. units*(t+1)/T */
-    uint32_t max_threads;  /* no more threads than this are worth waking; 1: always the calling thread */
-    const char *name;      /* layer */
-    const char *op;        /* "conv2d" */
-    const char *shape;     /* "1x56x56x64 -> 1x56x56x256, 1x1" */
-    uint64_t macs;         /* useful multiply-adds, 0 where that says nothing */
-    uint32_t is_int8;      /* 1: its arithmetic is integer */
-    uint32_t op_index;     /* position of its op in the lowered graph, as in --report */
+    uint32_t units;       /* at least 1; thread t of T runs units*t/T .. units*(t+1)/T */
+    uint32_t max_threads; /* no more threads than this are worth waking; 1: always the calling thread */
+    const char *name;     /* layer */
+    const char *op;       /* "conv2d" */
+    const char *shape;    /* "1x56x56x64 -> 1x56x56x256, 1x1" */
+    uint64_t macs;        /* useful multiply-adds, 0 where that says nothing */
+    uint32_t is_int8;     /* 1: its arithmetic is integer */
+    uint32_t op_index;    /* position of its op in the lowered graph, as in --report */
 } qcc_step;
 
-/* The model's code for one target.  All variants compute the same integers in the same workspace, whose layout is the model's. */
+/* The model's code for one target.  All variants compute the same integers in the same workspace, whose layout is the
+ * model's. */
 typedef struct qcc_variant {
-    const char *target;    /* "avx512vbmi" */
+    const char *target; /* "avx512vbmi" */
     const qcc_step *steps;
     uint32_t step_count;
     uint32_t cpu_features; /* that the machine has to have */
@@ -71,13 +75,13 @@ struct qcc_model {
     uint32_t input_count, output_count;
     const char *name;
     const qcc_tensor_info *inputs, *outputs;
-    const qcc_variant *variants;     /* best first: a machine runs the first that it can */
+    const qcc_variant *variants; /* best first: a machine runs the first that it can */
     uint64_t variant_count;
     uint64_t workspace_bytes;
-    const void *initial_state;       /* copied to workspace + state_offset by qcc_reset */
+    const void *initial_state; /* copied to workspace + state_offset by qcc_reset */
     uint64_t state_offset, state_bytes;
-    qcc_weights_slot *weights;       /* NULL: weights are embedded */
-    uint64_t weights_bytes;          /* of the file */
+    qcc_weights_slot *weights; /* NULL: weights are embedded */
+    uint64_t weights_bytes;    /* of the file */
 };
 
 #endif

@@ -1,5 +1,5 @@
-/* ops.h: rare operations that compiled code calls instead of having them emitted.  No memory is allocated: what is needed
- * beyond the results comes from the memory plan.  Structures here are constants that the compiler lays out. */
+/* ops.h: rare operations that compiled code calls instead of having them emitted.  No memory is allocated: what is
+ * needed beyond the results comes from the memory plan.  Structures here are constants that the compiler lays out. */
 #ifndef QCC_OPS_H
 #define QCC_OPS_H
 
@@ -8,13 +8,13 @@
 /* ---- ops_normalize.c: rows of 8-bit values in the arithmetic of TFLite's reference kernels ---- */
 
 typedef struct qcc_op_normalize {
-    int32_t exponentials[256];    /* of -difference in Q0, 0 where the difference is too large */
-    int32_t differences[256];     /* -difference in Q5 */
-    int32_t twice;                /* 1: products round twice */
+    int32_t exponentials[256]; /* of -difference in Q0, 0 where the difference is too large */
+    int32_t differences[256];  /* -difference in Q5 */
+    int32_t twice;             /* 1: products round twice */
     int32_t from_q5_mantissa, from_q5_shift;
-    int32_t difference_min;       /* smaller (more negative) differences count as minus infinity */
+    int32_t difference_min; /* smaller (more negative) differences count as minus infinity */
     int32_t zero_x;
-    int32_t was_signed;           /* l2_normalize: the values are signed ones in unsigned form */
+    int32_t was_signed; /* l2_normalize: the values are signed ones in unsigned form */
 } qcc_op_normalize;
 
 void qcc_op_softmax(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns);
@@ -31,8 +31,8 @@ float qcc_op_cos(float);
 
 typedef struct qcc_op_softmax_table16 { /* TFLite's: nodes 128 integers apart, from -32768 */
     int16_t exponential[513], reciprocal[513];
-    int32_t mantissa, shift;      /* of differences, to the exponential's operand */
-    int32_t twice;                /* 1: products round twice */
+    int32_t mantissa, shift; /* of differences, to the exponential's operand */
+    int32_t twice;           /* 1: products round twice */
 } qcc_op_softmax_table16;
 
 typedef struct qcc_op_softmax_real16 {
@@ -40,7 +40,8 @@ typedef struct qcc_op_softmax_real16 {
     int32_t zero_x, zero_y;
 } qcc_op_softmax_real16;
 
-void qcc_op_softmax16_fixed(const qcc_op_softmax_table16 *, const int16_t *x, int16_t *y, int64_t rows, int64_t columns);
+void qcc_op_softmax16_fixed(const qcc_op_softmax_table16 *, const int16_t *x, int16_t *y, int64_t rows,
+                            int64_t columns);
 void qcc_op_softmax16_real(const qcc_op_softmax_real16 *, const int16_t *x, int16_t *y, int64_t rows, int64_t columns);
 
 /* ---- ops_top_k.c ---- */
@@ -51,28 +52,33 @@ void qcc_op_top_k(const void *x, void *values, void *positions, int64_t rows, in
 
 /* ---- ops_detection.c ---- */
 
-typedef struct qcc_op_tensor { float scale; int32_t zero; int32_t type; int32_t reserved; } qcc_op_tensor;
+typedef struct qcc_op_tensor {
+    float scale;
+    int32_t zero;
+    int32_t type;
+    int32_t reserved;
+} qcc_op_tensor;
 
 typedef struct qcc_op_detection {
-    int64_t boxes, box_width, labels, classes; /* labels: classes and background, a row of the scores */
+    int64_t boxes, box_width, labels, classes;        /* labels: classes and background, a row of the scores */
     int64_t max_detections, per_box, per_class, rows; /* rows: of the results */
     int64_t regular;
     float score_threshold, iou_threshold;
-    float scales[4];              /* y, x, h, w */
+    float scales[4]; /* y, x, h, w */
     qcc_op_tensor box, score, anchor;
 } qcc_op_detection;
 
 /* Bytes of scratch: eight arrays, each from a multiple of 64 on. */
 static inline int64_t qcc_op_detection_scratch(int64_t boxes, int64_t labels, int64_t max_detections)
 {
-    const int64_t each[] = {boxes * 16, boxes * labels * 4, boxes * 4, boxes * 16, boxes, max_detections * 8,
-                            max_detections * 8, max_detections * 8};
+    const int64_t each[] = {boxes * 16, boxes * labels * 4, boxes * 4,          boxes * 16,
+                            boxes,      max_detections * 8, max_detections * 8, max_detections * 8};
     int64_t bytes = 0;
     for (int i = 0; i < 8; i++)
         bytes += (each[i] + 63) / 64 * 64;
     return bytes;
 }
-void qcc_op_detect(const qcc_op_detection *, const void *boxes, const void *scores, const void *anchors, void *out_boxes,
-                   void *out_classes, void *out_scores, void *out_count, void *scratch);
+void qcc_op_detect(const qcc_op_detection *, const void *boxes, const void *scores, const void *anchors,
+                   void *out_boxes, void *out_classes, void *out_scores, void *out_count, void *scratch);
 
 #endif

@@ -1,6 +1,6 @@
-/* ops_detection.c: from a detector's raw outputs to boxes: decode, drop weak ones, suppress the weaker of two that overlap,
- * over the best class of each box (the fast form) or class by class (the regular one).  Of equal scores the first box wins.
- * Decoding in double, rounded to float; overlap in float; as TFLite's custom op. */
+/* ops_detection.c: from a detector's raw outputs to boxes: decode, drop weak ones, suppress the weaker of two that
+ * overlap, over the best class of each box (the fast form) or class by class (the regular one).  Of equal scores the
+ * first box wins.  Decoding in double, rounded to float; overlap in float; as TFLite's custom op. */
 #include "ops.h"
 
 #include <math.h>
@@ -9,17 +9,19 @@
 
 #include "qcc.h"
 
-typedef struct box { float top, left, bottom, right; } box;
+typedef struct box {
+    float top, left, bottom, right;
+} box;
 
 typedef struct detector {
     const qcc_op_detection *op;
     int64_t label_offset;
-    box *decoded;               /* [boxes] */
-    float *scores;              /* [boxes][labels], real */
-    float *column;              /* [boxes]: the scores that a suppression looks at */
-    int64_t *order;             /* [2][boxes]: candidates, and scratch of their sort */
-    unsigned char *active;      /* [boxes] */
-    int64_t *selected, *kept, *merged; /* [max_detections] */
+    box *decoded;                                        /* [boxes] */
+    float *scores;                                       /* [boxes][labels], real */
+    float *column;                                       /* [boxes]: the scores that a suppression looks at */
+    int64_t *order;                                      /* [2][boxes]: candidates, and scratch of their sort */
+    unsigned char *active;                               /* [boxes] */
+    int64_t *selected, *kept, *merged;                   /* [max_detections] */
     unsigned char *out_boxes, *out_classes, *out_scores; /* the program's buffers, of any alignment */
 } detector;
 
@@ -60,9 +62,7 @@ static float real_at(const qcc_op_tensor *t, const void *data, int64_t i)
         memcpy(&wide, (const char *)data + 2 * i, 2);
         q = wide;
         break;
-    default:
-        memcpy(&real, (const char *)data + 4 * i, 4);
-        return real;
+    default: memcpy(&real, (const char *)data + 4 * i, 4); return real;
     }
     return t->scale * (float)(q - t->zero);
 }
@@ -76,7 +76,8 @@ static void decode(const detector *n, const void *boxes, const void *anchors)
             e[k] = real_at(&op->box, boxes, i * op->box_width + k);
             a[k] = real_at(&op->anchor, anchors, i * 4 + k);
         }
-        const float y = (float)(e[0] / (double)op->scales[0] * a[2] + a[0]), x = (float)(e[1] / (double)op->scales[1] * a[3] + a[1]);
+        const float y = (float)(e[0] / (double)op->scales[0] * a[2] + a[0]),
+                    x = (float)(e[1] / (double)op->scales[1] * a[3] + a[1]);
         const float h = (float)(0.5 * exp(e[2] / (double)op->scales[2]) * a[2]);
         const float w = (float)(0.5 * exp(e[3] / (double)op->scales[3]) * a[3]);
         n->decoded[i] = (box){y - h, x - w, y + h, x + w};
@@ -103,10 +104,12 @@ static void sort_falling(const float *column, int64_t *order, int64_t *scratch, 
 {
     for (int64_t run = 1; run < count; run *= 2) {
         for (int64_t at = 0; at < count; at += 2 * run) {
-            const int64_t middle = at + run < count ? at + run : count, end = at + 2 * run < count ? at + 2 * run : count;
+            const int64_t middle = at + run < count ? at + run : count,
+                          end = at + 2 * run < count ? at + 2 * run : count;
             int64_t i = at, j = middle, to = at;
             while (i < middle || j < end)
-                scratch[to++] = j >= end || (i < middle && !(column[order[j]] > column[order[i]])) ? order[i++] : order[j++];
+                scratch[to++] =
+                    j >= end || (i < middle && !(column[order[j]] > column[order[i]])) ? order[i++] : order[j++];
         }
         memcpy(order, scratch, (size_t)count * sizeof *order);
     }
@@ -141,7 +144,8 @@ static void put_row(const detector *n, int64_t row, int64_t at, int64_t class)
     memcpy(n->out_boxes + sizeof(box) * (size_t)row, &n->decoded[at], sizeof(box));
     const float label = (float)class;
     memcpy(n->out_classes + sizeof label * (size_t)row, &label, sizeof label);
-    memcpy(n->out_scores + sizeof label * (size_t)row, &n->scores[at * n->op->labels + n->label_offset + class], sizeof label);
+    memcpy(n->out_scores + sizeof label * (size_t)row, &n->scores[at * n->op->labels + n->label_offset + class],
+           sizeof label);
 }
 
 /* The rank-th best class of a box: of equal scores the first class. */
@@ -209,10 +213,13 @@ static int64_t detect_regular(const detector *n)
     return kept;
 }
 
-void qcc_op_detect(const qcc_op_detection *op, const void *boxes, const void *scores, const void *anchors, void *out_boxes,
-                   void *out_classes, void *out_scores, void *out_count, void *scratch)
+void qcc_op_detect(const qcc_op_detection *op, const void *boxes, const void *scores, const void *anchors,
+                   void *out_boxes, void *out_classes, void *out_scores, void *out_count, void *scratch)
 {
-    detector n = {.op = op, .label_offset = op->labels - op->classes, .out_boxes = out_boxes, .out_classes = out_classes,
+    detector n = {.op = op,
+                  .label_offset = op->labels - op->classes,
+                  .out_boxes = out_boxes,
+                  .out_classes = out_classes,
                   .out_scores = out_scores};
     carve(&n, scratch, op->boxes, op->labels, op->max_detections);
     for (int64_t i = 0; i < op->boxes * op->labels; i++)

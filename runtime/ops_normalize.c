@@ -43,7 +43,8 @@ void qcc_op_softmax(const qcc_op_normalize *c, const uint8_t *x, uint8_t *y, int
         const int32_t scale = arith_fixed_reciprocal(sum_of_exponentials(c, x, columns, max), 12, &over_unit);
         const int shift = over_unit + 31 - 8 < 0 ? 0 : over_unit + 31 - 8;
         for (int64_t i = 0; i < columns; i++)
-            y[i] = (uint8_t)clamp_byte(arith_fixed_shift_right(arith_fixed_product(scale, c->exponentials[max - x[i]]), shift));
+            y[i] = (uint8_t)clamp_byte(
+                arith_fixed_shift_right(arith_fixed_product(scale, c->exponentials[max - x[i]]), shift));
     }
 }
 
@@ -72,7 +73,8 @@ void qcc_op_l2_normalize(const qcc_op_normalize *c, const uint8_t *x, uint8_t *y
         inverse.shift += c->was_signed ? 7 : 0;
         for (int64_t i = 0; i < columns; i++) {
             const int32_t centred = x[i] - c->zero_x;
-            y[i] = (uint8_t)clamp_byte((int64_t)scaled(c, c->was_signed ? centred : 128 * centred, inverse.mantissa, inverse.shift) + 128);
+            y[i] = (uint8_t)clamp_byte(
+                (int64_t)scaled(c, c->was_signed ? centred : 128 * centred, inverse.mantissa, inverse.shift) + 128);
         }
     }
 }

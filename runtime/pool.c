@@ -1,9 +1,9 @@
 /* pool.c: fork and join of one step over a few threads.
  *
- * Each worker owns a mailbox of one cache line.  The caller writes a job into it and raises `ticket`; the worker runs the
- * job and lowers the pool's `pending`.  Only workers that take part in a step are told of it, so a job is never overwritten
- * while somebody may read it.  Both sides spin for a while, because the next step is usually microseconds away, and then
- * sleep on a futex.
+ * Each worker owns a mailbox of one cache line.  The caller writes a job into it and raises `ticket`; the worker runs
+ * the job and lowers the pool's `pending`.  Only workers that take part in a step are told of it, so a job is never
+ * overwritten while somebody may read it.  Both sides spin for a while, because the next step is usually microseconds
+ * away, and then sleep on a futex.
  *
  *     caller                                worker
  *     job = …; ticket++ ───────────────────▶ sees ticket, runs units begin..end
@@ -30,7 +30,7 @@ typedef struct mailbox {
     _Alignas(CACHE_LINE) _Atomic uint32_t ticket; /* raised once a job */
     _Atomic uint32_t asleep;                      /* 1 while the worker is, or is about to be, in futex_wait */
     uint32_t begin, end;
-    const qcc_step *step;                         /* NULL: leave */
+    const qcc_step *step; /* NULL: leave */
     const qcc_frame *frame;
     pthread_t thread;
     qcc_pool *pool;
@@ -39,10 +39,10 @@ typedef struct mailbox {
 struct qcc_pool {
     _Alignas(CACHE_LINE) _Atomic uint32_t pending; /* workers still at the present step */
     _Atomic uint32_t caller_asleep;
-    _Alignas(CACHE_LINE) unsigned threads;         /* the caller included */
-    unsigned spins;                                /* before sleeping; 0 when threads outnumber CPUs */
-    pid_t process;                                 /* where the workers are: a fork copies the pool, not its threads */
-    mailbox boxes[];                               /* threads - 1 */
+    _Alignas(CACHE_LINE) unsigned threads; /* the caller included */
+    unsigned spins;                        /* before sleeping; 0 when threads outnumber CPUs */
+    pid_t process;                         /* where the workers are: a fork copies the pool, not its threads */
+    mailbox boxes[];                       /* threads - 1 */
 };
 
 /* ---- Waiting ---- */
@@ -52,7 +52,10 @@ static void futex_wait(_Atomic uint32_t *word, uint32_t while_equal)
     syscall(SYS_futex, (uint32_t *)word, FUTEX_WAIT_PRIVATE, while_equal, NULL, NULL, 0);
 }
 
-static void futex_wake(_Atomic uint32_t *word) { syscall(SYS_futex, (uint32_t *)word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); }
+static void futex_wake(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, (uint32_t *)word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
 
 static void spin_pause(void)
 {
@@ -61,8 +64,8 @@ static void spin_pause(void)
 #endif
 }
 
-/* Until *word is no longer `old`.  The seq_cst store to *asleep and load of *word pair with the waker's store and load in
- * the other order: one of the two sees the other. */
+/* Until *word is no longer `old`.  The seq_cst store to *asleep and load of *word pair with the waker's store and
+ * load in the other order: one of the two sees the other. */
 static void wait_change(_Atomic uint32_t *word, uint32_t old, _Atomic uint32_t *asleep, unsigned spins)
 {
     for (unsigned i = 0; i < spins; i++) {

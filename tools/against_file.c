@@ -12,11 +12,11 @@ enum { FEW = 16 }; /* operands and results of ops that are computed alone */
 
 typedef struct entry {
     const ir_value *value;
-    double *reals;  /* NULL: several values have this name, so it says nothing */
+    double *reals; /* NULL: several values have this name, so it says nothing */
 } entry;
 
 typedef struct reference {
-    entry *entries;  /* hash table by name; its size is a power of two */
+    entry *entries; /* hash table by name; its size is a power of two */
     size_t size;
     bool failed;
 } reference;
@@ -80,7 +80,8 @@ static bool run_seen(const ir_graph *g, const void *const inputs[], ir_observer 
     for (int32_t i = 0; good && i < g->output_count; i++)
         good = (outputs[i] = malloc(ir_type_bytes(&g->outputs[i]->type) + 1)) != NULL;
     ir_state *state = good ? ir_state_new(g) : NULL;
-    good = good ? ir_interpret_observed(g, inputs, outputs, state, see, context, d) : diag_error(d, NULL, "out of memory");
+    good =
+        good ? ir_interpret_observed(g, inputs, outputs, state, see, context, d) : diag_error(d, NULL, "out of memory");
     ir_state_free(state);
     for (int32_t i = 0; outputs && i < g->output_count; i++)
         free(outputs[i]);
@@ -116,7 +117,8 @@ static void keep(void *context, const ir_value *v, const void *data)
         return;
     }
     /* A dequantize or observe may carry the name of what it reads; with other numbers the name is ambiguous. */
-    if (e->reals && ((size_t)ir_type_elements(&e->value->type) != count || memcmp(e->reals, reals, count * sizeof *reals) != 0)) {
+    if (e->reals &&
+        ((size_t)ir_type_elements(&e->value->type) != count || memcmp(e->reals, reals, count * sizeof *reals) != 0)) {
         free(e->reals);
         e->reals = NULL;
     }
@@ -151,7 +153,8 @@ static const double *file_reals(const comparison *c, const ir_value *v)
 
 /* ---- Comparison ---- */
 
-/* Largest and mean difference, in steps of v's scale where it has one, otherwise as part of the file's largest magnitude. */
+/* Largest and mean difference, in steps of v's scale where it has one, otherwise as part of the file's largest
+ * magnitude. */
 static void differ(const ir_value *v, const void *ours, const double *theirs, report_difference *out)
 {
     const int64_t count = ir_type_elements(&v->type);
@@ -171,7 +174,9 @@ static void differ(const ir_value *v, const void *ours, const double *theirs, re
     }
     free(reals);
     const double unit = v->quant ? 1 : magnitude > 0 ? magnitude : 1;
-    *out = (report_difference){.known = true, .max = largest / unit, .mean = count ? sum / (double)count / unit : 0,
+    *out = (report_difference){.known = true,
+                               .max = largest / unit,
+                               .mean = count ? sum / (double)count / unit : 0,
                                .sqnr_db = noise > 0 ? 10 * log10(signal / noise) : INFINITY};
 }
 

@@ -51,27 +51,13 @@ static void fill(const ir_value *v, unsigned char *to, uint32_t seed)
         float f = edge_float(h);
         double d = f;
         switch (v->type.dtype) {
-        case IR_F32:
-            memcpy(to, &f, sizeof f);
-            break;
-        case IR_F64:
-            memcpy(to, &d, sizeof d);
-            break;
-        case IR_BOOL:
-            *to = h & 1;
-            break;
-        case IR_I8:
-            put_int(to, edge_int(v, INT8_MIN, INT8_MAX, h), size);
-            break;
-        case IR_U8:
-            put_int(to, edge_int(v, 0, UINT8_MAX, h), size);
-            break;
-        case IR_I16:
-            put_int(to, edge_int(v, INT16_MIN, INT16_MAX, h), size);
-            break;
-        default: /* indices, mostly: small numbers, some outside */
-            put_int(to, (int64_t)(h % 11) - 1, size);
-            break;
+        case IR_F32: memcpy(to, &f, sizeof f); break;
+        case IR_F64: memcpy(to, &d, sizeof d); break;
+        case IR_BOOL: *to = h & 1; break;
+        case IR_I8: put_int(to, edge_int(v, INT8_MIN, INT8_MAX, h), size); break;
+        case IR_U8: put_int(to, edge_int(v, 0, UINT8_MAX, h), size); break;
+        case IR_I16: put_int(to, edge_int(v, INT16_MIN, INT16_MAX, h), size); break;
+        default: /* indices, mostly: small numbers, some outside */ put_int(to, (int64_t)(h % 11) - 1, size); break;
         }
     }
 }

@@ -41,8 +41,8 @@ static bool ends_in_number(const char *text, int64_t number)
     return at > 0 && strcmp(text + at, digits) == 0 && !isdigit((unsigned char)text[at - 1]);
 }
 
-/* The column of class numbers: the one that the option names or numbers; otherwise one that the heading says is for this
- * many classes; otherwise 1.  -1: the heading has no such name. */
+/* The column of class numbers: the one that the option names or numbers; otherwise one that the heading says is for
+ * this many classes; otherwise 1.  -1: the heading has no such name. */
 static int label_column(const label_options *o, char *const heading[], int count)
 {
     long number;

@@ -1,5 +1,5 @@
-/* man.c: makes a man page at build time: man PROGRAM TEMPLATE > PAGE.  The template's line @OPTIONS@ becomes the section of
- * options from options.def, @VERSION@ the version. */
+/* man.c: makes a man page at build time: man PROGRAM TEMPLATE > PAGE.  The template's line @OPTIONS@ becomes the
+ * section of options from options.def, @VERSION@ the version. */
 #include <stdlib.h>
 #include <string.h>
 

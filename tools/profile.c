@@ -51,21 +51,22 @@ void profile_print(const session *s, const double seconds[])
         const qcc_step *step = &v->steps[i];
         const double time = seconds[i], share = peak_share(step, time, &p, s->threads);
         const size_t length = strlen(step->name), cut = length > (size_t)name_width ? length - (size_t)name_width : 0;
-        printf("%-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name + cut, op_width, step->op, shape_width,
-               step->shape, time * 1e6, total > 0 ? 100 * time / total : 0.0, step->macs);
+        printf("%-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name + cut, op_width, step->op,
+               shape_width, step->shape, time * 1e6, total > 0 ? 100 * time / total : 0.0, step->macs);
         if (share < 0)
             printf("  %6s\n", "-");
         else
             printf("  %5.1f%%\n", 100 * share);
     }
-    printf("total %.2f us over %u steps, %" PRIu64 " MACs, %u thread%s, target %s", total * 1e6, v->step_count, macs, s->threads,
-           s->threads == 1 ? "" : "s", v->target);
+    printf("total %.2f us over %u steps, %" PRIu64 " MACs, %u thread%s, target %s", total * 1e6, v->step_count, macs,
+           s->threads, s->threads == 1 ? "" : "s", v->target);
     if (p.int8 > 0 && p.f32 > 0)
         printf("; peak of a core: %.1f GMAC/s int8, %.1f GMAC/s float", p.int8 * 1e-9, p.f32 * 1e-9);
     printf("\n");
 }
 
-/* times[run][step] -> the median of each step: a machine that does other things too disturbs it least.  False: out of memory. */
+/* times[run][step] -> the median of each step: a machine that does other things too disturbs it least.  False: out of
+ * memory. */
 static bool medians(const double *times, int runs, uint32_t steps, double out[])
 {
     double *column = malloc(sizeof *column * (size_t)runs);
@@ -83,7 +84,8 @@ static bool medians(const double *times, int runs, uint32_t steps, double out[])
 double *profile_measure(session *s, double for_seconds, diag *d)
 {
     const uint32_t steps = s->variant->step_count;
-    double *times = calloc((size_t)MAX_PROFILED_RUNS * steps + 1, sizeof *times), *seconds = calloc(steps + 1, sizeof *seconds);
+    double *times = calloc((size_t)MAX_PROFILED_RUNS * steps + 1, sizeof *times),
+           *seconds = calloc(steps + 1, sizeof *seconds);
     bool good = (times && seconds) || diag_error(d, NULL, "out of memory");
     for (int i = 0; good && i < WARM_UP_RUNS; i++)
         good = session_run(s, d);

@@ -1,5 +1,5 @@
-/* qcc-eval.c: accuracy of a classifier over labelled samples, and agreement of two.  Exit codes: 0 fine, 1 a failure, 2 bad
- * usage. */
+/* qcc-eval.c: accuracy of a classifier over labelled samples, and agreement of two.  Exit codes: 0 fine, 1 a failure,
+ * 2 bad usage. */
 #define _GNU_SOURCE
 #include <jansson.h>
 #include <math.h>
@@ -122,10 +122,12 @@ static void compare_scores(const session *s, const session *other, result *r)
 static bool run_sample(const command *c, const labelled_samples *samples, int index, session *s, diag *d)
 {
     session_reset(s);
-    return sample_fill(&samples->set, index, &c->calibration.preprocessing, &s->inputs[0], s->input_buffers[0], d) && session_run(s, d);
+    return sample_fill(&samples->set, index, &c->calibration.preprocessing, &s->inputs[0], s->input_buffers[0], d) &&
+           session_run(s, d);
 }
 
-static bool evaluate_one(const command *c, const labelled_samples *samples, int index, session *s, session *other, result *r, diag *d)
+static bool evaluate_one(const command *c, const labelled_samples *samples, int index, session *s, session *other,
+                         result *r, diag *d)
 {
     const long label = samples->labels[index];
     if (!run_sample(c, samples, index, s, d))
@@ -145,7 +147,8 @@ static bool evaluate_one(const command *c, const labelled_samples *samples, int 
     return true;
 }
 
-static bool evaluate_all(const command *c, const labelled_samples *samples, session *s, session *other, result *r, diag *d)
+static bool evaluate_all(const command *c, const labelled_samples *samples, session *s, session *other, result *r,
+                         diag *d)
 {
     if (other && (other->input_count != 1 || other->output_count < 1 ||
                   ir_type_elements(&other->output_types[0]) != ir_type_elements(&s->output_types[0])))
@@ -163,7 +166,8 @@ static bool evaluate_all(const command *c, const labelled_samples *samples, sess
 static bool is_classifier(const command *c, const session *s, diag *d)
 {
     return (s->input_count == 1 && s->output_count >= 1) ||
-           diag_error(d, NULL, "%s: %u inputs and %u outputs; a classifier has one input", c->file, s->input_count, s->output_count);
+           diag_error(d, NULL, "%s: %u inputs and %u outputs; a classifier has one input", c->file, s->input_count,
+                      s->output_count);
 }
 
 /* What the other model is compared to be like: samples make integers of the first one alone. */
@@ -202,8 +206,9 @@ static bool print_json(const command *c, const result *r, diag *d)
 {
     json_t *o = json_pack("{s:i, s:f, s:f}", "samples", r->count, "top1", share(r->top1, r), "top5", share(r->top5, r));
     json_t *other = !c->other ? json_object() /* sqnr_db is null when all are equal */
-        : json_pack("{s:f, s:f, s:f, s:o}", "other_top1", share(r->other_top1, r), "other_top5", share(r->other_top5, r),
-                    "agreement", share(r->agree, r), "sqnr_db", isfinite(sqnr(r)) ? json_real(sqnr(r)) : json_null());
+                              : json_pack("{s:f, s:f, s:f, s:o}", "other_top1", share(r->other_top1, r), "other_top5",
+                                          share(r->other_top5, r), "agreement", share(r->agree, r), "sqnr_db",
+                                          isfinite(sqnr(r)) ? json_real(sqnr(r)) : json_null());
     char *text = json_object_update(o, other) == 0 ? json_dumps(o, JSON_REAL_PRECISION(9)) : NULL;
     const bool good = text || diag_error(d, NULL, "out of memory");
     if (good)
@@ -216,11 +221,12 @@ static bool print_json(const command *c, const result *r, diag *d)
 
 static void print_text(const command *c, const result *r)
 {
-    printf("%s: top-1 %.2f %%, top-5 %.2f %% of %d samples\n", c->file, 100 * share(r->top1, r), 100 * share(r->top5, r),
-           r->count);
+    printf("%s: top-1 %.2f %%, top-5 %.2f %% of %d samples\n", c->file, 100 * share(r->top1, r),
+           100 * share(r->top5, r), r->count);
     if (!c->other)
         return;
-    printf("%s: top-1 %.2f %%, top-5 %.2f %%\n", c->other, 100 * share(r->other_top1, r), 100 * share(r->other_top5, r));
+    printf("%s: top-1 %.2f %%, top-5 %.2f %%\n", c->other, 100 * share(r->other_top1, r),
+           100 * share(r->other_top5, r));
     printf("same class for %.2f %%, signal to noise %.2f dB\n", 100 * share(r->agree, r), sqnr(r));
 }
 

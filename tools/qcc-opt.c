@@ -1,4 +1,5 @@
-/* qcc-opt.c: runs passes over a graph and prints the result in text form.  Exit codes: 0 fine, 1 a failure, 2 bad usage.
+/* qcc-opt.c: runs passes over a graph and prints the result in text form.  Exit codes: 0 fine, 1 a failure, 2 bad
+ * usage.
  *
  *     qcc-opt --passes=fold,dce --verify-each m.qir
  *     qcc-opt --lower --check m.qir          the whole pipeline; the interpreter's outputs must stay the same */
@@ -21,7 +22,7 @@ typedef struct command {
     const char *file, *output, *dot;
     driver_list passes, ranges;
     pass_calibration calibration; /* of --range */
-    char *pass_text; /* what the names of `passes` point into */
+    char *pass_text;              /* what the names of `passes` point into */
     bool has_passes, lower, check, quiet, list_passes, list_ops;
 } command;
 
@@ -85,7 +86,8 @@ static bool declare_all(const command *c, outputs *o, diag *d)
     o->text = o->dot = OUTPUT_NONE;
     if (!output_keep(&o->set, c->file, d))
         return false;
-    if ((c->output || !c->quiet) && (o->text = output_declare(&o->set, c->output ? c->output : "-", 0666, d)) == OUTPUT_NONE)
+    if ((c->output || !c->quiet) &&
+        (o->text = output_declare(&o->set, c->output ? c->output : "-", 0666, d)) == OUTPUT_NONE)
         return false;
     return !c->dot || (o->dot = output_declare(&o->set, c->dot, 0666, d)) != OUTPUT_NONE;
 }

@@ -1,5 +1,5 @@
-/* qcc-run.c: runs a model, and compares, times or profiles it.  Exit codes: 0 fine, 1 a failure or a difference past the
- * tolerance, 2 bad usage. */
+/* qcc-run.c: runs a model, and compares, times or profiles it.  Exit codes: 0 fine, 1 a failure or a difference past
+ * the tolerance, 2 bad usage. */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <math.h>
@@ -84,9 +84,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_INTERP: c->interpret = true; return true;
     case OPT_REPORT: c->report = value; return true;
     case OPT_PROFILE: c->profile = true; return true;
-    case OPT_BENCH:
-        c->bench = true;
-        return !value || options_real(value, &c->bench_seconds, error, size);
+    case OPT_BENCH: c->bench = true; return !value || options_real(value, &c->bench_seconds, error, size);
     case OPT_COUNT: return set_argument(c, value, error, size);
     default:
         if (!calibrate_set(&c->calibration, id, value, &known, error, size))
@@ -195,8 +193,8 @@ static bool compare_output(const command *c, const session *s, uint32_t index, b
         return false;
     if (ir_type_elements(&want.type) != count) {
         free(want.bytes);
-        return diag_error(d, &loc, "%" PRId64 " elements, output %u (%s) has %" PRId64, ir_type_elements(&want.type), index,
-                          s->outputs[index].name, count);
+        return diag_error(d, &loc, "%" PRId64 " elements, output %u (%s) has %" PRId64, ir_type_elements(&want.type),
+                          index, s->outputs[index].name, count);
     }
     double largest = 0, sum = 0;
     int64_t differing = 0;
@@ -248,9 +246,10 @@ static bool bench(const command *c, session *s, diag *d)
     if (good) {
         qsort(times, (size_t)count, sizeof *times, profile_compare);
         const double median = count % 2 ? times[count / 2] : (times[count / 2 - 1] + times[count / 2]) / 2;
-        printf("{\"median_ms\": %.6f, \"min_ms\": %.6f, \"p99_ms\": %.6f, \"iterations\": %d, \"threads\": %u, \"target\": %s%s%s}\n",
-               median * 1e3, times[0] * 1e3, times[(int)ceil((count - 1) * 0.99)] * 1e3, count, s->threads,
-               s->variant ? "\"" : "", s->variant ? s->variant->target : "null", s->variant ? "\"" : "");
+        printf(
+            "{\"median_ms\": %.6f, \"min_ms\": %.6f, \"p99_ms\": %.6f, \"iterations\": %d, \"threads\": %u, \"target\": %s%s%s}\n",
+            median * 1e3, times[0] * 1e3, times[(int)ceil((count - 1) * 0.99)] * 1e3, count, s->threads,
+            s->variant ? "\"" : "", s->variant ? s->variant->target : "null", s->variant ? "\"" : "");
     }
     free(times);
     return good;
@@ -325,7 +324,12 @@ static bool run(const command *c, bool *out_within, diag *d)
 
 static int perform(int argc, char **argv)
 {
-    command c = {.options = driver_defaults(OPTION_RUN), .calibration = calibrate_defaults(), .seed = 1, .threads = 1, .steps = 1, .bench_seconds = 1};
+    command c = {.options = driver_defaults(OPTION_RUN),
+                 .calibration = calibrate_defaults(),
+                 .seed = 1,
+                 .threads = 1,
+                 .steps = 1,
+                 .bench_seconds = 1};
     switch (options_parse(OPTION_RUN, argc, argv, set_option, &c)) {
     case OPTION_GO: break;
     case OPTION_EXIT_OK: return EXIT_SUCCESS;

@@ -17,16 +17,11 @@ typedef struct frame {
 static unsigned char *address(const frame *f, const ir_value *v)
 {
     switch (v->place.space) {
-    case IR_SPACE_WORKSPACE:
-        return f->workspace + v->place.offset;
-    case IR_SPACE_INPUT:
-        return (unsigned char *)f->inputs[v->place.index] + v->place.offset;
-    case IR_SPACE_OUTPUT:
-        return (unsigned char *)f->outputs[v->place.index] + v->place.offset;
-    case IR_SPACE_CONST:
-        return (unsigned char *)v->data + v->place.offset;
-    default:
-        return NULL;
+    case IR_SPACE_WORKSPACE: return f->workspace + v->place.offset;
+    case IR_SPACE_INPUT: return (unsigned char *)f->inputs[v->place.index] + v->place.offset;
+    case IR_SPACE_OUTPUT: return (unsigned char *)f->outputs[v->place.index] + v->place.offset;
+    case IR_SPACE_CONST: return (unsigned char *)v->data + v->place.offset;
+    default: return NULL;
     }
 }
 

@@ -29,7 +29,8 @@ static double *seconds_of_ops(const session *s, const double seconds[], diag *d)
     return of;
 }
 
-bool run_report_add(const session *s, const driver_options *options, const double seconds[], output_set *files, int file, diag *d)
+bool run_report_add(const session *s, const driver_options *options, const double seconds[], output_set *files,
+                    int file, diag *d)
 {
     const char *path = files->file[file].path;
     const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
@@ -43,8 +44,13 @@ bool run_report_add(const session *s, const driver_options *options, const doubl
                 against_file(options, s->module.file, s->module.graph, (const void *const *)s->input_buffers, seen,
                              differences, d);
     if (good) {
-        const report_facts facts = {.name = options->name, .source = s->module.file, .targets = options->targets,
-                                    .target = s->variant->target,                                    .seconds = of_ops, .activations = seen, .differences = differences};
+        const report_facts facts = {.name = options->name,
+                                    .source = s->module.file,
+                                    .targets = options->targets,
+                                    .target = s->variant->target,
+                                    .seconds = of_ops,
+                                    .activations = seen,
+                                    .differences = differences};
         size_t length;
         char *text = report_text(s->module.graph, &facts, strcmp(strrchr(path, '.'), ".html") == 0, &length);
         good = text ? output_add(files, file, text, length, d) : diag_error(d, NULL, "out of memory");

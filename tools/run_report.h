@@ -4,8 +4,8 @@
 
 #include "compiler/run/session.h"
 
-/* seconds: of each step of s->model, which was compiled from a model file; the values that it reports on follow from the
- * inputs in the session's buffers.  Adds the report to the set of outputs. */
+/* seconds: of each step of s->model, which was compiled from a model file; the values that it reports on follow from
+ * the inputs in the session's buffers.  Adds the report to the set of outputs. */
 bool run_report_add(const session *, const driver_options *, const double seconds[], output_set *, int file, diag *);
 
 #endif

@@ -16,7 +16,10 @@ typedef struct files {
 } files;
 
 /* Programs without output files have nothing that could be the same. */
-static bool keep(const driver_options *o, const char *path, diag *d) { return !o->files || output_keep(o->files, path, d); }
+static bool keep(const driver_options *o, const char *path, diag *d)
+{
+    return !o->files || output_keep(o->files, path, d);
+}
 
 /* Statistics from files, and a place for the new ones, before the work begins. */
 static bool prepare(const calibrate_options *c, const driver_options *o, stats *s, files *out, diag *d)
@@ -58,8 +61,7 @@ static bool observe(const calibrate_options *c, const driver_options *o, const i
 {
     const int64_t before = s->samples;
     bool interrupted = false;
-    if (!run(c, o, g, inputs, s, &interrupted, d) ||
-        (file != OUTPUT_NONE && !save(o, stats_file_text(s), file, d)))
+    if (!run(c, o, g, inputs, s, &interrupted, d) || (file != OUTPUT_NONE && !save(o, stats_file_text(s), file, d)))
         return false;
     return !interrupted ||
            diag_error(d, NULL, "interrupted after %lld of %d samples%s%s", (long long)(s->samples - before),
@@ -108,9 +110,9 @@ static bool take_steps(const calibrate_options *c, const driver_options *o, ir_g
 {
     calibrate_inputs inputs = {0};
     files outputs;
-    const bool good = (c->samples.count == 0 || calibrate_inputs_open(c, g, &inputs, d)) && prepare(c, o, s, &outputs, d) &&
-                      observe(c, o, g, &inputs, s, outputs.stats, d) && choose(c, o, g, s, outputs.ranges, out, d) &&
-                      correct(c, o, g, &inputs, out, d);
+    const bool good = (c->samples.count == 0 || calibrate_inputs_open(c, g, &inputs, d)) &&
+                      prepare(c, o, s, &outputs, d) && observe(c, o, g, &inputs, s, outputs.stats, d) &&
+                      choose(c, o, g, s, outputs.ranges, out, d) && correct(c, o, g, &inputs, out, d);
     calibrate_inputs_close(&inputs);
     return good;
 }

@@ -7,19 +7,20 @@
 #include "compiler/run/preprocess.h"
 
 typedef struct calibrate_options {
-    driver_list samples;          /* --calib: "PATH" or "INPUT:PATH" */
-    preprocessing preprocessing;  /* of pictures */
-    long sample_count;            /* 0: all */
-    long batch;                   /* samples a batch; at least 1 */
-    long seed; bool seed_given;
+    driver_list samples;         /* --calib: "PATH" or "INPUT:PATH" */
+    preprocessing preprocessing; /* of pictures */
+    long sample_count;           /* 0: all */
+    long batch;                  /* samples a batch; at least 1 */
+    long seed;
+    bool seed_given;
     const char *save_stats, *save_scales, *scales;
     driver_list load_stats;
     threshold_algo algo;
-    double percentile;            /* of algorithm hist, as a part of 1; 0: its own */
-    int effort;                   /* 0: ranges alone; 1: biases corrected, where there are samples */
+    double percentile; /* of algorithm hist, as a part of 1; 0: its own */
+    int effort;        /* 0: ranges alone; 1: biases corrected, where there are samples */
     bool effort_given;
-    bool given;                   /* any of these but preprocessing */
-    pass_calibration scheme;      /* without ranges */
+    bool given;              /* any of these but preprocessing */
+    pass_calibration scheme; /* without ranges */
     /* Called after each sample, by one thread at a time, with the seconds since the start; NULL: nobody wants to
      * know. */
     void (*progress)(void *context, int done, int samples, double seconds);

@@ -1,5 +1,5 @@
-/* correct.c: for each product, in order: mean of the real twin - mean of the twin on integers, which has no bias yet, is
- * the bias.
+/* correct.c: for each product, in order: mean of the real twin - mean of the twin on integers, which has no bias yet,
+ * is the bias.
  *
  *                  ┌ conv ─ mean ┐ ┌ + b ─ relu ─┐ ┌ conv ─ mean ┐ …      each box over all samples before the next
  *     sample 0…n ──┘             └─┘             └─┘             └─
@@ -41,7 +41,8 @@ static driver_options options_here(const driver_options *o, pass_quantize_mode m
 
 static bool open_twins(correction *c)
 {
-    const driver_options real = options_here(c->options, PASS_QUANTIZE_NONE), integer = options_here(c->options, PASS_QUANTIZE_AUTO);
+    const driver_options real = options_here(c->options, PASS_QUANTIZE_NONE),
+                         integer = options_here(c->options, PASS_QUANTIZE_AUTO);
     if (!twins_make(c->graph, c->options, &c->twins, c->diag) || c->twins.count == 0)
         return !c->diag->failed;
     ir_graph *graphs[2] = {c->twins.real, c->twins.integer};
@@ -58,7 +59,8 @@ static bool open_twins(correction *c)
 
 static bool run_real(correction *c, int sample)
 {
-    if (!c->samples->fill(c->samples->context, sample, c->real.input_buffers, c->diag) || !session_run(&c->real, c->diag))
+    if (!c->samples->fill(c->samples->context, sample, c->real.input_buffers, c->diag) ||
+        !session_run(&c->real, c->diag))
         return false;
     session_reset(&c->real);
     for (int i = 0; i < c->twins.count; i++) {

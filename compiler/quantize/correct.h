@@ -1,8 +1,8 @@
 /* correct.h: bias correction.
  *
  * Rounding shifts the mean of what a product computes; the bias takes that back, channel by channel, so that over the
- * samples the mean is that of real numbers.  Layers are corrected in order, each reading what the corrected ones before it
- * give.  In 32-bit biases the correction costs nothing at run time. */
+ * samples the mean is that of real numbers.  Layers are corrected in order, each reading what the corrected ones
+ * before it give.  In 32-bit biases the correction costs nothing at run time. */
 #ifndef QCC_CORRECT_H
 #define QCC_CORRECT_H
 

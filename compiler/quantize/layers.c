@@ -1,7 +1,7 @@
 /* layers.c: the steps of a model, each over all samples before the next.
  *
- * A step of the pool's is one step of the model for all samples; its units are samples, each computed by one thread from
- * the first to the last unit, so results are those of qcc_run. */
+ * A step of the pool's is one step of the model for all samples; its units are samples, each computed by one thread
+ * from the first to the last unit, so results are those of qcc_run. */
 #include "compiler/quantize/layers.h"
 
 #include <stdlib.h>
@@ -62,8 +62,8 @@ bool layers_open(layers *l, session *s, uint32_t shared_inputs, int samples, siz
 {
     const size_t each = bytes_of_sample(s, shared_inputs);
     const size_t most = budget / (each ? each : 1);
-    *l = (layers){.session = s, .shared_inputs = shared_inputs, .samples = (size_t)samples <= most ? samples : most ? (int)most : 1};
-    const size_t count = (size_t)l->samples;
+    const size_t count = (size_t)samples <= most ? (size_t)samples : most ? most : 1;
+    *l = (layers){.session = s, .shared_inputs = shared_inputs, .samples = (int)count};
     l->workspaces = calloc(count, sizeof *l->workspaces);
     l->inputs = calloc(count * s->input_count + 1, sizeof *l->inputs);
     l->outputs = calloc(count * s->output_count + 1, sizeof *l->outputs);
@@ -119,8 +119,8 @@ static void run_samples(const qcc_frame *frame, uint32_t begin, uint32_t end)
     const all_samples *all = (const all_samples *)(const void *)frame;
     const layers *l = all->layers;
     for (uint32_t i = begin; i < end; i++) {
-        const qcc_frame own = {&l->inputs[(size_t)i * l->session->input_count], &l->outputs[(size_t)i * l->session->output_count],
-                               l->workspaces[i], NULL};
+        const qcc_frame own = {&l->inputs[(size_t)i * l->session->input_count],
+                               &l->outputs[(size_t)i * l->session->output_count], l->workspaces[i], NULL};
         all->step->run(&own, 0, all->step->units);
     }
 }

@@ -1,5 +1,6 @@
-/* layers.h: runs a compiled model over several samples at once, layer by layer: all of them are through a layer before the
- * first is in the next.  So what a layer needs can be found from what the layers before it have given, in one run.
+/* layers.h: runs a compiled model over several samples at once, layer by layer: all of them are through a layer
+ * before the first is in the next.  So what a layer needs can be found from what the layers before it have given, in
+ * one run.
  *
  *     layers l;
  *     if (layers_open(&l, session, samples, budget, d)) {
@@ -13,7 +14,7 @@
 #include "compiler/run/session.h"
 
 typedef struct layers {
-    session *session;       /* compiled; its buffers are those that samples share */
+    session *session; /* compiled; its buffers are those that samples share */
     int samples;
     uint32_t shared_inputs; /* inputs from here on are the session's own, for all samples */
     void **workspaces;      /* by sample */

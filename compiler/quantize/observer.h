@@ -44,7 +44,7 @@ typedef struct observer {
     int run_count;
 } observer;
 
-bool observer_init(observer *);  /* false: out of memory */
+bool observer_init(observer *); /* false: out of memory */
 void observer_free(observer *);
 
 typedef struct observer_ends {
@@ -56,8 +56,8 @@ typedef struct observer_ends {
  * is not finite, and counts none then; -1: all are. */
 int64_t observer_see(observer *, const float values[], int64_t count, observer_ends *batch);
 /* The next batch of the run, before it is merged with others, has been seen. */
-bool observer_end_batch(observer *, observer_ends);         /* false: out of memory */
-bool observer_merge(observer *, const observer *);          /* false: out of memory */
+bool observer_end_batch(observer *, observer_ends); /* false: out of memory */
+bool observer_merge(observer *, const observer *);  /* false: out of memory */
 
 /* The width of a bin, and the real number at which bin `index` of bins[] begins. */
 double observer_width(const observer *);

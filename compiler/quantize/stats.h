@@ -11,8 +11,8 @@ typedef struct stats_value {
 } stats_value;
 
 typedef struct stats {
-    uint64_t graph;        /* what they are of (stats_graph_hash) */
-    stats_value *values;   /* in the order of the graph */
+    uint64_t graph;      /* what they are of (stats_graph_hash) */
+    stats_value *values; /* in the order of the graph */
     int count;
     int64_t samples;
 } stats;

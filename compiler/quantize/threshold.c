@@ -1,7 +1,8 @@
 /* threshold.c: ranges from ends, averages of ends, percentiles and searches over the histogram.
  *
- * A search sees each bin as its middle, moved to the ends of what was seen; exact zeros are exact on every grid and count
- * nowhere.  Rounding to a range lo…hi with n steps is step * nearbyint(x / step), cut off at the ends, step = (hi - lo) / n. */
+ * A search sees each bin as its middle, moved to the ends of what was seen; exact zeros are exact on every grid and
+ * count nowhere.  Rounding to a range lo…hi with n steps is step * nearbyint(x / step), cut off at the ends, step =
+ * (hi - lo) / n. */
 #include "compiler/quantize/threshold.h"
 
 #include <ctype.h>
@@ -11,7 +12,9 @@ enum { MOST_POINTS = 2 * OBSERVER_BINS, FRACTIONS = 128, ROUNDS = 8 };
 
 /* ---- Names ---- */
 
-static const struct { const char *name, *synonyms, *doc; } algorithms[] = {
+static const struct {
+    const char *name, *synonyms, *doc;
+} algorithms[] = {
 #define THRESHOLD(ID, name, synonyms, doc) {name, synonyms, doc},
 #include "compiler/quantize/thresholds.def"
 #undef THRESHOLD
@@ -41,7 +44,8 @@ bool threshold_find(const char *name, threshold_algo *out)
 {
     for (int a = 0; a < THRESHOLD_COUNT; a++) {
         bool found = is_word(algorithms[a].name, name);
-        for (const char *word = algorithms[a].synonyms; word && !found; word = strchr(word, ' '), word = word ? word + 1 : NULL)
+        for (const char *word = algorithms[a].synonyms; word && !found;
+             word = strchr(word, ' '), word = word ? word + 1 : NULL)
             found = is_word(word, name);
         if (found) {
             *out = (threshold_algo)a;
@@ -106,8 +110,8 @@ static double percentile(const observer *o, double share)
 
 /* ---- Information ---- */
 
-/* Kullback-Leibler divergence of p from q over bins 0…n: p is the first n of `bins` with the rest in the last one, q what
- * `levels` equal parts of these n keep of them, each part spread over the bins that had something. */
+/* Kullback-Leibler divergence of p from q over bins 0…n: p is the first n of `bins` with the rest in the last one, q
+ * what `levels` equal parts of these n keep of them, each part spread over the bins that had something. */
 static double divergence(const double bins[], int n, double total, double rest, int levels)
 {
     double sum = 0;

@@ -108,7 +108,8 @@ static void fix_grid(ir_value *v)
 static void split_integer(ir_graph *g, ir_op *adds, twin_product *p)
 {
     p->input = (uint32_t)g->input_count;
-    ir_value *bias = ir_input_new(g, ir_type_make(IR_F32, 1, &p->channels), NULL, arena_format(g->arena, "bias %u", adds->id));
+    ir_value *bias =
+        ir_input_new(g, ir_type_make(IR_F32, 1, &p->channels), NULL, arena_format(g->arena, "bias %u", adds->id));
     fix_grid(adds->results[0]);
     split_activation(g, adds);
     if (plan_kind_of(adds) == PLAN_PRODUCT) {
@@ -148,8 +149,8 @@ static void split_all(const twins *t)
 
 bool twins_make(const ir_graph *graph, const driver_options *o, twins *out, diag *d)
 {
-    static const char *const scales[] = {"calibrated_scales", "weight_scales", "unsigned_outputs", "propagate_scales",
-                                         "dummy_scales", "propagate_scales"};
+    static const char *const scales[] = {"calibrated_scales", "weight_scales", "unsigned_outputs",
+                                         "propagate_scales",  "dummy_scales",  "propagate_scales"};
     static const char *const quantize[] = {"quantize"};
     *out = (twins){.real = ir_graph_copy(graph), .integer = ir_graph_copy(graph)};
     find_products(graph, out);

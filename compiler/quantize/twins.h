@@ -6,18 +6,18 @@
  *                                                %4 = add %3, %b
  *                                                %2 = relu %4
  *
- * The twin on integers computes as the object will: %0 and %1 on their grids, %3 exactly, %2 rounded to its grid.  Biases
- * being inputs, they can be found while it runs (layers.h). */
+ * The twin on integers computes as the object will: %0 and %1 on their grids, %3 exactly, %2 rounded to its grid.
+ * Biases being inputs, they can be found while it runs (layers.h). */
 #ifndef QCC_TWINS_H
 #define QCC_TWINS_H
 
 #include "compiler/driver.h"
 
 typedef struct twin_product {
-    ir_op *op;         /* what adds the bias, in the graph: the product, or a sum behind it; its id is that in the twins */
+    ir_op *op; /* what adds the bias, in the graph: the product, or a sum behind it; its id is that in the twins */
     int64_t channels;
-    ir_value *bias;    /* in the graph: a constant of `channels` numbers; NULL: none yet */
-    uint32_t input;    /* of the twin on integers: which input its bias is */
+    ir_value *bias; /* in the graph: a constant of `channels` numbers; NULL: none yet */
+    uint32_t input; /* of the twin on integers: which input its bias is */
 } twin_product;
 
 typedef struct twins {

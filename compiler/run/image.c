@@ -115,8 +115,8 @@ void image_free(image *i)
 
 /* ---- Scaling ---- */
 
-/* Scales one dimension of one line: pixels `pixel_step` bytes apart, 3 channels.  Weights have 22 fractional bits and each
- * dimension is rounded to bytes, so that results are bit for bit those of the usual Python preprocessing. */
+/* Scales one dimension of one line: pixels `pixel_step` bytes apart, 3 channels.  Weights have 22 fractional bits and
+ * each dimension is rounded to bytes, so that results are bit for bit those of the usual Python preprocessing. */
 static bool resize_line(const uint8_t *source, size_t pixel_step, int from, uint8_t *to, size_t to_step, int count)
 {
     enum { BITS = 22 };
@@ -155,11 +155,11 @@ bool image_resize(image *i, int width, int height)
     uint8_t *done = malloc((size_t)width * (size_t)height * 3);
     bool good = across && done;
     for (int y = 0; good && y < i->height; y++)
-        good = resize_line(i->rgb + (size_t)y * (size_t)i->width * 3, 3, i->width, across + (size_t)y * (size_t)width * 3, 3,
-                           width);
+        good = resize_line(i->rgb + (size_t)y * (size_t)i->width * 3, 3, i->width,
+                           across + (size_t)y * (size_t)width * 3, 3, width);
     for (int x = 0; good && x < width; x++)
-        good = resize_line(across + (size_t)x * 3, (size_t)width * 3, i->height, done + (size_t)x * 3, (size_t)width * 3,
-                           height);
+        good = resize_line(across + (size_t)x * 3, (size_t)width * 3, i->height, done + (size_t)x * 3,
+                           (size_t)width * 3, height);
     free(across);
     if (!good) {
         free(done);
@@ -179,8 +179,8 @@ bool image_crop(image *i, int width, int height)
     if (!rgb)
         return false;
     for (int y = 0; y < height; y++)
-        memcpy(rgb + (size_t)y * (size_t)width * 3,
-               i->rgb + ((size_t)(y + top) * (size_t)i->width + (size_t)left) * 3, (size_t)width * 3);
+        memcpy(rgb + (size_t)y * (size_t)width * 3, i->rgb + ((size_t)(y + top) * (size_t)i->width + (size_t)left) * 3,
+               (size_t)width * 3);
     free(i->rgb);
     *i = (image){width, height, rgb};
     return true;

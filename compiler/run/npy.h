@@ -15,10 +15,10 @@ bool npy_read(const char *path, npy_array *out, diag *);
 /* An array that stays in its file, however large: its elements are read where they are wanted, by any number of
  * threads. */
 typedef struct npy_file {
-    char *path;         /* owned */
-    ir_type type;       /* the first dimension may be beyond what an ir_type can have */
-    int descriptor;     /* -1: not open */
-    int64_t start;      /* of element 0, in bytes */
+    char *path;     /* owned */
+    ir_type type;   /* the first dimension may be beyond what an ir_type can have */
+    int descriptor; /* -1: not open */
+    int64_t start;  /* of element 0, in bytes */
 } npy_file;
 
 bool npy_open(const char *path, npy_file *out, diag *);

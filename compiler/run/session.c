@@ -27,7 +27,9 @@ static void *buffer_new(size_t bytes)
 
 qcc_tensor_info session_info_of(const ir_value *v, const char *name)
 {
-    qcc_tensor_info info = {.name = name, .dtype = (qcc_dtype)v->type.dtype, .rank = (uint32_t)v->type.rank,
+    qcc_tensor_info info = {.name = name,
+                            .dtype = (qcc_dtype)v->type.dtype,
+                            .rank = (uint32_t)v->type.rank,
                             .bytes = ir_type_bytes(&v->type)};
     for (int i = 0; i < v->type.rank; i++)
         info.dims[i] = v->type.dims[i];
@@ -76,7 +78,11 @@ static bool is_elf(const char *file)
 {
     char magic[4] = "";
     FILE *f = strcmp(file, "-") == 0 ? NULL : fopen(file, "rb");
-    const bool elf = f && fread(magic, 1, 4, f) == 4 && memcmp(magic, "\x7f" "ELF", 4) == 0;
+    const bool elf = f && fread(magic, 1, 4, f) == 4 &&
+                     memcmp(magic,
+                            "\x7f"
+                            "ELF",
+                            4) == 0;
     if (f)
         fclose(f);
     return elf;
@@ -163,8 +169,9 @@ bool session_open(session *s, const driver_options *o, const char *file, bool in
     if (library && interpret)
         good = diag_error(d, &loc, "compiled already: the interpreter needs the model file");
     else
-        good = library ? open_library(s, file, d)
-             : interpret ? open_interpreted(s, o, file, d) : open_compiled(s, o, file, d);
+        good = library     ? open_library(s, file, d)
+               : interpret ? open_interpreted(s, o, file, d)
+                           : open_compiled(s, o, file, d);
     good = good && get_ready(s, &loc, d);
     if (!good)
         session_close(s);

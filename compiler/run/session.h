@@ -8,9 +8,9 @@
 #include "runtime/model_abi.h"
 
 typedef struct session {
-    const qcc_model *model;        /* NULL: the interpreter runs */
-    const qcc_variant *variant;    /* of the model: what this machine runs */
-    qcc_pool *pool;                /* NULL: one thread */
+    const qcc_model *model;     /* NULL: the interpreter runs */
+    const qcc_variant *variant; /* of the model: what this machine runs */
+    qcc_pool *pool;             /* NULL: one thread */
     void *workspace;
     unsigned threads;
     uint32_t input_count, output_count;
@@ -18,10 +18,10 @@ typedef struct session {
     qcc_tensor_info *inputs, *outputs;
     void **input_buffers, **output_buffers; /* owned, 64-byte aligned, inputs zeroed */
 
-    driver_module module;          /* of a model file */
-    ir_state *state;               /* of the interpreter */
-    void *library;                 /* of a shared library */
-    struct cg_jit *jit;            /* of a model compiled now */
+    driver_module module; /* of a model file */
+    ir_state *state;      /* of the interpreter */
+    void *library;        /* of a shared library */
+    struct cg_jit *jit;   /* of a model compiled now */
 } session;
 
 bool session_open(session *, const driver_options *, const char *file, bool interpret, unsigned threads, diag *);

@@ -1,9 +1,10 @@
 /* machine.c: from a target's registers and traits to the numbers of the cost model.
  *
- * The model counts in vectors of 16 columns.  With registers of 64 bytes such a vector is one register, otherwise a few: all that is
- * done to it takes as many instructions, and as many fewer fit.  Beside the sums, a tile needs its weights, one broadcast, and
- * where bytes are multiplied in two instructions (vpmaddubsw, vpmaddwd) a constant and an intermediate result.  Measured where
- * docs/performance.md says so: 64-byte registers with VNNI on Zen 5, 32-byte ones on Zen 3. */
+ * The model counts in vectors of 16 columns.  With registers of 64 bytes such a vector is one register, otherwise a
+ * few: all that is done to it takes as many instructions, and as many fewer fit.  Beside the sums, a tile needs its
+ * weights, one broadcast, and where bytes are multiplied in two instructions (vpmaddubsw, vpmaddwd) a constant and an
+ * intermediate result.  Measured where docs/performance.md says so: 64-byte registers with VNNI on Zen 5, 32-byte
+ * ones on Zen 3. */
 #include "compiler/schedule/machine.h"
 
 #include <limits.h>
@@ -14,10 +15,12 @@ schedule_machine schedule_machine_of(const target_info *t, bool is_float)
 {
     const int parts = VECTOR_BYTES / (int)t->vector_bytes;
     const bool at_once = is_float ? target_has(t, TARGET_FMA) : target_has(t, TARGET_DOT4);
+    /* clang-format off */
     schedule_machine m = {
         .registers = (int)t->registers / parts, .max_rows = MAX_ROWS, .multiply = 0.5 * parts, .load = 0.5 * parts, .chain = 4.0,
         .epilogue = {2.0 * parts, 2.0 * parts}, .whole = 1.0, .tile_start = 10.0, .step = 0.1, .near_bytes = INT_MAX,
     };
+    /* clang-format on */
     if (!at_once) { /* two multiplications; only the last addition waits for the one before */
         if (target_has(t, TARGET_BYTE_PAIRS)) {
             m.registers -= 1;

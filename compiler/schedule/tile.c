@@ -1,6 +1,7 @@
 /* tile.c: the cost model of register tiles, and the search over it.
  *
- * One step of K of a tile of R rows and C vectors takes R * C multiply-accumulates and R + C loads, on ports of their own, and no less than the latency when the accumulators are too few to hide it.  Numbers: docs/performance.md. */
+ * One step of K of a tile of R rows and C vectors takes R * C multiply-accumulates and R + C loads, on ports of their
+ * own, and no less than the latency when the accumulators are too few to hide it.  Numbers: docs/performance.md. */
 #include "compiler/schedule/tile.h"
 
 #include <string.h>
@@ -19,7 +20,8 @@ int schedule_splits(const schedule_machine *m, int accumulators, int64_t steps)
 static double tile_cycles(const schedule_machine *m, int64_t rows, int64_t blocks, int64_t steps)
 {
     const int accumulators = (int)(rows * blocks);
-    const double arithmetic = accumulators * m->multiply + m->prepare * (double)blocks, loads = 0.5 * (double)rows + m->load * (double)blocks;
+    const double arithmetic = accumulators * m->multiply + m->prepare * (double)blocks,
+                 loads = 0.5 * (double)rows + m->load * (double)blocks;
     const double latency = m->chain / schedule_splits(m, accumulators, steps);
     double step = arithmetic > loads ? arithmetic : loads;
     step = (step > latency ? step : latency) + m->step;
@@ -36,7 +38,9 @@ static bool fits(const schedule_machine *m, int64_t rows, int64_t blocks)
 }
 
 /* `count[i]` tiles of `size[i]` that make up `extent`. */
-typedef struct cut { int64_t size[2], count[2]; } cut;
+typedef struct cut {
+    int64_t size[2], count[2];
+} cut;
 
 static cut cut_with_remainder(int64_t extent, int64_t size)
 {

@@ -15,13 +15,13 @@
 #include <stdint.h>
 
 typedef struct schedule_machine {
-    int registers;      /* vector registers of 16 32-bit lanes that a tile may use */
-    int max_rows;       /* rows of a tile at most */
-    double multiply;    /* cycles per step and vector of sums */
-    double prepare;     /* cycles per step and vector of weights, before they can be multiplied */
-    double load;        /* cycles per step and vector of weights */
-    double chain;       /* latency of a multiply-accumulate, cycles */
-    int overlapped;     /* tiles of up to so many vectors: their end runs beside the next one's sums (the scheduler holds it) */
+    int registers;   /* vector registers of 16 32-bit lanes that a tile may use */
+    int max_rows;    /* rows of a tile at most */
+    double multiply; /* cycles per step and vector of sums */
+    double prepare;  /* cycles per step and vector of weights, before they can be multiplied */
+    double load;     /* cycles per step and vector of weights */
+    double chain;    /* latency of a multiply-accumulate, cycles */
+    int overlapped; /* tiles of up to so many vectors: their end runs beside the next one's sums (the scheduler holds it) */
     double epilogue[2]; /* cycles per result vector: up to `overlapped`, beyond */
     double whole;       /* times that, when a row of a tile is whole vectors of bytes: panels of 4 vectors */
     double tile_start;  /* cycles per tile */
@@ -31,19 +31,20 @@ typedef struct schedule_machine {
 } schedule_machine;
 
 typedef struct schedule_kind {
-    int64_t rows, cols;          /* pixels of a tile: vertically, horizontally */
-    int64_t count_y, count_x;    /* tiles per image */
-    int64_t first_y, first_x;    /* pixel at which this kind begins */
+    int64_t rows, cols;       /* pixels of a tile: vertically, horizontally */
+    int64_t count_y, count_x; /* tiles per image */
+    int64_t first_y, first_x; /* pixel at which this kind begins */
 } schedule_kind;
 
 typedef struct schedule_tiles {
-    int blocks;                  /* vectors of 16 columns in a panel */
-    int kinds;                   /* 1 or 2 */
+    int blocks; /* vectors of 16 columns in a panel */
+    int kinds;  /* 1 or 2 */
     schedule_kind kind[2];
-    double cycles;               /* estimate for everything */
+    double cycles; /* estimate for everything */
 } schedule_tiles;
 
-/* blocks: panels have to be so wide; 0: as wide as is best.  No kinds: that is more than the machine or the columns allow. */
+/* blocks: panels have to be so wide; 0: as wide as is best.  No kinds: that is more than the machine or the columns
+ * allow. */
 schedule_tiles schedule_tile(const schedule_machine *, int64_t images, int64_t height, int64_t width, int64_t columns,
                              int64_t steps, int blocks);
 

@@ -35,7 +35,11 @@ const target_info *target_find(const char *name)
 
 const char *target_lacking(const target_info *t)
 {
-    static const struct { uint32_t feature; const char *reason; } reasons[] = { /* the first says most */
+    static const struct {
+        uint32_t feature;
+        const char *reason;
+    } reasons[] = {
+        /* the first says most */
         {QCC_CPU_F16C, "this CPU lacks F16C"},
         {QCC_CPU_AVX2, "this CPU lacks AVX2, or BMI1, BMI2, LZCNT or MOVBE beside it"},
         {QCC_CPU_FMA, "this CPU lacks FMA"},
@@ -55,7 +59,7 @@ const char *target_lacking(const target_info *t)
 /* ---- Several ---- */
 
 static_assert(TARGET_COUNT <= 32, "a bit each");
-#define NAME_BYTES_(NAME, ...) + sizeof #NAME
+#define NAME_BYTES_(NAME, ...) +sizeof #NAME
 static_assert(0 TARGETS(NAME_BYTES_) <= TARGET_SET_TEXT, "room for all names");
 
 const char *target_set_parse(const char *names, target_set *out)
@@ -100,7 +104,8 @@ const char *target_set_text(target_set set, char text[TARGET_SET_TEXT])
 
     text[0] = 0;
     for (; set; set = target_set_rest(set))
-        used += (size_t)snprintf(text + used, TARGET_SET_TEXT - used, "%s%s", used ? "," : "", target_set_best(set)->name);
+        used +=
+            (size_t)snprintf(text + used, TARGET_SET_TEXT - used, "%s%s", used ? "," : "", target_set_best(set)->name);
     return text;
 }
 

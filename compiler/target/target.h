@@ -10,10 +10,11 @@
 #include <stdint.h>
 
 enum {
-    TARGET_FMA = 1 << 0,         /* a * b + c with one rounding */
-    TARGET_F16C = 1 << 1,        /* halves to floats */
-    TARGET_ROUND = 1 << 2,       /* floats to whole floats, in each direction */
-    TARGET_BYTE_PAIRS = 1 << 3,  /* sums of two neighbouring products of bytes, unsigned by signed, which saturate at 16 bits */
+    TARGET_FMA = 1 << 0,   /* a * b + c with one rounding */
+    TARGET_F16C = 1 << 1,  /* halves to floats */
+    TARGET_ROUND = 1 << 2, /* floats to whole floats, in each direction */
+    TARGET_BYTE_PAIRS =
+        1 << 3, /* sums of two neighbouring products of bytes, unsigned by signed, which saturate at 16 bits */
     TARGET_DOT4 = 1 << 4,        /* sums of four neighbouring products of bytes, unsigned by signed */
     TARGET_MASKS = 1 << 5,       /* loads and stores of some lanes */
     TARGET_SHUFFLES = 1 << 6,    /* bytes of 16 by their indices */
@@ -29,7 +30,10 @@ typedef struct target_info { /* targets.h says what each is */
 
 static inline bool target_has(const target_info *t, uint32_t traits) { return (t->traits & traits) == traits; }
 /* Whether bytes are multiplied by sums of two products, which have to fit 16 bits. */
-static inline bool target_in_pairs(const target_info *t) { return target_has(t, TARGET_BYTE_PAIRS) && !target_has(t, TARGET_DOT4); }
+static inline bool target_in_pairs(const target_info *t)
+{
+    return target_has(t, TARGET_BYTE_PAIRS) && !target_has(t, TARGET_DOT4);
+}
 
 /* All of them, best first. */
 const target_info *target_list(int *out_count);
@@ -46,8 +50,8 @@ const char *target_lacking(const target_info *);
  *         … target_set_best(left) … */
 typedef uint32_t target_set;
 
-/* "avx2,generic": names between commas, native among them, in any order and as often as one likes.  NULL, or the first name
- * that is none, which ends at a comma or with the text. */
+/* "avx2,generic": names between commas, native among them, in any order and as often as one likes.  NULL, or the
+ * first name that is none, which ends at a comma or with the text. */
 const char *target_set_parse(const char *names, target_set *out);
 /* The same of names that are known; empty when one is not. */
 target_set target_set_of(const char *names);

@@ -29,8 +29,8 @@
       TARGET_AVX512_TRAITS, TARGET_AVX512_NEEDS)                                                                       \
     T(avxvnni, "AVX2 with AVX-VNNI, as in Alder Lake and later", "x86-64-v3", "+avxvnni", "alderlake", 32, 16,         \
       TARGET_AVX2_TRAITS | TARGET_DOT4, TARGET_AVX2_NEEDS | QCC_CPU_AVX_VNNI)                                          \
-    T(avx2, "AVX2, as in Haswell, Zen and later", "x86-64-v3", "", "znver3", 32, 16,                                   \
-      TARGET_AVX2_TRAITS, TARGET_AVX2_NEEDS)                                                                           \
+    T(avx2, "AVX2, as in Haswell, Zen and later", "x86-64-v3", "", "znver3", 32, 16, TARGET_AVX2_TRAITS,               \
+      TARGET_AVX2_NEEDS)                                                                                               \
     T(generic, "any x86-64", "x86-64", "", "", 16, 16, 0, 0)
 
 #define TARGET_DEFAULT "avx512vbmi,avx512vnni"

@@ -19,11 +19,11 @@ enum {
 
 /* A name of the graph: an input, an initializer, or a node's result. */
 typedef struct ort_name {
-    const char *text;     /* terminated */
-    ir_value *forms[2];   /* by layout; both NULL until it is defined */
+    const char *text;               /* terminated */
+    ir_value *forms[2];             /* by layout; both NULL until it is defined */
     const onnx_tensor *initializer; /* NULL: none */
     const onnx_info *info;          /* NULL: none */
-    int32_t producer;     /* node of the graph `scope`, -1: none */
+    int32_t producer;               /* node of the graph `scope`, -1: none */
     int32_t scope;
     bool is_input;
     bool wanted; /* a node reads it, or it is a result of the graph */
@@ -32,10 +32,10 @@ typedef struct ort_name {
 typedef struct ort_model {
     FRONTEND_MODEL;
     const onnx_graph *top; /* the model's own graph, as the file has it */
-    ort_name **names; /* open addressing */
+    ort_name **names;      /* open addressing */
     uint32_t name_slots, name_count;
     uint32_t node_count;
-    int32_t scopes;   /* graphs imported so far, beside the model's own */
+    int32_t scopes; /* graphs imported so far, beside the model's own */
 } ort_model;
 
 typedef struct ort_op_entry ort_op_entry;
@@ -97,7 +97,7 @@ bool ort_texts_are(ort_node *, const char *name, int count, const char *const ex
 /* *out_count stays when absent. */
 bool ort_ints(ort_node *, const char *name, int max, int64_t out[], int *out_count);
 int ort_floats(ort_node *, const char *name, int max, float out[]); /* count */
-const onnx_tensor *ort_tensor_attr(ort_node *, const char *name); /* NULL: absent */
+const onnx_tensor *ort_tensor_attr(ort_node *, const char *name);   /* NULL: absent */
 const onnx_graph *ort_graph_attr(ort_node *, const char *name);
 
 /* ---- Results ---- */

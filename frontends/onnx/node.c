@@ -109,7 +109,7 @@ const ir_quant *ort_quant(ort_node *n, int scale, int zero, int axis, int64_t ch
     }
     if ((count != 1 && count != channels) || count < 1 || (z && zeros != count && zeros != 1)) {
         node_error(n, "%lld scales and %lld zero points for %lld channels", (long long)count, (long long)zeros,
-                  (long long)channels);
+                   (long long)channels);
         return NULL;
     }
     if (!model_charge(n->model, &n->loc, count * 16))

@@ -285,7 +285,8 @@ static bool read_node(onnx_file *o, pb_message message, const onnx_call *call, i
     return add_node(o, &n, overload, depth, to);
 }
 
-static bool read_nodes(onnx_file *o, pb_message message, uint32_t number, const onnx_call *call, int depth, contents *to)
+static bool read_nodes(onnx_file *o, pb_message message, uint32_t number, const onnx_call *call, int depth,
+                       contents *to)
 {
     const ir_loc loc = model_loc(o->model);
     for (pb_field f; pb_next(&message, &f);) {

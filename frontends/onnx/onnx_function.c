@@ -22,8 +22,13 @@ enum {
 
 static void read_function(onnx_file *o, pb_message message, onnx_function *out)
 {
-    *out = (onnx_function){"", "", "", onnx_texts(o, message, FUNCTION_INPUT), onnx_texts(o, message, FUNCTION_OUTPUT),
-                           message, onnx_opset(o, message, FUNCTION_OPSET_IMPORT)};
+    *out = (onnx_function){"",
+                           "",
+                           "",
+                           onnx_texts(o, message, FUNCTION_INPUT),
+                           onnx_texts(o, message, FUNCTION_OUTPUT),
+                           message,
+                           onnx_opset(o, message, FUNCTION_OPSET_IMPORT)};
     for (pb_field f; pb_next(&message, &f);)
         switch (f.number) {
         case FUNCTION_NAME: out->name = pb_text(&f, o->model->graph->arena); break;
@@ -66,11 +71,13 @@ const char *onnx_name_in(onnx_file *o, const onnx_call *call, const char *name)
     if (outer || !*name)
         return outer ? outer : name;
     outer = actual(&call->function->outputs, &call->node->outputs, name);
-    return outer && *outer ? outer : arena_format(o->model->graph->arena, "%s/%u/%s", call->function->name, call->number, name);
+    return outer && *outer ? outer
+                           : arena_format(o->model->graph->arena, "%s/%u/%s", call->function->name, call->number, name);
 }
 
 /* The default of a function's attribute. */
-static const frontend_value *default_of(onnx_file *o, const onnx_function *function, const char *name, int depth, bool *out_good)
+static const frontend_value *default_of(onnx_file *o, const onnx_function *function, const char *name, int depth,
+                                        bool *out_good)
 {
     pb_message message = function->message;
     for (pb_field f; *out_good && pb_next(&message, &f);) {
@@ -88,7 +95,8 @@ const frontend_value *onnx_referred(onnx_file *o, const onnx_call *call, const c
 {
     const ir_loc loc = model_loc(o->model);
     if (!call) {
-        *out_good = diag_error(o->model->diag, &loc, "an attribute stands for '%.60s' of a function, and is in none", name);
+        *out_good =
+            diag_error(o->model->diag, &loc, "an attribute stands for '%.60s' of a function, and is in none", name);
         return NULL;
     }
     for (uint32_t i = 0; i < call->node->attribute_count; i++)

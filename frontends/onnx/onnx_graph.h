@@ -1,8 +1,8 @@
 /* onnx_graph.h: an ONNX graph as its file has it, whatever the box: ONNX Runtime's FlatBuffers or ONNX's own Protocol
  * Buffers.  The readers fill it, the importer (import.h) sees nothing else of a file.
  *
- * Everything lies in the arena of the model's IR graph, but for the data of tensors, which alias the file where they can.
- * Nothing has been checked but the file's form: names may be empty or there twice, counts absurd, data short. */
+ * Everything lies in the arena of the model's IR graph, but for the data of tensors, which alias the file where they
+ * can.  Nothing has been checked but the file's form: names may be empty or there twice, counts absurd, data short. */
 #ifndef QCC_ONNX_GRAPH_H
 #define QCC_ONNX_GRAPH_H
 
@@ -29,7 +29,7 @@ typedef struct onnx_info {
     bool is_tensor, has_shape;
     int64_t type;
     uint32_t rank;
-    const int64_t *dims;     /* -1: open */
+    const int64_t *dims;    /* -1: open */
     const char **dim_names; /* of those that are open; NULL: none */
 } onnx_info;
 

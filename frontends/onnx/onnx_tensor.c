@@ -56,7 +56,8 @@ static size_t count_of(const pb_field *f, const listing *l)
 }
 
 /* The low bytes of numbers, which must be all there is to them. */
-static void narrow(fb_reader *r, const pb_field *f, const listing *l, const int64_t values[], size_t count, uint8_t *out)
+static void narrow(fb_reader *r, const pb_field *f, const listing *l, const int64_t values[], size_t count,
+                   uint8_t *out)
 {
     const unsigned spare = 64 - 8 * l->bytes;
     for (size_t i = 0; i < count; i++) {
@@ -154,13 +155,13 @@ static bool read_external(onnx_file *o, pb_message message, onnx_tensor *t)
     if (!bytes)
         return false;
     if (e.offset && !bytes_of(e.offset, size, &offset))
-        return diag_error(m->diag, &loc, "constant '%s' begins at byte '%.20s' of the file '%.80s', which has %zu", t->name,
-                          e.offset, e.location, size);
+        return diag_error(m->diag, &loc, "constant '%s' begins at byte '%.20s' of the file '%.80s', which has %zu",
+                          t->name, e.offset, e.location, size);
     t->data = bytes + offset;
     t->size = size - offset;
     return !e.length || bytes_of(e.length, size - offset, &t->size) ||
-           diag_error(m->diag, &loc, "constant '%s' has '%.20s' bytes from byte %zu of the file '%.80s', which has %zu", t->name,
-                      e.length, offset, e.location, size);
+           diag_error(m->diag, &loc, "constant '%s' has '%.20s' bytes from byte %zu of the file '%.80s', which has %zu",
+                      t->name, e.length, offset, e.location, size);
 }
 
 bool onnx_tensor_read(onnx_file *o, pb_message message, onnx_tensor *out)
@@ -195,7 +196,8 @@ static void numbers(const char *name, int64_t type, const void *data, size_t byt
 
 bool onnx_tensor_of_node(onnx_file *o, const onnx_node *n, onnx_tensor *out)
 {
-    if (strcmp(n->type, "Constant") != 0 || *n->domain || n->attribute_count != 1 || n->outputs.count != 1 || n->inputs.count)
+    if (strcmp(n->type, "Constant") != 0 || *n->domain || n->attribute_count != 1 || n->outputs.count != 1 ||
+        n->inputs.count)
         return false;
     const char *what = n->attributes[0].name, *name = n->outputs.text[0];
     const frontend_value *v = n->attributes[0].value;

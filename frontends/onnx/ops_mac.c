@@ -34,8 +34,8 @@ static bool kernel_agrees(ort_node *n, int spatial, const int64_t kernel[2])
     return true;
 }
 
-/* Where auto_pad has less than no pixels to add, because windows lie apart, ONNX Runtime cuts pixels off: from which number
- * on, and how many in front, depends on its version (here: 1.32's number). */
+/* Where auto_pad has less than no pixels to add, because windows lie apart, ONNX Runtime cuts pixels off: from which
+ * number on, and how many in front, depends on its version (here: 1.32's number). */
 static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int64_t kernel[2], node_window *w)
 {
     int64_t pads[4] = {0};
@@ -86,7 +86,7 @@ static ir_value *from_image(ort_node *n, ir_value *v, int spatial)
 }
 
 typedef struct filters {
-    ir_value *w, *bias, *zero; /* zero: of the image, known at run time only */
+    ir_value *w, *bias, *zero;      /* zero: of the image, known at run time only */
     const ir_quant *quant, *result; /* NULL: real */
     ir_dtype dtype;
 } filters;
@@ -106,7 +106,7 @@ static ir_value *convolve(ort_node *n, ir_value *x, int weights, filters *f)
     if (groups < 1 || groups > channels || depth * groups != channels || plain->type.dims[0] % groups ||
         plain->type.dims[0] < 1) {
         node_error(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit", (long long)channels,
-                  (long long)groups, (long long)plain->type.dims[0], (long long)depth);
+                   (long long)groups, (long long)plain->type.dims[0], (long long)depth);
         return NULL;
     }
     bool depthwise = groups > 1 && depth == 1;
@@ -126,7 +126,10 @@ static ir_value *convolve(ort_node *n, ir_value *x, int weights, filters *f)
     node_window win;
     if (!read_window(n, spatial, &x->type.dims[1], &w->type.dims[1], &win))
         return NULL;
-    ir_op *op = node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D, f->zero ? 6 : f->bias ? 3 : 2,
+    ir_op *op = node_emit(n, depthwise ? IR_DEPTHWISE_CONV2D : IR_CONV2D,
+                          f->zero   ? 6
+                          : f->bias ? 3
+                                    : 2,
                           (ir_value *[]){x, w, f->bias, NULL, NULL, f->zero});
     node_set_window(op, &win);
     if (!depthwise)
@@ -289,10 +292,7 @@ bool ort_op_pool(ort_node *n)
 }
 
 /* The form that has channels last in ONNX, too. */
-bool ort_op_nhwc_pool(ort_node *n)
-{
-    return ort_put(n, 0, pooled(n, n->entry->code, ort_plain(n, 0)), LAYOUT_PLAIN);
-}
+bool ort_op_nhwc_pool(ort_node *n) { return ort_put(n, 0, pooled(n, n->entry->code, ort_plain(n, 0)), LAYOUT_PLAIN); }
 
 /* ONNX Runtime averages real numbers here, and the passes over fake-quantized graphs know when integers do as well. */
 bool ort_op_qlinear_pool(ort_node *n)

@@ -35,7 +35,7 @@ ir_value *ort_clamped(ort_node *n, ir_value *x, float low, float high)
 ir_value *ort_hard_sigmoid(ort_node *n, ir_value *x, float alpha, float beta)
 {
     return node_binary_act(n, IR_ADD, node_binary(n, IR_MUL, x, node_real(n, alpha)), node_real(n, beta),
-                          IR_ACT_RELU_0_TO_1);
+                           IR_ACT_RELU_0_TO_1);
 }
 
 static ir_value *sloped(ort_node *n, ir_value *x, float alpha)
@@ -91,8 +91,8 @@ bool ort_pair(ort_node *n, int a, int b, ir_value **out_a, ir_value **out_b, nod
     if (!ort_shape(n, a, &ta) || !ort_shape(n, b, &tb))
         return false;
     int rank = ta.rank > tb.rank ? ta.rank : tb.rank;
-    bool last =
-        (ta.rank == rank && ort_layout_of(n, a) == LAYOUT_LAST) || (tb.rank == rank && ort_layout_of(n, b) == LAYOUT_LAST);
+    bool last = (ta.rank == rank && ort_layout_of(n, a) == LAYOUT_LAST) ||
+                (tb.rank == rank && ort_layout_of(n, b) == LAYOUT_LAST);
     *out = last ? LAYOUT_LAST : LAYOUT_PLAIN;
     *out_a = broadcastable(n, a, rank, *out);
     *out_b = *out_a ? broadcastable(n, b, rank, *out) : NULL;
@@ -223,8 +223,8 @@ bool ort_op_dropout(ort_node *n)
 static ir_value *binary(ort_node *n, ir_value *a, ir_value *b)
 {
     ir_opcode code = n->entry->code;
-    bool compares =
-        code == IR_EQUAL || code == IR_NOT_EQUAL || code == IR_LESS || code == IR_LESS_EQUAL || code == IR_GREATER || code == IR_GREATER_EQUAL;
+    bool compares = code == IR_EQUAL || code == IR_NOT_EQUAL || code == IR_LESS || code == IR_LESS_EQUAL ||
+                    code == IR_GREATER || code == IR_GREATER_EQUAL;
     if (!compares)
         return node_binary(n, code, a, b);
     return node_done_quant(n, node_emit2(n, code, a, b), IR_BOOL, NULL);
@@ -297,6 +297,7 @@ bool ort_op_where(ort_node *n)
     ir_value *c = ort_plain(n, 0), *a = c ? ort_plain(n, 1) : NULL, *b = a ? ort_plain(n, 2) : NULL;
     if (!b)
         return false;
-    return ort_put(n, 0, node_done_quant(n, node_emit(n, IR_SELECT, 3, (ir_value *[]){c, a, b}), a->type.dtype, a->quant),
+    return ort_put(n, 0,
+                   node_done_quant(n, node_emit(n, IR_SELECT, 3, (ir_value *[]){c, a, b}), a->type.dtype, a->quant),
                    LAYOUT_PLAIN);
 }

@@ -185,7 +185,8 @@ bool ort_op_depth_to_space(ort_node *n)
         const int64_t *d = x->type.dims, inner = d[3] / (block * block);
         int64_t pixels[] = {d[0], d[1], d[2], inner, block, block}, perm[] = {0, 1, 4, 2, 5, 3};
         int64_t dims[] = {d[0], d[1] * block, d[2] * block, inner};
-        return ort_put(n, 0, node_reshaped(n, node_transposed(n, node_reshaped(n, x, 6, pixels), perm), 4, dims), LAYOUT_LAST);
+        return ort_put(n, 0, node_reshaped(n, node_transposed(n, node_reshaped(n, x, 6, pixels), perm), 4, dims),
+                       LAYOUT_LAST);
     }
     ir_op *op = node_emit1(n, IR_DEPTH_TO_SPACE, x);
     ir_set_ints(op, IR_ATTR_BLOCK, 2, (int64_t[]){block, block});
@@ -203,10 +204,12 @@ bool ort_op_space_to_depth(ort_node *n)
     const int64_t *d = x->type.dims;
     if (is_crd(n)) {
         if (d[1] % block || d[2] % block)
-            return node_error(n, "%lld x %lld pixels are no blocks of %lld", (long long)d[1], (long long)d[2], (long long)block);
+            return node_error(n, "%lld x %lld pixels are no blocks of %lld", (long long)d[1], (long long)d[2],
+                              (long long)block);
         int64_t pixels[] = {d[0], d[1] / block, block, d[2] / block, block, d[3]}, perm[] = {0, 1, 3, 5, 2, 4};
         int64_t dims[] = {d[0], d[1] / block, d[2] / block, d[3] * block * block};
-        return ort_put(n, 0, node_reshaped(n, node_transposed(n, node_reshaped(n, x, 6, pixels), perm), 4, dims), LAYOUT_LAST);
+        return ort_put(n, 0, node_reshaped(n, node_transposed(n, node_reshaped(n, x, 6, pixels), perm), 4, dims),
+                       LAYOUT_LAST);
     }
     ir_op *op = node_emit1(n, IR_SPACE_TO_DEPTH, x);
     ir_set_ints(op, IR_ATTR_BLOCK, 2, (int64_t[]){block, block});
@@ -264,11 +267,12 @@ bool ort_op_top_k(ort_node *n)
     ir_value *x = ort_plain(n, 0);
     int64_t k, perm[IR_MAX_RANK];
     int count, axis;
-    if (!x || !ort_param_ints(n, 1, "count", 1, &k, &count) || !node_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
+    if (!x || !ort_param_ints(n, 1, "count", 1, &k, &count) ||
+        !node_axis(n, ort_int(n, "axis", -1), x->type.rank, &axis))
         return false;
     if (count != 1 || k < 1 || k > x->type.dims[axis] || x->quant || x->type.dtype != IR_F32)
-        return node_error(n, "the %lld largest of %lld numbers of type %s are not supported", (long long)(count ? k : 0),
-                          (long long)x->type.dims[axis], ir_dtype_text(x->type.dtype));
+        return node_error(n, "the %lld largest of %lld numbers of type %s are not supported",
+                          (long long)(count ? k : 0), (long long)x->type.dims[axis], ir_dtype_text(x->type.dtype));
     bool smallest = !ort_int(n, "largest", 1);
     for (int i = 0; i < x->type.rank; i++)
         perm[i] = i == axis ? x->type.rank - 1 : i == x->type.rank - 1 ? axis : i;
@@ -286,7 +290,8 @@ bool ort_op_top_k(ort_node *n)
         return false;
     ir_value *values = op->results[0];
     values = node_transposed(n, smallest ? node_unary(n, IR_NEG, values) : values, perm);
-    ir_value *indices = node_transposed(n, node_done_quant(n, node_emit1(n, IR_CAST, op->results[1]), IR_I64, NULL), perm);
+    ir_value *indices =
+        node_transposed(n, node_done_quant(n, node_emit1(n, IR_CAST, op->results[1]), IR_I64, NULL), perm);
     return ort_put(n, 0, values, LAYOUT_PLAIN) && ort_put(n, 1, indices, LAYOUT_PLAIN);
 }
 
@@ -328,7 +333,8 @@ static bool read_scales(ort_node *n, int operand, int expected, const int axes[]
 }
 
 /* The extents of the result, in ONNX's order.  scales: the operand that has them; dimensions: the attribute axes. */
-static bool read_extents(ort_node *n, const ir_type *x, int scales, int count, const int64_t dimensions[], int64_t out[4])
+static bool read_extents(ort_node *n, const ir_type *x, int scales, int count, const int64_t dimensions[],
+                         int64_t out[4])
 {
     int axes[4] = {0, 1, 2, 3};
     for (int i = 0; i < count; i++)

@@ -71,7 +71,8 @@ static bool dequantize_blocks(ort_node *n, int64_t block)
     const bool fits = ir_type_equal(&expected, &s->type);
     expected.dtype = x->type.dtype;
     if (!fits || (z && !ir_type_equal(&expected, &z->type)) || ir_dtype_is_float(x->type.dtype))
-        return node_error(n, "blocks of %lld along dimension %d don't fit their scales or zero points", (long long)block, axis);
+        return node_error(n, "blocks of %lld along dimension %d don't fit their scales or zero points",
+                          (long long)block, axis);
     if (!model_charge(n->model, &n->loc, ir_type_elements(&x->type) * 4))
         return false;
     int64_t inner = 1;

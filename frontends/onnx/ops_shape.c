@@ -66,7 +66,8 @@ bool ort_op_range(ort_node *n)
         reals[i] = (float)p[0] + (float)i * (float)p[2];
         ints[i] = dtype == IR_F32 ? 0 : (int64_t)p[0] + i * (int64_t)p[2];
     }
-    return ort_put(n, 0, dtype == IR_F32 ? node_reals(n, 1, &count, reals) : node_ints(n, dtype, 1, count, ints), LAYOUT_PLAIN);
+    return ort_put(n, 0, dtype == IR_F32 ? node_reals(n, 1, &count, reals) : node_ints(n, dtype, 1, count, ints),
+                   LAYOUT_PLAIN);
 }
 
 bool ort_op_size(ort_node *n)

@@ -56,14 +56,16 @@ static bool read_dimensions(ort_node *n, const ir_type *shape, int64_t axes[], i
 /* What a reduction does to each element first, and to each result last. */
 typedef enum functions { PLAIN, NORM1, NORM2, SQUARES, LOG_OF_SUM, LOG_SUM_EXP } functions;
 
-static ir_value *reduced_by(ort_node *n, functions f, ir_opcode code, ir_value *x, int count, const int64_t axes[], bool keep)
+static ir_value *reduced_by(ort_node *n, functions f, ir_opcode code, ir_value *x, int count, const int64_t axes[],
+                            bool keep)
 {
     if (f == PLAIN || !x)
         return reduced(n, code, x, count, axes, keep);
     if (f == LOG_SUM_EXP) { /* less the largest, which the sum of the exponentials would overflow with */
         ir_value *largest = reduced(n, IR_REDUCE_MAX, x, count, axes, true);
         ir_value *e = node_unary(n, IR_EXP, node_binary(n, IR_SUB, x, largest));
-        ir_value *sum = node_binary(n, IR_ADD, node_unary(n, IR_LOG, reduced(n, IR_SUM, e, count, axes, true)), largest);
+        ir_value *sum =
+            node_binary(n, IR_ADD, node_unary(n, IR_LOG, reduced(n, IR_SUM, e, count, axes, true)), largest);
         return sum && !keep ? reduced(n, IR_SUM, sum, count, axes, false) : sum;
     }
     if (f == NORM1)
@@ -259,7 +261,8 @@ static ir_value *rows_of(ort_node *n, ir_value *table, ir_value *number)
     if (!table || !number)
         return NULL;
     if (table->type.rank != 2 || (number->type.dtype != IR_I32 && number->type.dtype != IR_I64)) {
-        node_error(n, "a table of %d dimensions by numbers of type %s", table->type.rank, ir_dtype_text(number->type.dtype));
+        node_error(n, "a table of %d dimensions by numbers of type %s", table->type.rank,
+                   ir_dtype_text(number->type.dtype));
         return NULL;
     }
     ir_op *op = node_gather(n, table, number, 0, NEGATIVE_OUTSIDE);
@@ -277,7 +280,8 @@ bool ort_op_embed_layer_norm(ort_node *n)
     ort_ignore(n, 7); /* makes result 1, a mask, alone */
     ir_value *table = ort_plain(n, 3);
     if (table && !places) { /* from 0 on */
-        int64_t begin[2] = {0}, step[2] = {1, 1}, dims[2] = {ids->type.dims[1], table->type.rank == 2 ? table->type.dims[1] : 0};
+        int64_t begin[2] = {0}, step[2] = {1, 1},
+                dims[2] = {ids->type.dims[1], table->type.rank == 2 ? table->type.dims[1] : 0};
         ir_op *op = node_emit1(n, IR_SLICE, table);
         ir_set_ints(op, IR_ATTR_BEGIN, 2, begin);
         ir_set_ints(op, IR_ATTR_STEP, 2, step);
@@ -335,8 +339,8 @@ static ir_value *softmax(ort_node *n, ir_value *x, const ir_quant *q)
     return x ? node_done_quant(n, node_emit1(n, n->entry->code, x), x->type.dtype, q) : NULL;
 }
 
-/* Before operator set 13 the operand counted as a matrix, whose columns start at the axis.  qx, qy: of operand and result,
- * or NULL. */
+/* Before operator set 13 the operand counted as a matrix, whose columns start at the axis.  qx, qy: of operand and
+ * result, or NULL. */
 static bool softmax_along(ort_node *n, bool flat, const ir_quant *qx, const ir_quant *qy)
 {
     ir_type shape;

@@ -1,5 +1,5 @@
-/* ort.c: an ONNX graph, read from either of its boxes, to IR: names, initializers, inputs, nodes in an order that works,
- * outputs.
+/* ort.c: an ONNX graph, read from either of its boxes, to IR: names, initializers, inputs, nodes in an order that
+ * works, outputs.
  *
  * Nodes need not be sorted in the file: each is imported after the nodes that make its operands. */
 #include <string.h>
@@ -167,9 +167,9 @@ static void want(int count, ort_name *const names[])
             names[i]->wanted = true;
 }
 
-/* The operator set that brought the node's form of the operator.  Where the file says only which set the form is of, it is
- * the newest form up to that; the table covers all forms between the oldest and the newest, so that an importer may take the
- * set itself for it. */
+/* The operator set that brought the node's form of the operator.  Where the file says only which set the form is of,
+ * it is the newest form up to that; the table covers all forms between the oldest and the newest, so that an importer
+ * may take the set itself for it. */
 static int form_of(const onnx_node *from, const ort_op_entry *entry)
 {
     return from->since ? from->since : from->opset < entry->newest ? from->opset : entry->newest;
@@ -238,7 +238,8 @@ static bool import_node(ort_node *n)
 
 static bool is_missing(const ort_name *name, int32_t scope)
 {
-    return name && name->producer >= 0 && name->scope == scope && !name->forms[LAYOUT_PLAIN] && !name->forms[LAYOUT_LAST];
+    return name && name->producer >= 0 && name->scope == scope && !name->forms[LAYOUT_PLAIN] &&
+           !name->forms[LAYOUT_LAST];
 }
 
 /* The next node of the same graph that must come before this one; -1: none. */
@@ -290,7 +291,7 @@ static bool import_nodes(ort_model *m, const onnx_graph *graph, int32_t scope)
             }
             if (before >= 0)
                 return node_error(&nodes[top], "operand %d depends on the node's own result, or was not computed",
-                                 cursors[top]);
+                                  cursors[top]);
             if (!import_node(&nodes[top]))
                 return false;
             state[top] = DONE;
@@ -346,8 +347,8 @@ bool ort_import_branch(ort_node *n, const onnx_graph *graph)
 {
     ort_model *m = n->model;
     if (!graph || graph->inputs.count || graph->outputs.count != (uint32_t)n->output_count)
-        return node_error(n, "a branch with %u inputs and %u results for a node with %d", graph ? graph->inputs.count : 0,
-                          graph ? graph->outputs.count : 0, n->output_count);
+        return node_error(n, "a branch with %u inputs and %u results for a node with %d",
+                          graph ? graph->inputs.count : 0, graph ? graph->outputs.count : 0, n->output_count);
     if (!read_names(m, graph) || !import_nodes(m, graph, ++m->scopes) || !take_results(n, &graph->outputs))
         return false;
     forget_names(m, graph);
@@ -383,8 +384,8 @@ static bool import_model(ort_model *m)
     return read_names(m, m->top) && make_inputs(m) && import_nodes(m, m->top, 0) && make_outputs(m);
 }
 
-static ir_graph *import(const onnx_graph *(*read)(frontend_model *), const uint8_t *bytes, size_t size, const char *file,
-                        const frontend_options *options, diag *d)
+static ir_graph *import(const onnx_graph *(*read)(frontend_model *), const uint8_t *bytes, size_t size,
+                        const char *file, const frontend_options *options, diag *d)
 {
     /* One number may be a parameter; passes make integer ops of other dequantized constants, whose scales they see. */
     static const frontend_folding folding = {.elements = 1 << 12, .reals = 1 << 12, .dequantized = 1, .moves = true};

@@ -15,9 +15,9 @@
 #include "frontends/paddle/program.h"
 
 typedef struct paddle_variable {
-    const char *text;   /* terminated */
-    ir_value *forms[2]; /* by layout; both NULL while it holds nothing */
-    float unit;         /* above 0: the variable is forms / unit (ops_quant.c) */
+    const char *text;        /* terminated */
+    ir_value *forms[2];      /* by layout; both NULL while it holds nothing */
+    float unit;              /* above 0: the variable is forms / unit (ops_quant.c) */
     const paddle_desc *desc; /* NULL: none */
 } paddle_variable;
 
@@ -76,11 +76,11 @@ ir_value *paddle_in(paddle_node *, const char *parameter, int index, node_layout
 /* The same for operators that deal with units: the operand is the result / *out_unit, unless that is 0. */
 ir_value *paddle_in_units(paddle_node *, const char *parameter, int index, node_layout, float *out_unit);
 bool paddle_set_unit(paddle_node *, const char *parameter, float unit); /* of a result that has been put */
-void paddle_forget(paddle_node *, const char *parameter); /* nobody can read the operand any more */
+void paddle_forget(paddle_node *, const char *parameter);               /* nobody can read the operand any more */
 ir_value *paddle_plain(paddle_node *, const char *parameter);
 bool paddle_optional(paddle_node *, const char *parameter, ir_value **out); /* plain; *out NULL when absent */
-ir_value *paddle_param(paddle_node *, const char *parameter); /* a constant */
-bool paddle_absent(paddle_node *, const char *parameter);      /* a diagnostic when it is there */
+ir_value *paddle_param(paddle_node *, const char *parameter);               /* a constant */
+bool paddle_absent(paddle_node *, const char *parameter);                   /* a diagnostic when it is there */
 bool paddle_param_int(paddle_node *, const char *parameter, int index, int64_t *out);
 
 /* ---- Attributes ---- */
@@ -90,7 +90,8 @@ int64_t paddle_int(paddle_node *, const char *name, int64_t def);
 float paddle_float(paddle_node *, const char *name, float def);
 const char *paddle_text(paddle_node *, const char *name, const char *def);
 bool paddle_ints(paddle_node *, const char *name, int max, int64_t out[], int *out_count); /* count 0 when absent */
-bool paddle_floats(paddle_node *, const char *name, int64_t max, float out[], int64_t *out_count); /* out NULL: only counts */
+bool paddle_floats(paddle_node *, const char *name, int64_t max, float out[],
+                   int64_t *out_count); /* out NULL: only counts */
 
 /* ---- Building ---- */
 ir_value *paddle_sliced(paddle_node *, ir_value *, const int64_t begin[], const int64_t dims[]);

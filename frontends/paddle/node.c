@@ -118,10 +118,12 @@ bool paddle_param_int(paddle_node *n, const char *parameter, int index, int64_t 
 
 static bool is_list(int type)
 {
-    return type == TYPE_INTS || type == TYPE_FLOATS || type == TYPE_STRINGS || type == TYPE_BOOLEANS || type == TYPE_LONGS;
+    return type == TYPE_INTS || type == TYPE_FLOATS || type == TYPE_STRINGS || type == TYPE_BOOLEANS ||
+           type == TYPE_LONGS;
 }
 
-/* An attribute of one of the types, which are bits; NULL: there is none.  A list of nothing is none, whatever its type. */
+/* An attribute of one of the types, which are bits; NULL: there is none.  A list of nothing is none, whatever its
+ * type. */
 static const frontend_value *attribute(paddle_node *n, const char *name, unsigned types)
 {
     frontend_attribute *a = node_attribute(n, name);
@@ -146,7 +148,8 @@ bool paddle_attribute_allowed(const frontend_attribute *a, const char *values)
     default: break;
     }
     for (uint32_t i = 0; i < v->count; i++)
-        if (!(v->ints && attribute_allows_int(values, v->ints[i])) && !(v->floats && attribute_allows_real(values, v->floats[i])))
+        if (!(v->ints && attribute_allows_int(values, v->ints[i])) &&
+            !(v->floats && attribute_allows_real(values, v->floats[i])))
             return false;
     return is_list(v->type);
 }
@@ -194,7 +197,8 @@ bool paddle_floats(paddle_node *n, const char *name, int64_t max, float out[], i
     const frontend_value *v = attribute(n, name, BIT(TYPE_FLOAT) | BIT(TYPE_FLOATS));
     *out_count = !v ? 0 : v->floats ? v->count : max >= 1;
     if (*out_count > max)
-        return node_error(n, "attribute %s has %lld numbers, at most %lld make sense", name, (long long)*out_count, (long long)max);
+        return node_error(n, "attribute %s has %lld numbers, at most %lld make sense", name, (long long)*out_count,
+                          (long long)max);
     for (int64_t i = 0; out && i < *out_count; i++)
         out[i] = v->floats ? v->floats[i] : v->f;
     return true;

@@ -237,8 +237,8 @@ bool paddle_op_flip(paddle_node *n)
     return paddle_put(n, "Out", node_done(n, op), LAYOUT_PLAIN);
 }
 
-/* ---- Picking by index ----
- * To Paddle negative indices of gathers count from the end (Paddle Lite reads outside), and those of tables are an error. */
+/* ---- Picking by index ---- To Paddle negative indices of gathers count from the end (Paddle Lite reads outside),
+ * and those of tables are an error. */
 
 static ir_value *gathered(paddle_node *n, ir_value *x, ir_value *indices, int axis, node_negative negative)
 {

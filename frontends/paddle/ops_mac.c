@@ -1,7 +1,8 @@
 /* ops_mac.c: convolutions, pools, matrix products.
  *
- * Filters come as [O, I/groups, KH, KW] and become [O, KH, KW, I/groups], or [1, KH, KW, O] when each channel has its own.
- * Integer kernels have int8 filters with a scale for each output channel, a real bias, and a real or an int8 result. */
+ * Filters come as [O, I/groups, KH, KW] and become [O, KH, KW, I/groups], or [1, KH, KW, O] when each channel has its
+ * own.  Integer kernels have int8 filters with a scale for each output channel, a real bias, and a real or an int8
+ * result. */
 #include <math.h>
 #include <string.h>
 
@@ -68,8 +69,8 @@ static bool first_float(paddle_node *n, const char *name, const char *other, flo
 }
 
 /* x and w of an integer kernel get their quantization; the bias stays real.  axis: of w's output channels. */
-static bool make_integer(paddle_node *n, product *p, const char *input, const char *weights, const char *result, int axis,
-                         int64_t channels)
+static bool make_integer(paddle_node *n, product *p, const char *input, const char *weights, const char *result,
+                         int axis, int64_t channels)
 {
     const char *kernel = paddle_text(n, "__@kernel_type_attr@__", "");
     arena *a = n->model->graph->arena;
@@ -167,7 +168,8 @@ bool paddle_op_conv(paddle_node *n)
         return false;
     if (p.x->type.rank != 4 || w->type.rank != 4)
         return node_error(n, "images and filters must have four dimensions");
-    int64_t groups = paddle_int(n, "groups", 1), channels = p.x->type.dims[3], out = w->type.dims[0], depth = w->type.dims[1];
+    int64_t groups = paddle_int(n, "groups", 1), channels = p.x->type.dims[3], out = w->type.dims[0],
+            depth = w->type.dims[1];
     if (groups < 1 || out < 1 || depth < 1 || channels % groups || channels / groups != depth || out % groups)
         return node_error(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit",
                           (long long)channels, (long long)groups, (long long)out, (long long)depth);
@@ -177,7 +179,8 @@ bool paddle_op_conv(paddle_node *n)
     p.w = node_transposed(n, w, depthwise ? (int64_t[]){1, 2, 3, 0} : (int64_t[]){0, 2, 3, 1});
     if (!p.w)
         return false;
-    if (w->type.dtype == IR_I8 && !make_integer(n, &p, "Input0_scale", "Filter0_scale", "Output0_scale", depthwise ? 3 : 0, out))
+    if (w->type.dtype == IR_I8 &&
+        !make_integer(n, &p, "Input0_scale", "Filter0_scale", "Output0_scale", depthwise ? 3 : 0, out))
         return false;
     memcpy(win.kernel, &p.w->type.dims[1], sizeof win.kernel);
     if (!read_window(n, &p.x->type.dims[1], &win))
@@ -301,7 +304,8 @@ bool paddle_op_pool(paddle_node *n)
         x = uneven_pool(n, x, average, 1, results[0]);
         return paddle_put(n, "Out", x ? uneven_pool(n, x, average, 2, results[1]) : NULL, LAYOUT_LAST);
     }
-    bool padded = (w.before[0] | w.before[1] | w.after[0] | w.after[1]) != 0, inclusive = average && !paddle_int(n, "exclusive", 1);
+    bool padded = (w.before[0] | w.before[1] | w.after[0] | w.after[1]) != 0,
+         inclusive = average && !paddle_int(n, "exclusive", 1);
     for (int i = 0; i < 2; i++) {
         int64_t room = x->type.dims[1 + i] + w.before[i] + w.after[i] - w.kernel[i];
         if (w.dilation[i] != 1 || room < 0)

@@ -330,7 +330,8 @@ bool paddle_op_elementwise(paddle_node *n)
             return false;
         return paddle_put(n, "Out", node_done_quant(n, node_emit2(n, n->entry->code, x, y), IR_BOOL, NULL), layout);
     }
-    return paddle_put(n, "Out", of_kernel(n, paddle_activated(n, node_binary_act(n, n->entry->code, x, y, a.act), &a)), layout);
+    return paddle_put(n, "Out", of_kernel(n, paddle_activated(n, node_binary_act(n, n->entry->code, x, y, a.act), &a)),
+                      layout);
 }
 
 bool paddle_op_batch_norm(paddle_node *n)

@@ -83,7 +83,8 @@ bool paddle_op_slice(paddle_node *n)
     for (int i = 0; i < 4; i++)
         if (!paddle_absent(n, slice_tensors[i]))
             return false;
-    if (!paddle_ints(n, "axes", IR_MAX_RANK, axes, &count) || !paddle_ints(n, "starts", IR_MAX_RANK, starts, &start_count) ||
+    if (!paddle_ints(n, "axes", IR_MAX_RANK, axes, &count) ||
+        !paddle_ints(n, "starts", IR_MAX_RANK, starts, &start_count) ||
         !paddle_ints(n, "ends", IR_MAX_RANK, ends, &end_count) ||
         !paddle_ints(n, "decrease_axis", IR_MAX_RANK, dropped, &drop_count))
         return false;
@@ -412,8 +413,8 @@ static bool wanted_factors(paddle_node *n, float factor[2])
     return true;
 }
 
-/* A scale says where the pixels are, also where the size that follows from it has been rounded.  Sizes from operands come
- * before it. */
+/* A scale says where the pixels are, also where the size that follows from it has been rounded.  Sizes from operands
+ * come before it. */
 bool paddle_op_interp(paddle_node *n)
 {
     ir_value *x = paddle_in(n, "X", 0, LAYOUT_LAST);
@@ -435,7 +436,8 @@ bool paddle_op_interp(paddle_node *n)
     ir_op *op = node_emit(n, n->entry->code, 1, &x);
     bool corners = paddle_int(n, "align_corners", 0);
     ir_set_int(op, IR_ATTR_ALIGN, corners);
-    ir_set_int(op, IR_ATTR_HALF_PIXEL, n->entry->code == IR_RESIZE_BILINEAR && !corners && paddle_int(n, "align_mode", 1) == 0);
+    ir_set_int(op, IR_ATTR_HALF_PIXEL,
+               n->entry->code == IR_RESIZE_BILINEAR && !corners && paddle_int(n, "align_mode", 1) == 0);
     ir_set_floats(op, IR_ATTR_RATIO, 2, ratio);
     ir_type type = ir_type_make(x->type.dtype, 4, (int64_t[]){x->type.dims[0], extent[0], extent[1], x->type.dims[3]});
     return paddle_put(n, "Out", node_typed(n, op, type, x->quant), LAYOUT_LAST);

@@ -95,7 +95,10 @@ static bool channels_of(paddle_node *n, const ir_value *w, int64_t axis, int64_t
 static int64_t channel_at(const channels *c, int64_t element) { return c->inner ? element / c->inner % c->count : 0; }
 
 /* Paddle's rule for a threshold that is all but zero. */
-static float inverse(float threshold) { return threshold <= SMALLEST_THRESHOLD ? 1 / (threshold + 1e-6f) : 1 / threshold; }
+static float inverse(float threshold)
+{
+    return threshold <= SMALLEST_THRESHOLD ? 1 / (threshold + 1e-6f) : 1 / threshold;
+}
 
 static float whole(float x, float threshold, float most, bool even)
 {
@@ -234,7 +237,8 @@ static bool quantize(paddle_node *n, const char *out, fake f)
 static bool read_fake(paddle_node *n, fake *f)
 {
     const int64_t kind = paddle_int(n, "round_type", 1);
-    *f = (fake){.even = kind == 0, .axis = paddle_int(n, "quant_axis", 0), .count = 1, .bits = paddle_int(n, "bit_length", 8)};
+    *f = (fake){
+        .even = kind == 0, .axis = paddle_int(n, "quant_axis", 0), .count = 1, .bits = paddle_int(n, "bit_length", 8)};
     if (kind != 0 && kind != 1)
         return node_error(n, "round_type %lld is not supported", (long long)kind);
     return largest(n, f->bits, &f->most);
@@ -247,7 +251,8 @@ bool paddle_op_fake_quant(paddle_node *n)
     if (!read_fake(n, &f) || !thresholds(n, "InScale", 0, &f.threshold, &f.count))
         return false;
     if (!paddle_int(n, "is_test", 1))
-        return node_error(n, "the threshold is that of a model in training, which follows the values at run time (is_test)");
+        return node_error(
+            n, "the threshold is that of a model in training, which follows the values at run time (is_test)");
     f.dequantizes = strstr(n->entry->name, "dequantize") != NULL;
     if (paddle_result_count(n, "OutScale") && !paddle_put(n, "OutScale", paddle_plain(n, "InScale"), LAYOUT_PLAIN))
         return false;

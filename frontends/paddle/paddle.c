@@ -100,13 +100,13 @@ bool paddle_parameter(paddle_model *m, uint32_t index, const paddle_desc *p, con
         type.dims[i] = p->dims[i];
     paddle_variable *v = paddle_variable_of(m, p->name);
     if (!p->is_tensor || type.dtype == IR_DTYPE_NONE)
-        return diag_error(m->diag, &loc, "parameter %u, '%s', is no tensor, or has type %d, which is not supported", index,
-                          v->text, p->type);
+        return diag_error(m->diag, &loc, "parameter %u, '%s', is no tensor, or has type %d, which is not supported",
+                          index, v->text, p->type);
     if (p->rank > IR_MAX_RANK || !ir_type_valid(&type))
         return diag_error(m->diag, &loc, "parameter %u, '%s', has impossible dimensions", index, v->text);
     if (ir_type_bytes(&type) != size)
-        return diag_error(m->diag, &loc, "parameter %u, '%s', has %zu bytes of data, expected %zu", index, v->text, size,
-                          ir_type_bytes(&type));
+        return diag_error(m->diag, &loc, "parameter %u, '%s', has %zu bytes of data, expected %zu", index, v->text,
+                          size, ir_type_bytes(&type));
     if (v->forms[LAYOUT_PLAIN])
         return diag_error(m->diag, &loc, "parameter %u, '%s', is there twice", index, v->text);
     v->forms[LAYOUT_PLAIN] = model_constant(m, &loc, v->text, type, NULL, size ? data : (const uint8_t *)"");
@@ -215,7 +215,8 @@ static bool open_node(paddle_model *m, uint32_t index, paddle_node *n)
     n->output_count = op->output_count;
     n->attributes = op->attributes;
     n->attribute_count = op->attribute_count;
-    return check_lists(n, n->inputs, n->input_count) && check_lists(n, n->outputs, n->output_count) && check_attributes(n);
+    return check_lists(n, n->inputs, n->input_count) && check_lists(n, n->outputs, n->output_count) &&
+           check_attributes(n);
 }
 
 /* Gives every feed its input, in the order of columns. */
@@ -260,8 +261,8 @@ static void say_recorded_shapes(paddle_model *m)
 static bool import_operator(paddle_node *n)
 {
     const bool real = !n->model->integers;
-    return node_attributes_known(n, paddle_attribute_allowed) && (!real || paddle_observe_inputs(n)) && n->entry->import(n) &&
-           (!real || paddle_observe_outputs(n)) && node_attributes_typed(n);
+    return node_attributes_known(n, paddle_attribute_allowed) && (!real || paddle_observe_inputs(n)) &&
+           n->entry->import(n) && (!real || paddle_observe_outputs(n)) && node_attributes_typed(n);
 }
 
 static bool import_operators(paddle_model *m)
@@ -273,7 +274,8 @@ static bool import_operators(paddle_model *m)
     if (!make_inputs(m, nodes))
         return false;
     for (uint32_t i = 0; i < m->program.op_count; i++)
-        m->integers = m->integers || nodes[i].entry->import == paddle_op_calib || paddle_int(&nodes[i], "enable_int8", 0);
+        m->integers =
+            m->integers || nodes[i].entry->import == paddle_op_calib || paddle_int(&nodes[i], "enable_int8", 0);
     for (uint32_t i = 0; i < m->program.op_count; i++) {
         if (!import_operator(&nodes[i])) {
             say_recorded_shapes(m);
@@ -287,7 +289,8 @@ static bool import_program(paddle_model *m, bool (*read_parameters)(paddle_model
 {
     const ir_loc loc = model_loc(m);
     if (m->program.op_count > PADDLE_MAX_NODES)
-        return diag_error(m->diag, &loc, "the program has %u operators, more than %d", m->program.op_count, PADDLE_MAX_NODES);
+        return diag_error(m->diag, &loc, "the program has %u operators, more than %d", m->program.op_count,
+                          PADDLE_MAX_NODES);
     m->inputs = ARENA_ARRAY(m->graph->arena, ir_value *, PADDLE_MAX_OPERANDS);
     m->outputs = ARENA_ARRAY(m->graph->arena, ir_value *, PADDLE_MAX_OPERANDS);
     m->output_names = ARENA_ARRAY(m->graph->arena, const char *, PADDLE_MAX_OPERANDS);
@@ -302,8 +305,8 @@ static bool import_program(paddle_model *m, bool (*read_parameters)(paddle_model
     return true;
 }
 
-static ir_graph *import(bool (*read_program)(paddle_model *), bool (*read_parameters)(paddle_model *), const uint8_t *bytes,
-                        size_t size, const char *file, const frontend_options *options, diag *d)
+static ir_graph *import(bool (*read_program)(paddle_model *), bool (*read_parameters)(paddle_model *),
+                        const uint8_t *bytes, size_t size, const char *file, const frontend_options *options, diag *d)
 {
     static const frontend_folding folding = {1 << 12, 1 << 12, .dequantized = -1, .moves = true};
     paddle_model m = {.bytes = bytes, .size = size};
@@ -318,8 +321,8 @@ ir_graph *frontend_import_paddle(const uint8_t *bytes, size_t size, const char *
     return import(paddle_nb_program, paddle_nb_parameters, bytes, size, file, options, d);
 }
 
-ir_graph *frontend_import_paddle_program(const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,
-                                         diag *d)
+ir_graph *frontend_import_paddle_program(const uint8_t *bytes, size_t size, const char *file,
+                                         const frontend_options *options, diag *d)
 {
     return import(paddle_proto_program, paddle_proto_parameters, bytes, size, file, options, d);
 }

@@ -12,10 +12,12 @@ enum {
 };
 
 /* Types of attributes (frontend_value), in both boxes. */
+/* clang-format off */
 enum {
     TYPE_INT, TYPE_FLOAT, TYPE_STRING, TYPE_INTS, TYPE_FLOATS, TYPE_STRINGS, TYPE_BOOLEAN, TYPE_BOOLEANS, TYPE_BLOCK, TYPE_LONG,
     TYPE_BLOCKS, TYPE_LONGS
 };
+/* clang-format on */
 
 typedef struct paddle_list { /* the variables of one parameter of an operator */
     const char *parameter;

@@ -18,10 +18,12 @@ enum { LOD_TENSOR_TENSOR = 1 };
 enum { TENSOR_DATA_TYPE = 1, TENSOR_DIMS };
 enum { OP_INPUTS = 1, OP_OUTPUTS, OP_TYPE, OP_ATTRS };
 enum { ARGUMENT_PARAMETER = 1, ARGUMENT_NAMES };
+/* clang-format off */
 enum {
     ATTR_NAME = 1, ATTR_TYPE, ATTR_I, ATTR_F, ATTR_S, ATTR_INTS, ATTR_FLOATS, ATTR_STRINGS, ATTR_B = 10, ATTR_BOOLS,
     ATTR_L = 13, ATTR_LONGS = 15, ATTR_FLOAT64 = 19
 };
+/* clang-format on */
 enum { TYPE_FLOAT64 = 15 };
 
 /* ---- Variables ---- */
@@ -171,8 +173,10 @@ typedef struct stream {
 static bool cut(const stream *s, const paddle_desc *p)
 {
     const ir_loc loc = model_loc(s->model);
-    return diag_error(s->model->diag, &loc, "parameter '%s': the file '%.80s' ends at byte %zu within it, or has other contents than the program says",
-                      p->name, s->file, s->size);
+    return diag_error(
+        s->model->diag, &loc,
+        "parameter '%s': the file '%.80s' ends at byte %zu within it, or has other contents than the program says",
+        p->name, s->file, s->size);
 }
 
 /* `bytes` more of it; NULL: there are less. */
@@ -249,8 +253,9 @@ static bool find_combined(paddle_model *m, stream *s)
     s->file = m->options->params;
     if (s->file)
         return *s->file && (s->bytes = model_file(m, &loc, s->file, &s->size)) != NULL;
-    const char *tries[] = {arena_format(m->graph->arena, "%.*s.pdiparams", (int)(dot ? dot - name : (long)strlen(name)), name),
-                           "__params__", "params"};
+    const char *tries[] = {
+        arena_format(m->graph->arena, "%.*s.pdiparams", (int)(dot ? dot - name : (long)strlen(name)), name),
+        "__params__", "params"};
     for (size_t i = 0; m->options->open && i < sizeof tries / sizeof *tries; i++) {
         diag quiet = {0};
         if (!m->options->open(m->options->open_context, tries[i], &loc, &s->size, &quiet))
@@ -280,8 +285,9 @@ bool paddle_proto_parameters(paddle_model *m)
         if (!read_tensor(&s, sorted[i], i))
             return false;
         if (s.at != s.size && (!combined || i + 1 == count))
-            return diag_error(m->diag, &loc, "the file '%.80s' goes on behind its last parameter, '%s': the program has others", s.file,
-                              sorted[i]->name);
+            return diag_error(m->diag, &loc,
+                              "the file '%.80s' goes on behind its last parameter, '%s': the program has others",
+                              s.file, sorted[i]->name);
     }
     return true;
 }

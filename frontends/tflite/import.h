@@ -16,10 +16,10 @@
 
 /* Limits on what a file can make the compiler do; generous for models, tight for hostile files. */
 enum {
-    TFLITE_MAX_NODES = 1 << 18,       /* operators imported, inlined ones included */
-    TFLITE_MAX_OPERANDS = 1 << 12,    /* of one operator */
-    TFLITE_MAX_VARIABLES = 1 << 12,   /* handles of state variables */
-    TFLITE_MAX_DEPTH = 16             /* composites within composites */
+    TFLITE_MAX_NODES = 1 << 18,     /* operators imported, inlined ones included */
+    TFLITE_MAX_OPERANDS = 1 << 12,  /* of one operator */
+    TFLITE_MAX_VARIABLES = 1 << 12, /* handles of state variables */
+    TFLITE_MAX_DEPTH = 16           /* composites within composites */
 };
 
 typedef struct tflite_opcode {
@@ -36,9 +36,9 @@ typedef struct tflite_model {
     tflite_opcode *opcodes;
     uint32_t opcode_count;
     fb_vector subgraphs, buffers;
-    fb_table signature;   /* the one of subgraph 0, or absent */
-    bool reshaped;        /* an option changes the inputs' shapes: the file's shapes of other tensors don't count */
-    uint32_t node_count;  /* imported so far */
+    fb_table signature;  /* the one of subgraph 0, or absent */
+    bool reshaped;       /* an option changes the inputs' shapes: the file's shapes of other tensors don't count */
+    uint32_t node_count; /* imported so far */
     tflite_variable *variables;
     int variable_count;
 } tflite_model;
@@ -49,9 +49,9 @@ typedef struct tflite_scope {
     int32_t subgraph;
     int depth;
     fb_vector tensors;
-    ir_value **values; /* a tensor's value: NULL until it is defined or first used as a constant */
+    ir_value **values;           /* a tensor's value: NULL until it is defined or first used as a constant */
     tflite_variable **variables; /* what a tensor is a handle of; NULL as long as the subgraph has no handles */
-    bool initial;      /* the subgraph runs once, before the first run, and gives variables their initial values */
+    bool initial; /* the subgraph runs once, before the first run, and gives variables their initial values */
 } tflite_scope;
 
 typedef struct tflite_op_entry tflite_op_entry;
@@ -61,8 +61,8 @@ typedef struct tflite_node {
     tflite_scope *scope;
     const tflite_op_entry *entry;
     fb_table table;
-    fb_table options;   /* absent: every field has its default */
-    fb_vector inputs;   /* int32 tensor indices; -1: absent */
+    fb_table options; /* absent: every field has its default */
+    fb_vector inputs; /* int32 tensor indices; -1: absent */
     fb_vector outputs;
 } tflite_node;
 
@@ -70,12 +70,12 @@ typedef bool tflite_import_fn(tflite_node *);
 
 struct tflite_op_entry {
     const char *name;
-    tflite_import_fn *import; /* NULL: not supported */
-    const char *reason;       /* why not; NULL: no more to say */
-    ir_opcode code;           /* for importers that serve several operators */
-    const char *fields;       /* of the options, in their order, in the words of node_attributes.h */
-    int16_t newest;           /* version */
-    int16_t options;          /* expected member of the options' union, 0: one without fields */
+    tflite_import_fn *import;                /* NULL: not supported */
+    const char *reason;                      /* why not; NULL: no more to say */
+    ir_opcode code;                          /* for importers that serve several operators */
+    const char *fields;                      /* of the options, in their order, in the words of node_attributes.h */
+    int16_t newest;                          /* version */
+    int16_t options;                         /* expected member of the options' union, 0: one without fields */
     int16_t min_inputs, max_inputs, outputs; /* max and outputs -1: any number */
 };
 
@@ -114,8 +114,8 @@ bool tflite_options_read(tflite_node *); /* opens the options, whose fields are 
 /* ---- node.c: operands ---- */
 int tflite_input_count(const tflite_node *);
 int tflite_output_count(const tflite_node *);
-bool tflite_has_input(const tflite_node *, int index); /* present, not -1 */
-ir_value *tflite_input(tflite_node *, int index);      /* NULL after a diagnostic */
+bool tflite_has_input(const tflite_node *, int index);                /* present, not -1 */
+ir_value *tflite_input(tflite_node *, int index);                     /* NULL after a diagnostic */
 bool tflite_optional_input(tflite_node *, int index, ir_value **out); /* *out NULL when absent */
 bool tflite_output_tensor(tflite_node *, int index, tflite_tensor *out);
 
@@ -147,7 +147,8 @@ bool tflite_scales_differ(const ir_value *w); /* between channels */
 ir_op *tflite_emit_hybrid(tflite_node *, ir_opcode code, ir_value *x, ir_value *w, ir_value *b, bool affine, int outer);
 
 /* BATCH_MATMUL; swap: the last two dimensions of x change places; of w: unless it is [..., N, K] already. */
-bool tflite_hybrid_matmul(tflite_node *, ir_value *x, ir_value *w, bool swap_x, bool swap_w, bool affine, const ir_type *result);
+bool tflite_hybrid_matmul(tflite_node *, ir_value *x, ir_value *w, bool swap_x, bool swap_w, bool affine,
+                          const ir_type *result);
 
 /* tflite_bind for an op with a fused activation. */
 bool tflite_bind_activated(tflite_node *, int output, ir_op *, tflite_activation, int rank, const int64_t dims[]);

@@ -66,7 +66,7 @@ bool tflite_param_ints(tflite_node *n, int index, const char *what, int max, int
         return false;
     if (v->type.dtype != IR_I32 && v->type.dtype != IR_I64 && v->type.dtype != IR_I16)
         return node_error(n, "the %s (operand %d) has type %s, expected integers", what, index,
-                            ir_dtype_text(v->type.dtype));
+                          ir_dtype_text(v->type.dtype));
     return node_copy_ints(n, v, index, what, max, out, out_count);
 }
 
@@ -148,7 +148,7 @@ bool tflite_bind_value(tflite_node *n, int output, ir_value *v)
         return false;
     if (t.type.dtype != v->type.dtype)
         return node_error(n, "result %d has type %s, the file says %s", output, ir_dtype_text(v->type.dtype),
-                            ir_dtype_text(t.type.dtype));
+                          ir_dtype_text(t.type.dtype));
     v = reinterpreted(n, v, &t);
     return v && define(n, output, v, t.name);
 }
@@ -167,7 +167,7 @@ bool tflite_activation_read(tflite_node *n, unsigned field, tflite_activation *o
     case ACTIVATION_TANH: out->tanh = true; break;
     default:
         return node_error(n, "the fused activation %s is not supported",
-                            kind == ACTIVATION_SIGN_BIT ? "SIGN_BIT" : "(of an unknown kind)");
+                          kind == ACTIVATION_SIGN_BIT ? "SIGN_BIT" : "(of an unknown kind)");
     }
     return true;
 }
@@ -209,7 +209,7 @@ bool tflite_window(tflite_node *n, int padding, int64_t extent, int64_t window, 
 {
     if (window < 1 || stride < 1 || dilation < 1)
         return node_error(n, "window %lld, stride %lld, dilation %lld: each must be at least 1", (long long)window,
-                            (long long)stride, (long long)dilation);
+                          (long long)stride, (long long)dilation);
     if (padding != PADDING_SAME && padding != PADDING_VALID)
         return node_error(n, "padding %d is neither SAME nor VALID", padding);
     int64_t covered = (window - 1) * dilation + 1, total = 0; /* both factors are below 2^31 */

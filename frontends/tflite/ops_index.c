@@ -37,7 +37,8 @@ bool tflite_op_gather(tflite_node *n)
     if (!indices || !node_axis(n, fb_i32(n->options, GATHER_AXIS, 0), x->type.rank, &axis))
         return false;
     int batch_dims = fb_i32(n->options, GATHER_BATCH_DIMS, 0);
-    return gather(n, x, indices, axis, batch_dims < 0 && batch_dims >= -IR_MAX_RANK ? batch_dims + indices->type.rank : batch_dims);
+    return gather(n, x, indices, axis,
+                  batch_dims < 0 && batch_dims >= -IR_MAX_RANK ? batch_dims + indices->type.rank : batch_dims);
 }
 
 bool tflite_op_embedding(tflite_node *n)
@@ -48,7 +49,7 @@ bool tflite_op_embedding(tflite_node *n)
         return false;
     if (ir_dtype_is_float(t.type.dtype) && !ir_dtype_is_float(x->type.dtype))
         return node_error(n, "hybrid (dynamic-range) quantization, a %s table with %s results, is not supported",
-                            ir_dtype_text(x->type.dtype), ir_dtype_text(t.type.dtype));
+                          ir_dtype_text(x->type.dtype), ir_dtype_text(t.type.dtype));
     if (x->type.rank < 1 || indices->type.rank != 1)
         return node_error(n, "a table of %d dimensions and indices of %d", x->type.rank, indices->type.rank);
     return gather(n, x, indices, 0, 0);
@@ -82,7 +83,8 @@ bool tflite_op_scatter_nd(tflite_node *n)
     to.dtype = updates->type.dtype;
     if (!ir_type_valid(&to))
         return node_error(n, "the result's shape is impossible");
-    if (!ir_is_const(indices)) /* TFLite fails at run time on a tuple outside; what it writes must be known to be inside */
+    if (!ir_is_const(
+            indices)) /* TFLite fails at run time on a tuple outside; what it writes must be known to be inside */
         return node_error(n, "the indices must be constant, since they could be outside the result");
     if (!node_tuple_length(n, indices, &to, &length) ||
         !(indices = node_indices(n, indices, &to, 0, length, NEGATIVE_OUTSIDE)))
@@ -98,7 +100,8 @@ bool tflite_op_scatter_nd(tflite_node *n)
 
 bool tflite_op_one_hot(tflite_node *n)
 {
-    ir_value *indices = tflite_input(n, 0), *on = indices ? tflite_input(n, 2) : NULL, *off = on ? tflite_input(n, 3) : NULL;
+    ir_value *indices = tflite_input(n, 0), *on = indices ? tflite_input(n, 2) : NULL,
+             *off = on ? tflite_input(n, 3) : NULL;
     int64_t depth;
     int axis;
     if (!off || !tflite_param_int(n, 1, "depth", &depth))
@@ -119,7 +122,8 @@ bool tflite_op_one_hot(tflite_node *n)
 
 bool tflite_op_dynamic_update_slice(tflite_node *n)
 {
-    ir_value *x = tflite_input(n, 0), *update = x ? tflite_input(n, 1) : NULL, *begin = update ? tflite_input(n, 2) : NULL;
+    ir_value *x = tflite_input(n, 0), *update = x ? tflite_input(n, 1) : NULL,
+             *begin = update ? tflite_input(n, 2) : NULL;
     if (!begin)
         return false;
     bool fits = update->type.rank == x->type.rank && update->type.dtype == x->type.dtype;

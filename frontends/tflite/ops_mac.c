@@ -7,24 +7,24 @@
 
 static bool check_rank(tflite_node *n, const ir_value *v, int rank, const char *what)
 {
-    return v->type.rank == rank ||
-           node_error(n, "the %s has %d dimensions, expected %d", what, v->type.rank, rank);
+    return v->type.rank == rank || node_error(n, "the %s has %d dimensions, expected %d", what, v->type.rank, rank);
 }
 
 /* Operand types that all multiply-accumulate operators share. */
-static bool check_mac(tflite_node *n, const ir_value *x, const ir_value *w, const ir_value *b, int64_t channels, int axis)
+static bool check_mac(tflite_node *n, const ir_value *x, const ir_value *w, const ir_value *b, int64_t channels,
+                      int axis)
 {
     bool float_x = ir_dtype_is_float(x->type.dtype), float_w = ir_dtype_is_float(w->type.dtype);
     if (float_x != float_w && !tflite_is_hybrid(x, w))
         return node_error(n, "%s activations with %s weights", ir_dtype_text(x->type.dtype),
-                            ir_dtype_text(w->type.dtype));
+                          ir_dtype_text(w->type.dtype));
     if (!float_x && (!x->quant || !w->quant))
         return node_error(n, "integer %s without quantization parameters", x->quant ? "weights" : "activations");
     if (w->quant && w->quant->axis >= 0 && w->quant->axis != axis)
         return node_error(n, "weights are quantized along dimension %d, expected %d", w->quant->axis, axis);
     if (b && (b->type.rank < 1 || ir_type_elements(&b->type) != channels || b->type.dims[b->type.rank - 1] != channels))
         return node_error(n, "the bias has %lld elements, expected %lld", (long long)ir_type_elements(&b->type),
-                            (long long)channels);
+                          (long long)channels);
     return true;
 }
 
@@ -44,8 +44,10 @@ typedef struct window_2d {
 
 static bool place_window(tflite_node *n, int padding, const ir_type *x, int64_t height, int64_t width, window_2d *w)
 {
-    return tflite_window(n, padding, x->dims[1], height, w->stride[0], w->dilation[0], &w->extent[0], &w->pad[0], &w->pad[2]) &&
-           tflite_window(n, padding, x->dims[2], width, w->stride[1], w->dilation[1], &w->extent[1], &w->pad[1], &w->pad[3]);
+    return tflite_window(n, padding, x->dims[1], height, w->stride[0], w->dilation[0], &w->extent[0], &w->pad[0],
+                         &w->pad[2]) &&
+           tflite_window(n, padding, x->dims[2], width, w->stride[1], w->dilation[1], &w->extent[1], &w->pad[1],
+                         &w->pad[3]);
 }
 
 static void set_window(ir_op *op, const window_2d *w)
@@ -65,9 +67,10 @@ bool tflite_op_conv(tflite_node *n)
     if (!check_rank(n, x, 4, "image") || !check_rank(n, w, 4, "filter"))
         return false;
     int64_t depth = w->type.dims[3], channels = w->type.dims[0];
-    if (depth < 1 || channels < 1 || x->type.dims[3] % depth || channels % (x->type.dims[3] / depth ? x->type.dims[3] / depth : 1))
+    if (depth < 1 || channels < 1 || x->type.dims[3] % depth ||
+        channels % (x->type.dims[3] / depth ? x->type.dims[3] / depth : 1))
         return node_error(n, "%lld image channels and %lld filters of %lld channels", (long long)x->type.dims[3],
-                            (long long)channels, (long long)depth);
+                          (long long)channels, (long long)depth);
     if (x->type.dims[3] < depth)
         return node_error(n, "the image has no channels");
     window_2d win = {.stride = {fb_i32(n->options, CONV_STRIDE_H, 0), fb_i32(n->options, CONV_STRIDE_W, 0)},
@@ -76,8 +79,9 @@ bool tflite_op_conv(tflite_node *n)
         !place_window(n, fb_i8(n->options, CONV_PADDING, 0), &x->type, w->type.dims[1], w->type.dims[2], &win))
         return false;
     const bool grouped = x->type.dims[3] != depth;
-    ir_op *op = tflite_is_hybrid(x, w) ? tflite_emit_hybrid(n, IR_CONV2D, x, w, b, grouped || tflite_scales_differ(w), 1)
-                                       : node_emit(n, IR_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+    ir_op *op = tflite_is_hybrid(x, w)
+                    ? tflite_emit_hybrid(n, IR_CONV2D, x, w, b, grouped || tflite_scales_differ(w), 1)
+                    : node_emit(n, IR_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
     if (!op)
         return false;
     set_window(op, &win);
@@ -98,7 +102,7 @@ bool tflite_op_depthwise(tflite_node *n)
     int64_t channels = w->type.dims[3];
     if (w->type.dims[0] != 1 || x->type.dims[3] < 1 || channels < 1 || channels % x->type.dims[3])
         return node_error(n, "%lld image channels and a filter of %lld x %lld channels", (long long)x->type.dims[3],
-                            (long long)w->type.dims[0], (long long)channels);
+                          (long long)w->type.dims[0], (long long)channels);
     window_2d win = {
         .stride = {fb_i32(n->options, DEPTHWISE_STRIDE_H, 0), fb_i32(n->options, DEPTHWISE_STRIDE_W, 0)},
         .dilation = {fb_i32(n->options, DEPTHWISE_DILATION_H, 1), fb_i32(n->options, DEPTHWISE_DILATION_W, 1)}};
@@ -162,7 +166,8 @@ bool tflite_op_batch_matmul(tflite_node *n)
     if (a->type.rank < 2 || b->type.rank < 2)
         return node_error(n, "matrices need at least 2 dimensions");
     if (!ir_dtype_is_float(a->type.dtype) && ir_dtype_is_float(b->type.dtype))
-        return node_error(n, "a matrix of %s with one of %s", ir_dtype_text(a->type.dtype), ir_dtype_text(b->type.dtype));
+        return node_error(n, "a matrix of %s with one of %s", ir_dtype_text(a->type.dtype),
+                          ir_dtype_text(b->type.dtype));
     bool adj_a = fb_bool(n->options, MATMUL_ADJ_X, false), adj_b = fb_bool(n->options, MATMUL_ADJ_Y, false);
     ir_type batch_a = a->type, batch_b = b->type, shape;
     const int64_t *da = &a->type.dims[a->type.rank - 2], *db = &b->type.dims[b->type.rank - 2];
@@ -204,7 +209,7 @@ static bool transpose_conv(tflite_node *n, ir_value *x, ir_value *w, ir_value *b
         return false;
     if (w->type.dims[3] != x->type.dims[3])
         return node_error(n, "%lld image channels and filters of %lld channels", (long long)x->type.dims[3],
-                            (long long)w->type.dims[3]);
+                          (long long)w->type.dims[3]);
     for (int i = 0; i < 2; i++)
         if (!cut_padding(n, padding, x->type.dims[1 + i], out[i], w->type.dims[1 + i], stride[i], &pad[i], &pad[2 + i]))
             return false;
@@ -236,13 +241,13 @@ bool tflite_op_transpose_conv(tflite_node *n)
     ir_value *w = tflite_input(n, 1), *x = w ? tflite_input(n, 2) : NULL, *b;
     tflite_activation act;
     if (!x || !tflite_optional_input(n, 3, &b) || !tflite_activation_read(n, TRANSPOSE_CONV_ACT, &act) ||
-        !check_rank(n, x, 4, "image") || !check_rank(n, w, 4, "filter") ||
-        !transpose_conv_shape(n, shape, &count))
+        !check_rank(n, x, 4, "image") || !check_rank(n, w, 4, "filter") || !transpose_conv_shape(n, shape, &count))
         return false;
     if (count != 4 || shape[1] < 1 || shape[2] < 1 || shape[3] != w->type.dims[0])
         return node_error(n, "the result's shape does not fit the filter");
     if (!n->model->reshaped && shape[0] != x->type.dims[0])
         return node_error(n, "the result's batch %lld differs from the image's", (long long)shape[0]);
-    const int64_t stride[2] = {fb_i32(n->options, TRANSPOSE_CONV_STRIDE_H, 0), fb_i32(n->options, TRANSPOSE_CONV_STRIDE_W, 0)};
+    const int64_t stride[2] = {fb_i32(n->options, TRANSPOSE_CONV_STRIDE_H, 0),
+                               fb_i32(n->options, TRANSPOSE_CONV_STRIDE_W, 0)};
     return transpose_conv(n, x, w, b, fb_i8(n->options, TRANSPOSE_CONV_PADDING, 0), stride, shape + 1, act);
 }

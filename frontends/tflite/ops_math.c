@@ -144,15 +144,17 @@ static float power_of_two(const ir_type *type, const ir_quant *quant)
     return fabs(exponent - round(exponent)) < 1e-3 ? quant->scale[0] : 0;
 }
 
-/* A sum of 16-bit values whose scales are powers of two, one of them the result's and none above it, is older than TFLite's
- * general one and computed otherwise; pot_scale_int16, which is set unless the file says otherwise, asks for it. */
+/* A sum of 16-bit values whose scales are powers of two, one of them the result's and none above it, is older than
+ * TFLite's general one and computed otherwise; pot_scale_int16, which is set unless the file says otherwise, asks for
+ * it. */
 static bool is_shifted_sum(tflite_node *n, const ir_value *a, const ir_value *b)
 {
     tflite_tensor y;
     if ((n->entry->code != IR_ADD && n->entry->code != IR_SUB) || !fb_bool(n->options, SUM_POT_SCALE, true) ||
         !tflite_output_tensor(n, 0, &y))
         return false;
-    const float sa = power_of_two(&a->type, a->quant), sb = power_of_two(&b->type, b->quant), sy = power_of_two(&y.type, y.quant);
+    const float sa = power_of_two(&a->type, a->quant), sb = power_of_two(&b->type, b->quant),
+                sy = power_of_two(&y.type, y.quant);
     return sa > 0 && sb > 0 && ((sa == sy && sb <= sy) || (sb == sy && sa <= sy));
 }
 
@@ -278,15 +280,14 @@ bool tflite_op_pool(tflite_node *n)
     const int64_t stride[2] = {fb_i32(n->options, POOL_STRIDE_H, 0), fb_i32(n->options, POOL_STRIDE_W, 0)};
     int64_t extent[2], pad[4];
     for (int i = 0; i < 2; i++)
-        if (!tflite_window(n, fb_i8(n->options, POOL_PADDING, 0), x->type.dims[1 + i], kernel[i], stride[i], 1, &extent[i],
-                           &pad[i], &pad[2 + i]))
+        if (!tflite_window(n, fb_i8(n->options, POOL_PADDING, 0), x->type.dims[1 + i], kernel[i], stride[i], 1,
+                           &extent[i], &pad[i], &pad[2 + i]))
             return false;
     ir_op *op = node_emit1(n, n->entry->code, x);
     ir_set_ints(op, IR_ATTR_KERNEL, 2, kernel);
     ir_set_ints(op, IR_ATTR_STRIDE, 2, stride);
     ir_set_ints(op, IR_ATTR_PAD, 4, pad);
-    return tflite_bind_activated(n, 0, op, act, 4,
-                                 (int64_t[]){x->type.dims[0], extent[0], extent[1], x->type.dims[3]});
+    return tflite_bind_activated(n, 0, op, act, 4, (int64_t[]){x->type.dims[0], extent[0], extent[1], x->type.dims[3]});
 }
 
 /* ---- Along axes ---- */

@@ -18,7 +18,7 @@ bool tflite_op_resize(tflite_node *n)
         return node_error(n, "an image of %d dimensions and %d sizes, expected 4 and 2", x->type.rank, count);
     if (size[0] < 1 || size[1] < 1 || x->type.dims[1] < 1 || x->type.dims[2] < 1)
         return node_error(n, "an image of %lld x %lld can't be resized to %lld x %lld", (long long)x->type.dims[1],
-                            (long long)x->type.dims[2], (long long)size[0], (long long)size[1]);
+                          (long long)x->type.dims[2], (long long)size[0], (long long)size[1]);
     bool bilinear = n->entry->code == IR_RESIZE_BILINEAR;
     bool align = fb_bool(n->options, bilinear ? RESIZE_BILINEAR_ALIGN : RESIZE_NEAREST_ALIGN, false);
     bool half = fb_bool(n->options, bilinear ? RESIZE_BILINEAR_HALF : RESIZE_NEAREST_HALF, false);
@@ -35,7 +35,8 @@ bool tflite_op_resize(tflite_node *n)
 static bool custom_options(tflite_node *n, const uint8_t **out_bytes, size_t *out_size)
 {
     fb_vector v = fb_bytes(n->table, OPERATOR_CUSTOM_OPTIONS);
-    uint64_t offset = fb_u64(n->table, OPERATOR_LARGE_CUSTOM_OFFSET, 0), size = fb_u64(n->table, OPERATOR_LARGE_CUSTOM_SIZE, 0);
+    uint64_t offset = fb_u64(n->table, OPERATOR_LARGE_CUSTOM_OFFSET, 0),
+             size = fb_u64(n->table, OPERATOR_LARGE_CUSTOM_SIZE, 0);
     *out_bytes = v.data;
     *out_size = v.count;
     if (v.count || offset <= 1 || !size)
@@ -49,7 +50,8 @@ static bool custom_options(tflite_node *n, const uint8_t **out_bytes, size_t *ou
 
 /* ---- TFLite_Detection_PostProcess ---- */
 
-static bool option(tflite_node *n, const flex_map *m, const char *key, bool required, double low, double high, double *value)
+static bool option(tflite_node *n, const flex_map *m, const char *key, bool required, double low, double high,
+                   double *value)
 {
     if (!flex_number(m, key, value) && required)
         return node_error(n, "option '%s' is missing", key);
@@ -95,7 +97,8 @@ bool tflite_op_detection(tflite_node *n)
     if (!option(n, &m, "max_detections", true, 1, big, &detections) ||
         !option(n, &m, "max_classes_per_detection", true, 1, big, &classes_per) ||
         !option(n, &m, "detections_per_class", false, 1, big, &per_class) ||
-        !option(n, &m, "num_classes", true, 1, big, &classes) || !option(n, &m, "use_regular_nms", false, 0, 1, &regular) ||
+        !option(n, &m, "num_classes", true, 1, big, &classes) ||
+        !option(n, &m, "use_regular_nms", false, 0, 1, &regular) ||
         !option(n, &m, "nms_score_threshold", true, -1e30, 1e30, &score) ||
         !option(n, &m, "nms_iou_threshold", true, 0, 1, &iou))
         return false;
@@ -147,7 +150,8 @@ bool tflite_op_transpose_conv_bias(tflite_node *n)
     if (padding < 1 || padding > 2 || stride[0] < 1 || stride[1] < 1)
         return node_error(n, "padding %d and strides %lld x %lld", padding, (long long)stride[0], (long long)stride[1]);
     if (x->type.rank != 4 || w->type.rank != 4 || b->type.rank != 1 || w->type.dims[3] != x->type.dims[3] ||
-        b->type.dims[0] != w->type.dims[0] || x->type.dtype != IR_F32 || w->type.dtype != IR_F32 || b->type.dtype != IR_F32)
+        b->type.dims[0] != w->type.dims[0] || x->type.dtype != IR_F32 || w->type.dtype != IR_F32 ||
+        b->type.dtype != IR_F32)
         return node_error(n, "image, filter and bias don't fit each other");
     int64_t out[2], pad[4];
     for (int i = 0; i < 2; i++) {
@@ -181,8 +185,8 @@ bool tflite_op_composite(tflite_node *n)
         return node_error(n, "the initial value of a variable is computed by a composite");
     if (subgraph == n->scope->subgraph || subgraph == 0)
         return node_error(n, "the decomposition, subgraph %d, contains the operator itself", subgraph);
-    if (!tflite_import_subgraph(n->model, subgraph, n->scope->depth + 1, &n->loc, (uint32_t)inputs, in, (uint32_t)outputs,
-                                out))
+    if (!tflite_import_subgraph(n->model, subgraph, n->scope->depth + 1, &n->loc, (uint32_t)inputs, in,
+                                (uint32_t)outputs, out))
         return false;
     for (int i = 0; i < outputs; i++)
         if (!tflite_bind_value(n, i, out[i]))

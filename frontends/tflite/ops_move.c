@@ -136,8 +136,8 @@ bool tflite_op_depth_space(tflite_node *n)
         return tflite_bind(n, 0, op, 4, (int64_t[]){d[0], d[1] * block, d[2] * block, d[3] / (block * block)});
     }
     if (d[1] % block || d[2] % block)
-        return node_error(n, "an image of %lld x %lld can't be cut into blocks of %lld", (long long)d[1], (long long)d[2],
-                            (long long)block);
+        return node_error(n, "an image of %lld x %lld can't be cut into blocks of %lld", (long long)d[1],
+                          (long long)d[2], (long long)block);
     return tflite_bind(n, 0, op, 4, (int64_t[]){d[0], d[1] / block, d[2] / block, d[3] * block * block});
 }
 
@@ -188,7 +188,8 @@ bool tflite_op_space_to_batch(tflite_node *n)
     for (int i = 0; i < 2; i++) {
         int64_t extent = x->type.dims[1 + i] + pad[i] + pad[2 + i];
         if (extent % block[i])
-            return node_error(n, "%lld pixels can't be cut into blocks of %lld", (long long)extent, (long long)block[i]);
+            return node_error(n, "%lld pixels can't be cut into blocks of %lld", (long long)extent,
+                              (long long)block[i]);
         dims[1 + i] = extent / block[i];
     }
     ir_op *op = node_emit1(n, IR_SPACE_TO_BATCH, x);
@@ -206,7 +207,7 @@ bool tflite_op_batch_to_space(tflite_node *n)
         return false;
     if (x->type.dims[0] % (block[0] * block[1]))
         return node_error(n, "a batch of %lld can't fill blocks of %lld x %lld", (long long)x->type.dims[0],
-                            (long long)block[0], (long long)block[1]);
+                          (long long)block[0], (long long)block[1]);
     dims[0] = x->type.dims[0] / (block[0] * block[1]);
     dims[3] = x->type.dims[3];
     for (int i = 0; i < 2; i++) {

@@ -83,7 +83,8 @@ bool tflite_op_squeeze(tflite_node *n)
         if (!node_axis(n, fb_vec_i32(given, i), x->type.rank, &axis))
             return false;
         if (x->type.dims[axis] != 1)
-            return node_error(n, "dimension %d has extent %lld and can't be dropped", axis, (long long)x->type.dims[axis]);
+            return node_error(n, "dimension %d has extent %lld and can't be dropped", axis,
+                              (long long)x->type.dims[axis]);
         drop[axis] = true;
     }
     int64_t dims[IR_MAX_RANK];
@@ -171,7 +172,8 @@ bool tflite_op_range(tflite_node *n)
         return node_error(n, "a range of %s is not supported", ir_dtype_text(p[0]->type.dtype));
     int64_t start = ir_const_int(p[0], 0), limit = ir_const_int(p[1], 0), step = ir_const_int(p[2], 0);
     const int64_t bound = (int64_t)1 << 40;
-    if (step == 0 || start > bound || start < -bound || limit > bound || limit < -bound || step > bound || step < -bound)
+    if (step == 0 || start > bound || start < -bound || limit > bound || limit < -bound || step > bound ||
+        step < -bound)
         return node_error(n, "the range has no sensible length");
     int64_t count = step > 0 ? (limit - start + step - 1) / step : (start - limit - step - 1) / -step;
     if (count > MAX_RANGE)
@@ -239,8 +241,9 @@ bool tflite_op_broadcast_to(tflite_node *n)
 bool tflite_op_broadcast_args(tflite_node *n)
 {
     ir_type a = {.dtype = IR_I8}, b = {.dtype = IR_I8}, shape;
-    return extents_param(n, 0, "first shape", a.dims, &a.rank) && extents_param(n, 1, "second shape", b.dims, &b.rank) &&
-           tflite_broadcast(n, &a, &b, &shape) && bind_integers(n, 1, shape.rank, shape.dims);
+    return extents_param(n, 0, "first shape", a.dims, &a.rank) &&
+           extents_param(n, 1, "second shape", b.dims, &b.rank) && tflite_broadcast(n, &a, &b, &shape) &&
+           bind_integers(n, 1, shape.rank, shape.dims);
 }
 
 bool tflite_op_tile(tflite_node *n)

@@ -35,12 +35,12 @@ bool tflite_op_slice(tflite_node *n)
         return false;
     if (begins != x->type.rank || sizes != x->type.rank)
         return node_error(n, "begin and size have %d and %d elements, the operand %d dimensions", begins, sizes,
-                            x->type.rank);
+                          x->type.rank);
     for (int i = 0; i < begins; i++) {
         int64_t extent = x->type.dims[i];
         if (begin[i] < 0 || begin[i] > extent || size[i] < -1 || (size[i] >= 0 && size[i] > extent - begin[i]))
-            return node_error(n, "begin %lld and size %lld are outside dimension %d, which has %lld", (long long)begin[i],
-                                (long long)size[i], i, (long long)extent);
+            return node_error(n, "begin %lld and size %lld are outside dimension %d, which has %lld",
+                              (long long)begin[i], (long long)size[i], i, (long long)extent);
         if (size[i] < 0)
             size[i] = extent - begin[i];
     }
@@ -49,7 +49,7 @@ bool tflite_op_slice(tflite_node *n)
 
 typedef struct strided {
     int64_t begin[IR_MAX_RANK], step[IR_MAX_RANK], extent[IR_MAX_RANK]; /* per dimension of the operand */
-    int64_t result[IR_MAX_RANK];                                       /* extents of the result */
+    int64_t result[IR_MAX_RANK];                                        /* extents of the result */
     int result_rank;
 } strided;
 
@@ -78,7 +78,8 @@ static bool take_dimension(tflite_node *n, const slice_spec *s, int i, int64_t e
     if (s->shrink >> i & 1) {
         int64_t at = begin < 0 ? begin + extent : begin;
         if (at < 0 || at >= extent)
-            return node_error(n, "index %lld is outside dimension %d, which has %lld", (long long)begin, d, (long long)extent);
+            return node_error(n, "index %lld is outside dimension %d, which has %lld", (long long)begin, d,
+                              (long long)extent);
         out->begin[d] = at;
         out->step[d] = out->extent[d] = 1;
         return true;
@@ -104,7 +105,8 @@ static bool resolve_slice(tflite_node *n, const slice_spec *s, const ir_type *x,
         return node_error(n, "the specification names %d dimensions, the operand has %d", named, x->rank);
     bool ellipsis_seen = false;
     for (int i = 0; i <= s->count; i++) {
-        bool ellipsis = i == s->count ? !ellipsis_seen : s->ellipsis >> i & 1; /* what is not named at the end is whole */
+        bool ellipsis =
+            i == s->count ? !ellipsis_seen : s->ellipsis >> i & 1; /* what is not named at the end is whole */
         if (ellipsis && ellipsis_seen)
             return node_error(n, "more than one ellipsis");
         if (ellipsis) {
@@ -139,8 +141,8 @@ bool tflite_op_strided_slice(tflite_node *n)
     if (ends != s.count || steps != s.count)
         return node_error(n, "begin, end and strides have %d, %d and %d elements", s.count, ends, steps);
     for (int i = 0; i < s.count; i++) /* within what a dimension can have, so that nothing overflows below */
-        if (s.step[i] > IR_MAX_BYTES || s.step[i] < -IR_MAX_BYTES || s.begin[i] > IR_MAX_BYTES || s.begin[i] < -IR_MAX_BYTES ||
-            s.end[i] > IR_MAX_BYTES || s.end[i] < -IR_MAX_BYTES)
+        if (s.step[i] > IR_MAX_BYTES || s.step[i] < -IR_MAX_BYTES || s.begin[i] > IR_MAX_BYTES ||
+            s.begin[i] < -IR_MAX_BYTES || s.end[i] > IR_MAX_BYTES || s.end[i] < -IR_MAX_BYTES)
             return node_error(n, "a bound or stride of the slice is out of range");
     s.begin_mask = (uint32_t)fb_i32(n->options, SLICE_BEGIN_MASK, 0);
     s.end_mask = (uint32_t)fb_i32(n->options, SLICE_END_MASK, 0);
@@ -198,8 +200,8 @@ bool tflite_op_split_v(tflite_node *n)
     int64_t given, sum = 0;
     int axis, sizes_count, open = -1, count = tflite_output_count(n);
     int64_t *sizes = ARENA_ARRAY(n->model->graph->arena, int64_t, count + 1);
-    if (!x || !tflite_param_ints(n, 1, "sizes", count, sizes, &sizes_count) || !tflite_param_int(n, 2, "axis", &given) ||
-        !node_axis(n, given, x->type.rank, &axis))
+    if (!x || !tflite_param_ints(n, 1, "sizes", count, sizes, &sizes_count) ||
+        !tflite_param_int(n, 2, "axis", &given) || !node_axis(n, given, x->type.rank, &axis))
         return false;
     if (sizes_count != count)
         return node_error(n, "%d sizes for %d results", sizes_count, count);
@@ -207,7 +209,8 @@ bool tflite_op_split_v(tflite_node *n)
         if (sizes[i] == -1 && open < 0)
             open = i;
         else if (sizes[i] < 0 || sizes[i] > x->type.dims[axis] - sum)
-            return node_error(n, "the sizes don't fit dimension %d, which has %lld", axis, (long long)x->type.dims[axis]);
+            return node_error(n, "the sizes don't fit dimension %d, which has %lld", axis,
+                              (long long)x->type.dims[axis]);
         else
             sum += sizes[i];
     }
@@ -215,7 +218,7 @@ bool tflite_op_split_v(tflite_node *n)
         sizes[open] = x->type.dims[axis] - sum;
     else if (sum != x->type.dims[axis])
         return node_error(n, "the sizes add up to %lld, dimension %d has %lld", (long long)sum, axis,
-                            (long long)x->type.dims[axis]);
+                          (long long)x->type.dims[axis]);
     return split_along(n, x, axis, sizes, count);
 }
 

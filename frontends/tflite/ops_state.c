@@ -11,7 +11,7 @@
 
 struct tflite_variable {
     const char *name;
-    ir_type type;          /* dtype none until a read or write says it */
+    ir_type type; /* dtype none until a read or write says it */
     const ir_quant *quant;
     tflite_variable *next;
 };

@@ -1,13 +1,14 @@
 /* sparse.c: sparse constants to dense ones.
  *
  * The file keeps a tensor of n dimensions, k of them cut into blocks, as a tree of n + k levels; traversal_order says
- * which dimension a level is (0 .. n-1 the dimensions, n .. n+k-1 the blocks within block_map[level - n]).  A DENSE level
- * has all its children, an CSR level those of its index list:
+ * which dimension a level is (0 .. n-1 the dimensions, n .. n+k-1 the blocks within block_map[level - n]).  A DENSE
+ * level has all its children, an CSR level those of its index list:
  *
  *     level 0  DENSE 2      level 1  CSR, segments [0, 2, 3], indices [0, 3, 1]      values [a b c]
  *     row 0: columns 0, 3   row 1: column 1           ──▶  [[a 0 0 b] [0 c 0 0]]
  *
- * Indices must ascend strictly within a segment, so the walk visits at most as many leaves as the tensor has elements. */
+ * Indices must ascend strictly within a segment, so the walk visits at most as many leaves as the tensor has
+ * elements. */
 #include <string.h>
 
 #include "frontends/tflite/import.h"
@@ -20,8 +21,8 @@ typedef struct index_list { /* of either width; bytes NULL: empty */
 } index_list;
 
 typedef struct level {
-    int dim;         /* dimension of the tensor */
-    bool in_block;   /* the position within a block of that dimension */
+    int dim;       /* dimension of the tensor */
+    bool in_block; /* the position within a block of that dimension */
     bool sparse;
     int64_t size;
     index_list segments, indices;
@@ -82,7 +83,8 @@ static bool read_levels(sparse_walk *w, fb_table sparsity)
         fb_table t = fb_vec_table(metadata, i);
         l->sparse = fb_u8(t, DIM_FORMAT, DIM_DENSE) == DIM_SPARSE_CSR;
         l->size = fb_i32(t, DIM_DENSE_SIZE, 0);
-        if (l->sparse && (!read_list(w, t, DIM_SEGMENTS_TYPE, &l->segments) || !read_list(w, t, DIM_INDICES_TYPE, &l->indices)))
+        if (l->sparse &&
+            (!read_list(w, t, DIM_SEGMENTS_TYPE, &l->segments) || !read_list(w, t, DIM_INDICES_TYPE, &l->indices)))
             return false;
         if (l->in_block && (l->sparse || l->size < 1 || w->block[l->dim] != 1))
             return bad(w, "its blocks");
@@ -116,7 +118,8 @@ static bool store(sparse_walk *w)
         return bad(w, "fewer values than indices");
     for (int d = 0; d < w->type->rank; d++)
         element += w->at[d] * w->stride[d];
-    memcpy(w->dense + (size_t)element * w->element_bytes, w->values + w->next_value * w->element_bytes, w->element_bytes);
+    memcpy(w->dense + (size_t)element * w->element_bytes, w->values + w->next_value * w->element_bytes,
+           w->element_bytes);
     w->next_value++;
     return true;
 }
@@ -137,7 +140,8 @@ static bool walk(sparse_walk *w, int depth, int64_t parent)
     } else {
         if (parent + 1 >= l->segments.vector.count)
             return bad(w, "too few segments");
-        int64_t from = list_at(l->segments, (uint32_t)parent), to = list_at(l->segments, (uint32_t)parent + 1), last = -1;
+        int64_t from = list_at(l->segments, (uint32_t)parent), to = list_at(l->segments, (uint32_t)parent + 1),
+                last = -1;
         if (from < 0 || to < from || to > l->indices.vector.count)
             return bad(w, "a segment outside the indices");
         for (int64_t i = from; i < to; i++) {

@@ -102,8 +102,9 @@ static bool read_quantization(tflite_scope *s, const ir_loc *loc, int32_t index,
     int details = fb_u8(q, QUANT_DETAILS_TYPE, QUANT_DETAILS_NONE);
     if (details != QUANT_DETAILS_NONE)
         return diag_error(d, loc, "tensor %d: %s quantization is not supported", index,
-                          details == QUANT_DETAILS_BLOCKWISE ? "blockwise" : details == QUANT_DETAILS_CUSTOM ? "custom"
-                                                                                                              : "this kind of");
+                          details == QUANT_DETAILS_BLOCKWISE ? "blockwise"
+                          : details == QUANT_DETAILS_CUSTOM  ? "custom"
+                                                             : "this kind of");
     if (ir_dtype_is_float(t->type.dtype) || t->type.dtype == IR_BOOL)
         return true;
     fb_vector scales = fb_vec(q, QUANT_SCALE, 4), zeros = fb_vec(q, QUANT_ZERO_POINT, 8);

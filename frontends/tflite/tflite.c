@@ -32,7 +32,10 @@ static const tflite_op_entry custom_ops[] = {
 #undef TFLITE_CUSTOM
 };
 
-enum { BUILTIN_COUNT = sizeof builtin_ops / sizeof *builtin_ops, CUSTOM_COUNT = sizeof custom_ops / sizeof *custom_ops };
+enum {
+    BUILTIN_COUNT = sizeof builtin_ops / sizeof *builtin_ops,
+    CUSTOM_COUNT = sizeof custom_ops / sizeof *custom_ops
+};
 enum { BUILTIN_CUSTOM = 32 };
 
 static const tflite_op_entry *entry_of(const tflite_opcode *code)
@@ -82,7 +85,8 @@ static bool read_model(tflite_model *m, fb_table *out_root)
     if (!fb_ok(&m->reader))
         return model_malformed(m, &loc);
     if (version != TFLITE_SCHEMA_VERSION)
-        return diag_error(m->diag, &loc, "version %u of the TFLite schema, expected %d", version, TFLITE_SCHEMA_VERSION);
+        return diag_error(m->diag, &loc, "version %u of the TFLite schema, expected %d", version,
+                          TFLITE_SCHEMA_VERSION);
     if (!m->subgraphs.count)
         return diag_error(m->diag, &loc, "the model has no subgraph");
     fb_vector signatures = fb_vec(root, MODEL_SIGNATURE_DEFS, 4);
@@ -104,7 +108,7 @@ static bool check_counts(tflite_node *n)
     /* Absent operands at the end need not be written. */
     if (inputs < e->min_inputs || (e->max_inputs >= 0 && inputs > e->max_inputs))
         return node_error(n, "%d operands, expected %d%s", inputs, e->min_inputs,
-                            e->max_inputs == e->min_inputs ? "" : " or more");
+                          e->max_inputs == e->min_inputs ? "" : " or more");
     if (e->outputs >= 0 && outputs != e->outputs)
         return node_error(n, "%d results, expected %d", outputs, e->outputs);
     return true;
@@ -193,7 +197,8 @@ static bool import_operators(tflite_scope *s, fb_table subgraph)
 static bool enter_scope(tflite_model *m, tflite_scope *s, fb_table *out_table, const ir_loc *loc)
 {
     if (s->subgraph < 0 || (uint32_t)s->subgraph >= m->subgraphs.count)
-        return diag_error(m->diag, loc, "subgraph %d does not exist, the model has %u", s->subgraph, m->subgraphs.count);
+        return diag_error(m->diag, loc, "subgraph %d does not exist, the model has %u", s->subgraph,
+                          m->subgraphs.count);
     if (s->depth > TFLITE_MAX_DEPTH)
         return diag_error(m->diag, loc, "subgraphs are nested more than %d deep", TFLITE_MAX_DEPTH);
     return open_scope(m, s, out_table, loc);

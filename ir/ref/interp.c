@@ -52,7 +52,8 @@ static const char *next_token(const char *text, size_t *out_length)
 /* One alternative of a types column: "f32,i8 = > =". */
 static bool alternative_matches(const char *text, const ir_op *op)
 {
-    const ir_dtype first = op->operand_count && op->operands[0].value ? op->operands[0].value->type.dtype : IR_DTYPE_NONE;
+    const ir_dtype first =
+        op->operand_count && op->operands[0].value ? op->operands[0].value->type.dtype : IR_DTYPE_NONE;
     size_t length;
     const char *token = next_token(text, &length), *last = NULL;
     size_t last_length = 0;
@@ -109,10 +110,12 @@ static bool has_lite_form(const ir_op *op)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
     const ir_value *x = op->operands[0].value, *y = op->results[0];
-    const bool bytes = ir_dtype_bytes(x->type.dtype) == 1 && (ir_dtype_bytes(y->type.dtype) == 1 || y->type.dtype == IR_F32);
+    const bool bytes =
+        ir_dtype_bytes(x->type.dtype) == 1 && (ir_dtype_bytes(y->type.dtype) == 1 || y->type.dtype == IR_F32);
     if (x->type.dtype == IR_F32)
         return op->code != IR_QUANTIZE || ir_dtype_bytes(y->type.dtype) == 1;
-    return bytes && ((info->flags & IR_MAC && !(op->operand_count > 3 && ir_operand_value(op, 3))) || info->flags & IR_LOOKUP);
+    return bytes &&
+           ((info->flags & IR_MAC && !(op->operand_count > 3 && ir_operand_value(op, 3))) || info->flags & IR_LOOKUP);
 }
 
 bool ir_op_supported(const ir_op *op, diag *d)
@@ -133,7 +136,8 @@ bool ir_op_supported(const ir_op *op, diag *d)
         return refuse_types(op, d);
     if (ir_has_attr(op, IR_ATTR_ROUNDING) && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_AWAY_F32 &&
         op->code != IR_QUANTIZE &&
-        (op->code != IR_REQUANTIZE || op->operands[0].value->type.dtype != IR_U8 || op->results[0]->type.dtype != IR_U8))
+        (op->code != IR_REQUANTIZE || op->operands[0].value->type.dtype != IR_U8 ||
+         op->results[0]->type.dtype != IR_U8))
         return ir_refuse(op, d, "away_f32 is defined for a quantize, and for a requantize from u8 to u8");
     if (ir_has_attr(op, IR_ATTR_ROUNDING) && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32 && !has_lite_form(op))
         return ir_refuse(op, d, "lite_f32 is not defined for this op on these types");
@@ -159,10 +163,7 @@ struct ir_state {
     variable *variables;
 };
 
-static bool is_state_op(const ir_op *op)
-{
-    return op->code == IR_READ_VARIABLE || op->code == IR_WRITE_VARIABLE;
-}
+static bool is_state_op(const ir_op *op) { return op->code == IR_READ_VARIABLE || op->code == IR_WRITE_VARIABLE; }
 
 static const ir_value *state_value(const ir_op *op)
 {
@@ -246,7 +247,8 @@ bool ir_ref_variable(const ir_op *op, const void *const operands[], void *const 
     return ir_refuse(op, d, "has no value outside of a run");
 }
 
-static bool eval_state_op(const ir_op *op, const void *const operands[], void *const results[], ir_state *state, diag *d)
+static bool eval_state_op(const ir_op *op, const void *const operands[], void *const results[], ir_state *state,
+                          diag *d)
 {
     const char *name = ir_str(op, IR_ATTR_VARIABLE);
     const variable *v = find_variable(state, name);
@@ -369,10 +371,7 @@ bool ir_interpret(const ir_graph *g, const void *const inputs[], void *const out
 
 /* ---- Look-up tables ---- */
 
-static bool is_8bit(const ir_value *v)
-{
-    return v && (v->type.dtype == IR_I8 || v->type.dtype == IR_U8);
-}
+static bool is_8bit(const ir_value *v) { return v && (v->type.dtype == IR_I8 || v->type.dtype == IR_U8); }
 
 bool ir_lookup_table(const ir_op *op, uint8_t table[256], diag *d)
 {

@@ -33,26 +33,30 @@ bool ir_lookup_table(const ir_op *, uint8_t table[256], diag *);
 
 /* ---- Arithmetic that the interpreter and the backend share (quant_math.c); derivations in docs/quantization.md ---- */
 
-/* Real multiplier from the accumulator of output channel `channel` to the result (to MID_SCALE if an add is fused in) of
- * a conv, depthwise, transpose_conv, fully_connected or batch_matmul on quantized operands. */
+/* Real multiplier from the accumulator of output channel `channel` to the result (to MID_SCALE if an add is fused in)
+ * of a conv, depthwise, transpose_conv, fully_connected or batch_matmul on quantized operands. */
 enum { IR_MAC_SCALE = 4, IR_MAC_ZERO = 5 }; /* operands of ops whose x is quantized at run time */
 static inline bool ir_mac_is_dynamic(const ir_op *op) { return ir_operand_value(op, IR_MAC_ZERO) != NULL; }
 double ir_mac_multiplier(const ir_op *, int64_t channel);
 /* A real bias of such an op in units of its result; 0 when the bias is of integers, or absent. */
 float ir_mac_real_bias(const ir_op *, int64_t channel);
 /* Does it multiply by a float? */
-static inline bool ir_rounding_is_real(ir_enum_ROUNDING r) { return r == IR_ROUNDING_EVEN_F32 || r == IR_ROUNDING_LITE_F32; }
-/* Sets how an op rounds, if it has a choice.  FIXED_TWICE stands for what TFLite's reference kernel of that op does, and
- * those of fully_connected round once; away_f32 and lite_f32, which an importer chose, stay then. */
+static inline bool ir_rounding_is_real(ir_enum_ROUNDING r)
+{
+    return r == IR_ROUNDING_EVEN_F32 || r == IR_ROUNDING_LITE_F32;
+}
+/* Sets how an op rounds, if it has a choice.  FIXED_TWICE stands for what TFLite's reference kernel of that op does,
+ * and those of fully_connected round once; away_f32 and lite_f32, which an importer chose, stay then. */
 void ir_set_rounding(ir_op *, ir_enum_ROUNDING);
 /* What lstm_quant computes with beside its tensors. */
 typedef struct ir_lstm_quant {
-    int cell_bits;   /* integer bits of c: 3 for a scale of 2^-12 */
-    int32_t clip;    /* of c; 0: none */
-    double hidden;   /* from the product of two 16-bit fractions to h */
+    int cell_bits; /* integer bits of c: 3 for a scale of 2^-12 */
+    int32_t clip;  /* of c; 0: none */
+    double hidden; /* from the product of two 16-bit fractions to h */
 } ir_lstm_quant;
 void ir_lstm_quant_make(ir_lstm_quant *, const ir_op *);
-double ir_lstm_quant_multiplier(const ir_op *, int weights, int64_t gate); /* weights: operand 1 or 2; to a gate's 2^-12 */
+/* weights: operand 1 or 2; to a gate's 2^-12. */
+double ir_lstm_quant_multiplier(const ir_op *, int weights, int64_t gate);
 /* Bounds of an activation in the result's integers: round(real / scale) + zero, within the type. */
 void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, bool narrow, int32_t *out_min, int32_t *out_max);
 void ir_act_bounds_f32(ir_enum_ACT, float *out_min, float *out_max); /* infinite where there is none */
@@ -71,19 +75,21 @@ void ir_quant_range(ir_dtype, const ir_quant *, int32_t *out_min, int32_t *out_m
 /* layer_norm of 8-bit values: rows up to this long, and epsilon in squared units of the integers. */
 enum { IR_LAYER_NORM_LONGEST = 1 << 16 };
 float ir_layer_norm_epsilon(const ir_op *);
-/* What a rounding leaves of bounds: LITE_F32 never gives the type's smallest integer, even where an activation allows no other. */
+/* What a rounding leaves of bounds: LITE_F32 never gives the type's smallest integer, even where an activation allows
+ * no other. */
 void ir_rounding_bounds(ir_enum_ROUNDING, ir_dtype, int32_t *min, int32_t *max);
-/* softmax of 8-bit values without a mask works on a table; everything else, on real exponentials.  These are integers when
- * the result is: e^x in units of 2^-22, 0 below the least x; so that their sum does not depend on the order. */
+/* softmax of 8-bit values without a mask works on a table; everything else, on real exponentials.  These are integers
+ * when the result is: e^x in units of 2^-22, 0 below the least x; so that their sum does not depend on the order. */
 enum { IR_SOFTMAX_LONGEST = 1 << 16 };
 #define IR_SOFTMAX_LEAST (-16.0f)
 bool ir_softmax_is_table(const ir_op *);
 float ir_softmax_exp(float x); /* x <= 0 */
 /* EVEN_F32 softmax and log_softmax of 8-bit values: exponentials of 0, -1, … -255 integers, in units of 2^-22. */
 void ir_softmax_table(const ir_op *, uint32_t table[256]);
-void ir_dtype_range(ir_dtype, int32_t *out_min, int32_t *out_max);       /* of I8, U8, I16 */
-/* x without its fraction, within low..high, which contain 0; NaN becomes 0.  Every conversion of a number that a file or an
- * input may decide goes this way, unless its bounds have been checked: C leaves others than those in the type's range undefined. */
+void ir_dtype_range(ir_dtype, int32_t *out_min, int32_t *out_max); /* of I8, U8, I16 */
+/* x without its fraction, within low..high, which contain 0; NaN becomes 0.  Every conversion of a number that a file
+ * or an input may decide goes this way, unless its bounds have been checked: C leaves others than those in the type's
+ * range undefined. */
 int64_t ir_truncated(double x, int64_t low, int64_t high);
 int64_t ir_truncated_to(ir_dtype, double x); /* within an integer type's range */
 uint16_t ir_f32_to_f16(float);               /* ties to even; overflow gives infinity */

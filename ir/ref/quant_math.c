@@ -5,9 +5,9 @@
 #include "ir/ref/interp.h"
 
 /* fixed_twice takes the product of the operands' scales in float when the weights are quantized per tensor, in double
- * when per axis: so do TFLite's kernels (which use the latter for int8 convolutions even with one scale; importers spell
- * such weights per axis).  One scale of an op without weights counts as per tensor.  Of an operand with a scale from run
- * time it is the weights' part. */
+ * when per axis: so do TFLite's kernels (which use the latter for int8 convolutions even with one scale; importers
+ * spell such weights per axis).  One scale of an op without weights counts as per tensor.  Of an operand with a scale
+ * from run time it is the weights' part. */
 double ir_mac_multiplier(const ir_op *op, int64_t channel)
 {
     const ir_quant *x = op->operands[0].value->quant, *w = op->operands[1].value->quant, *y = op->results[0]->quant;
@@ -84,7 +84,8 @@ static int32_t bound_of(float real, float scale, int32_t zero, int32_t min, int3
     return (int32_t)ir_truncated((double)roundf(real / scale) + zero, min, max);
 }
 
-void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, bool narrow, int32_t *out_min, int32_t *out_max)
+void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, bool narrow, int32_t *out_min,
+                   int32_t *out_max)
 {
     int32_t min, max;
     ir_dtype_range(type, &min, &max);
@@ -92,9 +93,7 @@ void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, bo
     *out_min = min;
     *out_max = max;
     switch (act) {
-    case IR_ACT_RELU:
-        *out_min = bound_of(0.0f, scale, zero, min, max);
-        break;
+    case IR_ACT_RELU: *out_min = bound_of(0.0f, scale, zero, min, max); break;
     case IR_ACT_RELU6:
         *out_min = bound_of(0.0f, scale, zero, min, max);
         *out_max = bound_of(6.0f, scale, zero, min, max);
@@ -107,8 +106,7 @@ void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, bo
         *out_min = bound_of(0.0f, scale, zero, min, max);
         *out_max = bound_of(1.0f, scale, zero, min, max);
         break;
-    default:
-        break;
+    default: break;
     }
 }
 

@@ -13,34 +13,37 @@
 typedef bool ir_ref_fn(const ir_op *, const void *const operands[], void *const results[], diag *);
 typedef bool ir_check_fn(const ir_op *, diag *);
 
-#define EVAL(CODE, evaluate, check, types) \
-    ir_ref_fn evaluate;                    \
+#define EVAL(CODE, evaluate, check, types)                                                                             \
+    ir_ref_fn evaluate;                                                                                                \
     ir_check_fn check;
 #include "ir/ref/ref.def"
 #undef EVAL
 
 /* ---- Checks to build ir_check_fns from; each reports one diagnostic ---- */
 
-ir_check_fn ir_check_same_quant;  /* operand 0 and result 0 have the same quantization (or none) */
-ir_check_fn ir_check_same_shape;  /* operand 0 and result 0 have the same shape */
-/* An 8-bit or 16-bit value that takes part in arithmetic: per-tensor quantization, scale finite and positive, zero in range. */
+ir_check_fn ir_check_same_quant; /* operand 0 and result 0 have the same quantization (or none) */
+ir_check_fn ir_check_same_shape; /* operand 0 and result 0 have the same shape */
+/* An 8-bit or 16-bit value that takes part in arithmetic: per-tensor quantization, scale finite and positive, zero in
+ * range. */
 bool ir_check_quantized(const ir_op *, const ir_value *, const char *what, diag *);
 bool ir_refuse(const ir_op *, diag *, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool ir_out_of_memory(const ir_op *, diag *);
 
 /* ---- Elements ---- */
 
+/* clang-format off */
 static inline float ir_f32_at(const void *p, int64_t i) { float v; memcpy(&v, (const char *)p + 4 * i, 4); return v; }
 static inline int32_t ir_i32_at(const void *p, int64_t i) { int32_t v; memcpy(&v, (const char *)p + 4 * i, 4); return v; }
 static inline int64_t ir_i64_at(const void *p, int64_t i) { int64_t v; memcpy(&v, (const char *)p + 8 * i, 8); return v; }
 static inline int16_t ir_i16_at(const void *p, int64_t i) { int16_t v; memcpy(&v, (const char *)p + 2 * i, 2); return v; }
+/* clang-format on */
 static inline void ir_f32_put(void *p, int64_t i, float v) { memcpy((char *)p + 4 * i, &v, 4); }
 static inline void ir_i32_put(void *p, int64_t i, int32_t v) { memcpy((char *)p + 4 * i, &v, 4); }
 static inline void ir_i64_put(void *p, int64_t i, int64_t v) { memcpy((char *)p + 8 * i, &v, 8); }
 static inline void ir_i16_put(void *p, int64_t i, int16_t v) { memcpy((char *)p + 2 * i, &v, 2); }
 
-int64_t ir_int_at(ir_dtype, const void *, int64_t index);           /* any integer type and bool */
-void ir_int_put(ir_dtype, void *, int64_t index, int64_t value);    /* truncates to the type's width; bool: != 0 */
+int64_t ir_int_at(ir_dtype, const void *, int64_t index);        /* any integer type and bool */
+void ir_int_put(ir_dtype, void *, int64_t index, int64_t value); /* truncates to the type's width; bool: != 0 */
 /* Elements first…first+count-1 of an integer tensor, less `minus`. */
 void ir_ints_load_i16(ir_dtype, const void *, int64_t first, int64_t count, int32_t minus, int16_t out[]);
 void ir_ints_load_i32(ir_dtype, const void *, int64_t first, int64_t count, int32_t minus, int32_t out[]);
@@ -87,9 +90,9 @@ enum { IR_ROWS_OPERANDS = 3 };
 typedef struct ir_rows {
     int rank, operands;
     int64_t dims[IR_MAX_RANK], stride[IR_ROWS_OPERANDS][IR_MAX_RANK], index[IR_MAX_RANK];
-    int64_t length;                    /* of a run */
+    int64_t length; /* of a run */
     int64_t step[IR_ROWS_OPERANDS];
-    int64_t first[IR_ROWS_OPERANDS];   /* of the present run */
+    int64_t first[IR_ROWS_OPERANDS]; /* of the present run */
     int64_t out_first;
     bool done;
 } ir_rows;

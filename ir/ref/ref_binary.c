@@ -14,12 +14,12 @@ static float floor_mod_f32(float a, float b)
     return m != 0 && (b < 0) != (m < 0) ? m + b : m;
 }
 
-#define EACH(expression)                                                                      \
-    for (int64_t i = 0; i < r->length; i++) {                                                 \
-        const float a = ir_f32_at(x, r->first[0] + i * r->step[0]);                           \
-        const float b = ir_f32_at(y, r->first[1] + i * r->step[1]);                           \
-        ir_f32_put(out, r->out_first + i, ir_clamp_f32((expression), min, max));              \
-    }                                                                                         \
+#define EACH(expression)                                                                                               \
+    for (int64_t i = 0; i < r->length; i++) {                                                                          \
+        const float a = ir_f32_at(x, r->first[0] + i * r->step[0]);                                                    \
+        const float b = ir_f32_at(y, r->first[1] + i * r->step[1]);                                                    \
+        ir_f32_put(out, r->out_first + i, ir_clamp_f32((expression), min, max));                                       \
+    }                                                                                                                  \
     break
 
 static void real_run(ir_opcode code, const ir_rows *r, const void *x, const void *y, void *out, float min, float max)
@@ -54,15 +54,9 @@ static int64_t wrapping_power(int64_t base, int64_t exponent)
     return (int64_t)result;
 }
 
-static int64_t divide(int64_t a, int64_t b)
-{
-    return b == 0 ? 0 : b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b;
-}
+static int64_t divide(int64_t a, int64_t b) { return b == 0 ? 0 : b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b; }
 
-static int64_t remainder_of(int64_t a, int64_t b)
-{
-    return b == 0 || b == -1 ? 0 : a % b;
-}
+static int64_t remainder_of(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
 
 static int64_t plain(ir_opcode code, int64_t a, int64_t b)
 {
@@ -90,8 +84,8 @@ static int64_t wrapped(ir_dtype type, int64_t x)
     return ir_int_at(type, &out, 0);
 }
 
-static void plain_run(ir_opcode code, ir_dtype type, const ir_rows *r, const void *x, const void *y, void *out, int64_t min,
-                      int64_t max)
+static void plain_run(ir_opcode code, ir_dtype type, const ir_rows *r, const void *x, const void *y, void *out,
+                      int64_t min, int64_t max)
 {
     for (int64_t i = 0; i < r->length; i++) {
         const int64_t a = ir_int_at(type, x, r->first[0] + i * r->step[0]);
@@ -110,8 +104,8 @@ typedef struct quantized {
     int32_t zero1, zero2, zero, min, max;
     float scale1, scale2, inverse_y;
     ir_add_quant add;
-    ir_requant product;            /* mul, prelu's negative side, div (even), squared_difference (fixed) */
-    ir_requant first, second;      /* either operand alone to the result: prelu's positive side, minimum, maximum */
+    ir_requant product;       /* mul, prelu's negative side, div (even), squared_difference (fixed) */
+    ir_requant first, second; /* either operand alone to the result: prelu's positive side, minimum, maximum */
     arith_multiplier ratio, common1, common2;
 } quantized;
 
@@ -135,8 +129,14 @@ static double product_ratio(const ir_op *op, bool even, float s1, float s2, floa
 static quantized quantized_of(const ir_op *op)
 {
     const ir_value *yv = op->results[0];
-    const ir_quant_point a = ir_point_of(op->operands[0].value), b = ir_point_of(op->operands[1].value), y = ir_point_of(yv);
-    quantized q = {.code = op->code, .zero1 = a.zero, .zero2 = b.zero, .zero = y.zero, .scale1 = a.scale, .scale2 = b.scale,
+    const ir_quant_point a = ir_point_of(op->operands[0].value), b = ir_point_of(op->operands[1].value),
+                         y = ir_point_of(yv);
+    quantized q = {.code = op->code,
+                   .zero1 = a.zero,
+                   .zero2 = b.zero,
+                   .zero = y.zero,
+                   .scale1 = a.scale,
+                   .scale2 = b.scale,
                    .inverse_y = 1.0f / y.scale};
     if (ir_has_attr(op, IR_ATTR_ROUNDING))
         q.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
@@ -186,7 +186,8 @@ static int32_t quotient(const quantized *q, int32_t a, int32_t b)
 static int32_t smaller_or_larger(const quantized *q, int32_t a, int32_t b)
 {
     if (q->stored)
-        a = ir_clamp_i32((int64_t)a + q->zero1, q->min, q->max), b = ir_clamp_i32((int64_t)b + q->zero2, q->min, q->max);
+        a = ir_clamp_i32((int64_t)a + q->zero1, q->min, q->max),
+        b = ir_clamp_i32((int64_t)b + q->zero2, q->min, q->max);
     else
         a = ir_requant_apply(&q->first, a), b = ir_requant_apply(&q->second, b);
     return (a < b) == (q->code == IR_MINIMUM) ? a : b;
@@ -203,12 +204,14 @@ static int32_t apply(const quantized *q, int32_t a, int32_t b)
     case IR_DIV: return quotient(q, a, b);
     case IR_SQUARED_DIFFERENCE: return squared_difference(q, a, b);
     case IR_PRELU:
-        return a >= 0 ? ir_requant_apply(&q->first, a) : ir_requant_apply(&q->product, (int32_t)((uint32_t)a * (uint32_t)b));
+        return a >= 0 ? ir_requant_apply(&q->first, a)
+                      : ir_requant_apply(&q->product, (int32_t)((uint32_t)a * (uint32_t)b));
     default: return smaller_or_larger(q, a, b);
     }
 }
 
-static void quantized_run(const quantized *q, const ir_op *op, const ir_rows *r, const void *x, const void *y, void *out)
+static void quantized_run(const quantized *q, const ir_op *op, const ir_rows *r, const void *x, const void *y,
+                          void *out)
 {
     enum { CHUNK = 256 };
     const ir_dtype tx = op->operands[0].value->type.dtype, ty = op->operands[1].value->type.dtype;

@@ -92,10 +92,7 @@ bool ir_refuse(const ir_op *op, diag *d, const char *format, ...)
     return diag_error(d, &op->loc, "%s: %s", ir_op_info_of(op->code)->text, text);
 }
 
-bool ir_out_of_memory(const ir_op *op, diag *d)
-{
-    return diag_out_of_memory(d, &op->loc);
-}
+bool ir_out_of_memory(const ir_op *op, diag *d) { return diag_out_of_memory(d, &op->loc); }
 
 bool ir_check_nothing(const ir_op *op, diag *d)
 {

@@ -22,10 +22,7 @@ typedef struct comparison {
     arith_multiplier multiplier1, multiplier2;
 } comparison;
 
-static int order_f32(float a, float b)
-{
-    return (a > b) - (a < b);
-}
+static int order_f32(float a, float b) { return (a > b) - (a < b); }
 
 static int order_quantized(const comparison *c, int32_t a, int32_t b)
 {
@@ -52,8 +49,10 @@ bool ir_ref_comparison(const ir_op *op, const void *const operands[], void *cons
 {
     (void)d;
     const ir_value *a = op->operands[0].value, *b = op->operands[1].value;
-    comparison c = {.type = a->type.dtype, .rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING),
-                    .a = ir_point_of(a), .b = ir_point_of(b)};
+    comparison c = {.type = a->type.dtype,
+                    .rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING),
+                    .a = ir_point_of(a),
+                    .b = ir_point_of(b)};
     c.quantized = a->quant && (c.type == IR_I8 || c.type == IR_U8 || c.type == IR_I16);
     c.same = c.a.scale == c.b.scale;
     c.multiplier1 = arith_multiplier_of(c.a.scale);
@@ -74,10 +73,7 @@ bool ir_ref_comparison(const ir_op *op, const void *const operands[], void *cons
     return true;
 }
 
-bool ir_check_logical(const ir_op *op, diag *d)
-{
-    return ir_check_broadcast_shapes(op, 2, d);
-}
+bool ir_check_logical(const ir_op *op, diag *d) { return ir_check_broadcast_shapes(op, 2, d); }
 
 bool ir_ref_logical(const ir_op *op, const void *const operands[], void *const results[], diag *d)
 {

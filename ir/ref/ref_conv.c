@@ -17,12 +17,14 @@ static window window_of(const ir_op *op)
 {
     const ir_type *x = &op->operands[0].value->type, *w = &op->operands[1].value->type, *y = &op->results[0]->type;
     return (window){
+        /* clang-format off */
         .n = x->dims[0], .ih = x->dims[1], .iw = x->dims[2], .ic = x->dims[3],
         .oh = y->dims[1], .ow = y->dims[2], .oc = y->dims[3],
         .kh = w->dims[1], .kw = w->dims[2],
         .sy = ir_ints_at(op, IR_ATTR_STRIDE, 0), .sx = ir_ints_at(op, IR_ATTR_STRIDE, 1),
         .dy = ir_ints_at(op, IR_ATTR_DILATION, 0), .dx = ir_ints_at(op, IR_ATTR_DILATION, 1),
         .py = ir_ints_at(op, IR_ATTR_PAD, 0), .px = ir_ints_at(op, IR_ATTR_PAD, 1),
+        /* clang-format on */
     };
 }
 
@@ -57,8 +59,8 @@ bool ir_check_conv2d(const ir_op *op, diag *d)
     if (w->dims[0] != y->dims[3])
         return ir_refuse(op, d, "%lld filters for %lld channels", (long long)w->dims[0], (long long)y->dims[3]);
     if (groups < 1 || x->dims[3] % groups || y->dims[3] % groups || w->dims[3] != x->dims[3] / groups)
-        return ir_refuse(op, d, "%lld groups do not fit %lld operand channels and filters of depth %lld", (long long)groups,
-                         (long long)x->dims[3], (long long)w->dims[3]);
+        return ir_refuse(op, d, "%lld groups do not fit %lld operand channels and filters of depth %lld",
+                         (long long)groups, (long long)x->dims[3], (long long)w->dims[3]);
     return ir_mac_check(op, y->dims[3], 0, d);
 }
 
@@ -68,7 +70,8 @@ bool ir_check_depthwise_conv2d(const ir_op *op, diag *d)
         return false;
     const ir_type *x = &op->operands[0].value->type, *w = &op->operands[1].value->type, *y = &op->results[0]->type;
     if (w->dims[0] != 1 || w->dims[3] != y->dims[3])
-        return ir_refuse(op, d, "weights have %lld channels, the result %lld", (long long)w->dims[3], (long long)y->dims[3]);
+        return ir_refuse(op, d, "weights have %lld channels, the result %lld", (long long)w->dims[3],
+                         (long long)y->dims[3]);
     if (x->dims[3] < 1 || y->dims[3] % x->dims[3])
         return ir_refuse(op, d, "result channels are no multiple of operand channels");
     return ir_mac_check(op, y->dims[3], 3, d);
@@ -165,7 +168,8 @@ static bool conv_int(const ir_op *op, const void *const operands[], const ir_mac
         const pixel p = pixel_at(&g, row / g.ow % g.oh, row % g.ow);
         const int16_t *from = image + row / (g.ow * g.oh) * g.ih * g.iw * g.ic;
         for (int64_t o = 0; o < g.oc; o++) {
-            const int64_t sum = conv_sum(&g, &p, from + o / per_group * depth, filters + o * g.kh * g.kw * depth, depth, wide);
+            const int64_t sum =
+                conv_sum(&g, &p, from + o / per_group * depth, filters + o * g.kh * g.kw * depth, depth, wide);
             if (wide)
                 ir_mac_end_i64(end, row, o, 1, &sum);
             else
@@ -218,8 +222,8 @@ static bool conv_f32(const ir_op *op, const void *const operands[], const ir_mac
         const pixel p = pixel_at(&g, row / g.ow % g.oh, row % g.ow);
         const char *image = (const char *)operands[0] + row / (g.ow * g.oh) * g.ih * g.iw * g.ic * 4;
         for (int64_t group = 0; group < groups; group++)
-            conv_row_f32(&g, &p, image, group * depth, filters + group * g.kh * g.kw * depth * per_group, depth, per_group,
-                         acc + group * per_group);
+            conv_row_f32(&g, &p, image, group * depth, filters + group * g.kh * g.kw * depth * per_group, depth,
+                         per_group, acc + group * per_group);
         ir_mac_end_f32(end, row, 0, g.oc, acc);
     }
     free(filters);
@@ -241,7 +245,8 @@ bool ir_ref_conv2d(const ir_op *op, const void *const operands[], void *const re
 
 /* ---- depthwise_conv2d: result channel c belongs to operand channel c / multiplier ---- */
 
-static void depthwise_row_i32(const window *g, const pixel *p, const int16_t *image, const int16_t *filters, int32_t *acc)
+static void depthwise_row_i32(const window *g, const pixel *p, const int16_t *image, const int16_t *filters,
+                              int32_t *acc)
 {
     const int64_t multiplier = g->oc / g->ic;
     for (int64_t c = 0; c < g->oc; c++)
@@ -259,7 +264,8 @@ static void depthwise_row_i32(const window *g, const pixel *p, const int16_t *im
         }
 }
 
-static void depthwise_row_i64(const window *g, const pixel *p, const int16_t *image, const int16_t *filters, int64_t *acc)
+static void depthwise_row_i64(const window *g, const pixel *p, const int16_t *image, const int16_t *filters,
+                              int64_t *acc)
 {
     const int64_t multiplier = g->oc / g->ic;
     for (int64_t c = 0; c < g->oc; c++)
@@ -325,7 +331,8 @@ static bool depthwise_f32(const ir_op *op, const void *const operands[], const i
         return ir_out_of_memory(op, d);
     for (int64_t row = 0; row < g.n * g.oh * g.ow; row++) {
         const pixel p = pixel_at(&g, row / g.ow % g.oh, row % g.ow);
-        depthwise_row_f32(&g, &p, (const char *)operands[0] + row / (g.ow * g.oh) * g.ih * g.iw * g.ic * 4, operands[1], acc);
+        depthwise_row_f32(&g, &p, (const char *)operands[0] + row / (g.ow * g.oh) * g.ih * g.iw * g.ic * 4, operands[1],
+                          acc);
         ir_mac_end_f32(end, row, 0, g.oc, acc);
     }
     free(acc);

@@ -31,10 +31,7 @@ static bool check_parameters(const ir_op *op, const ir_value *v, diag *d)
     return true;
 }
 
-static bool check_shapes(const ir_op *op, diag *d)
-{
-    return ir_check_same_shape(op, d);
-}
+static bool check_shapes(const ir_op *op, diag *d) { return ir_check_same_shape(op, d); }
 
 bool ir_check_quantize(const ir_op *op, diag *d)
 {
@@ -112,7 +109,9 @@ bool ir_check_fake_quant(const ir_op *op, diag *d)
 ir_fake_grid ir_fake_grid_of(const ir_op *op)
 {
     const float min = ir_float(op, IR_ATTR_MIN), max = ir_float(op, IR_ATTR_MAX);
-    ir_fake_grid g = {.low = ir_int(op, IR_ATTR_NARROW) ? 1.0f : 0.0f, .high = (float)((1 << ir_int(op, IR_ATTR_BITS)) - 1), .top = max};
+    ir_fake_grid g = {.low = ir_int(op, IR_ATTR_NARROW) ? 1.0f : 0.0f,
+                      .high = (float)((1 << ir_int(op, IR_ATTR_BITS)) - 1),
+                      .top = max};
     g.scale = (max - min) / (g.high - g.low);
     const float from_min = g.low - min / g.scale;
     g.zero = from_min < g.low ? g.low : from_min > g.high ? g.high : roundf(from_min);

@@ -11,19 +11,21 @@
 
 #include "ir/ref/ref_move.h"
 
-typedef struct box { float top, left, bottom, right; } box;
+typedef struct box {
+    float top, left, bottom, right;
+} box;
 
 typedef struct detector {
     const ir_op *op;
     int64_t boxes, classes, label_offset, labels; /* labels: classes and background, a row of `scores` */
     int64_t max_detections;
     float score_threshold, iou_threshold;
-    box *decoded;        /* [boxes] */
-    float *scores;       /* [boxes][labels], real */
-    float *column;       /* [boxes]: the scores that a suppression looks at */
-    int64_t *order;         /* [2][boxes]: candidates, and scratch of their sort */
+    box *decoded;   /* [boxes] */
+    float *scores;  /* [boxes][labels], real */
+    float *column;  /* [boxes]: the scores that a suppression looks at */
+    int64_t *order; /* [2][boxes]: candidates, and scratch of their sort */
     unsigned char *active;
-    int64_t *selected;   /* [max_detections] */
+    int64_t *selected;      /* [max_detections] */
     int64_t *kept, *merged; /* [max_detections]: indices into scores of the best over the classes so far */
 } detector;
 
@@ -78,7 +80,8 @@ static void decode(const detector *n, const void *const operands[])
             e[k] = real_at(boxes, operands[0], i * boxes->type.dims[2] + k);
             a[k] = real_at(anchors, operands[2], i * 4 + k);
         }
-        const float y = (float)(e[0] / (double)scales[0] * a[2] + a[0]), x = (float)(e[1] / (double)scales[1] * a[3] + a[1]);
+        const float y = (float)(e[0] / (double)scales[0] * a[2] + a[0]),
+                    x = (float)(e[1] / (double)scales[1] * a[3] + a[1]);
         const float h = (float)(0.5 * exp(e[2] / (double)scales[2]) * a[2]);
         const float w = (float)(0.5 * exp(e[3] / (double)scales[3]) * a[3]);
         n->decoded[i] = (box){y - h, x - w, y + h, x + w};
@@ -102,10 +105,12 @@ static void sort_falling(const float *column, int64_t *order, int64_t *scratch, 
 {
     for (int64_t run = 1; run < count; run *= 2) {
         for (int64_t at = 0; at < count; at += 2 * run) {
-            const int64_t middle = at + run < count ? at + run : count, end = at + 2 * run < count ? at + 2 * run : count;
+            const int64_t middle = at + run < count ? at + run : count,
+                          end = at + 2 * run < count ? at + 2 * run : count;
             int64_t i = at, j = middle, to = at;
             while (i < middle || j < end)
-                scratch[to++] = j >= end || (i < middle && !(column[order[j]] > column[order[i]])) ? order[i++] : order[j++];
+                scratch[to++] =
+                    j >= end || (i < middle && !(column[order[j]] > column[order[i]])) ? order[i++] : order[j++];
         }
         memcpy(order, scratch, (size_t)count * sizeof *order);
     }
@@ -225,7 +230,8 @@ bool ir_ref_detection(const ir_op *op, const void *const operands[], void *const
     n.max_detections = ir_int(op, IR_ATTR_MAX_DETECTIONS);
     n.score_threshold = ir_float(op, IR_ATTR_SCORE_THRESHOLD);
     n.iou_threshold = ir_float(op, IR_ATTR_IOU_THRESHOLD);
-    const size_t boxes = (size_t)n.boxes + 1, rows = (size_t)n.max_detections, values = (size_t)(n.boxes * n.labels) + 1;
+    const size_t boxes = (size_t)n.boxes + 1, rows = (size_t)n.max_detections,
+                 values = (size_t)(n.boxes * n.labels) + 1;
     n.decoded = malloc(boxes * sizeof *n.decoded);
     n.scores = malloc(values * sizeof *n.scores);
     n.column = malloc(boxes * sizeof *n.column);
@@ -243,7 +249,8 @@ bool ir_ref_detection(const ir_op *op, const void *const operands[], void *const
     decode(&n, operands);
     for (int r = 0; r < 3; r++)
         memset(results[r], 0, ir_type_bytes(ir_result_type(op, r)));
-    ir_f32_put(results[3], 0, (float)(ir_int(op, IR_ATTR_REGULAR_NMS) ? detect_regular(&n, results) : detect_fast(&n, results)));
+    ir_f32_put(results[3], 0,
+               (float)(ir_int(op, IR_ATTR_REGULAR_NMS) ? detect_regular(&n, results) : detect_fast(&n, results)));
     detector_free(&n);
     return true;
 }

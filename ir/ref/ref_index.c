@@ -65,10 +65,7 @@ bool ir_ref_gather(const ir_op *op, const void *const operands[], void *const re
 
 /* ---- gather_nd, scatter_nd: tuples of indices, the last dimension of `indices`, into the leading dimensions ---- */
 
-static int tuple_length(const ir_type *indices)
-{
-    return indices->rank ? (int)indices->dims[indices->rank - 1] : 0;
-}
+static int tuple_length(const ir_type *indices) { return indices->rank ? (int)indices->dims[indices->rank - 1] : 0; }
 
 /* `slices` has the shape indices[:-1] + whole[tuple length:]. */
 static bool check_tuples(const ir_op *op, const ir_type *indices, const ir_type *whole, const ir_type *slices, diag *d)
@@ -103,7 +100,8 @@ bool ir_ref_gather_nd(const ir_op *op, const void *const operands[], void *const
     for (int64_t t = 0; t < tuples && slice; t++) {
         int64_t at = 0;
         for (int i = 0; i < length; i++)
-            at = at * x->dims[i] + place_of(ir_int_at(indices->dtype, operands[1], t * length + i), x->dims[i], from_end);
+            at = at * x->dims[i] +
+                 place_of(ir_int_at(indices->dtype, operands[1], t * length + i), x->dims[i], from_end);
         memcpy((unsigned char *)results[0] + (size_t)t * slice, (const unsigned char *)operands[0] + (size_t)at * slice,
                slice);
     }
@@ -173,7 +171,8 @@ bool ir_ref_one_hot(const ir_op *op, const void *const operands[], void *const r
     for (int64_t o = 0; o < outer; o++)
         for (int64_t k = 0; k < depth; k++)
             for (int64_t i = 0; i < inner; i++, to += width)
-                memcpy(to, ir_int_at(indices->dtype, operands[0], o * inner + i) == k ? operands[1] : operands[2], width);
+                memcpy(to, ir_int_at(indices->dtype, operands[0], o * inner + i) == k ? operands[1] : operands[2],
+                       width);
     return true;
 }
 

@@ -1,24 +1,24 @@
 /* ref_lut16.c: functions of 16-bit values by interpolation between 512 nodes (256 for the sigmoid).
  *
- * Nodes are not samples: each is moved by half of what linear interpolation misses in the middle of the interval to its right,
- * which halves the largest error. */
+ * Nodes are not samples: each is moved by half of what linear interpolation misses in the middle of the interval to
+ * its right, which halves the largest error. */
 #include "ir/ref/ref_lut16.h"
 
 static int16_t clamp_i16(double x) { return (int16_t)ir_truncated(x, INT16_MIN, INT16_MAX); }
 
-/* Every operation rounds to REAL, as in the kernels that this has to match: float tables for element-wise ops, double for
- * softmax. */
-#define FILL(REAL, ROUND, FUNCTION)                                                                                     \
-    const REAL x_min = x_scale * (REAL)(INT16_MIN - x_zero), x_max = x_scale * (REAL)(INT16_MAX - x_zero);              \
-    const REAL y_min = y_scale * (REAL)(INT16_MIN - y_zero), y_max = y_scale * (REAL)(INT16_MAX - y_zero);              \
-    const REAL step = (x_max - x_min) / IR_LUT16_STEPS, half_step = step / 2, inverse = (REAL)65536 / (y_max - y_min);  \
-    for (int i = 0; i < IR_LUT16_STEPS; i++) {                                                                          \
-        const REAL here = FUNCTION(x_min + (REAL)i * step), middle = FUNCTION(x_min + (REAL)i * step + half_step);      \
-        const REAL next = FUNCTION(x_min + (REAL)(i + 1) * step);                                                       \
-        const REAL sample = ROUND(here * inverse);                                                                      \
-        const REAL chord = ROUND((next * inverse + sample) / 2), bias = ROUND((chord - ROUND(middle * inverse)) / 2);   \
-        table->at[i] = clamp_i16((double)(sample - bias));                                                              \
-    }                                                                                                                   \
+/* Every operation rounds to REAL, as in the kernels that this has to match: float tables for element-wise ops, double
+ * for softmax. */
+#define FILL(REAL, ROUND, FUNCTION)                                                                                    \
+    const REAL x_min = x_scale * (REAL)(INT16_MIN - x_zero), x_max = x_scale * (REAL)(INT16_MAX - x_zero);             \
+    const REAL y_min = y_scale * (REAL)(INT16_MIN - y_zero), y_max = y_scale * (REAL)(INT16_MAX - y_zero);             \
+    const REAL step = (x_max - x_min) / IR_LUT16_STEPS, half_step = step / 2, inverse = (REAL)65536 / (y_max - y_min); \
+    for (int i = 0; i < IR_LUT16_STEPS; i++) {                                                                         \
+        const REAL here = FUNCTION(x_min + (REAL)i * step), middle = FUNCTION(x_min + (REAL)i * step + half_step);     \
+        const REAL next = FUNCTION(x_min + (REAL)(i + 1) * step);                                                      \
+        const REAL sample = ROUND(here * inverse);                                                                     \
+        const REAL chord = ROUND((next * inverse + sample) / 2), bias = ROUND((chord - ROUND(middle * inverse)) / 2);  \
+        table->at[i] = clamp_i16((double)(sample - bias));                                                             \
+    }                                                                                                                  \
     table->at[IR_LUT16_STEPS] = clamp_i16((double)ROUND(FUNCTION(x_max) * inverse))
 
 void ir_lut16_fill(ir_lut16 *table, ir_quant_point x, ir_quant_point y, ir_lut16_function *f, const void *context)
@@ -30,10 +30,7 @@ void ir_lut16_fill(ir_lut16 *table, ir_quant_point x, ir_quant_point y, ir_lut16
 #undef AT
 }
 
-static double reciprocal_1_plus(double x)
-{
-    return 1.0 / (1.0 + x);
-}
+static double reciprocal_1_plus(double x) { return 1.0 / (1.0 + x); }
 
 static void fill_double(ir_lut16 *table, double x_scale, int32_t x_zero, double y_scale, double (*f)(double))
 {
@@ -50,10 +47,7 @@ int16_t ir_lut16_at(const ir_lut16 *table, int32_t x)
 
 /* ---- Sigmoid ---- */
 
-static double sigmoid_unit(double x)
-{
-    return 65536.0 / (1.0 + exp(-x / 24.0));
-}
+static double sigmoid_unit(double x) { return 65536.0 / (1.0 + exp(-x / 24.0)); }
 
 void ir_sigmoid16_init(ir_sigmoid16 *s, bool tanh, float scale)
 {
@@ -118,8 +112,10 @@ void ir_softmax16_row(const ir_softmax16 *s, int32_t row[], int64_t n)
         sum += (uint32_t)row[i];
     }
     const int zeros = sum ? __builtin_clz(sum) : 31;
-    const int64_t one_to_two = (((int64_t)(int32_t)sum << (zeros ? zeros - 1 : 0)) + (1 << 13)) >> 14; /* in units of 2^-16 */
-    const int32_t reciprocal = ir_lut16_at(&s->reciprocal, ir_clamp_i32(one_to_two - (1 << 15) - (1 << 16), INT16_MIN, INT16_MAX));
+    const int64_t one_to_two =
+        (((int64_t)(int32_t)sum << (zeros ? zeros - 1 : 0)) + (1 << 13)) >> 14; /* in units of 2^-16 */
+    const int32_t reciprocal =
+        ir_lut16_at(&s->reciprocal, ir_clamp_i32(one_to_two - (1 << 15) - (1 << 16), INT16_MIN, INT16_MAX));
     const int shift = 31 - zeros > 0 ? 31 - zeros : 1;
     for (int64_t i = 0; i < n; i++)
         row[i] = ir_clamp_i32(((int64_t)row[i] * reciprocal + ((int64_t)1 << (shift - 1))) >> shift, 0, INT16_MAX);

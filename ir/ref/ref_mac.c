@@ -12,10 +12,7 @@ static ir_enum_ACT act_of(const ir_op *op, ir_attr_id id)
     return ir_has_attr(op, id) ? (ir_enum_ACT)ir_int(op, id) : IR_ACT_NONE;
 }
 
-static bool has_residual(const ir_op *op)
-{
-    return ir_has_attr(op, IR_ATTR_MID_SCALE) && ir_operand_value(op, 3);
-}
+static bool has_residual(const ir_op *op) { return ir_has_attr(op, IR_ATTR_MID_SCALE) && ir_operand_value(op, 3); }
 
 static bool check_weights(const ir_op *op, const ir_value *w, int64_t channels, int axis, diag *d)
 {
@@ -24,8 +21,8 @@ static bool check_weights(const ir_op *op, const ir_value *w, int64_t channels, 
     if (!q)
         return ir_refuse(op, d, "integer weights have no quantization");
     if (q->axis >= 0 && (q->axis != axis || q->count != channels))
-        return ir_refuse(op, d, "weights have %d scales along axis %d, expected %lld along axis %d", (int)q->count, q->axis,
-                         (long long)channels, axis);
+        return ir_refuse(op, d, "weights have %d scales along axis %d, expected %lld along axis %d", (int)q->count,
+                         q->axis, (long long)channels, axis);
     ir_dtype_range(w->type.dtype, &min, &max);
     for (int32_t i = 0; i < q->count; i++) {
         if (!(q->scale[i] >= 0) || !isfinite(q->scale[i]))
@@ -85,7 +82,8 @@ bool ir_mac_check(const ir_op *op, int64_t channels, int weight_axis, diag *d)
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *b = ir_operand_value(op, 2);
     const ir_value *y = op->results[0];
     if (b && ir_type_elements(&b->type) != channels)
-        return ir_refuse(op, d, "%lld biases, expected %lld", (long long)ir_type_elements(&b->type), (long long)channels);
+        return ir_refuse(op, d, "%lld biases, expected %lld", (long long)ir_type_elements(&b->type),
+                         (long long)channels);
     if (ir_has_attr(op, IR_ATTR_MID_SCALE) && !check_residual(op, d))
         return false;
     if (ir_mac_is_dynamic(op))
@@ -201,7 +199,8 @@ void ir_mac_end_free(ir_mac_end *e)
 int16_t *ir_mac_centred_operand(const ir_op *op, const void *const operands[])
 {
     const ir_value *x = op->operands[0].value, *z = ir_operand_value(op, IR_MAC_ZERO);
-    const int64_t n = ir_type_elements(&x->type), zeros = z ? ir_type_elements(&z->type) : 1, each = zeros ? n / zeros : 0;
+    const int64_t n = ir_type_elements(&x->type), zeros = z ? ir_type_elements(&z->type) : 1,
+                  each = zeros ? n / zeros : 0;
     int16_t *out = malloc(((size_t)n + 1) * sizeof *out);
     for (int64_t i = 0; out && i < zeros; i++)
         ir_ints_load_i16(x->type.dtype, operands[0], i * each, each,
@@ -235,7 +234,8 @@ void ir_mac_end_i32(const ir_mac_end *e, int64_t row, int64_t first, int64_t cou
         const int64_t c = first + i;
         const int32_t sum = e->bias ? (int32_t)((uint32_t)acc[i] + (uint32_t)e->bias[c]) : acc[i];
         if (e->to_real) {
-            const float scale = e->row_scale ? ir_f32_at(e->row_scale, row / e->rows_per_scale) * e->to_real[c] : e->to_real[c];
+            const float scale =
+                e->row_scale ? ir_f32_at(e->row_scale, row / e->rows_per_scale) * e->to_real[c] : e->to_real[c];
             const float product = (float)sum * scale;
             store_real(e, start + i, e->bias_f32 ? product + e->bias_f32[c] : product);
         } else if (e->type == IR_I32)
@@ -267,11 +267,17 @@ void ir_mac_end_f32(const ir_mac_end *e, int64_t row, int64_t first, int64_t cou
 
 /* ---- Shared with ref_binary.c ---- */
 
-ir_add_quant ir_add_quant_make(ir_enum_ROUNDING rounding, ir_dtype type, bool subtract, ir_quant_point a, ir_quant_point b,
-                               ir_quant_point y, int32_t min, int32_t max)
+ir_add_quant ir_add_quant_make(ir_enum_ROUNDING rounding, ir_dtype type, bool subtract, ir_quant_point a,
+                               ir_quant_point b, ir_quant_point y, int32_t min, int32_t max)
 {
-    ir_add_quant p = {.rounding = rounding, .zero1 = a.zero, .zero2 = b.zero, .zero = y.zero, .min = min, .max = max,
-                      .subtract = subtract, .left_shift = type == IR_I16 ? 15 : 20};
+    ir_add_quant p = {.rounding = rounding,
+                      .zero1 = a.zero,
+                      .zero2 = b.zero,
+                      .zero = y.zero,
+                      .min = min,
+                      .max = max,
+                      .subtract = subtract,
+                      .left_shift = type == IR_I16 ? 15 : 20};
     p.scale1 = (float)((double)a.scale / y.scale);
     p.scale2 = (float)((double)b.scale / y.scale);
     if (subtract)

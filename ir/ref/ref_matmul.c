@@ -76,7 +76,8 @@ static void real_row(const ir_mac_end *end, int64_t row, const void *a, int64_t 
     }
 }
 
-static bool fully_connected_int(const ir_op *op, const void *const operands[], const ir_mac_end *end, int64_t rows, diag *d)
+static bool fully_connected_int(const ir_op *op, const void *const operands[], const ir_mac_end *end, int64_t rows,
+                                diag *d)
 {
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value;
     const int64_t depth = w->type.dims[1];
@@ -114,8 +115,8 @@ typedef struct product { /* of one matrix pair */
     int64_t m, k, n;
     bool adj_a, adj_b;
     int batch_rank;
-    int64_t batch[IR_MAX_RANK];                             /* the result's leading dimensions */
-    int64_t a_stride[IR_MAX_RANK], b_stride[IR_MAX_RANK];   /* in matrices */
+    int64_t batch[IR_MAX_RANK];                           /* the result's leading dimensions */
+    int64_t a_stride[IR_MAX_RANK], b_stride[IR_MAX_RANK]; /* in matrices */
 } product;
 
 static bool product_of(const ir_op *op, product *p)
@@ -136,7 +137,8 @@ static bool product_of(const ir_op *op, product *p)
     y_batch.rank -= 2;
     p->batch_rank = y_batch.rank;
     memcpy(p->batch, y->dims, sizeof p->batch);
-    return ir_broadcast_strides(&a_batch, &y_batch, p->a_stride) && ir_broadcast_strides(&b_batch, &y_batch, p->b_stride);
+    return ir_broadcast_strides(&a_batch, &y_batch, p->a_stride) &&
+           ir_broadcast_strides(&b_batch, &y_batch, p->b_stride);
 }
 
 bool ir_check_batch_matmul(const ir_op *op, diag *d)
@@ -156,7 +158,8 @@ bool ir_check_batch_matmul(const ir_op *op, diag *d)
 }
 
 /* Matrix `index` of a value as rows of length k: [rows][k] from [k][rows] when `swap`. */
-static void take_int(const ir_value *v, const void *data, int64_t index, int64_t rows, int64_t k, bool swap, int16_t *out)
+static void take_int(const ir_value *v, const void *data, int64_t index, int64_t rows, int64_t k, bool swap,
+                     int16_t *out)
 {
     const int64_t first = index * rows * k;
     if (!swap) {

@@ -76,9 +76,7 @@ void ir_element_of(ir_dtype dtype, const ir_quant *quant, float real, unsigned c
     case IR_F64: memcpy(out, &real64, sizeof real64); break;
     case IR_F16: memcpy(out, &half, sizeof half); break;
     case IR_BOOL: out[0] = real != 0; break;
-    default:
-        ir_int_put(dtype, out, 0, quant ? quantized(dtype, quant, real64) : ir_truncated_to(dtype, real64));
-        break;
+    default: ir_int_put(dtype, out, 0, quant ? quantized(dtype, quant, real64) : ir_truncated_to(dtype, real64)); break;
     }
 }
 

@@ -12,10 +12,12 @@ static pool pool_of(const ir_op *op)
 {
     const ir_type *x = &op->operands[0].value->type, *y = &op->results[0]->type;
     return (pool){
+        /* clang-format off */
         .n = x->dims[0], .ih = x->dims[1], .iw = x->dims[2], .c = x->dims[3], .oh = y->dims[1], .ow = y->dims[2],
         .kh = ir_ints_at(op, IR_ATTR_KERNEL, 0), .kw = ir_ints_at(op, IR_ATTR_KERNEL, 1),
         .sy = ir_ints_at(op, IR_ATTR_STRIDE, 0), .sx = ir_ints_at(op, IR_ATTR_STRIDE, 1),
         .py = ir_ints_at(op, IR_ATTR_PAD, 0), .px = ir_ints_at(op, IR_ATTR_PAD, 1),
+        /* clang-format on */
     };
 }
 
@@ -35,7 +37,8 @@ bool ir_check_pool(const ir_op *op, diag *d)
     const ir_type *x = &op->operands[0].value->type, *y = &op->results[0]->type;
     if (x->rank != 4 || y->rank != 4 || x->dims[0] != y->dims[0] || x->dims[3] != y->dims[3])
         return ir_refuse(op, d, "operand and result need four dimensions, the same batch and channels");
-    if (!within(op, IR_ATTR_KERNEL, 2, 1, d) || !within(op, IR_ATTR_STRIDE, 2, 1, d) || !within(op, IR_ATTR_PAD, 4, 0, d))
+    if (!within(op, IR_ATTR_KERNEL, 2, 1, d) || !within(op, IR_ATTR_STRIDE, 2, 1, d) ||
+        !within(op, IR_ATTR_PAD, 4, 0, d))
         return false;
     if (x->dtype == IR_F32)
         return true;
@@ -43,19 +46,22 @@ bool ir_check_pool(const ir_op *op, diag *d)
 }
 
 /* Window positions y0…y1-1, x0…x1-1 of result pixel (oy, ox). */
-typedef struct extent { int64_t y0, y1, x0, x1; } extent;
+typedef struct extent {
+    int64_t y0, y1, x0, x1;
+} extent;
 
 static extent extent_of(const pool *p, int64_t oy, int64_t ox)
 {
     const int64_t y = oy * p->sy - p->py, x = ox * p->sx - p->px;
-    extent e = {y < 0 ? 0 : y, y + p->kh < p->ih ? y + p->kh : p->ih, x < 0 ? 0 : x, x + p->kw < p->iw ? x + p->kw : p->iw};
+    extent e = {y < 0 ? 0 : y, y + p->kh < p->ih ? y + p->kh : p->ih, x < 0 ? 0 : x,
+                x + p->kw < p->iw ? x + p->kw : p->iw};
     if (e.y0 >= e.y1 || e.x0 >= e.x1)
         e = (extent){0, 0, 0, 0};
     return e;
 }
 
-static void real_pixel(const pool *p, const extent *e, const void *image, bool max, float low, float high, int64_t out_first,
-                       float acc[], void *out)
+static void real_pixel(const pool *p, const extent *e, const void *image, bool max, float low, float high,
+                       int64_t out_first, float acc[], void *out)
 {
     for (int64_t c = 0; c < p->c; c++)
         acc[c] = max ? -FLT_MAX : 0;
@@ -70,7 +76,8 @@ static void real_pixel(const pool *p, const extent *e, const void *image, bool m
         ir_f32_put(out, out_first + c, ir_clamp_f32(max ? acc[c] : n ? acc[c] / (float)n : 0, low, high));
 }
 
-static int32_t average(ir_enum_ROUNDING rounding, int64_t sum, int64_t n, int32_t zero, int32_t origin, int32_t min, int32_t max)
+static int32_t average(ir_enum_ROUNDING rounding, int64_t sum, int64_t n, int32_t zero, int32_t origin, int32_t min,
+                       int32_t max)
 {
     if (n == 0)
         return ir_clamp_i32(zero, min, max);
@@ -101,7 +108,8 @@ static bool int_pool(const ir_op *op, const pool *p, const void *from, void *to,
     const ir_dtype type = x->type.dtype;
     const bool is_max = op->code == IR_MAX_POOL2D;
     const ir_enum_ROUNDING rounding = is_max ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
-    const int32_t origin = is_max ? 0 : ir_clamp_i32(ir_int(op, IR_ATTR_ORIGIN), INT16_MIN, INT16_MAX), zero = ir_zero_of(x);
+    const int32_t origin = is_max ? 0 : ir_clamp_i32(ir_int(op, IR_ATTR_ORIGIN), INT16_MIN, INT16_MAX),
+                  zero = ir_zero_of(x);
     int32_t min, max, *row_values = malloc(((size_t)p->c + 1) * sizeof *row_values);
     int64_t *acc = malloc(((size_t)p->c + 1) * sizeof *acc);
     const bool fine = row_values && acc;
@@ -119,8 +127,8 @@ static bool int_pool(const ir_op *op, const pool *p, const void *from, void *to,
             }
         const int64_t n = (e.y1 - e.y0) * (e.x1 - e.x0);
         for (int64_t c = 0; c < p->c; c++)
-            ir_int_put(type, to, row * p->c + c, is_max ? ir_clamp_i32(acc[c], min, max)
-                                                        : average(rounding, acc[c], n, zero, origin, min, max));
+            ir_int_put(type, to, row * p->c + c,
+                       is_max ? ir_clamp_i32(acc[c], min, max) : average(rounding, acc[c], n, zero, origin, min, max));
     }
     free(row_values);
     free(acc);

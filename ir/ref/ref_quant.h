@@ -1,4 +1,5 @@
-/* ref_quant.h: the arithmetic of quantized ops, one struct a formula, for each ROUNDING; derived in docs/quantization.md.
+/* ref_quant.h: the arithmetic of quantized ops, one struct a formula, for each ROUNDING; derived in
+ * docs/quantization.md.
  *
  * Everything here works on centred integers (q - zero), so that values and zero points may be moved together by 128
  * without changing any result. */
@@ -11,8 +12,8 @@
 
 typedef struct ir_requant {
     ir_enum_ROUNDING rounding;
-    float scale;              /* EVEN_F32, LITE_F32 … */
-    float bias;               /* … a real bias in units of the result */
+    float scale;                 /* EVEN_F32, LITE_F32 … */
+    float bias;                  /* … a real bias in units of the result */
     arith_multiplier multiplier; /* the fixed roundings */
     int32_t zero, min, max;
 } ir_requant;
@@ -54,12 +55,16 @@ typedef struct ir_add_quant {
     ir_enum_ROUNDING rounding;
     int32_t zero1, zero2, zero, min, max;
     float scale1, scale2; /* EVEN_F32: s1/sy, ±s2/sy */
-    int left_shift;       /* the fixed roundings: both operands on a common scale, 2^left_shift finer than twice the larger */
+    int left_shift; /* the fixed roundings: both operands on a common scale, 2^left_shift finer than twice the larger */
     bool subtract;
     arith_multiplier multiplier1, multiplier2, multiplier;
 } ir_add_quant;
 
-typedef struct ir_quant_point { float scale; int32_t zero; bool narrow; } ir_quant_point;
+typedef struct ir_quant_point {
+    float scale;
+    int32_t zero;
+    bool narrow;
+} ir_quant_point;
 
 static inline ir_quant_point ir_point_of(const ir_value *v)
 {
@@ -93,7 +98,8 @@ static inline int32_t ir_add_quant_apply(const ir_add_quant *p, int32_t a, int32
         return ir_round_even_f32(fmaf((float)a, p->scale1, (float)b * p->scale2), p->zero, p->min, p->max);
     const int32_t a_common = ir_mul_fixed(p->rounding, (int32_t)((uint32_t)a << p->left_shift), p->multiplier1);
     const int32_t b_common = ir_mul_fixed(p->rounding, (int32_t)((uint32_t)b << p->left_shift), p->multiplier2);
-    const uint32_t sum = p->subtract ? (uint32_t)a_common - (uint32_t)b_common : (uint32_t)a_common + (uint32_t)b_common;
+    const uint32_t sum =
+        p->subtract ? (uint32_t)a_common - (uint32_t)b_common : (uint32_t)a_common + (uint32_t)b_common;
     return ir_clamp_i32((int64_t)ir_mul_fixed(p->rounding, (int32_t)sum, p->multiplier) + p->zero, p->min, p->max);
 }
 
@@ -110,8 +116,8 @@ static inline float ir_clamp_f32(float x, float min, float max) /* NaN passes */
 typedef struct ir_dynamic {
     ir_enum_METHOD method;
     float scale;
-    float factor;    /* affine_even: divisor of values; otherwise what they are multiplied with */
-    int32_t zero;    /* of the unsigned integer */
+    float factor; /* affine_even: divisor of values; otherwise what they are multiplied with */
+    int32_t zero; /* of the unsigned integer */
 } ir_dynamic;
 
 /* Parameters for `count` floats, from element `first`. */
@@ -131,9 +137,9 @@ typedef struct ir_mac_end {
     float *to_real;        /* a channel each: integer accumulator, f32 result; with row_scale the weights' part of it */
     const void *row_scale; /* floats, operand quantized at run time; or NULL */
     int64_t rows_per_scale;
-    float min, max;        /* activation, f32 results */
+    float min, max; /* activation, f32 results */
     float add_min, add_max;
-    const void *residual;  /* same shape as the result, or NULL */
+    const void *residual; /* same shape as the result, or NULL */
     bool residual_first;
     ir_add_quant add;
     void *result;

@@ -195,8 +195,8 @@ typedef struct lstm_quant {
     sequences s;
     ir_lstm_quant q;
     int64_t inputs;
-    int16_t *x, *h;             /* centred, of one step */
-    int32_t *w, *r;             /* [4 * units][inputs], [4 * units][units] */
+    int16_t *x, *h;                /* centred, of one step */
+    int32_t *w, *r;                /* [4 * units][inputs], [4 * units][units] */
     arith_multiplier *w_by, *r_by; /* [4 * units] */
     arith_multiplier hidden_by;
     int16_t *gate, *c;
@@ -225,10 +225,12 @@ static void quant_step(lstm_quant *l, void *y, int64_t first)
 {
     const int64_t units = l->s.units;
     for (int64_t u = 0; u < units; u++) {
-        const int32_t in = arith_fixed16_logistic(l->gate[u], 3), forget = arith_fixed16_logistic(l->gate[units + u], 3);
+        const int32_t in = arith_fixed16_logistic(l->gate[u], 3),
+                      forget = arith_fixed16_logistic(l->gate[units + u], 3);
         const int32_t cell = arith_fixed16_tanh(l->gate[2 * units + u], 3),
                       out = arith_fixed16_logistic(l->gate[3 * units + u], 3);
-        int32_t c = arith_fixed_shift_right(forget * l->c[u], 15) + arith_fixed_shift_right(in * cell, 15 + l->q.cell_bits);
+        int32_t c =
+            arith_fixed_shift_right(forget * l->c[u], 15) + arith_fixed_shift_right(in * cell, 15 + l->q.cell_bits);
         c = ir_clamp_i32(c, INT16_MIN, INT16_MAX);
         if (l->q.clip)
             c = ir_clamp_i32(c, -l->q.clip, l->q.clip);

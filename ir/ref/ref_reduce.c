@@ -79,8 +79,10 @@ static bool reduce_f32(const ir_op *op, const reduction *r, const void *from, vo
 {
     const ir_type *x = &op->operands[0].value->type;
     const int64_t results = ir_type_elements(&op->results[0]->type), n = ir_type_elements(x);
-    const float start = op->code == IR_REDUCE_MAX ? -INFINITY : op->code == IR_REDUCE_MIN ? INFINITY
-                        : op->code == IR_REDUCE_PROD ? 1.0f : 0.0f;
+    const float start = op->code == IR_REDUCE_MAX    ? -INFINITY
+                        : op->code == IR_REDUCE_MIN  ? INFINITY
+                        : op->code == IR_REDUCE_PROD ? 1.0f
+                                                     : 0.0f;
     float *acc = malloc(((size_t)results + 1) * sizeof *acc);
     if (!acc)
         return ir_out_of_memory(op, d);
@@ -121,7 +123,8 @@ static ir_requant scaling_of(const ir_op *op, int64_t count)
     int32_t min, max;
     ir_result_bounds(y, IR_ACT_NONE, &min, &max);
     if (rounding == IR_ROUNDING_EVEN_F32)
-        return ir_requant_make(rounding, mean ? (double)ir_scale_of(x) / ((double)ir_scale_of(y) * (double)count) : ratio,
+        return ir_requant_make(rounding,
+                               mean ? (double)ir_scale_of(x) / ((double)ir_scale_of(y) * (double)count) : ratio,
                                ir_zero_of(y), min, max);
     ir_requant r = ir_requant_make(rounding, ratio, ir_zero_of(y), min, max);
     if (mean)

@@ -25,10 +25,7 @@ static bool check_images(const ir_op *op, diag *d)
     return ir_check_same_quant(op, d);
 }
 
-bool ir_check_resize_nearest(const ir_op *op, diag *d)
-{
-    return check_images(op, d);
-}
+bool ir_check_resize_nearest(const ir_op *op, diag *d) { return check_images(op, d); }
 
 bool ir_check_resize_bilinear(const ir_op *op, diag *d)
 {
@@ -36,8 +33,8 @@ bool ir_check_resize_bilinear(const ir_op *op, diag *d)
     if (origin < INT16_MIN || origin > INT16_MAX)
         return ir_refuse(op, d, "origin %lld", (long long)origin);
     const float *ratio;
-    if (ir_floats(op, IR_ATTR_RATIO, &ratio) == 2 && (ratio[0] != 0 || ratio[1] != 0) && ir_operand_type(op, 0)->dtype != IR_F32 &&
-        ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_EVEN_F32)
+    if (ir_floats(op, IR_ATTR_RATIO, &ratio) == 2 && (ratio[0] != 0 || ratio[1] != 0) &&
+        ir_operand_type(op, 0)->dtype != IR_F32 && ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_EVEN_F32)
         return ir_refuse(op, d, "with a ratio of its own it is defined for the rounding even_f32 only");
     if (op->results[0]->quant && !ir_check_quantized(op, op->results[0], "result", d))
         return false;
@@ -117,8 +114,9 @@ static float blend(const float p[4], taps v, taps h)
 
 static int64_t blend_fixed(const int64_t p[4], taps v, taps h)
 {
-    const int64_t sum = p[0] * (1024 - v.fixed_part) * (1024 - h.fixed_part) + p[1] * v.fixed_part * (1024 - h.fixed_part) +
-                        p[2] * (1024 - v.fixed_part) * h.fixed_part + p[3] * v.fixed_part * h.fixed_part;
+    const int64_t sum = p[0] * (1024 - v.fixed_part) * (1024 - h.fixed_part) +
+                        p[1] * v.fixed_part * (1024 - h.fixed_part) + p[2] * (1024 - v.fixed_part) * h.fixed_part +
+                        p[3] * v.fixed_part * h.fixed_part;
     return (sum + (sum > 0 ? 1 << 19 : -(1 << 19))) / (1 << 20);
 }
 

@@ -78,14 +78,12 @@ static void real_row(const ir_op *op, float row[], int64_t n)
 
 /* ---- Quantized, even_f32 ---- */
 
-static float beta_of(const ir_op *op)
-{
-    return op->code == IR_SOFTMAX ? ir_float(op, IR_ATTR_BETA) : 1.0f;
-}
+static float beta_of(const ir_op *op) { return op->code == IR_SOFTMAX ? ir_float(op, IR_ATTR_BETA) : 1.0f; }
 
 void ir_softmax_table(const ir_op *op, uint32_t table[256])
 {
-    const float scale = fminf((float)((double)beta_of(op) * ir_scale_of(op->operands[0].value)), FLT_MAX); /* times 0: 0 */
+    const float scale =
+        fminf((float)((double)beta_of(op) * ir_scale_of(op->operands[0].value)), FLT_MAX); /* times 0: 0 */
     for (int d = 0; d < 256; d++)
         table[d] = (uint32_t)lrintf(expf(-(float)d * scale) * (float)(1 << TABLE_BITS));
 }
@@ -97,8 +95,8 @@ typedef struct row_context {
     int32_t zero_x, zero, min, max;
     int origin;
     uint32_t table[256];
-    arith_multiplier to_q5;  /* fixed: a difference of integers to Q5 */
-    int32_t diff_min;     /* smaller differences count as minus infinity */
+    arith_multiplier to_q5; /* fixed: a difference of integers to Q5 */
+    int32_t diff_min;       /* smaller differences count as minus infinity */
     arith_multiplier from_q5;
     ir_softmax16 softmax16;
 } row_context;
@@ -187,7 +185,8 @@ static void softmax_fixed(const row_context *c, int32_t row[], int64_t n)
         int32_t q = 0;
         if (row[i] - max >= c->diff_min) {
             const int32_t e = arith_fixed_exp_q5(in_q5(c, row[i] - max));
-            q = arith_fixed_shift_right(arith_fixed_product(scale, e), over_unit + 31 - bits < 0 ? 0 : over_unit + 31 - bits);
+            q = arith_fixed_shift_right(arith_fixed_product(scale, e),
+                                        over_unit + 31 - bits < 0 ? 0 : over_unit + 31 - bits);
         }
         row[i] = ir_clamp_i32((int64_t)q + c->min, c->min, c->max);
     }

@@ -6,7 +6,9 @@
  *     batch_to_space   [(by, bx, N), H, W, C]    ->  [N, (H, by), (W, bx), C], before cropping */
 #include "ir/ref/ref_move.h"
 
-typedef struct block { int64_t y, x; } block;
+typedef struct block {
+    int64_t y, x;
+} block;
 
 static block block_of(const ir_op *op)
 {
@@ -91,7 +93,8 @@ static bool check_batches(const ir_op *op, const ir_type *image, const ir_type *
             return ir_refuse(op, d, "the border has extent %lld", (long long)e[i]);
     const block b = block_of(op);
     if (batches->dims[0] != image->dims[0] * b.y * b.x || image->dims[3] != batches->dims[3] ||
-        image->dims[1] + e[0] + e[2] != batches->dims[1] * b.y || image->dims[2] + e[1] + e[3] != batches->dims[2] * b.x)
+        image->dims[1] + e[0] + e[2] != batches->dims[1] * b.y ||
+        image->dims[2] + e[1] + e[3] != batches->dims[2] * b.x)
         return ir_refuse(op, d, "the shapes do not belong to the block size and the border");
     return true;
 }

@@ -1,7 +1,8 @@
 /* ref_transpose_conv.c: transpose_conv2d.
  *
- * Operand pixel (iy, ix) adds x * w[o, ky, kx] to result pixel (iy * stride - pad + ky, …).  Computed per result pixel, over
- * operand pixels in row-major order, then channels: the order in which TFLite's scattering form adds real numbers. */
+ * Operand pixel (iy, ix) adds x * w[o, ky, kx] to result pixel (iy * stride - pad + ky, …).  Computed per result
+ * pixel, over operand pixels in row-major order, then channels: the order in which TFLite's scattering form adds real
+ * numbers. */
 #include <stdlib.h>
 
 #include "ir/ref/ref_quant.h"
@@ -14,10 +15,12 @@ static geometry geometry_of(const ir_op *op)
 {
     const ir_type *x = &op->operands[0].value->type, *w = &op->operands[1].value->type, *y = &op->results[0]->type;
     return (geometry){
+        /* clang-format off */
         .n = x->dims[0], .ih = x->dims[1], .iw = x->dims[2], .ic = x->dims[3],
         .oh = y->dims[1], .ow = y->dims[2], .oc = y->dims[3], .kh = w->dims[1], .kw = w->dims[2],
         .sy = ir_ints_at(op, IR_ATTR_STRIDE, 0), .sx = ir_ints_at(op, IR_ATTR_STRIDE, 1),
         .py = ir_ints_at(op, IR_ATTR_PAD, 0), .px = ir_ints_at(op, IR_ATTR_PAD, 1),
+        /* clang-format on */
     };
 }
 
@@ -52,14 +55,15 @@ static bool int_pixels(const ir_op *op, const void *const operands[], const ir_m
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value;
     const int64_t image_n = ir_type_elements(&x->type), filter_n = ir_type_elements(&w->type);
     const int64_t per_filter = g.kh * g.kw * g.ic;
-    int16_t *image = malloc(((size_t)image_n + 1) * sizeof *image), *filters = malloc(((size_t)filter_n + 1) * sizeof *filters);
+    int16_t *image = malloc(((size_t)image_n + 1) * sizeof *image),
+            *filters = malloc(((size_t)filter_n + 1) * sizeof *filters);
     int64_t *acc = malloc(((size_t)g.oc + 1) * sizeof *acc);
     const bool fine = image && filters && acc;
     if (fine) {
         ir_ints_load_i16(x->type.dtype, operands[0], 0, image_n, x->quant->zero[0], image);
         for (int64_t o = 0; o < g.oc; o++)
-            ir_ints_load_i16(w->type.dtype, operands[1], o * per_filter, per_filter, w->quant->zero[w->quant->axis < 0 ? 0 : o],
-                             filters + o * per_filter);
+            ir_ints_load_i16(w->type.dtype, operands[1], o * per_filter, per_filter,
+                             w->quant->zero[w->quant->axis < 0 ? 0 : o], filters + o * per_filter);
     }
     for (int64_t row = 0; fine && row < g.n * g.oh * g.ow; row++) {
         const int64_t ay = row / g.ow % g.oh + g.py, ax = row % g.ow + g.px, batch = row / (g.ow * g.oh);

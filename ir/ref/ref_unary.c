@@ -17,9 +17,9 @@ typedef struct unary {
     float act_min, act_max;
     float scale_x, scale_y, inverse_y;
     int32_t zero_x, zero, min, max;
-    ir_requant positive, negative;      /* ops that are linear on either side of 0 */
+    ir_requant positive, negative; /* ops that are linear on either side of 0 */
     arith_multiplier rsqrt;
-    int16_t swish_output, swish_relu;   /* hard_swish, fixed: 16-bit multipliers */
+    int16_t swish_output, swish_relu; /* hard_swish, fixed: 16-bit multipliers */
     int swish_output_shift, swish_relu_shift;
 } unary;
 
@@ -78,7 +78,10 @@ static int32_t put_table(const unary *u, float y)
     return q > (float)u->min ? q < (float)u->max ? (int32_t)q : u->max : u->min;
 }
 
-static int32_t put_lite(const unary *u, float y) { return ir_round_even_f32(roundf(y / u->scale_y), u->zero, u->min, u->max); }
+static int32_t put_lite(const unary *u, float y)
+{
+    return ir_round_even_f32(roundf(y / u->scale_y), u->zero, u->min, u->max);
+}
 
 static int32_t rsqrt_fixed(const unary *u, int32_t c)
 {
@@ -106,11 +109,9 @@ static int16_t shift_left_i16(int32_t x, int by)
     return (int16_t)(wide > INT16_MAX ? INT16_MAX : wide < INT16_MIN ? INT16_MIN : wide);
 }
 
-/* x / 2^by, ties away from zero.  Past 15 bits the kernel's 16-bit mask is all ones, and what is not negative becomes 1. */
-static int32_t shift_right_i16(int32_t x, int by)
-{
-    return by <= 15 ? arith_fixed_shift_right(x, by) : x < 0 ? -1 : 1;
-}
+/* x / 2^by, ties away from zero.  Past 15 bits the kernel's 16-bit mask is all ones, and what is not negative becomes
+ * 1. */
+static int32_t shift_right_i16(int32_t x, int by) { return by <= 15 ? arith_fixed_shift_right(x, by) : x < 0 ? -1 : 1; }
 
 /* x * relu6(x + 3) / 6 with x and (x + 3) / 6 as 16-bit fractions. */
 static int32_t hard_swish_fixed(const unary *u, int32_t c)
@@ -159,7 +160,8 @@ static int32_t quantized_unary(const unary *u, int32_t c)
         if (c >= 0)
             return ir_requant_apply(&u->positive, c);
         if (!even && u->alpha < 0) /* fixed multiplication is not odd: the negation comes last */
-            return ir_clamp_i32((int64_t)u->zero - ir_mul_fixed(u->rounding, c, u->negative.multiplier), u->min, u->max);
+            return ir_clamp_i32((int64_t)u->zero - ir_mul_fixed(u->rounding, c, u->negative.multiplier), u->min,
+                                u->max);
         return ir_requant_apply(&u->negative, c);
     case IR_LOG: return x <= 0 ? u->min : table_or_even(u, logf(x));
     case IR_SQRT:
@@ -183,7 +185,8 @@ static int16_t upper_half(int32_t mantissa)
 static void init_hard_swish(unary *u)
 {
     const float fine = u->scale_x * (1.0f / 128.0f); /* 7 more bits below the operand's units */
-    const arith_multiplier output = arith_multiplier_of(fine / u->scale_y), relu = arith_multiplier_of(fine / (3.0f / 32768.0f));
+    const arith_multiplier output = arith_multiplier_of(fine / u->scale_y),
+                           relu = arith_multiplier_of(fine / (3.0f / 32768.0f));
     u->swish_output = upper_half(output.mantissa);
     u->swish_output_shift = output.shift;
     u->swish_relu = upper_half(relu.mantissa);
@@ -275,7 +278,8 @@ static float node_value(float x, const void *context)
 
 static bool interpolated(ir_opcode code)
 {
-    return code == IR_EXP || code == IR_LOG || code == IR_RSQRT || code == IR_GELU || code == IR_LOGISTIC || code == IR_TANH;
+    return code == IR_EXP || code == IR_LOG || code == IR_RSQRT || code == IR_GELU || code == IR_LOGISTIC ||
+           code == IR_TANH;
 }
 
 static void quantized_16bit(const unary *u, const ir_op *op, const void *from, void *to, int64_t n)
@@ -320,7 +324,8 @@ bool ir_ref_unary(const ir_op *op, const void *const operands[], void *const res
 bool ir_ref_table(const ir_op *op, const void *const operands[], void *const results[], diag *d)
 {
     (void)d;
-    const uint8_t in = op->operands[0].value->type.dtype == IR_I8 ? 0x80 : 0, out = op->results[0]->type.dtype == IR_I8 ? 0x80 : 0;
+    const uint8_t in = op->operands[0].value->type.dtype == IR_I8 ? 0x80 : 0,
+                  out = op->results[0]->type.dtype == IR_I8 ? 0x80 : 0;
     for (int64_t i = 0; i < ir_type_elements(&op->results[0]->type); i++) {
         const uint8_t x = ((const uint8_t *)operands[0])[i] ^ in;
         ((uint8_t *)results[0])[i] = (uint8_t)ir_ints_at(op, IR_ATTR_ENTRIES, x) ^ out;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/text/scan.h"
 #include "ir/size_limits.h"
+#include "ir/text/scan.h"
 
 /* ---- Types and quantization ---- */
 
@@ -193,7 +193,8 @@ static bool parse_use(parser *p, ir_value **out)
     return true;
 }
 
-/* ---- A value's definition: %3:u8<1x2; 0.5, 0> "name" as u8<0.5, 0> from propagated "x" at workspace 64 strides [4, 1] ---- */
+/* ---- A value's definition: %3:u8<1x2; 0.5, 0> "name" as u8<0.5, 0> from propagated "x" at workspace 64 strides [4,
+ * 1] ---- */
 
 typedef struct definition {
     slice name;
@@ -328,8 +329,7 @@ static bool int_range(ir_dtype t, int64_t *min, int64_t *max)
         *min = 0;
         *max = ((int64_t)1 << bits) - 1;
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -427,16 +427,11 @@ static bool parse_const(parser *p)
 static bool parse_attr_value(parser *p, const ir_attr_info *info, ir_attr *out)
 {
     switch (info->kind) {
-    case IR_KIND_INT:
-        return ir_scan_int(p, INT64_MIN, INT64_MAX, &out->i);
-    case IR_KIND_FLOAT:
-        return ir_scan_float(p, &out->f);
-    case IR_KIND_INTS:
-        return ir_scan_ints(p, &out->ints.v, &out->ints.n);
-    case IR_KIND_FLOATS:
-        return ir_scan_floats(p, &out->floats.v, &out->floats.n);
-    case IR_KIND_STR:
-        return (out->s = ir_scan_string(p)) != NULL;
+    case IR_KIND_INT: return ir_scan_int(p, INT64_MIN, INT64_MAX, &out->i);
+    case IR_KIND_FLOAT: return ir_scan_float(p, &out->f);
+    case IR_KIND_INTS: return ir_scan_ints(p, &out->ints.v, &out->ints.n);
+    case IR_KIND_FLOATS: return ir_scan_floats(p, &out->floats.v, &out->floats.n);
+    case IR_KIND_STR: return (out->s = ir_scan_string(p)) != NULL;
     default: {
         slice w = ir_scan_word(p);
         if (w.length && ir_enum_from_text(info->kind, w.at, w.length, &out->i))

@@ -166,20 +166,11 @@ static void put_place(text *t, const ir_value *v)
 {
     const ir_place *p = &v->place;
     switch (p->space) {
-    case IR_SPACE_NONE:
-        return;
-    case IR_SPACE_WORKSPACE:
-        putf(t, " at workspace %lld", (long long)p->offset);
-        break;
-    case IR_SPACE_INPUT:
-        putf(t, " at input %u %lld", p->index, (long long)p->offset);
-        break;
-    case IR_SPACE_OUTPUT:
-        putf(t, " at output %u %lld", p->index, (long long)p->offset);
-        break;
-    case IR_SPACE_CONST:
-        putf(t, " at const %lld", (long long)p->offset);
-        break;
+    case IR_SPACE_NONE: return;
+    case IR_SPACE_WORKSPACE: putf(t, " at workspace %lld", (long long)p->offset); break;
+    case IR_SPACE_INPUT: putf(t, " at input %u %lld", p->index, (long long)p->offset); break;
+    case IR_SPACE_OUTPUT: putf(t, " at output %u %lld", p->index, (long long)p->offset); break;
+    case IR_SPACE_CONST: putf(t, " at const %lld", (long long)p->offset); break;
     }
     if (!ir_place_is_dense(p, &v->type)) {
         put(t, " strides ");
@@ -274,21 +265,11 @@ static void put_attr(text *t, const ir_attr_info *info, const ir_attr *a)
 {
     putf(t, "%s = ", info->text);
     switch (info->kind) {
-    case IR_KIND_INT:
-        putf(t, "%lld", (long long)a->i);
-        break;
-    case IR_KIND_FLOAT:
-        put_float(t, a->f);
-        break;
-    case IR_KIND_INTS:
-        put_ints(t, a->ints.v, a->ints.n);
-        break;
-    case IR_KIND_FLOATS:
-        put_floats(t, a->floats.v, a->floats.n);
-        break;
-    case IR_KIND_STR:
-        put_string(t, a->s);
-        break;
+    case IR_KIND_INT: putf(t, "%lld", (long long)a->i); break;
+    case IR_KIND_FLOAT: put_float(t, a->f); break;
+    case IR_KIND_INTS: put_ints(t, a->ints.v, a->ints.n); break;
+    case IR_KIND_FLOATS: put_floats(t, a->floats.v, a->floats.n); break;
+    case IR_KIND_STR: put_string(t, a->s); break;
     default: {
         const char *word = ir_enum_text(info->kind, a->i);
         put(t, word ? word : "?");

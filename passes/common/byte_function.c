@@ -7,14 +7,12 @@
 
 enum { BYTES = 256, MAX_DEPTH = 12 };
 
-static bool is_number(const ir_value *v)
-{
-    return pass_is_number(v) && (v->type.dtype == IR_F32 || qdq_is_byte(v));
-}
+static bool is_number(const ir_value *v) { return pass_is_number(v) && (v->type.dtype == IR_F32 || qdq_is_byte(v)); }
 
 static bool has_shape(const ir_value *v, const ir_type *like)
 {
-    return v->type.rank == like->rank && memcmp(v->type.dims, like->dims, sizeof like->dims[0] * (size_t)like->rank) == 0;
+    return v->type.rank == like->rank &&
+           memcmp(v->type.dims, like->dims, sizeof like->dims[0] * (size_t)like->rank) == 0;
 }
 
 static bool is_listed(const byte_function *f, const ir_op *op)

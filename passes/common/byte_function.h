@@ -12,7 +12,7 @@ enum { BYTE_FUNCTION_OPS = 24 };
 typedef struct byte_function {
     ir_op *ops[BYTE_FUNCTION_OPS]; /* in order of evaluation, the root last */
     int count;
-    ir_value *source;              /* the one 8-bit value; NULL until it is met */
+    ir_value *source; /* the one 8-bit value; NULL until it is met */
 } byte_function;
 
 /* The function that `root` ends: element-wise ops on the same 8-bit value and on single numbers.  It begins behind the

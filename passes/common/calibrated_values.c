@@ -5,8 +5,8 @@
  *     %4 = add %3, 0.5              is a function of one number,  %6 = max_pool2d %5        none: propagate_scales gives
  *     %5 = mul %2, %4               which becomes one table       %7 = reshape %6           both the grid of %7
  *
- * What moves data shares the grid of its neighbours: where only such an op reads a value the grid is that of its result,
- * which may be narrower, and is the one of all operands of a concat; otherwise the result has the operand's.
+ * What moves data shares the grid of its neighbours: where only such an op reads a value the grid is that of its
+ * result, which may be narrower, and is the one of all operands of a concat; otherwise the result has the operand's.
  *
  * Ops behind the last product stay real where they are cheap beside the products: their results are the model's, or
  * become boxes and classes, and rounding them gains nothing. */
@@ -19,18 +19,18 @@
 #include "passes/common/scales.h"
 
 enum {
-    MAX_DEPTH = 10,     /* of functions of one number: less than byte_function.c takes */
-    TAIL_COST = 16,     /* of an element in float behind the last product, in multiply-adds on integers */
-    TAIL_SHARE = 64     /* of the products' multiply-adds that the tail may cost */
+    MAX_DEPTH = 10, /* of functions of one number: less than byte_function.c takes */
+    TAIL_COST = 16, /* of an element in float behind the last product, in multiply-adds on integers */
+    TAIL_SHARE = 64 /* of the products' multiply-adds that the tail may cost */
 };
 
 typedef struct scan {
     const ir_graph *g;
     const ir_value *const *source; /* as calibrated_sources */
-    bool *needed;            /* some op on integers reads it, maybe after it has been moved */
+    bool *needed;                  /* some op on integers reads it, maybe after it has been moved */
     bool *wanted;
-    bool *shares;            /* a result of moves: its grid can spread back to where its elements come from */
-    bool *reaches;           /* a product reads it, or what is computed from it */
+    bool *shares;  /* a result of moves: its grid can spread back to where its elements come from */
+    bool *reaches; /* a product reads it, or what is computed from it */
     bool real_tail;
 } scan;
 
@@ -38,12 +38,16 @@ static bool is_real(const ir_value *v) { return v->type.dtype == IR_F32; }
 
 static bool same_shape(const ir_value *a, const ir_value *b)
 {
-    return a->type.rank == b->type.rank && memcmp(a->type.dims, b->type.dims, sizeof a->type.dims[0] * (size_t)a->type.rank) == 0;
+    return a->type.rank == b->type.rank &&
+           memcmp(a->type.dims, b->type.dims, sizeof a->type.dims[0] * (size_t)a->type.rank) == 0;
 }
 
 /* ---- Functions of one number ---- */
 
-static const ir_value *source_of(const ir_value *const sources[], const ir_value *v) { return sources[v->id] ? sources[v->id] : v; }
+static const ir_value *source_of(const ir_value *const sources[], const ir_value *v)
+{
+    return sources[v->id] ? sources[v->id] : v;
+}
 
 static void find_source(const ir_op *op, const ir_value *sources[], uint8_t depths[])
 {
@@ -55,7 +59,8 @@ static void find_source(const ir_op *op, const ir_value *sources[], uint8_t dept
         const ir_value *v = op->operands[i].value;
         if (v && pass_is_number(v))
             continue;
-        if (!v || !is_real(v) || ir_is_const(v) || v->as || !same_shape(v, r) || (source && source_of(sources, v) != source))
+        if (!v || !is_real(v) || ir_is_const(v) || v->as || !same_shape(v, r) ||
+            (source && source_of(sources, v) != source))
             return;
         source = source_of(sources, v);
         depth = depths[v->id] > depth ? depths[v->id] : depth;
@@ -110,7 +115,8 @@ static void find_shared(scan *s, const ir_op *op)
     if (plan_kind_of(op) != PLAN_MOVES)
         return;
     const bool moved = x->def && plan_kind_of(x->def) == PLAN_MOVES;
-    s->shares[op->results[0]->id] = op->code == IR_CONCAT || ir_is_const(x) || (moves_alone(x) && (!moved || s->shares[x->id]));
+    s->shares[op->results[0]->id] =
+        op->code == IR_CONCAT || ir_is_const(x) || (moves_alone(x) && (!moved || s->shares[x->id]));
 }
 
 static bool is_needed_by(const scan *s, const ir_operand *slot)
@@ -165,7 +171,8 @@ static bool makes_grid(const scan *s, const ir_value *v)
     case PLAN_PRODUCT:
         if (plan_sum_of(op))
             return false;
-        return needed || (!plan_gives_reals(op->code) && !(op->code == IR_BATCH_MATMUL && ir_is_const(op->operands[1].value)));
+        return needed ||
+               (!plan_gives_reals(op->code) && !(op->code == IR_BATCH_MATMUL && ir_is_const(op->operands[1].value)));
     case PLAN_MOVES: return needed && s->shares[v->id];
     case PLAN_COMPUTES: return !keeps_scale(op) && (needed || s->reaches[v->id] || !s->real_tail);
     default: return needed;
@@ -210,7 +217,8 @@ static bool tail_is_cheap(const scan *s)
         if (plan_kind_of(op) == PLAN_PRODUCT)
             products += multiply_adds(op);
         else if (plan_kind_of(op) == PLAN_COMPUTES && !s->reaches[op->results[0]->id])
-            tail += TAIL_COST * (double)(ir_type_elements(&op->operands[0].value->type) + ir_type_elements(&op->results[0]->type));
+            tail += TAIL_COST *
+                    (double)(ir_type_elements(&op->operands[0].value->type) + ir_type_elements(&op->results[0]->type));
     }
     return tail * TAIL_SHARE <= products;
 }
@@ -231,7 +239,8 @@ static void want_constants(scan *s, const ir_op *op)
         return;
     for (int i = 0; i < op->operand_count; i++) {
         const ir_value *v = op->operands[i].value;
-        if (v && ir_is_const(v) && is_real(v) && !v->as && !pass_is_number(v) && !qdq_stays_real(op, i) && !are_weights(v))
+        if (v && ir_is_const(v) && is_real(v) && !v->as && !pass_is_number(v) && !qdq_stays_real(op, i) &&
+            !are_weights(v))
             s->wanted[v->id] = true;
     }
 }
@@ -249,7 +258,12 @@ static bool adds_bias(const ir_op *op)
 const bool *calibrated_values(const ir_graph *g, const pass_options *o, arena *a)
 {
     const uint32_t ids = g->next_id;
-    scan s = {.g = g, .source = calibrated_sources(g, o, a), .needed = ARENA_ARRAY(a, bool, ids), .wanted = ARENA_ARRAY(a, bool, ids), .reaches = ARENA_ARRAY(a, bool, ids), .shares = ARENA_ARRAY(a, bool, ids)};
+    scan s = {.g = g,
+              .source = calibrated_sources(g, o, a),
+              .needed = ARENA_ARRAY(a, bool, ids),
+              .wanted = ARENA_ARRAY(a, bool, ids),
+              .reaches = ARENA_ARRAY(a, bool, ids),
+              .shares = ARENA_ARRAY(a, bool, ids)};
     for (const ir_op *op = g->first; op; op = op->next)
         find_shared(&s, op);
     decide_all(&s);

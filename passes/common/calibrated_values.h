@@ -7,8 +7,8 @@
 
 #include "passes/pass.h"
 
-/* By id of a value, constants included: a grid of its own makes it, or what reads it, computable on integers.  The graph
- * is one at the start of PHASE(scales): optimized, fused, without integers. */
+/* By id of a value, constants included: a grid of its own makes it, or what reads it, computable on integers.  The
+ * graph is one at the start of PHASE(scales): optimized, fused, without integers. */
 const bool *calibrated_values(const ir_graph *, const pass_options *, arena *);
 
 /* By id of a value: the one that it is a function of, element by element; NULL: it is none. */

@@ -29,7 +29,8 @@ ir_op *plan_sum_of(const ir_op *op)
         r->type.rank == 0 || !ir_type_equal(&r->type, &sum->results[0]->type))
         return NULL;
     const ir_value *b = sum->operands[sum->operands[0].value == r].value;
-    bool constant = ir_is_const(b) || (b->def && b->def->code == IR_DEQUANTIZE && ir_is_const(b->def->operands[0].value));
+    bool constant =
+        ir_is_const(b) || (b->def && b->def->code == IR_DEQUANTIZE && ir_is_const(b->def->operands[0].value));
     return constant && b->type.rank > 0 && b->type.dims[b->type.rank - 1] == r->type.dims[r->type.rank - 1] &&
                    ir_type_elements(&b->type) == r->type.dims[r->type.rank - 1]
                ? sum

@@ -15,14 +15,15 @@ plan_kind plan_kind_of(const ir_op *);
 
 /* Is the graph a fake-quantized one: does any value say what integers it stands for? */
 bool plan_has_scales(const ir_graph *);
-/* The sum that adds a constant a channel, as a bias, to the result of product `op`, and is all that reads it; NULL: none.
- * Integer products take it in. */
+/* The sum that adds a constant a channel, as a bias, to the result of product `op`, and is all that reads it; NULL:
+ * none.  Integer products take it in. */
 ir_op *plan_sum_of(const ir_op *op);
 /* Gives a real value without scales the ones of `as`, unless they make no sense. */
 bool plan_set_scale(ir_value *, ir_dtype, const ir_quant *as, ir_origin from);
 /* Has the product on integers a form with a real result? */
 bool plan_gives_reals(ir_opcode);
-/* Is the grid of the real or quantized value v none that the file rounds it to?  Then it may have another one, or none. */
+/* Is the grid of the real or quantized value v none that the file rounds it to?  Then it may have another one, or
+ * none. */
 bool plan_is_free(const ir_value *v);
 /* Where a scale came from that spreads from v, and on to others. */
 ir_origin plan_from(ir_graph *, const ir_value *, const char *remark);

@@ -44,7 +44,8 @@ ir_enum_ACT qdq_act(const ir_op *op)
 
 ir_enum_ROUNDING qdq_rounding(const ir_op *op)
 {
-    const ir_enum_ROUNDING rounding = op->code == IR_QUANTIZE ? (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING) : IR_ROUNDING_EVEN_F32;
+    const ir_enum_ROUNDING rounding =
+        op->code == IR_QUANTIZE ? (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING) : IR_ROUNDING_EVEN_F32;
     return rounding == IR_ROUNDING_AWAY_F32 ? IR_ROUNDING_EVEN_F32 : rounding;
 }
 

@@ -13,8 +13,8 @@ ir_value *qdq_source(const ir_value *v);
 bool qdq_is_target(const ir_op *);
 /* Is v used, and by quantizes only? */
 bool qdq_only_quantized(const ir_value *v);
-/* How an op rounds that takes this quantize in, or stands in front of another op: where ties go away from zero, that is a
- * matter of conversions alone. */
+/* How an op rounds that takes this quantize in, or stands in front of another op: where ties go away from zero, that
+ * is a matter of conversions alone. */
 ir_enum_ROUNDING qdq_rounding(const ir_op *);
 /* `like` with other operands and another result, in front of `before`; NULL when that op is not defined on its types.
  * An attribute `rounding` becomes that of `before` if that is a quantize, else even_f32; `act` becomes what is given. */

@@ -57,7 +57,8 @@ static ir_value *convolution(ir_graph *g, const ir_op *op, ir_op *q, ir_value *x
     const ir_quant *share = ir_quant_tensor(g, 1.0f / (float)(dims[1] * dims[2]), 0);
     ir_value *operands[] = {x, ir_const_new(g, type, share, ones)};
     ir_value *r = pass_op1(g, IR_DEPTHWISE_CONV2D, q, op, 2, operands, y->type, y->quant);
-    ir_set_ints(r->def, IR_ATTR_STRIDE, 2, (int64_t[]){ir_ints_at(op, IR_ATTR_STRIDE, 0), ir_ints_at(op, IR_ATTR_STRIDE, 1)});
+    ir_set_ints(r->def, IR_ATTR_STRIDE, 2,
+                (int64_t[]){ir_ints_at(op, IR_ATTR_STRIDE, 0), ir_ints_at(op, IR_ATTR_STRIDE, 1)});
     ir_set_int(r->def, IR_ATTR_ACT, act);
     ir_set_int(r->def, IR_ATTR_ROUNDING, qdq_rounding(q));
     if (ir_op_supported(r->def, &ignored))

@@ -48,7 +48,7 @@ static double in_units(const ir_value *b, int64_t i, double unit)
 
 typedef struct product {
     const ir_op *op;
-    int axis; /* of w: its output channels */
+    int axis;               /* of w: its output channels */
     ir_value *x, *w, *bias; /* bias is real, or NULL */
 } product;
 
@@ -114,7 +114,7 @@ static ir_value *transposed(ir_graph *g, const ir_value *w)
 bool qdq_is_product(const ir_op *op)
 {
     bool known = op && (op->code == IR_CONV2D || op->code == IR_DEPTHWISE_CONV2D || op->code == IR_TRANSPOSE_CONV2D ||
-                          op->code == IR_FULLY_CONNECTED || op->code == IR_BATCH_MATMUL);
+                        op->code == IR_FULLY_CONNECTED || op->code == IR_BATCH_MATMUL);
     return known && op->results[0]->type.dtype == IR_F32 && !ir_operand_value(op, 3);
 }
 

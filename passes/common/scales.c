@@ -86,10 +86,8 @@ bool scales_is_suggestion(ir_origin from)
     case IR_SCALE_CALIBRATED:
     case IR_SCALE_ABSMAX:
     case IR_SCALE_PROPAGATED:
-    case IR_SCALE_KNOWN:
-        return true;
-    default:
-        return false;
+    case IR_SCALE_KNOWN: return true;
+    default: return false;
     }
 }
 

@@ -1,8 +1,9 @@
 /* scales.h: what the passes that gather and keep scales of real values (`as`) share.
  *
- * A scale is fixed when the file rounds the value to that grid (a fake_quant, a quantize, a dequantize), and suggested
- * when the file, or the compiler, only says which range it has.  A fixed grid is part of the model's meaning: no pass
- * may skip its rounding, or its clamp, unless what follows implies it.  `scale_from.source` says which of the two it is. */
+ * A scale is fixed when the file rounds the value to that grid (a fake_quant, a quantize, a dequantize), and
+ * suggested when the file, or the compiler, only says which range it has.  A fixed grid is part of the model's
+ * meaning: no pass may skip its rounding, or its clamp, unless what follows implies it.  `scale_from.source` says
+ * which of the two it is. */
 #ifndef QCC_PASS_SCALES_H
 #define QCC_PASS_SCALES_H
 
@@ -28,7 +29,7 @@ ir_origin scales_origin_of(ir_graph *, const ir_value *v, const ir_op *op);
 
 void scales_set(ir_value *, ir_dtype, const ir_quant *, ir_origin from);
 void scales_regrid(ir_value *, ir_dtype, const ir_quant *); /* another form of the same scales, of the same origin */
-void scales_copy(ir_value *to, const ir_value *from); /* `as` and its origin */
+void scales_copy(ir_value *to, const ir_value *from);       /* `as` and its origin */
 bool scales_is_suggestion(ir_origin);
 bool scales_is_fixed(const ir_value *);
 bool scales_equal(const ir_value *, const ir_value *);

@@ -128,11 +128,13 @@ static bool only_picks(const ir_op *op)
     for (int side = 0; op->code == IR_MAX_POOL2D && side < 4; side++) /* a window beside the image gives the smallest */
         if (ir_ints_at(op, IR_ATTR_PAD, side) >= ir_ints_at(op, IR_ATTR_KERNEL, side % 2))
             return false;
-    return op->code == IR_MAX_POOL2D ? ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE
-                                     : op->code != IR_PAD && op->code != IR_AVG_POOL2D && op->code != IR_RESIZE_BILINEAR;
+    return op->code == IR_MAX_POOL2D
+               ? ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE
+               : op->code != IR_PAD && op->code != IR_AVG_POOL2D && op->code != IR_RESIZE_BILINEAR;
 }
 
-/* Those that ir_rounding_bounds is for: products, functions and quantize; no residual's sum, and not what has two operands. */
+/* Those that ir_rounding_bounds is for: products, functions and quantize; no residual's sum, and not what has two
+ * operands. */
 static bool leaves_out_smallest(const ir_value *v)
 {
     while (v->def && only_picks(v->def))

@@ -14,8 +14,8 @@
 bool pass_evaluate(const ir_op *, const void *const operands[], void *const results[]);
 /* A constant of one element. */
 bool pass_is_number(const ir_value *);
-/* The result of an op, element by element, for `points` of them: operands are rows of so many, or one constant number each;
- * at most PASS_ROW_OPERANDS of them. */
+/* The result of an op, element by element, for `points` of them: operands are rows of so many, or one constant number
+ * each; at most PASS_ROW_OPERANDS of them. */
 enum { PASS_ROW_OPERANDS = 4 };
 bool pass_evaluate_row(const ir_op *, int64_t points, const void *const operands[], void *result);
 /* What a diagnostic that nobody reads leaves to say: out of memory is not 'not defined', and does not come back. */
@@ -38,8 +38,8 @@ ir_op *pass_single_user(const ir_value *);
 /* v takes over all uses of `from`, its name, and the integers that it stands for. */
 void pass_takes_over(ir_value *v, ir_value *from);
 
-/* Of an op with a rounding: does it pass the smallest integer of its type on, or never get it?  lite_f32 makes the next one of
- * it; real numbers have none. */
+/* Of an op with a rounding: does it pass the smallest integer of its type on, or never get it?  lite_f32 makes the
+ * next one of it; real numbers have none. */
 bool pass_keeps_smallest(const ir_op *);
 
 #endif

@@ -3,8 +3,8 @@
  *     %1:u8<…> = logistic %0                      %2:u8<…> = table %0 {entries = […]}
  *     %2:u8<…> = mul %0, %1
  *
- * Where two operands are functions of the same value, or a table is read by another table alone.  The entries are computed
- * with the ops themselves.  Behind the fusion of activations, which cost nothing in the op in front of them. */
+ * Where two operands are functions of the same value, or a table is read by another table alone.  The entries are
+ * computed with the ops themselves.  Behind the fusion of activations, which cost nothing in the op in front of them. */
 #include "passes/common/byte_function.h"
 #include "passes/common/qdq.h"
 
@@ -12,7 +12,8 @@
 static bool gains(const ir_op *op)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
-    if (!(info->flags & IR_ELEMENTWISE) || op->operand_count == 0 || !op->operands[0].value || !qdq_is_byte(op->results[0]))
+    if (!(info->flags & IR_ELEMENTWISE) || op->operand_count == 0 || !op->operands[0].value ||
+        !qdq_is_byte(op->results[0]))
         return false;
     if (!(info->flags & IR_LOOKUP))
         return op->operand_count == 2;

@@ -63,8 +63,7 @@ static bool is_simple(const ir_op *op)
 {
     switch (op->code) {
     case IR_DEQUANTIZE:
-    case IR_REQUANTIZE:
-        return false;
+    case IR_REQUANTIZE: return false;
     case IR_ADD:
     case IR_SUB:
     case IR_MUL:
@@ -76,14 +75,10 @@ static bool is_simple(const ir_op *op)
     case IR_MEAN:
     case IR_SUM:
     case IR_LOG_SOFTMAX:
-    case IR_L2_NORMALIZE:
-        return true;
-    case IR_SOFTMAX:
-        return !ir_operand_value(op, 1);
-    case IR_DIV: /* by 0 gives infinity, and 0 in integers */
-        return divides_by_number(op);
-    default:
-        return (ir_op_info_of(op->code)->flags & IR_LOOKUP) != 0;
+    case IR_L2_NORMALIZE: return true;
+    case IR_SOFTMAX: return !ir_operand_value(op, 1);
+    case IR_DIV: /* by 0 gives infinity, and 0 in integers */ return divides_by_number(op);
+    default: return (ir_op_info_of(op->code)->flags & IR_LOOKUP) != 0;
     }
 }
 

@@ -64,14 +64,10 @@ bool qdq_moves(const ir_op *op)
     case IR_BATCH_TO_SPACE:
     case IR_RESIZE_NEAREST:
     case IR_REDUCE_MAX:
-    case IR_REDUCE_MIN:
-        return true;
-    case IR_PAD:
-        return ir_float(op, IR_ATTR_VALUE) == 0; /* the one number that is exact in every quantization */
-    case IR_MAX_POOL2D:
-        return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE;
-    default:
-        return false;
+    case IR_REDUCE_MIN: return true;
+    case IR_PAD: return ir_float(op, IR_ATTR_VALUE) == 0; /* the one number that is exact in every quantization */
+    case IR_MAX_POOL2D: return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE;
+    default: return false;
     }
 }
 
@@ -116,7 +112,8 @@ static bool hoist(const ways *w, ir_op *q)
 {
     ir_value *v = q->operands[0].value, *r = q->results[0];
     ir_op *op = v->def;
-    if (!op || (!qdq_moves(op) && (op->code != IR_CONCAT || op->keep_float)) || pass_single_user(v) != q || !is_from(w, v))
+    if (!op || (!qdq_moves(op) && (op->code != IR_CONCAT || op->keep_float)) || pass_single_user(v) != q ||
+        !is_from(w, v))
         return false;
     int data = op->code == IR_CONCAT ? op->operand_count : 1;
     ir_value **operands = ARENA_ARRAY(q->graph->arena, ir_value *, op->operand_count);

@@ -1,5 +1,5 @@
-/* qdq_table.c: what is left in float between a dequantize and a quantize, and is a function of that one number, becomes a
- * table of its 256 results.
+/* qdq_table.c: what is left in float between a dequantize and a quantize, and is a function of that one number,
+ * becomes a table of its 256 results.
  *
  *     %1:f32<…> = dequantize %0:u8<…; 0.05, 128>       %5:u8<…; 0.02, 18> = table %0 {entries = […]}
  *     %2:f32<…> = mul %1, 0.1666
@@ -7,8 +7,8 @@
  *     %4:f32<…> = mul %1, %3
  *     %5:u8<…; 0.02, 18> = quantize %4
  *
- * The table is computed with the ops themselves, so no result changes.  Hard-swish, gelu, x * sigmoid(x) and the like, as
- * exporters spell them, come this way.  Intermediate values that are used elsewhere, too, stay for that use. */
+ * The table is computed with the ops themselves, so no result changes.  Hard-swish, gelu, x * sigmoid(x) and the
+ * like, as exporters spell them, come this way.  Intermediate values that are used elsewhere, too, stay for that use. */
 #include "passes/common/byte_function.h"
 #include "passes/common/qdq.h"
 

@@ -17,17 +17,17 @@
 #include <math.h>
 
 #include "ir/ref/interp.h"
-#include "passes/real/choose.h"
 #include "passes/common/plan.h"
 #include "passes/common/qdq.h"
 #include "passes/common/scales.h"
+#include "passes/real/choose.h"
 
 typedef struct plan {
     ir_graph *g;
     pass_context *context;
     uint32_t ids;
-    bool *integer;       /* by id of an op: computed on integers */
-    ir_value **on_grid;  /* by id of a value: itself, quantized and dequantized; NULL: not yet */
+    bool *integer;      /* by id of an op: computed on integers */
+    ir_value **on_grid; /* by id of a value: itself, quantized and dequantized; NULL: not yet */
 } plan;
 
 /* ---- What can be done ---- */
@@ -54,7 +54,8 @@ static bool are_weights(const ir_op *op, const ir_value *w)
 {
     if (w->def && w->def->code == IR_DEQUANTIZE && ir_is_const(w->def->operands[0].value))
         return true; /* integers already */
-    return ir_is_const(w) && w->as && w->as_dtype != IR_I16 && (w->as->axis < 0 || w->as->axis == scales_weight_axis(op));
+    return ir_is_const(w) && w->as && w->as_dtype != IR_I16 &&
+           (w->as->axis < 0 || w->as->axis == scales_weight_axis(op));
 }
 
 /* Is the product of two values that are both computed?  It has no form with a real result. */
@@ -75,7 +76,9 @@ static const char *why_no_product(plan *p, const ir_op *op)
     if (two ? !is_byte(w) : !are_weights(op, w))
         return why_no_scale(p, w, two ? "operand" : "weights");
     bool constant_matrix = op->code == IR_BATCH_MATMUL && !two; /* a fully_connected */
-    return !plan_gives_reals(op->code) && !constant_matrix && !is_byte(op->results[0]) ? why_no_scale(p, op->results[0], "result") : NULL;
+    return !plan_gives_reals(op->code) && !constant_matrix && !is_byte(op->results[0])
+               ? why_no_scale(p, op->results[0], "result")
+               : NULL;
 }
 
 static const char *why_no_form(plan *p, const ir_op *op)
@@ -134,7 +137,8 @@ static bool decide(plan *p, ir_op *op)
     const char *why = why_float(p, op);
     p->integer[op->id] = !why;
     if (why && !op->keep_float && choose_is_asked_for(p->context->options, op))
-        return diag_error(p->context->diag, &op->loc, "%s '%s' is one of --quantized-ops, but can't be computed on integers: %s",
+        return diag_error(p->context->diag, &op->loc,
+                          "%s '%s' is one of --quantized-ops, but can't be computed on integers: %s",
                           ir_op_info_of(op->code)->text, plan_name(p->g, op->results[0]), why);
     op->why_float = why;
     return true;
@@ -187,7 +191,8 @@ static ir_value *on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
 static bool does_that_itself(const ir_op *op, const ir_value *v)
 {
     const ir_value *q = op->code == IR_QUANTIZE ? op->results[0] : NULL;
-    return q && q->type.dtype == v->as_dtype && ir_quant_equal(q->quant, v->as) && ir_int(op, IR_ATTR_ROUNDING) == v->as_rounding;
+    return q && q->type.dtype == v->as_dtype && ir_quant_equal(q->quant, v->as) &&
+           ir_int(op, IR_ATTR_ROUNDING) == v->as_rounding;
 }
 
 /* A name is that of the integers from now on: a clamp of what the file had rounded may have become part of v's op. */

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "ir/size_limits.h"
-#include "passes/lower/place.h"
 #include "passes/common/util.h"
+#include "passes/lower/place.h"
 
 /* ---- Every output is the result of an op, and of one output only: others get a copy ---- */
 
@@ -65,10 +65,8 @@ static place_storage *scratch_of(place_map *m)
 {
     place_storage *s = ARENA_ARRAY(m->scratch, place_storage, m->op_count);
     for (int32_t at = 0; at < m->op_count; at++)
-        s[at] = (place_storage){.bytes = m->ops[at]->kernel.scratch_bytes,
-                                .first = at,
-                                .last = at,
-                                .space = IR_SPACE_WORKSPACE};
+        s[at] = (place_storage){
+            .bytes = m->ops[at]->kernel.scratch_bytes, .first = at, .last = at, .space = IR_SPACE_WORKSPACE};
     return s;
 }
 

@@ -1,9 +1,10 @@
-/* place_assign.c: offsets for memory with known lifetimes.  The largest first; each goes into the tightest gap between
- * what is alive at the same time, or behind it.
+/* place_assign.c: offsets for memory with known lifetimes.  The largest first; each goes into the tightest gap
+ * between what is alive at the same time, or behind it.
  *
- * What is taken is kept in a binary tree over time, as runs of bytes: by what is alive throughout a node's time, and by what is
- * alive at some moment of it.  What is taken between 2 and 6 is what the nodes + have at some moment, and the nodes o above
- * them throughout.  Neighbours in memory are one run, so that the lists are short however many values there are.
+ * What is taken is kept in a binary tree over time, as runs of bytes: by what is alive throughout a node's time, and
+ * by what is alive at some moment of it.  What is taken between 2 and 6 is what the nodes + have at some moment, and
+ * the nodes o above them throughout.  Neighbours in memory are one run, so that the lists are short however many
+ * values there are.
  *
  *     0    1    2    3    4    5    6    7
  *     ├───────────────── o ───────────────┤
@@ -17,7 +18,9 @@
 
 enum { NODES_AT_ONCE = 128 }; /* a span of time is at most four nodes of each level */
 
-typedef struct run { int64_t begin, end; } run;
+typedef struct run {
+    int64_t begin, end;
+} run;
 
 typedef struct runs { /* ascending; there is something between one and the next */
     run *at;
@@ -30,7 +33,9 @@ typedef struct timeline {
     int32_t span;                /* of node 1: a power of two */
 } timeline;
 
-typedef struct node { int32_t index, first, last; } node;
+typedef struct node {
+    int32_t index, first, last;
+} node;
 
 static int by_size(const void *a, const void *b)
 {
@@ -128,8 +133,8 @@ static int taken_beside(const timeline *t, node n, const place_storage *s, runs 
     return taken_beside(t, half_of(n, true), s, lists, taken_beside(t, half_of(n, false), s, lists, count));
 }
 
-/* From `end` on: moves it past all runs that reach beyond it and begin there or before; the begin of the next run, INT64_MAX
- * without one.  Lists lose what lies behind. */
+/* From `end` on: moves it past all runs that reach beyond it and begin there or before; the begin of the next run,
+ * INT64_MAX without one.  Lists lose what lies behind. */
 static int64_t next_taken(runs lists[], int count, int64_t *end)
 {
     int64_t next = INT64_MAX;

@@ -11,8 +11,8 @@
 #include <limits.h>
 #include <string.h>
 
-#include "passes/lower/place.h"
 #include "passes/common/util.h"
+#include "passes/lower/place.h"
 
 static place_storage *storage_of(const place_map *m, const ir_value *v)
 {
@@ -37,8 +37,8 @@ static bool is_dense(const place_storage *s)
     return ir_place_is_dense(&p, &s->value->type);
 }
 
-/* Root, position and strides of one storage, from its parent's.  An extent of 1 takes no step, so its stride stays that of a
- * dimension: never negative, nor larger than the parent. */
+/* Root, position and strides of one storage, from its parent's.  An extent of 1 takes no step, so its stride stays
+ * that of a dimension: never negative, nor larger than the parent. */
 static void resolve(place_storage *s)
 {
     place_storage *p = s->parent;
@@ -172,9 +172,10 @@ static bool is_movable_root(const place_storage *s)
     return !s->parent && s->space == IR_SPACE_WORKSPACE && !s->fixed;
 }
 
-/* `part` becomes elements begin + i * step of `whole`, which has as many dimensions (in the order of `along`, or as they
- * are), if all kernels can work so. */
-static bool attach_box(place_storage *part, place_storage *whole, const int64_t begin[], const int64_t step[], const int along[])
+/* `part` becomes elements begin + i * step of `whole`, which has as many dimensions (in the order of `along`, or as
+ * they are), if all kernels can work so. */
+static bool attach_box(place_storage *part, place_storage *whole, const int64_t begin[], const int64_t step[],
+                       const int along[])
 {
     if (!is_movable_root(part) || whole->root == part || part->bytes == 0)
         return false;
@@ -285,23 +286,12 @@ static void find_views(place_map *m)
 {
     for (int32_t at = 0; at < m->op_count; at++) {
         switch (m->ops[at]->code) {
-        case IR_RESHAPE:
-            view_reshape(m, m->ops[at]);
-            break;
-        case IR_SLICE:
-            view_slice(m, m->ops[at]);
-            break;
-        case IR_CONCAT:
-            view_concat(m, m->ops[at]);
-            break;
-        case IR_TRANSPOSE:
-            view_transpose(m, m->ops[at]);
-            break;
-        case IR_PAD:
-            view_pad(m, m->ops[at]);
-            break;
-        default:
-            break;
+        case IR_RESHAPE: view_reshape(m, m->ops[at]); break;
+        case IR_SLICE: view_slice(m, m->ops[at]); break;
+        case IR_CONCAT: view_concat(m, m->ops[at]); break;
+        case IR_TRANSPOSE: view_transpose(m, m->ops[at]); break;
+        case IR_PAD: view_pad(m, m->ops[at]); break;
+        default: break;
         }
     }
 }

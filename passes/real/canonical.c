@@ -139,8 +139,8 @@ static bool rewrite_cast(ir_graph *g, ir_op *op)
     return is_same(op) && become(op, operand(op));
 }
 
-/* Windows of one pixel.  The type alone does not say that each lies on its own: with padding and a stride that make up for each
- * other some lie outside the image. */
+/* Windows of one pixel.  The type alone does not say that each lies on its own: with padding and a stride that make
+ * up for each other some lie outside the image. */
 static bool rewrite_pool(ir_graph *g, ir_op *op)
 {
     (void)g;
@@ -151,10 +151,7 @@ static bool rewrite_pool(ir_graph *g, ir_op *op)
     return one && ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && is_same(op) && become(op, operand(op));
 }
 
-static bool rewrite_requantize(ir_graph *g, ir_op *op)
-{
-    return pass_keeps_smallest(op) && rewrite_if_same(g, op);
-}
+static bool rewrite_requantize(ir_graph *g, ir_op *op) { return pass_keeps_smallest(op) && rewrite_if_same(g, op); }
 
 static bool rewrite_relu(ir_graph *g, ir_op *op)
 {

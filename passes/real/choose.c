@@ -1,9 +1,10 @@
-/* choose.c: the options --quantize=none, --quantized-ops and --keep-float become marks of the ops that have to be computed
- * in float (`keep_float`, and the reason in `why_float`), while ops still have the names and numbers of the file.
+/* choose.c: the options --quantize=none, --quantized-ops and --keep-float become marks of the ops that have to be
+ * computed in float (`keep_float`, and the reason in `why_float`), while ops still have the names and numbers of the
+ * file.
  *
  * --quantized-ops takes names of IR ops, the aliases below, and the file's own names of its ops (CONV_2D, Conv, mul).
- * --keep-float takes layers: the op's name, the name of a result, or the number of the node in the file.  Naming what a
- * quantize, fake_quant or the like puts on a grid means the op that computes it. */
+ * --keep-float takes layers: the op's name, the name of a result, or the number of the node in the file.  Naming what
+ * a quantize, fake_quant or the like puts on a grid means the op that computes it. */
 #include "passes/real/choose.h"
 
 #include <stdlib.h>
@@ -49,6 +50,7 @@ static bool equal_but_case(const char *text, const char *name, size_t length)
 
 /* ---- Kinds of ops ---- */
 
+/* clang-format off */
 static const struct { const char *name; ir_opcode code; } aliases[] = {
     {"conv", IR_CONV2D}, {"conv", IR_DEPTHWISE_CONV2D}, {"conv", IR_TRANSPOSE_CONV2D},
     {"conv2d_transpose", IR_TRANSPOSE_CONV2D}, {"depthwise_conv", IR_DEPTHWISE_CONV2D},
@@ -61,6 +63,7 @@ static const struct { const char *name; ir_opcode code; } aliases[] = {
     {"hardswish", IR_HARD_SWISH}, {"reduce_mean", IR_MEAN}, {"split", IR_SLICE},
     {"nearest_interp", IR_RESIZE_NEAREST}, {"bilinear_interp", IR_RESIZE_BILINEAR},
 };
+/* clang-format on */
 enum { ALIASES = sizeof aliases / sizeof aliases[0] };
 
 static bool code_is_named(ir_opcode code, const char *name, size_t length)
@@ -110,7 +113,8 @@ static bool check_names(const ir_graph *g, const pass_options *o, diag *d)
     size_t length;
     for (const char *name; (name = next_name(&c, &length)) != NULL;)
         if (!exists(g, name, length))
-            return diag_error(d, NULL, "--quantized-ops: there is no op called '%.*s' (see --list-ops)", (int)length, name);
+            return diag_error(d, NULL, "--quantized-ops: there is no op called '%.*s' (see --list-ops)", (int)length,
+                              name);
     return true;
 }
 
@@ -119,8 +123,8 @@ static bool check_names(const ir_graph *g, const pass_options *o, diag *d)
 /* Puts values on a grid, or says where one is: what it names is what it works on. */
 static bool is_annotation(const ir_op *op)
 {
-    return op->code == IR_QUANTIZE || op->code == IR_DEQUANTIZE || op->code == IR_FAKE_QUANT || op->code == IR_OBSERVE ||
-           op->code == IR_REQUANTIZE;
+    return op->code == IR_QUANTIZE || op->code == IR_DEQUANTIZE || op->code == IR_FAKE_QUANT ||
+           op->code == IR_OBSERVE || op->code == IR_REQUANTIZE;
 }
 
 static void keep(ir_op *op, const char *why)
@@ -172,8 +176,7 @@ static bool keep_layers(ir_graph *g, const pass_options *o, diag *d)
 static const ir_value *finished(const ir_op *op)
 {
     switch (op->code) {
-    case IR_RELU:
-        return op->operands[0].value;
+    case IR_RELU: return op->operands[0].value;
     case IR_MINIMUM:
     case IR_MAXIMUM:
     case IR_ADD:
@@ -182,8 +185,7 @@ static const ir_value *finished(const ir_op *op)
         return ir_is_const(op->operands[1].value)   ? op->operands[0].value
                : ir_is_const(op->operands[0].value) ? op->operands[1].value
                                                     : NULL;
-    default:
-        return NULL;
+    default: return NULL;
     }
 }
 

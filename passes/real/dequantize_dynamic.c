@@ -1,5 +1,5 @@
-/* dequantize_dynamic.c: products of operands that are quantized at run time become float products, where the options want
- * them so (`choose`).
+/* dequantize_dynamic.c: products of operands that are quantized at run time become float products, where the options
+ * want them so (`choose`).
  *
  *     %1:u8<…>, %2:f32<…>, %3:u8<…> = dynamic_quantize %0          %4:f32<…> = conv2d %0, const %6:f32<…>, const %b
  *     %4:f32<…> = conv2d %1, const %5:i8<…>, const %b, none, %2, %3

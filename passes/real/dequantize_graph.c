@@ -1,5 +1,5 @@
-/* dequantize_graph.c: quantized ops that are to be computed in float (`choose` has marked them) become float ops: weights
- * dequantized, and conversions where neighbours stay integers.
+/* dequantize_graph.c: quantized ops that are to be computed in float (`choose` has marked them) become float ops:
+ * weights dequantized, and conversions where neighbours stay integers.
  *
  *     %3:u8<…; 0.1, 3> = conv2d %0:u8<…; 0.5, 7>, const %1:i8<…>, const %2:i32<8>
  *
@@ -7,10 +7,10 @@
  *     %5:f32<…> = conv2d %4, const %6:f32<…>, const %7:f32<8>
  *     %3:u8<…; 0.1, 3> = quantize %5                removed when only floats read it
  *
- * Integers that begin at the real value 0 clamp what they store: exporters leave out the relu in front of them, and files
- * that were optimized hold such results.  Floats have no such end, so the clamp becomes an activation (relu6 when the
- * integers end at 6).  --quantize=none treats quantize and fake_quant alike: the op that they worked on gets the clamp.
- * States of a model keep their type. */
+ * Integers that begin at the real value 0 clamp what they store: exporters leave out the relu in front of them, and
+ * files that were optimized hold such results.  Floats have no such end, so the clamp becomes an activation (relu6
+ * when the integers end at 6).  --quantize=none treats quantize and fake_quant alike: the op that they worked on gets
+ * the clamp.  States of a model keep their type. */
 #include <math.h>
 
 #include "ir/ref/interp.h"
@@ -45,7 +45,8 @@ static bool has_integer_bias(const ir_op *op)
     const ir_value *b = (ir_op_info_of(op->code)->flags & IR_MAC) ? ir_operand_value(op, 2) : NULL;
     return b && ir_is_const(b) && !b->quant && !ir_dtype_is_float(b->type.dtype) && op->operands[0].value->quant &&
            op->operands[1].value->quant &&
-           (op->operands[1].value->quant->axis < 0 || op->operands[1].value->quant->count == ir_type_elements(&b->type));
+           (op->operands[1].value->quant->axis < 0 ||
+            op->operands[1].value->quant->count == ir_type_elements(&b->type));
 }
 
 /* ---- Clamps that the integers imply ---- */
@@ -68,10 +69,8 @@ static bool is_never_negative(const ir_op *op)
     case IR_SQRT:
     case IR_RSQRT:
     case IR_ABS:
-    case IR_SQUARED_DIFFERENCE:
-        return true;
-    default:
-        return false;
+    case IR_SQUARED_DIFFERENCE: return true;
+    default: return false;
     }
 }
 
@@ -211,8 +210,8 @@ static bool to_floats(rewrite *w, ir_op *op)
     diag why = {0};
     ir_op *to = op->code == IR_LSTM_QUANT ? real_lstm(w, op, &why) : real_op(w, op, &why);
     if (!to)
-        return diag_error(w->context->diag, &op->loc, "%s has no form on real values: %s", ir_op_info_of(op->code)->text,
-                          op->why_float);
+        return diag_error(w->context->diag, &op->loc, "%s has no form on real values: %s",
+                          ir_op_info_of(op->code)->text, op->why_float);
     for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
         hand_over(w, op, op->results[i], to->results[i]);
     ir_op_erase(op);
@@ -245,8 +244,8 @@ static bool convert(rewrite *w, ir_op *op)
 
 static bool is_conversion(const ir_op *op)
 {
-    return op->code == IR_QUANTIZE || op->code == IR_DEQUANTIZE || op->code == IR_REQUANTIZE || op->code == IR_FAKE_QUANT ||
-           op->code == IR_OBSERVE;
+    return op->code == IR_QUANTIZE || op->code == IR_DEQUANTIZE || op->code == IR_REQUANTIZE ||
+           op->code == IR_FAKE_QUANT || op->code == IR_OBSERVE;
 }
 
 pass_result pass_dequantize_graph(ir_graph *g, pass_context *c)

@@ -4,13 +4,15 @@
  *     %1:f32<2> = dequantize %0           %3 = add %x, %2
  *     %3 = add %x, %1
  *
- * Not where the result would be much larger than its operands (a broadcast is cheaper at run time than in the object), not
- * where evaluation would take long, and not where a chain of such ops would take what the file may cause (ir/size_limits.h). */
+ * Not where the result would be much larger than its operands (a broadcast is cheaper at run time than in the
+ * object), not where evaluation would take long, and not where a chain of such ops would take what the file may cause
+ * (ir/size_limits.h). */
 #include "ir/ref/interp.h"
 #include "passes/common/scales.h"
 
 enum { SMALL = 1 << 16, GROWTH = 8, SHARE = 8 };
-#define WORK_LIMIT ((int64_t)1 << 28) /* products, for ops where each result element depends on many operand elements  \
+#define WORK_LIMIT                                                                                                     \
+    ((int64_t)1 << 28) /* products, for ops where each result element depends on many operand elements  \
                                        */
 
 static bool all_constant(const ir_op *op)

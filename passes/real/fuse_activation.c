@@ -3,8 +3,8 @@
  *     %2:u8<…; 0.1, 3> = conv2d %0, %1              %3:u8<…; 0.1, 3> = conv2d %0, %1 {act = relu6}
  *     %3:u8<…; 0.1, 3> = relu %2 {act = relu6}
  *
- * Quantized clamps that also change the scale round twice and stay; so do float ones between two grids (`as`) of which the
- * second does not imply the first:
+ * Quantized clamps that also change the scale round twice and stay; so do float ones between two grids (`as`) of
+ * which the second does not imply the first:
  *
  *     %2:f32<…> as u8<0.1, 0> = conv2d %0, %1           %3:f32<…> as u8<0.1, 0> = conv2d %0, %1 {act = relu}
  *     %3:f32<…> as u8<0.1, 0> = relu %2 */
@@ -52,8 +52,8 @@ static void range_of(const ir_value *v, double *lo, double *hi)
     *hi = (double)v->as->scale[0] * (max - v->as->zero[0]);
 }
 
-/* clamp(round(v)), as the file has it, rounded to r's grid if it has one: is it the same with x's rounding left out, or,
- * where r has no grid, done behind the clamp? */
+/* clamp(round(v)), as the file has it, rounded to r's grid if it has one: is it the same with x's rounding left out,
+ * or, where r has no grid, done behind the clamp? */
 static bool keeps_rounding(const ir_value *x, const ir_value *r, ir_enum_ACT act)
 {
     if (!scales_is_fixed(x))

@@ -3,10 +3,11 @@
  *     %1 = pad %0 {before = [0, 1, 1, 0], after = [0, 0, 0, 0]}
  *     %2 = conv2d %1, %w                                           %2 = conv2d %0, %w {pad = [1, 1, 0, 0]}
  *
- * Convolutions pad with the real value 0.  Maximum pooling ignores taps outside, so the padding has to be the smallest
- * value of the type, and no window may lie outside altogether.  Mean pooling counts taps: never.
+ * Convolutions pad with the real value 0.  Maximum pooling ignores taps outside, so the padding has to be the
+ * smallest value of the type, and no window may lie outside altogether.  Mean pooling counts taps: never.
  *
- * The scale that the padded value carries (`as`) moves to %0; it is not lost where %0 has another one, or other users. */
+ * The scale that the padded value carries (`as`) moves to %0; it is not lost where %0 has another one, or other
+ * users. */
 #include <float.h>
 #include <math.h>
 
@@ -72,8 +73,7 @@ static bool fits(const ir_op *pad, const ir_op *user, const int64_t sum[4])
             own = own || ir_ints_at(user, IR_ATTR_PAD, side) != 0;
         return !own && pads_with_least(pad) && windows_touch_image(user, sum);
     }
-    default:
-        return false;
+    default: return false;
     }
 }
 

@@ -6,8 +6,9 @@
  *
  * This changes the rounding of floats a little, never that of integers: quantized ops are left alone.
  *
- * Scales that values carry (`as`): the weights' are multiplied, too, channel by channel; a negative factor flips the sign of
- * the integers, so they lose a zero point.  A product that the file rounds before it is scaled or shifted stays. */
+ * Scales that values carry (`as`): the weights' are multiplied, too, channel by channel; a negative factor flips the
+ * sign of the integers, so they lose a zero point.  A product that the file rounds before it is scaled or shifted
+ * stays. */
 #include <math.h>
 
 #include "passes/common/scales.h"
@@ -54,7 +55,8 @@ static void add_to_bias(ir_graph *g, ir_op *op, int64_t channels, const ir_value
     set_bias(g, op, channels, bias);
 }
 
-/* The grid of the products of w and c: that of w with its steps multiplied, centred unless all go by one positive number. */
+/* The grid of the products of w and c: that of w with its steps multiplied, centred unless all go by one positive
+ * number. */
 static void multiply_scales(ir_graph *g, const ir_value *w, ir_value *to, int axis, int64_t channels, const ir_value *c)
 {
     const ir_quant *as = w->as;

@@ -84,8 +84,7 @@ static bool polynomial_of(const ir_value *v, const ir_value *x, int depth, polyn
         *out = a;
         add_scaled(out, &b, op->code == IR_ADD ? 1 : -1);
         return true;
-    case IR_MUL:
-        return times(&a, &b, out);
+    case IR_MUL: return times(&a, &b, out);
     case IR_DIV:
         if (by_number && b.c[0] != 0)
             add_scaled(out, &a, 1 / b.c[0]);
@@ -94,8 +93,7 @@ static bool polynomial_of(const ir_value *v, const ir_value *x, int depth, polyn
         if (!by_number || !(b.c[0] == 2 || b.c[0] == 3) || !times(&a, &a, out))
             return false;
         return b.c[0] == 2 || times(out, &a, out);
-    default:
-        return false;
+    default: return false;
     }
 }
 

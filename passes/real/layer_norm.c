@@ -66,14 +66,10 @@ static ir_value *rows_of_square(const ir_value *v)
     const ir_op *op = v->def;
     ir_value *a = operand(op, 0), *b = operand(op, 1), *x = rows_of_distance(a);
     switch (op->code) {
-    case IR_MUL:
-        return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && x && rows_of_distance(b) == x ? x : NULL;
-    case IR_POW:
-        return is_number(b, 2) ? x : NULL;
-    case IR_SQUARED_DIFFERENCE:
-        return rows_of_mean(b) == a ? a : rows_of_mean(a) == b ? b : NULL;
-    default:
-        return NULL;
+    case IR_MUL: return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && x && rows_of_distance(b) == x ? x : NULL;
+    case IR_POW: return is_number(b, 2) ? x : NULL;
+    case IR_SQUARED_DIFFERENCE: return rows_of_mean(b) == a ? a : rows_of_mean(a) == b ? b : NULL;
+    default: return NULL;
     }
 }
 

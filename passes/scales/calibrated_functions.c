@@ -1,4 +1,5 @@
-/* calibrated_functions.c: what a function of one number makes of its operand says which part of the operand's range counts.
+/* calibrated_functions.c: what a function of one number makes of its operand says which part of the operand's range
+ * counts.
  *
  *     %3 = hard_swish %2        %2: -8.1…9.2 was seen, -3…9.2 matters: whatever is below becomes the same number
  *
@@ -89,7 +90,8 @@ static int flat_points(const function *f, row rows[], int from, int step)
             low = fminf(low, rows[i][k]);
             high = fmaxf(high, rows[i][k]);
         }
-        while (flat < count && fabs((double)rows[i][from + flat * step] - (double)rows[i][from]) <= FLAT * ((double)high - (double)low))
+        while (flat < count &&
+               fabs((double)rows[i][from + flat * step] - (double)rows[i][from]) <= FLAT * ((double)high - (double)low))
             flat++;
         count = flat;
     }
@@ -112,13 +114,14 @@ static void narrow(const function *f, pass_range *range)
     range->high = x[POINTS - last];
 }
 
-void calibrated_narrow(const ir_graph *g, const ir_value *const sources[], pass_range ranges[], uint32_t count, arena *a)
+void calibrated_narrow(const ir_graph *g, const ir_value *const sources[], pass_range ranges[], uint32_t count,
+                       arena *a)
 {
     function **functions = collect(g, sources, a);
     for (uint32_t id = 0; id < g->next_id && id < count; id++) {
         const function *f = functions[id];
-        if (f && f->whole && ranges[id].known && ranges[id].low < ranges[id].high && isfinite(ranges[id].high - ranges[id].low) &&
-            is_all(f, f->source))
+        if (f && f->whole && ranges[id].known && ranges[id].low < ranges[id].high &&
+            isfinite(ranges[id].high - ranges[id].low) && is_all(f, f->source))
             narrow(f, &ranges[id]);
     }
 }

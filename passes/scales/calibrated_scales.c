@@ -5,10 +5,11 @@
  *
  *     %2: 0…5.1, %3: -0.58…2.6                    const %4:f32<8> as i8<0.0051, 0> from absmax
  *
- * Which values: calibrated_values.c.  An affine grid has 255 steps over the range and 0, and a zero point which makes 0
- * exact; its scale is the smallest with which neither end is cut off then.  (So pictures in -1…1, which have 255 steps
- * themselves and no 0, are not all half a step off.)  A symmetric one has zero point 0 and ends at the larger magnitude.
- * Of 16 bits all are symmetric.  Constants are what they are: affine or symmetric as the activations, from their own ends. */
+ * Which values: calibrated_values.c.  An affine grid has 255 steps over the range and 0, and a zero point which makes
+ * 0 exact; its scale is the smallest with which neither end is cut off then.  (So pictures in -1…1, which have 255
+ * steps themselves and no 0, are not all half a step off.)  A symmetric one has zero point 0 and ends at the larger
+ * magnitude.  Of 16 bits all are symmetric.  Constants are what they are: affine or symmetric as the activations,
+ * from their own ends. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -91,7 +92,8 @@ pass_result pass_calibrated_scales(ir_graph *g, pass_context *context)
     pass_range *ranges = ARENA_ARRAY(context->scratch, pass_range, given->count);
     pass_calibration narrowed = *given, *c = &narrowed;
     memcpy(ranges, given->ranges, given->count * sizeof *ranges);
-    calibrated_narrow(g, calibrated_sources(g, context->options, context->scratch), ranges, given->count, context->scratch);
+    calibrated_narrow(g, calibrated_sources(g, context->options, context->scratch), ranges, given->count,
+                      context->scratch);
     narrowed.ranges = ranges;
     bool changed = false;
     for (int32_t i = 0; i < g->input_count; i++)

@@ -1,11 +1,11 @@
-/* dummy_scales.c: scales for results whose range is known, whatever the operands are, where an integer op uses them and
- * nothing else has given a scale; only where the graph simulates integers.
+/* dummy_scales.c: scales for results whose range is known, whatever the operands are, where an integer op uses them
+ * and nothing else has given a scale; only where the graph simulates integers.
  *
  *     %1:f32<…> = softmax %0                  %1:f32<…> as u8<0.00390625, 0> from known "softmax" = softmax %0
  *     %2:f32<…> = batch_matmul %1, %v         %2:f32<…> = batch_matmul %1, %v
  *
- * The ranges of docs/quantization.md: those of TFLite's int8 specification, and what an activation clamps to.  Where the
- * range depends on the operands there is none: never a guess. */
+ * The ranges of docs/quantization.md: those of TFLite's int8 specification, and what an activation clamps to.  Where
+ * the range depends on the operands there is none: never a guess. */
 #include "ir/ref/interp.h"
 #include "passes/common/plan.h"
 #include "passes/common/simulated.h"
@@ -60,7 +60,8 @@ pass_result pass_dummy_scales(ir_graph *g, pass_context *c)
         ir_value *v = ir_op_info_of(op->code)->results == 1 ? op->results[0] : NULL;
         if (!v || v->as || !simulated[op->id] || !range_of(op, &r) || !is_wanted(v))
             continue;
-        if (plan_set_scale(v, r.dtype, ir_quant_tensor(g, r.scale, r.zero), (ir_origin){IR_SCALE_KNOWN, ir_op_info_of(op->code)->text}))
+        if (plan_set_scale(v, r.dtype, ir_quant_tensor(g, r.scale, r.zero),
+                           (ir_origin){IR_SCALE_KNOWN, ir_op_info_of(op->code)->text}))
             result = PASS_CHANGED;
     }
     return result;

@@ -29,10 +29,11 @@
 
 typedef struct spread {
     ir_graph *g;
-    ir_value **queue;     /* values with a scale whose neighbours have not seen it yet */
+    ir_value **queue; /* values with a scale whose neighbours have not seen it yet */
     uint32_t head, tail;
-    uint32_t *seen;       /* by id: of a concat, operands that have scales; of a value, those who move it whose results have */
-    uint32_t *uses;       /* by id of a value */
+    /* By id: of a concat, operands that have scales; of a value, those who move it whose results have. */
+    uint32_t *seen;
+    uint32_t *uses;        /* by id of a value */
     const bool *simulated; /* by id of an op */
     bool averages, changed;
 } spread;
@@ -55,11 +56,13 @@ static void pass_on(spread *s, const ir_value *from, ir_value *to, const char *r
 static bool same_grid(const ir_value *a, const ir_value *b)
 {
     int32_t a_min, b_min, max;
-    if (!a->as || !b->as || a->as->axis >= 0 || b->as->axis >= 0 || ir_dtype_bytes(a->as_dtype) != ir_dtype_bytes(b->as_dtype))
+    if (!a->as || !b->as || a->as->axis >= 0 || b->as->axis >= 0 ||
+        ir_dtype_bytes(a->as_dtype) != ir_dtype_bytes(b->as_dtype))
         return false;
     ir_dtype_range(a->as_dtype, &a_min, &max);
     ir_dtype_range(b->as_dtype, &b_min, &max);
-    return a->as->scale[0] == b->as->scale[0] && a->as->narrow == b->as->narrow && a->as->zero[0] - a_min == b->as->zero[0] - b_min;
+    return a->as->scale[0] == b->as->scale[0] && a->as->narrow == b->as->narrow &&
+           a->as->zero[0] - a_min == b->as->zero[0] - b_min;
 }
 
 /* ---- What kind of op ---- */
@@ -84,26 +87,18 @@ static kind kind_of(const ir_op *op)
     case IR_GATHER:
     case IR_GATHER_ND:
     case IR_REDUCE_MAX:
-    case IR_REDUCE_MIN:
-        return MOVES;
-    case IR_PAD:
-        return ir_float(op, IR_ATTR_VALUE) == 0 ? MOVES : OTHER;
-    case IR_MAX_POOL2D:
-        return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE ? MOVES : CLAMPS;
-    case IR_CONCAT:
-        return JOINS;
-    case IR_RELU:
-        return CLAMPS;
+    case IR_REDUCE_MIN: return MOVES;
+    case IR_PAD: return ir_float(op, IR_ATTR_VALUE) == 0 ? MOVES : OTHER;
+    case IR_MAX_POOL2D: return ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE ? MOVES : CLAMPS;
+    case IR_CONCAT: return JOINS;
+    case IR_RELU: return CLAMPS;
     case IR_NEG:
     case IR_MUL:
-    case IR_DIV:
-        return SCALES;
+    case IR_DIV: return SCALES;
     case IR_AVG_POOL2D:
     case IR_RESIZE_BILINEAR:
-    case IR_MEAN:
-        return AVERAGES;
-    default:
-        return OTHER;
+    case IR_MEAN: return AVERAGES;
+    default: return OTHER;
     }
 }
 

@@ -2,9 +2,9 @@
  *
  *     %1:f32<4> as i8<0.1, 0> from observed = relu …                %1:f32<4> as u8<0.0498, 0> … = relu …
  *
- * An observed range 127 * scale becomes 255 steps, half as wide.  A grid that the file fixes stays, unless the op's own
- * clamp lies within it: then it is the same grid with a zero point of 0.  Not with lite_f32, which never gives the smallest
- * integer: that would be the real 0.
+ * An observed range 127 * scale becomes 255 steps, half as wide.  A grid that the file fixes stays, unless the op's
+ * own clamp lies within it: then it is the same grid with a zero point of 0.  Not with lite_f32, which never gives
+ * the smallest integer: that would be the real 0.
  *
  * Where the file simulates integers, their type is ours to choose.  All other activations become unsigned, too, the
  * same grid with 128 added, so that ops whose operands and results come from different rules agree in their type:
@@ -24,14 +24,12 @@ static double largest_of(const ir_value *v)
         return -1;
     switch (op->code) {
     case IR_LOGISTIC:
-    case IR_SOFTMAX:
-        return 1;
+    case IR_SOFTMAX: return 1;
     case IR_ABS:
     case IR_EXP:
     case IR_SQRT:
     case IR_RSQRT:
-    case IR_SQUARED_DIFFERENCE:
-        return INFINITY;
+    case IR_SQUARED_DIFFERENCE: return INFINITY;
     default: {
         const bool residual = ir_has_attr(op, IR_ATTR_ADD_ACT) && ir_operand_value(op, 3);
         const ir_enum_ACT act = residual ? (ir_enum_ACT)ir_int(op, IR_ATTR_ADD_ACT) : qdq_act(op);
@@ -44,7 +42,8 @@ static double largest_of(const ir_value *v)
 
 static bool make_unsigned(ir_graph *g, ir_value *v)
 {
-    if (!v->as || v->as_dtype != IR_I8 || v->as->axis >= 0 || v->as->zero[0] != 0 || v->as_rounding == IR_ROUNDING_LITE_F32)
+    if (!v->as || v->as_dtype != IR_I8 || v->as->axis >= 0 || v->as->zero[0] != 0 ||
+        v->as_rounding == IR_ROUNDING_LITE_F32)
         return false;
     const float scale = v->as->scale[0];
     const double largest = largest_of(v);

@@ -4,14 +4,15 @@
  *     %2 = conv2d %0, %1                          const %1:f32<2x1x1x2> as i8<axis 0: [2 / 127, 0.517 / 127], 0>
  *                                                                            from absmax = …
  *
- * Where the weights of a channel are on the grid that the file gave them, that grid stays, so the integers are those of
- * the file: around 0 where they fit, otherwise with a zero point, one for all channels if that is possible.  Weights
- * that say nothing may be on a grid all the same, which common_step.c finds: the file has folded their fake ops.
- * Elsewhere: the largest magnitude / 127. A channel without weights gets a scale in which its bias fits; so does one
- * whose bias is too large for its weights.
+ * Where the weights of a channel are on the grid that the file gave them, that grid stays, so the integers are those
+ * of the file: around 0 where they fit, otherwise with a zero point, one for all channels if that is possible.
+ * Weights that say nothing may be on a grid all the same, which common_step.c finds: the file has folded their fake
+ * ops.  Elsewhere: the largest magnitude / 127. A channel without weights gets a scale in which its bias fits; so
+ * does one whose bias is too large for its weights.
  *
  * Not in graphs without scaled activations.  Where the file quantizes by quantize and dequantize, not fake_quant or
- * observe, weights have the file's grid, multiplied by what has been folded into them, or none, and the product is real:
+ * observe, weights have the file's grid, multiplied by what has been folded into them, or none, and the product is
+ * real:
  *
  *     const %1:f32<3x2> as i8<axis 0: […], 0>      stays so: the scales are those of the operand's channels
  *     const %1:f32<3x2> as i8<0.1, 0>              const %1:f32<3x2>, where it isn't on that grid any more */
@@ -197,7 +198,8 @@ static const ir_quant *per_channel(ir_graph *g, const weights *w, arena *a)
     return one ? ir_quant_tensor(g, scale[0], zero[0]) : ir_quant_new(g, w->axis, (int32_t)w->count, scale, zero);
 }
 
-/* The weights' new `as` and its origin, in a value without meaning; none where it may not be ours, and none else fits. */
+/* The weights' new `as` and its origin, in a value without meaning; none where it may not be ours, and none else
+ * fits. */
 static ir_value settle(ir_graph *g, const ir_op *op, const ir_value *v, bool ours, arena *a)
 {
     weights w = measure(op, v, ours, a);

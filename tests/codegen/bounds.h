@@ -23,8 +23,8 @@ typedef struct bounds bounds;
 
 /* As ir_interpret, with bounds; NULL with a diagnostic. */
 bounds *bounds_interpret(const ir_graph *, const void *const inputs[], void *const outputs[], ir_state *, diag *);
-/* One number for each element, INFINITY where nothing can be said (infinities of either sign and NaN are possible, as where
- * a divisor may be 0, and go on through all that follows); NULL: exact, with the signs of zeros. */
+/* One number for each element, INFINITY where nothing can be said (infinities of either sign and NaN are possible, as
+ * where a divisor may be 0, and go on through all that follows); NULL: exact, with the signs of zeros. */
 const float *bounds_of(const bounds *, const ir_value *);
 void bounds_free(bounds *);
 

@@ -63,8 +63,8 @@ bool bounds_l2_normalize(const bounds_op *o, float bound[])
     return true;
 }
 
-/* One row x: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta.  Nothing can be said where a part of the sum may leave
- * the range of floats. */
+/* One row x: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta.  Nothing can be said where a part of the sum
+ * may leave the range of floats. */
 static void layer_norm_row(const bounds_op *o, int64_t first, int64_t n, float bound[])
 {
     double sum = 0, magnitudes = 0, squares = 0, spread = 0;

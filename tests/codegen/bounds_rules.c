@@ -94,25 +94,16 @@ static int64_t term_count(const bounds_op *o)
 
     switch (op->code) {
     case IR_CONV2D:
-    case IR_TRANSPOSE_CONV2D:
-        return w->dims[1] * w->dims[2] * w->dims[3];
-    case IR_DEPTHWISE_CONV2D:
-        return w->dims[1] * w->dims[2];
-    case IR_FULLY_CONNECTED:
-        return w->dims[1];
-    case IR_BATCH_MATMUL:
-        return x->dims[x->rank - (ir_int(op, IR_ATTR_ADJ_A) ? 2 : 1)];
-    case IR_AVG_POOL2D:
-        return ir_ints_at(op, IR_ATTR_KERNEL, 0) * ir_ints_at(op, IR_ATTR_KERNEL, 1);
+    case IR_TRANSPOSE_CONV2D: return w->dims[1] * w->dims[2] * w->dims[3];
+    case IR_DEPTHWISE_CONV2D: return w->dims[1] * w->dims[2];
+    case IR_FULLY_CONNECTED: return w->dims[1];
+    case IR_BATCH_MATMUL: return x->dims[x->rank - (ir_int(op, IR_ATTR_ADJ_A) ? 2 : 1)];
+    case IR_AVG_POOL2D: return ir_ints_at(op, IR_ATTR_KERNEL, 0) * ir_ints_at(op, IR_ATTR_KERNEL, 1);
     case IR_SUM:
-    case IR_MEAN:
-        return ir_type_elements(y) ? ir_type_elements(x) / ir_type_elements(y) : 0;
-    case IR_CUMSUM:
-        return x->dims[ir_int(op, IR_ATTR_AXIS)];
-    case IR_RESIZE_BILINEAR:
-        return 16; /* 4, and weights of either sign where the edge was clamped */
-    default:
-        return 1;
+    case IR_MEAN: return ir_type_elements(y) ? ir_type_elements(x) / ir_type_elements(y) : 0;
+    case IR_CUMSUM: return x->dims[ir_int(op, IR_ATTR_AXIS)];
+    case IR_RESIZE_BILINEAR: return 16; /* 4, and weights of either sign where the edge was clamped */
+    default: return 1;
     }
 }
 
@@ -151,7 +142,8 @@ bool bounds_quotient(const bounds_op *o, float bound[])
     float *most = calloc((size_t)n + 1, sizeof *most);
     bool ok = most && evaluate(o, IR_DIV, whole, none, bound) && evaluate(o, IR_DIV, whole, less, most);
 
-    for (int64_t k = 0; ok && k < n; k++) /* a divisor that may be 0: a negative, infinite or no quotient, and NaN is possible */
+    for (int64_t k = 0; ok && k < n;
+         k++) /* a divisor that may be 0: a negative, infinite or no quotient, and NaN is possible */
         bound[k] = most[k] >= bound[k] ? most[k] - bound[k] + (float)(4 * BOUNDS_UNIT) * most[k] : INFINITY;
     free(most);
     return ok;

@@ -4,16 +4,15 @@
  *              [--rounding=R] [--const=a,b] [--tolerance=X] [--sums] [--bounds] [--edges=N]
  *              [--kernel=NAME|--kernels]
  *
- * Without --passes every value gets a buffer of its own, so the emitters are tested as they are; --lowered runs the passes
- * before that which bring the graph into the backend's form; with --passes the graph goes through the whole pipeline,
- * of level --opt or N.
- * With --kernel=NAME that kernel does what it can; with --kernels a graph is checked with each kernel that can do one of its
- * ops and would not be chosen for it; a file without any is an error.
- * Inputs named `w`, `bias` or `const…`, or listed in --const, become constants with random contents.
+ * Without --passes every value gets a buffer of its own, so the emitters are tested as they are; --lowered runs the
+ * passes before that which bring the graph into the backend's form; with --passes the graph goes through the whole
+ * pipeline, of level --opt or N.  With --kernel=NAME that kernel does what it can; with --kernels a graph is checked
+ * with each kernel that can do one of its ops and would not be chosen for it; a file without any is an error.  Inputs
+ * named `w`, `bias` or `const…`, or listed in --const, become constants with random contents.
  *
- * With --sums the tolerance counts from an output's largest magnitude: for sums in another order than the interpreter's.
- * With --bounds there is none: what floats may differ by follows from the ops (bounds.h).
- * Behind the rounds come --edges=N more (4 unless said, none with --bounds) in which inputs hold NaN, infinities, huge numbers,
+ * With --sums the tolerance counts from an output's largest magnitude: for sums in another order than the
+ * interpreter's.  With --bounds there is none: what floats may differ by follows from the ops (bounds.h).  Behind the
+ * rounds come --edges=N more (4 unless said, none with --bounds) in which inputs hold NaN, infinities, huge numbers,
  * the ends of integer types, indices beyond all extents. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,7 +211,8 @@ static bool option_parse(config *c, const char *arg)
         c->check.opt_level = c->check.pass_level = atoi(v);
     else if ((v = option_value(arg, "--passes")))
         c->check.form = COMPILED_PIPELINE, c->check.pass_level = atoi(v);
-    else if ((v = option_value(arg, "--rounding")) && ir_enum_from_text(IR_KIND_ENUM_ROUNDING, v, strlen(v), &rounding)) {
+    else if ((v = option_value(arg, "--rounding")) &&
+             ir_enum_from_text(IR_KIND_ENUM_ROUNDING, v, strlen(v), &rounding)) {
         c->rounding = (ir_enum_ROUNDING)rounding;
         c->rounding_given = true;
     } else if (!strcmp(arg, "--passes"))
@@ -232,8 +232,8 @@ static bool option_parse(config *c, const char *arg)
 
 int main(int argc, char **argv)
 {
-    config c = {.check = {"native", .seed = 1, .rounds = 8, .edge_rounds = -1, .opt_level = 2, .pass_level = 2, .tolerance = 2e-6,
-                          .check_keys = true}};
+    config c = {.check = {"native", .seed = 1, .rounds = 8, .edge_rounds = -1, .opt_level = 2, .pass_level = 2,
+                          .tolerance = 2e-6, .check_keys = true}};
     int failures = 0, files = 0;
 
     for (int i = 1; i < argc; i++)

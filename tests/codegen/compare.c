@@ -57,7 +57,9 @@ int64_t compare_values(const ir_value *v, const void *got, const void *want, con
         if (l->bound && isinf(l->bound[i]))
             continue;
         const float a = ir_f32_at(got, i), b = ir_f32_at(want, i);
-        if (l->bits ? !(isnan(a) && isnan(b)) : !same_float(a, b, l->bound ? (double)l->bound[i] : l->tolerance * (1 + fmax(fabs((double)b), magnitude))))
+        if (l->bits ? !(isnan(a) && isnan(b))
+                    : !same_float(
+                          a, b, l->bound ? (double)l->bound[i] : l->tolerance * (1 + fmax(fabs((double)b), magnitude))))
             return i;
     }
     return -1;
@@ -68,14 +70,9 @@ double compare_element(const ir_value *v, const void *data, int64_t index)
     double wide;
 
     switch (v->type.dtype) {
-    case IR_F32:
-        return (double)ir_f32_at(data, index);
-    case IR_F16:
-        return (double)ir_f16_to_f32((uint16_t)ir_i16_at(data, index));
-    case IR_F64:
-        memcpy(&wide, (const char *)data + 8 * index, 8);
-        return wide;
-    default:
-        return (double)ir_int_at(v->type.dtype, data, index);
+    case IR_F32: return (double)ir_f32_at(data, index);
+    case IR_F16: return (double)ir_f16_to_f32((uint16_t)ir_i16_at(data, index));
+    case IR_F64: memcpy(&wide, (const char *)data + 8 * index, 8); return wide;
+    default: return (double)ir_int_at(v->type.dtype, data, index);
     }
 }

@@ -35,10 +35,11 @@ static bool run_lowering(ir_graph *g, const pass_options *options, const pass_de
 
 static bool lower(ir_graph *g, const compiled_options *o, diag *d)
 {
-    const pass_options options = {
-        .lower = true, .opt_level = o->pass_level,
-        .choose_kernel = cg_choose_kernel, .targets = target_set_of(o->target),
-        .kernels = {&o->kernel, o->kernel != NULL}};
+    const pass_options options = {.lower = true,
+                                  .opt_level = o->pass_level,
+                                  .choose_kernel = cg_choose_kernel,
+                                  .targets = target_set_of(o->target),
+                                  .kernels = {&o->kernel, o->kernel != NULL}};
     const pass_debug debug = {.verify_each = true};
 
     if (o->form == COMPILED_PIPELINE)
@@ -174,7 +175,8 @@ static bool compare_output(const job *j, const buffers *b, int32_t i)
 {
     const ir_value *v = j->reference->outputs[i];
     const compare_limits limits = {j->options->tolerance, j->options->sums, bounds_of(b->limits, v), false};
-    const compare_limits exact = {.bits = j->options->form != COMPILED_PIPELINE}; /* passes compute in integers, which have one zero */
+    const compare_limits exact = {.bits = j->options->form !=
+                                          COMPILED_PIPELINE}; /* passes compute in integers, which have one zero */
     const bool derived = j->options->bounds && !limits.bound;
     const int64_t at = compare_values(v, b->out[i].data, b->want[i], derived ? &exact : &limits);
 
@@ -195,8 +197,7 @@ static bool compare_all(const job *j, const buffers *b)
             return differs(j, "bytes beside input %d were written", i);
     if (!guarded_intact(&b->workspace))
         return differs(j, "bytes beside the workspace were written");
-    return j->options->form == COMPILED_PIPELINE ||
-           plain_plan_intact(j->compiled, b->workspace.data) ||
+    return j->options->form == COMPILED_PIPELINE || plain_plan_intact(j->compiled, b->workspace.data) ||
            differs(j, "bytes of the workspace that are nobody's were written");
 }
 
@@ -249,7 +250,9 @@ static compiled_outcome load_and_run(job *j, const cg_output *object)
 compiled_outcome compiled_check(const ir_graph *reference, ir_graph *compiled, const compiled_options *o,
                                 compiled_report *report)
 {
-    const cg_options options = {.model_name = "model", .targets = target_set_of(o->target), .opt_level = o->opt_level,
+    const cg_options options = {.model_name = "model",
+                                .targets = target_set_of(o->target),
+                                .opt_level = o->opt_level,
                                 .check_keys = o->check_keys};
     job j = {.options = o, .reference = reference, .compiled = compiled, .report = report};
     cg_output object = {0};

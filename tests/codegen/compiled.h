@@ -18,8 +18,8 @@ typedef enum compiled_form {
 typedef struct compiled_options {
     const char *target; /* or several, "a,b": all of them that this machine can run are compared */
     const char *kernel; /* does what it can (--kernel of qcc); or NULL */
-    int opt_level;  /* of code generation */
-    int pass_level; /* of the passes */
+    int opt_level;      /* of code generation */
+    int pass_level;     /* of the passes */
     compiled_form form;
     uint64_t seed; /* of the contents of inputs */
     int first_round,

@@ -67,7 +67,8 @@ static int64_t integer_for(ir_dtype t, uint64_t r, int kind)
     case IR_U8: return integer_of(r, kind, 0, 255);
     case IR_I16: return integer_of(r, kind, -32768, 32767);
     case IR_BOOL: return integer_of(r, kind, 0, 1);
-    case IR_I32: case IR_I64: return kind == 4 ? integer_of(r, kind, -1000000, 1000000) : integer_of(r, kind, -2000, 2000);
+    case IR_I32:
+    case IR_I64: return kind == 4 ? integer_of(r, kind, -1000000, 1000000) : integer_of(r, kind, -2000, 2000);
     default: return (int64_t)r;
     }
 }
@@ -76,11 +77,14 @@ static int64_t integer_for(ir_dtype t, uint64_t r, int kind)
 
 static float real_edge(uint64_t r, bool sums, bool no_nan)
 {
+    /* clang-format off */
     static const float all[] = {
-        NAN, -NAN, INFINITY, -INFINITY, 0, -0.0f, 1e-45f, -1e-45f, 1e-39f, FLT_MIN, -FLT_MIN, 0.5f, -0.5f, 1, -1, 1.5f, 2.5f, -2.5f, 6,
-        127.5f, -128.5f, 255.5f, 32767.5f, 1e9f, -1e9f, 3e9f, 1e20f, -1e20f, FLT_MAX, -FLT_MAX, 0x1p23f, 0x1.000002p23f, -0x1p23f,
+        NAN, -NAN, INFINITY, -INFINITY, 0, -0.0f, 1e-45f, -1e-45f, 1e-39f, FLT_MIN, -FLT_MIN, 0.5f, -0.5f, 1, -1, 1.5f, 2.5f, -2.5f,
+        6, 127.5f, -128.5f, 255.5f, 32767.5f, 1e9f, -1e9f, 3e9f, 1e20f, -1e20f, FLT_MAX, -FLT_MAX, 0x1p23f,
+        0x1.000002p23f, -0x1p23f,
         0x1.fffffep22f, 0x1p31f, -0x1p31f, 0x1.fffffep30f, -0x1.000002p31f, 0x1p32f, 0x1p51f, 0x1p53f, 0x1p63f, -0x1p63f,
         0x1.fffffep62f, 0x1p64f, 88.5f, -87.5f, -103.5f};
+    /* clang-format on */
     enum { ALL = sizeof all / sizeof *all, SMALL = 19, NANS = 2 };
     const uint64_t first = no_nan ? NANS : 0;
 
@@ -90,8 +94,10 @@ static float real_edge(uint64_t r, bool sums, bool no_nan)
 /* Narrow types take the lower bits. */
 static int64_t integer_edge(ir_dtype t, uint64_t r)
 {
+    /* clang-format off */
     static const int64_t all[] = {INT64_MIN, INT64_MAX, INT32_MIN, INT32_MAX, INT16_MIN, INT16_MAX, INT8_MIN, INT8_MAX, -1, 0, 1, 2,
         -2, 3, 100, 255, 65535, (int64_t)1 << 32, ((int64_t)1 << 32) + 1, -((int64_t)1 << 33)};
+    /* clang-format on */
     const int64_t n = all[r % (sizeof all / sizeof *all)];
 
     return t == IR_BOOL ? n & 1 : n;
@@ -134,7 +140,8 @@ void fill_value(void *to, const ir_value *v, uint64_t seed, int kind)
         kind %= FILL_KINDS;
     for (int64_t i = 0; i < ir_type_elements(&v->type); i++) {
         uint64_t r = fill_random(&state);
-        int64_t n = kind == FILL_CONSTANT && v->type.dtype == IR_I8 ? weight_of(seed, r) : integer_for(v->type.dtype, r, kind);
+        int64_t n =
+            kind == FILL_CONSTANT && v->type.dtype == IR_I8 ? weight_of(seed, r) : integer_for(v->type.dtype, r, kind);
         float f = real_of(r, kind);
         memcpy((char *)to + (size_t)i * bytes, v->type.dtype == IR_F32 ? (void *)&f : (void *)&n, bytes);
     }

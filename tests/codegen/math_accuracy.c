@@ -18,9 +18,9 @@ enum { COUNT = 20000 };
 typedef struct function {
     ir_opcode code;
     double (*exact)(double);
-    float low, high;   /* range of the arguments */
+    float low, high; /* range of the arguments */
     double ulps;
-    double absolute;   /* error allowed near the zeros of the function */
+    double absolute; /* error allowed near the zeros of the function */
 } function;
 
 static double rsqrt(double x) { return 1 / sqrt(x); }
@@ -30,6 +30,7 @@ static double gelu(double x) { return 0.5 * x * erfc(-x / sqrt(2)); }
 static double hard_swish(double x) { return x * fmin(6, fmax(0, x + 3)) / 6; }
 static double sign(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 
+/* clang-format off */
 static const function functions[] = {
     {IR_EXP, exp, -104, 89, 2, 3e-45}, {IR_LOG, log, 0, 1e30f, 2, 0}, {IR_LOG, log, 0.5f, 2, 2, 0},
     {IR_SQRT, sqrt, 0, 1e30f, 0.5, 0}, {IR_RSQRT, rsqrt, 1e-30f, 1e30f, 2, 0}, {IR_SIN, sin, -10, 10, 2, 1e-8},
@@ -43,8 +44,10 @@ static const function functions[] = {
     {IR_ERF, erf, -4, 4, 3, 0},
 };
 
-static const float specials[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 1, -1, 0.5f, 1.5f, 2.5f, -2.5f, 1e-40f, 5e37f, -5e37f, FLT_MAX, -FLT_MAX,
+static const float specials[] = {
+    0, -0.0f, INFINITY, -INFINITY, NAN, 1, -1, 0.5f, 1.5f, 2.5f, -2.5f, 1e-40f, 5e37f, -5e37f, FLT_MAX, -FLT_MAX,
     1e9f, 0x1p31f, 0x1p63f, 1647098.9f, 1647099.1f, -1647099.1f, 16367173 * 0x1p+72f /* nearest to a multiple of pi / 2 */};
+/* clang-format on */
 
 static ir_graph *graph_of(ir_opcode code)
 {

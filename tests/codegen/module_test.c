@@ -1,8 +1,8 @@
 /* module: what an object holds beside its kernels.
  *
- * Protects: equal input gives equal bytes; equal layers share a kernel and equal constants their bytes, the latter also
- * between targets; external weights are found through the program's pointer; the descriptor says what the graph says, and
- * has the best target first; -g, -O0 and assembly work; a fatal error of LLVM is a diagnostic. */
+ * Protects: equal input gives equal bytes; equal layers share a kernel and equal constants their bytes, the latter
+ * also between targets; external weights are found through the program's pointer; the descriptor says what the graph
+ * says, and has the best target first; -g, -O0 and assembly work; a fatal error of LLVM is a diagnostic. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +15,12 @@
 #include "runtime/cpu.h"
 #include "runtime/model_abi.h"
 
-#define CHECK(condition)                                                          \
-    do {                                                                          \
-        if (!(condition)) {                                                       \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);       \
-            failures++;                                                           \
-        }                                                                         \
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
+            failures++;                                                                                                \
+        }                                                                                                              \
     } while (0)
 
 static int failures;
@@ -109,11 +109,13 @@ static void test_targets(cg_options o)
 
     CHECK(!strcmp(target_set_text(all, names), "avx512vnni,generic"));
     CHECK(occurrences(text.bytes, "\ndefine ") == 8);
-    CHECK(occurrences(text.bytes, ".kernel.avx512vnni(ptr") == 1 + 3 && occurrences(text.bytes, ".kernel.generic(ptr") == 1 + 3);
+    CHECK(occurrences(text.bytes, ".kernel.avx512vnni(ptr") == 1 + 3 &&
+          occurrences(text.bytes, ".kernel.generic(ptr") == 1 + 3);
     CHECK(occurrences(text.bytes, "[12000 x i8]") == 1);
     o.targets = target_set_of("generic");
     cg_output alone = compile(o, CG_EMIT_OBJECT);
-    CHECK(object.parts_bytes / 64 == alone.parts_bytes / 64 && object.size > alone.size); /* but for what aligns the first */
+    CHECK(object.parts_bytes / 64 == alone.parts_bytes / 64 &&
+          object.size > alone.size); /* but for what aligns the first */
     cg_output_free(&text);
     cg_output_free(&object);
     cg_output_free(&alone);
@@ -144,7 +146,8 @@ static bool variants_are(const qcc_model *m, target_set targets)
     for (; targets; targets = target_set_rest(targets), i++) {
         const target_info *t = target_set_best(targets);
         const qcc_variant *v = &m->variants[i];
-        good = good && i < m->variant_count && !strcmp(v->target, t->name) && v->cpu_features == t->needs && v->step_count == 3;
+        good = good && i < m->variant_count && !strcmp(v->target, t->name) && v->cpu_features == t->needs &&
+               v->step_count == 3;
     }
     return good && i == m->variant_count;
 }
@@ -164,7 +167,8 @@ static void test_model(cg_options o)
         CHECK(!strcmp(m->inputs[0].name, "x") && m->inputs[0].bytes == 4 * COUNT && m->inputs[0].dims[0] == COUNT);
         CHECK(m->inputs[0].dtype == QCC_F32 && m->inputs[0].rank == 1 && m->inputs[0].scale == 0);
         CHECK(!strcmp(m->variants->steps[0].op, "add") && !strcmp(m->variants->steps[0].shape, "3000 -> 3000"));
-        CHECK((m->weights != NULL) == o.external_weights && m->weights_bytes == (o.external_weights ? out.parts_bytes : 0));
+        CHECK((m->weights != NULL) == o.external_weights &&
+              m->weights_bytes == (o.external_weights ? out.parts_bytes : 0));
         CHECK(!o.external_weights || (out.parts_bytes >= 4 * COUNT && m->weights->bytes == NULL));
         static _Alignas(64) unsigned char weights[64 + 4 * COUNT + 64];
         size_t at = 0;

@@ -35,18 +35,14 @@ branch decode_branch(const decoded *d)
         return d->o[0].type == ZYDIS_OPERAND_TYPE_MEMORY && d->o[0].mem.base == ZYDIS_REGISTER_RIP
                    ? BRANCH_AWAY
                    : BRANCH_JUMP_INDIRECT;
-    case ZYDIS_CATEGORY_RET:
-        return BRANCH_END;
-    default:
-        break;
+    case ZYDIS_CATEGORY_RET: return BRANCH_END;
+    default: break;
     }
     switch (d->in.mnemonic) {
     case ZYDIS_MNEMONIC_UD2:
     case ZYDIS_MNEMONIC_INT3:
-    case ZYDIS_MNEMONIC_HLT:
-        return BRANCH_END;
-    default:
-        return BRANCH_NONE;
+    case ZYDIS_MNEMONIC_HLT: return BRANCH_END;
+    default: return BRANCH_NONE;
     }
 }
 

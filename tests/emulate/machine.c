@@ -85,20 +85,15 @@ unsigned machine_needs(const ZydisDecodedInstruction *in)
     case ZYDIS_ISA_SET_AVX512DQ_SCALAR:
     case ZYDIS_ISA_SET_AVX512CD_128:
     case ZYDIS_ISA_SET_AVX512CD_256:
-    case ZYDIS_ISA_SET_AVX512CD_512:
-        return FEATURE_AVX512;
+    case ZYDIS_ISA_SET_AVX512CD_512: return FEATURE_AVX512;
     case ZYDIS_ISA_SET_AVX512_VNNI_128:
     case ZYDIS_ISA_SET_AVX512_VNNI_256:
-    case ZYDIS_ISA_SET_AVX512_VNNI_512:
-        return FEATURE_VNNI;
+    case ZYDIS_ISA_SET_AVX512_VNNI_512: return FEATURE_VNNI;
     case ZYDIS_ISA_SET_AVX512_VBMI_128:
     case ZYDIS_ISA_SET_AVX512_VBMI_256:
-    case ZYDIS_ISA_SET_AVX512_VBMI_512:
-        return FEATURE_VBMI;
-    case ZYDIS_ISA_SET_AVX_VNNI:
-        return FEATURE_AVX_VNNI;
-    default:
-        return in->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX ? FEATURE_OTHER : 0;
+    case ZYDIS_ISA_SET_AVX512_VBMI_512: return FEATURE_VBMI;
+    case ZYDIS_ISA_SET_AVX_VNNI: return FEATURE_AVX_VNNI;
+    default: return in->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX ? FEATURE_OTHER : 0;
     }
 }
 

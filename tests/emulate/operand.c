@@ -56,17 +56,11 @@ uint64_t operand_scalar(const instruction *in, const state *s, int i)
     uint64_t value = 0;
 
     switch (o->kind) {
-    case OPERAND_GENERAL:
-        return s->f->general[o->number] & low_bits(8u * o->bytes);
-    case OPERAND_MASK:
-        return s->k[o->number];
-    case OPERAND_IMMEDIATE:
-        return (uint64_t)o->value;
-    case OPERAND_MEMORY:
-        memcpy(&value, operand_address(s, o), o->bytes);
-        return value;
-    default:
-        return s->z[o->number].u64[0];
+    case OPERAND_GENERAL: return s->f->general[o->number] & low_bits(8u * o->bytes);
+    case OPERAND_MASK: return s->k[o->number];
+    case OPERAND_IMMEDIATE: return (uint64_t)o->value;
+    case OPERAND_MEMORY: memcpy(&value, operand_address(s, o), o->bytes); return value;
+    default: return s->z[o->number].u64[0];
     }
 }
 
@@ -84,18 +78,10 @@ static void store_lanes(uint8_t *to, const vector *v, unsigned lane, unsigned to
 static void merge(vector *to, const vector *v, unsigned lane, uint64_t active, bool zeroing)
 {
     switch (lane) {
-    case 1:
-        MERGE(u8);
-        break;
-    case 2:
-        MERGE(u16);
-        break;
-    case 4:
-        MERGE(u32);
-        break;
-    default:
-        MERGE(u64);
-        break;
+    case 1: MERGE(u8); break;
+    case 2: MERGE(u16); break;
+    case 4: MERGE(u32); break;
+    default: MERGE(u64); break;
     }
 }
 

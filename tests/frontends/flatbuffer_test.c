@@ -1,14 +1,14 @@
 /* flatbuffer_test.c: the readers of FlatBuffers and FlexBuffers.
  *
- * Protects: fields, vectors and strings come out as written; whatever points outside the file, or at itself often enough,
- * is an error that stays; nothing outside the given bytes is read (run under a sanitizer). */
+ * Protects: fields, vectors and strings come out as written; whatever points outside the file, or at itself often
+ * enough, is an error that stays; nothing outside the given bytes is read (run under a sanitizer). */
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/test.h"
 #include "flatbuffer_write.h"
 #include "frontends/flatbuffer.h"
 #include "frontends/flexbuffer.h"
-#include "../unit/test.h"
 
 /* root {0: i32, 1: string, 2: vector of i32, 3: table {0: f32}, 4: vector of that table, twice} */
 static void write_sample(fb_writer *w)
@@ -112,10 +112,12 @@ static void test_budget(void)
 static void test_flexbuffer(void)
 {
     /* {"a": 7, "b": 2.5}: keys "a\0" "b\0", key vector, values and types, root. */
+    /* clang-format off */
     uint8_t bytes[] = {'a', 0, 'b', 0, /* 4: */ 2, /* 5: */ 5, 4, 0, /* 8: */ 0, 0, 0x20, 0x40,
                        /* keys, width of keys, count, 4 bytes each */ 7, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0,
                        /* 24: */ 7, 0, 0, 0, 0, 0, 0x20, 0x40, /* types */ 1 << 2 | 2, 3 << 2 | 2,
                        /* root: offset, type, width */ 10, 9 << 2 | 2, 1};
+    /* clang-format on */
     flex_map m;
     double x = 0;
     CHECK(flex_root_map(bytes, sizeof bytes, &m) && m.count == 2);

@@ -1,17 +1,19 @@
 /* protobuf_test.c: the reader of Protocol Buffers.
  *
- * Protects: numbers, texts and messages come out as written, packed or not; whatever leads outside of its message, or is no field,
- * is an error that stays, with its place; nothing outside the given bytes is read (run under a sanitizer). */
+ * Protects: numbers, texts and messages come out as written, packed or not; whatever leads outside of its message, or
+ * is no field, is an error that stays, with its place; nothing outside the given bytes is read (run under a
+ * sanitizer). */
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontends/protobuf.h"
 #include "../unit/test.h"
+#include "frontends/protobuf.h"
 
 /* 1: 300, 2: "hi", 3: {1: -1}, 4: 1.5 as 4 bytes, 5: 1 2 300 packed, 5: 7, 6: 1.5 2.5 packed */
-static const uint8_t sample[] = {0x08, 0xac, 0x02, 0x12, 2,    'h',  'i',  0x1a, 11,   0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                 0xff, 0xff, 0x01, 0x25, 0,    0,    0xc0, 0x3f, 0x2a, 4,    1,    2,    0xac, 0x02, 0x28, 7,    0x32,
-                                 8,    0,    0,    0xc0, 0x3f, 0,    0,    0x20, 0x40};
+static const uint8_t sample[] = {0x08, 0xac, 0x02, 0x12, 2,    'h',  'i',  0x1a, 11,   0x08, 0xff,
+                                 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x25, 0,
+                                 0,    0xc0, 0x3f, 0x2a, 4,    1,    2,    0xac, 0x02, 0x28, 7,
+                                 0x32, 8,    0,    0,    0xc0, 0x3f, 0,    0,    0x20, 0x40};
 
 static fb_reader opened(const uint8_t *bytes, size_t size)
 {
@@ -78,13 +80,13 @@ static void test_malformed(void)
         uint8_t bytes[14];
         size_t size, at;
     } cases[] = {
-        {{0x00, 0x01}, 2, 0},                                                                 /* number 0 */
-        {{0x0b, 0x0c}, 2, 0},                                                                 /* a group */
-        {{0x0e, 0x00}, 2, 0},                                                                 /* no wire type */
-        {{0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02}, 11, 1},          /* 65 bits */
-        {{0x08, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01}, 12, 1},    /* 11 bytes */
-        {{0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x00}, 12, 0},    /* 2^64 - 1 bytes */
-        {{0x80, 0x80, 0x80, 0x80, 0x80, 0x01, 0x00}, 7, 0},                                   /* number 2^32 */
+        {{0x00, 0x01}, 2, 0},                                                              /* number 0 */
+        {{0x0b, 0x0c}, 2, 0},                                                              /* a group */
+        {{0x0e, 0x00}, 2, 0},                                                              /* no wire type */
+        {{0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02}, 11, 1},       /* 65 bits */
+        {{0x08, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01}, 12, 1}, /* 11 bytes */
+        {{0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x00}, 12, 0}, /* 2^64 - 1 bytes */
+        {{0x80, 0x80, 0x80, 0x80, 0x80, 0x01, 0x00}, 7, 0},                                /* number 2^32 */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         fb_reader r = opened(cases[i].bytes, cases[i].size);
@@ -112,7 +114,7 @@ static void test_recognition(void)
     CHECK(pb_could_be(sample, 20, kinds, 3, &seen) && seen == 7);
     CHECK(pb_could_be(sample, 7, kinds, 3, &seen) && seen == 3);
     CHECK(pb_could_be(sample, 8, kinds, 3, &seen) && seen == 7); /* within a field */
-    CHECK(!pb_could_be(sample, 21, kinds, 3, &seen)); /* another field */
+    CHECK(!pb_could_be(sample, 21, kinds, 3, &seen));            /* another field */
     CHECK(!pb_could_be((const uint8_t *)"graph \"x\" {", 11, kinds, 3, &seen));
 }
 

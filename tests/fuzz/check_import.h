@@ -7,12 +7,13 @@
 
 #include "ir/ir.h"
 
-/* Imports the bytes as a model.  Aborts with a message unless there is a graph that verifies and survives its text form,
- * or exactly one diagnostic and no graph, in memory proportional to the input.  Returns whether there was a graph. */
+/* Imports the bytes as a model.  Aborts with a message unless there is a graph that verifies and survives its text
+ * form, or exactly one diagnostic and no graph, in memory proportional to the input.  Returns whether there was a
+ * graph. */
 int check_import(const uint8_t *bytes, size_t size, bool passes);
 
-/* Runs the passes over the graph imported from these bytes, which also choose the options, and aborts unless they keep it
- * well-formed and equal (check_passes.c).  check_import does so when `passes` is set. */
+/* Runs the passes over the graph imported from these bytes, which also choose the options, and aborts unless they
+ * keep it well-formed and equal (check_passes.c).  check_import does so when `passes` is set. */
 void check_passes(ir_graph *, const uint8_t *bytes, size_t size);
 
 _Noreturn void check_fail(const char *what, const char *detail);

@@ -1,5 +1,5 @@
-/* check_passes.c: the pipeline on a graph from untrusted bytes: every pass keeps it well-formed, and, where the graph is
- * small enough to interpret, the outputs are those it had before, bit for bit, before and after lowering. */
+/* check_passes.c: the pipeline on a graph from untrusted bytes: every pass keeps it well-formed, and, where the graph
+ * is small enough to interpret, the outputs are those it had before, bit for bit, before and after lowering. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,8 +110,8 @@ static pass_options draw_options(const uint8_t *bytes, size_t size)
                           .opt_level = (draw >> 14) % 4 == 0 ? 0 : 2};
 }
 
-/* Values that have scales along a dimension without being constant: the passes may make conversions of them, for which there is
- * no code. */
+/* Values that have scales along a dimension without being constant: the passes may make conversions of them, for
+ * which there is no code. */
 static bool has_axis_values(const ir_graph *g)
 {
     for (int32_t i = 0; i < g->input_count; i++)
@@ -153,7 +153,8 @@ void check_passes(ir_graph *g, const uint8_t *bytes, size_t size)
     const bool ran = is_small(g) && interpret(g, &before, &d);
     if (d.failed)
         check_fail("an imported graph can't be interpreted", d.text);
-    const bool refusable = options.quantize == PASS_QUANTIZE_NONE || has_axis_values(g); /* some conversions have no code */
+    const bool refusable =
+        options.quantize == PASS_QUANTIZE_NONE || has_axis_values(g); /* some conversions have no code */
     for (int lower = 0; lower <= !options.keep_unfused && !d.failed; lower++) {
         options.lower = lower;
         if (!pass_run(g, &options, &debug, NULL, 0, &d))

@@ -2,10 +2,11 @@
  *
  *     mutate [--rounds=N] [--seed=N] [--passes] [--dump=FILE] FILE|FOLDER...
  *
- * Protects: no file, however broken, crashes the importer, makes it loop, or makes it take memory beyond a multiple of
- * the file's size; each gives a graph or one diagnostic (check_import.c).  For every file: cuts at some lengths, then
- * `rounds` mutations of each kind that knows nothing of the format, and of its structure (mutation.h).  --passes runs the
- * passes on what was imported (check_passes.c).  --dump writes each input before it is tried, to find the one that crashed. */
+ * Protects: no file, however broken, crashes the importer, makes it loop, or makes it take memory beyond a multiple
+ * of the file's size; each gives a graph or one diagnostic (check_import.c).  For every file: cuts at some lengths,
+ * then `rounds` mutations of each kind that knows nothing of the format, and of its structure (mutation.h).  --passes
+ * runs the passes on what was imported (check_passes.c).  --dump writes each input before it is tried, to find the
+ * one that crashed. */
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>

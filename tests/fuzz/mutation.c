@@ -111,28 +111,16 @@ void mutation_edge(mutation *m, uint8_t *bytes, size_t width)
 {
     uint64_t top = (uint64_t)1 << (8 * width - 1), value = 0;
     switch (mutation_below(m, width >= 4 ? 8 : 6)) {
-    case 0:
-        value = mutation_below(m, 8);
-        break;
-    case 1:
-        value = mutation_below(m, 256);
-        break;
-    case 2:
-        value = (uint64_t)0 - 1 - mutation_below(m, 8);
-        break;
-    case 3:
-        value = top - mutation_below(m, 2);
-        break; /* largest, and smallest, if signed */
-    case 4:
-        value = ((uint64_t)1 << mutation_below(m, 8 * width)) - mutation_below(m, 2);
-        break;
+    case 0: value = mutation_below(m, 8); break;
+    case 1: value = mutation_below(m, 256); break;
+    case 2: value = (uint64_t)0 - 1 - mutation_below(m, 8); break;
+    case 3: value = top - mutation_below(m, 2); break; /* largest, and smallest, if signed */
+    case 4: value = ((uint64_t)1 << mutation_below(m, 8 * width)) - mutation_below(m, 2); break;
     case 5: /* a neighbour of what is there */
         memcpy(&value, bytes, width);
         value += mutation_below(m, 2) ? 1 : (uint64_t)0 - 1;
         break;
-    default:
-        value = width == 8 ? edge_f64(m) : edge_f32(m);
-        break;
+    default: value = width == 8 ? edge_f64(m) : edge_f32(m); break;
     }
     mutation_put(bytes, value, width);
 }
@@ -192,7 +180,8 @@ bool mutation_structure(mutation *m)
 {
     if (fb_identifier_is(m->bytes, m->size, "TFL3") || fb_identifier_is(m->bytes, m->size, "ORTM"))
         mutation_flatbuffer(m);
-    else if (m->size && (m->bytes[0] == 0x08 || (m->bytes[0] == 0x0a && memchr(m->bytes, 0, m->size < 64 ? m->size : 64))))
+    else if (m->size &&
+             (m->bytes[0] == 0x08 || (m->bytes[0] == 0x0a && memchr(m->bytes, 0, m->size < 64 ? m->size : 64))))
         /* the version that ONNX files begin with, the block of Paddle's programs; no text does */
         mutation_protobuf(m);
     else if (m->size && memchr(m->bytes, 0, m->size < 256 ? m->size : 256))

@@ -224,19 +224,13 @@ static void change_slot(walk *w)
             *other = w->m->bytes + p->target + 4 + 2 * mutation_below(w->m, slots);
     uint16_t old = fb_load_u16(one);
     switch (mutation_below(w->m, 4)) {
-    case 0:
-        mutation_put(one, 0, 2);
-        break;
-    case 1:
-        mutation_put(one, fb_load_u16(other), 2);
-        break;
+    case 0: mutation_put(one, 0, 2); break;
+    case 1: mutation_put(one, fb_load_u16(other), 2); break;
     case 2:
         mutation_put(one, fb_load_u16(other), 2);
         mutation_put(other, old, 2);
         break;
-    default:
-        mutation_put(one, mutation_below(w->m, load16(w, p->target + 2) + 4u), 2);
-        break;
+    default: mutation_put(one, mutation_below(w->m, load16(w, p->target + 2) + 4u), 2); break;
     }
 }
 

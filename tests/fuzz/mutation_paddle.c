@@ -1,5 +1,5 @@
-/* mutation_paddle.c: changes to a Paddle Lite file, whose layout is at the head of frontends/paddle/paddle.c: to its sections,
- * and to the FlatBuffers in them, whose sizes stay right. */
+/* mutation_paddle.c: changes to a Paddle Lite file, whose layout is at the head of frontends/paddle/paddle.c: to its
+ * sections, and to the FlatBuffers in them, whose sizes stay right. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,18 +85,10 @@ static void change_header(mutation *m, const sections *s)
 {
     const section *one = &s->all[mutation_below(m, s->count)];
     switch (mutation_below(m, 4)) {
-    case 0:
-        mutation_edge(m, m->bytes + s->counts_at, 2);
-        break;
-    case 1:
-        mutation_edge(m, m->bytes + one->size_at, 4);
-        break;
-    case 2:
-        mutation_edge(m, m->bytes + one->at - 4, 4);
-        break;
-    default:
-        m->bytes[2 + mutation_below(m, 16)] ^= (uint8_t)(1u << mutation_below(m, 8));
-        break;
+    case 0: mutation_edge(m, m->bytes + s->counts_at, 2); break;
+    case 1: mutation_edge(m, m->bytes + one->size_at, 4); break;
+    case 2: mutation_edge(m, m->bytes + one->at - 4, 4); break;
+    default: m->bytes[2 + mutation_below(m, 16)] ^= (uint8_t)(1u << mutation_below(m, 8)); break;
     }
 }
 

@@ -1,5 +1,5 @@
-/* mutation_protobuf.c: changes to Protocol Buffers that leave the lengths around them right: a field's number or text, a
- * field left out, there twice, or another's payload. */
+/* mutation_protobuf.c: changes to Protocol Buffers that leave the lengths around them right: a field's number or
+ * text, a field left out, there twice, or another's payload. */
 #include "mutation.h"
 
 #include <string.h>
@@ -62,7 +62,8 @@ static bool find(mutation *m, path *p)
 }
 
 /* Replaces bytes of the innermost field, or all of it, and sets the lengths of those around it: `around` of them. */
-static void replace(mutation *m, const path *p, int around, size_t at, size_t length, const void *with, size_t with_length)
+static void replace(mutation *m, const path *p, int around, size_t at, size_t length, const void *with,
+                    size_t with_length)
 {
     if (!mutation_replace(m, at, length, with, with_length))
         return;
@@ -115,7 +116,8 @@ static void move_field(mutation *m, const path *p)
         const pb_field *around = &p->at[p->depth - 2].field;
         any_field(m, around->at, around->at + around->size, &other);
     }
-    replace(m, p, p->depth - 1, other.begin, mutation_below(m, 2) ? other.field.at + other.field.size - other.begin : 0, copy, bytes);
+    replace(m, p, p->depth - 1, other.begin, mutation_below(m, 2) ? other.field.at + other.field.size - other.begin : 0,
+            copy, bytes);
 }
 
 void mutation_protobuf(mutation *m)

@@ -1,5 +1,5 @@
-/* build.c: protects the graph's own bookkeeping: use lists, the op list, outputs, attribute defaults, through every way of
- * changing a graph; and the equality of ops that common subexpressions rest on. */
+/* build.c: protects the graph's own bookkeeping: use lists, the op list, outputs, attribute defaults, through every
+ * way of changing a graph; and the equality of ops that common subexpressions rest on. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
-/* round_trip.c: protects the text form: print(parse(print(g))) == print(g) for every op with every attribute away from its
- * default, every element type, quantization, places, locations; and malformed text gets a diagnostic with its line. */
+/* round_trip.c: protects the text form: print(parse(print(g))) == print(g) for every op with every attribute away
+ * from its default, every element type, quantization, places, locations; and malformed text gets a diagnostic with
+ * its line. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,24 +40,12 @@ static void set_attr(ir_op *op, ir_attr_id id)
     static const int64_t ints[] = {3, -1, INT64_MAX, INT64_MIN};
     static const float floats[] = {0.1f, -INFINITY, 1e-45f, 3.4028235e38f};
     switch (ir_attr_info_of(id)->kind) {
-    case IR_KIND_INT:
-        ir_set_int(op, id, -7);
-        break;
-    case IR_KIND_FLOAT:
-        ir_set_float(op, id, 0.3333333f);
-        break;
-    case IR_KIND_INTS:
-        ir_set_ints(op, id, 4, ints);
-        break;
-    case IR_KIND_FLOATS:
-        ir_set_floats(op, id, 4, floats);
-        break;
-    case IR_KIND_STR:
-        ir_set_str(op, id, "a \"quoted\\\" \x01\xff name");
-        break;
-    default:
-        ir_set_int(op, id, 1);
-        break;
+    case IR_KIND_INT: ir_set_int(op, id, -7); break;
+    case IR_KIND_FLOAT: ir_set_float(op, id, 0.3333333f); break;
+    case IR_KIND_INTS: ir_set_ints(op, id, 4, ints); break;
+    case IR_KIND_FLOATS: ir_set_floats(op, id, 4, floats); break;
+    case IR_KIND_STR: ir_set_str(op, id, "a \"quoted\\\" \x01\xff name"); break;
+    default: ir_set_int(op, id, 1); break;
     }
 }
 

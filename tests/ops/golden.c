@@ -1,6 +1,6 @@
-/* golden.c protects the interpreter's bit-exactness with TFLite's reference kernels where TFLite itself is not at hand: the
- * cases of golden.txt (made by make_golden.py), as imported, and in the unsigned form that the backend sees.  With the
- * default rounding, both forms agree with each other, and with TFLite to within one step. */
+/* golden.c protects the interpreter's bit-exactness with TFLite's reference kernels where TFLite itself is not at
+ * hand: the cases of golden.txt (made by make_golden.py), as imported, and in the unsigned form that the backend
+ * sees.  With the default rounding, both forms agree with each other, and with TFLite to within one step. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>

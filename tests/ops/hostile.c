@@ -1,6 +1,6 @@
-/* hostile.c protects the promise that whatever the verifier and ir_op_supported let through can be evaluated: the graphs of
- * golden.txt with numbers, types and bytes changed at random are parsed, verified and run.  Results don't matter; built with
- * sanitizers this finds every read or write outside a buffer and every undefined operation. */
+/* hostile.c protects the promise that whatever the verifier and ir_op_supported let through can be evaluated: the
+ * graphs of golden.txt with numbers, types and bytes changed at random are parsed, verified and run.  Results don't
+ * matter; built with sanitizers this finds every read or write outside a buffer and every undefined operation. */
 #include <errno.h>
 #include <string.h>
 
@@ -21,9 +21,11 @@ static uint32_t next_random(void)
 
 static const char *number(void)
 {
+    /* clang-format off */
     static const char *const numbers[] = {"0", "1", "2", "3", "4", "7", "8", "16", "127", "128", "255", "-1", "-2", "-128",
                                           "32767", "65536", "2147483647", "-2147483648", "9223372036854775807", "1e-30",
                                           "1e30", "0.5", "3e-45"};
+    /* clang-format on */
     return numbers[next_random() % (sizeof numbers / sizeof *numbers)];
 }
 

@@ -1,7 +1,7 @@
-/* fake_random.c: protects the pipeline on fake-quantized graphs that nobody has thought of: random ones, of products, sums, pools,
- * concats and data movement, some values with a grid and some without, under each of the options.  Every pass keeps them
- * well-formed and printable, the integers give what the rounded floats give but for a few steps, --quantize=none leaves no
- * integers, and what is kept in float has none. */
+/* fake_random.c: protects the pipeline on fake-quantized graphs that nobody has thought of: random ones, of products,
+ * sums, pools, concats and data movement, some values with a grid and some without, under each of the options.  Every
+ * pass keeps them well-formed and printable, the integers give what the rounded floats give but for a few steps,
+ * --quantize=none leaves no integers, and what is kept in float has none. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,26 +72,26 @@ static int put_op(writer *w)
         return w->next++;
     case 2:
         k = put_weights(w, 72, "1x3x3x8");
-        put(w, "  %%%d:" SHAPE " \"l%d\" = depthwise_conv2d %%%d, %%%d {pad = [1, 1, 1, 1], act = %s}\n", w->next, w->next,
-            x, k, act);
+        put(w, "  %%%d:" SHAPE " \"l%d\" = depthwise_conv2d %%%d, %%%d {pad = [1, 1, 1, 1], act = %s}\n", w->next,
+            w->next, x, k, act);
         return w->next++;
     case 3:
         put(w, "  %%%d:" SHAPE " \"l%d\" = add %%%d, %%%d {act = %s}\n", w->next, w->next, x, y, act);
         return w->next++;
-    case 4:
-        put(w, "  %%%d:" SHAPE " \"l%d\" = logistic %%%d\n", w->next, w->next, x);
-        return w->next++;
+    case 4: put(w, "  %%%d:" SHAPE " \"l%d\" = logistic %%%d\n", w->next, w->next, x); return w->next++;
     case 5:
-        put(w, "  %%%d:" SHAPE " \"l%d\" = max_pool2d %%%d {kernel = [3, 3], pad = [1, 1, 1, 1]}\n", w->next, w->next, x);
+        put(w, "  %%%d:" SHAPE " \"l%d\" = max_pool2d %%%d {kernel = [3, 3], pad = [1, 1, 1, 1]}\n", w->next, w->next,
+            x);
         return w->next++;
     case 6:
-        put(w, "  %%%d:" SHAPE " \"l%d\" = avg_pool2d %%%d {kernel = [3, 3], pad = [1, 1, 1, 1]}\n", w->next, w->next, x);
+        put(w, "  %%%d:" SHAPE " \"l%d\" = avg_pool2d %%%d {kernel = [3, 3], pad = [1, 1, 1, 1]}\n", w->next, w->next,
+            x);
         return w->next++;
     case 7:
         put(w, "  %%%d:f32<1x4x4x16> = concat %%%d, %%%d {axis = 3}\n", w->next, x, y);
         r = w->next++;
-        put(w, "  %%%d:" SHAPE " \"l%d\" = slice %%%d {begin = [0, 0, 0, %u], step = [1, 1, 1, 1]}\n", w->next, w->next, r,
-            below(w, 9));
+        put(w, "  %%%d:" SHAPE " \"l%d\" = slice %%%d {begin = [0, 0, 0, %u], step = [1, 1, 1, 1]}\n", w->next, w->next,
+            r, below(w, 9));
         return w->next++;
     case 8:
         put(w, "  %%%d:f32<16x8> = reshape %%%d\n", w->next, x);
@@ -103,12 +103,10 @@ static int put_op(writer *w)
         return w->next++;
     case 9:
         k = w->next++;
-        put(w, "  const %%%d:f32<> = [%s]\n  %%%d:" SHAPE " \"l%d\" = mul %%%d, %%%d\n", k, below(w, 2) ? "-0.75" : "1.25",
-            w->next, w->next, x, k);
+        put(w, "  const %%%d:f32<> = [%s]\n  %%%d:" SHAPE " \"l%d\" = mul %%%d, %%%d\n", k,
+            below(w, 2) ? "-0.75" : "1.25", w->next, w->next, x, k);
         return w->next++;
-    case 10:
-        put(w, "  %%%d:" SHAPE " \"l%d\" = relu %%%d {act = relu}\n", w->next, w->next, x);
-        return w->next++;
+    case 10: put(w, "  %%%d:" SHAPE " \"l%d\" = relu %%%d {act = relu}\n", w->next, w->next, x); return w->next++;
     default:
         put(w, "  %%%d:f32<1x8x4x4> = transpose %%%d {perm = [0, 3, 1, 2]}\n", w->next, x);
         r = w->next++;

@@ -1,5 +1,6 @@
-/* correct.c: protects bias correction: over the samples the integer graph's means are those of real numbers, channel by
- * channel, where they were not before; biases are made where there were none; nothing depends on the number of threads. */
+/* correct.c: protects bias correction: over the samples the integer graph's means are those of real numbers, channel
+ * by channel, where they were not before; biases are made where there were none; nothing depends on the number of
+ * threads. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,25 +14,25 @@ static int failures;
 
 enum { SAMPLES = 24, IN = 8 * 8 * 4, OUT = 6, VALUES = 64 };
 
-/* Weights are filled in below.  A convolution, one for each channel, one without a bias, a product with its bias in a sum. */
-static const char text[] =
-    "graph \"g\" {\n"
-    "  input %0:f32<1x8x8x4> \"x\"\n"
-    "  const %1:f32<6x3x3x4> \"w1\" = splat 0.1\n"
-    "  const %2:f32<6> = [0.1, 0.2, -0.3, 0.4, 0, 0.05]\n"
-    "  %3:f32<1x8x8x6> = conv2d %0, %1, %2 {stride = [1, 1], pad = [1, 1, 1, 1], act = relu}\n"
-    "  const %4:f32<1x3x3x6> \"w2\" = splat 0.1\n"
-    "  const %5:f32<6> = [0, 0.1, 0.1, -0.1, 0, 0.2]\n"
-    "  %6:f32<1x6x6x6> = depthwise_conv2d %3, %4, %5 {stride = [1, 1], act = relu6}\n"
-    "  const %7:f32<5x1x1x6> \"w3\" = splat 0.1\n"
-    "  %8:f32<1x6x6x5> = conv2d %6, %7\n"
-    "  %9:f32<36x5> = reshape %8\n"
-    "  const %10:f32<5x6> \"w4\" = splat 0.1\n"
-    "  %11:f32<36x6> = batch_matmul %9, %10\n"
-    "  const %12:f32<6> = [1, -1, 2, -2, 0.5, 0]\n"
-    "  %13:f32<36x6> = add %11, %12\n"
-    "  output %13 \"y\"\n"
-    "}\n";
+/* Weights are filled in below.  A convolution, one for each channel, one without a bias, a product with its bias in a
+ * sum. */
+static const char text[] = "graph \"g\" {\n"
+                           "  input %0:f32<1x8x8x4> \"x\"\n"
+                           "  const %1:f32<6x3x3x4> \"w1\" = splat 0.1\n"
+                           "  const %2:f32<6> = [0.1, 0.2, -0.3, 0.4, 0, 0.05]\n"
+                           "  %3:f32<1x8x8x6> = conv2d %0, %1, %2 {stride = [1, 1], pad = [1, 1, 1, 1], act = relu}\n"
+                           "  const %4:f32<1x3x3x6> \"w2\" = splat 0.1\n"
+                           "  const %5:f32<6> = [0, 0.1, 0.1, -0.1, 0, 0.2]\n"
+                           "  %6:f32<1x6x6x6> = depthwise_conv2d %3, %4, %5 {stride = [1, 1], act = relu6}\n"
+                           "  const %7:f32<5x1x1x6> \"w3\" = splat 0.1\n"
+                           "  %8:f32<1x6x6x5> = conv2d %6, %7\n"
+                           "  %9:f32<36x5> = reshape %8\n"
+                           "  const %10:f32<5x6> \"w4\" = splat 0.1\n"
+                           "  %11:f32<36x6> = batch_matmul %9, %10\n"
+                           "  const %12:f32<6> = [1, -1, 2, -2, 0.5, 0]\n"
+                           "  %13:f32<36x6> = add %11, %12\n"
+                           "  output %13 \"y\"\n"
+                           "}\n";
 
 static float noise(uint32_t i)
 {
@@ -40,7 +41,8 @@ static float noise(uint32_t i)
     return (float)((i ^ i >> 15) >> 8) / 8388608.0f - 1.0f;
 }
 
-/* Rounding moves most weights of a channel to the same side: all but one are just above the middle between two integers. */
+/* Rounding moves most weights of a channel to the same side: all but one are just above the middle between two
+ * integers. */
 static void fill_weights(ir_graph *g)
 {
     for (ir_op *op = g->first; op; op = op->next)
@@ -127,7 +129,9 @@ int main(void)
 {
     diag d = {0};
     ir_graph *g = parse(&d), *again = parse(&d);
-    pass_range ranges[VALUES] = {[0] = {true, 0, 1, 0, NULL}, [3] = {true, 0, 9, 0, NULL}, [6] = {true, 0, 6, 0, NULL},
+    pass_range ranges[VALUES] = {[0] = {true, 0, 1, 0, NULL},
+                                 [3] = {true, 0, 9, 0, NULL},
+                                 [6] = {true, 0, 6, 0, NULL},
                                  [9] = {true, -12, 24, 0, NULL}};
     const pass_calibration calibration = {.ranges = ranges, .count = VALUES, .activation_bits = 8};
     driver_options o = driver_defaults(OPTION_EVAL);

@@ -1,4 +1,5 @@
-/* thresholds.c: prints the ranges that all algorithms choose for the floats on stdin, a line each; thresholds.py checks them.
+/* thresholds.c: prints the ranges that all algorithms choose for the floats on stdin, a line each; thresholds.py
+ * checks them.
  *
  *     thresholds BATCH        numbers a batch */
 #include <stdio.h>
@@ -23,7 +24,8 @@ int main(int argc, char **argv)
         const threshold_options options = {.percentile = 0.999, .symmetric = i % 2, .bits = 8};
         float low, high;
         if (threshold_choose((threshold_algo)(i / 2), &o, &options, &low, &high))
-            printf("%s %s %.9g %.9g\n", threshold_name((threshold_algo)(i / 2)), i % 2 ? "symmetric" : "affine", (double)low, (double)high);
+            printf("%s %s %.9g %.9g\n", threshold_name((threshold_algo)(i / 2)), i % 2 ? "symmetric" : "affine",
+                   (double)low, (double)high);
     }
     observer_free(&o);
     free(numbers);

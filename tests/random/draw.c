@@ -85,14 +85,10 @@ int32_t draw_zero(draw *d, ir_dtype t)
         return 0; /* what products of such integers demand, and all that files have */
     ir_dtype_range(t, &min, &max);
     switch (draw_below(d, 5)) {
-    case 0:
-        return min;
-    case 1:
-        return max;
-    case 2:
-        return (min + max + 1) / 2;
-    default:
-        return (int32_t)draw_between(d, min, max);
+    case 0: return min;
+    case 1: return max;
+    case 2: return (min + max + 1) / 2;
+    default: return (int32_t)draw_between(d, min, max);
     }
 }
 

@@ -1,8 +1,8 @@
 /* draw.h: random graphs, op by op.
  *
  * A graph is drawn from a seed alone.  Each op is drawn by its rule (rules.def): element types come from the table of
- * what the interpreter defines (ir/ref/ref.def), the rule adds operands, extents, attributes and quantization.  Operands
- * are values that are there, inputs, or constants. */
+ * what the interpreter defines (ir/ref/ref.def), the rule adds operands, extents, attributes and quantization.
+ * Operands are values that are there, inputs, or constants. */
 #ifndef TESTS_RANDOM_DRAW_H
 #define TESTS_RANDOM_DRAW_H
 

@@ -9,9 +9,9 @@
  *
  * Each seed is one graph, and what options leave open follows from it, too.  A failing graph is made smaller and
  * printed, with the command that runs it again; --brief leaves out both.  --print shows the graph of a seed and ends.
- * Behind the rounds of --rounds come --edges=N more, with NaN, infinities, huge and tiny numbers, the ends of integer types.
- * --types checks, instead of drawn graphs, every combination of element types of every op.
- * A summary counts graphs and, op by op, how many were compared and how many code generation refused. */
+ * Behind the rounds of --rounds come --edges=N more, with NaN, infinities, huge and tiny numbers, the ends of integer
+ * types.  --types checks, instead of drawn graphs, every combination of element types of every op.  A summary counts
+ * graphs and, op by op, how many were compared and how many code generation refused. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 
 #include <stdio.h>
@@ -116,9 +116,11 @@ static void print_failure(uint64_t seed, const compiled_options *o, const run_re
     char form[32];
 
     fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, r->compiled.text);
-    fprintf(stderr, "check-op GRAPH.qir --target=%s --opt=%d%s --seed=%llu --first-round=%d --rounds=%d --edges=%d --bounds\n%s\n",
-            o->target, o->opt_level, form_option(o, form, sizeof form), (unsigned long long)o->seed, o->first_round,
-            o->rounds, o->edge_rounds, text);
+    fprintf(
+        stderr,
+        "check-op GRAPH.qir --target=%s --opt=%d%s --seed=%llu --first-round=%d --rounds=%d --edges=%d --bounds\n%s\n",
+        o->target, o->opt_level, form_option(o, form, sizeof form), (unsigned long long)o->seed, o->first_round,
+        o->rounds, o->edge_rounds, text);
 }
 
 /* Once more, apart, and smaller. */

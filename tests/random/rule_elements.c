@@ -10,8 +10,7 @@ static ir_type draw_broadcast(draw *d, const ir_type *to, ir_dtype dtype)
     switch (draw_below(d, 6)) {
     case 0:
     case 1:
-    case 2:
-        break;
+    case 2: break;
     case 3: /* the innermost dimensions, at times none */
         t = ir_type_make(dtype, (int)draw_between(d, 0, to->rank > 2 ? 2 : to->rank), to->dims);
         for (int i = 0; i < t.rank; i++)
@@ -60,14 +59,10 @@ static double binary_magnitude(ir_opcode code, double a, double b, const ir_valu
 {
     switch (code) {
     case IR_MUL:
-    case IR_PRELU:
-        return a * b;
-    case IR_DIV:
-        return bv->quant ? a / ((double)bv->quant->scale[0] * 16) : a;
-    case IR_SQUARED_DIFFERENCE:
-        return (a + b) * (a + b);
-    default:
-        return a > b ? a : b;
+    case IR_PRELU: return a * b;
+    case IR_DIV: return bv->quant ? a / ((double)bv->quant->scale[0] * 16) : a;
+    case IR_SQUARED_DIFFERENCE: return (a + b) * (a + b);
+    default: return a > b ? a : b;
     }
 }
 

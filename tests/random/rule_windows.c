@@ -12,16 +12,12 @@ typedef struct axis {
 static int64_t border(draw *d, int64_t extent)
 {
     switch (draw_below(d, 12)) {
-    case 0:
-        return draw_between(d, 0, extent + 3);
+    case 0: return draw_between(d, 0, extent + 3);
     case 1:
     case 2:
-    case 3:
-        return 1;
-    case 4:
-        return draw_between(d, 0, 3);
-    default:
-        return 0;
+    case 3: return 1;
+    case 4: return draw_between(d, 0, 3);
+    default: return 0;
     }
 }
 

@@ -3,11 +3,11 @@
  *     eval_ops MODEL DIR [--rounding=fp32|tflite|once] [--chain] [--passes] [--input-shape=NAME:1x8 ...]
  *
  * DIR holds the framework's values: names.txt has lines "NNNN<tab>name", tNNNN.bin the bytes of that tensor; the
- * graph's inputs are in0.bin, in1.bin, …  A line may end in a third field, the shape "1x3x8x8" in a framework that has
- * channels second: our value has that shape, or the one with channels last.  Every op is evaluated with the framework's
- * values as operands, where it has them (by name), or our own for values that exist only in the IR; with --chain only the
- * graph's inputs come from the framework.  --passes: after the passes that make integers of fake-quantized graphs, but
- * without fusion.  A line for each result that the framework has too, separated by tabs:
+ * graph's inputs are in0.bin, in1.bin, …  A line may end in a third field, the shape "1x3x8x8" in a framework that
+ * has channels second: our value has that shape, or the one with channels last.  Every op is evaluated with the
+ * framework's values as operands, where it has them (by name), or our own for values that exist only in the IR; with
+ * --chain only the graph's inputs come from the framework.  --passes: after the passes that make integers of
+ * fake-quantized graphs, but without fusion.  A line for each result that the framework has too, separated by tabs:
  *
  *     node, operator, op, result's name, type, elements, how many differ, largest difference, largest magnitude of the
  *     framework's, index of the first difference, ours there, theirs there
@@ -164,6 +164,7 @@ static slot load_theirs(const session *s, const ir_value *v)
 static double element(ir_dtype dtype, const void *data, int64_t i)
 {
     switch (dtype) {
+    /* clang-format off */
     case IR_F32: { float v; memcpy(&v, (const char *)data + 4 * i, 4); return v; }
     case IR_F64: { double v; memcpy(&v, (const char *)data + 8 * i, 8); return v; }
     case IR_I64: { int64_t v; memcpy(&v, (const char *)data + 8 * i, 8); return (double)v; }
@@ -172,6 +173,7 @@ static double element(ir_dtype dtype, const void *data, int64_t i)
     case IR_I16: { int16_t v; memcpy(&v, (const char *)data + 2 * i, 2); return v; }
     case IR_U16: { uint16_t v; memcpy(&v, (const char *)data + 2 * i, 2); return v; }
     case IR_F16: { uint16_t v; memcpy(&v, (const char *)data + 2 * i, 2); return ir_f16_to_f32(v); }
+    /* clang-format on */
     case IR_I8: return ((const int8_t *)data)[i];
     default: return ((const uint8_t *)data)[i];
     }
@@ -214,7 +216,8 @@ static void report(const ir_op *op, const ir_value *v, const slot *s)
     printf("%d\t%s\t%s\t%s\t%s\t%lld\t%lld\t%.9g\t%.9g\t%lld\t%.9g\t%.9g\n", (int)op->loc.node,
            op->loc.kind ? op->loc.kind : "-", ir_op_info_of(op->code)->text, v->name, ir_dtype_text(v->type.dtype),
            (long long)count, (long long)differ, largest, magnitude, (long long)first,
-           first < 0 ? 0 : element(v->type.dtype, s->ours, first), first < 0 ? 0 : element(v->type.dtype, s->theirs, first));
+           first < 0 ? 0 : element(v->type.dtype, s->ours, first),
+           first < 0 ? 0 : element(v->type.dtype, s->theirs, first));
 }
 
 static const void *operand_bytes(const session *s, const ir_value *v)
@@ -323,7 +326,9 @@ int main(int argc, char **argv)
             s.dir = argv[i];
     }
     if (!model || !s.dir) {
-        fprintf(stderr, "usage: eval_ops MODEL DIR [--rounding=fp32|tflite|once] [--chain] [--passes] [--input-shape=NAME:1x8 ...]\n");
+        fprintf(
+            stderr,
+            "usage: eval_ops MODEL DIR [--rounding=fp32|tflite|once] [--chain] [--passes] [--input-shape=NAME:1x8 ...]\n");
         return 2;
     }
     size_t size = 0;

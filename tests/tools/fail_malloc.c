@@ -34,8 +34,8 @@ static int counted_main(int argc, char **argv, char **environment)
     return real_main(argc, argv, environment);
 }
 
-int __libc_start_main(main_fn *program, int argc, char **argv, void (*init)(void), void (*fini)(void), void (*loader_fini)(void),
-                      void *stack_end)
+int __libc_start_main(main_fn *program, int argc, char **argv, void (*init)(void), void (*fini)(void),
+                      void (*loader_fini)(void), void *stack_end)
 {
     start_fn *next = (start_fn *)dlsym(RTLD_NEXT, "__libc_start_main");
     real_main = program;

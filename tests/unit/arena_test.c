@@ -1,5 +1,5 @@
-/* Protects what is promised out of memory, and at an arena's limit: control comes back to the innermost guard, arenas made below it
- * are gone (a leak checker would see them), older ones and those of guards that ended well are whole. */
+/* Protects what is promised out of memory, and at an arena's limit: control comes back to the innermost guard, arenas
+ * made below it are gone (a leak checker would see them), older ones and those of guards that ended well are whole. */
 #include <stdint.h>
 #include <string.h>
 
@@ -38,8 +38,8 @@ static void fails_behind_others(void *context)
     state *s = context;
     arena *gone = arena_new();
     arena_alloc(gone, 10);
-    CHECK(arena_guard(makes_one, s) == ARENA_DONE); /* its arena is this guard's from now on */
-    CHECK(arena_guard(fails, s) == ARENA_OUT_OF_MEMORY);    /* and this one fails alone */
+    CHECK(arena_guard(makes_one, s) == ARENA_DONE);      /* its arena is this guard's from now on */
+    CHECK(arena_guard(fails, s) == ARENA_OUT_OF_MEMORY); /* and this one fails alone */
     arena_free(gone);
     arena_out_of_memory();
 }

@@ -33,7 +33,8 @@ static void test_long_names(void)
     CHECK(strstr(d.text, "xxx...): error: the operator is not supported") != NULL);
     d = (diag){0};
     memcpy(long_name + sizeof long_name - 8, "/m.ort", 7);
-    diag_error(&d, &(ir_loc){.file = long_name, .subgraph = 0, .node = 3, .kind = long_name}, "the operator is not supported");
+    diag_error(&d, &(ir_loc){.file = long_name, .subgraph = 0, .node = 3, .kind = long_name},
+               "the operator is not supported");
     CHECK(strncmp(d.text, "...xxx", 6) == 0);
     CHECK(strstr(d.text, "/m.ort: subgraph 0, node 3 (xxx") != NULL);
     CHECK(strstr(d.text, "xxx...): error: the operator is not supported") != NULL);

@@ -1,6 +1,6 @@
-/* Protects programs from models whose names would break them: words of the languages, macros of the headers, symbols of the C
- * library.  With an argument, prints those of the names on stdin that are accepted (tests/e2e/link.py asks the C compiler for
- * its macros). */
+/* Protects programs from models whose names would break them: words of the languages, macros of the headers, symbols
+ * of the C library.  With an argument, prints those of the names on stdin that are accepted (tests/e2e/link.py asks
+ * the C compiler for its macros). */
 #include <string.h>
 
 #include "compiler/names.h"
@@ -28,12 +28,18 @@ int main(int argc, char **argv)
     if (argc > 1)
         return print_accepted();
     static const char *const refused[] = {
-        "", "7up", "a-b", "a b", "gr\xc3\xbc\xc3\x9f", "int", "while", "class", "co_await", "_Bool", "__x", "linux", "unix", "main",
-        "malloc", "free", "read", "write", "stat", "index", "y0", "environ", "sin", "qcc_run", "size_t", "net_t", "stdin", "errno",
-        "NULL", "EOF", "I", "INT_MAX", "EINTR", "SIGTERM", "NDEBUG", "_end", "atomic_load", "assert", "va_list",
+        "",      "7up",         "a-b",    "a b",      "gr\xc3\xbc\xc3\x9f",
+        "int",   "while",       "class",  "co_await", "_Bool",
+        "__x",   "linux",       "unix",   "main",     "malloc",
+        "free",  "read",        "write",  "stat",     "index",
+        "y0",    "environ",     "sin",    "qcc_run",  "size_t",
+        "net_t", "stdin",       "errno",  "NULL",     "EOF",
+        "I",     "INT_MAX",     "EINTR",  "SIGTERM",  "NDEBUG",
+        "_end",  "atomic_load", "assert", "va_list",
     };
     static const char *const accepted[] = {
-        "m", "mobilenet_v2", "net", "Edsr", "IN", "Sign", "digits", "_3d", "classes", "mains", "malloc2", "ints", "qcc", "t",
+        "m",   "mobilenet_v2", "net",   "Edsr",    "IN",   "Sign", "digits",
+        "_3d", "classes",      "mains", "malloc2", "ints", "qcc",  "t",
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         CHECK(names_refuse(refused[i]) || (printf("%s\n", refused[i]), 0));

@@ -1,5 +1,5 @@
-/* quant_math_test.c protects the integer arithmetic under every quantized op: multipliers, ties, saturation, bounds, f16,
- * and the fixed-point functions.  Expected values are computed here in another way (one wide product, libm). */
+/* quant_math_test.c protects the integer arithmetic under every quantized op: multipliers, ties, saturation, bounds,
+ * f16, and the fixed-point functions.  Expected values are computed here in another way (one wide product, libm). */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,7 +18,8 @@ static uint32_t random_u32(void)
 
 static void multipliers(void)
 {
-    const arith_multiplier one = arith_multiplier_of(1.0), zero = arith_multiplier_of(0.0), tiny = arith_multiplier_of(ldexp(1, -40));
+    const arith_multiplier one = arith_multiplier_of(1.0), zero = arith_multiplier_of(0.0),
+                           tiny = arith_multiplier_of(ldexp(1, -40));
     CHECK(one.mantissa == 1 << 30 && one.shift == 1);
     CHECK(zero.mantissa == 0 && zero.shift == 0);
     CHECK(tiny.mantissa == 0 && tiny.shift == 0);
@@ -49,7 +50,8 @@ static void fixed_roundings(void)
     const arith_multiplier half = arith_multiplier_of(0.5), quarter = arith_multiplier_of(0.25);
     CHECK(arith_mul_fixed_twice(1, half) == 1 && arith_mul_fixed_twice(-1, half) == 0);
     CHECK(arith_mul_fixed_twice(3, half) == 2 && arith_mul_fixed_twice(-3, half) == -1);
-    CHECK(arith_mul_fixed_twice(5, quarter) == 2); /* 1.25 -> 2.5 / 2 -> 3 / 2: the second rounding meets a tie of its own */
+    CHECK(arith_mul_fixed_twice(5, quarter) ==
+          2); /* 1.25 -> 2.5 / 2 -> 3 / 2: the second rounding meets a tie of its own */
     CHECK(arith_mul_fixed_once(5, quarter) == 1);
     CHECK(arith_mul_fixed_once(1, half) == 1 && arith_mul_fixed_once(-1, half) == 0);
     for (int i = 0; i < 200000; i++) {
@@ -122,7 +124,8 @@ static void conversions(void)
     CHECK(ir_truncated_to(IR_U32, 0x1p32) == UINT32_MAX && ir_truncated_to(IR_U32, -1) == 0);
     CHECK(ir_truncated_to(IR_I32, 2147483647.5) == INT32_MAX && ir_truncated_to(IR_I32, -3e9) == INT32_MIN);
     CHECK(ir_truncated_to(IR_U16, 65535.9) == 65535 && ir_truncated_to(IR_I16, -32768.9) == -32768);
-    CHECK(ir_truncated_to(IR_U8, NAN) == 0 && ir_truncated_to(IR_U8, 1e9) == 255 && ir_truncated_to(IR_I8, 127.5) == 127);
+    CHECK(ir_truncated_to(IR_U8, NAN) == 0 && ir_truncated_to(IR_U8, 1e9) == 255 &&
+          ir_truncated_to(IR_I8, 127.5) == 127);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
-/* Protects qcc_run's contract with a model written by hand: arguments are checked, steps run in order, every unit runs
- * exactly once whatever the number of threads, runs on separate pools don't disturb one another, state is reset, the caller's
- * floating-point environment comes back, a pool survives a fork. */
+/* Protects qcc_run's contract with a model written by hand: arguments are checked, steps run in order, every unit
+ * runs exactly once whatever the number of threads, runs on separate pools don't disturb one another, state is reset,
+ * the caller's floating-point environment comes back, a pool survives a fork. */
 #include <fenv.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -56,11 +56,13 @@ static const qcc_tensor_info output = {"y", QCC_I32, 1, {COUNT}, COUNT * 4, 0, 0
 static const int32_t first_state = 7;
 static const qcc_variant everywhere = {"none", steps, STEPS, 0};
 static const qcc_variant nowhere = {"all", steps, STEPS, 1u << 30}; /* no CPU has it */
+/* clang-format off */
 static const struct qcc_model model = {
     .magic = QCC_MODEL_MAGIC, .abi_version = QCC_ABI_VERSION, .input_count = 1, .output_count = 1, .name = "m",
     .inputs = &input, .outputs = &output, .variants = &everywhere, .variant_count = 1, .workspace_bytes = (COUNT + 2) * 4,
     .initial_state = &first_state, .state_offset = (COUNT + 1) * 4, .state_bytes = 4,
 };
+/* clang-format on */
 
 typedef struct buffers {
     int32_t x[COUNT], z[COUNT];
@@ -222,7 +224,8 @@ static void test_refusals(void)
     CHECK(qcc_set_weights(&model, &b, sizeof b) == QCC_BAD_ARGUMENT); /* has them inside */
 }
 
-/* The weights of another model, of another version, cut short or where they can't be used are refused, and what was set stays. */
+/* The weights of another model, of another version, cut short or where they can't be used are refused, and what was
+ * set stays. */
 static void test_weights(void)
 {
     static buffers b;
@@ -264,8 +267,12 @@ static void test_weights(void)
 static void test_choice(void)
 {
     enum { A = QCC_CPU_AVX2, B = QCC_CPU_FMA, C = QCC_CPU_AVX512 };
-    static const qcc_variant all[] = {{"best", steps, 1, A | B | C}, {"good", steps, 2, A | B}, {"other", steps, 3, B}, {"any", steps, STEPS, 0}};
-    static const struct { uint32_t features; int chosen; } cases[] = {{A | B | C, 0}, {A | B | C | 1u << 20, 0}, {A | B, 1}, {B | C, 2}, {B, 2}, {A | C, 3}, {0, 3}};
+    static const qcc_variant all[] = {
+        {"best", steps, 1, A | B | C}, {"good", steps, 2, A | B}, {"other", steps, 3, B}, {"any", steps, STEPS, 0}};
+    static const struct {
+        uint32_t features;
+        int chosen;
+    } cases[] = {{A | B | C, 0}, {A | B | C | 1u << 20, 0}, {A | B, 1}, {B | C, 2}, {B, 2}, {A | C, 3}, {0, 3}};
     struct qcc_model m = model;
     m.variants = all;
     m.variant_count = 4;
@@ -339,7 +346,10 @@ static void test_cpu_of(void)
     enum { V3 = FIRST | FMA | F16C | MOVBE, V3_7 = AVX2 | BMI, V4_7 = V3_7 | AVX512 };
     enum { V3_FOUND = QCC_CPU_AVX2 | QCC_CPU_FMA | QCC_CPU_F16C };
     const uint32_t VL = 1u << 31;
-    const struct { qcc_cpuid id; uint32_t found; } cases[] = {
+    const struct {
+        qcc_cpuid id;
+        uint32_t found;
+    } cases[] = {
         {{V3, V4_7 | VL, VBMI | VNNI, AVX_VNNI, LZCNT, ZMM},
          V3_FOUND | QCC_CPU_AVX512 | QCC_CPU_AVX512_VBMI | QCC_CPU_AVX512_VNNI | QCC_CPU_AVX_VNNI},
         {{V3, V4_7 | VL, VNNI, 0, LZCNT, ZMM}, V3_FOUND | QCC_CPU_AVX512 | QCC_CPU_AVX512_VNNI},

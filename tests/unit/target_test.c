@@ -1,5 +1,5 @@
-/* Protects sets of targets: names between commas mean the same in any order and number, the best comes first, what is no
- * name is told. */
+/* Protects sets of targets: names between commas mean the same in any order and number, the best comes first, what is
+ * no name is told. */
 #include <string.h>
 
 #include "compiler/target/target.h"
@@ -28,9 +28,11 @@ static void all_names(char text[TARGET_SET_TEXT], bool backwards)
 
 static void test_names(void)
 {
+    /* clang-format off */
     static const struct { const char *names, *unknown; } bad[] = {
         {"", ""}, {"pdp11", "pdp11"}, {"generic,pdp11", "pdp11"}, {"pdp11,generic", "pdp11,generic"}, {"generic,", ""},
         {",generic", ",generic"}, {"generic,,generic", ",generic"}, {"generic generic", "generic generic"}, {"Generic", "Generic"}};
+    /* clang-format on */
     char forwards[TARGET_SET_TEXT], backwards[TARGET_SET_TEXT], twice[2 * TARGET_SET_TEXT];
     target_set set;
 
@@ -57,7 +59,8 @@ static void test_members(void)
     for (target_set left = target_set_of(all); left; left = target_set_rest(left))
         CHECK(target_set_best(left) == &targets[members++]);
     CHECK(members == count && !target_set_best(0));
-    CHECK(target_set_has_one(target_set_of("generic")) && !target_set_has_one(target_set_of(all)) && !target_set_has_one(0));
+    CHECK(target_set_has_one(target_set_of("generic")) && !target_set_has_one(target_set_of(all)) &&
+          !target_set_has_one(0));
 }
 
 /* native is what this machine can run; with generic among them any machine can. */

@@ -47,22 +47,15 @@ static uint64_t draw(uint64_t *seed, int round)
     vector v;
 
     switch (round / 2) {
-    case 0:
-        return bits;
+    case 0: return bits;
     case 1:
         for (int i = 0; i < 2; i++)
             v.f32[i] = (float)(int32_t)(bits >> 32 * i) / (i ? 3e7f : 65536);
         return v.u64[0];
-    case 2:
-        v.f64[0] = (double)(int64_t)bits / 1e14;
-        return v.u64[0];
-    case 3:
-        return bits % 70 | (bits >> 32) % 40 << 32;
-    case 4:
-        return round & 1 ? bits % 70 : bits & 0x000f000f000f000f;
-    default:
-        v.f64[0] = special[bits % 12];
-        break;
+    case 2: v.f64[0] = (double)(int64_t)bits / 1e14; return v.u64[0];
+    case 3: return bits % 70 | (bits >> 32) % 40 << 32;
+    case 4: return round & 1 ? bits % 70 : bits & 0x000f000f000f000f;
+    default: v.f64[0] = special[bits % 12]; break;
     }
     if (round & 1)
         for (int i = 0; i < 2; i++)

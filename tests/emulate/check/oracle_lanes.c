@@ -111,18 +111,10 @@ uint64_t lane_rounded(const sample *s, uint64_t bits, unsigned width)
     if (isinf(v) || v == 0)
         return bits;
     switch (s->imm & 4 ? 0 : s->imm & 3) {
-    case 0:
-        r = rintl(v / unit);
-        break;
-    case 1:
-        r = floorl(v / unit);
-        break;
-    case 2:
-        r = ceill(v / unit);
-        break;
-    default:
-        r = truncl(v / unit);
-        break;
+    case 0: r = rintl(v / unit); break;
+    case 1: r = floorl(v / unit); break;
+    case 2: r = ceill(v / unit); break;
+    default: r = truncl(v / unit); break;
     }
     return of_real(copysignl(r * unit, v), width);
 }
@@ -147,18 +139,10 @@ bool lane_compared(uint64_t a_bits, uint64_t b_bits, unsigned width, unsigned pr
     bool holds;
 
     switch (predicate & 3) {
-    case 0:
-        holds = a == b;
-        break;
-    case 1:
-        holds = a < b;
-        break;
-    case 2:
-        holds = a <= b;
-        break;
-    default:
-        holds = unordered;
-        break;
+    case 0: holds = a == b; break;
+    case 1: holds = a < b; break;
+    case 2: holds = a <= b; break;
+    default: holds = unordered; break;
     }
     /* From 8 on what NaN makes of it is turned round, and 3 and 7 don't look at the operands. */
     if ((predicate & 15) < 8)

@@ -16,16 +16,11 @@ static uint64_t to_u64(double v) { return v >= 0 && v < 0x1p64 ? (uint64_t)v : U
 static uint16_t to_half(float v, unsigned imm)
 {
     switch (imm & 4 ? 4 : imm & 3) {
-    case 0:
-        return _cvtss_sh(v, 0);
-    case 1:
-        return _cvtss_sh(v, 1);
-    case 2:
-        return _cvtss_sh(v, 2);
-    case 3:
-        return _cvtss_sh(v, 3);
-    default:
-        return _cvtss_sh(v, 4); /* as mxcsr says */
+    case 0: return _cvtss_sh(v, 0);
+    case 1: return _cvtss_sh(v, 1);
+    case 2: return _cvtss_sh(v, 2);
+    case 3: return _cvtss_sh(v, 3);
+    default: return _cvtss_sh(v, 4); /* as mxcsr says */
     }
 }
 

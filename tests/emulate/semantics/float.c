@@ -22,14 +22,10 @@ static double rounded(double a, unsigned imm)
     if (imm & 4)
         return rint(a); /* as mxcsr says */
     switch (imm & 3) {
-    case 0:
-        return _mm_cvtsd_f64(_mm_round_pd(_mm_set_sd(a), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
-    case 1:
-        return floor(a);
-    case 2:
-        return ceil(a);
-    default:
-        return trunc(a);
+    case 0: return _mm_cvtsd_f64(_mm_round_pd(_mm_set_sd(a), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    case 1: return floor(a);
+    case 2: return ceil(a);
+    default: return trunc(a);
     }
 }
 
