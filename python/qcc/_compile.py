@@ -1,0 +1,56 @@
+"""Model files -> Model, by the program qcc."""
+import os
+import tempfile
+from pathlib import Path
+
+import numpy
+
+from ._library import Library
+from ._model import Model
+from ._programs import options, run
+
+
+def _compile(model, threads, keywords, more=()):
+    in_memory = isinstance(model, (bytes, bytearray, memoryview))
+    with tempfile.TemporaryDirectory(prefix="qcc.") as folder:
+        library = os.path.join(folder, "model.so")
+        run("qcc", "-" if in_memory else model, "-o", library, "--no-header", *options({"target": "native", **keywords}), *more,
+            stdin=bytes(model) if in_memory else None)
+        return Model(Library(library, "the model" if in_memory else os.fspath(model)), threads)
+
+
+def compile(model, threads=1, **keywords):
+    """Compiles a model file, or the bytes of one, for this machine.
+
+    Keywords are the options of qcc, with underscores: target="avx2,generic", batch=4, input_shape={"x": (1, 224, 224, 3)},
+    keep_float=["first", "last"], infer_scales=True, rounding="tflite".  Model.save writes the result to a file.  Raises Error with qcc's
+    diagnostic."""
+    return _compile(model, threads, keywords)
+
+
+def _write_samples(samples, folder):
+    """A .npy file for each sample, in a folder for each input; returns the options that name the folders."""
+    paths = {}
+    for i, sample in enumerate(samples):
+        arrays = sample if isinstance(sample, dict) else {None: sample}
+        if i == 0:
+            paths = {name: Path(folder, str(k)) for k, name in enumerate(arrays)}
+            for path in paths.values():
+                path.mkdir()
+        if arrays.keys() != paths.keys():
+            raise ValueError(f"sample {i} is not of the inputs that sample 0 is of")
+        for name, array in arrays.items():
+            numpy.save(paths[name] / f"{i:09}.npy", numpy.ascontiguousarray(array))
+    if not paths:
+        raise ValueError("there are no samples")
+    return [f"--calib={path}" if name is None else f"--calib={name}:{path}" for name, path in paths.items()]
+
+
+def quantize(model, samples, threads=1, **keywords):
+    """Makes a model of real numbers one of 8-bit integers, with the help of samples of what it will see, and compiles it.
+
+    samples: any iterable of arrays, each an input of the model, with or without the batch's dimension of 1; for a model with several
+    inputs, of dictionaries by the inputs' names.  Keywords are those of compile, and the options of the calibration: algo="mse",
+    effort=0, activation_scales="symmetric", …"""
+    with tempfile.TemporaryDirectory(prefix="qcc.") as folder:
+        return _compile(model, threads, keywords, _write_samples(samples, folder))

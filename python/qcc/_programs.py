@@ -1,0 +1,69 @@
+"""The programs of the compiler: where they are, how keywords become their options, how their diagnostics become exceptions."""
+import os
+import shutil
+import subprocess
+import warnings
+from pathlib import Path
+
+
+class Error(Exception):
+    """A model can't be compiled, loaded or run; the text is qcc's diagnostic, with the place in the model file."""
+
+
+class Remark(UserWarning):
+    """What qcc says of a model that it compiles all the same."""
+
+
+def find(name):
+    """Path of a program: what the variable of its name says (QCC, QCC_RUN), else what the PATH has, else what is beside qcc."""
+    variable = name.upper().replace("-", "_")
+    named = os.environ.get(variable)
+    found = named or shutil.which(name)
+    if not found and name != "qcc":
+        beside = Path(find("qcc")).with_name(name)
+        found = str(beside) if os.access(beside, os.X_OK) else None
+    if not found:
+        raise Error(f"there is no program {name} in the PATH, and the environment variable {variable} does not name one")
+    return found
+
+
+_SHAPES = ("input_shape", "resize", "crop")  # options that write (1, 3) as 1x3; others, as 1,3
+
+
+def _texts(keyword, value):
+    """A value of an option as text: {"x": (1, 3)} is x:1x3; a list stands for several options."""
+    if isinstance(value, dict):
+        return [f"{name}:{text}" for name, one in value.items() for text in _texts(keyword, one)]
+    if isinstance(value, list):
+        return [text for one in value for text in _texts(keyword, one)]
+    if isinstance(value, tuple):
+        return [("x" if keyword in _SHAPES else ",").join(map(str, value))]
+    return [str(value)]
+
+
+def options(keywords):
+    """target="avx2", keep_float=["a", "b"], infer_scales=True -> --target=avx2 --keep-float=a --keep-float=b --infer-scales"""
+    line = []
+    for keyword, value in keywords.items():
+        option = "--" + keyword.replace("_", "-")
+        if value is True:
+            line.append(option)
+        elif value is not None and value is not False:
+            line += [f"{option}={text}" for text in _texts(keyword, value)]
+    return line
+
+
+def run(name, *arguments, stdin=None):
+    """What the program prints; an Error with its last line where it fails, a Remark for each line where it does not."""
+    program = find(name)
+    try:
+        done = subprocess.run([program, *map(os.fspath, arguments)], input=stdin, stdin=subprocess.DEVNULL if stdin is None else None,
+                              capture_output=True, check=False)
+    except OSError as problem:
+        raise Error(f"{program} can't be run: {problem.strerror}") from problem
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    if done.returncode != 0:
+        raise Error("\n".join(said) if said else f"{program} ended with {done.returncode} and no diagnostic")
+    for line in said:
+        warnings.warn(line, Remark, stacklevel=4)
+    return done.stdout

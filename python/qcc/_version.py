@@ -1,0 +1,2 @@
+"""The version of the compiler that this package goes with."""
+VERSION = "0.1.0"
