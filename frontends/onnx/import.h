@@ -2,6 +2,7 @@
  *
  *     onnx_graph.h  what a file says, and ort_file.c, onnx_file.c, which read it
  *     ort.c         the model: names, initializers, inputs, the order of nodes, outputs
+ *     subgraph.c    graphs that attributes of nodes hold: branches, bodies of loops
  *     node.c    what every operator importer needs beyond node.h: operands, attributes, layouts, results
  *     ort_ops_*.c   one function for each kind of operator; ops.def says which operator goes to which
  *
@@ -64,8 +65,31 @@ struct ort_op_entry {
 /* ---- ort.c ---- */
 ir_dtype ort_dtype(int64_t type); /* of ONNX's number; IR_DTYPE_NONE: not supported */
 ir_value *ort_tensor_constant(ort_model *, const ir_loc *, const onnx_tensor *); /* of an initializer or an attribute */
-/* Imports a graph that an attribute of the node holds; its results become the node's. */
-bool ort_import_branch(ort_node *, const onnx_graph *);
+/* The entry of a name, made when it is new; NULL for the empty name, which stands for an absent operand. */
+ort_name *ort_find_name(ort_model *, const char *text);
+/* Names of what a graph holds, and its nodes; scope: a number for it that no other graph has. */
+bool ort_read_names(ort_model *, const onnx_graph *);
+bool ort_import_nodes(ort_model *, const onnx_graph *, int32_t scope);
+
+/* ---- subgraph.c: a graph that an attribute of a node holds; it sees the names around it ---- */
+typedef struct ort_held { /* a value, and the layout that it is held in */
+    ir_value *value;
+    node_layout layout;
+} ort_held;
+
+typedef struct ort_subgraph {
+    ort_node *node;
+    const onnx_graph *graph;
+    int32_t scope;
+} ort_subgraph;
+
+/* The graph of the attribute `name`, with as many inputs and results; false after a diagnostic. */
+bool ort_subgraph_open(ort_subgraph *, ort_node *, const char *name, int inputs, int results);
+/* Its nodes, once more, on these inputs. */
+bool ort_subgraph_import(ort_subgraph *, const ort_held inputs[], ort_held results[]);
+void ort_subgraph_close(ort_subgraph *);
+/* Is an input declared as a scalar, where the operator also takes one of a single element? */
+bool ort_subgraph_wants_scalar(const ort_subgraph *, int input);
 
 /* ---- node.c: operands ---- */
 bool ort_has(const ort_node *, int index);

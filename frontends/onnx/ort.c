@@ -26,8 +26,7 @@ static void grow_names(ort_model *m)
     }
 }
 
-/* The entry of a name, made when it is new; NULL for the empty name, which stands for an absent operand. */
-static ort_name *find_name(ort_model *m, const char *text)
+ort_name *ort_find_name(ort_model *m, const char *text)
 {
     const size_t length = strlen(text);
     if (!length)
@@ -75,17 +74,17 @@ ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, const onnx_tensor
     return model_constant(m, loc, t->name, type, NULL, t->size ? (const void *)t->data : "");
 }
 
-static bool read_names(ort_model *m, const onnx_graph *graph)
+bool ort_read_names(ort_model *m, const onnx_graph *graph)
 {
     const ir_loc loc = model_loc(m);
     for (uint32_t i = 0; i < graph->initializer_count; i++) {
-        ort_name *name = find_name(m, graph->initializers[i].name);
+        ort_name *name = ort_find_name(m, graph->initializers[i].name);
         if (!name || name->initializer || name->producer >= 0 || name->is_input)
             return diag_error(m->diag, &loc, "initializer %u has no name, or that of another one", i);
         name->initializer = &graph->initializers[i];
     }
     for (uint32_t i = 0; i < graph->info_count; i++) {
-        ort_name *name = find_name(m, graph->infos[i].name);
+        ort_name *name = ort_find_name(m, graph->infos[i].name);
         if (name)
             name->info = &graph->infos[i];
     }
@@ -116,7 +115,7 @@ static bool make_inputs(ort_model *m)
     if (in->count > ORT_MAX_OPERANDS)
         return diag_error(m->diag, &loc, "more than %d inputs", ORT_MAX_OPERANDS);
     for (uint32_t i = 0; i < in->count; i++) {
-        ort_name *name = find_name(m, in->text[i]);
+        ort_name *name = ort_find_name(m, in->text[i]);
         ir_type type;
         if (name && name->initializer)
             continue; /* a default that the caller could replace stays what it is */
@@ -156,7 +155,7 @@ static ort_name **read_operands(ort_model *m, const frontend_names *from, uint32
     *out_count = (int)(from->count > most ? most + 1 : from->count);
     ort_name **names = ARENA_ARRAY(m->graph->arena, ort_name *, *out_count + 1);
     for (int i = 0; i < *out_count; i++)
-        names[i] = find_name(m, from->text[i]);
+        names[i] = ort_find_name(m, from->text[i]);
     return names;
 }
 
@@ -257,10 +256,10 @@ static int32_t needed(const ort_node *n, int *cursor)
 static void want_results(ort_model *m, const onnx_graph *graph)
 {
     for (uint32_t i = 0; i < graph->outputs.count; i++)
-        want(1, (ort_name *[]){find_name(m, graph->outputs.text[i])});
+        want(1, (ort_name *[]){ort_find_name(m, graph->outputs.text[i])});
 }
 
-static bool import_nodes(ort_model *m, const onnx_graph *graph, int32_t scope)
+bool ort_import_nodes(ort_model *m, const onnx_graph *graph, int32_t scope)
 {
     const ir_loc loc = model_loc(m);
     const uint32_t count = graph->node_count;
@@ -301,59 +300,7 @@ static bool import_nodes(ort_model *m, const onnx_graph *graph, int32_t scope)
     return true;
 }
 
-/* ---- Graphs within graphs ---- */
-
-static bool take_results(ort_node *n, const frontend_names *results)
-{
-    for (int i = 0; i < n->output_count; i++) {
-        ort_name *inner = find_name(n->model, results->text[i]);
-        bool read;
-        ort_node reader = {.model = n->model,
-                           .entry = n->entry,
-                           .loc = n->loc,
-                           .inputs = &inner,
-                           .inputs_read = &read,
-                           .input_count = 1};
-        node_layout layout = ort_layout_of(&reader, 0);
-        if (!ort_put(n, i, ort_in(&reader, 0, layout), layout))
-            return false;
-    }
-    return true;
-}
-
-static void forget(ort_name *name)
-{
-    if (!name || name->is_input)
-        return;
-    name->forms[LAYOUT_PLAIN] = name->forms[LAYOUT_LAST] = NULL;
-    name->initializer = NULL;
-    name->producer = -1;
-    name->wanted = false;
-}
-
-/* Names of a graph within say nothing outside of it. */
-static void forget_names(ort_model *m, const onnx_graph *graph)
-{
-    for (uint32_t i = 0; i < graph->initializer_count; i++)
-        forget(find_name(m, graph->initializers[i].name));
-    for (uint32_t i = 0; i < graph->node_count; i++) {
-        const frontend_names *results = &graph->nodes[i].outputs;
-        for (uint32_t k = 0; k < results->count; k++)
-            forget(find_name(m, results->text[k]));
-    }
-}
-
-bool ort_import_branch(ort_node *n, const onnx_graph *graph)
-{
-    ort_model *m = n->model;
-    if (!graph || graph->inputs.count || graph->outputs.count != (uint32_t)n->output_count)
-        return node_error(n, "a branch with %u inputs and %u results for a node with %d",
-                          graph ? graph->inputs.count : 0, graph ? graph->outputs.count : 0, n->output_count);
-    if (!read_names(m, graph) || !import_nodes(m, graph, ++m->scopes) || !take_results(n, &graph->outputs))
-        return false;
-    forget_names(m, graph);
-    return true;
-}
+/* ---- The model ---- */
 
 static bool make_outputs(ort_model *m)
 {
@@ -362,7 +309,7 @@ static bool make_outputs(ort_model *m)
     if (!outputs->count || outputs->count > ORT_MAX_OPERANDS)
         return diag_error(m->diag, &loc, "%u outputs", outputs->count);
     for (uint32_t i = 0; i < outputs->count; i++) {
-        ort_name *name = find_name(m, outputs->text[i]);
+        ort_name *name = ort_find_name(m, outputs->text[i]);
         static const ort_op_entry none = {.domain = "", .name = "output"};
         bool read;
         ort_node n = {.model = m, .entry = &none, .loc = loc, .inputs = &name, .inputs_read = &read, .input_count = 1};
@@ -381,7 +328,7 @@ static bool import_model(ort_model *m)
         return false;
     if (m->top->sparse_count)
         return diag_error(m->diag, &loc, "sparse constants are not supported");
-    return read_names(m, m->top) && make_inputs(m) && import_nodes(m, m->top, 0) && make_outputs(m);
+    return ort_read_names(m, m->top) && make_inputs(m) && ort_import_nodes(m, m->top, 0) && make_outputs(m);
 }
 
 static ir_graph *import(const onnx_graph *(*read)(frontend_model *), const uint8_t *bytes, size_t size,

@@ -21,6 +21,8 @@ REFUSED = {
     "litert_static_w8_a16_quantized_*": "batch_matmul: not supported for types i16, i8 -> i16",
 }
 
+RUN = ("loop_if_4031_v5.ort", "scan9_v4.ort")  # loops whose passes can be counted; ort_expected.py runs them
+
 
 def run(program, paths):
     """{path: outcome line}; the program says one line a file."""
@@ -48,7 +50,7 @@ def main():
         print(line)
         failures += 1
     for path, line in run(sys.argv[1], sorted(glob.glob(os.path.join(folder, "reject", "*", "*")))).items():
-        if ": error: " not in line:
+        if (": imported, " if os.path.basename(path) in RUN else ": error: ") not in line:
             print(line)
             failures += 1
     print(f"{len(models)} models to import or refuse, {failures} failures")

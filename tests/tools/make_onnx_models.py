@@ -17,6 +17,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+import onnx_control
 import ort_onnx
 import ort_writer
 from onnx_graph import Graph, Quantizer, made_inputs, session
@@ -513,6 +514,7 @@ MODELS = {
     "attention_operators_float": lambda: (attention_operators(), "disabled"),
     "explicit_reals": lambda: (explicit(), "disabled"),
     "fused_float": lambda: (fused(), "extended"),
+    **{name: lambda make=make: (make(), "disabled") for name, make in onnx_control.MODELS.items()},
 }
 
 
@@ -567,6 +569,7 @@ REFUSED_AS_THEY_ARE = {
     "ort_operand_not_read": lambda: one_node("Attention", np.ones((4, 12), np.float32), np.ones(12, np.float32),
                                              np.ones((1, 2), np.int32), np.ones((2, 1, 1, 2, 4), np.float32), x=(1, 2, 4),
                                              domain="com.microsoft", num_heads=1),
+    **onnx_control.REFUSED,
 }
 
 # Models that no importer takes.
