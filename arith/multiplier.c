@@ -29,6 +29,17 @@ arith_multiplier arith_multiplier_of(double real)
     return m;
 }
 
+arith_multiplier arith_multiplier_of_mean(double ratio, int64_t count)
+{
+    arith_multiplier m = arith_multiplier_of(ratio);
+    int shift = 63 - __builtin_clzll((unsigned long long)count);
+    shift = shift > 32 ? 32 : shift;
+    shift = shift > 31 + m.shift ? 31 + m.shift : shift;
+    m.mantissa = (int32_t)((m.mantissa * ((int64_t)1 << shift)) / count);
+    m.shift -= shift;
+    return m;
+}
+
 static int32_t shift_left_wrapping(int32_t x, int by) { return (int32_t)((uint32_t)x << by); }
 
 int32_t arith_mul_fixed_twice(int32_t x, arith_multiplier m)

@@ -50,35 +50,4 @@ void qcc_op_softmax16_real(const qcc_op_softmax_real16 *, const int16_t *x, int1
 void qcc_op_top_k(const void *x, void *values, void *positions, int64_t rows, int64_t columns, int64_t k, int64_t type,
                   int64_t position_bytes);
 
-/* ---- ops_detection.c ---- */
-
-typedef struct qcc_op_tensor {
-    float scale;
-    int32_t zero;
-    int32_t type;
-    int32_t reserved;
-} qcc_op_tensor;
-
-typedef struct qcc_op_detection {
-    int64_t boxes, box_width, labels, classes;        /* labels: classes and background, a row of the scores */
-    int64_t max_detections, per_box, per_class, rows; /* rows: of the results */
-    int64_t regular;
-    float score_threshold, iou_threshold;
-    float scales[4]; /* y, x, h, w */
-    qcc_op_tensor box, score, anchor;
-} qcc_op_detection;
-
-/* Bytes of scratch: eight arrays, each from a multiple of 64 on. */
-static inline int64_t qcc_op_detection_scratch(int64_t boxes, int64_t labels, int64_t max_detections)
-{
-    const int64_t each[] = {boxes * 16, boxes * labels * 4, boxes * 4,          boxes * 16,
-                            boxes,      max_detections * 8, max_detections * 8, max_detections * 8};
-    int64_t bytes = 0;
-    for (int i = 0; i < 8; i++)
-        bytes += (each[i] + 63) / 64 * 64;
-    return bytes;
-}
-void qcc_op_detect(const qcc_op_detection *, const void *boxes, const void *scores, const void *anchors,
-                   void *out_boxes, void *out_classes, void *out_scores, void *out_count, void *scratch);
-
 #endif

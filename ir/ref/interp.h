@@ -40,6 +40,9 @@ static inline bool ir_mac_is_dynamic(const ir_op *op) { return ir_operand_value(
 double ir_mac_multiplier(const ir_op *, int64_t channel);
 /* A real bias of such an op in units of its result; 0 when the bias is of integers, or absent. */
 float ir_mac_real_bias(const ir_op *, int64_t channel);
+/* Of mul, div and squared_difference on quantized operands: the scale of the product, or quotient, over the result's; in
+ * float where TFLite's kernels take it so. */
+double ir_product_ratio(const ir_op *, bool even, float scale1, float scale2, float result_scale);
 /* Does it multiply by a float? */
 static inline bool ir_rounding_is_real(ir_enum_ROUNDING r)
 {
@@ -62,8 +65,14 @@ void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, bool narrow
 void ir_act_bounds_f32(ir_enum_ACT, float *out_min, float *out_max); /* infinite where there is none */
 /* Of integers, for an op's result: also without quantization, where `act` works on the integers themselves. */
 void ir_result_bounds(const ir_value *, ir_enum_ACT, int32_t *out_min, int32_t *out_max);
-/* Distance of the result's pixels in the operand, along dimension 1 or 2, of a resize. */
-float ir_resize_ratio(const ir_op *, int dimension);
+/* Of a resize: what pixel `at` of the result, along dimension 1 or 2, comes from. */
+typedef struct ir_tap {
+    int64_t low, high;  /* the two pixels that it lies between */
+    float part;         /* its distance from the lower one; below 0 or above 1 where the edge was clamped … */
+    int32_t fixed_part; /* … or that in 1/1024 of a pixel */
+} ir_tap;
+int64_t ir_resize_nearest(const ir_op *, int dimension, int64_t at);
+ir_tap ir_resize_tap(const ir_op *, bool fixed, int dimension, int64_t at);
 /* The grid of a fake_quant: real = scale * (q - zero), q in low..high; and what the numbers are multiplied by first. */
 typedef struct ir_fake_grid {
     float low, high, zero, scale, inverse;

@@ -32,6 +32,17 @@ float ir_mac_real_bias(const ir_op *op, int64_t channel)
     return (float)(ir_const_real(b, channel) / (y ? (double)y->scale[0] : 1.0));
 }
 
+double ir_product_ratio(const ir_op *op, bool even, float s1, float s2, float sy)
+{
+    if (op->code == IR_DIV)
+        return even ? (double)s1 / ((double)s2 * sy) : s1 / (s2 * sy);
+    if (op->code == IR_SQUARED_DIFFERENCE) {
+        const double twice_larger = 2.0 * (s1 > s2 ? s1 : s2);
+        return twice_larger * twice_larger / (16384.0f * sy);
+    }
+    return even ? (double)s1 * s2 / sy : s1 * s2 / sy;
+}
+
 void ir_set_rounding(ir_op *op, ir_enum_ROUNDING rounding)
 {
     if (!ir_has_attr(op, IR_ATTR_ROUNDING))

@@ -114,18 +114,6 @@ static ir_enum_ACT act_of(const ir_op *op)
     return ir_has_attr(op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE;
 }
 
-/* The scale of the product, or quotient, over the result's; in float where TFLite's kernels take it so. */
-static double product_ratio(const ir_op *op, bool even, float s1, float s2, float sy)
-{
-    if (op->code == IR_DIV)
-        return even ? (double)s1 / ((double)s2 * sy) : s1 / (s2 * sy);
-    if (op->code == IR_SQUARED_DIFFERENCE) {
-        const double twice_larger = 2.0 * (s1 > s2 ? s1 : s2);
-        return twice_larger * twice_larger / (16384.0f * sy);
-    }
-    return even ? (double)s1 * s2 / sy : s1 * s2 / sy;
-}
-
 static quantized quantized_of(const ir_op *op)
 {
     const ir_value *yv = op->results[0];
@@ -145,7 +133,8 @@ static quantized quantized_of(const ir_op *op)
     ir_result_bounds(yv, act_of(op), &q.min, &q.max);
     if (op->code == IR_ADD || op->code == IR_SUB)
         q.add = ir_add_quant_of(op, q.min, q.max);
-    q.product = ir_requant_make(q.rounding, product_ratio(op, even, a.scale, b.scale, y.scale), y.zero, q.min, q.max);
+    q.product =
+        ir_requant_make(q.rounding, ir_product_ratio(op, even, a.scale, b.scale, y.scale), y.zero, q.min, q.max);
     q.first = ir_requant_make(q.rounding, even ? (double)a.scale / y.scale : a.scale / y.scale, y.zero, q.min, q.max);
     q.second = ir_requant_make(q.rounding, even ? (double)b.scale / y.scale : b.scale / y.scale, y.zero, q.min, q.max);
     const double twice_larger = 2.0 * (a.scale > b.scale ? a.scale : b.scale);

@@ -102,18 +102,6 @@ static bool reduce_f32(const ir_op *op, const reduction *r, const void *from, vo
     return true;
 }
 
-/* The multiplier of a mean: that of the scales, divided by n with as many bits as there are. */
-static arith_multiplier mean_multiplier(double ratio, int64_t n)
-{
-    arith_multiplier m = arith_multiplier_of(ratio);
-    int shift = 63 - __builtin_clzll((unsigned long long)n);
-    shift = shift > 32 ? 32 : shift;
-    shift = shift > 31 + m.shift ? 31 + m.shift : shift;
-    m.mantissa = (int32_t)((m.mantissa * ((int64_t)1 << shift)) / n);
-    m.shift -= shift;
-    return m;
-}
-
 static ir_requant scaling_of(const ir_op *op, int64_t count)
 {
     const ir_enum_ROUNDING rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
@@ -128,7 +116,7 @@ static ir_requant scaling_of(const ir_op *op, int64_t count)
                                ir_zero_of(y), min, max);
     ir_requant r = ir_requant_make(rounding, ratio, ir_zero_of(y), min, max);
     if (mean)
-        r.multiplier = mean_multiplier(ratio, count);
+        r.multiplier = arith_multiplier_of_mean(ratio, count);
     return r;
 }
 

@@ -41,7 +41,8 @@ bool ir_check_resize_bilinear(const ir_op *op, diag *d)
     return check_images(op, d);
 }
 
-float ir_resize_ratio(const ir_op *op, int d)
+/* Distance of the result's pixels in the operand. */
+static float ratio_of(const ir_op *op, int d)
 {
     const float *given, in = (float)ir_operand_type(op, 0)->dims[d], out = (float)ir_result_type(op, 0)->dims[d];
     ir_floats(op, IR_ATTR_RATIO, &given);
@@ -50,10 +51,11 @@ float ir_resize_ratio(const ir_op *op, int d)
     return given[d - 1] > 0 ? given[d - 1] : in / out;
 }
 
-static int64_t nearest(const ir_op *op, int d, int64_t at, int64_t in)
+int64_t ir_resize_nearest(const ir_op *op, int d, int64_t at)
 {
+    const int64_t in = ir_operand_type(op, 0)->dims[d];
     const float offset = ir_int(op, IR_ATTR_HALF_PIXEL) ? 0.5f : 0.0f;
-    const float position = ((float)at + offset) * ir_resize_ratio(op, d);
+    const float position = ((float)at + offset) * ratio_of(op, d);
     const int64_t pixel = (int64_t)(ir_int(op, IR_ATTR_ALIGN) ? roundf(position) : floorf(position));
     return pixel < 0 ? 0 : pixel > in - 1 ? in - 1 : pixel;
 }
@@ -66,9 +68,9 @@ bool ir_ref_resize_nearest(const ir_op *op, const void *const operands[], void *
     unsigned char *to = results[0];
     for (int64_t n = 0; n < y->dims[0]; n++)
         for (int64_t i = 0; i < y->dims[1]; i++) {
-            const int64_t row = n * x->dims[1] + nearest(op, 1, i, x->dims[1]);
+            const int64_t row = n * x->dims[1] + ir_resize_nearest(op, 1, i);
             for (int64_t j = 0; j < y->dims[2]; j++, to += pixel) {
-                const int64_t column = nearest(op, 2, j, x->dims[2]);
+                const int64_t column = ir_resize_nearest(op, 2, j);
                 memcpy(to, (const unsigned char *)operands[0] + (size_t)(row * x->dims[2] + column) * pixel, pixel);
             }
         }
@@ -77,53 +79,47 @@ bool ir_ref_resize_nearest(const ir_op *op, const void *const operands[], void *
 
 /* ---- Bilinear: the two pixels a position lies between, and how far from the lower one ---- */
 
-typedef struct taps {
-    int64_t low, high;
-    float part;         /* of a pixel; below 0 or above 1 where the edge was clamped */
-    int64_t fixed_part; /* the same in 1/1024 of a pixel */
-} taps;
-
-static taps float_taps(const ir_op *op, int d, int64_t at, int64_t in)
+static ir_tap float_tap(const ir_op *op, int d, int64_t at, int64_t in)
 {
-    const float scale = ir_resize_ratio(op, d);
+    const float scale = ratio_of(op, d);
     const float position = ir_int(op, IR_ATTR_HALF_PIXEL) ? ((float)at + 0.5f) * scale - 0.5f : (float)at * scale;
     const int64_t low = (int64_t)floorf(position), high = (int64_t)ceilf(position);
-    taps t = {.low = low > 0 ? low : 0, .high = high < in - 1 ? high : in - 1};
+    ir_tap t = {.low = low > 0 ? low : 0, .high = high < in - 1 ? high : in - 1};
     t.low = t.low < in - 1 ? t.low : in - 1;
     t.part = position - (float)t.low;
     return t;
 }
 
-static taps fixed_taps(const ir_op *op, int64_t at, int64_t in, int64_t out)
+static ir_tap fixed_tap(const ir_op *op, int64_t at, int64_t in, int64_t out)
 {
     const int64_t scale = ir_int(op, IR_ATTR_ALIGN) && out > 1 ? (1024 * (in - 1) + (out - 1) / 2) / (out - 1)
                                                                : (1024 * in + out / 2) / out;
     const int64_t position = ir_int(op, IR_ATTR_HALF_PIXEL) ? at * scale + scale / 2 - 512 : at * scale;
     const int64_t low = position / 1024, high = (position + 1023) / 1024;
-    taps t = {.low = low > 0 ? low : 0, .high = high < in - 1 ? high : in - 1};
+    ir_tap t = {.low = low > 0 ? low : 0, .high = high < in - 1 ? high : in - 1};
     t.low = t.low < in - 1 ? t.low : in - 1;
-    t.fixed_part = position - 1024 * t.low;
+    t.fixed_part = (int32_t)(position - 1024 * t.low);
     return t;
 }
 
-static float blend(const float p[4], taps v, taps h)
+ir_tap ir_resize_tap(const ir_op *op, bool fixed, int d, int64_t at)
+{
+    const int64_t in = ir_operand_type(op, 0)->dims[d], out = ir_result_type(op, 0)->dims[d];
+    return fixed ? fixed_tap(op, at, in, out) : float_tap(op, d, at, in);
+}
+
+static float blend(const float p[4], ir_tap v, ir_tap h)
 {
     return p[0] * (1 - v.part) * (1 - h.part) + p[1] * v.part * (1 - h.part) + p[2] * (1 - v.part) * h.part +
            p[3] * v.part * h.part;
 }
 
-static int64_t blend_fixed(const int64_t p[4], taps v, taps h)
+static int64_t blend_fixed(const int64_t p[4], ir_tap v, ir_tap h)
 {
     const int64_t sum = p[0] * (1024 - v.fixed_part) * (1024 - h.fixed_part) +
                         p[1] * v.fixed_part * (1024 - h.fixed_part) + p[2] * (1024 - v.fixed_part) * h.fixed_part +
                         p[3] * v.fixed_part * h.fixed_part;
     return (sum + (sum > 0 ? 1 << 19 : -(1 << 19))) / (1 << 20);
-}
-
-static taps taps_of(const ir_op *op, bool fixed, int d, int64_t at)
-{
-    const int64_t in = ir_operand_type(op, 0)->dims[d], out = ir_result_type(op, 0)->dims[d];
-    return fixed ? fixed_taps(op, at, in, out) : float_taps(op, d, at, in);
 }
 
 typedef struct blender {
@@ -147,7 +143,7 @@ static blender blender_of(const ir_op *op)
 }
 
 /* One element of the result; at: the corners' elements, top left, bottom left, top right, bottom right. */
-static void blend_element(const blender *b, const void *image, const int64_t at[4], taps v, taps h, void *result,
+static void blend_element(const blender *b, const void *image, const int64_t at[4], ir_tap v, ir_tap h, void *result,
                           int64_t to)
 {
     float real[4];
@@ -174,9 +170,9 @@ bool ir_ref_resize_bilinear(const ir_op *op, const void *const operands[], void 
     int64_t to = 0;
     for (int64_t n = 0; n < b.y->dims[0]; n++)
         for (int64_t i = 0; i < b.y->dims[1]; i++) {
-            const taps v = taps_of(op, b.fixed, 1, i);
+            const ir_tap v = ir_resize_tap(op, b.fixed, 1, i);
             for (int64_t j = 0; j < b.y->dims[2]; j++) {
-                const taps h = taps_of(op, b.fixed, 2, j);
+                const ir_tap h = ir_resize_tap(op, b.fixed, 2, j);
                 const int64_t top = n * height + v.low, bottom = n * height + v.high;
                 int64_t at[4] = {(top * width + h.low) * channels, (bottom * width + h.low) * channels,
                                  (top * width + h.high) * channels, (bottom * width + h.high) * channels};

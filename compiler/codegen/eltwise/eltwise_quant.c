@@ -279,18 +279,6 @@ static double span_of(const ir_value *v)
     return fmax((double)max - ir_zero_of(v), (double)ir_zero_of(v) - min);
 }
 
-/* Scale of the product, or quotient, over the result's; in float where the reference kernels take it so. */
-static double product_ratio(const ir_op *op, bool even, float s1, float s2, float sy)
-{
-    double twice_larger = 2.0 * (s1 > s2 ? s1 : s2);
-
-    if (op->code == IR_DIV)
-        return even ? (double)s1 / ((double)s2 * sy) : s1 / (s2 * sy);
-    if (op->code == IR_SQUARED_DIFFERENCE)
-        return twice_larger * twice_larger / (16384.0f * sy);
-    return even ? (double)s1 * s2 / sy : s1 * s2 / sy;
-}
-
 static void parameters(context *c, const cg_eltwise *e)
 {
     const ir_op *op = e->op;
@@ -311,7 +299,7 @@ static void parameters(context *c, const cg_eltwise *e)
         c->add = ir_add_quant_of(op, c->end.min, c->end.max);
     c->common1 = arith_multiplier_of(a.scale / (2.0 * (a.scale > b.scale ? a.scale : b.scale)));
     c->common2 = arith_multiplier_of(b.scale / (2.0 * (a.scale > b.scale ? a.scale : b.scale)));
-    c->product = ir_requant_make(c->rounding, product_ratio(op, even, a.scale, b.scale, y.scale), 0, 0, 0);
+    c->product = ir_requant_make(c->rounding, ir_product_ratio(op, even, a.scale, b.scale, y.scale), 0, 0, 0);
     c->first = ir_requant_make(c->rounding, even ? (double)a.scale / y.scale : a.scale / y.scale, 0, 0, 0);
     c->second = ir_requant_make(c->rounding, even ? (double)b.scale / y.scale : b.scale / y.scale, 0, 0, 0);
 }

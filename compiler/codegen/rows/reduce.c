@@ -85,20 +85,6 @@ static LLVMValueRef load_wide(const reduction *r, LLVMValueRef at, LLVMValueRef 
 
 /* ---- The end: mean, requantization ---- */
 
-/* The multiplier of a mean in fixed point: the scales' one, divided by the count with as many bits as there are. */
-static arith_multiplier fixed_multiplier(const reduction *r, double ratio)
-{
-    arith_multiplier m = arith_multiplier_of(ratio);
-    if (!r->is_mean)
-        return m;
-    int shift = 63 - __builtin_clzll((unsigned long long)r->count);
-    shift = shift > 32 ? 32 : shift;
-    shift = shift > 31 + m.shift ? 31 + m.shift : shift;
-    m.mantissa = (int32_t)((m.mantissa * ((int64_t)1 << shift)) / r->count);
-    m.shift -= shift;
-    return m;
-}
-
 static LLVMValueRef requantize(const reduction *r, LLVMValueRef sum)
 {
     cg_kernel *k = r->k;
@@ -113,7 +99,9 @@ static LLVMValueRef requantize(const reduction *r, LLVMValueRef sum)
     cg_quant_end end = cg_quant_end_of(y, IR_ACT_NONE);
     double sx = (double)x->quant->scale[0], sy = (double)y->quant->scale[0];
     if (rounding != IR_ROUNDING_EVEN_F32) {
-        sum = cg_quant_mul_fixed(k, rounding, sum, fixed_multiplier(r, sx / sy));
+        const arith_multiplier by =
+            r->is_mean ? arith_multiplier_of_mean(sx / sy, r->count) : arith_multiplier_of(sx / sy);
+        sum = cg_quant_mul_fixed(k, rounding, sum, by);
         sum = cg_max(k, sum, cg_splat_i32(k, end.min - end.zero, lanes));
         return cg_quant_finish(k, &end, cg_min(k, sum, cg_splat_i32(k, end.max - end.zero, lanes)));
     }

@@ -6,7 +6,6 @@
  *
  * Bilinear on 8-bit values is exact: even_f32 computes float products in the interpreter's order on centred integers;
  * fixed roundings sum 32-bit products (exact modulo 2^32, and the sum fits) with 20 fractional bits. */
-#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -35,37 +34,18 @@ typedef struct resize {
     LLVMValueRef row_part, row_rest, column_part, column_rest; /* splats */
 } resize;
 
-static int64_t clamp_index(int64_t i, int64_t extent) { return i < 0 ? 0 : i > extent - 1 ? extent - 1 : i; }
-
-static int64_t nearest(const ir_op *op, int d, int64_t at, int64_t in)
+static tap tap_of(const resize *r, int d, int64_t at)
 {
-    const float offset = ir_int(op, IR_ATTR_HALF_PIXEL) ? 0.5f : 0.0f;
-    const float position = ((float)at + offset) * ir_resize_ratio(op, d);
-    return clamp_index((int64_t)(ir_int(op, IR_ATTR_ALIGN) ? roundf(position) : floorf(position)), in);
-}
-
-static tap float_tap(const ir_op *op, int d, int64_t at, int64_t in)
-{
-    const float scale = ir_resize_ratio(op, d);
-    const float position = ir_int(op, IR_ATTR_HALF_PIXEL) ? ((float)at + 0.5f) * scale - 0.5f : (float)at * scale;
-    tap t = {.low = clamp_index((int64_t)floorf(position), in)};
-    const int64_t high = (int64_t)ceilf(position);
-    t.high = high < in - 1 ? high : in - 1;
-    const float part = position - (float)t.low, rest = 1 - part;
-    memcpy(&t.part, &part, 4);
-    memcpy(&t.rest, &rest, 4);
-    return t;
-}
-
-static tap fixed_tap(const ir_op *op, int64_t at, int64_t in, int64_t out)
-{
-    const int64_t scale = ir_int(op, IR_ATTR_ALIGN) && out > 1 ? (1024 * (in - 1) + (out - 1) / 2) / (out - 1)
-                                                               : (1024 * in + out / 2) / out;
-    const int64_t position = ir_int(op, IR_ATTR_HALF_PIXEL) ? at * scale + scale / 2 - 512 : at * scale;
-    const int64_t high = (position + 1023) / 1024;
-    tap t = {.low = clamp_index(position / 1024, in), .high = high < in - 1 ? high : in - 1};
-    t.part = (int32_t)(position - 1024 * t.low);
-    t.rest = 1024 - t.part;
+    const ir_tap from = ir_resize_tap(r->op, r->mode == BLEND_FIXED, d, at);
+    tap t = {.low = from.low * r->x.stride[d] * r->x.bytes, .high = from.high * r->x.stride[d] * r->x.bytes};
+    if (r->mode == BLEND_FIXED) {
+        t.part = from.fixed_part;
+        t.rest = 1024 - t.part;
+    } else {
+        const float rest = 1 - from.part;
+        memcpy(&t.part, &from.part, 4);
+        memcpy(&t.rest, &rest, 4);
+    }
     return t;
 }
 
@@ -181,19 +161,15 @@ static cg_arg nearest_table(cg_module *m, const resize *r, int d)
 {
     int64_t *table = ARENA_ARRAY(m->arena, int64_t, r->y.dims[d]);
     for (int64_t i = 0; i < r->y.dims[d]; i++)
-        table[i] = nearest(r->op, d, i, r->x.dims[d]) * r->x.stride[d] * r->x.bytes;
+        table[i] = ir_resize_nearest(r->op, d, i) * r->x.stride[d] * r->x.bytes;
     return cg_arg_constant(cg_constant(m, table, (size_t)r->y.dims[d] * 8, "sources"));
 }
 
 static cg_arg tap_table(cg_module *m, const resize *r, int d)
 {
     tap *table = ARENA_ARRAY(m->arena, tap, r->y.dims[d]);
-    for (int64_t i = 0; i < r->y.dims[d]; i++) {
-        table[i] = r->mode == BLEND_FIXED ? fixed_tap(r->op, i, r->x.dims[d], r->y.dims[d])
-                                          : float_tap(r->op, d, i, r->x.dims[d]);
-        table[i].low *= r->x.stride[d] * r->x.bytes;
-        table[i].high *= r->x.stride[d] * r->x.bytes;
-    }
+    for (int64_t i = 0; i < r->y.dims[d]; i++)
+        table[i] = tap_of(r, d, i);
     return cg_arg_constant(cg_constant(m, table, (size_t)r->y.dims[d] * TAP_BYTES, "sources"));
 }
 

@@ -1,13 +1,11 @@
-/* ops_detection.c: from a detector's raw outputs to boxes: decode, drop weak ones, suppress the weaker of two that
+/* detection.c: from a detector's raw outputs to boxes: decode, drop weak ones, suppress the weaker of two that
  * overlap, over the best class of each box (the fast form) or class by class (the regular one).  Of equal scores the
  * first box wins.  Decoding in double, rounded to float; overlap in float; as TFLite's custom op. */
-#include "ops.h"
+#include "arith/detection.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
-
-#include "qcc.h"
 
 typedef struct box {
     float top, left, bottom, right;
@@ -56,9 +54,9 @@ static float real_at(const qcc_op_tensor *t, const void *data, int64_t i)
     int16_t wide;
     int32_t q;
     switch (t->type) {
-    case QCC_U8: q = ((const uint8_t *)data)[i]; break;
-    case QCC_I8: q = ((const int8_t *)data)[i]; break;
-    case QCC_I16:
+    case QCC_OP_TENSOR_U8: q = ((const uint8_t *)data)[i]; break;
+    case QCC_OP_TENSOR_I8: q = ((const int8_t *)data)[i]; break;
+    case QCC_OP_TENSOR_I16:
         memcpy(&wide, (const char *)data + 2 * i, 2);
         q = wide;
         break;
