@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "compiler/codegen/backend.h"
+#include "compiler/progress.h"
 #include "compiler/target/target.h"
 #include "compiler/target/targets.h"
 #include "frontends/frontend.h"
@@ -53,6 +54,7 @@ static bool set_rounding(driver_options *o, const char *value, char *error, size
 static bool set_target(driver_options *o, const char *value, char *error, size_t error_size)
 {
     const char *unknown = target_set_parse(value, &o->targets);
+    o->targets_given = true;
     if (unknown)
         snprintf(error, error_size, "unknown target '%.*s'; there are " TARGET_NAMES "native",
                  (int)strcspn(unknown, ","), unknown);
@@ -138,6 +140,13 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
 }
 
 /* ---- Stages ---- */
+
+bool driver_model_there(const char *path, diag *d)
+{
+    const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
+    struct stat status;
+    return strcmp(path, "-") == 0 || stat(path, &status) == 0 || diag_error(d, &loc, "%s", strerror(errno));
+}
 
 typedef bool head_check(const uint8_t *head, size_t size, const char *file, diag *);
 
@@ -419,6 +428,7 @@ void driver_list_kernels(void)
 static void print_line(const char *program, const char *text)
 {
     const bool placeless = strncmp(text, "error:", 6) == 0 || strncmp(text, "warning:", 8) == 0;
+    progress_stage(NULL);
     fprintf(stderr, "%s%s%s\n", placeless ? program : "", placeless ? ": " : "", text);
 }
 

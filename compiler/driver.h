@@ -48,7 +48,8 @@ typedef struct driver_options {
     size_t max_size;        /* limit on what the model may cause (ir/size_limits.h); 0: follows from the file's size */
     /* code */
     target_set targets; /* not empty */
-    const char *name;   /* C identifier */
+    bool targets_given;
+    const char *name; /* C identifier */
     int opt_level;
     long jobs; /* threads at most; 0: as many as there are CPUs */
     bool debug;
@@ -77,6 +78,8 @@ driver_options driver_defaults(option_program);
 /* Takes one of the options that several programs have.  *out_known is false when it is not one of those. */
 bool driver_set(driver_options *, option_id, const char *value, bool *out_known, char *error, size_t error_size);
 
+/* Whether there is such a file, whatever is in it: to be asked before options that are missing are told of. */
+bool driver_model_there(const char *path, diag *);
 /* The whole file, "-" being stdin; one byte more than `size` is allocated and 0. */
 bool driver_read_file(const char *path, uint8_t **out_bytes, size_t *out_size, diag *);
 /* The same for a model: a file that is none is refused after its first bytes. */

@@ -32,6 +32,7 @@ typedef struct command {
     driver_options options;
     calibrate_options calibration;
     const char *model, *output, *header, *report, *dot, *weights;
+    char *default_output; /* owned */
     char name[NAME_BYTES];
     bool no_header, list_passes, list_ops, list_targets, list_kernels;
     kind kind;
@@ -113,17 +114,35 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     }
 }
 
+/* As C compilers do: in this folder, called as the model, with the extension of what it is. */
+static const char *choose_output(command *c)
+{
+    const char *slash = strrchr(c->model, '/'), *leaf = slash ? slash + 1 : c->model, *dot = strrchr(leaf, '.');
+    const int stem = dot && dot > leaf ? (int)(dot - leaf) : (int)strlen(leaf);
+    const char *extension = kinds[0].extension;
+    for (int i = 0; i < KINDS; i++)
+        if (kinds[i].kind == c->kind)
+            extension = kinds[i].extension;
+    if (stem == 0 || strcmp(c->model, "-") == 0)
+        return "no output given: -o FILE is missing";
+    if (asprintf(&c->default_output, "%.*s%s", stem, leaf, extension) < 0)
+        return "out of memory";
+    c->output = c->default_output;
+    return NULL;
+}
+
 /* What options say together; NULL or what is wrong. */
 static const char *complete(command *c)
 {
-    if (!c->model)
-        return "no model given";
-    if (!c->output)
-        return "no output given: -o FILE is missing";
+    const char *problem = !c->model ? "no model given" : c->output ? NULL : choose_output(c);
+    if (problem)
+        return problem;
     const char *slash = strrchr(c->output, '/'), *dot = strrchr(slash ? slash : c->output, '.');
     for (int i = 0; i < KINDS && c->kind == KIND_NONE; i++)
         if (dot && strcmp(kinds[i].extension, dot) == 0)
             c->kind = kinds[i].kind;
+    if (c->kind == KIND_NONE && strcmp(c->output, "-") == 0)
+        return "-o - does not say what to write: --emit=KIND is missing";
     if (c->kind == KIND_NONE)
         return "the output's extension is none of .o .so .s .ll .qir, and there is no --emit";
     if (c->kind == KIND_TFLITE)
@@ -257,8 +276,13 @@ static bool add_code(const command *c, driver_module *m, outputs *o, diag *d)
                                     [KIND_ASSEMBLY] = CG_EMIT_ASSEMBLY,
                                     [KIND_LLVM] = CG_EMIT_LLVM};
     cg_output code = {0};
-    if (!driver_lower(&c->options, m, d) || !driver_compile(&c->options, m, emits[c->kind], &code, d))
+    progress_stage("optimizing");
+    if (!driver_lower(&c->options, m, d))
         return false;
+    progress_stage("generating code");
+    if (!driver_compile(&c->options, m, emits[c->kind], &code, d))
+        return false;
+    progress_stage(c->kind == KIND_SHARED ? "linking" : "writing");
     bool good = c->kind == KIND_SHARED ? add_shared(c, &code, o, d) : add_object(&code, o, d);
     if (good && o->weights != OUTPUT_NONE)
         good = output_add_parts(&o->set, o->weights, code.parts, code.part_count, d);
@@ -279,6 +303,7 @@ static void run_compilation(void *context)
 {
     compilation *x = context;
     command *c = x->command;
+    progress_stage("reading");
     x->good = declare_all(c, &x->outputs, x->diag) && driver_import(&c->options, c->model, &x->module, x->diag) &&
               (c->kind == KIND_IR ? add_ir : add_code)(c, &x->module, &x->outputs, x->diag) &&
               output_commit(&x->outputs.set, x->diag);
@@ -294,9 +319,37 @@ static bool compile(command *c, diag *d)
         x.module.graph = NULL; /* is gone */
         x.good = ir_limits_memory(d, &loc, outcome);
     }
+    progress_stage(NULL);
     output_discard(&x.outputs.set);
     driver_module_free(&x.module);
     return x.good;
+}
+
+/* Code that this machine can't run is what cross-compilers make; who did not ask for it may not expect it. */
+static void remark_target(const command *c, diag *d)
+{
+    char names[TARGET_SET_TEXT];
+    const char *lacking = target_set_lacking(c->options.targets);
+    if (lacking && !c->options.targets_given && c->kind != KIND_IR)
+        diag_warn(d, NULL, "the code is for %s, which this machine can't run: %s; --target=native makes code for it",
+                  target_set_text(c->options.targets, names), lacking);
+}
+
+static int work(command *c)
+{
+    diag d = driver_diag(OPTION_QCC);
+    const bool there = !c->model || driver_model_there(c->model, &d);
+    const char *problem = there ? complete(c) : NULL;
+    if (problem) {
+        options_usage_error(OPTION_QCC, problem);
+        return EXIT_USAGE;
+    }
+    if (!there || !compile(c, &d)) {
+        driver_print_error(OPTION_QCC, &d);
+        return EXIT_FAILURE;
+    }
+    remark_target(c, &d);
+    return EXIT_SUCCESS;
 }
 
 static int perform(int argc, char **argv)
@@ -319,16 +372,9 @@ static int perform(int argc, char **argv)
             driver_list_kernels();
         return EXIT_SUCCESS;
     }
-    const char *problem = complete(&c);
-    if (problem) {
-        options_usage_error(OPTION_QCC, problem);
-        return EXIT_USAGE;
-    }
-    diag d = driver_diag(OPTION_QCC);
-    if (compile(&c, &d))
-        return EXIT_SUCCESS;
-    driver_print_error(OPTION_QCC, &d);
-    return EXIT_FAILURE;
+    const int status = work(&c);
+    free(c.default_output);
+    return status;
 }
 
 int main(int argc, char **argv) { return program_main(OPTION_QCC, perform, argc, argv); }

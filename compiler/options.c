@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/codegen/backend.h"
+#include "compiler/target/target.h"
 #include "compiler/target/targets.h"
 
 enum { HIDDEN = 1 << 8, FIRST_LONG = 1000, HELP_COLUMN = 30, HELP_WIDTH = 100 };
@@ -42,7 +44,7 @@ typedef struct program_text {
 } program_text;
 
 static const program_text programs[] = {
-    {OPTION_QCC, "qcc", "qcc [options] MODEL -o OUTPUT",
+    {OPTION_QCC, "qcc", "qcc [options] MODEL [-o OUTPUT]",
      "Compiles a quantized neural network into an object file, a shared library or a listing."},
     {OPTION_RUN, "qcc-run", "qcc-run [options] FILE",
      "Runs, compares, times and profiles a model: FILE is a shared library that qcc made, or any model that qcc reads."},
@@ -60,6 +62,16 @@ static const program_text *text_of(option_program program)
 }
 
 const char *options_program_name(option_program program) { return text_of(program)->name; }
+
+const char *options_version(void) { return QCC_VERSION; }
+
+static void print_version(option_program program)
+{
+    char llvm[CG_VERSION_TEXT];
+    const target_info *here = target_find("native");
+    printf("%s %s\nLLVM %s\ntargets: " TARGET_NAMES "(native here: %s)\n", options_program_name(program),
+           options_version(), cg_llvm_version(llvm), here ? here->name : "none");
+}
 
 static bool listed(const option_row *row, option_program program)
 {
@@ -200,6 +212,65 @@ static const option_row *row_of(option_program program, int code)
     return NULL;
 }
 
+/* ---- Options that there are not ---- */
+
+enum { LONGEST_OPTION = 32, FAR = 1000 };
+
+/* How many letters have to be put in, left out or changed to make one word of the other. */
+static int distance(const char *a, size_t a_length, const char *b)
+{
+    int row[LONGEST_OPTION + 1];
+    const size_t b_length = strlen(b);
+    if (b_length > LONGEST_OPTION)
+        return FAR;
+    for (size_t j = 0; j <= b_length; j++)
+        row[j] = (int)j;
+    for (size_t i = 1; i <= a_length; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= b_length; j++) {
+            const int changed = diagonal + (a[i - 1] != b[j - 1]);
+            const int shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = changed < shorter ? changed : shorter;
+        }
+    }
+    return row[b_length];
+}
+
+static const option_row *nearest(option_program program, const char *name, size_t length)
+{
+    const option_row *best = NULL;
+    int least = 1 + (int)length / 4; /* further off is another word */
+    for (int i = 0; i < ROWS; i++) {
+        const int off = listed(&rows[i], program) ? distance(name, length, rows[i].text) : FAR;
+        if (off < least || (off == least && !best)) {
+            best = &rows[i];
+            least = off;
+        }
+    }
+    return best;
+}
+
+/* What may have been meant by "--name=value": an option of another program, or one that is spelled otherwise. */
+static void explain_unknown(option_program program, const char *argument, char *text, size_t size)
+{
+    const char *name = argument + (strncmp(argument, "--", 2) == 0 ? 2 : 0);
+    const size_t length = strcspn(name, "=");
+    if (name == argument)
+        return;
+    for (int i = 0; i < ROWS; i++)
+        for (size_t p = 0; p < sizeof programs / sizeof programs[0]; p++)
+            if (listed(&rows[i], programs[p].program) && strlen(rows[i].text) == length &&
+                strncmp(rows[i].text, name, length) == 0) {
+                snprintf(text, size, " of %s, but of %s", options_program_name(program), programs[p].name);
+                return;
+            }
+    const option_row *meant = nearest(program, name, length);
+    if (meant)
+        snprintf(text, size, "; did you mean --%s?", meant->text);
+}
+
 option_outcome options_parse(option_program program, int argc, char **argv, option_fn *set, void *context)
 {
     struct option longs[ROWS + 1];
@@ -218,8 +289,10 @@ option_outcome options_parse(option_program program, int argc, char **argv, opti
             value = argv[optind++];
         }
         if (code == ':' || code == '?') {
-            snprintf(message, sizeof message, "%s %s", argv[at],
-                     code == ':' ? "needs an argument" : "is not a valid option");
+            if (code == '?')
+                explain_unknown(program, argv[at], reason, sizeof reason);
+            snprintf(message, sizeof message, "%s %s%s", argv[at],
+                     code == ':' ? "needs an argument" : "is not a valid option", reason);
             return options_usage_error(program, message);
         }
         const option_row *row = code == 1 ? NULL : row_of(program, code);
@@ -228,7 +301,7 @@ option_outcome options_parse(option_program program, int argc, char **argv, opti
             return OPTION_EXIT_OK;
         }
         if (row && row->id == OPT_VERSION) {
-            printf("%s %s\n", options_program_name(program), QCC_VERSION);
+            print_version(program);
             return OPTION_EXIT_OK;
         }
         if (!set(context, row ? row->id : OPT_COUNT, value, reason, sizeof reason)) {

@@ -30,6 +30,7 @@ option_outcome options_usage_error(option_program, const char *what);
 
 /* "qcc", "qcc-run", … */
 const char *options_program_name(option_program);
+const char *options_version(void); /* "0.1.0" */
 void options_print_help(option_program, FILE *);
 /* The OPTIONS section of a man page, in man(7) macros. */
 void options_print_man(option_program, FILE *);

@@ -1,4 +1,4 @@
-/* progress.c: a bar, how many samples a second, how long still. */
+/* progress.c: a bar, how many samples a second, how long still; or what is being done. */
 #include "compiler/progress.h"
 
 #include <stdio.h>
@@ -23,4 +23,10 @@ void progress_show(void *unused, int done, int count, double seconds)
     fprintf(stderr, "\r%s\x1b[K", line);
     if (done == count)
         fprintf(stderr, "\r\x1b[K");
+}
+
+void progress_stage(const char *what)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r%s%s\x1b[K", what ? what : "", what ? " ..." : "");
 }

@@ -117,7 +117,7 @@ static void post(mailbox *box, const qcc_step *step, const qcc_frame *frame, uin
         futex_wake(&box->ticket);
 }
 
-static unsigned usable_cpus(void)
+unsigned qcc_pool_cpus(void)
 {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0)
@@ -146,7 +146,7 @@ qcc_pool *qcc_pool_create(unsigned threads)
         return NULL;
     memset(pool, 0, bytes);
     pool->threads = threads;
-    pool->spins = threads <= usable_cpus() ? SPINS : 0;
+    pool->spins = threads <= qcc_pool_cpus() ? SPINS : 0;
     pool->process = getpid();
 
     sigset_t all, before; /* the program's signals are not for our workers */

@@ -5,6 +5,7 @@
 #include "model_abi.h"
 
 unsigned qcc_pool_threads(const qcc_pool *); /* 1 for NULL */
+unsigned qcc_pool_cpus(void);                /* that this process may use */
 
 /* The pool, or NULL in a process that was forked since it was created: its workers stayed behind. */
 qcc_pool *qcc_pool_here(qcc_pool *);

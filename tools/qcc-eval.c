@@ -238,6 +238,11 @@ static int perform(int argc, char **argv)
     case OPTION_EXIT_OK: return EXIT_SUCCESS;
     case OPTION_EXIT_USAGE: return EXIT_USAGE;
     }
+    diag d = driver_diag(OPTION_EVAL);
+    if (c.file && !driver_model_there(c.file, &d)) {
+        driver_print_error(OPTION_EVAL, &d);
+        return EXIT_FAILURE;
+    }
     const char *problem = complete(&c);
     if (problem) {
         options_usage_error(OPTION_EVAL, problem);
@@ -245,7 +250,6 @@ static int perform(int argc, char **argv)
     }
     c.calibration.progress = progress_show;
     calibrate_install(&c.calibration, &c.options);
-    diag d = driver_diag(OPTION_EVAL);
     result r = {0};
     bool good = evaluate(&c, &r, &d);
     if (good && c.json)

@@ -11,11 +11,13 @@
 #include "compiler/quantize/calibrate.h"
 #include "compiler/run/npy.h"
 #include "compiler/run/session.h"
+#include "runtime/pool.h"
 #include "runtime/profile.h"
 #include "tools/profile.h"
 #include "tools/run_report.h"
+#include "tools/show_output.h"
 
-enum { EXIT_USAGE = 2, SHOWN_ELEMENTS = 8, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000 };
+enum { EXIT_USAGE = 2, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000 };
 
 typedef struct command {
     driver_options options;
@@ -153,22 +155,6 @@ static void print_target(const session *s)
     printf("\n");
 }
 
-static void print_output(const session *s, uint32_t index)
-{
-    const qcc_tensor_info *info = &s->outputs[index];
-    const ir_type *type = &s->output_types[index];
-    const int64_t count = ir_type_elements(type);
-    printf("%s: %s ", info->name, ir_dtype_text(type->dtype));
-    for (int i = 0; i < type->rank; i++)
-        printf("%s%" PRId64, i ? "x" : "", type->dims[i]);
-    if (info->scale > 0)
-        printf(", scale %.9g, zero %" PRId32, (double)info->scale, info->zero_point);
-    printf(":");
-    for (int64_t i = 0; i < count && i < SHOWN_ELEMENTS; i++)
-        printf(" %.7g", npy_element(type, s->output_buffers[index], i));
-    printf(count > SHOWN_ELEMENTS ? " ...\n" : "\n");
-}
-
 static bool add_outputs(const command *c, const session *s, outputs *o, diag *d)
 {
     if (c->outputs.count > (int)s->output_count)
@@ -191,6 +177,12 @@ static bool compare_output(const command *c, const session *s, uint32_t index, b
     npy_array want;
     if (!npy_read(path, &want, d))
         return false;
+    if (want.type.dtype != type->dtype) {
+        const ir_dtype other = want.type.dtype;
+        free(want.bytes);
+        return diag_error(d, &loc, "elements are %s, those of output %u (%s) are %s", ir_dtype_text(other), index,
+                          s->outputs[index].name, ir_dtype_text(type->dtype));
+    }
     if (ir_type_elements(&want.type) != count) {
         free(want.bytes);
         return diag_error(d, &loc, "%" PRId64 " elements, output %u (%s) has %" PRId64, ir_type_elements(&want.type),
@@ -226,6 +218,32 @@ static bool compare_outputs(const command *c, const session *s, bool *out_within
 
 /* ---- --bench, --profile and --report ---- */
 
+/* Sorts them. */
+static void print_times(const session *s, double *times, int count)
+{
+    double sum = 0, squares = 0;
+    qsort(times, (size_t)count, sizeof *times, profile_compare);
+    for (int i = 0; i < count; i++)
+        sum += times[i];
+    const double median = count % 2 ? times[count / 2] : (times[count / 2 - 1] + times[count / 2]) / 2;
+    const double mean = sum / count, p99 = times[(int)ceil((count - 1) * 0.99)];
+    for (int i = 0; i < count; i++)
+        squares += (times[i] - mean) * (times[i] - mean);
+    printf("{\"median_ms\": %.6f, \"min_ms\": %.6f, \"p99_ms\": %.6f, \"mean_ms\": %.6f, \"deviation_ms\": %.6f, "
+           "\"iterations\": %d, \"threads\": %u, \"target\": %s%s%s, \"version\": \"%s\"}\n",
+           median * 1e3, times[0] * 1e3, p99 * 1e3, mean * 1e3, sqrt(squares / count) * 1e3, count, s->threads,
+           s->variant ? "\"" : "", s->variant ? s->variant->target : "null", s->variant ? "\"" : "", options_version());
+}
+
+/* Threads that wait for a CPU hold up all others at the end of each layer. */
+static void remark_threads(const session *s, diag *d)
+{
+    const unsigned cpus = qcc_pool_cpus();
+    if (s->threads > cpus)
+        diag_warn(d, NULL, "%u threads share %u CPU%s, which measures the waiting", s->threads, cpus,
+                  cpus == 1 ? "" : "s");
+}
+
 static bool bench(const command *c, session *s, diag *d)
 {
     double *times = malloc(sizeof *times * MAX_RUNS);
@@ -243,14 +261,8 @@ static bool bench(const command *c, session *s, diag *d)
         times[count++] = now - before;
         before = now;
     }
-    if (good) {
-        qsort(times, (size_t)count, sizeof *times, profile_compare);
-        const double median = count % 2 ? times[count / 2] : (times[count / 2 - 1] + times[count / 2]) / 2;
-        printf(
-            "{\"median_ms\": %.6f, \"min_ms\": %.6f, \"p99_ms\": %.6f, \"iterations\": %d, \"threads\": %u, \"target\": %s%s%s}\n",
-            median * 1e3, times[0] * 1e3, times[(int)ceil((count - 1) * 0.99)] * 1e3, count, s->threads,
-            s->variant ? "\"" : "", s->variant ? s->variant->target : "null", s->variant ? "\"" : "");
-    }
+    if (good)
+        print_times(s, times, count);
     free(times);
     return good;
 }
@@ -300,8 +312,10 @@ static bool run_session(const command *c, session *s, outputs *o, bool *out_with
     if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile && !c->report) {
         print_target(s);
         for (uint32_t i = 0; i < s->output_count; i++)
-            print_output(s, i);
+            show_output(s, i);
     }
+    if (good && (c->bench || c->profile || c->report))
+        remark_threads(s, d);
     if (good && c->bench)
         good = bench(c, s, d);
     if (good && (c->profile || c->report))
@@ -335,6 +349,11 @@ static int perform(int argc, char **argv)
     case OPTION_EXIT_OK: return EXIT_SUCCESS;
     case OPTION_EXIT_USAGE: return EXIT_USAGE;
     }
+    diag d = driver_diag(OPTION_RUN);
+    if (c.file && !driver_model_there(c.file, &d)) {
+        driver_print_error(OPTION_RUN, &d);
+        return EXIT_FAILURE;
+    }
     const char *problem = complete(&c);
     if (problem) {
         options_usage_error(OPTION_RUN, problem);
@@ -342,7 +361,6 @@ static int perform(int argc, char **argv)
     }
     c.calibration.progress = progress_show;
     calibrate_install(&c.calibration, &c.options);
-    diag d = driver_diag(OPTION_RUN);
     bool within = true;
     if (!run(&c, &within, &d)) {
         driver_print_error(OPTION_RUN, &d);

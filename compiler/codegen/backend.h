@@ -44,4 +44,8 @@ bool cg_choose_kernel(const ir_op *, target_set, const char *forced, arena *, ir
 /* Number i of the kernels for an op, in order of preference; NULL behind the last. */
 const char *cg_kernel_name(ir_opcode, int i);
 
+/* "19.1.7": of the LLVM that is in use. */
+enum { CG_VERSION_TEXT = 40 };
+const char *cg_llvm_version(char text[CG_VERSION_TEXT]);
+
 #endif

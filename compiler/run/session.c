@@ -3,6 +3,7 @@
 #include "compiler/run/session.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -74,24 +75,25 @@ static bool describe(session *s, diag *d)
 
 /* ---- The three ways ---- */
 
-static bool is_elf(const char *file)
+/* ET_NONE: no file of that format. */
+static int elf_type(const char *file)
 {
-    char magic[4] = "";
+    Elf64_Ehdr header = {0};
     FILE *f = strcmp(file, "-") == 0 ? NULL : fopen(file, "rb");
-    const bool elf = f && fread(magic, 1, 4, f) == 4 &&
-                     memcmp(magic,
-                            "\x7f"
-                            "ELF",
-                            4) == 0;
+    const bool elf = f && fread(&header, sizeof header, 1, f) == 1 && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0;
     if (f)
         fclose(f);
-    return elf;
+    return elf ? header.e_type : ET_NONE;
 }
 
-static bool open_library(session *s, const char *file, diag *d)
+static bool open_library(session *s, int type, const char *file, diag *d)
 {
     const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
     char path[4096];
+    if (type == ET_REL)
+        return diag_error(d, &loc,
+                          "an object, which a program links; what can be run is a shared library, made by "
+                          "qcc MODEL -o MODEL.so, or the model file itself");
     snprintf(path, sizeof path, "%s%s", strchr(file, '/') ? "" : "./", file); /* not from the library path */
     s->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!s->library)
@@ -164,14 +166,14 @@ bool session_open(session *s, const driver_options *o, const char *file, bool in
 {
     *s = (session){.threads = threads};
     const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
-    const bool library = is_elf(file);
+    const int type = elf_type(file);
     bool good;
-    if (library && interpret)
+    if (type != ET_NONE && interpret)
         good = diag_error(d, &loc, "compiled already: the interpreter needs the model file");
     else
-        good = library     ? open_library(s, file, d)
-               : interpret ? open_interpreted(s, o, file, d)
-                           : open_compiled(s, o, file, d);
+        good = type != ET_NONE ? open_library(s, type, file, d)
+               : interpret     ? open_interpreted(s, o, file, d)
+                               : open_compiled(s, o, file, d);
     good = good && get_ready(s, &loc, d);
     if (!good)
         session_close(s);

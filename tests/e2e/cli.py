@@ -1,21 +1,24 @@
 """Protects qcc's command line: exit codes, one diagnostic a failure, files that appear whole or not at all."""
 import json
 import os
+import pty
 import re
 import stat
+import subprocess
 
-from common import DIGITS, QCC, QCC_EVAL, QCC_OPT, QCC_RUN, ROOT, Case, main, run
+from common import (DIGITS, QCC, QCC_EVAL, QCC_OPT, QCC_RUN, ROOT, Case, default_targets, main, native, run, runs_here, targets)
 
 
 class Usage(Case):
     def test_help_and_version(self):
         for program in (QCC, QCC_RUN, QCC_EVAL, QCC_OPT):
             self.assertIn(b"--help", self.fine(program, "--help"))
-            self.assertRegex(self.fine(program, "--version"), rb"^qcc\S* \d+\.\d+\.\d+\n$")
+            self.assertRegex(self.fine(program, "--version").decode(), r"^qcc\S* \d+\.\d+\.\d+\nLLVM \d+\.\d+\.\d+\n"
+                             rf"targets: {' '.join(targets())} \(native here: {native()}\)\n$")
 
     def test_bad_usage(self):
         for arguments in (
-            [], [self.add], [self.add, "-o"], [self.add, "-o", "x.unknown"], ["--frobnicate", self.add, "-o", "x.o"],
+            [], [self.add, "-o"], [self.add, "-o", "-"], ["-"], [self.add, "-o", "x.unknown"], ["--frobnicate", self.add, "-o", "x.o"],
             [self.add, self.add, "-o", "x.o"], [self.add, "-o", "x.o", "--target=pdp11"], [self.add, "-o", "x.o", "-O7"],
             [self.add, "-o", "x.o", "--name=7up"], [self.add, "-o", "x.o", "--name=int"], [self.add, "-o", "x.o", "--name=qcc_run"], [self.add, "-o", "x.o", "--emit=exe"],
             [self.add, "-o", "x.o", "--rounding=up"], [self.add, "-o", "x.o", "--batch=0"], [self.add, "-o", "x.o", "--batch=1e9"],
@@ -26,6 +29,57 @@ class Usage(Case):
         ):
             self.refused(2, QCC, *arguments, cwd=self.folder)
         self.assertEqual(sorted(os.listdir(self.folder)), ["add.qir", "scale.qir"])
+
+    def test_what_was_meant(self):
+        """An option that there is not: the one that is spelled nearly so, or the program that has it."""
+        for program, option, want in (
+                (QCC, "--no-haeder", "--no-haeder is not a valid option; did you mean --no-header? (see"),
+                (QCC, "--keep_float=a", "; did you mean --keep-float?"), (QCC_RUN, "--toleranze=1", "; did you mean --tolerance?"),
+                (QCC_EVAL, "--label=x", None), (QCC, "--threads=2", "--threads=2 is not a valid option of qcc, but of qcc-run"),
+                (QCC_RUN, "--header=x", "is not a valid option of qcc-run, but of qcc"), (QCC, "--frobnicate", "--frobnicate is not a valid option (see"),
+                (QCC, "--" + "x" * 3000, None), (QCC, "-Z", "-Z is not a valid option (see")):
+            code, _, err = run(program, self.add, option)
+            self.assertNotEqual(code, 0)
+            self.assertIn(want or option[:20], err)
+
+    def test_missing_model_first(self):
+        """It is not an option that is missing when there is no model."""
+        for program, options in ((QCC, []), (QCC, ["-o", "x.unknown"]), (QCC_RUN, ["--interp", "--profile"]), (QCC_EVAL, [])):
+            self.assertEqual(self.refused(1, program, "absent.tflite", *options), "absent.tflite: error: No such file or directory\n")
+
+    def test_default_output(self):
+        """Called as the model, in the folder at hand."""
+        here = self.folder / "here"
+        here.mkdir()
+        for options, name in (([], "digits.o"), (["--emit=asm"], "digits.s"), (["--emit=shared"], "digits.so")):
+            self.fine(QCC, DIGITS, *options, cwd=here)
+            self.assertTrue((here / name).exists())
+        self.assertEqual(sorted(os.listdir(here)), ["digits.h", "digits.o", "digits.s", "digits.so"])
+        self.assertIn("-o - does not say what to write: --emit=KIND is missing", self.refused(2, QCC, self.add, "-o", "-"))
+        before = self.add.read_bytes()
+        self.refused(1, QCC, "add.qir", "--emit=ir", cwd=self.folder)  # would be the model itself
+        self.assertEqual(self.add.read_bytes(), before)
+
+    def test_code_for_other_machines(self):
+        """Said where nobody asked for it, and where this machine can't run it."""
+        text = f"the code is for {','.join(default_targets())}, which this machine can't run: this CPU lacks"
+        here = any(runs_here(target) for target in default_targets())
+        for options, want in (([], not here), (["--target=" + ",".join(default_targets())], False), (["--target=native"], False)):
+            code, _, err = run(QCC, self.add, "-o", self.folder / "m.o", *options)
+            self.assertEqual(code, 0)
+            self.assertEqual(text in err, want, err)
+            self.assertEqual(len(err.splitlines()), want)
+
+    def test_progress_on_a_terminal(self):
+        """What is being done, and at the end an empty line; nothing in a pipe (test_code_for_other_machines)."""
+        reader, writer = pty.openpty()
+        code = subprocess.run([QCC, self.add, "--target=native", "-o", self.folder / "m.so"], stderr=writer, check=False).returncode
+        os.close(writer)
+        text = os.read(reader, 1 << 16).decode()
+        os.close(reader)
+        self.assertEqual(code, 0)
+        self.assertEqual(re.findall(r"\r([a-z ]*) \.\.\.\x1b\[K", text), ["reading", "optimizing", "generating code", "linking"])
+        self.assertTrue(text.endswith("\r\x1b[K"))
 
     def test_lists(self):
         self.assertIn(b"memory_plan", self.fine(QCC, "--list-passes"))

@@ -128,12 +128,47 @@ class Run(Case):
 
     def test_bench_and_profile(self):
         bench = json.loads(self.fine(QCC_RUN, DIGITS, "--bench=0.01", "--threads=2"))
-        self.assertEqual(sorted(bench), ["iterations", "median_ms", "min_ms", "p99_ms", "target", "threads"])
+        self.assertEqual(sorted(bench), ["deviation_ms", "iterations", "mean_ms", "median_ms", "min_ms", "p99_ms", "target", "threads",
+                                         "version"])
+        self.assertTrue(bench["min_ms"] <= bench["mean_ms"] and bench["deviation_ms"] >= 0)
+        self.assertEqual(bench["version"], self.fine(QCC_RUN, "--version").decode().split()[1])
         self.assertTrue(bench["min_ms"] <= bench["median_ms"] <= bench["p99_ms"] and bench["threads"] == 2)
         self.assertEqual(bench["target"], native())
         lines = self.fine(QCC_RUN, DIGITS, "--profile", "--bench=0.01").decode().splitlines()
         self.assertTrue(any("conv2d" in line for line in lines))
         self.assertRegex(lines[-1], r"^total .* 1 thread, target \w+; peak of a core: .*$")
+
+    def test_more_threads_than_cpus(self):
+        """Timed, but with a word about it."""
+        cpus = len(os.sched_getaffinity(0))
+        for threads, want in ((1, ""), (cpus + 1, f"qcc-run: warning: {cpus + 1} threads share {cpus} CPU")):
+            code, out, err = run(QCC_RUN, DIGITS, "--bench=0", f"--threads={threads}")
+            self.assertEqual((code, json.loads(out)["threads"]), (0, threads))
+            self.assertEqual(err[:len(want)] if want else err, want)
+
+    def test_what_is_shown(self):
+        """The largest and the smallest element, where they are, and which class that is."""
+        x = self.folder / "x.npy"
+        x.write_bytes(npy("|i1", (1, 7), [-128, -1, 0, 5, 4, 3, -128]))
+        self.assertEqual(self.fine(QCC_RUN, "-i", x, self.scale).decode().splitlines()[1:], [
+            "y: i8 1x7, scale 0.25, zero -5: -128 -13 -11 -1 -3 -5 -128",
+            "  largest -1 (1) at 3, smallest -128 (-30.75) at 0; class 3"])
+        grid = self.folder / "grid.qir"
+        grid.write_text('graph "g" {\n  input %0:f32<1x2x3> "x"\n  %1:f32<1x2x3> "y" = neg %0\n  output %1 "y"\n}\n')
+        nan = float("nan")
+        x.write_bytes(npy("<f4", (1, 2, 3), [nan, 1, 2, 3, -4, 5]))
+        self.assertEqual(self.fine(QCC_RUN, "-i", x, grid).decode().splitlines()[-1], "  largest 4 at 1,1, smallest -5 at 1,2")
+        x.write_bytes(npy("<f4", (1, 2, 3), [nan] * 6))
+        self.assertRegex(self.fine(QCC_RUN, "-i", x, grid).decode().splitlines()[-1], "^y: ")
+
+    def test_an_object_is_told_from_a_library(self):
+        """And a type of element from another."""
+        self.fine(QCC, self.add, "-o", self.folder / "m.o")
+        self.assertIn("m.o: error: an object, which a program links; what can be run is a shared library, made by qcc MODEL -o MODEL.so",
+                      self.refused(1, QCC_RUN, self.folder / "m.o"))
+        other = self.folder / "other.npy"
+        other.write_bytes(npy("<i4", (1, 5), [0] * 5))
+        self.assertIn("elements are i32, those of output 0 (sum) are f32", self.refused(1, QCC_RUN, self.add, "--compare", other))
 
     def test_refusals(self):
         short = self.folder / "short.npy"

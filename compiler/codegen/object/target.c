@@ -31,6 +31,15 @@ LLVMTargetMachineRef cg_target_machine(int opt_level, diag *d)
     return machine;
 }
 
+const char *cg_llvm_version(char text[CG_VERSION_TEXT])
+{
+    unsigned major, minor, patch;
+
+    LLVMGetVersion(&major, &minor, &patch);
+    snprintf(text, CG_VERSION_TEXT, "%u.%u.%u", major, minor, patch);
+    return text;
+}
+
 static void attribute_text(const cg_module *m, LLVMValueRef function, const char *key, const char *value)
 {
     LLVMAttributeRef attribute =
