@@ -19,7 +19,8 @@ enum {
     TFLITE_MAX_NODES = 1 << 18,     /* operators imported, inlined ones included */
     TFLITE_MAX_OPERANDS = 1 << 12,  /* of one operator */
     TFLITE_MAX_VARIABLES = 1 << 12, /* handles of state variables */
-    TFLITE_MAX_DEPTH = 16           /* composites within composites */
+    TFLITE_MAX_PASSES = 1 << 14,    /* of all loops */
+    TFLITE_MAX_DEPTH = 16           /* subgraphs within subgraphs */
 };
 
 typedef struct tflite_opcode {
@@ -39,6 +40,7 @@ typedef struct tflite_model {
     fb_table signature;  /* the one of subgraph 0, or absent */
     bool reshaped;       /* an option changes the inputs' shapes: the file's shapes of other tensors don't count */
     uint32_t node_count; /* imported so far */
+    uint32_t pass_count; /* of loops, so far */
     tflite_variable *variables;
     int variable_count;
 } tflite_model;

@@ -1,4 +1,4 @@
-/* ops_misc.c: resizing, detection, MediaPipe's transposed convolution, composites. */
+/* ops_misc.c: resizing, detection, MediaPipe's transposed convolution. */
 #include <math.h>
 #include <string.h>
 
@@ -168,28 +168,4 @@ bool tflite_op_transpose_conv_bias(tflite_node *n)
     ir_set_ints(op, IR_ATTR_STRIDE, 2, stride);
     ir_set_ints(op, IR_ATTR_PAD, 4, pad);
     return tflite_bind(n, 0, op, 4, (int64_t[]){x->type.dims[0], out[0], out[1], w->type.dims[0]});
-}
-
-/* ---- STABLEHLO_COMPOSITE: the operator is what its decomposition computes ---- */
-
-bool tflite_op_composite(tflite_node *n)
-{
-    int inputs = tflite_input_count(n), outputs = tflite_output_count(n);
-    ir_value **in = ARENA_ARRAY(n->model->graph->arena, ir_value *, inputs + 1);
-    ir_value **out = ARENA_ARRAY(n->model->graph->arena, ir_value *, outputs + 1);
-    int32_t subgraph = fb_i32(n->options, COMPOSITE_SUBGRAPH, 0);
-    for (int i = 0; i < inputs; i++)
-        if (!(in[i] = tflite_input(n, i)))
-            return false;
-    if (n->scope->initial)
-        return node_error(n, "the initial value of a variable is computed by a composite");
-    if (subgraph == n->scope->subgraph || subgraph == 0)
-        return node_error(n, "the decomposition, subgraph %d, contains the operator itself", subgraph);
-    if (!tflite_import_subgraph(n->model, subgraph, n->scope->depth + 1, &n->loc, (uint32_t)inputs, in,
-                                (uint32_t)outputs, out))
-        return false;
-    for (int i = 0; i < outputs; i++)
-        if (!tflite_bind_value(n, i, out[i]))
-            return false;
-    return true;
 }

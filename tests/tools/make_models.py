@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 
+import tflite_control
 import tflite_writer
 from tflite_writer import NONE, RELU, RELU6, SAME, VALID, Model
 
@@ -382,6 +383,7 @@ def fake_quant():
 
 IMPORTED = [conv_int8, conv_uint8, hybrid, float_ops, shapes, slices, data_movement, composite, sparse, detection, transposed, state,
             lstm, lstm_int8, fake_quant]
+IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 
 # ---- Models that are refused, each for one reason; the name says it ----
@@ -527,7 +529,7 @@ REFUSED = {
     "opcode_index": lambda: changed(binary(), set_field(op__opcodeIndex=3)),
     "operator_unknown": lambda: changed(binary(), set_field(code__builtinCode=5000)),
     "operator_custom": lambda: changed(binary(), set_field(code__builtinCode=32, code__customCode="Magic")),
-    "operator_unsupported": lambda: changed(binary(), set_field(code__builtinCode=119)),
+    "operator_unsupported": lambda: changed(binary(), set_field(code__builtinCode=200)),
     "operand_index": lambda: changed(binary(), set_field(op__inputs=[0, 17])),
     "operand_missing": lambda: changed(binary(), set_field(op__inputs=[0, -1])),
     "operand_count": lambda: changed(binary(), set_field(op__inputs=[0])),
@@ -630,13 +632,14 @@ REFUSED = {
     "lstm_weight_shape": lambda: changed(lstm_layer(), lambda m: m.graph.operators[0].inputs.__setitem__(6, 3)),
     "detection_option": lambda: detection(num_classes=7),
     "detection_range": lambda: detection(max_detections=0),
+    **tflite_control.REFUSED,
 }
 
 
 def main(folder):
     os.makedirs(os.path.join(folder, "refused"), exist_ok=True)
-    for make in IMPORTED:
-        make().save(os.path.join(folder, make.__name__ + ".tflite"))
+    for name, make in IMPORTED.items():
+        make().save(os.path.join(folder, name + ".tflite"))
     for name, make in REFUSED.items():
         make().save(os.path.join(folder, "refused", name + ".tflite"))
 
