@@ -270,10 +270,23 @@ bool paddle_op_fake_abs_max(paddle_node *n)
     return quantize(n, "Out", f);
 }
 
+/* quantize_linear and dequantize_linear: qmax is the largest integer; without it, as in older files, bit_length says it. */
+static bool linear_bits(paddle_node *n, int64_t *bits, float *most)
+{
+    const int64_t qmax = paddle_int(n, "qmax", 0);
+    *bits = paddle_int(n, "bit_length", 8);
+    for (int64_t b = 2; b <= 16; b++)
+        *bits = qmax == (1 << (b - 1)) - 1 ? b : *bits;
+    if (!largest(n, *bits, most))
+        return false;
+    return !qmax || *most == (float)qmax ||
+           node_error(n, "the largest integer %lld (qmax) is not supported", (long long)qmax);
+}
+
 bool paddle_op_quantize_linear(paddle_node *n)
 {
     fake f;
-    if (!read_fake(n, &f) || !thresholds(n, "Scale", 0, &f.threshold, &f.count))
+    if (!read_fake(n, &f) || !linear_bits(n, &f.bits, &f.most) || !thresholds(n, "Scale", 0, &f.threshold, &f.count))
         return false;
     if (paddle_int(n, "only_observer", 0)) {
         node_layout layout = paddle_layout_of(n, "X", 0);
@@ -416,8 +429,9 @@ bool paddle_op_dequantize_linear(paddle_node *n)
 {
     const float *t;
     int64_t count;
+    int64_t bits;
     float most;
-    if (!thresholds(n, "Scale", 0, &t, &count) || !largest(n, paddle_int(n, "bit_length", 8), &most))
+    if (!thresholds(n, "Scale", 0, &t, &count) || !linear_bits(n, &bits, &most))
         return false;
     if (paddle_int(n, "only_observer", 0)) {
         node_layout layout = paddle_layout_of(n, "X", 0);

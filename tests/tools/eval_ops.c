@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/model_files.h"
 #include "frontends/frontend.h"
 #include "ir/ref/interp.h"
 #include "passes/pass.h"
@@ -306,7 +307,8 @@ int main(int argc, char **argv)
     ir_enum_ROUNDING rounding = IR_ROUNDING_EVEN_F32;
     bool passes = false;
     const char *shapes[MOST_SHAPES];
-    frontend_options options = {.input_shapes = shapes};
+    model_files beside = {0};
+    frontend_options options = {.input_shapes = shapes, .open = model_files_open, .open_context = &beside};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--chain") == 0)
             s.chain = true;
@@ -337,6 +339,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "eval_ops: can't read %s or %s/names.txt: %s\n", model, s.dir, strerror(errno));
         return 1;
     }
+    beside.model = model;
     diag d = {.warn = warn};
     ir_graph *g = frontend_import(bytes, size, model, &options, &d);
     const pass_options unfused = {.keep_unfused = true, .opt_level = 1};
@@ -344,6 +347,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", d.text);
         ir_graph_free(g);
         session_free(&s);
+        model_files_free(&beside);
         free(bytes);
         return 1;
     }
@@ -359,6 +363,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", d.text);
     session_free(&s);
     ir_graph_free(g);
+    model_files_free(&beside);
     free(bytes);
     return fine ? 0 : 1;
 }

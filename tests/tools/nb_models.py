@@ -307,6 +307,29 @@ def fake_widths(p):
 
 
 @case
+def linear_widths(p):
+    """The largest integer of quantize_linear and dequantize_linear is qmax, whatever bit_length says."""
+    x = image(p, (1, 4, 3, 12))
+    p.param("scale", np.array([0.8], np.float32))
+    p.param("zero", np.array([0], np.float32))
+    p.param("w", np.random.RandomState(144).randint(-7, 8, (6, 4, 1, 1)).astype(np.int8))
+    p.param("w.scale", noise(145, (6,), 0.2, 1))
+    p.param("w.zero", np.zeros(6, np.float32))
+    for name, bits, most in (("four", 4, 7), ("seven", 7, 63), ("sixteen", 16, 32767), ("said.four", 8, 7), ("said.eight", 4, 127)):
+        limits = {"bit_length": bits, "qmin": -most - 1, "qmax": most, "is_test": True, "only_observer": False}
+        for kind in (0, 1):
+            at = f"{name}.{kind}"
+            for op, a, b in (("quantize_linear", x, at + ".whole"), ("dequantize_linear", at + ".whole", at)):
+                p.op(op, {"X": [a], "Scale": ["scale"], "ZeroPoint": ["zero"]}, {"Y": [b]}, quant_axis=-1, round_type=kind, **limits)
+            p.output(at)
+        p.op("dequantize_linear", {"X": ["w"], "Scale": ["w.scale"], "ZeroPoint": ["w.zero"]}, {"Y": [name + ".w"]}, quant_axis=0, round_type=0, **limits)
+        p.op("conv2d", {"Input": [x], "Filter": [name + ".w"]}, {"Output": [name + ".y"]}, strides=[1, 1], paddings=[0, 0], dilations=[1, 1], groups=1,
+             padding_algorithm="EXPLICIT", data_format="NCHW")
+        p.output(name + ".y")
+    return [noise(146, (1, 4, 3, 12), -1.2, 1.2)]
+
+
+@case
 def fake_operands(p):
     """Rounded right in front of a product, of an operand on which the integers are exact: nothing else is between them and the output."""
     x = image(p, (1, 4, 3, 12))

@@ -57,6 +57,12 @@ def threshold_negative(p):
 
 
 @refused
+def linear_largest(p):
+    p.param("s", np.array([1], np.float32))
+    one(p, "quantize_linear", {"X": ["x"], "Scale": ["s"]}, {"Y": ["y"]}, bit_length=8, quant_axis=-1, qmin=-101, qmax=100)
+
+
+@refused
 def gather_outside(p):
     p.param("at", np.array([1, -5], np.int64))
     one(p, "gather", {"X": ["x"], "Index": ["at"]}, {"Out": ["y"]}, axis=1)
