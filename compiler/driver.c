@@ -434,12 +434,24 @@ static void print_line(const char *program, const char *text)
 
 static void print_warning(void *context, const char *text) { print_line(context, text); }
 
-diag driver_diag(option_program program)
+diag driver_diag(option_program program, diag_refusals *refusals)
 {
-    return (diag){.warn = print_warning, .context = (void *)(uintptr_t)options_program_name(program)};
+    *refusals = (diag_refusals){0};
+    return (diag){
+        .warn = print_warning, .context = (void *)(uintptr_t)options_program_name(program), .refusals = refusals};
 }
 
 void driver_print_error(option_program program, const diag *d)
 {
-    print_line(options_program_name(program), d->failed ? d->text : "error: failed without a diagnostic");
+    const char *name = options_program_name(program);
+    const diag_refusals *r = d->refusals;
+    for (int i = 0; i < r->count; i++)
+        if (r->more[i])
+            fprintf(stderr, "%s; so at %d more\n", r->text[i], r->more[i]);
+        else
+            print_line(name, r->text[i]);
+    if (*r->summary)
+        print_line(name, r->summary);
+    if (!r->count || d->final)
+        print_line(name, d->failed ? d->text : "error: failed without a diagnostic");
 }

@@ -105,8 +105,9 @@ void driver_module_free(driver_module *);
  * descriptor. */
 bool driver_link_shared(const driver_options *, const cg_output *object, int to, diag *);
 
-/* Prints a diagnostic in one line on stderr; warnings come through driver_diag's callback in the same form. */
-diag driver_diag(option_program);
+/* Prints a diagnostic in one line on stderr, refusals in one each; warnings come through driver_diag's callback in the
+ * same form. */
+diag driver_diag(option_program, diag_refusals *);
 void driver_print_error(option_program, const diag *);
 
 #endif

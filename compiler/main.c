@@ -337,7 +337,8 @@ static void remark_target(const command *c, diag *d)
 
 static int work(command *c)
 {
-    diag d = driver_diag(OPTION_QCC);
+    diag_refusals refusals;
+    diag d = driver_diag(OPTION_QCC, &refusals);
     const bool there = !c->model || driver_model_there(c->model, &d);
     const char *problem = there ? complete(c) : NULL;
     if (problem) {

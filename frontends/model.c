@@ -18,23 +18,67 @@ bool model_open(frontend_model *m, const uint8_t *bytes, size_t size, const char
     m->graph = ir_graph_new_within(ir_limits_of(size, options->max_bytes));
     m->dense_budget = m->graph->limits.bytes;
     m->shapes_used = ARENA_ARRAY(m->graph->arena, bool, options->input_shape_count + 1);
+    m->unknown = ARENA_NEW(m->graph->arena, ir_value);
+    m->unknown->name = "";
     fb_open(&m->reader, bytes, size);
     return true;
 }
 
 ir_graph *model_close(frontend_model *m, bool imported)
 {
-    if (imported)
+    const ir_loc loc = model_loc(m);
+    if (!diag_settle(m->diag, &loc) && imported)
         return m->graph;
     ir_graph_free(m->graph);
     return NULL;
+}
+
+/* The first open dimension from `from` on; the rank: none. */
+static int next_open(const ir_type *type, int from)
+{
+    while (from < type->rank && type->dims[from] >= 0)
+        from++;
+    return from;
+}
+
+static const char *shape_source(const frontend_input *i)
+{
+    return i->shaped    ? " by --input-shape"
+           : i->batched ? " with --batch, --input-shape can set another"
+           : i->in_file.rank > 0 && i->in_file.dims[0] < 0
+               ? " where the file leaves the batch open, --input-shape can set another"
+               : " in the file, --input-shape can set another";
+}
+
+static void say_shapes(frontend_model *m, const frontend_input *i, int most)
+{
+    if (!i || !most)
+        return;
+    say_shapes(m, i->next, most - 1);
+    if ((m->shapes_fit && !i->shaped && !i->batched) || next_open(&i->type, 0) < i->type.rank)
+        return;
+    diag_add(m->diag, "; input '%.40s' is ", i->name);
+    for (int d = 0; d < i->type.rank; d++)
+        diag_add(m->diag, d ? "x%lld" : "%lld", (long long)i->type.dims[d]);
+    diag_add(m->diag, "%s", shape_source(i));
+}
+
+/* Writers record the shape of some run, and users choose one: where operators don't take it, it is not they who are
+ * wrong. */
+bool model_goes_on(frontend_model *m)
+{
+    enum { MOST_INPUTS = 4 };
+    if (m->misfit)
+        say_shapes(m, m->fed, MOST_INPUTS);
+    m->misfit = false;
+    return fb_ok(&m->reader) && diag_put_off(m->diag);
 }
 
 ir_loc model_loc(frontend_model *m) { return (ir_loc){.file = m->file, .subgraph = -1, .node = -1}; }
 
 bool model_malformed(frontend_model *m, const ir_loc *loc)
 {
-    return diag_error(m->diag, loc, "malformed file: %s (byte %zu)", m->reader.error,
+    return diag_final(m->diag, loc, "malformed file: %s (byte %zu)", m->reader.error,
                       m->reader.error_at + m->reader_at);
 }
 
@@ -186,54 +230,89 @@ static bool name_extents(frontend_model *m, const char *option, const char *colo
     return true;
 }
 
-static bool open_dimension(frontend_model *m, const char *input, int dimension, const char *dim_name)
+static const char *name_of(const frontend_input *in, int dimension)
+{
+    return in->dim_names ? in->dim_names[dimension] : NULL;
+}
+
+static bool all_closed(frontend_model *m, const frontend_input *in)
 {
     const ir_loc loc = model_loc(m);
-    if (!dim_name)
-        return diag_error(m->diag, &loc, "dimension %d of input '%s' is open; --input-shape can set it", dimension,
-                          input);
-    return diag_error(m->diag, &loc,
-                      "dimension %d of input '%s', '%s', is open; --input-shape can set it, by either name", dimension,
-                      input, dim_name);
+    int i = next_open(&in->type, 0);
+    if (i == in->type.rank)
+        return true;
+    const char *name = name_of(in, i);
+    if (name)
+        diag_error(m->diag, &loc, "dimension %d of input '%s', '%s', is open; --input-shape can set it, by either name",
+                   i, in->name, name);
+    else
+        diag_error(m->diag, &loc, "dimension %d of input '%s' is open; --input-shape can set it", i, in->name);
+    while ((i = next_open(&in->type, i + 1)) < in->type.rank) {
+        name = name_of(in, i);
+        diag_add(m->diag, "; so is dimension %d%s%s%s", i, name ? ", '" : "", name ? name : "", name ? "'" : "");
+    }
+    return false;
+}
+
+/* What options say of the input. */
+static bool reshape_input(frontend_model *m, frontend_input *in, const char *other_name)
+{
+    const frontend_options *o = m->options;
+    const ir_loc loc = model_loc(m);
+    ir_type *type = &in->type;
+    for (int i = 0; i < o->input_shape_count; i++) {
+        const char *option = o->input_shapes[i], *colon = strrchr(option, ':');
+        if (!colon)
+            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x224x224x3", option);
+        bool match = false;
+        if (!name_extents(m, option, colon, in->dim_names, type, &match))
+            return false;
+        in->shaped |= match;
+        m->shapes_used[i] |= match;
+    }
+    if (type->rank > 0 && (o->batch > 0 || type->dims[0] < 0))
+        type->dims[0] = o->batch > 0 ? o->batch : 1;
+    in->batched = type->rank > 0 && o->batch > 0;
+    for (int i = 0; i < o->input_shape_count; i++) {
+        const char *option = o->input_shapes[i], *colon = strrchr(option, ':');
+        const size_t length = (size_t)(colon - option);
+        const bool match = names(option, length, in->name) || names(option, length, other_name);
+        m->shapes_used[i] |= match;
+        in->shaped |= match;
+        if (match && !parse_shape(m, option, colon + 1, type))
+            return false;
+    }
+    return true;
 }
 
 bool model_input_type(frontend_model *m, const char *name, const char *other_name, const char *const dim_names[],
                       ir_type *type)
 {
-    const frontend_options *o = m->options;
     const ir_loc loc = model_loc(m);
     for (int i = 0; i < type->rank; i++)
         if (type->dims[i] == 0) /* nobody means an empty input: what wrote the file did not know */
             type->dims[i] = -1;
-    for (int i = 0; i < o->input_shape_count; i++) {
-        const char *option = o->input_shapes[i], *colon = strrchr(option, ':');
-        if (!colon)
-            return diag_error(m->diag, &loc, "input shape '%s' is not of the form NAME:1x224x224x3", option);
-        if (!name_extents(m, option, colon, dim_names, type, &m->shapes_used[i]))
-            return false;
-    }
-    if (type->rank > 0 && (o->batch > 0 || type->dims[0] < 0))
-        type->dims[0] = o->batch > 0 ? o->batch : 1;
-    for (int i = 0; i < o->input_shape_count; i++) {
-        const char *option = o->input_shapes[i], *colon = strrchr(option, ':');
-        size_t length = (size_t)(colon - option);
-        bool match = names(option, length, name) || names(option, length, other_name);
-        if (match && !parse_shape(m, option, colon + 1, type))
-            return false;
-        m->shapes_used[i] |= match;
-    }
-    for (int i = 0; i < type->rank; i++)
-        if (type->dims[i] < 0)
-            return open_dimension(m, name, i, dim_names ? dim_names[i] : NULL);
+    frontend_input *in = ARENA_NEW(m->graph->arena, frontend_input);
+    *in = (frontend_input){.next = m->fed, .name = name, .dim_names = dim_names, .in_file = *type, .type = *type};
+    m->fed = in;
+    if (!reshape_input(m, in, other_name))
+        return false;
+    *type = in->type;
+    if (!all_closed(m, in))
+        return false;
     return ir_type_valid(type) || diag_error(m->diag, &loc, "input '%s' is too large", name);
 }
 
 bool model_input_shapes_used(frontend_model *m)
 {
     const ir_loc loc = model_loc(m);
-    for (int i = 0; i < m->options->input_shape_count; i++)
-        if (!m->shapes_used[i])
-            return diag_error(m->diag, &loc, "input shape '%s': the model has no such input, or open dimension",
-                              m->options->input_shapes[i]);
+    for (int i = 0; i < m->options->input_shape_count; i++) {
+        if (m->shapes_used[i])
+            continue;
+        diag_error(m->diag, &loc, "input shape '%s': the model has no such input, or open dimension",
+                   m->options->input_shapes[i]);
+        if (!model_goes_on(m))
+            return false;
+    }
     return true;
 }

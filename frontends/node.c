@@ -19,6 +19,16 @@ bool node_error(frontend_node *n, const char *format, ...)
     return diag_error(n->model->diag, &n->loc, "%s", text);
 }
 
+bool node_malformed(frontend_node *n, const char *format, ...)
+{
+    char text[DIAG_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return diag_final(n->model->diag, &n->loc, "%s", text);
+}
+
 bool node_misfit(frontend_node *n, const char *format, ...)
 {
     char text[DIAG_TEXT_BYTES];
@@ -96,8 +106,8 @@ static bool check_size(frontend_node *n, const ir_type *type)
         return node_error(n, "a result is larger than 2 GiB");
     m->total_bytes += (int64_t)ir_type_bytes(type);
     return m->total_bytes <= FRONTEND_MAX_TOTAL_BYTES ||
-           node_error(n, "the model's values are larger than %lld GiB in all",
-                      (long long)(FRONTEND_MAX_TOTAL_BYTES >> 30));
+           node_malformed(n, "the model's values are larger than %lld GiB in all",
+                          (long long)(FRONTEND_MAX_TOTAL_BYTES >> 30));
 }
 
 /* Importers may compute extents themselves, to compare them with the file's; the IR has the last word. */
@@ -170,8 +180,12 @@ ir_value *node_done_quant(frontend_node *n, ir_op *op, ir_dtype dtype, const ir_
     diag *d = n->model->diag;
     ir_type type = {.dtype = dtype};
     ir_result_set(op, 0, type, quant);
-    if (!ir_verify_attrs(op, d) || !ir_infer_shape(op, 0, &type, d))
+    if (!ir_verify_attrs(op, d))
         return NULL;
+    if (!ir_infer_shape(op, 0, &type, d)) {
+        n->model->misfit = true;
+        return NULL;
+    }
     return node_typed(n, op, type, quant);
 }
 

@@ -28,6 +28,16 @@ typedef struct frontend_folding {
     bool moves;          /* transposes and casts of constants, however large */
 } frontend_folding;
 
+/* An input of the model, and where its shape is from. */
+typedef struct frontend_input {
+    struct frontend_input *next;
+    const char *name;
+    const char *const *dim_names; /* what the file calls its open dimensions; NULL: nothing */
+    ir_type in_file;              /* -1: open */
+    ir_type type;                 /* as it is imported */
+    bool shaped, batched;         /* by --input-shape, by --batch */
+} frontend_input;
+
 #define FRONTEND_MODEL_FIELDS                                                                                          \
     fb_reader reader;                                                                                                  \
     size_t reader_at; /* where the reader's bytes begin in the file */                                                 \
@@ -37,8 +47,12 @@ typedef struct frontend_folding {
     const frontend_folding *folding;                                                                                   \
     diag *diag;                                                                                                        \
     ir_graph *graph;                                                                                                   \
-    bool misfit;       /* what failed are shapes that don't fit each other */                                          \
-    size_t file_bytes; /* of the model, and of the files it named so far */                                            \
+    bool misfit;         /* what failed are shapes that don't fit each other */                                        \
+    bool shapes_fit;     /* those of the file itself do: inputs that nobody reshaped are not to blame */               \
+    frontend_input *fed; /* its inputs, the last one first */                                                          \
+    ir_value *unknown;   /* stands for what a refused node would have made, and for all that is made of it */          \
+    bool left_out;       /* the node at hand needs what a graph within did not make; that has been told */             \
+    size_t file_bytes;   /* of the model, and of the files it named so far */                                          \
     struct model_name *files_named;                                                                                    \
     int64_t total_bytes; /* of all values so far */                                                                    \
     size_t dense_budget  /* bytes that constants made by the importer may still take */
@@ -107,7 +121,12 @@ typedef struct frontend_node {
 /* Opens a model over a file's bytes, with an empty graph and budgets in proportion to the file. */
 bool model_open(frontend_model *, const uint8_t *bytes, size_t size, const char *file, const frontend_options *,
                 const frontend_folding *, diag *);
-ir_graph *model_close(frontend_model *, bool imported); /* the graph if it was imported, else NULL */
+ir_graph *model_close(frontend_model *,
+                      bool imported); /* the graph if it was imported, and nothing refused, else NULL */
+/* After a diagnostic: does the import go on, with m->unknown for what could not be made, to tell all that is refused
+ * at once?  What a node asks for that is not supported is put off so; what no file of the format says
+ * (model_malformed, node_malformed), and memory that is out, ends the import. */
+bool model_goes_on(frontend_model *);
 ir_loc model_loc(frontend_model *);                     /* the file as a whole */
 bool model_malformed(frontend_model *, const ir_loc *); /* reports the reader's error; always false */
 const char *model_string(frontend_model *, fb_table, unsigned field, const char *otherwise); /* terminated */
@@ -132,7 +151,9 @@ bool model_input_shapes_used(frontend_model *); /* an --input-shape that names n
 
 /* ---- node.c ---- */
 bool node_error(frontend_node *, const char *format, ...) __attribute__((format(printf, 2, 3))); /* always false */
-/* The same where shapes don't fit each other; that of an input may be the reason. */
+/* The same where no node of the format says such a thing. */
+bool node_malformed(frontend_node *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* node_error where shapes don't fit each other; that of an input may be the reason. */
 bool node_misfit(frontend_node *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A dimension's number within [0, rank), from one that may be negative. */
 bool node_axis(frontend_node *, int64_t axis, int rank, int *out);
@@ -198,6 +219,7 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #ifndef FRONTEND_COMMON
 #define model_open(x, ...) model_open(&(x)->common, __VA_ARGS__)
 #define model_close(x, ...) model_close(&(x)->common, __VA_ARGS__)
+#define model_goes_on(x) model_goes_on(&(x)->common)
 #define model_loc(x) model_loc(&(x)->common)
 #define model_malformed(x, ...) model_malformed(&(x)->common, __VA_ARGS__)
 #define model_string(x, ...) model_string(&(x)->common, __VA_ARGS__)
@@ -210,6 +232,7 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define model_input_type(x, ...) model_input_type(&(x)->common, __VA_ARGS__)
 #define model_input_shapes_used(x) model_input_shapes_used(&(x)->common)
 #define node_error(x, ...) node_error(&(x)->common, __VA_ARGS__)
+#define node_malformed(x, ...) node_malformed(&(x)->common, __VA_ARGS__)
 #define node_misfit(x, ...) node_misfit(&(x)->common, __VA_ARGS__)
 #define node_axis(x, ...) node_axis(&(x)->common, __VA_ARGS__)
 #define node_check_reals(x, ...) node_check_reals(&(x)->common, __VA_ARGS__)

@@ -1,4 +1,4 @@
-/* diag.c: one diagnostic with its place in the file. */
+/* diag.c: one diagnostic with its place in the file, or several that were put off. */
 #include "ir/diag.h"
 
 #include <stdio.h>
@@ -21,19 +21,23 @@ static int file_text(char *to, size_t size, const char *file)
     return snprintf(to, size, "...%s: ", end);
 }
 
-static int place_text(char *to, size_t size, const ir_loc *loc)
+/* *out_node: behind the number of the node. */
+static int place_text(char *to, size_t size, const ir_loc *loc, int *out_node)
 {
+    *out_node = 0;
     if (!loc || !loc->file)
         return 0;
-    const int n = file_text(to, size, loc->file);
+    int n = file_text(to, size, loc->file);
     const char *kind = loc->kind ? loc->kind : "";
+    *out_node = n;
     if (loc->node < 0)
         return n;
     if (loc->subgraph < 0)
         return n + snprintf(to + n, size - (size_t)n, "line %d: ", loc->node);
-    return n + snprintf(to + n, size - (size_t)n, "subgraph %d, node %d%s%.*s%s%s: ", loc->subgraph, loc->node,
-                        loc->kind ? " (" : "", MOST_OF_KIND, kind, strlen(kind) > MOST_OF_KIND ? "..." : "",
-                        loc->kind ? ")" : "");
+    n += snprintf(to + n, size - (size_t)n, "subgraph %d, node %d", loc->subgraph, loc->node);
+    *out_node = n;
+    return n + snprintf(to + n, size - (size_t)n, "%s%.*s%s%s: ", loc->kind ? " (" : "", MOST_OF_KIND, kind,
+                        strlen(kind) > MOST_OF_KIND ? "..." : "", loc->kind ? ")" : "");
 }
 
 /* Names come from files: keep terminals safe. */
@@ -44,23 +48,41 @@ static void make_safe(char *text)
             *c = '?';
 }
 
-static void write_text(char *to, size_t size, const ir_loc *loc, const char *kind, const char *format, va_list args)
+/* Where the place ends, but for the node's kind. */
+static int write_text(char *to, size_t size, const ir_loc *loc, const char *kind, const char *format, va_list args)
 {
-    int n = place_text(to, size, loc);
+    int node, n = place_text(to, size, loc, &node);
     n += snprintf(to + n, size - (size_t)n, "%s: ", kind);
     vsnprintf(to + n, size - (size_t)n, format, args);
     make_safe(to);
+    return node;
+}
+
+static bool fail(diag *d, const ir_loc *loc, bool final, const char *format, va_list args)
+{
+    if (!d || d->failed)
+        return false;
+    d->what_at = write_text(d->text, sizeof d->text, loc, "error", format, args);
+    d->failed = true;
+    d->final = final;
+    return false;
 }
 
 bool diag_error(diag *d, const ir_loc *loc, const char *format, ...)
 {
-    if (!d || d->failed)
-        return false;
     va_list args;
     va_start(args, format);
-    write_text(d->text, sizeof d->text, loc, "error", format, args);
+    fail(d, loc, false, format, args);
     va_end(args);
-    d->failed = true;
+    return false;
+}
+
+bool diag_final(diag *d, const ir_loc *loc, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fail(d, loc, true, format, args);
+    va_end(args);
     return false;
 }
 
@@ -78,7 +100,7 @@ bool diag_out_of_memory(diag *d, const ir_loc *loc)
 {
     if (d && !d->failed)
         d->out_of_memory = true;
-    return diag_error(d, loc, "out of memory");
+    return diag_final(d, loc, "out of memory");
 }
 
 void diag_warn(diag *d, const ir_loc *loc, const char *format, ...)
@@ -91,4 +113,40 @@ void diag_warn(diag *d, const ir_loc *loc, const char *format, ...)
     write_text(text, sizeof text, loc, "warning", format, args);
     va_end(args);
     d->warn(d->context, text);
+}
+
+/* ---- Refusals ---- */
+
+bool diag_put_off(diag *d)
+{
+    diag_refusals *r = d->refusals;
+    if (!r || !d->failed || d->final)
+        return false;
+    d->failed = false;
+    r->places++;
+    for (int i = 0; i < r->count; i++)
+        if (strcmp(r->text[i] + r->what_at[i], d->text + d->what_at) == 0) {
+            r->more[i]++;
+            return true;
+        }
+    r->kinds++;
+    if (r->count == DIAG_MOST_REFUSALS)
+        return true;
+    r->what_at[r->count] = d->what_at;
+    memcpy(r->text[r->count++], d->text, sizeof d->text);
+    return true;
+}
+
+bool diag_settle(diag *d, const ir_loc *loc)
+{
+    diag_refusals *r = d->refusals;
+    if (!r || !r->count || d->failed)
+        return d->failed;
+    if (r->places > 1) {
+        diag_error(d, loc, "refused at %d places, for %d reason%s%s", r->places, r->kinds, r->kinds == 1 ? "" : "s",
+                   r->kinds > r->count ? ", the first of which are above" : "");
+        memcpy(r->summary, d->text, sizeof r->summary);
+    }
+    memcpy(d->text, r->text[0], sizeof d->text);
+    return d->failed = true;
 }

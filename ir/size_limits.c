@@ -48,7 +48,7 @@ bool ir_limits_memory(diag *d, const ir_loc *loc, arena_outcome outcome)
 {
     if (outcome == ARENA_OUT_OF_MEMORY)
         return diag_out_of_memory(d, loc);
-    return diag_error(d, loc, "the constants and tables of this model need %s", advice);
+    return diag_final(d, loc, "the constants and tables of this model need %s", advice);
 }
 
 bool ir_limits_object(const ir_graph *g, size_t bytes, diag *d)

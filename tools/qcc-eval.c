@@ -238,7 +238,8 @@ static int perform(int argc, char **argv)
     case OPTION_EXIT_OK: return EXIT_SUCCESS;
     case OPTION_EXIT_USAGE: return EXIT_USAGE;
     }
-    diag d = driver_diag(OPTION_EVAL);
+    diag_refusals refusals;
+    diag d = driver_diag(OPTION_EVAL, &refusals);
     if (c.file && !driver_model_there(c.file, &d)) {
         driver_print_error(OPTION_EVAL, &d);
         return EXIT_FAILURE;

@@ -153,7 +153,8 @@ static int perform(int argc, char **argv)
         options_usage_error(OPTION_OPT, "no graph given");
         return EXIT_USAGE;
     }
-    diag d = driver_diag(OPTION_OPT);
+    diag_refusals refusals;
+    diag d = driver_diag(OPTION_OPT, &refusals);
     outputs o = {.set = {.count = 0}};
     c.options.files = &o.set;
     const bool good = declare_all(&c, &o, &d) && transform(&c, &o, &d);

@@ -349,7 +349,8 @@ static int perform(int argc, char **argv)
     case OPTION_EXIT_OK: return EXIT_SUCCESS;
     case OPTION_EXIT_USAGE: return EXIT_USAGE;
     }
-    diag d = driver_diag(OPTION_RUN);
+    diag_refusals refusals;
+    diag d = driver_diag(OPTION_RUN, &refusals);
     if (c.file && !driver_model_there(c.file, &d)) {
         driver_print_error(OPTION_RUN, &d);
         return EXIT_FAILURE;

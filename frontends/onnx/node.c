@@ -35,7 +35,7 @@ ir_value *ort_in(ort_node *n, int index, node_layout layout)
     n->inputs_read[index] = true;
     if (!name->forms[LAYOUT_PLAIN] && !name->forms[LAYOUT_LAST]) {
         if (!name->initializer) {
-            node_error(n, "operand %d, '%s', is not defined", index, name->text);
+            node_malformed(n, "operand %d, '%s', is not defined", index, name->text);
             return NULL;
         }
         name->forms[LAYOUT_PLAIN] = ort_tensor_constant(n->model, &n->loc, name->initializer);

@@ -18,10 +18,11 @@ static bool put_all(ort_node *n, const ort_held results[])
 static bool import_branch(ort_node *n, const char *name, ort_held results[])
 {
     ort_subgraph s;
-    if (!ort_subgraph_open(&s, n, name, 0, n->output_count) || !ort_subgraph_import(&s, NULL, results))
+    if (!ort_subgraph_open(&s, n, name, 0, n->output_count))
         return false;
+    const bool good = ort_subgraph_import(&s, NULL, results);
     ort_subgraph_close(&s);
-    return true;
+    return good;
 }
 
 static bool put_selected(ort_node *n, int output, ir_value *condition, ort_held yes, ort_held no)
@@ -198,9 +199,10 @@ bool ort_op_loop(ort_node *n)
         if (!(in[LOOP_FIRST + k].value = ort_in(n, LOOP_FIRST + k, in[LOOP_FIRST + k].layout)))
             return false;
     }
-    if (!run_loop(n, &body, count, states, lists, in, of))
-        return false;
+    const bool ran = run_loop(n, &body, count, states, lists, in, of);
     ort_subgraph_close(&body);
+    if (!ran)
+        return false;
     for (int k = 0; k < states; k++)
         if (!ort_put(n, k, in[LOOP_FIRST + k].value, in[LOOP_FIRST + k].layout))
             return false;
@@ -315,9 +317,10 @@ bool ort_op_scan(ort_node *n)
         if (!(in[k].value = ort_in(n, k, in[k].layout)))
             return false;
     }
-    if (!run_scan(n, &body, &s, in, of))
-        return false;
+    const bool ran = run_scan(n, &body, &s, in, of);
     ort_subgraph_close(&body);
+    if (!ran)
+        return false;
     for (int k = 0; k < s.states; k++)
         if (!ort_put(n, k, in[k].value, in[k].layout))
             return false;

@@ -105,8 +105,8 @@ static ir_value *convolve(ort_node *n, ir_value *x, int weights, filters *f)
     int64_t groups = ort_int(n, "group", 1), channels = x->type.dims[rank - 1], depth = plain->type.dims[1];
     if (groups < 1 || groups > channels || depth * groups != channels || plain->type.dims[0] % groups ||
         plain->type.dims[0] < 1) {
-        node_error(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit", (long long)channels,
-                   (long long)groups, (long long)plain->type.dims[0], (long long)depth);
+        node_misfit(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit", (long long)channels,
+                    (long long)groups, (long long)plain->type.dims[0], (long long)depth);
         return NULL;
     }
     bool depthwise = groups > 1 && depth == 1;
@@ -249,7 +249,7 @@ static bool read_pool(ort_node *n, const ir_value *x, int spatial, bool average,
     for (int i = 0; i < 2; i++) {
         int64_t room = x->type.dims[1 + i] + w.before[i] + w.after[i] - kernel[i], rest = room % w.stride[i];
         if (w.before[i] < 0 || w.after[i] < 0 || w.before[i] > 1 << 20 || w.after[i] > 1 << 20 || room < 0)
-            return node_error(n, "the window does not fit the image");
+            return node_misfit(n, "the window does not fit the image");
         if (ort_int(n, "ceil_mode", 0) && rest &&
             (room / w.stride[i] + 1) * w.stride[i] < x->type.dims[1 + i] + w.before[i]) {
             if (average && ort_int(n, "count_include_pad", 0))

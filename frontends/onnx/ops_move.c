@@ -60,7 +60,7 @@ bool ort_op_split(ort_node *n)
         int64_t share = (extent + n->output_count - 1) / n->output_count, rest = extent - begin[at];
         int64_t size = count ? sizes[i] : share < rest ? share : rest;
         if (size < 0 || size > rest)
-            return node_error(n, "the sizes don't fit the extent %lld", (long long)extent);
+            return node_misfit(n, "the sizes don't fit the extent %lld", (long long)extent);
         ir_type type = x->type;
         type.dims[at] = size;
         if (ort_wanted(n, i) && !ort_put(n, i, cut(n, x, begin, step, &type), layout))

@@ -114,7 +114,7 @@ bool ort_op_reshape(ort_node *n)
     }
     if (open >= 0) {
         if (!known || elements % known)
-            return node_error(n, "%lld elements don't fit the shape", (long long)elements);
+            return node_misfit(n, "%lld elements don't fit the shape", (long long)elements);
         dims[open] = elements / known;
     }
     return ort_put(n, 0, node_reshaped(n, x, rank, dims), LAYOUT_PLAIN);
@@ -199,7 +199,7 @@ bool ort_op_expand(ort_node *n)
     for (int i = 1; i <= type.rank; i++) {
         int64_t a = i <= x->type.rank ? x->type.dims[x->type.rank - i] : 1, b = i <= count ? want[count - i] : 1;
         if (a != b && a != 1 && b != 1)
-            return node_error(n, "extents %lld and %lld can't be broadcast", (long long)a, (long long)b);
+            return node_misfit(n, "extents %lld and %lld can't be broadcast", (long long)a, (long long)b);
         type.dims[type.rank - i] = a == 1 ? b : a;
     }
     if (ir_type_equal(&type, &x->type))

@@ -80,7 +80,7 @@ bool ort_read_names(ort_model *m, const onnx_graph *graph)
     for (uint32_t i = 0; i < graph->initializer_count; i++) {
         ort_name *name = ort_find_name(m, graph->initializers[i].name);
         if (!name || name->initializer || name->producer >= 0 || name->is_input)
-            return diag_error(m->diag, &loc, "initializer %u has no name, or that of another one", i);
+            return diag_final(m->diag, &loc, "initializer %u has no name, or that of another one", i);
         name->initializer = &graph->initializers[i];
     }
     for (uint32_t i = 0; i < graph->info_count; i++) {
@@ -121,10 +121,12 @@ static bool make_inputs(ort_model *m)
             continue; /* a default that the caller could replace stays what it is */
         if (!name || name->is_input)
             return diag_error(m->diag, &loc, "input %u has no name, or that of another one", i);
-        if (!input_type(m, name, &type) || !model_input_type(m, name->text, NULL, name->info->dim_names, &type))
+        const bool known =
+            input_type(m, name, &type) && model_input_type(m, name->text, NULL, name->info->dim_names, &type);
+        if (!known && !model_goes_on(m))
             return false;
         name->is_input = true;
-        name->forms[LAYOUT_PLAIN] = ir_input_new(m->graph, type, NULL, name->text);
+        name->forms[LAYOUT_PLAIN] = known ? ir_input_new(m->graph, type, NULL, name->text) : m->unknown;
     }
     return model_input_shapes_used(m);
 }
@@ -179,11 +181,6 @@ static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, c
     *n = (ort_node){.model = m, .loc = {.file = m->file, .subgraph = scope, .node = index, .kind = from->type}};
     n->attribute_count = from->attribute_count;
     n->attributes = from->attributes;
-    for (uint32_t i = 0; i < n->attribute_count; i++) {
-        const frontend_value *v = n->attributes[i].value;
-        if (!node_check_reals(n, n->attributes[i].name, v->f, v->floats ? v->count : 0, v->floats))
-            return false;
-    }
     n->inputs = read_operands(m, &from->inputs, ORT_MAX_OPERANDS, &n->input_count);
     n->outputs = read_operands(m, &from->outputs, ORT_MAX_OPERANDS, &n->output_count);
     n->captured = read_operands(m, &from->captured, INT32_MAX - 1, &n->captured_count);
@@ -191,24 +188,38 @@ static bool read_node(ort_model *m, ort_node *n, int32_t scope, int32_t index, c
     want(n->input_count, n->inputs);
     want(n->captured_count, n->captured);
     n->entry = find_op(from->domain, from->type);
-    if (!n->entry || !n->entry->import)
-        return node_error(n, "the operator %s%s%s is not supported%s%s", from->domain, *from->domain ? "." : "",
-                          from->type, n->entry ? ": " : "", n->entry ? n->entry->reason : "");
-    n->since = form_of(from, n->entry);
-    n->declared = n->entry->attributes;
-    if (n->input_count < n->entry->min_inputs || n->output_count < 1 || n->output_count > ORT_MAX_OPERANDS ||
-        n->input_count > (n->entry->max_inputs < 0 ? ORT_MAX_OPERANDS : n->entry->max_inputs))
-        return node_error(n, "%d operands and %d results do not fit the operator", n->input_count, n->output_count);
+    n->since = n->entry ? form_of(from, n->entry) : 0;
+    n->declared = n->entry ? n->entry->attributes : NULL;
+    if (n->input_count > ORT_MAX_OPERANDS || n->output_count > ORT_MAX_OPERANDS)
+        return node_malformed(n, "more than %d operands or results", ORT_MAX_OPERANDS);
     for (int i = 0; i < n->output_count; i++) {
         ort_name *out = n->outputs[i];
         if (out && (out->producer >= 0 || out->is_input || out->initializer))
-            return node_error(n, "result %d, '%s', already has a value", i, out->text);
+            return node_malformed(n, "result %d, '%s', already has a value", i, out->text);
         if (out) {
             out->producer = index;
             out->scope = scope;
         }
     }
     return true;
+}
+
+/* What can be said of a node whatever its operands are. */
+static bool check_node(ort_node *n, const onnx_node *from)
+{
+    const ort_op_entry *e = n->entry;
+    if (!e || !e->import)
+        return node_error(n, "the operator %s%s%s is not supported%s%s", from->domain, *from->domain ? "." : "",
+                          from->type, e ? ": " : "", e ? e->reason : "");
+    for (uint32_t i = 0; i < n->attribute_count; i++) {
+        const frontend_value *v = n->attributes[i].value;
+        if (!node_check_reals(n, n->attributes[i].name, v->f, v->floats ? v->count : 0, v->floats))
+            return false;
+    }
+    if (n->input_count < e->min_inputs || n->output_count < 1 || (e->max_inputs >= 0 && n->input_count > e->max_inputs))
+        return node_error(n, "%d operands and %d results do not fit the operator", n->input_count, n->output_count);
+    return node_version_known(n, n->since, e->oldest, e->newest, "operator set") &&
+           node_attributes_known(n, ort_attribute_allowed);
 }
 
 /* What the importer left alone, it does not know. */
@@ -224,15 +235,44 @@ static bool everything_served(ort_node *n)
     return node_attributes_read(n);
 }
 
-static bool import_node(ort_node *n)
+static bool is_unknown(const ort_model *m, const ort_name *name)
+{
+    return name && (name->forms[LAYOUT_PLAIN] == m->unknown || name->forms[LAYOUT_LAST] == m->unknown);
+}
+
+static bool reads_unknown(const ort_node *n)
+{
+    for (int i = 0; i < n->input_count; i++)
+        if (is_unknown(n->model, n->inputs[i]))
+            return true;
+    for (int i = 0; i < n->captured_count; i++)
+        if (is_unknown(n->model, n->captured[i]))
+            return true;
+    return false;
+}
+
+/* The node's ops, or the diagnostic. */
+static bool make_ops(ort_node *n)
+{
+    n->model->left_out = false;
+    if (n->entry->import(n))
+        return everything_served(n);
+    return n->model->diag->failed || n->model->left_out ? false : node_error(n, "cannot be imported");
+}
+
+/* Whether the import goes on, with or without the node's ops. */
+static bool import_node(ort_node *n, const onnx_node *from)
 {
     ort_model *m = n->model;
-    if (!node_version_known(n, n->since, n->entry->oldest, n->entry->newest, "operator set") ||
-        !node_attributes_known(n, ort_attribute_allowed))
+    const bool sound = check_node(n, from), unknown = reads_unknown(n);
+    if (sound && !unknown && make_ops(n))
+        return true;
+    if (m->diag->failed && !model_goes_on(m))
         return false;
-    if (!n->entry->import(n))
-        return m->diag->failed ? false : node_error(n, "cannot be imported");
-    return everything_served(n);
+    for (int i = 0; i < n->output_count; i++)
+        if (n->outputs[i])
+            n->outputs[i]->forms[LAYOUT_PLAIN] = m->unknown;
+    return true;
 }
 
 static bool is_missing(const ort_name *name, int32_t scope)
@@ -264,7 +304,7 @@ bool ort_import_nodes(ort_model *m, const onnx_graph *graph, int32_t scope)
     const ir_loc loc = model_loc(m);
     const uint32_t count = graph->node_count;
     if (count > ONNX_MAX_NODES - m->node_count)
-        return diag_error(m->diag, &loc, "more than %d nodes", ONNX_MAX_NODES);
+        return diag_final(m->diag, &loc, "more than %d nodes", ONNX_MAX_NODES);
     m->node_count += count;
     enum { NEW, WAITING, DONE };
     arena *a = m->graph->arena;
@@ -289,9 +329,9 @@ bool ort_import_nodes(ort_model *m, const onnx_graph *graph, int32_t scope)
                 continue;
             }
             if (before >= 0)
-                return node_error(&nodes[top], "operand %d depends on the node's own result, or was not computed",
-                                  cursors[top]);
-            if (!import_node(&nodes[top]))
+                return node_malformed(&nodes[top], "operand %d depends on the node's own result, or was not computed",
+                                      cursors[top]);
+            if (!import_node(&nodes[top], &graph->nodes[top]))
                 return false;
             state[top] = DONE;
             depth--;
@@ -314,9 +354,10 @@ static bool make_outputs(ort_model *m)
         bool read;
         ort_node n = {.model = m, .entry = &none, .loc = loc, .inputs = &name, .inputs_read = &read, .input_count = 1};
         ir_value *out = ort_plain(&n, 0);
-        if (!out)
+        if (!out && !model_goes_on(m))
             return false;
-        ir_output_add(m->graph, out, name->text);
+        if (out && out != m->unknown)
+            ir_output_add(m->graph, out, name->text);
     }
     return true;
 }

@@ -46,7 +46,8 @@ static bool take(ort_subgraph *s, const char *text, ort_held *out)
         .model = n->model, .entry = n->entry, .loc = n->loc, .inputs = &name, .inputs_read = &read, .input_count = 1};
     out->layout = ort_layout_of(&reader, 0);
     out->value = ort_in(&reader, 0, out->layout);
-    return out->value != NULL;
+    n->model->left_out = out->value == n->model->unknown; /* what was refused has been told */
+    return out->value && !n->model->left_out;
 }
 
 static void forget(ort_name *name)
@@ -65,12 +66,12 @@ static void forget_all(ort_model *m, const frontend_names *names)
         forget(ort_find_name(m, names->text[i]));
 }
 
-bool ort_subgraph_import(ort_subgraph *s, const ort_held inputs[], ort_held results[])
+static bool import_graph(ort_subgraph *s, const ort_held inputs[], ort_held results[])
 {
     ort_model *m = s->node->model;
     const onnx_graph *g = s->graph;
     if (++m->node_count > ONNX_MAX_NODES) /* a body without nodes counts, too */
-        return node_error(s->node, "with all that it repeats the model has more than %d nodes", ONNX_MAX_NODES);
+        return node_malformed(s->node, "with all that it repeats the model has more than %d nodes", ONNX_MAX_NODES);
     for (uint32_t i = 0; i < g->inputs.count; i++)
         if (!give(s, g->inputs.text[i], inputs[i]))
             return false;
@@ -79,10 +80,18 @@ bool ort_subgraph_import(ort_subgraph *s, const ort_held inputs[], ort_held resu
     for (uint32_t i = 0; i < g->outputs.count; i++)
         if (!take(s, g->outputs.text[i], &results[i]))
             return false;
+    return true;
+}
+
+bool ort_subgraph_import(ort_subgraph *s, const ort_held inputs[], ort_held results[])
+{
+    ort_model *m = s->node->model;
+    const onnx_graph *g = s->graph;
+    const bool good = import_graph(s, inputs, results);
     forget_all(m, &g->inputs);
     for (uint32_t i = 0; i < g->node_count; i++)
         forget_all(m, &g->nodes[i].outputs);
-    return true;
+    return good;
 }
 
 void ort_subgraph_close(ort_subgraph *s)

@@ -171,8 +171,8 @@ bool paddle_op_conv(paddle_node *n)
     int64_t groups = paddle_int(n, "groups", 1), channels = p.x->type.dims[3], out = w->type.dims[0],
             depth = w->type.dims[1];
     if (groups < 1 || out < 1 || depth < 1 || channels % groups || channels / groups != depth || out % groups)
-        return node_error(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit",
-                          (long long)channels, (long long)groups, (long long)out, (long long)depth);
+        return node_misfit(n, "%lld channels, %lld groups and filters of %lld x %lld channels don't fit",
+                           (long long)channels, (long long)groups, (long long)out, (long long)depth);
     if (!read_bias(n, out, &p.bias))
         return false;
     bool depthwise = groups > 1 && depth == 1;

@@ -312,15 +312,15 @@ bool paddle_op_elementwise(paddle_node *n)
         for (; y_rank > 0 && axis + y_rank > rank && y->type.dims[y_rank - 1] == 1; y_rank--)
             continue; /* extents of 1 past the end say nothing */
         if (axis + y_rank > rank)
-            return node_error(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank,
-                              y_rank);
+            return node_misfit(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank,
+                               y_rank);
         for (int i = 0; i < rank; i++)
             dims[i] = i >= axis && i < axis + y_rank ? y->type.dims[i - axis] : 1;
         y = node_to_layout(n, node_reshaped(n, y, rank, dims), LAYOUT_PLAIN, layout);
     } else {
         if (axis >= 0 && axis != y_rank - rank)
-            return node_error(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank,
-                              y_rank);
+            return node_misfit(n, "axis %lld does not fit operands of %d and %d dimensions", (long long)axis, rank,
+                               y_rank);
         layout = LAYOUT_PLAIN;
         x = real_operand(n, "X", LAYOUT_PLAIN);
         y = real_operand(n, "Y", LAYOUT_PLAIN);

@@ -55,7 +55,7 @@ bool paddle_op_split(paddle_node *n)
     for (int i = 0; i < results; i++) {
         dims[at] = !count ? extent / results : sections[i] == -1 ? rest : sections[i];
         if (dims[at] < 0 || dims[at] > extent - begin[at])
-            return node_error(n, "the parts don't fit an extent of %lld", (long long)extent);
+            return node_misfit(n, "the parts don't fit an extent of %lld", (long long)extent);
         if (!paddle_put_at(n, "Out", i, paddle_sliced(n, x, begin, dims), layout))
             return false;
         begin[at] += dims[at];

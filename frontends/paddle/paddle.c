@@ -99,9 +99,12 @@ bool paddle_parameter(paddle_model *m, uint32_t index, const paddle_desc *p, con
     for (int i = 0; i < type.rank; i++)
         type.dims[i] = p->dims[i];
     paddle_variable *v = paddle_variable_of(m, p->name);
-    if (!p->is_tensor || type.dtype == IR_DTYPE_NONE)
-        return diag_error(m->diag, &loc, "parameter %u, '%s', is no tensor, or has type %d, which is not supported",
-                          index, v->text, p->type);
+    if (!p->is_tensor || type.dtype == IR_DTYPE_NONE) {
+        diag_error(m->diag, &loc, "parameter %u, '%s', is no tensor, or has type %d, which is not supported", index,
+                   v->text, p->type);
+        v->forms[LAYOUT_PLAIN] = m->unknown;
+        return model_goes_on(m);
+    }
     if (p->rank > IR_MAX_RANK || !ir_type_valid(&type))
         return diag_error(m->diag, &loc, "parameter %u, '%s', has impossible dimensions", index, v->text);
     if (ir_type_bytes(&type) != size)
@@ -178,10 +181,10 @@ bool paddle_import_fetch(paddle_node *n)
 static bool check_lists(paddle_node *n, const paddle_list lists[], uint32_t count)
 {
     if (count > PADDLE_MAX_OPERANDS)
-        return node_error(n, "more than %d parameters", PADDLE_MAX_OPERANDS);
+        return node_malformed(n, "more than %d parameters", PADDLE_MAX_OPERANDS);
     for (uint32_t i = 0; i < count; i++)
         if (lists[i].names.count > PADDLE_MAX_OPERANDS)
-            return node_error(n, "more than %d variables for one parameter", PADDLE_MAX_OPERANDS);
+            return node_malformed(n, "more than %d variables for one parameter", PADDLE_MAX_OPERANDS);
     return true;
 }
 
@@ -197,17 +200,13 @@ static bool check_attributes(paddle_node *n)
     return true;
 }
 
-static bool open_node(paddle_model *m, uint32_t index, paddle_node *n)
+static bool read_node(paddle_model *m, uint32_t index, paddle_node *n)
 {
     const paddle_op *op = &m->program.ops[index];
     *n = (paddle_node){.model = m};
     n->loc = (ir_loc){.file = m->file, .subgraph = 0, .node = (int32_t)index, .kind = op->type};
     n->entry = entry_of(op->type);
-    if (!n->entry)
-        return node_error(n, "this operator is not known");
-    if (!n->entry->import)
-        return node_error(n, "%s", n->entry->reason);
-    n->declared = n->entry->attributes;
+    n->declared = n->entry ? n->entry->attributes : NULL;
     n->declared_by_all = all_may_have;
     n->inputs = op->inputs;
     n->input_count = op->input_count;
@@ -215,9 +214,20 @@ static bool open_node(paddle_model *m, uint32_t index, paddle_node *n)
     n->output_count = op->output_count;
     n->attributes = op->attributes;
     n->attribute_count = op->attribute_count;
-    return check_lists(n, n->inputs, n->input_count) && check_lists(n, n->outputs, n->output_count) &&
-           check_attributes(n);
+    return check_lists(n, n->inputs, n->input_count) && check_lists(n, n->outputs, n->output_count);
 }
+
+/* What can be said of a node whatever its operands are. */
+static bool check_node(paddle_node *n)
+{
+    if (!n->entry)
+        return node_error(n, "this operator is not known");
+    if (!n->entry->import)
+        return node_error(n, "%s", n->entry->reason);
+    return check_attributes(n) && node_attributes_known(n, paddle_attribute_allowed);
+}
+
+static bool is(const paddle_node *n, paddle_import_fn *import) { return n->entry && n->entry->import == import; }
 
 /* Gives every feed its input, in the order of columns. */
 static bool make_inputs(paddle_model *m, paddle_node *nodes)
@@ -225,7 +235,7 @@ static bool make_inputs(paddle_model *m, paddle_node *nodes)
     int32_t *feed = ARENA_ARRAY(m->graph->arena, int32_t, PADDLE_MAX_OPERANDS);
     for (uint32_t i = 0; i < m->program.op_count; i++) {
         int64_t col;
-        if (nodes[i].entry->import != paddle_import_feed)
+        if (!is(&nodes[i], paddle_import_feed))
             continue;
         if (!column(&nodes[i], &col))
             return false;
@@ -239,49 +249,73 @@ static bool make_inputs(paddle_model *m, paddle_node *nodes)
         ir_type type;
         if (!n)
             continue;
-        if (!v || !input_type(n, v, &type))
+        if (!v)
             return false;
-        m->inputs[col] = ir_input_new(m->graph, type, NULL, v->text);
+        const bool known = input_type(n, v, &type);
+        if (!known && !model_goes_on(m))
+            return false;
+        m->inputs[col] = known ? ir_input_new(m->graph, type, NULL, v->text) : m->unknown;
     }
     return model_input_shapes_used(m);
 }
 
-/* Writers record the shape of some run: where it is none that the operators take, it is not they who are wrong. */
-static void say_recorded_shapes(paddle_model *m)
+static bool is_unknown(const paddle_model *m, const paddle_variable *v)
 {
-    for (int i = 0; m->misfit && m->options->input_shape_count == 0 && i < m->graph->input_count; i++) {
-        const ir_value *v = m->graph->inputs[i];
-        diag_add(m->diag, "; input '%s' is ", m->graph->input_names[i]);
-        for (int d = 0; d < v->type.rank; d++)
-            diag_add(m->diag, d ? "x%lld" : "%lld", (long long)v->type.dims[d]);
-        diag_add(m->diag, " in the file, --input-shape can set another");
-    }
+    return v->forms[LAYOUT_PLAIN] == m->unknown || v->forms[LAYOUT_LAST] == m->unknown;
 }
 
-static bool import_operator(paddle_node *n)
+static bool reads_unknown(const paddle_node *n)
+{
+    for (uint32_t i = 0; i < n->input_count; i++)
+        for (uint32_t k = 0; k < n->inputs[i].names.count; k++)
+            if (is_unknown(n->model, paddle_variable_of(n->model, n->inputs[i].names.text[k])))
+                return true;
+    return false;
+}
+
+static void leave_unknown(paddle_node *n)
+{
+    for (uint32_t i = 0; i < n->output_count; i++)
+        for (uint32_t k = 0; k < n->outputs[i].names.count; k++) {
+            paddle_variable *v = paddle_variable_of(n->model, n->outputs[i].names.text[k]);
+            v->forms[LAYOUT_PLAIN] = n->model->unknown;
+            v->forms[LAYOUT_LAST] = NULL;
+            v->unit = 0;
+        }
+}
+
+static bool make_ops(paddle_node *n)
 {
     const bool real = !n->model->integers;
-    return node_attributes_known(n, paddle_attribute_allowed) && (!real || paddle_observe_inputs(n)) &&
-           n->entry->import(n) && (!real || paddle_observe_outputs(n)) && node_attributes_typed(n);
+    return (!real || paddle_observe_inputs(n)) && n->entry->import(n) && (!real || paddle_observe_outputs(n)) &&
+           node_attributes_typed(n);
+}
+
+/* Whether the import goes on, with or without the node's ops. */
+static bool import_operator(paddle_node *n)
+{
+    const bool sound = check_node(n), unknown = reads_unknown(n) && !is(n, paddle_import_fetch);
+    if (sound && !unknown && make_ops(n))
+        return true;
+    if (n->model->diag->failed && !model_goes_on(n->model))
+        return false;
+    leave_unknown(n);
+    return true;
 }
 
 static bool import_operators(paddle_model *m)
 {
     paddle_node *nodes = ARENA_ARRAY(m->graph->arena, paddle_node, m->program.op_count);
     for (uint32_t i = 0; i < m->program.op_count; i++)
-        if (!open_node(m, i, &nodes[i]))
+        if (!read_node(m, i, &nodes[i]))
             return false;
     if (!make_inputs(m, nodes))
         return false;
     for (uint32_t i = 0; i < m->program.op_count; i++)
-        m->integers =
-            m->integers || nodes[i].entry->import == paddle_op_calib || paddle_int(&nodes[i], "enable_int8", 0);
-    for (uint32_t i = 0; i < m->program.op_count; i++) {
-        if (!import_operator(&nodes[i])) {
-            say_recorded_shapes(m);
+        m->integers = m->integers || is(&nodes[i], paddle_op_calib) || paddle_int(&nodes[i], "enable_int8", 0);
+    for (uint32_t i = 0; i < m->program.op_count; i++)
+        if (!import_operator(&nodes[i]))
             return false;
-        }
-    }
     return true;
 }
 
@@ -300,7 +334,7 @@ static bool import_program(paddle_model *m, bool (*read_parameters)(paddle_model
     if (!m->output_count)
         return diag_error(m->diag, &loc, "the model has no outputs");
     for (int i = 0; i < m->output_count; i++)
-        if (m->outputs[i])
+        if (m->outputs[i] && m->outputs[i] != m->unknown)
             ir_output_add(m->graph, m->outputs[i], m->output_names[i]);
     return true;
 }

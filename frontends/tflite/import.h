@@ -7,7 +7,8 @@
  *     tflite_ops_*.c   one function for each kind of operator; ops.def says which operator goes to which
  *
  * An importer of an operator gets a tflite_node, builds ops with node_emit, and ends with tflite_bind for each of the
- * node's results.  It returns false after one diagnostic. */
+ * node's results.  It returns false after one diagnostic.  A node that needs a result of a refused one is checked, and
+ * not imported (m->unknown). */
 #ifndef QCC_TFLITE_IMPORT_H
 #define QCC_TFLITE_IMPORT_H
 
@@ -61,7 +62,8 @@ typedef struct tflite_op_entry tflite_op_entry;
 typedef struct tflite_node {
     FRONTEND_NODE(tflite_model);
     tflite_scope *scope;
-    const tflite_op_entry *entry;
+    const tflite_opcode *code;
+    const tflite_op_entry *entry; /* NULL: of an operator that is not known */
     fb_table table;
     fb_table options; /* absent: every field has its default */
     fb_vector inputs; /* int32 tensor indices; -1: absent */

@@ -23,7 +23,7 @@ ir_value *tflite_input(tflite_node *n, int index)
         return NULL;
     }
     if (tensor < 0 || (uint32_t)tensor >= s->tensors.count) {
-        node_error(n, "operand %d is tensor %d, which does not exist", index, tensor);
+        node_malformed(n, "operand %d is tensor %d, which does not exist", index, tensor);
         return NULL;
     }
     if (s->values[tensor])
@@ -36,7 +36,7 @@ ir_value *tflite_input(tflite_node *n, int index)
     if (fb_bool(t.table, TENSOR_IS_VARIABLE, false))
         node_error(n, "operand %d is a state variable, which is not supported", index);
     else
-        node_error(n, "operand %d (tensor %d) is used before it is computed", index, tensor);
+        node_malformed(n, "operand %d (tensor %d) is used before it is computed", index, tensor);
     return NULL;
 }
 
@@ -108,7 +108,7 @@ static bool define(tflite_node *n, int output, ir_value *v, const char *name)
 {
     int32_t tensor = fb_vec_i32(n->outputs, (uint32_t)output);
     if (n->scope->values[tensor])
-        return node_error(n, "result %d is tensor %d, which already has a value", output, tensor);
+        return node_malformed(n, "result %d is tensor %d, which already has a value", output, tensor);
     if (!v->name)
         v->name = name;
     n->scope->values[tensor] = v;
@@ -195,7 +195,7 @@ bool tflite_broadcast(tflite_node *n, const ir_type *a, const ir_type *b, ir_typ
     for (int i = 1; i <= t.rank; i++) {
         int64_t da = i <= a->rank ? a->dims[a->rank - i] : 1, db = i <= b->rank ? b->dims[b->rank - i] : 1;
         if (da != db && da != 1 && db != 1)
-            return node_error(n, "extents %lld and %lld can't be broadcast", (long long)da, (long long)db);
+            return node_misfit(n, "extents %lld and %lld can't be broadcast", (long long)da, (long long)db);
         t.dims[t.rank - i] = da == 1 ? db : da;
     }
     *out = t;
@@ -220,7 +220,7 @@ bool tflite_window(tflite_node *n, int padding, int64_t extent, int64_t window, 
         total = (*out_extent - 1) * stride + covered - extent;
     }
     if (*out_extent < 1)
-        return node_error(n, "a window of %lld does not fit into %lld", (long long)covered, (long long)extent);
+        return node_misfit(n, "a window of %lld does not fit into %lld", (long long)covered, (long long)extent);
     if (total < 0)
         total = 0;
     *out_before = total / 2;

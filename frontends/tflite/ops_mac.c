@@ -124,7 +124,7 @@ static ir_value *as_rows(tflite_node *n, ir_value *x, int64_t length, bool keep)
     int64_t elements = ir_type_elements(&x->type);
     bool fits = x->type.rank > 0 && x->type.dims[x->type.rank - 1] == length;
     if (length < 1 || elements % length || (keep && !fits)) {
-        node_error(n, "%lld activations don't fit weights of %lld inputs", (long long)elements, (long long)length);
+        node_misfit(n, "%lld activations don't fit weights of %lld inputs", (long long)elements, (long long)length);
         return NULL;
     }
     if (keep || (fits && x->type.rank == 2))

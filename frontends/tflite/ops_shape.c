@@ -59,7 +59,7 @@ static bool complete_shape(tflite_node *n, const ir_type *x, int64_t dims[], int
         return true;
     }
     return (open < 0 && product == elements) ||
-           node_error(n, "%lld elements don't fit the new shape", (long long)elements);
+           node_misfit(n, "%lld elements don't fit the new shape", (long long)elements);
 }
 
 bool tflite_op_reshape(tflite_node *n)
@@ -234,7 +234,7 @@ bool tflite_op_broadcast_to(tflite_node *n)
     if (!tflite_broadcast(n, &x->type, &to, &shape))
         return false;
     if (!ir_type_equal(&shape, &to))
-        return node_error(n, "the operand does not broadcast to the shape");
+        return node_misfit(n, "the operand does not broadcast to the shape");
     return tflite_bind_like(n, 0, node_emit1(n, IR_BROADCAST, x), &shape);
 }
 

@@ -209,8 +209,8 @@ bool tflite_op_split_v(tflite_node *n)
         if (sizes[i] == -1 && open < 0)
             open = i;
         else if (sizes[i] < 0 || sizes[i] > x->type.dims[axis] - sum)
-            return node_error(n, "the sizes don't fit dimension %d, which has %lld", axis,
-                              (long long)x->type.dims[axis]);
+            return node_misfit(n, "the sizes don't fit dimension %d, which has %lld", axis,
+                               (long long)x->type.dims[axis]);
         else
             sum += sizes[i];
     }

@@ -41,7 +41,7 @@ bool tflite_op_var_handle(tflite_node *n)
     int32_t tensor = fb_vec_i32(n->outputs, 0);
     const char *container = text_field(n, VAR_HANDLE_CONTAINER), *shared = text_field(n, VAR_HANDLE_SHARED_NAME);
     if (tensor < 0 || (uint32_t)tensor >= s->tensors.count)
-        return node_error(n, "result 0 is tensor %d, which does not exist", tensor);
+        return node_malformed(n, "result 0 is tensor %d, which does not exist", tensor);
     if (!*shared)
         return node_error(n, "the variable has no name");
     if (n->model->variable_count >= TFLITE_MAX_VARIABLES)

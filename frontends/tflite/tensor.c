@@ -131,7 +131,7 @@ bool tflite_tensor_read(tflite_scope *s, const ir_loc *loc, int32_t index, tflit
 {
     tflite_model *m = s->model;
     if (index < 0 || (uint32_t)index >= s->tensors.count)
-        return diag_error(m->diag, loc, "tensor %d does not exist, the subgraph has %u", index, s->tensors.count);
+        return diag_final(m->diag, loc, "tensor %d does not exist, the subgraph has %u", index, s->tensors.count);
     fb_table table = fb_vec_table(s->tensors, (uint32_t)index);
     *out = (tflite_tensor){.table = table};
     int type = fb_u8(table, TENSOR_TYPE, TYPE_F32);
@@ -160,7 +160,7 @@ bool tflite_tensor_bytes(tflite_scope *s, const ir_loc *loc, const tflite_tensor
     if (!index)
         return fb_ok(&m->reader) || model_malformed(m, loc);
     if (index >= m->buffers.count)
-        return diag_error(m->diag, loc, "buffer %u does not exist, the model has %u", index, m->buffers.count);
+        return diag_final(m->diag, loc, "buffer %u does not exist, the model has %u", index, m->buffers.count);
     fb_table b = fb_vec_table(m->buffers, index);
     fb_vector data = fb_bytes(b, BUFFER_DATA);
     uint64_t offset = fb_u64(b, BUFFER_OFFSET, 0), size = fb_u64(b, BUFFER_SIZE, 0);

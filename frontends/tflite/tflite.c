@@ -114,38 +114,81 @@ static bool check_counts(tflite_node *n)
     return true;
 }
 
+static bool read_operator(tflite_node *n, int32_t index)
+{
+    tflite_model *m = n->model;
+    n->loc = (ir_loc){.file = m->file, .subgraph = n->scope->subgraph, .node = index};
+    uint32_t opcode = fb_u32(n->table, OPERATOR_OPCODE_INDEX, 0);
+    n->inputs = fb_vec(n->table, OPERATOR_INPUTS, 4);
+    n->outputs = fb_vec(n->table, OPERATOR_OUTPUTS, 4);
+    if (!fb_ok(&m->reader))
+        return model_malformed(m, &n->loc);
+    if (opcode >= m->opcode_count)
+        return node_malformed(n, "opcode index %u, the model has %u opcodes", opcode, m->opcode_count);
+    n->code = &m->opcodes[opcode];
+    n->loc.kind = n->code->name;
+    n->entry = entry_of(n->code);
+    if (n->inputs.count > TFLITE_MAX_OPERANDS || n->outputs.count > TFLITE_MAX_OPERANDS)
+        return node_malformed(n, "more than %d operands or results", TFLITE_MAX_OPERANDS);
+    return ++m->node_count <= TFLITE_MAX_NODES ||
+           node_malformed(n, "the model has more than %d operators", TFLITE_MAX_NODES);
+}
+
+/* What can be said of a node whatever its operands are. */
+static bool check_operator(tflite_node *n)
+{
+    if (!n->entry)
+        return node_error(n, n->code->custom ? "this custom operator is not known" : "this operator is not known");
+    if (!n->entry->import)
+        return node_error(n, "%s", n->entry->reason ? n->entry->reason : "this operator is not supported");
+    if (n->code->version > n->entry->newest)
+        return node_error(n, "version %d of the operator is not supported, the newest is %d", n->code->version,
+                          n->entry->newest);
+    return check_counts(n) && tflite_options_read(n);
+}
+
+static bool reads_unknown(const tflite_node *n)
+{
+    for (uint32_t i = 0; i < n->inputs.count; i++) {
+        const int32_t tensor = fb_vec_i32(n->inputs, i);
+        if (tensor >= 0 && (uint32_t)tensor < n->scope->tensors.count && n->scope->values[tensor] == n->model->unknown)
+            return true;
+    }
+    return false;
+}
+
+static void leave_unknown(tflite_node *n)
+{
+    for (uint32_t i = 0; i < n->outputs.count; i++) {
+        const int32_t tensor = fb_vec_i32(n->outputs, i);
+        if (tensor >= 0 && (uint32_t)tensor < n->scope->tensors.count)
+            n->scope->values[tensor] = n->model->unknown;
+    }
+}
+
+static bool make_ops(tflite_node *n)
+{
+    tflite_model *m = n->model;
+    m->left_out = false;
+    const bool imported = n->entry->import(n);
+    if (!fb_ok(&m->reader) && !m->diag->failed) /* defaults read after an error mean nothing, whatever came of them */
+        return model_malformed(m, &n->loc);
+    return imported && fb_ok(&m->reader);
+}
+
+/* Whether the import goes on, with or without the node's ops. */
 static bool import_operator(tflite_scope *s, fb_table table, int32_t index)
 {
-    tflite_model *m = s->model;
-    tflite_node n = {.model = m, .scope = s, .table = table};
-    n.loc = (ir_loc){.file = m->file, .subgraph = s->subgraph, .node = index};
-    uint32_t opcode = fb_u32(table, OPERATOR_OPCODE_INDEX, 0);
-    n.inputs = fb_vec(table, OPERATOR_INPUTS, 4);
-    n.outputs = fb_vec(table, OPERATOR_OUTPUTS, 4);
-    if (!fb_ok(&m->reader))
-        return model_malformed(m, &n.loc);
-    if (opcode >= m->opcode_count)
-        return diag_error(m->diag, &n.loc, "opcode index %u, the model has %u opcodes", opcode, m->opcode_count);
-    const tflite_opcode *code = &m->opcodes[opcode];
-    n.loc.kind = code->name;
-    n.entry = entry_of(code);
-    if (!n.entry)
-        return node_error(&n, code->custom ? "this custom operator is not known" : "this operator is not known");
-    if (!n.entry->import)
-        return node_error(&n, "%s", n.entry->reason ? n.entry->reason : "this operator is not supported");
-    if (n.inputs.count > TFLITE_MAX_OPERANDS || n.outputs.count > TFLITE_MAX_OPERANDS)
-        return node_error(&n, "more than %d operands or results", TFLITE_MAX_OPERANDS);
-    if (++m->node_count > TFLITE_MAX_NODES)
-        return node_error(&n, "the model has more than %d operators", TFLITE_MAX_NODES);
-    if (code->version > n.entry->newest)
-        return node_error(&n, "version %d of the operator is not supported, the newest is %d", code->version,
-                          n.entry->newest);
-    if (!check_counts(&n) || !tflite_options_read(&n))
+    tflite_node n = {.model = s->model, .scope = s, .table = table};
+    if (!read_operator(&n, index))
         return false;
-    bool imported = n.entry->import(&n);
-    if (!fb_ok(&m->reader) && !m->diag->failed) /* defaults read after an error mean nothing, whatever came of them */
-        return model_malformed(m, &n.loc);
-    return imported && fb_ok(&m->reader);
+    const bool sound = check_operator(&n), unknown = reads_unknown(&n);
+    if (sound && !unknown && make_ops(&n))
+        return true;
+    if (s->model->diag->failed && !model_goes_on(s->model))
+        return false;
+    leave_unknown(&n);
+    return true;
 }
 
 /* ---- Subgraphs ---- */
@@ -153,7 +196,7 @@ static bool import_operator(tflite_scope *s, fb_table table, int32_t index)
 static bool check_tensor_index(tflite_scope *s, const ir_loc *loc, int32_t index)
 {
     return (index >= 0 && (uint32_t)index < s->tensors.count) ||
-           diag_error(s->model->diag, loc, "tensor %d does not exist, the subgraph has %u", index, s->tensors.count);
+           diag_final(s->model->diag, loc, "tensor %d does not exist, the subgraph has %u", index, s->tensors.count);
 }
 
 /* The value that an output names: a result, an input, or a constant. */
@@ -164,7 +207,7 @@ static ir_value *output_value(tflite_scope *s, const ir_loc *loc, int32_t index)
     if (!s->values[index] && tflite_tensor_is_constant(s, index))
         s->values[index] = tflite_tensor_constant(s, loc, index);
     else if (!s->values[index])
-        diag_error(s->model->diag, loc, "output tensor %d is never computed", index);
+        diag_final(s->model->diag, loc, "output tensor %d is never computed", index);
     return s->values[index];
 }
 
@@ -236,9 +279,12 @@ bool tflite_import_subgraph(tflite_model *m, int32_t subgraph, int depth, const 
     }
     if (!import_operators(&s, t))
         return false;
-    for (uint32_t i = 0; i < out.count; i++)
-        if (!(outputs[i] = output_value(&s, loc, fb_vec_i32(out, i))))
+    for (uint32_t i = 0; i < out.count; i++) {
+        outputs[i] = output_value(&s, loc, fb_vec_i32(out, i));
+        m->left_out = outputs[i] == m->unknown; /* what was refused has been told */
+        if (!outputs[i] || m->left_out)
             return false;
+    }
     return true;
 }
 
@@ -269,9 +315,10 @@ static bool make_inputs(tflite_model *m, tflite_scope *s, fb_vector in)
         if (s->values[index])
             return diag_error(m->diag, &loc, "tensor %d is an input twice", index);
         const char *name = signature_name(m, SIGNATURE_INPUTS, index, t.name);
-        if (!model_input_type(m, name, t.name, NULL, &t.type))
+        const bool known = model_input_type(m, name, t.name, NULL, &t.type);
+        if (!known && !model_goes_on(m))
             return false;
-        s->values[index] = ir_input_new(m->graph, t.type, t.quant, name);
+        s->values[index] = known ? ir_input_new(m->graph, t.type, t.quant, name) : m->unknown;
     }
     if (!model_input_shapes_used(m))
         return false;
@@ -289,7 +336,8 @@ static bool make_outputs(tflite_model *m, tflite_scope *s, fb_vector out)
         tflite_tensor t;
         if (!v || !tflite_tensor_read(s, &loc, index, &t))
             return false;
-        ir_output_add(m->graph, v, signature_name(m, SIGNATURE_OUTPUTS, index, t.name));
+        if (v != m->unknown)
+            ir_output_add(m->graph, v, signature_name(m, SIGNATURE_OUTPUTS, index, t.name));
     }
     return fb_ok(&m->reader) || model_malformed(m, &loc);
 }
@@ -318,5 +366,6 @@ ir_graph *frontend_import_tflite(const uint8_t *bytes, size_t size, const char *
     /* Real numbers are folded where they are operands of RANGE and FILL, or sizes that were scaled. */
     static const frontend_folding folding = {.elements = 1 << 10, .reals = 8, .dequantized = -1};
     tflite_model m = {.reshaped = options->batch > 0 || options->input_shape_count > 0};
+    m.shapes_fit = !m.reshaped;
     return model_open(&m, bytes, size, file, options, &folding, d) ? model_close(&m, import_model(&m)) : NULL;
 }

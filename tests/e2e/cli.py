@@ -1,4 +1,5 @@
-"""Protects qcc's command line: exit codes, one diagnostic a failure, files that appear whole or not at all."""
+"""Protects qcc's command line: exit codes, one diagnostic a failure, or one for each thing that is refused, files that appear whole
+or not at all."""
 import json
 import os
 import pty
@@ -87,6 +88,32 @@ class Usage(Case):
         targets = self.fine(QCC, "--list-targets").decode()
         self.assertRegex(targets, r"(?m)^generic +any x86-64$")
         self.assertEqual(len(re.findall(r"(?m)^\w+ +\S.*$", targets)), len(targets.splitlines()))
+
+
+class Refusals(Case):
+    """All that is refused is told at once, in a line each and one that counts; and nothing is written."""
+
+    def lines(self, program, model, *arguments):
+        code, out, err = run(program, ROOT / "tests/data/refused" / model, *arguments, cwd=self.folder)
+        self.assertEqual((code, out), (1, b""), err)
+        return err.splitlines()
+
+    def test_several(self):
+        for name, count in (("several.tflite", 4), ("ort_several.ort", 6), ("nb_several.nb", 4)):
+            for program, arguments in ((QCC, ["-o", "m.o"]), (QCC_RUN, []), (QCC_OPT, [])):
+                lines = self.lines(program, name, *arguments)
+                self.assertEqual(len(lines), count, lines)
+                for line in lines[:-1]:
+                    self.assertRegex(line, rf"{name}: (subgraph \d+, node \d+ \(\w+\): )?error: ")
+                self.assertRegex(lines[-1], rf"{name}: error: refused at {count} places, for {count - 1} reasons$")
+                self.assertEqual(sum(line.endswith("; so at 1 more") for line in lines), 1)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["add.qir", "scale.qir"])
+
+    def test_damage_ends_at_once(self):
+        damaged = self.folder / "damaged.ort"
+        whole = (ROOT / "tests/data/refused/ort_several.ort").read_bytes()
+        damaged.write_bytes(whole[:len(whole) // 2])
+        self.refused(1, QCC, damaged, "-o", self.folder / "m.o")
 
 
 class Outputs(Case):

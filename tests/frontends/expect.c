@@ -2,9 +2,9 @@
  *
  *     expect [--update] EXPECTED.txt FOLDER
  *
- * Protects: the importer builds the graph it built when somebody last read it, and a model that can't be imported gives
- * the one diagnostic that says why.  For each model of the folder that is tested the file has a line
- * `== name` and then the graph or the diagnostic; --update rewrites what follows these lines. */
+ * Protects: the importer builds the graph it built when somebody last read it, and a model that can't be imported
+ * gives the diagnostic that says why, or those for all that is refused.  For each model of the folder that is tested
+ * the file has a line `== name` and then the graph or the diagnostic; --update rewrites what follows these lines. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,12 @@ static void append(text *t, const char *bytes, size_t length)
     t->bytes[t->length] = 0;
 }
 
+static void append_line(text *t, const char *line)
+{
+    append(t, line, strlen(line));
+    append(t, "\n", 1);
+}
+
 static text read_file(const char *path)
 {
     text t = {0};
@@ -44,7 +50,8 @@ static void outcome(const char *folder, const char *name, text *out)
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     text file = read_file(path);
-    diag d = {0};
+    diag_refusals refusals = {0};
+    diag d = {.refusals = &refusals};
     append(out, "== ", 3);
     append(out, name, strlen(name));
     append(out, "\n", 1);
@@ -54,8 +61,12 @@ static void outcome(const char *folder, const char *name, text *out)
     if (g && ir_verify(g, &d) && ir_print(g, &printed, &length)) {
         append(out, printed, length);
     } else {
-        append(out, d.text, strlen(d.text));
-        append(out, "\n", 1);
+        for (int i = 0; i < refusals.count; i++)
+            append_line(out, refusals.text[i]);
+        if (!refusals.count || d.final)
+            append_line(out, d.text);
+        if (*refusals.summary)
+            append_line(out, refusals.summary);
     }
     free(printed);
     ir_graph_free(g);

@@ -14,12 +14,17 @@ void check_fail(const char *what, const char *detail)
     abort();
 }
 
+static void check_line(const char *text)
+{
+    if (!strstr(text, "error: ") || strchr(text, '\n'))
+        check_fail("not a diagnostic", text);
+}
+
 void check_diagnostic(const diag *d)
 {
     if (!d->failed)
         check_fail("refused without a diagnostic", "");
-    if (!strstr(d->text, "error: ") || strchr(d->text, '\n'))
-        check_fail("not a diagnostic", d->text);
+    check_line(d->text);
 }
 
 /* What is printed reads back as the same graph. */
@@ -42,18 +47,32 @@ static void check_text(const ir_graph *g)
     free(text);
 }
 
+static void check_refusals(const diag *d, const diag_refusals *r)
+{
+    check_diagnostic(d);
+    if (r->count > r->kinds || r->kinds > r->places)
+        check_fail("refusals are miscounted", d->text);
+    for (int i = 0; i < r->count; i++) {
+        check_line(r->text[i]);
+        for (int k = 0; k < i; k++)
+            if (strcmp(r->text[i], r->text[k]) == 0)
+                check_fail("a refusal is there twice", r->text[i]);
+    }
+}
+
 int check_import(const uint8_t *bytes, size_t size, bool passes)
 {
-    diag d = {0};
+    diag_refusals refusals = {0};
+    diag d = {.refusals = &refusals};
     uint8_t *copy = malloc(size ? size : 1); /* the exact size, so that a sanitizer sees the first byte past the end */
     memcpy(copy, bytes, size);
     ir_graph *g = frontend_import(copy, size, "m", NULL, &d);
     if (!g) {
-        check_diagnostic(&d);
+        check_refusals(&d, &refusals);
         free(copy);
         return 0;
     }
-    if (d.failed)
+    if (d.failed || refusals.count)
         check_fail("imported with a diagnostic", d.text);
     if (arena_bytes(g->arena) > ir_limits_of(size, 0).bytes)
         check_fail("the graph takes more memory than a file of this size may", "");

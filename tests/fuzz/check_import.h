@@ -8,8 +8,8 @@
 #include "ir/ir.h"
 
 /* Imports the bytes as a model.  Aborts with a message unless there is a graph that verifies and survives its text
- * form, or exactly one diagnostic and no graph, in memory proportional to the input.  Returns whether there was a
- * graph. */
+ * form, or no graph and a diagnostic, one for each thing that is refused (diag.h), in memory proportional to the
+ * input.  Returns whether there was a graph. */
 int check_import(const uint8_t *bytes, size_t size, bool passes);
 
 /* Runs the passes over the graph imported from these bytes, which also choose the options, and aborts unless they

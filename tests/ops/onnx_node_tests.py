@@ -62,6 +62,12 @@ def difference(case, got, want):
     return f"differs by {gap.max():.3g} of {largest:.3g}"
 
 
+def refusal_of(text):
+    """Of several the one that constants may mend, else the first."""
+    reasons = [line.split("error: ")[-1] for line in text.strip().split("\n")]
+    return next((r for r in reasons if "constant" in r), reasons[0])
+
+
 def run(qcc_run, case):
     """Sets the refusal of a case, or its problems; what is compiled can be interpreted."""
     inputs, used = [], len(case.inputs) - case.constants
@@ -74,7 +80,7 @@ def run(qcc_run, case):
                    *(["--input", *inputs] if inputs else []), "--output", *outputs]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 1 and way == "compiled":
-            case.refusal = done.stderr.strip().split("error: ")[-1]
+            case.refusal = refusal_of(done.stderr)
             return
         if done.returncode:
             case.problems.append(f"{way}: exit {done.returncode}: {done.stderr.strip()}")

@@ -386,7 +386,23 @@ IMPORTED = [conv_int8, conv_uint8, hybrid, float_ops, shapes, slices, data_movem
 IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 
-# ---- Models that are refused, each for one reason; the name says it ----
+# ---- Models that are refused, each for one reason, but for the first; the name says it ----
+
+def several():
+    """Two operators that are refused alike, a third that is for what it says alone although what it reads is not known, one that is
+    left out for that, and one beside them."""
+    m = Model()
+    a, b = m.input("a", "float32", [2, 3]), m.input("b", "float32", [2, 3])
+    t = [m.tensor(f"t{i}", "float32", [2, 3]) for i in range(5)]
+    m.op("ADD", [a, b], [t[0]], "AddOptions", fusedActivationFunction=SIGN_BIT)
+    m.op("GATHER", [t[0], m.const("at", np.array([0, 1], np.int32))], [t[1]], "GatherOptions", version=99)
+    m.op("ADD", [t[0], t[1]], [t[2]], "AddOptions")
+    m.op("ADD", [b, b], [t[3]], "AddOptions", fusedActivationFunction=SIGN_BIT)
+    m.op("SUM", [b, m.const("axis", np.array([2], np.int32))], [t[4]], "ReducerOptions")
+    for y in t[2:]:
+        m.output(y)
+    return m
+
 
 def binary(op="ADD", options="AddOptions", a=("float32", [2, 3]), b=("float32", [3]), y=("float32", [2, 3]), **fields):
     m = Model()
@@ -548,6 +564,7 @@ REFUSED = {
     "tensor_negative": lambda: changed(binary(), set_field(tensor0__shape=[-3, 3])),
     "tensor_huge": lambda: changed(binary(), set_field(tensor0__shape=[1 << 20, 1 << 20])),
     "tensor_overflow": lambda: changed(binary(), set_field(tensor0__shape=[2**31 - 1] * 8)),
+    "several": several,
     "activation_sign_bit": lambda: binary(fusedActivationFunction=SIGN_BIT),
     "activation_tanh_int32": lambda: binary(a=("int32", [2, 3]), b=("int32", [3]), y=("int32", [2, 3]),
                                             fusedActivationFunction=TANH),

@@ -552,8 +552,25 @@ def of_form(version):
     return one_node("Relu"), lambda node: version
 
 
+def several():
+    """Nodes that are refused: two alike, one although what it reads is not known, one in a graph within; and inputs that are open."""
+    g = Graph(1)
+    x, y = g.input("x", [1, 1, 6, 6]), g.input("y", [1, "rows", "columns", 6])
+    first = g.op("NoSuchOperator", x)
+    g.output(g.op("MaxPool", first, kernel_shape=[2, 2], dilations=[1, 2]))
+    g.output(g.op("Relu", g.op("Add", first, y)))
+    g.output(g.op("NoSuchOperator", x))
+    inner = Graph(2)
+    inner.output(inner.op("Softmax", x, axis=1.0))
+    branch = inner.untyped().graph
+    g.output(g.op("If", g.constant(np.array(True)), then_branch=branch, else_branch=branch))
+    g.output(g.op("Reshape", x, g.ints(5, -1)))
+    return g.untyped()
+
+
 # Models that no importer takes, written as they are; with the form of their nodes where it is none of ONNX's.
 REFUSED_AS_THEY_ARE = {
+    "ort_several": several,
     "ort_attribute_unknown": lambda: one_node("Relu", slope=0.5),
     "ort_attribute_value": lambda: one_node("MaxPool", x=(1, 1, 6, 6), kernel_shape=[2, 2], dilations=[1, 2]),
     "ort_attribute_text": lambda: one_node("MaxPool", x=(1, 1, 6, 6), kernel_shape=[2, 2], auto_pad="SOMEHOW"),

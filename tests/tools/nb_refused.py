@@ -51,6 +51,21 @@ for name, kind, attributes in (
 
 
 @refused
+def several(p):
+    """Two operators that are not known, one that is refused although what it reads is not known, one beside them; a variable that gets
+    a value again."""
+    p.input("x", "float32", [1, 4, 6, 6])
+    for out in ("a", "b"):
+        p.op("no_such_operator", {"X": ["x"]}, {"Out": [out]})
+    p.op("pool2d", {"X": ["a"]}, {"Out": ["c"]}, data_format="NHWC", pooling_type="max", ksize=[2, 2])
+    p.op("relu", {"X": ["c"]}, {"Out": ["d"]})
+    p.op("relu", {"X": ["x"]}, {"Out": ["a"]})
+    p.op("softmax", {"X": ["a"]}, {"Out": ["e"]}, axis=4)
+    p.output("d")
+    p.output("e")
+
+
+@refused
 def threshold_negative(p):
     p.param("s", np.array([-1], np.float32))
     one(p, "fake_quantize_dequantize_moving_average_abs_max", {"X": ["x"], "InScale": ["s"]}, {"Out": ["y"]}, bit_length=8)

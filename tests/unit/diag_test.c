@@ -43,9 +43,53 @@ static void test_long_names(void)
     CHECK(strlen(d.text) < DIAG_TEXT_BYTES && strncmp(d.text, "m.ort: error: no tensor 'xxx", 28) == 0);
 }
 
+static bool refuse(diag *d, int node, const char *kind, int reason)
+{
+    diag_error(d, &(ir_loc){.file = "m, node 1.ort", .subgraph = 0, .node = node, .kind = kind}, "reason %d", reason);
+    return diag_put_off(d);
+}
+
+static void test_refusals(void)
+{
+    const ir_loc file = {.file = "m, node 1.ort", .subgraph = -1, .node = -1};
+    diag_refusals r = {0};
+    diag d = {.refusals = &r};
+    CHECK(!diag_settle(&d, &file) && !d.failed);
+    CHECK(refuse(&d, 1, "A", 1) && refuse(&d, 7, "A", 1) && refuse(&d, 8, "B", 1) && !d.failed);
+    CHECK(r.count == 2 && r.places == 3 && r.more[0] == 1 && r.more[1] == 0);
+    CHECK(diag_settle(&d, &file) && d.failed && !d.final);
+    CHECK(strcmp(d.text, "m, node 1.ort: subgraph 0, node 1 (A): error: reason 1") == 0);
+    CHECK(strcmp(r.summary, "m, node 1.ort: error: refused at 3 places, for 2 reasons") == 0);
+}
+
+/* One error needs no summary, more than there is room for are counted, and what is final stays the error. */
+static void test_ends_of_refusals(void)
+{
+    const ir_loc file = {.file = "m.ort", .subgraph = -1, .node = -1};
+    diag_refusals r = {0};
+    diag d = {.refusals = &r};
+    CHECK(refuse(&d, 1, "A", 1) && diag_settle(&d, &file) && !*r.summary);
+    r = (diag_refusals){0};
+    d = (diag){.refusals = &r};
+    for (int i = 0; i < 30; i++)
+        CHECK(refuse(&d, i, "A", i));
+    CHECK(r.count == DIAG_MOST_REFUSALS && r.kinds == 30 && diag_settle(&d, &file));
+    CHECK(strcmp(r.summary, "m.ort: error: refused at 30 places, for 30 reasons, the first of which are above") == 0);
+    r = (diag_refusals){0};
+    d = (diag){.refusals = &r};
+    CHECK(refuse(&d, 1, "A", 1));
+    diag_final(&d, &file, "damaged");
+    CHECK(!diag_put_off(&d) && diag_settle(&d, &file) && strcmp(d.text, "m.ort: error: damaged") == 0 && r.count == 1);
+    d = (diag){0};
+    diag_error(&d, &file, "the only one");
+    CHECK(!diag_put_off(&d) && d.failed);
+}
+
 int main(void)
 {
     test_place();
+    test_refusals();
+    test_ends_of_refusals();
     test_long_names();
     return test_end();
 }
