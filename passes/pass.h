@@ -27,10 +27,18 @@ typedef struct pass_range {
         note; /* how it was chosen, for the report: "minmax of 100 samples"; NULL: nothing to say; outlives the graph */
 } pass_range;
 
+/* What each channel (of the last dimension) of a value was seen to be. */
+typedef struct pass_channels {
+    int64_t count; /* 0: unknown */
+    const float *low, *high;
+    const double *square; /* on average */
+} pass_channels;
+
 /* How a graph without integers becomes one with them. */
 typedef struct pass_calibration {
-    const pass_range *ranges; /* by id of a value, at the start of PHASE(scales) */
-    uint32_t count;           /* of ranges; values with other ids have none */
+    pass_range *ranges;            /* by id of a value, at the start of PHASE(scales) */
+    uint32_t count;                /* of ranges; values with other ids have none */
+    const pass_channels *channels; /* by id, as many; NULL: nothing is equalized.  Where something is, ranges follow */
     /* --activation-scales=symmetric: zero point 0; otherwise one that lets the range fill the integers. */
     bool symmetric;
     int activation_bits; /* --activation-bits: 8 or 16 */

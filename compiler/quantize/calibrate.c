@@ -93,16 +93,42 @@ static bool fill(void *context, int index, void *const buffers[], diag *d)
     return calibrate_inputs_fill(context, index, buffers, d);
 }
 
+static const pass_channels *channels_of(const ir_graph *g, const stats *s)
+{
+    pass_channels *channels = ARENA_ARRAY(g->arena, pass_channels, g->next_id);
+    for (int i = 0; i < s->count; i++) {
+        const stats_value *v = &s->values[i];
+        const double each = (double)s->samples * (double)ir_type_elements(&v->value->type) / (double)v->channels;
+        double *squares = ARENA_ARRAY(g->arena, double, v->channels);
+        for (int64_t k = 0; k < v->channels; k++)
+            squares[k] = v->channel_squares[k] / each;
+        channels[v->value->id] = (pass_channels){v->channels, v->channel_low, v->channel_high, squares};
+    }
+    return channels;
+}
+
+/* The passes of the phase `correct`, once: what is compiled with these ranges afterwards has been through them. */
+static bool equalize(const driver_options *calibrated, ir_graph *g, const stats *s, pass_calibration *ranges, diag *d)
+{
+    static const char *const passes[] = {"equalize"};
+    driver_module module = {.file = "graph", .graph = g};
+    ranges->channels = channels_of(g, s);
+    const bool good = driver_passes(calibrated, &module, false, passes, 1, d);
+    ranges->channels = NULL;
+    return good;
+}
+
 /* What the samples say beside ranges. */
 static bool correct(const calibrate_options *c, const driver_options *o, ir_graph *g, calibrate_inputs *inputs,
-                    const pass_calibration *ranges, diag *d)
+                    const stats *s, pass_calibration *ranges, diag *d)
 {
     driver_options calibrated = *o;
     calibrated.calibrate = NULL;
     calibrated.calibration = ranges;
     const correct_samples samples = {fill, inputs, inputs->count};
     return c->effort == 0 || inputs->count == 0 ||
-           correct_biases(g, &calibrated, &samples, calibrate_threads(o, INT_MAX), d);
+           (equalize(&calibrated, g, s, ranges, d) &&
+            correct_biases(g, &calibrated, &samples, calibrate_threads(o, INT_MAX), d));
 }
 
 static bool take_steps(const calibrate_options *c, const driver_options *o, ir_graph *g, stats *s,
@@ -112,7 +138,7 @@ static bool take_steps(const calibrate_options *c, const driver_options *o, ir_g
     files outputs;
     const bool good = (c->samples.count == 0 || calibrate_inputs_open(c, g, &inputs, d)) &&
                       prepare(c, o, s, &outputs, d) && observe(c, o, g, &inputs, s, outputs.stats, d) &&
-                      choose(c, o, g, s, outputs.ranges, out, d) && correct(c, o, g, &inputs, out, d);
+                      choose(c, o, g, s, outputs.ranges, out, d) && correct(c, o, g, &inputs, s, out, d);
     calibrate_inputs_close(&inputs);
     return good;
 }

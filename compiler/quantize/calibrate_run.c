@@ -62,6 +62,7 @@ static bool observe(worker *w, int index)
                               calibrate_inputs_name(r->inputs, index, name), at, stats_name(v, value),
                               isnan(values[at]) ? "not a number" : "infinite");
         }
+        stats_see_channels(&w->seen.values[i], values);
     }
     return true;
 }
@@ -120,8 +121,10 @@ static bool write_down(worker *w, int batch)
     pthread_mutex_lock(&r->lock);
     while (r->turn < batch && r->failed > batch)
         pthread_cond_wait(&r->turned, &r->lock);
-    for (int i = 0; r->turn == batch && i < w->seen.count; i++)
+    for (int i = 0; r->turn == batch && i < w->seen.count; i++) {
         good = good && observer_end_batch(&r->to->values[i].seen, w->batch[i]);
+        stats_move_squares(&w->seen.values[i], &r->to->values[i]);
+    }
     r->turn += r->turn == batch;
     pthread_cond_broadcast(&r->turned);
     pthread_mutex_unlock(&r->lock);

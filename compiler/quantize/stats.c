@@ -10,7 +10,18 @@ static bool add_value(stats *s, const ir_value *v, diag *d)
     stats_value *to = &s->values[s->count];
     *to = (stats_value){.value = v};
     s->count++; /* stats_free takes it as it is */
-    return observer_init(&to->seen) || diag_out_of_memory(d, NULL);
+    const int64_t channels = v->type.rank > 0 ? v->type.dims[v->type.rank - 1] : 1;
+    to->channel_low = malloc((size_t)channels * sizeof *to->channel_low + 1);
+    to->channel_high = malloc((size_t)channels * sizeof *to->channel_high + 1);
+    to->channel_squares = calloc((size_t)channels + 1, sizeof *to->channel_squares);
+    if (!to->channel_low || !to->channel_high || !to->channel_squares || !observer_init(&to->seen))
+        return diag_out_of_memory(d, NULL);
+    to->channels = channels;
+    for (int64_t i = 0; i < channels; i++) {
+        to->channel_low[i] = INFINITY;
+        to->channel_high[i] = -INFINITY;
+    }
+    return true;
 }
 
 static bool add_wanted(stats *s, const ir_graph *g, const bool *wanted, diag *d)
@@ -47,17 +58,51 @@ bool stats_init_like(stats *s, const stats *like, diag *d)
 
 void stats_free(stats *s)
 {
-    for (int i = 0; i < s->count; i++)
+    for (int i = 0; i < s->count; i++) {
         observer_free(&s->values[i].seen);
+        free(s->values[i].channel_low);
+        free(s->values[i].channel_high);
+        free(s->values[i].channel_squares);
+    }
     free(s->values);
     *s = (stats){0};
 }
 
+static void widen(stats_value *to, const float low[], const float high[])
+{
+    for (int64_t i = 0; i < to->channels; i++) {
+        to->channel_low[i] = low[i] < to->channel_low[i] ? low[i] : to->channel_low[i];
+        to->channel_high[i] = high[i] > to->channel_high[i] ? high[i] : to->channel_high[i];
+    }
+}
+
+void stats_see_channels(stats_value *s, const float values[])
+{
+    const int64_t count = ir_type_elements(&s->value->type);
+    for (int64_t i = 0; i < count; i += s->channels) {
+        widen(s, values + i, values + i);
+        for (int64_t k = 0; k < s->channels; k++)
+            s->channel_squares[k] += (double)values[i + k] * (double)values[i + k];
+    }
+}
+
+void stats_move_squares(stats_value *from, stats_value *to)
+{
+    for (int64_t i = 0; i < to->channels; i++) {
+        to->channel_squares[i] += from->channel_squares[i];
+        from->channel_squares[i] = 0;
+    }
+}
+
 bool stats_merge(stats *s, const stats *other, diag *d)
 {
-    for (int i = 0; i < s->count; i++)
+    for (int i = 0; i < s->count; i++) {
         if (!observer_merge(&s->values[i].seen, &other->values[i].seen))
             return diag_out_of_memory(d, NULL);
+        widen(&s->values[i], other->values[i].channel_low, other->values[i].channel_high);
+        for (int64_t k = 0; k < s->values[i].channels; k++)
+            s->values[i].channel_squares[k] += other->values[i].channel_squares[k];
+    }
     s->samples += other->samples;
     return true;
 }

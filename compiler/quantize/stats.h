@@ -8,6 +8,11 @@
 typedef struct stats_value {
     const ir_value *value;
     observer seen;
+    /* Of each channel its ends, and the sum of its squares, which is to be summed in the order of batches; of this run's
+     * samples, not of those of files. */
+    int64_t channels;
+    float *channel_low, *channel_high;
+    double *channel_squares;
 } stats_value;
 
 typedef struct stats {
@@ -22,6 +27,8 @@ bool stats_init(stats *, const ir_graph *, const bool *wanted, diag *);
 /* Another one for the same values. */
 bool stats_init_like(stats *, const stats *, diag *);
 void stats_free(stats *);
+void stats_see_channels(stats_value *, const float values[]);
+void stats_move_squares(stats_value *from, stats_value *to);
 bool stats_merge(stats *, const stats *, diag *); /* of the same values; samples, too */
 
 /* Ops, operands, types, attributes and constants: graphs of equal ones compute the same. */

@@ -1,0 +1,123 @@
+/* equalize.c: channels of real values are divided by factors, which the weights around them take in, where rounding to
+ * the grid of the whole value then costs less (channel_factors.h).
+ *
+ *     %2 = conv2d %0, w, b {act = relu}        %2 = conv2d %0, w / f, b / f {act = relu}      rows of w
+ *     %3 = conv2d %2, v                        %3 = conv2d %2, v * f                          columns of v
+ *
+ *     %2: channels up to 8 and up to 0.1       %2: channels up to 8 and up to 8
+ *
+ * No result changes but by the rounding of floats.  Also concats whose operands differ in magnitude, and what is behind
+ * a layer norm, whose gamma and beta are divided.  The ranges of calibration are those of the new values. */
+#include <math.h>
+
+#include "passes/common/plan.h"
+#include "passes/scales/channel_factors.h"
+
+static bool is_known(const pass_calibration *c, const ir_value *v)
+{
+    return v->id < c->count && c->ranges[v->id].known && c->channels[v->id].count > 0;
+}
+
+/* An end of a range: that of all channels before, and after. */
+static float moved(float end, float before, float after)
+{
+    return end == before || before == 0 ? after : (float)((double)end * (double)after / (double)before);
+}
+
+static void move_range(const channel_factors *f, const pass_calibration *c, const ir_value *v)
+{
+    const pass_channels *channels = &c->channels[v->id];
+    pass_range *range = &c->ranges[v->id];
+    float low = INFINITY, high = -INFINITY, new_low = INFINITY, new_high = -INFINITY;
+    if (f->classes.count[v->id] != channels->count)
+        return;
+    for (int64_t i = 0; i < channels->count; i++) {
+        const float factor = channel_factor(f, v, i);
+        low = fminf(low, channels->low[i]);
+        high = fmaxf(high, channels->high[i]);
+        new_low = fminf(new_low, channels->low[i] / factor);
+        new_high = fmaxf(new_high, channels->high[i] / factor);
+    }
+    range->low = moved(range->low, low, new_low);
+    range->high = fmaxf(moved(range->high, high, new_high), range->low);
+}
+
+/* A constant a channel of v, divided by v's factors. */
+static void divide(ir_graph *g, const channel_factors *f, ir_op *op, int operand, const ir_value *v)
+{
+    const ir_value *old = ir_operand_value(op, operand);
+    if (!old)
+        return;
+    const int64_t count = ir_type_elements(&old->type);
+    float *to = ARENA_ARRAY(g->arena, float, count + 1);
+    for (int64_t i = 0; i < count; i++)
+        to[i] = (float)ir_const_real(old, i) / channel_factor(f, v, i);
+    ir_value *constant = ir_const_new(g, old->type, NULL, to);
+    constant->name = old->name;
+    ir_set_operand(op, operand, constant);
+}
+
+static void scale_weights(ir_graph *g, const channel_factors *f, ir_op *op)
+{
+    const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *r = op->results[0];
+    const int64_t count = ir_type_elements(&w->type);
+    float *to = ARENA_ARRAY(g->arena, float, count + 1);
+    for (int64_t i = 0; i < count; i++) {
+        const channel_pair pair = channel_of_weight(op, i);
+        to[i] = (float)ir_const_real(w, i) * channel_factor(f, x, pair.in) / channel_factor(f, r, pair.out);
+    }
+    ir_value *constant = ir_const_new(g, w->type, NULL, to);
+    constant->name = w->name;
+    ir_set_operand(op, 1, constant);
+}
+
+static bool is_divided(const channel_factors *f, const ir_value *v)
+{
+    for (int64_t i = 0; v && i < f->classes.count[v->id]; i++)
+        if (channel_factor(f, v, i) != 1)
+            return true;
+    return false;
+}
+
+static void apply(ir_graph *g, const channel_factors *f, ir_op *op)
+{
+    ir_value *r = op->results[0];
+    if (channel_takes_factors(op) && (is_divided(f, op->operands[0].value) || is_divided(f, r))) {
+        scale_weights(g, f, op);
+        divide(g, f, op, 2, r);
+    } else if (op->code == IR_LAYER_NORM && is_divided(f, r)) {
+        divide(g, f, op, 1, r);
+        divide(g, f, op, 2, r);
+    } else if ((op->code == IR_ADD || op->code == IR_SUB) && is_divided(f, r)) {
+        for (int i = 0; i < 2; i++)
+            if (ir_is_const(op->operands[i].value))
+                divide(g, f, op, i, r);
+    }
+}
+
+/* By its old name a value would be compared with what it was. */
+static void change(ir_graph *g, const channel_factors *f, const pass_calibration *c, ir_value *v)
+{
+    if (v->name && *v->name)
+        v->name = arena_format(g->arena, "%s, equalized", v->name);
+    if (is_known(c, v))
+        move_range(f, c, v);
+}
+
+pass_result pass_equalize(ir_graph *g, pass_context *context)
+{
+    const pass_calibration *c = context->options->calibration;
+    if (!c || !c->channels || context->options->quantize == PASS_QUANTIZE_NONE)
+        return PASS_UNCHANGED;
+    const channel_factors f = channel_factors_choose(g, c, context->scratch);
+    if (!f.factor)
+        return PASS_UNCHANGED;
+    for (ir_op *op = g->first; op; op = op->next) {
+        if (ir_op_info_of(op->code)->results == 1)
+            apply(g, &f, op);
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+            if (is_divided(&f, op->results[i]))
+                change(g, &f, c, op->results[i]);
+    }
+    return PASS_CHANGED;
+}
