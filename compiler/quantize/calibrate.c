@@ -8,6 +8,7 @@
 #include "compiler/quantize/calibrate_run.h"
 #include "compiler/quantize/correct.h"
 #include "compiler/quantize/ranges_file.h"
+#include "compiler/quantize/round.h"
 #include "compiler/quantize/stats_file.h"
 #include "passes/common/calibrated_values.h"
 
@@ -118,6 +119,18 @@ static bool equalize(const driver_options *calibrated, ir_graph *g, const stats 
     return good;
 }
 
+/* Biases are corrected by what they were with weights that have not been rounded. */
+static bool correct_weights(const calibrate_options *c, const driver_options *calibrated, ir_graph *g,
+                            const correct_samples *samples, diag *d)
+{
+    const unsigned threads = calibrate_threads(calibrated, INT_MAX);
+    ir_graph *real = ir_graph_copy(g);
+    const bool good = (c->effort < 2 || round_weights(g, calibrated, samples, threads, d)) &&
+                      correct_biases_to(real, g, calibrated, samples, threads, d);
+    ir_graph_free(real);
+    return good;
+}
+
 /* What the samples say beside ranges. */
 static bool correct(const calibrate_options *c, const driver_options *o, ir_graph *g, calibrate_inputs *inputs,
                     const stats *s, pass_calibration *ranges, diag *d)
@@ -127,8 +140,7 @@ static bool correct(const calibrate_options *c, const driver_options *o, ir_grap
     calibrated.calibration = ranges;
     const correct_samples samples = {fill, inputs, inputs->count};
     return c->effort == 0 || inputs->count == 0 ||
-           (equalize(&calibrated, g, s, ranges, d) &&
-            correct_biases(g, &calibrated, &samples, calibrate_threads(o, INT_MAX), d));
+           (equalize(&calibrated, g, s, ranges, d) && correct_weights(c, &calibrated, g, &samples, d));
 }
 
 static bool take_steps(const calibrate_options *c, const driver_options *o, ir_graph *g, stats *s,

@@ -70,8 +70,8 @@ static bool set_effort(calibrate_options *c, const char *value, char *error, siz
     long effort;
     if (!options_number(value, 0, 3, &effort, error, size))
         return false;
-    if (effort > 1)
-        return fail(error, size, "%s: this version knows efforts 0 and 1", value);
+    if (effort > 2)
+        return fail(error, size, "%s: this version knows efforts 0 to 2", value);
     c->effort = (int)effort;
     c->effort_given = true;
     return true;

@@ -17,6 +17,7 @@ static const size_t BUDGET = (size_t)192 << 20; /* bytes of the samples that are
 
 typedef struct correction {
     ir_graph *graph;
+    const ir_graph *before; /* the same, with its real weights */
     const driver_options *options;
     const correct_samples *samples;
     unsigned threads;
@@ -43,7 +44,7 @@ static bool open_twins(correction *c)
 {
     const driver_options real = options_here(c->options, PASS_QUANTIZE_NONE),
                          integer = options_here(c->options, PASS_QUANTIZE_AUTO);
-    if (!twins_make(c->graph, c->options, &c->twins, c->diag) || c->twins.count == 0)
+    if (!twins_make(c->graph, c->before, c->options, &c->twins, c->diag) || c->twins.count == 0)
         return !c->diag->failed;
     ir_graph *graphs[2] = {c->twins.real, c->twins.integer};
     c->twins.real = c->twins.integer = NULL;
@@ -149,11 +150,12 @@ static void correct_guarded(void *context)
     c->good = correct(c);
 }
 
-bool correct_biases(ir_graph *graph, const driver_options *o, const correct_samples *samples, unsigned threads, diag *d)
+bool correct_biases_to(const ir_graph *real, ir_graph *graph, const driver_options *o, const correct_samples *samples,
+                       unsigned threads, diag *d)
 {
     if (samples->count == 0)
         return true;
-    correction c = {.graph = graph, .options = o, .samples = samples, .threads = threads, .diag = d};
+    correction c = {.graph = graph, .before = real, .options = o, .samples = samples, .threads = threads, .diag = d};
     const ir_loc loc = ir_graph_loc(graph);
     const arena_outcome outcome = arena_guard(correct_guarded, &c);
     if (c.layers.session)
@@ -162,4 +164,9 @@ bool correct_biases(ir_graph *graph, const driver_options *o, const correct_samp
     session_close(&c.integer);
     twins_free(&c.twins);
     return outcome == ARENA_DONE ? c.good : ir_limits_memory(d, &loc, outcome);
+}
+
+bool correct_biases(ir_graph *graph, const driver_options *o, const correct_samples *samples, unsigned threads, diag *d)
+{
+    return correct_biases_to(graph, graph, o, samples, threads, d);
 }

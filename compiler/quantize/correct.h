@@ -18,5 +18,8 @@ typedef struct correct_samples {
 /* Changes the biases of `graph`, one at the start of PHASE(integer), which is to be compiled with the options, ranges
  * included.  Runs at most as many of the samples as a bounded memory holds.  False with a diagnostic. */
 bool correct_biases(ir_graph *graph, const driver_options *, const correct_samples *, unsigned threads, diag *);
+/* The means being those of `real`: what the graph was before its weights were rounded. */
+bool correct_biases_to(const ir_graph *real, ir_graph *graph, const driver_options *, const correct_samples *,
+                       unsigned threads, diag *);
 
 #endif

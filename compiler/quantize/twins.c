@@ -147,14 +147,19 @@ static void split_all(const twins *t)
     }
 }
 
-bool twins_make(const ir_graph *graph, const driver_options *o, twins *out, diag *d)
+bool twins_give_scales(ir_graph *g, const driver_options *o, diag *d)
 {
     static const char *const scales[] = {"calibrated_scales", "weight_scales", "unsigned_outputs",
                                          "propagate_scales",  "dummy_scales",  "propagate_scales"};
+    return run(o, g, scales, sizeof scales / sizeof scales[0], d);
+}
+
+bool twins_make(const ir_graph *graph, const ir_graph *real, const driver_options *o, twins *out, diag *d)
+{
     static const char *const quantize[] = {"quantize"};
-    *out = (twins){.real = ir_graph_copy(graph), .integer = ir_graph_copy(graph)};
+    *out = (twins){.real = ir_graph_copy(real), .integer = ir_graph_copy(graph)};
     find_products(graph, out);
-    if (!run(o, out->integer, scales, sizeof scales / sizeof scales[0], d)) {
+    if (!twins_give_scales(out->integer, o, d)) {
         twins_free(out);
         return false;
     }

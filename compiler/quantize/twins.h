@@ -26,9 +26,13 @@ typedef struct twins {
     int count;
 } twins;
 
-/* `graph` is one at the start of PHASE(integer); both twins alias its constants.  The options are those that it will be
- * compiled with, ranges included.  False with a diagnostic; no products is none. */
-bool twins_make(const ir_graph *graph, const driver_options *, twins *out, diag *);
+/* `graph` is one at the start of PHASE(integer), `real` itself or what it was with other constants; the twins alias
+ * theirs.  The options are those that it will be compiled with, ranges included.  False with a diagnostic; no products is
+ * none. */
+bool twins_make(const ir_graph *graph, const ir_graph *real, const driver_options *, twins *out, diag *);
 void twins_free(twins *);
+
+/* The passes that say which integers real values of such a graph stand for. */
+bool twins_give_scales(ir_graph *, const driver_options *, diag *);
 
 #endif
