@@ -236,6 +236,7 @@ bool driver_import(const driver_options *o, const char *path, driver_module *out
                                       .open = model_files_open,
                                       .open_context = &out->beside,
                                       .params = params,
+                                      .description = o->description,
                                       .max_bytes = o->max_size};
     out->graph = frontend_import(out->bytes, out->size, out->file, &options, d);
     out->beside.folder = NULL;

@@ -15,6 +15,7 @@
 #include "compiler/model_files.h"
 #include "compiler/options.h"
 #include "compiler/output.h"
+#include "frontends/frontend.h"
 #include "ir/ir.h"
 #include "passes/pass.h"
 
@@ -44,8 +45,9 @@ typedef struct driver_options {
     const pass_calibration *calibration; /* NULL: scales come from the file alone, or from `calibrate` */
     driver_calibrate_fn *calibrate;      /* NULL: nobody asks for calibration */
     const void *calibrate_context;
-    pass_phase first_phase; /* that the pipeline starts with */
-    size_t max_size;        /* limit on what the model may cause (ir/size_limits.h); 0: follows from the file's size */
+    pass_phase first_phase;            /* that the pipeline starts with */
+    frontend_description *description; /* of the model, to be filled; NULL: nobody asks */
+    size_t max_size; /* limit on what the model may cause (ir/size_limits.h); 0: follows from the file's size */
     /* code */
     target_set targets; /* not empty */
     bool targets_given;

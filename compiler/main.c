@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/describe.h"
 #include "compiler/dot.h"
 #include "compiler/driver.h"
 #include "compiler/header.h"
@@ -34,7 +35,7 @@ typedef struct command {
     const char *model, *output, *header, *report, *dot, *weights;
     char *default_output; /* owned */
     char name[NAME_BYTES];
-    bool no_header, list_passes, list_ops, list_targets, list_kernels;
+    bool no_header, list_passes, list_ops, list_targets, list_kernels, describe, json;
     kind kind;
 } command;
 
@@ -98,6 +99,8 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_WEIGHTS: return set_weights(c, value);
     case OPT_REPORT: return set_report(c, value, error, size);
     case OPT_DOT: c->dot = value; return true;
+    case OPT_DESCRIBE: c->describe = true; return true;
+    case OPT_DESCRIBE_JSON: c->json = true; return true;
     case OPT_LIST_PASSES: c->list_passes = true; return true;
     case OPT_LIST_OPS: c->list_ops = true; return true;
     case OPT_LIST_TARGETS: c->list_targets = true; return true;
@@ -145,6 +148,8 @@ static const char *complete(command *c)
         return "-o - does not say what to write: --emit=KIND is missing";
     if (c->kind == KIND_NONE)
         return "the output's extension is none of .o .so .s .ll .qir, and there is no --emit";
+    if (c->json)
+        return "--json goes with --describe only";
     if (c->kind == KIND_TFLITE)
         return "writing TFLite models is not supported";
     if (calibrate_complete(&c->calibration, &c->options))
@@ -335,21 +340,32 @@ static void remark_target(const command *c, diag *d)
                   target_set_text(c->options.targets, names), lacking);
 }
 
+/* The same as `complete` of a command that compiles nothing. */
+static const char *complete_description(command *c)
+{
+    if (!c->model)
+        return "no model given";
+    if (c->output || c->header || c->report || c->dot || c->weights || c->kind != KIND_NONE)
+        return "--describe writes no files";
+    return NULL;
+}
+
 static int work(command *c)
 {
     diag_refusals refusals;
     diag d = driver_diag(OPTION_QCC, &refusals);
     const bool there = !c->model || driver_model_there(c->model, &d);
-    const char *problem = there ? complete(c) : NULL;
+    const char *problem = !there ? NULL : c->describe ? complete_description(c) : complete(c);
     if (problem) {
         options_usage_error(OPTION_QCC, problem);
         return EXIT_USAGE;
     }
-    if (!there || !compile(c, &d)) {
+    if (!there || !(c->describe ? describe_model(&c->options, c->model, c->json, stdout, &d) : compile(c, &d))) {
         driver_print_error(OPTION_QCC, &d);
         return EXIT_FAILURE;
     }
-    remark_target(c, &d);
+    if (!c->describe)
+        remark_target(c, &d);
     return EXIT_SUCCESS;
 }
 

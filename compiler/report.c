@@ -366,6 +366,15 @@ static json_t *targets_json(report_builder *r)
     return list;
 }
 
+void report_totals(const ir_graph *g, int64_t *out_macs, int64_t *out_weights_bytes)
+{
+    *out_macs = *out_weights_bytes = 0;
+    for (const ir_op *op = g->first; op; op = op->next) {
+        *out_macs += macs_of(op);
+        *out_weights_bytes += constant_bytes(op);
+    }
+}
+
 static json_t *graph_json(report_builder *r)
 {
     const ir_graph *g = r->g;
@@ -414,7 +423,7 @@ static json_t *graph_json(report_builder *r)
 char *report_text(const ir_graph *g, const report_facts *facts, bool html, size_t *out_length)
 {
     char *text = NULL;
-    report_builder r = {.g = g, .facts = facts};
+    report_builder r = {.memory = g->arena, .g = g, .facts = facts};
     json_t *o = graph_json(&r);
     FILE *out = open_memstream(&text, out_length);
     bool good = !r.failed && out;

@@ -25,6 +25,9 @@ typedef struct report_facts {
     const report_difference *differences; /* by id of the value */
 } report_facts;
 
+/* What the ops of a lowered graph come to. */
+void report_totals(const ir_graph *, int64_t *out_macs, int64_t *out_weights_bytes);
+
 /* The graph is lowered.  The text, to be freed; NULL: out of memory. */
 char *report_text(const ir_graph *, const report_facts *, bool html, size_t *out_length);
 

@@ -47,7 +47,7 @@ json_t *report_string(report_builder *r, const char *text)
     text = text ? text : "";
     if (is_utf8(text))
         return json_string(text);
-    char *plain = arena_string(r->g->arena, text, strlen(text));
+    char *plain = arena_string(r->memory, text, strlen(text));
     for (char *c = plain; *c; c++)
         *c = (unsigned char)*c < 0x80 ? *c : '?';
     return json_string(plain);

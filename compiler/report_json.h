@@ -11,6 +11,7 @@
 #include "compiler/report.h"
 
 typedef struct report_builder {
+    arena *memory; /* for names that can't be written as they are */
     const ir_graph *g;
     const report_facts *facts;
     bool failed; /* memory was out at some place: what was built is not whole */

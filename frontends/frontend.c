@@ -104,6 +104,12 @@ typedef enum file_format {
     FORMAT_PROGRAM
 } file_format;
 
+static const char *const format_names[] = {
+    [FORMAT_TFLITE] = "TFLite", [FORMAT_ORT] = "ONNX Runtime",     [FORMAT_PADDLE] = "Paddle Lite",
+    [FORMAT_ONNX] = "ONNX",     [FORMAT_PROGRAM] = "PaddlePaddle", [FORMAT_TEXT] = "textual IR",
+    [FORMAT_NONE] = NULL,
+};
+
 static file_format recognise(const uint8_t *bytes, size_t size, const ir_loc *loc, diag *d)
 {
     if (!size)
@@ -158,6 +164,8 @@ static ir_graph *import(const uint8_t *bytes, size_t size, const char *file, con
         diag_error(d, &loc, "the model is no Paddle program, which alone has its parameters elsewhere");
         return NULL;
     }
+    if (options->description)
+        options->description->format = format_names[format];
     switch (format) {
     case FORMAT_TFLITE: return frontend_import_tflite(bytes, size, file, options, d);
     case FORMAT_ORT: return frontend_import_ort(bytes, size, file, options, d);
@@ -167,8 +175,12 @@ static ir_graph *import(const uint8_t *bytes, size_t size, const char *file, con
     case FORMAT_TEXT: break;
     case FORMAT_NONE: return NULL;
     }
-    if (!options->batch && !options->input_shape_count)
-        return import_text((const char *)bytes, size, file, ir_limits_of(size, options->max_bytes), d);
+    if (!options->batch && !options->input_shape_count) {
+        ir_graph *g = import_text((const char *)bytes, size, file, ir_limits_of(size, options->max_bytes), d);
+        if (g && options->description)
+            frontend_describe_graph(g, options->description);
+        return g;
+    }
     diag_error(d, &loc, "the shapes of textual IR can't be changed");
     return NULL;
 }

@@ -8,6 +8,35 @@
  * NULL after a diagnostic. */
 typedef const uint8_t *frontend_open_fn(void *context, const char *name, const ir_loc *, size_t *out_size, diag *);
 
+/* An operator as the format calls it. */
+typedef struct frontend_operator {
+    struct frontend_operator *next;
+    const char *name;
+    int count, refused; /* places; where the model is refused for it */
+    const char *why;    /* the first of those */
+} frontend_operator;
+
+/* An input, or an output. */
+typedef struct frontend_described {
+    struct frontend_described *next;
+    const char *name;
+    bool is_input, quantized;
+    ir_type type; /* -1: open; no element type: not known */
+    float scale;  /* of the first channel */
+    int32_t zero;
+    ir_type in_file;              /* of an input */
+    const char *const *dim_names; /* of open dimensions; NULL: they have none */
+} frontend_described;
+
+/* What an importer can tell of a model, also of one that it refuses. */
+typedef struct frontend_description {
+    arena *memory;      /* which holds it */
+    const char *format; /* NULL: none was recognised */
+    frontend_described *values;
+    frontend_operator *operators;
+    int operator_count;
+} frontend_description;
+
 typedef struct frontend_options {
     int64_t batch;                   /* 0: as the file says */
     const char *const *input_shapes; /* "NAME:1x224x224x3" */
@@ -15,12 +44,16 @@ typedef struct frontend_options {
     frontend_open_fn *open; /* NULL: models must hold all that they name */
     void *open_context;
     const char *params; /* of a Paddle program: the file that has them all, "": a file for each; NULL: look for it */
-    size_t max_bytes;   /* limit on the object, the workspace and the memory for it; 0: follows from the file */
+    frontend_description *description; /* to be filled; NULL: nobody asks */
+    size_t max_bytes; /* limit on the object, the workspace and the memory for it; 0: follows from the file */
 } frontend_options;
 
 /* NULL and a diagnostic on unsupported or malformed input.  The graph's constants may alias `bytes`, which must stay
  * until the graph is freed.  `file` is the name that diagnostics show. */
 ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
+
+/* A graph that says itself what it is. */
+void frontend_describe_graph(const ir_graph *, frontend_description *);
 
 /* Whether a file that begins with these bytes can be a model, so that the rest is read only then; false with a
  * diagnostic.  FRONTEND_HEAD_BYTES of them, or the whole file, say it. */

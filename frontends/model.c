@@ -27,6 +27,7 @@ bool model_open(frontend_model *m, const uint8_t *bytes, size_t size, const char
 ir_graph *model_close(frontend_model *m, bool imported)
 {
     const ir_loc loc = model_loc(m);
+    model_note_inputs(m);
     if (!diag_settle(m->diag, &loc) && imported)
         return m->graph;
     ir_graph_free(m->graph);

@@ -1,5 +1,6 @@
 /* node.h: what the importers of all formats share.
  *
+ *     description.c       what a model is, for who asks
  *     model.c             the model being imported: its file, options, graph and budgets; shapes of inputs
  *     node.c              building ops for one of its nodes
  *     node_attributes.c   attributes and versions against what the operator tables declare (node_attributes.h)
@@ -149,6 +150,11 @@ bool model_input_type(frontend_model *, const char *name, const char *other_name
                       ir_type *type);
 bool model_input_shapes_used(frontend_model *); /* an --input-shape that names no input is an error */
 
+/* ---- description.c, for whoever asks for one ---- */
+void model_note_node(frontend_model *, const char *operator_name); /* refused, if the diag says so at the moment */
+void model_note_output(frontend_model *, const char *name, const ir_value *);
+void model_note_inputs(frontend_model *); /* that model_input_type has seen */
+
 /* ---- node.c ---- */
 bool node_error(frontend_node *, const char *format, ...) __attribute__((format(printf, 2, 3))); /* always false */
 /* The same where no node of the format says such a thing. */
@@ -231,6 +237,8 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define model_file(x, ...) model_file(&(x)->common, __VA_ARGS__)
 #define model_input_type(x, ...) model_input_type(&(x)->common, __VA_ARGS__)
 #define model_input_shapes_used(x) model_input_shapes_used(&(x)->common)
+#define model_note_node(x, ...) model_note_node(&(x)->common, __VA_ARGS__)
+#define model_note_output(x, ...) model_note_output(&(x)->common, __VA_ARGS__)
 #define node_error(x, ...) node_error(&(x)->common, __VA_ARGS__)
 #define node_malformed(x, ...) node_malformed(&(x)->common, __VA_ARGS__)
 #define node_misfit(x, ...) node_misfit(&(x)->common, __VA_ARGS__)

@@ -265,7 +265,9 @@ static bool import_node(ort_node *n, const onnx_node *from)
 {
     ort_model *m = n->model;
     const bool sound = check_node(n, from), unknown = reads_unknown(n);
-    if (sound && !unknown && make_ops(n))
+    const bool made = sound && !unknown && make_ops(n);
+    model_note_node(m, n->loc.kind);
+    if (made)
         return true;
     if (m->diag->failed && !model_goes_on(m))
         return false;
@@ -356,6 +358,8 @@ static bool make_outputs(ort_model *m)
         ir_value *out = ort_plain(&n, 0);
         if (!out && !model_goes_on(m))
             return false;
+        if (out)
+            model_note_output(m, name->text, out);
         if (out && out != m->unknown)
             ir_output_add(m->graph, out, name->text);
     }

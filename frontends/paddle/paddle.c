@@ -295,7 +295,9 @@ static bool make_ops(paddle_node *n)
 static bool import_operator(paddle_node *n)
 {
     const bool sound = check_node(n), unknown = reads_unknown(n) && !is(n, paddle_import_fetch);
-    if (sound && !unknown && make_ops(n))
+    const bool made = sound && !unknown && make_ops(n);
+    model_note_node(n->model, n->loc.kind);
+    if (made)
         return true;
     if (n->model->diag->failed && !model_goes_on(n->model))
         return false;
@@ -333,9 +335,12 @@ static bool import_program(paddle_model *m, bool (*read_parameters)(paddle_model
         return false;
     if (!m->output_count)
         return diag_error(m->diag, &loc, "the model has no outputs");
-    for (int i = 0; i < m->output_count; i++)
+    for (int i = 0; i < m->output_count; i++) {
+        if (m->outputs[i])
+            model_note_output(m, m->output_names[i], m->outputs[i]);
         if (m->outputs[i] && m->outputs[i] != m->unknown)
             ir_output_add(m->graph, m->outputs[i], m->output_names[i]);
+    }
     return true;
 }
 

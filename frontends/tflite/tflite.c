@@ -183,7 +183,9 @@ static bool import_operator(tflite_scope *s, fb_table table, int32_t index)
     if (!read_operator(&n, index))
         return false;
     const bool sound = check_operator(&n), unknown = reads_unknown(&n);
-    if (sound && !unknown && make_ops(&n))
+    const bool made = sound && !unknown && make_ops(&n);
+    model_note_node(s->model, n.loc.kind);
+    if (made)
         return true;
     if (s->model->diag->failed && !model_goes_on(s->model))
         return false;
@@ -336,8 +338,10 @@ static bool make_outputs(tflite_model *m, tflite_scope *s, fb_vector out)
         tflite_tensor t;
         if (!v || !tflite_tensor_read(s, &loc, index, &t))
             return false;
+        const char *name = signature_name(m, SIGNATURE_OUTPUTS, index, t.name);
+        model_note_output(m, name, v);
         if (v != m->unknown)
-            ir_output_add(m->graph, v, signature_name(m, SIGNATURE_OUTPUTS, index, t.name));
+            ir_output_add(m->graph, v, name);
     }
     return fb_ok(&m->reader) || model_malformed(m, &loc);
 }
