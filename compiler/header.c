@@ -5,7 +5,10 @@
  *     #define MOBILENET_WORKSPACE_BYTES 1204224
  *     #define MOBILENET_INPUT_COUNT 1
  *     // input 0: "image", u8 1x224x224x3, real = 0.0078125 * (q - 128)
- *     #define MOBILENET_INPUT_0_BYTES 150528 … */
+ *     #define MOBILENET_INPUT_0_BYTES 150528
+ *     #define MOBILENET_INPUT_0_TYPE uint8_t
+ *     #define MOBILENET_INPUT_0_DIM_1 224
+ *     #define MOBILENET_INPUT_0_SCALE 0.0078125f … */
 #include "compiler/header.h"
 
 #include <ctype.h>
@@ -53,6 +56,65 @@ static const char *shape_text(arena *a, const ir_type *type)
     return s;
 }
 
+/* The names of an element type in C and in qcc.h. */
+static const char *c_type(ir_dtype type)
+{
+    static const char *const names[] = {
+#define DTYPE(NAME, text, bytes, type) [IR_##NAME] = #type,
+#include "ir/dtypes.def"
+#undef DTYPE
+    };
+    return names[type];
+}
+
+static const char *dtype_name(ir_dtype type)
+{
+    static const char *const names[] = {
+#define DTYPE(NAME, text, bytes, type) [IR_##NAME] = "QCC_" #NAME,
+#include "ir/dtypes.def"
+#undef DTYPE
+    };
+    return names[type];
+}
+
+/* "7.5e-05f", "1.0f": a float constant of C. */
+static const char *float_text(arena *a, float x)
+{
+    const char *number = arena_format(a, "%.9g", (double)x);
+    return arena_format(a, strpbrk(number, ".e") ? "%sf" : "%s.0f", number);
+}
+
+/* What a program can size and fill its arrays by, as numbers of C's preprocessor. */
+static void append_macros(text *t, const char *prefix, const ir_value *v)
+{
+    arena *a = t->arena;
+    const bool scaled = v->quant && v->quant->axis < 0;
+    append(t, arena_format(a, "#define %s_BYTES %zu\n", prefix, ir_type_bytes(&v->type)));
+    append(t, arena_format(a, "#define %s_ELEMENTS %" PRId64 "\n", prefix, ir_type_elements(&v->type)));
+    append(t, arena_format(a, "#define %s_TYPE %s\n", prefix, c_type(v->type.dtype)));
+    append(t, arena_format(a, "#define %s_DTYPE %s\n", prefix, dtype_name(v->type.dtype)));
+    append(t, arena_format(a, "#define %s_RANK %d\n", prefix, v->type.rank));
+    for (int i = 0; i < v->type.rank; i++)
+        append(t, arena_format(a, "#define %s_DIM_%d %" PRId64 "\n", prefix, i, v->type.dims[i]));
+    append(t, arena_format(a, "#define %s_SCALE %s%s\n", prefix, float_text(a, scaled ? v->quant->scale[0] : 0),
+                           scaled ? "" : " /* real numbers */"));
+    append(t, arena_format(a, "#define %s_ZERO_POINT %" PRId32 "\n", prefix, scaled ? v->quant->zero[0] : 0));
+}
+
+/* Whose start qcc_reset sets. */
+static void append_state(text *t, const char *upper, const char *name, size_t bytes)
+{
+    arena *a = t->arena;
+    append(t,
+           bytes
+               ? arena_format(a,
+                              "/* Of that, what lasts from one run to the next: call qcc_reset(&%s, workspace) before "
+                              "the first run. */\n",
+                              name)
+               : "/* Nothing of it lasts from one run to the next; qcc_reset before the first run does nothing. */\n");
+    append(t, arena_format(a, "#define %s_STATE_BYTES %zu\n", upper, bytes));
+}
+
 static void append_tensor(text *t, const char *upper, const char *kind, int index, const char *name, const ir_value *v)
 {
     arena *a = t->arena;
@@ -61,10 +123,7 @@ static void append_tensor(text *t, const char *upper, const char *kind, int inde
     if (v->quant && v->quant->axis < 0)
         append(t, arena_format(a, ", real = %.9g * (q - %" PRId32 ")", (double)v->quant->scale[0], v->quant->zero[0]));
     append(t, " */\n");
-    const char *const upper_kind = strcmp(kind, "input") == 0 ? "INPUT" : "OUTPUT";
-    append(t, arena_format(a, "#define %s_%s_%d_BYTES %zu\n", upper, upper_kind, index, ir_type_bytes(&v->type)));
-    append(t, arena_format(a, "#define %s_%s_%d_ELEMENTS %" PRId64 "\n", upper, upper_kind, index,
-                           ir_type_elements(&v->type)));
+    append_macros(t, arena_format(a, "%s_%s_%d", upper, strcmp(kind, "input") == 0 ? "INPUT" : "OUTPUT", index), v);
 }
 
 /* What the object holds code for, best first. */
@@ -102,6 +161,7 @@ const char *header_text(const ir_graph *g, const header_facts *facts)
     }
     append(&t, "\n/* Allocate this much, 64-byte aligned, for each run that may overlap with another. */\n");
     append(&t, arena_format(a, "#define %s_WORKSPACE_BYTES %zu\n", upper, g->workspace_bytes));
+    append_state(&t, upper, name, g->state_bytes);
     append(&t, arena_format(a, "#define %s_INPUT_COUNT %" PRId32 "\n", upper, g->input_count));
     append(&t, arena_format(a, "#define %s_OUTPUT_COUNT %" PRId32 "\n", upper, g->output_count));
     for (int i = 0; i < g->input_count; i++)

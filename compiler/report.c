@@ -394,7 +394,8 @@ static json_t *graph_json(report_builder *r)
         seconds += facts->seconds && facts->seconds[index] > 0 ? facts->seconds[index] : 0;
     }
     report_put(r, o, "model", report_string(r, facts->name));
-    report_put(r, o, "source", report_string(r, facts->source));
+    const char *slash = strrchr(facts->source, '/'); /* reports travel: where the model was is not part of them */
+    report_put(r, o, "source", report_string(r, slash ? slash + 1 : facts->source));
     report_put(r, o, "targets", targets_json(r));
     if (facts->target)
         report_put(r, o, "target", json_string(facts->target));

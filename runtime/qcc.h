@@ -3,7 +3,8 @@
  *     #include <qcc.h>
  *     #include "model.h"            // made by `qcc model.tflite -o model.o`
  *
- *     void *workspace = aligned_alloc(64, MODEL_WORKSPACE_BYTES);
+ *     void *workspace = aligned_alloc(64, (MODEL_WORKSPACE_BYTES + 63) / 64 * 64);
+ *     qcc_reset(&model, workspace);
  *     qcc_status status = qcc_run(&model, inputs, outputs, workspace, NULL);
  *
  * A model is constant data and code; it can be used by any number of threads at once, each with its own workspace.

@@ -75,22 +75,16 @@ static const char *complete(const command *c)
 
 /* ---- Scores ---- */
 
-static double real_score(const session *s, int64_t index)
-{
-    const double q = npy_element(&s->output_types[0], s->output_buffers[0], index);
-    return s->outputs[0].scale > 0 ? (double)s->outputs[0].scale * (q - s->outputs[0].zero_point) : q;
-}
-
 /* How many classes come before `label`: larger ones, and equal ones with a smaller number. */
 static int64_t rank_of(const session *s, long label)
 {
     const int64_t classes = ir_type_elements(&s->output_types[0]);
     if (label < 0 || label >= classes)
         return classes;
-    const double own = real_score(s, label);
+    const double own = session_real(s, 0, label);
     int64_t before = 0;
     for (int64_t i = 0; i < classes; i++) {
-        const double score = real_score(s, i);
+        const double score = session_real(s, 0, i);
         before += score > own || (score == own && i < label);
     }
     return before;
@@ -101,7 +95,7 @@ static int64_t best_class(const session *s)
     const int64_t classes = ir_type_elements(&s->output_types[0]);
     int64_t best = 0;
     for (int64_t i = 1; i < classes; i++)
-        if (real_score(s, i) > real_score(s, best))
+        if (session_real(s, 0, i) > session_real(s, 0, best))
             best = i;
     return best;
 }
@@ -110,7 +104,7 @@ static void compare_scores(const session *s, const session *other, result *r)
 {
     const int64_t classes = ir_type_elements(&s->output_types[0]);
     for (int64_t i = 0; i < classes; i++) {
-        const double a = real_score(s, i), b = real_score(other, i);
+        const double a = session_real(s, 0, i), b = session_real(other, 0, i);
         r->signal += b * b;
         r->noise += (a - b) * (a - b);
     }
@@ -178,6 +172,19 @@ static bool open_other(const command *c, session *other, diag *d)
     return session_open(other, &options, c->other, c->interpret, (unsigned)c->threads, d);
 }
 
+/* What became of the pictures, if the samples are some. */
+static bool describe(const command *c, const labelled_samples *samples, const session *s, diag *d)
+{
+    char text[PREPROCESS_TEXT];
+    const char *path = samples->set.count ? samples->set.items[0].path : NULL;
+    if (c->json || !path || !samples_is_picture(path))
+        return true;
+    if (!preprocess_describe(&c->calibration.preprocessing, &s->inputs[0], text, d))
+        return false;
+    printf("pictures: %s\n", text);
+    return true;
+}
+
 static bool evaluate(const command *c, result *r, diag *d)
 {
     label_options options = c->samples;
@@ -188,7 +195,7 @@ static bool evaluate(const command *c, result *r, diag *d)
         return false;
     options.classes = s.output_count ? ir_type_elements(&s.output_types[0]) : 0;
     const bool good = is_classifier(c, &s, d) && labels_load(&options, &s.inputs[0], &samples, d) &&
-                      (!c->other || open_other(c, &other, d)) &&
+                      describe(c, &samples, &s, d) && (!c->other || open_other(c, &other, d)) &&
                       evaluate_all(c, &samples, &s, c->other ? &other : NULL, r, d);
     session_close(&other);
     labels_free(&samples);

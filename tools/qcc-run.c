@@ -10,14 +10,16 @@
 #include "compiler/progress.h"
 #include "compiler/quantize/calibrate.h"
 #include "compiler/run/npy.h"
+#include "compiler/run/samples.h"
 #include "compiler/run/session.h"
 #include "runtime/pool.h"
 #include "runtime/profile.h"
+#include "tools/classes.h"
 #include "tools/profile.h"
 #include "tools/run_report.h"
 #include "tools/show_output.h"
 
-enum { EXIT_USAGE = 2, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000 };
+enum { EXIT_USAGE = 2, DEFAULT_TOP = 5, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000 };
 
 typedef struct command {
     driver_options options;
@@ -28,6 +30,7 @@ typedef struct command {
     long seed, threads, steps;
     double tolerance, bench_seconds;
     bool interpret, bench, profile;
+    class_options classes;
 } command;
 
 typedef struct outputs {
@@ -60,7 +63,8 @@ static bool has_extension(const char *path, const char *extension)
 
 static bool set_argument(command *c, const char *value, char *error, size_t size)
 {
-    if (c->open_list && has_extension(value, ".npy"))
+    const bool input = c->open_list == &c->inputs && samples_is_picture(value);
+    if (c->open_list && (input || has_extension(value, ".npy")))
         return append(c, c->open_list, value, error, size);
     c->open_list = NULL;
     if (c->file)
@@ -83,6 +87,9 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_THREADS: return options_number(value, 1, 1024, &c->threads, error, size);
     case OPT_STEPS: return options_number(value, 1, 1000000, &c->steps, error, size);
     case OPT_TOLERANCE: return options_real(value, &c->tolerance, error, size);
+    case OPT_CLASS_NAMES: c->classes.names = value; return true;
+    case OPT_LABEL_OFFSET: return options_number(value, 0, 1000000, &c->classes.offset, error, size);
+    case OPT_TOP: return options_number(value, 1, 1000000, &c->classes.top, error, size);
     case OPT_INTERP: c->interpret = true; return true;
     case OPT_REPORT: c->report = value; return true;
     case OPT_PROFILE: c->profile = true; return true;
@@ -105,6 +112,8 @@ static const char *complete(const command *c)
         return "--report takes a file .json or .html";
     if (c->report && c->interpret)
         return "--report is about compiled code, --interp runs none";
+    if (c->classes.offset && !c->classes.names)
+        return "--label-offset goes with --labels=FILE";
     if (c->bench_seconds < 0 || c->tolerance < 0)
         return "--bench and --tolerance take no negative numbers";
     return calibrate_complete(&c->calibration, &c->options);
@@ -112,8 +121,11 @@ static const char *complete(const command *c)
 
 /* ---- Inputs and outputs ---- */
 
-static bool load_input(session *s, uint32_t index, const char *path, diag *d)
+static bool load_input(const command *c, session *s, uint32_t index, diag *d)
 {
+    const char *path = c->inputs.item[index];
+    if (samples_is_picture(path))
+        return preprocess_picture(path, &c->calibration.preprocessing, &s->inputs[index], s->input_buffers[index], d);
     const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
     const ir_type *type = &s->input_types[index];
     npy_array array;
@@ -139,7 +151,7 @@ static bool fill_inputs(const command *c, session *s, long step, diag *d)
     for (uint32_t i = 0; i < s->input_count; i++)
         if ((int)i >= c->inputs.count)
             session_fill_random(s, i, (uint32_t)(c->seed + i + SEED_PER_STEP * step));
-        else if (step == 0 && !load_input(s, i, c->inputs.item[i], d))
+        else if (step == 0 && !load_input(c, s, i, d))
             return false;
     return true;
 }
@@ -302,6 +314,24 @@ static bool declare_all(const command *c, outputs *o, diag *d)
     return !c->report || o->report != OUTPUT_NONE;
 }
 
+/* What there is to see where nothing else is asked for. */
+static bool show(const command *c, const session *s, diag *d)
+{
+    char text[PREPROCESS_TEXT];
+    print_target(s);
+    for (int i = 0; i < c->inputs.count; i++)
+        if (samples_is_picture(c->inputs.item[i])) {
+            if (!preprocess_describe(&c->calibration.preprocessing, &s->inputs[i], text, d))
+                return false;
+            printf("%s: %s\n", c->inputs.item[i], text);
+        }
+    if (c->classes.top)
+        return classes_print(s, &c->classes, d);
+    for (uint32_t i = 0; i < s->output_count; i++)
+        show_output(s, i);
+    return true;
+}
+
 /* With the model open; what is written gets its names last, all at once. */
 static bool run_session(const command *c, session *s, outputs *o, bool *out_within, diag *d)
 {
@@ -309,11 +339,10 @@ static bool run_session(const command *c, session *s, outputs *o, bool *out_with
     for (long step = 0; good && step < c->steps; step++)
         good = fill_inputs(c, s, step, d) && session_run(s, d);
     good = good && add_outputs(c, s, o, d) && compare_outputs(c, s, out_within, d);
-    if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile && !c->report) {
-        print_target(s);
-        for (uint32_t i = 0; i < s->output_count; i++)
-            show_output(s, i);
-    }
+    if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile && !c->report)
+        good = show(c, s, d);
+    else if (good && c->classes.top)
+        good = classes_print(s, &c->classes, d);
     if (good && (c->bench || c->profile || c->report))
         remark_threads(s, d);
     if (good && c->bench)
@@ -360,6 +389,8 @@ static int perform(int argc, char **argv)
         options_usage_error(OPTION_RUN, problem);
         return EXIT_USAGE;
     }
+    if (c.classes.names && !c.classes.top)
+        c.classes.top = DEFAULT_TOP;
     c.calibration.progress = progress_show;
     calibrate_install(&c.calibration, &c.options);
     bool within = true;

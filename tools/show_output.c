@@ -29,12 +29,10 @@ static int64_t extreme(const session *s, uint32_t index, int sign)
 /* "-3 (0.5) at 0,12,7", positions without dimensions of 1 */
 static void print_element(const session *s, uint32_t index, int64_t at)
 {
-    const qcc_tensor_info *info = &s->outputs[index];
     const ir_type *type = &s->output_types[index];
-    const double x = npy_element(type, s->output_buffers[index], at);
-    printf("%.7g", x);
-    if (info->scale > 0)
-        printf(" (%.7g)", (double)info->scale * (x - info->zero_point));
+    printf("%.7g", npy_element(type, s->output_buffers[index], at));
+    if (s->outputs[index].scale > 0)
+        printf(" (%.7g)", session_real(s, index, at));
     printf(" at ");
     int64_t left = ir_type_elements(type);
     bool first = true;
@@ -47,7 +45,7 @@ static void print_element(const session *s, uint32_t index, int64_t at)
     }
 }
 
-static bool is_row(const ir_type *type)
+bool show_is_row(const ir_type *type)
 {
     int wide = 0;
     for (int i = 0; i < type->rank; i++)
@@ -64,7 +62,7 @@ static void print_extremes(const session *s, uint32_t index)
     print_element(s, index, largest);
     printf(", smallest ");
     print_element(s, index, smallest);
-    if (is_row(&s->output_types[index]))
+    if (show_is_row(&s->output_types[index]))
         printf("; class %" PRId64, largest);
     printf("\n");
 }

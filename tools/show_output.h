@@ -9,5 +9,7 @@
  *
  * The second line where there are several elements; the class where they lie along one dimension, as scores do. */
 void show_output(const session *, uint32_t index);
+/* Whether elements lie along one dimension. */
+bool show_is_row(const ir_type *);
 
 #endif

@@ -72,11 +72,38 @@ static bool set_raw(preprocess_raw *raw, const char *value, char *error, size_t 
            fail(error, size, "'%s' is neither of the form f32:3x224x224 nor of the form f32:3x224x224,i64", value);
 }
 
+/* What classifiers of that name are trained with. */
+static bool set_preset(preprocessing *p, const char *value, char *error, size_t size)
+{
+    static const struct {
+        const char *name;
+        double middle;
+        bool normalized;
+        double mean[3], std[3];
+    } presets[] = {
+        {"imagenet", 0.875, true, {123.675, 116.28, 103.53}, {58.395, 57.12, 57.375}},
+        {"tf", 0.875, true, {127.5, 127.5, 127.5}, {127.5, 127.5, 127.5}},
+        {"raw", 1, false, {0, 0, 0}, {1, 1, 1}},
+    };
+    size_t i = 0;
+    while (i < sizeof presets / sizeof presets[0] && strcmp(presets[i].name, value) != 0)
+        i++;
+    if (i == sizeof presets / sizeof presets[0])
+        return fail(error, size, "'%s' is none of imagenet, tf, raw", value);
+    p->resize_width = p->resize_height = p->crop_width = p->crop_height = 0;
+    p->middle = presets[i].middle;
+    p->normalized = presets[i].normalized;
+    memcpy(p->mean, presets[i].mean, sizeof p->mean);
+    memcpy(p->std, presets[i].std, sizeof p->std);
+    return true;
+}
+
 bool preprocess_set(preprocessing *p, option_id id, const char *value, bool *out_known, char *error, size_t size)
 {
     bool one;
     *out_known = true;
     switch (id) {
+    case OPT_PREPROCESS: return set_preset(p, value, error, size);
     case OPT_RESIZE:
         if (!set_size(value, &p->resize_width, &p->resize_height, &one, error, size))
             return false;
@@ -158,6 +185,19 @@ static bool crop(const preprocessing *p, image *i)
     return p->crop_width == 0 || image_crop(i, p->crop_width, p->crop_height);
 }
 
+/* Cut to the input's proportions first: what is scaled is never larger than what is seen needs. */
+static bool fit_middle(const preprocessing *p, const input_shape *shape, image *i)
+{
+    const double middle = p->middle > 0 ? p->middle : 1;
+    const double across = (double)i->height * shape->width / shape->height;
+    const double down = (double)i->width * shape->height / shape->width;
+    const int width = across < i->width ? (int)fmax(1, round(across)) : i->width;
+    const int height = down < i->height ? (int)fmax(1, round(down)) : i->height;
+    return image_crop(i, width, height) &&
+           image_resize(i, (int)round(shape->width / middle), (int)round(shape->height / middle)) &&
+           image_crop(i, shape->width, shape->height);
+}
+
 static bool scale(const preprocessing *p, const input_shape *shape, image *i)
 {
     int width = p->resize_width, height = p->resize_height;
@@ -171,6 +211,13 @@ static bool scale(const preprocessing *p, const input_shape *shape, image *i)
         height = (int)((int64_t)i->height * side / small);
     }
     return image_resize(i, width, height);
+}
+
+static bool fit(const preprocessing *p, const input_shape *shape, image *i)
+{
+    if (p->resize_width == 0 && p->crop_width == 0)
+        return fit_middle(p, shape, i);
+    return p->crop_first ? crop(p, i) && scale(p, shape, i) : scale(p, shape, i) && crop(p, i);
 }
 
 static void store_picture(const preprocessing *p, const input_shape *shape, const image *i, const qcc_tensor_info *info,
@@ -200,7 +247,7 @@ bool preprocess_picture(const char *path, const preprocessing *p, const qcc_tens
     input_shape shape = {0};
     if (!shape_of_input(info, p->layout, &shape, d) || !image_read(path, &i, d))
         return false;
-    bool good = p->crop_first ? crop(p, &i) && scale(p, &shape, &i) : scale(p, &shape, &i) && crop(p, &i);
+    bool good = fit(p, &shape, &i);
     if (!good)
         diag_out_of_memory(d, &loc);
     else if (i.width != shape.width || i.height != shape.height)
@@ -210,6 +257,38 @@ bool preprocess_picture(const char *path, const preprocessing *p, const qcc_tens
         store_picture(p, &shape, &i, info, to);
     image_free(&i);
     return good;
+}
+
+/* "123.675,116.28,103.53", or one number where all are the same */
+static const char *channels_text(const double x[3], char text[64])
+{
+    const bool same = x[0] == x[1] && x[1] == x[2];
+    snprintf(text, 64, same ? "%.6g" : "%.6g,%.6g,%.6g", x[0], x[1], x[2]);
+    return text;
+}
+
+bool preprocess_describe(const preprocessing *p, const qcc_tensor_info *info, char text[PREPROCESS_TEXT], diag *d)
+{
+    input_shape shape;
+    char part[32] = "", mean[64], std[64], numbers[160];
+    if (!shape_of_input(info, p->layout, &shape, d))
+        return false;
+    if (p->middle > 0 && p->middle < 1)
+        snprintf(part, sizeof part, "%.4g %% of ", 100 * p->middle);
+    const bool given = p->resize_width || p->crop_width, bytes = info->dtype == QCC_U8 || info->dtype == QCC_I8;
+    if (p->normalized)
+        snprintf(numbers, sizeof numbers, "minus %s, divided by %s", channels_text(p->mean, mean),
+                 channels_text(p->std, std));
+    else
+        snprintf(numbers, sizeof numbers, bytes ? "bytes as they are" : "0 to 255 as they are");
+    snprintf(text, PREPROCESS_TEXT, "%s%s %dx%d, %s, %s", given ? "" : part,
+             given ? "as --resize and --crop say," : "the middle in the proportions of the input, scaled to",
+             shape.height, shape.width,
+             shape.channels == 1 ? "grey"
+             : p->bgr            ? "BGR"
+                                 : "RGB",
+             numbers);
+    return true;
 }
 
 /* ---- Arrays ---- */

@@ -18,7 +18,7 @@ static bool ends_in(const char *path, const char *extension)
     return dot && strcasecmp(dot, extension) == 0;
 }
 
-static bool is_picture(const char *path)
+bool samples_is_picture(const char *path)
 {
     return ends_in(path, ".jpg") || ends_in(path, ".jpeg") || ends_in(path, ".png");
 }
@@ -68,7 +68,7 @@ static bool add_file(sample_set *set, const char *folder, int length, const char
 
 static int is_sample_file(const struct dirent *entry)
 {
-    return is_picture(entry->d_name) || ends_in(entry->d_name, ".npy");
+    return samples_is_picture(entry->d_name) || ends_in(entry->d_name, ".npy");
 }
 
 int samples_folder(const char *path, char ***out_names)
@@ -170,7 +170,7 @@ bool samples_load(const char *path, const preprocess_raw *raw, const qcc_tensor_
         good = load_folder(path, out, &loc, d);
     else if (raw->sample.dtype || ends_in(path, ".npy"))
         good = load_array(path, raw, info, out, &loc, d);
-    else if (is_picture(path))
+    else if (samples_is_picture(path))
         good = add_file(out, "", 0, path, d);
     else
         good = load_list(path, out, &loc, d);

@@ -36,6 +36,7 @@ int samples_folder(const char *path, char ***out_names);
 
 /* Fills the model's input with a sample.  Threads may do so at once. */
 bool sample_fill(const sample_set *, int index, const preprocessing *, const qcc_tensor_info *info, void *to, diag *);
+bool samples_is_picture(const char *path); /* by its name */
 /* How diagnostics call a sample: "cat.png", "x.npy, row 17"; returns text. */
 enum { SAMPLE_NAME_BYTES = 512 };
 const char *sample_name(const sample_set *, int index, char text[SAMPLE_NAME_BYTES]);

@@ -244,6 +244,13 @@ void session_reset(session *s)
     }
 }
 
+double session_real(const session *s, uint32_t output, int64_t index)
+{
+    const qcc_tensor_info *info = &s->outputs[output];
+    const double q = npy_element(&s->output_types[output], s->output_buffers[output], index);
+    return info->scale > 0 ? (double)info->scale * (q - info->zero_point) : q;
+}
+
 double session_seconds(void)
 {
     struct timespec now;

@@ -34,6 +34,9 @@ void session_close(session *);
 /* What a session says about an input or output. */
 qcc_tensor_info session_info_of(const ir_value *, const char *name);
 
+/* Element of an output as a real number, whatever integer stands for it. */
+double session_real(const session *, uint32_t output, int64_t index);
+
 /* Runs on the session's buffers. */
 bool session_run(session *, diag *);
 void session_reset(session *);

@@ -27,6 +27,8 @@ int main(int argc, char **argv)
     int8_t scores[DIGITS_OUTPUT_0_BYTES];
     int right = 0;
 
+    qcc_reset(&digits, workspace);
+
     for (int i = 0; i < IMAGE_COUNT; i++) {
         const void *inputs[DIGITS_INPUT_COUNT] = {images[i]};
         void *outputs[DIGITS_OUTPUT_COUNT] = {scores};

@@ -300,8 +300,10 @@ static void put_loc(text *t, const ir_loc *loc)
 {
     if (!loc->file || (loc->subgraph < 0 && !loc->kind))
         return; /* unknown, or a line of a text file, which the parser knows anyway */
+    const char *slash =
+        strrchr(loc->file, '/'); /* text travels: folders of the machine that wrote it say nothing elsewhere */
     put(t, " loc(");
-    put_string(t, loc->file);
+    put_string(t, slash ? slash + 1 : loc->file);
     putf(t, ", %d, %d", loc->subgraph, loc->node);
     if (loc->kind) {
         put(t, ", ");
