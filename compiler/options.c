@@ -139,6 +139,13 @@ void options_print_help(option_program program, FILE *out)
     }
 }
 
+void options_each(option_program program, option_each_fn *call, void *context)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (listed(&rows[i], program))
+            call(context, rows[i].text, rows[i].argument == ARG_NONE ? NULL : rows[i].argument_name);
+}
+
 static void print_roff(const char *text, FILE *out)
 {
     for (; *text; text++) {

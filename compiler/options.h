@@ -32,6 +32,9 @@ option_outcome options_usage_error(option_program, const char *what);
 const char *options_program_name(option_program);
 const char *options_version(void); /* "0.1.0" */
 void options_print_help(option_program, FILE *);
+/* Calls for each option that is listed, with the name of its argument or NULL. */
+typedef void option_each_fn(void *context, const char *name, const char *argument);
+void options_each(option_program, option_each_fn *, void *context);
 /* The OPTIONS section of a man page, in man(7) macros. */
 void options_print_man(option_program, FILE *);
 
