@@ -346,6 +346,31 @@ bool options_size(const char *value, size_t *out, char *error, size_t error_size
     return false;
 }
 
+static bool is_filler(char c) { return c == '-' || c == '_'; }
+
+/* Is the word up to a blank the name? */
+static bool is_word(const char *word, const char *name)
+{
+    for (;; word++, name++) {
+        while (is_filler(*word))
+            word++;
+        while (is_filler(*name))
+            name++;
+        if (*word == '\0' || *word == ' ')
+            return *name == '\0';
+        if (tolower((unsigned char)*word) != tolower((unsigned char)*name))
+            return false;
+    }
+}
+
+bool options_word(const char *words, const char *name)
+{
+    for (const char *word = words; word; word = strchr(word, ' '), word = word ? word + 1 : NULL)
+        if (is_word(word, name))
+            return true;
+    return false;
+}
+
 bool options_real(const char *value, double *out, char *error, size_t error_size)
 {
     char *end;

@@ -42,6 +42,8 @@ void options_print_man(option_program, FILE *);
 bool options_number(const char *value, long min, long max, long *out, char *error, size_t error_size);
 bool options_size(const char *value, size_t *out, char *error,
                   size_t error_size); /* "64M": bytes, or with K, M, G or T */
+/* Is the name one of these, separated by blanks?  Case, '-' and '_' don't count. */
+bool options_word(const char *words, const char *name);
 bool options_real(const char *value, double *out, char *error, size_t error_size);
 
 #endif

@@ -342,8 +342,8 @@ static json_t *memory_json(report_builder *r)
 static bool is_inferred(const ir_value *v)
 {
     const ir_enum_SCALE source = v->scale_from.source;
-    return v->quant && (source == IR_SCALE_CALIBRATED || source == IR_SCALE_ABSMAX || source == IR_SCALE_FOUND ||
-                        source == IR_SCALE_PROPAGATED || source == IR_SCALE_KNOWN);
+    return v->quant && (source == IR_SCALE_CALIBRATED || source == IR_SCALE_ABSMAX || source == IR_SCALE_MSE ||
+                        source == IR_SCALE_FOUND || source == IR_SCALE_PROPAGATED || source == IR_SCALE_KNOWN);
 }
 
 /* Has the op a result or a constant whose scale is not the file's? */

@@ -41,7 +41,9 @@ typedef struct pass_calibration {
     const pass_channels *channels; /* by id, as many; NULL: nothing is equalized.  Where something is, ranges follow */
     /* --activation-scales=symmetric: zero point 0; otherwise one that lets the range fill the integers. */
     bool symmetric;
-    int activation_bits; /* --activation-bits: 8 or 16 */
+    int activation_bits;     /* --activation-bits: 8 or 16 */
+    bool weights_mse;        /* --weight-algo=mse: weights may be cut off where that costs less than coarse steps */
+    bool weights_per_tensor; /* --weight-scales=tensor: one scale for all channels */
 } pass_calibration;
 
 typedef struct pass_options {

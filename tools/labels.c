@@ -179,11 +179,23 @@ static bool read_file(reading *r, diag *d)
     return good;
 }
 
+static bool load_unlabelled(reading *r, const qcc_tensor_info *info, diag *d)
+{
+    const label_options *o = r->options;
+    sample_set *set = &r->samples->set;
+    if (!samples_load(o->data, &o->raw, info, set, d))
+        return false;
+    r->labels = o->limit && o->limit < set->count ? (int)o->limit : set->count;
+    return true;
+}
+
 bool labels_load(const label_options *o, const qcc_tensor_info *info, labelled_samples *out, diag *d)
 {
     *out = (labelled_samples){.set = SAMPLES_NONE};
     reading r = {.options = o, .samples = out};
-    const bool good = find_samples(&r, info, d) && (o->labels ? read_file(&r, d) : read_raw_labels(&r, d));
+    const bool good = o->labels       ? find_samples(&r, info, d) && read_file(&r, d)
+                      : o->raw.labels ? find_samples(&r, info, d) && read_raw_labels(&r, d)
+                                      : load_unlabelled(&r, info, d);
     for (int i = 0; i < r.files.count; i++)
         free(r.files.names[i]);
     free(r.files.names);

@@ -10,6 +10,7 @@
 #include "compiler/progress.h"
 #include "compiler/quantize/calibrate.h"
 #include "compiler/run/session.h"
+#include "tools/eval_layers.h"
 #include "tools/labels.h"
 
 enum { EXIT_USAGE = 2, TOP = 5 };
@@ -20,10 +21,11 @@ typedef struct command {
     calibrate_options calibration; /* pictures are the same to it as to the model */
     const char *file, *other;
     long threads;
-    bool interpret, json;
+    bool interpret, json, layers;
 } command;
 
 typedef struct result {
+    bool labelled;
     int count, top1, top5, other_top1, other_top5, agree;
     double signal, noise; /* sums of squares, of the other model's logits and of the difference */
 } result;
@@ -50,6 +52,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_THREADS: return options_number(value, 1, 1024, &c->threads, error, size);
     case OPT_INTERP: c->interpret = true; return true;
     case OPT_JSON: c->json = true; return true;
+    case OPT_LAYERS: c->layers = true; return true;
     case OPT_COUNT:
         if (c->file)
             return fail(error, size, "more than one model: %s", value);
@@ -68,8 +71,12 @@ static const char *complete(const command *c)
         return "no model given";
     if (!c->samples.data)
         return "no samples given: --data is missing";
-    if (!c->samples.labels && !c->calibration.preprocessing.raw.labels)
-        return "no labels given: --labels is missing";
+    if (!c->samples.labels && !c->calibration.preprocessing.raw.labels && !c->other)
+        return "neither labels nor a model to compare with: --labels or --compare is missing";
+    if (c->layers && !c->other)
+        return "--layers compares with another model: --compare is missing";
+    if (c->layers && c->interpret)
+        return "--layers runs compiled code: --interp and it exclude each other";
     return calibrate_complete(&c->calibration, &c->options);
 }
 
@@ -113,6 +120,12 @@ static void compare_scores(const session *s, const session *other, result *r)
 
 /* ---- Over all samples ---- */
 
+typedef struct models {
+    session alone, beside; /* without --layers */
+    eval_layers layers;    /* with them */
+    session *own, *other;  /* other NULL: nothing is compared */
+} models;
+
 static bool run_sample(const command *c, const labelled_samples *samples, int index, session *s, diag *d)
 {
     session_reset(s);
@@ -120,37 +133,41 @@ static bool run_sample(const command *c, const labelled_samples *samples, int in
            session_run(s, d);
 }
 
-static bool evaluate_one(const command *c, const labelled_samples *samples, int index, session *s, session *other,
-                         result *r, diag *d)
+static void count_ranks(const labelled_samples *samples, int index, const session *s, int *top1, int *top5)
 {
-    const long label = samples->labels[index];
-    if (!run_sample(c, samples, index, s, d))
+    if (!samples->labels)
+        return;
+    const int64_t rank = rank_of(s, samples->labels[index]);
+    *top1 += rank < 1;
+    *top5 += rank < TOP;
+}
+
+static bool evaluate_one(const command *c, const labelled_samples *samples, int index, models *m, result *r, diag *d)
+{
+    if (!run_sample(c, samples, index, m->own, d))
         return false;
-    const int64_t rank = rank_of(s, label);
-    r->top1 += rank < 1;
-    r->top5 += rank < TOP;
+    count_ranks(samples, index, m->own, &r->top1, &r->top5);
     r->count++;
-    if (!other)
+    if (!m->other)
         return true;
-    if (!run_sample(c, samples, index, other, d))
+    if (!run_sample(c, samples, index, m->other, d))
         return false;
-    const int64_t other_rank = rank_of(other, label);
-    r->other_top1 += other_rank < 1;
-    r->other_top5 += other_rank < TOP;
-    compare_scores(s, other, r);
+    count_ranks(samples, index, m->other, &r->other_top1, &r->other_top5);
+    compare_scores(m->own, m->other, r);
+    eval_layers_add(&m->layers);
     return true;
 }
 
-static bool evaluate_all(const command *c, const labelled_samples *samples, session *s, session *other, result *r,
-                         diag *d)
+static bool evaluate_all(const command *c, const labelled_samples *samples, models *m, result *r, diag *d)
 {
+    const session *s = m->own, *other = m->other;
     if (other && (other->input_count != 1 || other->output_count < 1 ||
                   ir_type_elements(&other->output_types[0]) != ir_type_elements(&s->output_types[0])))
         return diag_error(d, NULL, "%s: inputs or outputs differ from those of %s", c->other, c->file);
     const int count = samples->set.count;
     const double start = session_seconds();
     for (int i = 0; i < count; i++) {
-        if (!evaluate_one(c, samples, i, s, other, r, d))
+        if (!evaluate_one(c, samples, i, m, r, d))
             return false;
         progress_show(NULL, i + 1, count, session_seconds() - start);
     }
@@ -165,11 +182,22 @@ static bool is_classifier(const command *c, const session *s, diag *d)
 }
 
 /* What the other model is compared to be like: samples make integers of the first one alone. */
-static bool open_other(const command *c, session *other, diag *d)
+static bool open_models(const command *c, models *m, diag *d)
 {
-    driver_options options = c->options;
-    calibrate_uninstall(&options);
-    return session_open(other, &options, c->other, c->interpret, (unsigned)c->threads, d);
+    const unsigned threads = (unsigned)c->threads;
+    driver_options others = c->options;
+    calibrate_uninstall(&others);
+    if (c->layers) {
+        const driver_options *const options[2] = {&c->options, &others};
+        const char *const files[2] = {c->file, c->other};
+        m->own = &m->layers.own;
+        m->other = &m->layers.other;
+        return eval_layers_open(&m->layers, options, files, threads, d);
+    }
+    m->own = &m->alone;
+    m->other = c->other ? &m->beside : NULL;
+    return session_open(m->own, &c->options, c->file, c->interpret, threads, d) &&
+           (!m->other || session_open(m->other, &others, c->other, c->interpret, threads, d));
 }
 
 /* What became of the pictures, if the samples are some. */
@@ -185,21 +213,25 @@ static bool describe(const command *c, const labelled_samples *samples, const se
     return true;
 }
 
-static bool evaluate(const command *c, result *r, diag *d)
+static void close_models(models *m)
+{
+    session_close(&m->beside);
+    session_close(&m->alone);
+    eval_layers_close(&m->layers);
+}
+
+static bool evaluate(const command *c, models *m, result *r, diag *d)
 {
     label_options options = c->samples;
     options.raw = c->calibration.preprocessing.raw;
     labelled_samples samples = {.set = SAMPLES_NONE};
-    session s, other = {0};
-    if (!session_open(&s, &c->options, c->file, c->interpret, (unsigned)c->threads, d))
+    if (!open_models(c, m, d) || !is_classifier(c, m->own, d))
         return false;
-    options.classes = s.output_count ? ir_type_elements(&s.output_types[0]) : 0;
-    const bool good = is_classifier(c, &s, d) && labels_load(&options, &s.inputs[0], &samples, d) &&
-                      describe(c, &samples, &s, d) && (!c->other || open_other(c, &other, d)) &&
-                      evaluate_all(c, &samples, &s, c->other ? &other : NULL, r, d);
-    session_close(&other);
+    options.classes = ir_type_elements(&m->own->output_types[0]);
+    const bool good = labels_load(&options, &m->own->inputs[0], &samples, d) &&
+                      describe(c, &samples, m->own, d) && evaluate_all(c, &samples, m, r, d);
+    r->labelled = samples.labels != NULL;
     labels_free(&samples);
-    session_close(&s);
     return good;
 }
 
@@ -209,37 +241,64 @@ static double share(int part, const result *r) { return r->count ? (double)part 
 
 static double sqnr(const result *r) { return r->noise > 0 ? 10 * log10(r->signal / r->noise) : INFINITY; }
 
-static bool print_json(const command *c, const result *r, diag *d)
+/* Adds what was counted of one model. */
+static bool add_shares(json_t *to, const char *prefix, int top1, int top5, const result *r)
 {
-    json_t *o = json_pack("{s:i, s:f, s:f}", "samples", r->count, "top1", share(r->top1, r), "top5", share(r->top5, r));
-    json_t *other = !c->other ? json_object() /* sqnr_db is null when all are equal */
-                              : json_pack("{s:f, s:f, s:f, s:o}", "other_top1", share(r->other_top1, r), "other_top5",
-                                          share(r->other_top5, r), "agreement", share(r->agree, r), "sqnr_db",
-                                          isfinite(sqnr(r)) ? json_real(sqnr(r)) : json_null());
-    char *text = json_object_update(o, other) == 0 ? json_dumps(o, JSON_REAL_PRECISION(9)) : NULL;
-    const bool good = text || diag_error(d, NULL, "out of memory");
-    if (good)
-        puts(text);
-    free(text);
-    json_decref(other);
-    json_decref(o);
-    return good;
+    char name[32];
+    if (!r->labelled)
+        return true;
+    snprintf(name, sizeof name, "%stop1", prefix);
+    const bool good = json_object_set_new(to, name, json_real(share(top1, r))) == 0;
+    snprintf(name, sizeof name, "%stop5", prefix);
+    return good && json_object_set_new(to, name, json_real(share(top5, r))) == 0;
 }
 
-static void print_text(const command *c, const result *r)
+static bool add_comparison(json_t *to, const models *m, const result *r)
 {
-    printf("%s: top-1 %.2f %%, top-5 %.2f %% of %d samples\n", c->file, 100 * share(r->top1, r),
-           100 * share(r->top5, r), r->count);
-    if (!c->other)
+    json_t *db = isfinite(sqnr(r)) ? json_real(sqnr(r)) : json_null(); /* all are equal */
+    return add_shares(to, "other_", r->other_top1, r->other_top5, r) &&
+           json_object_set_new(to, "agreement", json_real(share(r->agree, r))) == 0 &&
+           json_object_set_new(to, "sqnr_db", db) == 0 &&
+           (m->other != &m->layers.other || json_object_set_new(to, "layers", eval_layers_json(&m->layers)) == 0);
+}
+
+static bool print_json(const models *m, const result *r, diag *d)
+{
+    json_t *o = json_pack("{s:i}", "samples", r->count);
+    const bool whole = o && add_shares(o, "", r->top1, r->top5, r) && (!m->other || add_comparison(o, m, r));
+    char *text = whole ? json_dumps(o, JSON_REAL_PRECISION(9)) : NULL;
+    if (text)
+        puts(text);
+    free(text);
+    json_decref(o);
+    return text || diag_out_of_memory(d, NULL);
+}
+
+static void print_shares(const char *file, int top1, int top5, const char *end, const result *r)
+{
+    printf("%s: top-1 %.2f %%, top-5 %.2f %%%s", file, 100 * share(top1, r), 100 * share(top5, r), end);
+}
+
+static void print_text(const command *c, const models *m, const result *r)
+{
+    if (r->labelled)
+        print_shares(c->file, r->top1, r->top5, "", r);
+    else
+        printf("%s:", c->file);
+    printf("%s%d samples\n", r->labelled ? " of " : " ", r->count);
+    if (!m->other)
         return;
-    printf("%s: top-1 %.2f %%, top-5 %.2f %%\n", c->other, 100 * share(r->other_top1, r),
-           100 * share(r->other_top5, r));
+    if (r->labelled)
+        print_shares(c->other, r->other_top1, r->other_top5, "\n", r);
     printf("same class for %.2f %%, signal to noise %.2f dB\n", 100 * share(r->agree, r), sqnr(r));
+    if (c->layers)
+        eval_layers_print(&m->layers);
 }
 
 static int perform(int argc, char **argv)
 {
     command c = {.options = driver_defaults(OPTION_EVAL), .threads = 1, .calibration = calibrate_defaults()};
+    c.calibration.others_prepare = true;
     switch (options_parse(OPTION_EVAL, argc, argv, set_option, &c)) {
     case OPTION_GO: break;
     case OPTION_EXIT_OK: return EXIT_SUCCESS;
@@ -259,11 +318,13 @@ static int perform(int argc, char **argv)
     c.calibration.progress = progress_show;
     calibrate_install(&c.calibration, &c.options);
     result r = {0};
-    bool good = evaluate(&c, &r, &d);
+    models m = {.own = NULL};
+    bool good = evaluate(&c, &m, &r, &d);
     if (good && c.json)
-        good = print_json(&c, &r, &d);
+        good = print_json(&m, &r, &d);
     else if (good)
-        print_text(&c, &r);
+        print_text(&c, &m, &r);
+    close_models(&m);
     if (!good)
         driver_print_error(OPTION_EVAL, &d);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

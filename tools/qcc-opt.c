@@ -11,6 +11,7 @@
 #include "compiler/driver.h"
 #include "compiler/output.h"
 #include "compiler/program.h"
+#include "compiler/weight_options.h"
 #include "passes/pass.h"
 #include "tools/check_values.h"
 #include "tools/opt_ranges.h"
@@ -72,7 +73,10 @@ static bool set_option(void *context, option_id id, const char *value, char *err
             return fail(error, size, "more than one graph: %s", value);
         c->file = value;
         return true;
-    default: return driver_set(&c->options, id, value, &known, error, size);
+    default:
+        if (!weight_options_set(&c->calibration, id, value, &known, error, size))
+            return false;
+        return known || driver_set(&c->options, id, value, &known, error, size);
     }
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/weight_options.h"
+
 #define THRESHOLD(ID, name, synonyms, doc) " " name
 static const char algorithms[] = "there is no such algorithm; there are"
 #include "compiler/quantize/thresholds.def"
@@ -98,6 +100,8 @@ static bool set_own(calibrate_options *c, option_id id, const char *value, bool 
     case OPT_HIST_PERCENT: return set_percentile(c, value, error, size);
     case OPT_EFFORT: return set_effort(c, value, error, size);
     case OPT_ACTIVATION_SCALES: return set_either(&c->scheme.symmetric, value, "affine", "symmetric", error, size);
+    case OPT_WEIGHT_ALGO:
+    case OPT_WEIGHT_SCALES: return weight_options_set(&c->scheme, id, value, out_known, error, size);
     case OPT_ACTIVATION_BITS: return set_bits(c, value, error, size);
     default: *out_known = false; return true;
     }
@@ -108,7 +112,11 @@ bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *
     if (!set_own(c, id, value, out_known, error, size))
         return false;
     c->given = c->given || *out_known;
-    return *out_known || preprocess_set(&c->preprocessing, id, value, out_known, error, size);
+    if (*out_known)
+        return true;
+    const bool good = preprocess_set(&c->preprocessing, id, value, out_known, error, size);
+    c->prepares = c->prepares || *out_known;
+    return good;
 }
 
 bool calibrate_is_asked(const calibrate_options *c)
@@ -122,6 +130,8 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
         return "--quantize=none and calibration exclude each other";
     if (c->given && !calibrate_is_asked(c))
         return "options of calibration need samples, --calib, statistics, --load-stats, or ranges, --scales";
+    if (c->prepares && !c->others_prepare && c->samples.count == 0)
+        return "how pictures and numbers become samples is of use with samples only, --calib";
     if (c->effort_given && c->effort > 0 && c->samples.count == 0)
         return "--effort beyond 0 needs samples, --calib: statistics alone say nothing about biases";
     return NULL;

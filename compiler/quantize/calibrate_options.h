@@ -19,8 +19,9 @@ typedef struct calibrate_options {
     double percentile; /* of algorithm hist, as a part of 1; 0: its own */
     int effort;        /* 0: ranges alone; 1: biases corrected, where there are samples */
     bool effort_given;
-    bool given;              /* any of these but preprocessing */
-    pass_calibration scheme; /* without ranges */
+    bool given;                    /* any of these but preprocessing */
+    bool prepares, others_prepare; /* preprocessing is given; it is also for samples that nothing is calibrated with */
+    pass_calibration scheme;       /* without ranges */
     /* Called after each sample, by one thread at a time, with the seconds since the start; NULL: nobody wants to
      * know. */
     void (*progress)(void *context, int done, int samples, double seconds);

@@ -5,8 +5,9 @@
  * (hi - lo) / n. */
 #include "compiler/quantize/threshold.h"
 
-#include <ctype.h>
 #include <string.h>
+
+#include "compiler/options.h"
 
 enum { MOST_POINTS = 2 * OBSERVER_BINS, FRACTIONS = 128, ROUNDS = 8 };
 
@@ -23,35 +24,13 @@ static const struct {
 const char *threshold_name(threshold_algo a) { return algorithms[a].name; }
 const char *threshold_doc(threshold_algo a) { return algorithms[a].doc; }
 
-static bool is_filler(char c) { return c == '-' || c == '_'; }
-
-/* Is the word up to a blank the name, but for case and hyphens? */
-static bool is_word(const char *word, const char *name)
-{
-    for (;; word++, name++) {
-        while (is_filler(*word))
-            word++;
-        while (is_filler(*name))
-            name++;
-        if (*word == '\0' || *word == ' ')
-            return *name == '\0';
-        if (tolower((unsigned char)*word) != tolower((unsigned char)*name))
-            return false;
-    }
-}
-
 bool threshold_find(const char *name, threshold_algo *out)
 {
-    for (int a = 0; a < THRESHOLD_COUNT; a++) {
-        bool found = is_word(algorithms[a].name, name);
-        for (const char *word = algorithms[a].synonyms; word && !found;
-             word = strchr(word, ' '), word = word ? word + 1 : NULL)
-            found = is_word(word, name);
-        if (found) {
+    for (int a = 0; a < THRESHOLD_COUNT; a++)
+        if (options_word(algorithms[a].name, name) || options_word(algorithms[a].synonyms, name)) {
             *out = (threshold_algo)a;
             return true;
         }
-    }
     return false;
 }
 

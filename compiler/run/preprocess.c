@@ -293,6 +293,26 @@ bool preprocess_describe(const preprocessing *p, const qcc_tensor_info *info, ch
 
 /* ---- Arrays ---- */
 
+/* Three extents, behind a batch of 1 or without one; NULL: no picture has that shape. */
+static const int64_t *picture_extents(const ir_type *t)
+{
+    return t->rank == 3 ? t->dims : t->rank == 4 && t->dims[0] == 1 ? &t->dims[1] : NULL;
+}
+
+/* Are channels first in the sample and last in the model, or the other way?  Then element i of the input is element
+ * i % inner * outer + i / inner of the sample. */
+static bool is_turned(const ir_type *from, const ir_type *to, int64_t *out_outer, int64_t *out_inner)
+{
+    const int64_t *a = picture_extents(from), *b = picture_extents(to);
+    if (!a || !b || memcmp(a, b, 3 * sizeof *a) == 0)
+        return false;
+    const bool last = a[0] == b[2] && a[1] == b[0] && a[2] == b[1],
+               first = a[2] == b[0] && a[0] == b[1] && a[1] == b[2];
+    *out_inner = last ? b[2] : b[1] * b[2];
+    *out_outer = last ? b[0] * b[1] : b[0];
+    return last || first;
+}
+
 /* Elements as they are when the types agree, otherwise reals that are converted. */
 bool preprocess_array(const ir_type *from, const void *elements, const char *path, const qcc_tensor_info *info,
                       void *to, diag *d)
@@ -305,11 +325,19 @@ bool preprocess_array(const ir_type *from, const void *elements, const char *pat
     if (count != ir_type_elements(&type) || (!equal && !reals))
         return diag_error(d, &loc, "a sample is %s, the model's input '%s' takes %s", ir_type_text(from, have),
                           info->name, ir_type_text(&type, wanted));
-    if (equal) {
+    int64_t outer = count, inner = 1;
+    const bool turned = is_turned(from, &type, &outer, &inner);
+    if (equal && !turned) {
         memcpy(to, elements, info->bytes);
         return true;
     }
-    for (int64_t i = 0; i < count; i++)
-        store_real(info, to, i, npy_element(from, elements, i));
+    const size_t size = ir_dtype_bytes(type.dtype);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t at = turned ? i % inner * outer + i / inner : i;
+        if (equal)
+            memcpy((char *)to + (size_t)i * size, (const char *)elements + (size_t)at * size, size);
+        else
+            store_real(info, to, i, npy_element(from, elements, at));
+    }
     return true;
 }

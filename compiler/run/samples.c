@@ -191,14 +191,20 @@ const char *sample_name(const sample_set *set, int index, char text[SAMPLE_NAME_
     return text;
 }
 
+/* The array itself where it is the one sample of so many elements, otherwise what its first dimension counts. */
+static ir_type row_type(const ir_type *all, int64_t elements)
+{
+    int64_t row = 1;
+    for (int i = 1; i < all->rank; i++)
+        row *= all->dims[i];
+    return all->rank > 0 && row == elements ? ir_type_make(all->dtype, all->rank - 1, &all->dims[1]) : *all;
+}
+
 static bool fill_from_row(const sample_set *set, int index, const qcc_tensor_info *info, void *to, diag *d)
 {
     char name[SAMPLE_NAME_BYTES];
-    ir_type type = preprocess_type(info); /* the row has as many elements */
+    const ir_type input = preprocess_type(info), type = row_type(&set->all.type, ir_type_elements(&input));
     const int64_t count = ir_type_elements(&type), first = set->items[index].row * count;
-    type.dtype = set->all.type.dtype;
-    if (set->all.type.dtype == (ir_dtype)info->dtype)
-        return npy_read_elements(&set->all, first, count, to, d);
     void *elements = malloc(ir_type_bytes(&type) + 1);
     const bool good = (elements || diag_out_of_memory(d, NULL)) &&
                       npy_read_elements(&set->all, first, count, elements, d) &&

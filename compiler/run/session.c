@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "compiler/codegen/object/jit.h"
+#include "compiler/run/npy.h"
 #include "compiler/run/preprocess.h"
 #include "compiler/target/target.h"
 #include "runtime/variant.h"

@@ -40,6 +40,8 @@ double session_real(const session *, uint32_t output, int64_t index);
 /* Runs on the session's buffers. */
 bool session_run(session *, diag *);
 void session_reset(session *);
+/* Element of an output as a real number, by the output's scale where it has one. */
+double session_real(const session *, uint32_t output, int64_t index);
 double session_seconds(void); /* of a clock that only goes on */
 
 /* Fills an input with numbers that depend on position and seed only: reals in -1..1, integers over their whole range

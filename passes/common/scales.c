@@ -85,6 +85,7 @@ bool scales_is_suggestion(ir_origin from)
     case IR_SCALE_OBSERVED:
     case IR_SCALE_CALIBRATED:
     case IR_SCALE_ABSMAX:
+    case IR_SCALE_MSE:
     case IR_SCALE_PROPAGATED:
     case IR_SCALE_KNOWN: return true;
     default: return false;

@@ -3,10 +3,12 @@
  * file.
  *
  * --quantized-ops takes names of IR ops, the aliases below, and the file's own names of its ops (CONV_2D, Conv, mul).
- * --keep-float takes layers: the op's name, the name of a result, or the number of the node in the file.  Naming what
- * a quantize, fake_quant or the like puts on a grid means the op that computes it. */
+ * --keep-float takes layers: the op's name, the name of a result, or the number of the node in the file; where there is
+ * no such layer, a group (choose_groups.c) or a pattern for names.  Naming what a quantize, fake_quant or the like puts
+ * on a grid means the op that computes it. */
 #include "passes/real/choose.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -155,19 +157,52 @@ static bool is_layer(const ir_op *op, const char *name, size_t length)
     return end == name + length && op->loc.node == number;
 }
 
-static bool keep_layers(ir_graph *g, const pass_options *o, diag *d)
+/* By op: those of that name. */
+static bool *layers_called(const ir_graph *g, const char *name, size_t length, arena *a)
+{
+    bool *chosen = ARENA_ARRAY(a, bool, g->next_id);
+    for (const ir_op *op = g->first; op; op = op->next)
+        chosen[op->id] = is_layer(op, name, length);
+    return chosen;
+}
+
+static bool matches(const char *name, const char *pattern) { return name && fnmatch(pattern, name, 0) == 0; }
+
+static bool *layers_like(const ir_graph *g, const char *name, size_t length, arena *a)
+{
+    bool *chosen = ARENA_ARRAY(a, bool, g->next_id);
+    const char *pattern = arena_format(a, "%.*s", (int)length, name);
+    for (const ir_op *op = g->first; op; op = op->next) {
+        chosen[op->id] = matches(op->name, pattern);
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+            chosen[op->id] |= matches(op->results[i]->name, pattern);
+    }
+    return chosen;
+}
+
+static bool keep_chosen(ir_graph *g, const bool chosen[])
+{
+    bool found = false;
+    for (ir_op *op = g->first; op; op = op->next)
+        if (chosen[op->id]) {
+            keep(op, "kept in float by --keep-float");
+            found = true;
+        }
+    return found;
+}
+
+static bool keep_layers(ir_graph *g, const pass_options *o, arena *a, diag *d)
 {
     cursor c = {.names = &o->keep_float};
     size_t length;
     for (const char *name; (name = next_name(&c, &length)) != NULL;) {
-        bool found = false;
-        for (ir_op *op = g->first; op; op = op->next)
-            if (is_layer(op, name, length)) {
-                keep(op, "kept in float by --keep-float");
-                found = true;
-            }
-        if (!found)
-            return diag_error(d, NULL, "--keep-float: there is no layer '%.*s'", (int)length, name);
+        if (keep_chosen(g, layers_called(g, name, length, a)))
+            continue;
+        const bool *group = choose_group(g, name, length, a);
+        if (!keep_chosen(g, group ? group : layers_like(g, name, length, a)))
+            return group ? diag_error(d, NULL, "--keep-float: the model has no layers of the group '%.*s'", (int)length,
+                                      name)
+                         : diag_error(d, NULL, "--keep-float: there is no layer '%.*s'", (int)length, name);
     }
     return true;
 }
@@ -228,7 +263,7 @@ pass_result pass_choose(ir_graph *g, pass_context *c)
         return PASS_FAILED;
     if (o->quantized_ops.count > 0)
         keep_all_but(g, o);
-    if (!keep_layers(g, o, c->diag))
+    if (!keep_layers(g, o, c->scratch, c->diag))
         return PASS_FAILED;
     if (o->quantize == PASS_QUANTIZE_NONE)
         keep_everything(g);

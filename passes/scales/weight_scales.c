@@ -7,8 +7,9 @@
  * Where the weights of a channel are on the grid that the file gave them, that grid stays, so the integers are those
  * of the file: around 0 where they fit, otherwise with a zero point, one for all channels if that is possible.
  * Weights that say nothing may be on a grid all the same, which common_step.c finds: the file has folded their fake
- * ops.  Elsewhere: the largest magnitude / 127. A channel without weights gets a scale in which its bias fits; so
- * does one whose bias is too large for its weights.
+ * ops.  Elsewhere: the largest magnitude / 127, or what of it has the least squared error (--weight-algo=mse); with
+ * --weight-scales=tensor one scale for all channels, where neither the file nor the weights say any.  A channel
+ * without weights gets a scale in which its bias fits; so does one whose bias is too large for its weights.
  *
  * Not in graphs without scaled activations.  Where the file quantizes by quantize and dequantize, not fake_quant or
  * observe, weights have the file's grid, multiplied by what has been folded into them, or none, and the product is
@@ -25,6 +26,7 @@
 
 #define ON_GRID 1e-3     /* of a step: what rounding of float products leaves */
 #define MOST_BIAS 0x1p30 /* in units of the accumulator */
+#define LEAST_SHARE 50   /* of the largest scale, in percent: what finer steps may cut off */
 
 typedef struct channel {
     double low, high; /* the smallest and the largest weight, or 0 */
@@ -40,6 +42,8 @@ typedef struct weights {
     channel *channels;
     bool given; /* the file says which grid */
     bool ours;  /* another one may be chosen */
+    bool mse;   /* by the squared error */
+    arena *scratch;
 } weights;
 
 /* ---- The file's grid ---- */
@@ -57,9 +61,14 @@ static float given_scale(const weights *w, int64_t c)
 
 static bool is_multiple(double x, double scale) { return fabs(x / scale - nearbyint(x / scale)) <= ON_GRID; }
 
-static weights measure(const ir_op *op, const ir_value *v, bool ours, arena *a)
+static weights measure(const ir_op *op, const ir_value *v, bool ours, const pass_context *context)
 {
+    const pass_calibration *how = context->options->calibration;
     weights w = {v, .count = 1, .inner = 1, .axis = scales_weight_axis(op), .given = v->as != NULL, .ours = ours};
+    arena *a = w.scratch = context->scratch;
+    w.mse = how && how->weights_mse;
+    if (how && how->weights_per_tensor && ours && !w.given)
+        w.axis = -1;
     if (w.axis >= 0)
         w.count = v->type.dims[w.axis];
     for (int d = w.axis + 1; w.axis >= 0 && d < v->type.rank; d++)
@@ -130,16 +139,51 @@ static const ir_quant *common_grid(ir_graph *g, const weights *w)
 /* A step in which the bias is an integer with room for the sum beside it; 0: any. */
 static double least_scale(const ir_op *op, const weights *w, int64_t c)
 {
-    const ir_value *x = op->operands[0].value, *b = w->axis < 0 ? NULL : ir_operand_value(op, 2);
+    const bool has_bias = w->axis >= 0 || (ir_op_info_of(op->code)->flags & IR_MAC);
+    const ir_value *x = op->operands[0].value, *b = has_bias ? ir_operand_value(op, 2) : NULL;
     if (!w->ours || !x->as || x->as->axis >= 0 || !b || !ir_is_const(b) || b->type.dtype != IR_F32 ||
         ir_type_elements(&b->type) <= c)
         return 0;
-    return fabs(ir_const_real(b, c)) / ((double)x->as->scale[0] * MOST_BIAS);
+    double most = fabs(ir_const_real(b, c));
+    for (int64_t i = 0; w->axis < 0 && i < ir_type_elements(&b->type); i++)
+        most = fmax(most, fabs(ir_const_real(b, i)));
+    return most / ((double)x->as->scale[0] * MOST_BIAS);
 }
 
-static void set_absmax(channel *c)
+static double squared_error(const double *x, int64_t count, double scale)
 {
-    c->scale = (float)(most_of(c) / 127);
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double q = fmin(fmax(nearbyint(x[i] / scale), -127), 127), error = x[i] - q * scale;
+        sum += error * error;
+    }
+    return sum;
+}
+
+/* The scale among the largest one's hundredths, down to LEAST_SHARE of it, with the least squared error. */
+static double least_error(const weights *w, int64_t c, double largest)
+{
+    const int64_t all = ir_type_elements(&w->value->type), count = all / w->count;
+    double *x = ARENA_ARRAY(w->scratch, double, count), best = largest, least = INFINITY;
+    for (int64_t at = c * w->inner, n = 0; at < all; at += w->count * w->inner)
+        for (int64_t i = 0; i < w->inner; i++)
+            x[n++] = ir_const_real(w->value, at + i);
+    for (int share = 100; share >= LEAST_SHARE; share--) {
+        const double error = squared_error(x, count, largest * share / 100);
+        if (error < least) {
+            least = error;
+            best = largest * share / 100;
+        }
+    }
+    return best;
+}
+
+/* A grid that neither the file nor the weights say. */
+static void set_free(const weights *w, int64_t i)
+{
+    channel *c = &w->channels[i];
+    const double largest = most_of(c) / 127;
+    c->scale = (float)(w->mse && largest >= FLT_MIN ? least_error(w, i, largest) : largest);
     c->zero = 0;
     c->kept = false;
 }
@@ -154,7 +198,7 @@ static int64_t choose(const ir_op *op, const weights *w)
         if (!w->given)
             find_step(w, i);
         if (!c->kept || !find_zero(c->low, c->high, (double)c->scale, &c->zero))
-            set_absmax(c);
+            set_free(w, i);
         largest = fmax(largest, (double)c->scale);
     }
     for (int64_t i = 0; i < w->count; i++) {
@@ -200,20 +244,21 @@ static const ir_quant *per_channel(ir_graph *g, const weights *w, arena *a)
 
 /* The weights' new `as` and its origin, in a value without meaning; none where it may not be ours, and none else
  * fits. */
-static ir_value settle(ir_graph *g, const ir_op *op, const ir_value *v, bool ours, arena *a)
+static ir_value settle(ir_graph *g, const ir_op *op, const ir_value *v, bool ours, const pass_context *context)
 {
-    weights w = measure(op, v, ours, a);
+    weights w = measure(op, v, ours, context);
     ir_value to = {0};
     const ir_quant *common = common_grid(g, &w);
     const int64_t changed = choose(op, &w);
     const bool shared = (changed > 0 || needs_zeros(&w)) && common && is_wide_enough(op, &w, (double)common->scale[0]);
-    ir_origin from = {IR_SCALE_ABSMAX, NULL};
+    const ir_origin chosen = {w.mse ? IR_SCALE_MSE : IR_SCALE_ABSMAX, NULL};
+    ir_origin from = chosen;
     if (shared || changed == 0)
         from = w.given ? v->scale_from : (ir_origin){IR_SCALE_FOUND, NULL};
     else if (changed < w.count)
         from.note = arena_format(g->arena, "%lld of %lld channels", (long long)changed, (long long)w.count);
-    if (ours || from.source != IR_SCALE_ABSMAX)
-        scales_set(&to, IR_I8, shared ? common : per_channel(g, &w, a), from);
+    if (ours || from.source != chosen.source)
+        scales_set(&to, IR_I8, shared ? common : per_channel(g, &w, context->scratch), from);
     return to;
 }
 
@@ -228,7 +273,7 @@ static bool scale_weights(ir_graph *g, ir_op *op, bool simulated, pass_context *
         return false;
     if (!simulated && w->as->axis >= 0 && w->as->axis != scales_weight_axis(op))
         return false;
-    const ir_value to = settle(g, op, w, simulated, c->scratch);
+    const ir_value to = settle(g, op, w, simulated, c);
     if (scales_equal(&to, w))
         return false;
     if (ir_use_count(w) > 1) { /* others may count other channels */

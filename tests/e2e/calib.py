@@ -112,6 +112,22 @@ class Calibration(Case):
         for value in ("f32", "f32:", "f32:8x", "f33:8", "f32:8,f32", "f32:8x8,", "f32:0x3"):
             self.assertEqual(run(QCC, self.model, "-o", "x.o", f"--calib={raw}", f"--raw={value}")[0], 2, value)
 
+    def test_channels_first(self):
+        """Samples with the channels at the other end than the model's are turned, with and without a header, for both programs."""
+        turned = [row[3 * p + c] for row in self.rows for c in range(3) for p in range(64)]
+        labels = [i % 10 for i in range(SAMPLES)]
+        raw, text = self.folder / "first.bin", self.folder / "labels.txt"
+        raw.write_bytes(struct.pack(f"<{len(turned)}f", *turned) + struct.pack(f"<{SAMPLES}q", *labels))
+        text.write_text("".join(f"{i}\n" for i in labels))
+        expected = self.text(f"--calib={self.all}")
+        for i in range(SAMPLES):
+            self.array(f"turned/{i:02}.npy", (3, 8, 8), turned[PIXELS * i:PIXELS * (i + 1)])
+        self.assertEqual(self.text(f"--calib={raw}", "--raw=f32:3x8x8,i64"), expected)
+        self.assertEqual(self.text(f"--calib={self.folder}/turned"), expected)
+        scores = self.fine(QCC_EVAL, self.model, f"--data={self.all}", f"--labels={text}", f"--compare={self.model}", f"--calib={self.all}")
+        self.assertEqual(self.fine(QCC_EVAL, self.model, f"--data={raw}", "--raw=f32:3x8x8,i64", f"--compare={self.model}", f"--calib={raw}"),
+                         scores)
+
     def test_threads_and_batches(self):
         expected = self.text(f"--calib={self.all}", "--jobs=1")
         self.assertEqual(self.text(f"--calib={self.all}", "--jobs=3", "--calib-batch=5"), expected)
@@ -211,6 +227,56 @@ class Calibration(Case):
         symmetric = self.text(f"--load-stats={stats}", "--activation-scales=symmetric")
         self.assertNotEqual(symmetric, texts["minmax"])
 
+    def test_scales_of_weights(self):
+        """Per channel and per tensor, the largest magnitude and the least squared error, as computed here again."""
+        r = random.Random(3)
+        rows = [[r.gauss(0, 1) for _ in range(40)] for _ in range(3)]
+        rows[0][7], rows[1] = 6.5, [2 * v for v in rows[1]]
+        rows = [list(struct.unpack("40f", struct.pack("40f", *row))) for row in rows]
+        model, all_weights = self.folder / "fc.qir", [v for row in rows for v in row]
+        model.write_text(f'graph "fc" {{\n  input %0:f32<1x40> "x"\n  const %1:f32<3x40> "w" = {floats(all_weights)}\n'
+                         '  %2:f32<1x3> "y" = fully_connected %0, %1\n  output %2 "y"\n}\n')
+        calib = f"--calib={self.array('x.npy', (4, 40), [r.uniform(-1, 1) for _ in range(160)])}"
+        def error(weights, scale):
+            return sum((v - scale * max(min(round(v / scale), 127), -127)) ** 2 for v in weights)
+        def least(weights):
+            most = max(map(abs, weights)) / 127
+            return min((most * share / 100 for share in range(100, 49, -1)), key=lambda scale: error(weights, scale))
+        for options, expected in (
+                ([], [max(map(abs, row)) / 127 for row in rows]), (["--weight-algo=channel_wise_abs_max"], [max(map(abs, row)) / 127 for row in rows]),
+                (["--weight-algo=mse"], [least(row) for row in rows]), (["--weight-scales=tensor"], [max(map(abs, all_weights)) / 127]),
+                (["--weight-scales=per_tensor", "--weight-algo=MSEChannelWiseWeightObserver"], [least(all_weights)])):
+            text = self.text(calib, *options, model=model)
+            line = next(line for line in text.splitlines() if '"w"' in line)
+            got = [float(v) for v in re.search(r"<3x40; (?:axis 0: \[)?(.*?)\]?, 0>", line).group(1).split(", ")]
+            self.assertEqual(len(got), len(expected), line)
+            for a, b in zip(got, expected):
+                self.assertAlmostEqual(a / b, 1, places=6, msg=line)
+        for option in ("--weight-algo=best", "--weight-scales=row"):
+            self.assertEqual(run(QCC, model, "--emit=ir", "-o", "-", calib, option)[0], 2)
+
+    def test_options_without_samples(self):
+        """What would have no effect is refused."""
+        for option in ("--mean=127.5", "--std=2", "--resize=8", "--crop=8", "--layout=nhwc", "--bgr", "--raw=f32:8x8x3", "--weight-algo=mse",
+                       "--weight-scales=tensor"):
+            for program in ((QCC, self.model, "--emit=ir", "-o", "-"), (QCC_RUN, self.model)):
+                code, _, error = run(*program, option)
+                self.assertEqual(code, 2, option)
+                self.assertIn("--calib", error)
+
+    def test_layers_kept_in_float(self):
+        """Groups, patterns and kinds of ops, with ranges from samples."""
+        def real(*options):
+            report = self.folder / "r.json"
+            self.fine(QCC, self.model, "-o", self.folder / "m.o", f"--report={report}", f"--calib={self.all}", *options)
+            return [op["op"] for op in json.loads(report.read_text())["ops"] if op["arithmetic"] == "float" and op["op"] != "reshape"]
+        self.assertEqual(real(), [])
+        self.assertEqual(real("--keep-float=first,last"), ["conv2d", "fully_connected"])
+        self.assertEqual(real("--keep-float=se*,sc*"), ["conv2d", "fully_connected"])
+        self.assertEqual(real("--quantized-ops=conv")[-1], "fully_connected")
+        self.assertNotIn("conv2d", real("--quantized-ops=conv"))
+        self.wrong(["no layers of the group 'se'"], f"--calib={self.all}", "--keep-float=se")
+
     def test_ranges_as_text(self):
         scales, options = self.folder / "scales.txt", (f"--calib={self.all}", "--effort=0")
         expected = self.text(f"--save-scales={scales}", *options)
@@ -277,6 +343,26 @@ class Calibration(Case):
                                    f"--compare={self.model}", "--json"))
         self.assertGreater(got["sqnr_db"], 30) # the other one stays real, or they would be equal
         self.assertGreater(got["agreement"], 0.9)
+
+    def test_layers_against_reals(self):
+        """Layers by name, the same scores with and without them, and no labels where nothing is asked about classes."""
+        options = (f"--calib={self.all}", f"--data={self.all}", f"--compare={self.model}", "--limit=5")
+        plain = json.loads(self.fine(QCC_EVAL, self.model, *options, "--json"))
+        self.assertEqual(sorted(plain), ["agreement", "samples", "sqnr_db"])
+        got = json.loads(self.fine(QCC_EVAL, self.model, *options, "--json", "--layers"))
+        layers = got.pop("layers")
+        self.assertEqual(got, plain)
+        self.assertEqual([(layer["name"], layer["op"]) for layer in layers],
+                         [("first", "conv2d"), ("second", "conv2d"), ("average", "mean"), ("scores", "fully_connected")])
+        for layer in layers:
+            self.assertTrue(25 < layer["sqnr_db"] < 80 and 0.5 < layer["agreement"] <= 1, layer)
+        self.assertAlmostEqual(layers[-1]["sqnr_db"], plain["sqnr_db"], places=5)
+        text = self.fine(QCC_EVAL, self.model, *options, "--layers").decode()
+        self.assertRegex(text, r"second +conv2d +[0-9.]+ +[0-9.]+ %")
+        same = json.loads(self.fine(QCC_EVAL, self.model, f"--data={self.all}", f"--compare={self.model}", "--json", "--layers"))
+        self.assertTrue(all(layer["sqnr_db"] is None and layer["agreement"] == 1 for layer in same["layers"]))
+        for wrong in (("--layers",), ("--layers", f"--compare={self.model}", "--interp")):
+            self.assertEqual(run(QCC_EVAL, self.model, f"--data={self.all}", *wrong)[0], 2)
 
     def test_readme(self):
         """The command that README.md has for this: integers as accurate as the real numbers were."""

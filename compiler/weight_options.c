@@ -1,0 +1,41 @@
+/* weight_options.c: the two choices for weights, and what other quantizers call them. */
+#include "compiler/weight_options.h"
+
+typedef struct word {
+    const char *name, *synonyms;
+    bool yes;
+} word;
+
+static const word algorithms[] = {
+    {"absmax",
+     "abs_max channel_wise_abs_max minmax direct AbsMaxChannelWiseWeightObserver PerChannelAbsmaxObserver "
+     "PerChannelMinMaxObserver",
+     false},
+    {"mse", "l2 MSEChannelWiseWeightObserver MSEObserver", true},
+};
+
+static const word scales[] = {
+    {"channel", "per_channel channel_wise", false},
+    {"tensor", "per_tensor per_layer", true},
+};
+
+static bool choose(const word words[2], const char *value, bool *out, char *error, size_t size)
+{
+    for (int i = 0; i < 2; i++)
+        if (options_word(words[i].name, value) || options_word(words[i].synonyms, value)) {
+            *out = words[i].yes;
+            return true;
+        }
+    snprintf(error, size, "'%s' is neither %s nor %s", value, words[0].name, words[1].name);
+    return false;
+}
+
+bool weight_options_set(pass_calibration *c, option_id id, const char *value, bool *out_known, char *error, size_t size)
+{
+    *out_known = true;
+    switch (id) {
+    case OPT_WEIGHT_ALGO: return choose(algorithms, value, &c->weights_mse, error, size);
+    case OPT_WEIGHT_SCALES: return choose(scales, value, &c->weights_per_tensor, error, size);
+    default: *out_known = false; return true;
+    }
+}

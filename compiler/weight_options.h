@@ -1,0 +1,11 @@
+/* weight_options.h: which scales the weights of a model of real numbers get. */
+#ifndef QCC_WEIGHT_OPTIONS_H
+#define QCC_WEIGHT_OPTIONS_H
+
+#include "compiler/options.h"
+#include "passes/pass.h"
+
+/* Takes --weight-algo and --weight-scales; *out_known is false when it is neither. */
+bool weight_options_set(pass_calibration *, option_id, const char *value, bool *out_known, char *error, size_t size);
+
+#endif

@@ -1,0 +1,123 @@
+/* choose_groups.c: layers that --keep-float names by what they are to the network.
+ *
+ *     first   products that no other product is in front of
+ *     last    products that no other product is behind
+ *     se      squeeze-and-excitation: from where a map is averaged to where its channels are multiplied by what comes of that
+ *
+ *         %1 = mean %0            ─┐
+ *         %2 = conv2d %1, …        │
+ *         %3 = relu %2             ├ se
+ *         %4 = conv2d %3, …        │
+ *         %5 = hard_sigmoid %4     │
+ *         %6 = mul %0, %5         ─┘ */
+#include <string.h>
+
+#include "passes/common/util.h"
+#include "passes/real/choose.h"
+
+static bool is_product(const ir_op *op)
+{
+    return (ir_op_info_of(op->code)->flags & IR_MAC) || op->code == IR_BATCH_MATMUL;
+}
+
+static int results_of(const ir_op *op) { return ir_op_info_of(op->code)->results; }
+
+/* ---- first, last ---- */
+
+static void find_first(const ir_graph *g, bool chosen[], arena *a)
+{
+    bool *behind = ARENA_ARRAY(a, bool, g->next_id); /* by value: a product is in front of it */
+    for (const ir_op *op = g->first; op; op = op->next) {
+        bool found = false;
+        for (int i = 0; i < op->operand_count; i++)
+            found |= op->operands[i].value && behind[op->operands[i].value->id];
+        chosen[op->id] = is_product(op) && !found;
+        for (int i = 0; i < results_of(op); i++)
+            behind[op->results[i]->id] = found || is_product(op);
+    }
+}
+
+static void find_last(const ir_graph *g, bool chosen[], arena *a)
+{
+    bool *before = ARENA_ARRAY(a, bool, g->next_id); /* by value: a product is behind it */
+    for (const ir_op *op = g->last; op; op = op->prev) {
+        bool found = false;
+        for (int i = 0; i < results_of(op); i++)
+            found |= before[op->results[i]->id];
+        chosen[op->id] = is_product(op) && !found;
+        for (int i = 0; i < op->operand_count; i++)
+            if (op->operands[i].value)
+                before[op->operands[i].value->id] |= found || is_product(op);
+    }
+}
+
+/* ---- se ---- */
+
+/* One number for each channel: no more than one extent behind the first, the batch, is not 1. */
+static bool is_squeezed(const ir_value *v)
+{
+    int extents = 0;
+    for (int i = 1; i < v->type.rank; i++)
+        extents += v->type.dims[i] != 1;
+    return v->type.rank >= 2 && extents <= 1;
+}
+
+static bool is_average(const ir_op *op)
+{
+    return (op->code == IR_MEAN || op->code == IR_AVG_POOL2D) && !is_squeezed(op->operands[0].value);
+}
+
+/* Marks what `v` is computed from, back to averages; false: it comes from something else, too, or from none. */
+static bool squeeze(const ir_value *v, bool marked[], int depth)
+{
+    enum { MOST = 64 };
+    bool found = false;
+    if (!v->def || depth > MOST || !is_squeezed(v))
+        return false;
+    if (is_average(v->def)) {
+        marked[v->def->id] = true;
+        return true;
+    }
+    for (int i = 0; i < v->def->operand_count; i++) {
+        const ir_value *from = v->def->operands[i].value;
+        if (!from || ir_is_const(from))
+            continue;
+        if (!(from->def && marked[from->def->id]) && !squeeze(from, marked, depth + 1))
+            return false;
+        found = true;
+    }
+    marked[v->def->id] = found;
+    return found;
+}
+
+static void find_se(const ir_graph *g, bool chosen[], arena *a)
+{
+    for (const ir_op *op = g->first; op; op = op->next)
+        for (int i = 0; op->code == IR_MUL && i < 2; i++) {
+            const ir_value *factor = op->operands[i].value;
+            bool *marked = ARENA_ARRAY(a, bool, g->next_id), products = false;
+            if (ir_is_const(factor) || is_squeezed(op->operands[1 - i].value) || !squeeze(factor, marked, 0))
+                continue;
+            for (const ir_op *part = g->first; part; part = part->next)
+                products |= marked[part->id] && is_product(part);
+            for (uint32_t id = 0; products && id < g->next_id; id++)
+                chosen[id] |= marked[id] || id == op->id;
+        }
+}
+
+/* ---- By name ---- */
+
+const bool *choose_group(const ir_graph *g, const char *name, size_t length, arena *a)
+{
+    static const struct {
+        const char *name;
+        void (*find)(const ir_graph *, bool chosen[], arena *);
+    } groups[] = {{"first", find_first}, {"last", find_last}, {"se", find_se}};
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+        if (strlen(groups[i].name) == length && strncmp(groups[i].name, name, length) == 0) {
+            bool *chosen = ARENA_ARRAY(a, bool, g->next_id);
+            groups[i].find(g, chosen, a);
+            return chosen;
+        }
+    return NULL;
+}
