@@ -13,6 +13,12 @@ bool node_tuple_length(frontend_node *n, const ir_value *indices, const ir_type 
     return true;
 }
 
+bool node_tuples_computed(frontend_node *n, const ir_value *indices, int index)
+{
+    return !indices->is_input ||
+           node_error(n, "the indices (operand %d) are an input of the model, and could be outside", index);
+}
+
 /* Constant indices, each of which counts from the start. */
 static ir_value *from_start(frontend_node *n, ir_value *indices, int length, const int64_t extents[])
 {

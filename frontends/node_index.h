@@ -17,6 +17,10 @@ ir_value *node_indices(frontend_node *, ir_value *indices, const ir_type *whole,
 /* The length of tuples, the last dimension of the indices, into the leading dimensions of a shape. */
 bool node_tuple_length(frontend_node *, const ir_value *indices, const ir_type *whole, int *out);
 
+/* Where a framework fails on a tuple outside: not the caller's numbers, which nothing bounds.  What the model computes is its
+ * own affair.  index: of the operand. */
+bool node_tuples_computed(frontend_node *, const ir_value *indices, int index);
+
 /* Untyped ops: slices of x along an axis, or by tuples. */
 ir_op *node_gather(frontend_node *, ir_value *x, ir_value *indices, int axis, node_negative);
 ir_op *node_gather_nd(frontend_node *, ir_value *x, ir_value *indices, node_negative);
@@ -24,6 +28,7 @@ ir_op *node_gather_nd(frontend_node *, ir_value *x, ir_value *indices, node_nega
 #ifndef FRONTEND_COMMON
 #define node_indices(x, ...) node_indices(&(x)->common, __VA_ARGS__)
 #define node_tuple_length(x, ...) node_tuple_length(&(x)->common, __VA_ARGS__)
+#define node_tuples_computed(x, ...) node_tuples_computed(&(x)->common, __VA_ARGS__)
 #define node_gather(x, ...) node_gather(&(x)->common, __VA_ARGS__)
 #define node_gather_nd(x, ...) node_gather_nd(&(x)->common, __VA_ARGS__)
 #endif

@@ -255,7 +255,7 @@ bool ort_op_cumsum(ort_node *n)
 bool ort_op_gather_nd(ort_node *n)
 {
     ir_value *x = ort_plain(n, 0), *indices = x ? ort_plain(n, 1) : NULL;
-    if (!indices || !node_constant(n, indices, 1, "indices"))
+    if (!indices || !node_tuples_computed(n, indices, 1))
         return false;
     ir_op *op = node_gather_nd(n, x, indices, NEGATIVE_FROM_END);
     return op && ort_put(n, 0, node_done(n, op), LAYOUT_PLAIN);

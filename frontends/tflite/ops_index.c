@@ -83,9 +83,8 @@ bool tflite_op_scatter_nd(tflite_node *n)
     to.dtype = updates->type.dtype;
     if (!ir_type_valid(&to))
         return node_error(n, "the result's shape is impossible");
-    if (!ir_is_const(
-            indices)) /* TFLite fails at run time on a tuple outside; what it writes must be known to be inside */
-        return node_error(n, "the indices must be constant, since they could be outside the result");
+    if (!node_tuples_computed(n, indices, 0))
+        return false;
     if (!node_tuple_length(n, indices, &to, &length) ||
         !(indices = node_indices(n, indices, &to, 0, length, NEGATIVE_OUTSIDE)))
         return false;

@@ -286,6 +286,10 @@ def scatter_nd(f):
     return f.done(f.op("SCATTER_ND", [f.ints(indices), f.x([3, 2]), f.ints([4, 2])], "ScatterNdOptions"))
 
 
+def scatter_nd_at_run_time(f):
+    return f.done(f.op("SCATTER_ND", [at_run_time(f, [3, 2], [4, 5]), f.x([3, 2]), f.ints([4, 5, 2])], "ScatterNdOptions"))
+
+
 def one_hot(f):
     x = f.x([2, 3], "int32")
     return f.done(f.op("ONE_HOT", [x, f.ints(16), f.floats(2.0), f.floats(-1.0)], "OneHotOptions", axis=int(f.pick(-1, 0, 1, 2))))
@@ -412,7 +416,7 @@ def between_conversions(f):
 FORMS = [strided_slice, strided_slice_axes, slice_open, split, split_v, unpack, pack, concatenation, squeeze, expand_dims, reshape,
          reshape_computed, reduction, arg_max, top_k, cumsum, transpose, reverse, pad, mirror_pad, tile, broadcast_to, fill,
          range_add, gather, gather_nd, gather_at_run_time, gather_nd_at_run_time, embedding_at_run_time, update_slice, scatter_nd,
-         one_hot, select, embedding, blocks, blocks_flat, convolution, depthwise, transposed, pool, resize, fully_connected,
+         scatter_nd_at_run_time, one_hot, select, embedding, blocks, blocks_flat, convolution, depthwise, transposed, pool, resize, fully_connected,
          batch_matmul, sums, between_conversions]
 
 

@@ -350,6 +350,24 @@ def indices(seed=25):
     return g.model()
 
 
+def tuples(seed=26):
+    """Tuples of indices that the model computes, of all lengths, which count from both ends."""
+    g = Graph(seed)
+    x, ids = g.input("x", [4, 3, 5]), g.input("ids", [2, 4, 3], TensorProto.INT64)
+    at = g.op("Sub", g.op("Mod", ids, g.ints(8, 6, 10)), g.ints(4, 3, 5))
+    pairs = g.op("Slice", at, g.ints(0), g.ints(2), g.ints(2))
+    rows = g.op("Slice", at, g.ints(0), g.ints(1), g.ints(2))
+    images = g.op("Conv", g.op("Unsqueeze", x, g.ints(0)), g.normal(3, 4, 1, 1), kernel_shape=[1, 1])  # channels last inside
+    places = g.op("Concat", g.constant(np.zeros((2, 4, 1), np.int64)), g.op("Sub", g.op("Mod", ids, g.ints(6)), g.ints(3)), axis=2)
+    q = g.op("QuantizeLinear", x, g.real(0.01), g.constant(np.uint8(128)))
+    for v in (g.op("GatherND", x, rows), g.op("GatherND", x, pairs), g.op("GatherND", x, at),
+              g.op("GatherND", at, g.op("Sub", g.op("Mod", rows, g.ints(4)), g.ints(2))),
+              g.op("GatherND", images, g.op("Slice", places, g.ints(0), g.ints(2), g.ints(2))), g.op("GatherND", images, places),
+              g.op("DequantizeLinear", g.op("GatherND", q, pairs), g.real(0.01), g.constant(np.uint8(128)))):
+        g.output(v)
+    return g.model()
+
+
 def batches(seed=23):
     """Several images, of one line or one pixel: what a batch adds to 1-D convolutions, pools and products."""
     g = Graph(seed)
@@ -500,6 +518,7 @@ MODELS = {
     "branches_float": lambda: (branches(), "disabled"),
     "batches_float": lambda: (batches(), "disabled"),
     "indices": lambda: (indices(), "disabled"),
+    "tuples": lambda: (tuples(), "disabled"),
     "language_float": lambda: (language(), "disabled"),
     "elementwise_float": lambda: (elementwise(), "disabled"),
     "moves_float": lambda: (moves(), "disabled"),
@@ -545,6 +564,12 @@ def one_node(kind, *operands, opset=21, x=(2, 4), outputs=1, domain="", **attrib
     names = g.op(kind, g.input("x", list(x)), *[g.constant(o) for o in operands], outputs=outputs, domain=domain, **attributes)
     for name in [names] if outputs == 1 else names:
         g.output(name)
+    return g.untyped()
+
+
+def tuples_given():
+    g = Graph(1)
+    g.output(g.op("GatherND", g.input("x", [4, 2]), g.input("at", [3, 2], TensorProto.INT64)))
     return g.untyped()
 
 
@@ -596,6 +621,7 @@ REFUSED = {
     "ort_attribute_nan": lambda: attribute_nan(),
     "ort_auto_pad_apart": lambda: auto_pad_apart(),
     "ort_gather_outside": lambda: one_node("Gather", np.array([3, -5]), x=(4, 2)),
+    "ort_gather_nd_input": lambda: tuples_given(),
     "ort_gather_nd_outside": lambda: one_node("GatherND", np.array([[-4, 1], [3, 2]]), x=(4, 2)),
 }
 
