@@ -10,10 +10,11 @@
 
 enum { SLACK = 64, LINE = 64, SAME_SET = 4096 };
 
+/* By the result: without inputs there are rows all the same, of nothing but the bias. */
 static int64_t rows_of(const ir_op *op)
 {
-    const int64_t inputs = op->operands[1].value->type.dims[1];
-    return inputs ? ir_type_elements(&op->operands[0].value->type) / inputs : 0;
+    const int64_t outputs = op->operands[1].value->type.dims[0];
+    return outputs ? ir_type_elements(&op->results[0]->type) / outputs : 0;
 }
 
 static int64_t row_bytes(const ir_op *op)
@@ -31,7 +32,7 @@ static bool rows_collide(const ir_op *op)
 
 static bool is_short(const ir_op *op)
 {
-    return ir_dtype_bytes(op->operands[0].value->type.dtype) == 1 && row_bytes(op) < 4;
+    return ir_dtype_bytes(op->operands[0].value->type.dtype) == 1 && row_bytes(op) > 0 && row_bytes(op) < 4;
 }
 static bool copies(const ir_op *op) { return is_short(op) || rows_collide(op); }
 static int64_t copied_row_bytes(const ir_op *op) { return row_bytes(op) + (rows_collide(op) ? LINE : 0); }

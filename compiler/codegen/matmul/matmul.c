@@ -101,7 +101,7 @@ static void geometry_fully_connected(product *p)
     const int64_t *wd = p->b->type.dims;
     p->columns = wd[0];
     p->depth = wd[1];
-    p->rows = p->depth ? ir_type_elements(&p->a->type) / p->depth : 0;
+    p->rows = p->columns ? ir_type_elements(&p->y->type) / p->columns : 0;
     p->batches = 1;
     p->a_row = p->depth * p->element;
     p->b_row = p->a_column = p->element;

@@ -64,15 +64,14 @@ size_t cg_transpose_conv_i16_scratch(const ir_op *op, const target_info *target)
     return copy_bytes(op, s);
 }
 
-/* The taps of a phase in reverse; without any, one step of weight 0, so that the bias is stored. */
+/* The taps of a phase in reverse; there may be none, and then the bias is the result. */
 static cg_steps steps_of(cg_module *m, const side s[2], const phase p[2], const int64_t number[2], int64_t channels,
                          const cg_gemm_rows *x)
 {
     const int64_t count = p[0].taps * p[1].taps * channels;
-    cg_steps steps = {.count = count ? count : 1, .width = 1};
+    cg_steps steps = {.count = count, .width = 1};
     steps.offset = ARENA_ARRAY(m->arena, int32_t, steps.count);
     steps.weight = ARENA_ARRAY(m->arena, int32_t, steps.count);
-    steps.weight[0] = -1;
     int64_t n = 0;
     for (int64_t y = p[0].taps - 1; y >= 0; y--)
         for (int64_t z = p[1].taps - 1; z >= 0; z--)
