@@ -7,6 +7,9 @@ they were; what a mend changes is what --against prints (exit 1 if there is anyt
     object_hashes.py old/compiler/qcc -o before.txt
     object_hashes.py new/compiler/qcc --against before.txt
 
+With --emit=llvm behind the -- it compares code alone, with --emit=ir what the passes leave, weights included: in a tenth of the
+time, and where all objects change, because their layout does, the two say which change beyond that.
+
 Objects depend on LLVM, and on the compiler that built qcc, which chooses the order in which the arguments of a call are evaluated,
 that is, in which emitters make instructions: compare those of one version, and of one compiler.  DIR is ../shared/models beside the source; its absence is exit 77."""
 import argparse
