@@ -10,11 +10,14 @@
 
 #include "compiler/codegen/backend.h"
 #include "compiler/progress.h"
+#include "compiler/shapes.h"
 #include "compiler/target/target.h"
 #include "compiler/target/targets.h"
 #include "frontends/frontend.h"
 #include "ir/size_limits.h"
 #include "passes/pass.h"
+
+enum { MAX_BATCH = 65536 };
 
 driver_options driver_defaults(option_program program)
 {
@@ -78,12 +81,23 @@ static bool kernel_named(const char *value, char *error, size_t error_size)
 static bool set_input_shape(driver_options *o, const char *value, char *error, size_t error_size)
 {
     const char *colon = strrchr(value, ':'); /* names may contain colons themselves */
-    bool good = colon && colon > value && isdigit((unsigned char)colon[1]);
-    for (const char *c = colon ? colon + 1 : ""; *c && good; c++)
-        good = isdigit((unsigned char)*c) || (*c == 'x' && isdigit((unsigned char)c[1]));
-    if (!good)
+    if (!colon || colon == value || !shapes_well_formed(colon + 1))
         return fail(error, error_size, "'%s' is not of the form NAME:1x224x224x3", value);
     return append(&o->input_shapes, value, error, error_size);
+}
+
+static bool set_batch(driver_options *o, const char *value, char *error, size_t error_size)
+{
+    o->batches = NULL;
+    if (*value != '{')
+        return options_number(value, 1, MAX_BATCH, &o->batch, error, error_size);
+    if (!shapes_well_formed(value) || strchr(value, 'x'))
+        return fail(error, error_size, "'%s' is not of the form {1,8}", value);
+    for (const char *c = value; *c != '}'; c += 1 + strcspn(c + 1, ",}"))
+        if (strtol(c + 1, NULL, 10) < 1 || strtol(c + 1, NULL, 10) > MAX_BATCH)
+            return fail(error, error_size, "'%s' has a number that is not one from 1 to 65536", value);
+    o->batches = value;
+    return true;
 }
 
 static bool set_quantize(driver_options *o, const char *value, char *error, size_t error_size)
@@ -107,7 +121,7 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
     long number;
     *out_known = true;
     switch (id) {
-    case OPT_BATCH: return options_number(value, 1, 65536, &o->batch, error, error_size);
+    case OPT_BATCH: return set_batch(o, value, error, error_size);
     case OPT_INPUT_SHAPE: return set_input_shape(o, value, error, error_size);
     case OPT_ROUNDING: return set_rounding(o, value, error, error_size);
     case OPT_QUANTIZE: return set_quantize(o, value, error, error_size);
@@ -217,6 +231,39 @@ static bool split_params(const char *path, char **out_folder, const char **out_n
     return *out_folder || diag_out_of_memory(d, &loc);
 }
 
+static ir_graph *import_shape(const driver_options *o, driver_module *m, const char *params, diag *d)
+{
+    const frontend_options options = {.batch = o->batch,
+                                      .input_shapes = o->input_shapes.item,
+                                      .input_shape_count = o->input_shapes.count,
+                                      .open = model_files_open,
+                                      .open_context = &m->beside,
+                                      .params = params,
+                                      .description = o->description,
+                                      .max_bytes = o->max_size};
+    return frontend_import(m->bytes, m->size, m->file, &options, d);
+}
+
+static bool import_shapes(const driver_options *o, driver_module *m, const char *params, diag *d)
+{
+    const ir_loc loc = {.file = m->file, .subgraph = -1, .node = -1};
+    const int count = shapes_count(o);
+    bool good = true;
+    if (count > SHAPES_MOST)
+        return diag_error(d, &loc, "the options list more than %d shapes", SHAPES_MOST);
+    arena *texts = arena_new();
+    for (int i = 0; good && i < count; i++) {
+        driver_options one = shapes_take(o, i, texts);
+        one.description = i ? NULL : o->description; /* of the first shape */
+        ir_graph *graph = import_shape(&one, m, params, d);
+        good = graph != NULL;
+        if (good)
+            *(i ? &m->further[m->further_count++] : &m->graph) = graph;
+    }
+    arena_free(texts);
+    return good && shapes_fit(m, d);
+}
+
 bool driver_import(const driver_options *o, const char *path, driver_module *out, diag *d)
 {
     *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path,
@@ -230,21 +277,12 @@ bool driver_import(const driver_options *o, const char *path, driver_module *out
         return false;
     }
     out->beside.folder = folder;
-    const frontend_options options = {.batch = o->batch,
-                                      .input_shapes = o->input_shapes.item,
-                                      .input_shape_count = o->input_shapes.count,
-                                      .open = model_files_open,
-                                      .open_context = &out->beside,
-                                      .params = params,
-                                      .description = o->description,
-                                      .max_bytes = o->max_size};
-    out->graph = frontend_import(out->bytes, out->size, out->file, &options, d);
+    const bool good = import_shapes(o, out, params, d);
     out->beside.folder = NULL;
     free(folder);
-    if (out->graph)
-        return true;
-    driver_module_free(out);
-    return false;
+    if (!good)
+        driver_module_free(out);
+    return good;
 }
 
 static void write_stderr(void *context, const char *text, size_t length)
@@ -347,7 +385,7 @@ bool driver_optimize(const driver_options *o, driver_module *m, diag *d)
     return driver_passes(o, m, false, NULL, 0, d);
 }
 
-bool driver_lower(const driver_options *o, driver_module *m, diag *d)
+static bool lower(const driver_options *o, driver_module *m, diag *d)
 {
     if (!driver_passes(o, m, true, NULL, 0, d))
         return false;
@@ -356,6 +394,16 @@ bool driver_lower(const driver_options *o, driver_module *m, diag *d)
     if (remark)
         diag_warn(d, &loc, "%s", remark);
     return true;
+}
+
+bool driver_lower(const driver_options *o, driver_module *m, diag *d)
+{
+    for (int i = 0; i < m->further_count; i++) {
+        driver_module of = {.file = m->file, .graph = m->further[i]};
+        if (!lower(o, &of, d))
+            return false;
+    }
+    return lower(o, m, d);
 }
 
 bool driver_compile(const driver_options *o, const driver_module *m, cg_emit emit, cg_output *out, diag *d)
@@ -368,6 +416,8 @@ bool driver_compile(const driver_options *o, const driver_module *m, cg_emit emi
         .opt_level = o->opt_level,
         .external_weights = o->external_weights,
         .default_model = o->shared,
+        .further = m->further,
+        .further_count = m->further_count,
     };
     return cg_compile(m->graph, &options, emit, out, d);
 }
@@ -376,6 +426,8 @@ void driver_module_free(driver_module *m)
 {
     if (m->graph)
         ir_graph_free(m->graph);
+    for (int i = 0; i < m->further_count; i++)
+        ir_graph_free(m->further[i]);
     free(m->bytes);
     model_files_free(&m->beside);
     *m = (driver_module){0};

@@ -19,7 +19,7 @@
 #include "ir/ir.h"
 #include "passes/pass.h"
 
-enum { DRIVER_MAX_LIST = 64 };
+enum { DRIVER_MAX_LIST = 64, SHAPES_MOST = 64 };
 
 typedef struct driver_list {
     const char *item[DRIVER_MAX_LIST];
@@ -36,6 +36,7 @@ typedef struct driver_options {
     /* model */
     const char *params;       /* file or folder of the parameters; NULL: beside the model */
     long batch;               /* 0: as the file says */
+    const char *batches;      /* "{1,8}": a list of them; NULL: there is none */
     driver_list input_shapes; /* "NAME:1x224x224x3" */
     ir_enum_ROUNDING rounding;
     bool rounding_given;
@@ -71,6 +72,8 @@ typedef struct driver_module {
     size_t size;
     model_files beside; /* files that the model names; the graph's constants alias them, too */
     ir_graph *graph;
+    ir_graph *further[SHAPES_MOST]; /* for further shapes of the inputs (shapes.h) */
+    int further_count;
 } driver_module;
 
 /* Objects are for the machines that the compiler is made for; what qcc-run and qcc-eval compile, and run at once, is
@@ -87,6 +90,7 @@ bool driver_read_file(const char *path, uint8_t **out_bytes, size_t *out_size, d
 /* The same for a model: a file that is none is refused after its first bytes. */
 bool driver_read_model(const char *path, uint8_t **out_bytes, size_t *out_size, diag *);
 
+/* A graph for each shape of the inputs that the options list. */
 bool driver_import(const driver_options *, const char *path, driver_module *out, diag *);
 /* Runs the pipeline: without the lowering, the graph is what the interpreter runs and --emit=ir prints. */
 bool driver_optimize(const driver_options *, driver_module *, diag *);

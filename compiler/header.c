@@ -137,6 +137,40 @@ static void append_targets(text *t, const char *upper, const header_facts *facts
     append(t, arena_format(t->arena, "#define %s_TARGETS \"%s\"\n", upper, target_set_text(facts->targets, names)));
 }
 
+static void append_tensors(text *t, const char *upper, const ir_graph *g)
+{
+    for (int i = 0; i < g->input_count; i++)
+        append_tensor(t, upper, "input", i, g->input_names[i], g->inputs[i]);
+    for (int i = 0; i < g->output_count; i++)
+        append_tensor(t, upper, "output", i, g->output_names[i], g->outputs[i]);
+}
+
+/* The same of every shape: NAME_SHAPE_0_INPUT_0_BYTES. */
+static void append_shapes(text *t, const char *upper, const ir_graph *first, const header_facts *facts)
+{
+    if (!facts->further_count)
+        return;
+    append(
+        t,
+        arena_format(
+            t->arena,
+            "\n/* The model is compiled for several shapes of its inputs: &%s is the first of them; qcc_model_shape(&%s,\n"
+            " * 0 … %d) and qcc_model_with_shapes give each. */\n",
+            facts->name, facts->name, facts->further_count));
+    append(t, arena_format(t->arena, "#define %s_SHAPE_COUNT %d\n", upper, 1 + facts->further_count));
+    for (int i = 0; i <= facts->further_count; i++)
+        append_tensors(t, arena_format(t->arena, "%s_SHAPE_%d", upper, i), i ? facts->further[i - 1] : first);
+}
+
+/* One workspace serves all shapes. */
+static size_t workspace_bytes(const ir_graph *first, const header_facts *facts)
+{
+    size_t most = first->workspace_bytes;
+    for (int i = 0; i < facts->further_count; i++)
+        most = facts->further[i]->workspace_bytes > most ? facts->further[i]->workspace_bytes : most;
+    return most;
+}
+
 const char *header_text(const ir_graph *g, const header_facts *facts)
 {
     arena *a = g->arena;
@@ -160,14 +194,12 @@ const char *header_text(const ir_graph *g, const header_facts *facts)
         append(&t, arena_format(a, "#define %s_WEIGHTS_BYTES %zu\n", upper, facts->weights_bytes));
     }
     append(&t, "\n/* Allocate this much, 64-byte aligned, for each run that may overlap with another. */\n");
-    append(&t, arena_format(a, "#define %s_WORKSPACE_BYTES %zu\n", upper, g->workspace_bytes));
+    append(&t, arena_format(a, "#define %s_WORKSPACE_BYTES %zu\n", upper, workspace_bytes(g, facts)));
     append_state(&t, upper, name, g->state_bytes);
     append(&t, arena_format(a, "#define %s_INPUT_COUNT %" PRId32 "\n", upper, g->input_count));
     append(&t, arena_format(a, "#define %s_OUTPUT_COUNT %" PRId32 "\n", upper, g->output_count));
-    for (int i = 0; i < g->input_count; i++)
-        append_tensor(&t, upper, "input", i, g->input_names[i], g->inputs[i]);
-    for (int i = 0; i < g->output_count; i++)
-        append_tensor(&t, upper, "output", i, g->output_names[i], g->outputs[i]);
+    append_tensors(&t, upper, g);
+    append_shapes(&t, upper, g, facts);
     append(&t, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
     return t.at;
 }

@@ -14,6 +14,7 @@
 #include "compiler/progress.h"
 #include "compiler/quantize/calibrate.h"
 #include "compiler/report.h"
+#include "compiler/shapes.h"
 #include "ir/size_limits.h"
 
 enum { EXIT_USAGE = 2, NAME_BYTES = 256 };
@@ -156,6 +157,8 @@ static const char *complete(command *c)
         return calibrate_complete(&c->calibration, &c->options);
     if (c->options.external_weights && c->kind != KIND_OBJECT && c->kind != KIND_SHARED)
         return "--weights=FILE goes with objects and shared libraries only";
+    if (shapes_count(&c->options) > 1 && (c->kind == KIND_IR || c->report || c->dot))
+        return "lists of shapes go with machine code only, and without --report and --dot, which tell of one shape";
     if (c->header && c->kind == KIND_IR)
         return "--header=FILE goes with machine code only";
     if (c->kind == KIND_SHARED && output_in_place(c->output))
@@ -216,7 +219,9 @@ static bool add_header(const command *c, const driver_module *m, const cg_output
                                 .source = m->file,
                                 .targets = c->options.targets,
                                 .external_weights = c->options.external_weights,
-                                .weights_bytes = code->separate ? code->parts_bytes : 0};
+                                .weights_bytes = code->separate ? code->parts_bytes : 0,
+                                .further = m->further,
+                                .further_count = m->further_count};
     const char *text = header_text(m->graph, &facts);
     return output_add(&o->set, o->header, text, strlen(text), d);
 }
@@ -321,7 +326,8 @@ static bool compile(command *c, diag *d)
     const arena_outcome outcome = arena_guard(run_compilation, &x);
     if (outcome != ARENA_DONE) {
         const ir_loc loc = {.file = c->model, .subgraph = -1, .node = -1};
-        x.module.graph = NULL; /* is gone */
+        x.module.graph = NULL; /* is gone, as all graphs are */
+        x.module.further_count = 0;
         x.good = ir_limits_memory(d, &loc, outcome);
     }
     progress_stage(NULL);

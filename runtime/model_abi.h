@@ -8,6 +8,7 @@
 
 #define QCC_MODEL_MAGIC 0x4d434351u /* "QCCM" */
 #define QCC_ABI_VERSION 3u
+#define QCC_ABI_VERSION_SHAPES 4u     /* of a qcc_model_set: the same, and more behind it */
 #define QCC_WEIGHTS_MAGIC 0x57434351u /* "QCCW" */
 
 /* CPU features that code needs, as bits of qcc_variant.cpu_features. */
@@ -83,5 +84,25 @@ struct qcc_model {
     qcc_weights_slot *weights; /* NULL: weights are embedded */
     uint64_t weights_bytes;    /* of the file */
 };
+
+/* A model of several shapes: the first of them, whose workspace is as large as any of them needs, and all of them.
+ *
+ *     NAME ──▶ │ first │ count │ shapes ──▶ │ model │ model │ … │ */
+typedef struct qcc_model_set {
+    struct qcc_model first;
+    uint64_t count;
+    const struct qcc_model *shapes; /* of version QCC_ABI_VERSION; their weights slot is one */
+} qcc_model_set;
+
+static inline int qcc_model_has_shapes(const struct qcc_model *model)
+{
+    return model->abi_version == QCC_ABI_VERSION_SHAPES;
+}
+
+/* Was it compiled by a qcc whose objects this library understands? */
+static inline int qcc_model_is_known(const struct qcc_model *model)
+{
+    return model->magic == QCC_MODEL_MAGIC && (model->abi_version == QCC_ABI_VERSION || qcc_model_has_shapes(model));
+}
 
 #endif

@@ -55,14 +55,9 @@ static qcc_status check_weights(const qcc_weights_slot *slot)
     return is_aligned(slot->bytes) && weights_fit(slot, slot->bytes) ? QCC_OK : QCC_BAD_WEIGHTS;
 }
 
-static bool is_known(const qcc_model *model)
-{
-    return model->magic == QCC_MODEL_MAGIC && model->abi_version == QCC_ABI_VERSION;
-}
-
 const char *qcc_model_target(const qcc_model *model)
 {
-    const qcc_variant *variant = model && is_known(model) ? qcc_variant_here(model) : NULL;
+    const qcc_variant *variant = model && qcc_model_is_known(model) ? qcc_variant_here(model) : NULL;
     return variant ? variant->target : NULL;
 }
 
@@ -72,7 +67,7 @@ static qcc_status prepare(const qcc_model *model, const void *const inputs[], vo
 {
     if (!model)
         return QCC_BAD_ARGUMENT;
-    if (!is_known(model))
+    if (!qcc_model_is_known(model))
         return QCC_BAD_MODEL;
     if (!buffers_present(inputs, model->input_count, model->inputs) ||
         !buffers_present((const void *const *)outputs, model->output_count, model->outputs))
@@ -117,7 +112,7 @@ qcc_status qcc_run(const qcc_model *model, const void *const inputs[], void *con
 
 void qcc_reset(const qcc_model *model, void *workspace)
 {
-    if (model && workspace && is_known(model) && model->state_bytes > 0)
+    if (model && workspace && qcc_model_is_known(model) && model->state_bytes > 0)
         memcpy((unsigned char *)workspace + model->state_offset, model->initial_state, (size_t)model->state_bytes);
 }
 
@@ -125,7 +120,7 @@ qcc_status qcc_set_weights(const qcc_model *model, const void *weights, size_t s
 {
     if (!model || !weights)
         return QCC_BAD_ARGUMENT;
-    if (!is_known(model))
+    if (!qcc_model_is_known(model))
         return QCC_BAD_MODEL;
     if (!model->weights || !is_aligned(weights))
         return QCC_BAD_ARGUMENT;

@@ -61,6 +61,18 @@ size_t qcc_model_workspace_bytes(const qcc_model *);
  * that the CPU can run.  NULL when it can run none of them; qcc_run then returns QCC_UNSUPPORTED_CPU. */
 const char *qcc_model_target(const qcc_model *);
 
+/* A model that was compiled for several shapes of its inputs (--input-shape=x:1x3x32x{100,320}, --batch={1,8}) is, as it
+ * stands, the first of them, but for its workspace, which is enough for each.  Every one of them is a model of its own for
+ * all functions here; they share the weights, and a workspace where they don't run at once. */
+unsigned qcc_model_shape_count(const qcc_model *);                   /* 1 for a model of one shape */
+const qcc_model *qcc_model_shape(const qcc_model *, unsigned index); /* as the options list them; NULL past the end */
+/* The one whose inputs have these shapes: dims[i] are the extents of input i, as many as it has; NULL: whatever they are.  NULL:
+ * the model was not compiled for that.
+ *
+ *     const int64_t line[] = {1, 3, 32, 320}, *const shapes[] = {line};
+ *     qcc_run(qcc_model_with_shapes(&ocr, shapes), inputs, outputs, workspace, NULL); */
+const qcc_model *qcc_model_with_shapes(const qcc_model *, const int64_t *const dims[]);
+
 /* Runs the model once.  inputs and outputs are as many as the model has, each qcc_tensor_info.bytes long, row-major, of
  * any alignment; they may not overlap.  workspace: qcc_model_workspace_bytes, 64-byte aligned, not shared between runs
  * that overlap in time.  pool: NULL for the calling thread alone; a pool serves one qcc_run at a time.  The result does

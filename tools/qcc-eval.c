@@ -10,6 +10,7 @@
 #include "compiler/progress.h"
 #include "compiler/quantize/calibrate.h"
 #include "compiler/run/session.h"
+#include "compiler/shapes.h"
 #include "tools/eval_layers.h"
 #include "tools/labels.h"
 
@@ -77,6 +78,8 @@ static const char *complete(const command *c)
         return "--layers compares with another model: --compare is missing";
     if (c->layers && c->interpret)
         return "--layers runs compiled code: --interp and it exclude each other";
+    if (shapes_count(&c->options) > 1)
+        return "one shape is evaluated: --batch and --input-shape can't have lists";
     return calibrate_complete(&c->calibration, &c->options);
 }
 
@@ -228,8 +231,8 @@ static bool evaluate(const command *c, models *m, result *r, diag *d)
     if (!open_models(c, m, d) || !is_classifier(c, m->own, d))
         return false;
     options.classes = ir_type_elements(&m->own->output_types[0]);
-    const bool good = labels_load(&options, &m->own->inputs[0], &samples, d) &&
-                      describe(c, &samples, m->own, d) && evaluate_all(c, &samples, m, r, d);
+    const bool good = labels_load(&options, &m->own->inputs[0], &samples, d) && describe(c, &samples, m->own, d) &&
+                      evaluate_all(c, &samples, m, r, d);
     r->labelled = samples.labels != NULL;
     labels_free(&samples);
     return good;

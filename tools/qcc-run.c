@@ -12,6 +12,7 @@
 #include "compiler/run/npy.h"
 #include "compiler/run/samples.h"
 #include "compiler/run/session.h"
+#include "compiler/shapes.h"
 #include "runtime/pool.h"
 #include "runtime/profile.h"
 #include "tools/classes.h"
@@ -110,6 +111,8 @@ static const char *complete(const command *c)
         return "--profile is about compiled code, --interp runs none";
     if (c->report && !has_extension(c->report, ".json") && !has_extension(c->report, ".html"))
         return "--report takes a file .json or .html";
+    if (c->report && shapes_count(&c->options) > 1)
+        return "--report tells of one shape: --batch and --input-shape can't have lists";
     if (c->report && c->interpret)
         return "--report is about compiled code, --interp runs none";
     if (c->classes.offset && !c->classes.names)
@@ -352,13 +355,29 @@ static bool run_session(const command *c, session *s, outputs *o, bool *out_with
     return good && output_commit(&o->set, d);
 }
 
+/* Arrays say which of a model's shapes is to run. */
+static bool take_shapes(const command *c, session *s, diag *d)
+{
+    ir_type types[DRIVER_MAX_LIST];
+    if (!s->model || qcc_model_shape_count(s->all_shapes ? s->all_shapes : s->model) == 1 || !c->inputs.count)
+        return true;
+    for (int i = 0; i < c->inputs.count; i++) {
+        npy_array array;
+        if (!npy_read(c->inputs.item[i], &array, d))
+            return false;
+        types[i] = array.type;
+        free(array.bytes);
+    }
+    return session_take_shapes(s, types, (uint32_t)c->inputs.count, d);
+}
+
 static bool run(const command *c, bool *out_within, diag *d)
 {
     session s;
     outputs o = {.set = {.count = 0}};
     bool good = declare_all(c, &o, d) && session_open(&s, &c->options, c->file, c->interpret, (unsigned)c->threads, d);
     if (good) {
-        good = run_session(c, &s, &o, out_within, d);
+        good = take_shapes(c, &s, d) && run_session(c, &s, &o, out_within, d);
         session_close(&s);
     }
     output_discard(&o.set);

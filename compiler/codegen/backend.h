@@ -15,7 +15,9 @@ typedef struct cg_options {
     int opt_level;             /* 0…3 */
     bool external_weights;     /* --weights=FILE: weights are returned, not embedded */
     bool default_model;        /* also export qcc_default_model (shared libraries) */
-    bool check_keys;           /* emits again what ops share, which has to be the same: for tests */
+    ir_graph *const *further;  /* the same model for other shapes of its inputs */
+    int further_count;
+    bool check_keys; /* emits again what ops share, which has to be the same: for tests */
 } cg_options;
 
 typedef struct cg_part {

@@ -32,8 +32,8 @@ typedef struct cg_module {
     arena *arena;
     diag *diag;
     LLVMTypeRef i1, i8, i16, i32, i64, f32, ptr, void_type;
-    uint8_t *panel_widths;       /* of weights, by op, of the targets before this one: gemm.c */
-    struct cg_module_private *p; /* steps, kernels by key, constants by hash: module.c */
+    struct cg_panel_widths *panel_widths; /* of weights that were packed before: gemm.c */
+    struct cg_module_private *p;          /* steps, kernels by key, constants by hash: module.c */
 } cg_module;
 
 /* A kernel while its body is being emitted. */
@@ -73,6 +73,14 @@ void cg_step_add(cg_module *, const cg_kernel *, const ir_op *, const cg_step_in
 
 /* A function of another library, declared once: libc's, or one of the runtime's qcc_op_ functions. */
 LLVMValueRef cg_external(cg_module *, const char *name, LLVMTypeRef);
+
+/* Of the graphs of one object, each for other shapes, the one of that number; 0: the first. */
+const ir_graph *cg_graph_of(const cg_module *, int number);
+/* Is no constant made for more than one target or shape, so that how it is packed is a matter of one kernel alone? */
+static inline bool cg_packs_once(const cg_module *m)
+{
+    return target_set_has_one(m->options->targets) && !m->options->further_count;
+}
 
 /* A constant in .rodata, 64-byte aligned, equal contents stored once.  `bytes` may be freed afterwards. */
 LLVMValueRef cg_constant(cg_module *, const void *bytes, size_t size, const char *name_hint);

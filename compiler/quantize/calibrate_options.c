@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/shapes.h"
 #include "compiler/weight_options.h"
 
 #define THRESHOLD(ID, name, synonyms, doc) " " name
@@ -128,6 +129,8 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
 {
     if (calibrate_is_asked(c) && o->quantize == PASS_QUANTIZE_NONE)
         return "--quantize=none and calibration exclude each other";
+    if (calibrate_is_asked(c) && shapes_count(o) > 1)
+        return "calibration goes with one shape: --batch and --input-shape can't have lists";
     if (c->given && !calibrate_is_asked(c))
         return "options of calibration need samples, --calib, statistics, --load-stats, or ranges, --scales";
     if (c->prepares && !c->others_prepare && c->samples.count == 0)

@@ -11,6 +11,7 @@
 #include "compiler/codegen/object/jit.h"
 #include "compiler/run/npy.h"
 #include "compiler/run/preprocess.h"
+#include "compiler/shapes.h"
 #include "compiler/target/target.h"
 #include "runtime/variant.h"
 
@@ -102,7 +103,7 @@ static bool open_library(session *s, int type, const char *file, diag *d)
     s->model = dlsym(s->library, "qcc_default_model");
     if (!s->model)
         return diag_error(d, &loc, "not a shared library made by qcc: no qcc_default_model");
-    if (s->model->magic != QCC_MODEL_MAGIC || s->model->abi_version != QCC_ABI_VERSION)
+    if (!qcc_model_is_known(s->model))
         return diag_error(d, &loc, "%s", qcc_status_text(QCC_BAD_MODEL));
     return true;
 }
@@ -111,7 +112,12 @@ static bool open_interpreted(session *s, const driver_options *o, const char *fi
 {
     driver_options options = *o;
     options.opt_level = 0; /* as near to the file as it gets; --rounding still applies */
-    if (!driver_import(&options, file, &s->module, d) || !driver_optimize(&options, &s->module, d))
+    const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
+    if (!driver_import(&options, file, &s->module, d))
+        return false;
+    if (s->module.further_count)
+        return diag_error(d, &loc, "the interpreter runs one shape: --batch and --input-shape can't have lists");
+    if (!driver_optimize(&options, &s->module, d))
         return false;
     s->state = ir_state_new(s->module.graph);
     return true;
@@ -163,6 +169,65 @@ static bool get_ready(session *s, const ir_loc *loc, diag *d)
     return true;
 }
 
+/* ---- Models of several shapes ---- */
+
+/* Does the option, "NAME:1x224x224x3", say what the model has? */
+static bool shape_matches(const qcc_model *model, const char *option)
+{
+    const char *colon = strrchr(option, ':');
+    const size_t length = (size_t)(colon - option);
+    for (unsigned i = 0; i < qcc_model_input_count(model); i++) {
+        const qcc_tensor_info *info = qcc_model_input(model, i);
+        const char *c = colon;
+        bool same = strlen(info->name) == length && memcmp(info->name, option, length) == 0;
+        for (uint32_t axis = 0; same && axis < info->rank; axis++) {
+            char *end = NULL;
+            same = (*c == ':' || *c == 'x') && strtoll(c + 1, &end, 10) == info->dims[axis];
+            c = end;
+        }
+        if (same && !*c)
+            return true;
+    }
+    return false;
+}
+
+static bool options_match(const qcc_model *model, const driver_options *o)
+{
+    for (unsigned i = 0; o->batch && i < qcc_model_input_count(model); i++) {
+        const qcc_tensor_info *info = qcc_model_input(model, i);
+        if (info->rank && info->dims[0] != o->batch)
+            return false;
+    }
+    for (int i = 0; i < o->input_shapes.count; i++)
+        if (!shape_matches(model, o->input_shapes.item[i]))
+            return false;
+    return true;
+}
+
+static bool shape_missing(const ir_loc *loc, diag *d)
+{
+    return diag_error(d, loc, "the library was not compiled for these shapes of its inputs");
+}
+
+/* Of a library, what the options ask for; of a library with one shape they ask nothing. */
+static bool choose_by_options(session *s, const driver_options *o, const ir_loc *loc, diag *d)
+{
+    const qcc_model *all = s->model;
+    if (qcc_model_shape_count(all) == 1)
+        return true;
+    if (shapes_count(o) > 1)
+        return diag_error(d, loc, "a library runs one shape at a time: --batch and --input-shape can't have lists");
+    for (unsigned i = 0; i < qcc_model_shape_count(all); i++)
+        if (options_match(qcc_model_shape(all, i), o)) {
+            s->all_shapes = all;
+            s->model = o->batch || o->input_shapes.count ? qcc_model_shape(all, i) : all;
+            return true;
+        }
+    return shape_missing(loc, d);
+}
+
+/* ---- Opening and closing ---- */
+
 bool session_open(session *s, const driver_options *o, const char *file, bool interpret, unsigned threads, diag *d)
 {
     *s = (session){.threads = threads};
@@ -172,7 +237,7 @@ bool session_open(session *s, const driver_options *o, const char *file, bool in
     if (type != ET_NONE && interpret)
         good = diag_error(d, &loc, "compiled already: the interpreter needs the model file");
     else
-        good = type != ET_NONE ? open_library(s, type, file, d)
+        good = type != ET_NONE ? open_library(s, type, file, d) && choose_by_options(s, o, &loc, d)
                : interpret     ? open_interpreted(s, o, file, d)
                                : open_compiled(s, o, file, d);
     good = good && get_ready(s, &loc, d);
@@ -200,7 +265,7 @@ bool session_open_beside(session *s, const session *first, diag *d)
     return good;
 }
 
-void session_close(session *s)
+static void free_buffers(session *s)
 {
     for (uint32_t i = 0; s->input_buffers && i < s->input_count; i++)
         free(s->input_buffers[i]);
@@ -214,6 +279,11 @@ void session_close(session *s)
     free(s->output_types);
     free(s->workspace);
     qcc_pool_destroy(s->pool);
+}
+
+void session_close(session *s)
+{
+    free_buffers(s);
     if (s->state)
         ir_state_free(s->state);
     if (s->jit)
@@ -222,6 +292,27 @@ void session_close(session *s)
         dlclose(s->library);
     driver_module_free(&s->module);
     *s = (session){0};
+}
+
+bool session_take_shapes(session *s, const ir_type inputs[], uint32_t count, diag *d)
+{
+    const qcc_model *all = s->all_shapes ? s->all_shapes : s->model;
+    if (!s->model || qcc_model_shape_count(all) == 1)
+        return true;
+    static const int64_t never[IR_MAX_RANK] = {-1};
+    const int64_t **dims = calloc(s->input_count + 1, sizeof *dims);
+    if (!dims)
+        return diag_out_of_memory(d, NULL);
+    for (uint32_t i = 0; i < count && i < s->input_count; i++)
+        dims[i] = inputs[i].rank == s->input_types[i].rank ? inputs[i].dims : never;
+    const qcc_model *chosen = qcc_model_with_shapes(all, dims);
+    free(dims);
+    if (!chosen)
+        return shape_missing(NULL, d);
+    free_buffers(s);
+    s->all_shapes = all;
+    s->model = chosen;
+    return get_ready(s, NULL, d);
 }
 
 /* ---- Running ---- */

@@ -8,9 +8,10 @@
 #include "runtime/model_abi.h"
 
 typedef struct session {
-    const qcc_model *model;     /* NULL: the interpreter runs */
-    const qcc_variant *variant; /* of the model: what this machine runs */
-    qcc_pool *pool;             /* NULL: one thread */
+    const qcc_model *model;      /* NULL: the interpreter runs */
+    const qcc_model *all_shapes; /* that it is one of, or NULL */
+    const qcc_variant *variant;  /* of the model: what this machine runs */
+    qcc_pool *pool;              /* NULL: one thread */
     void *workspace;
     unsigned threads;
     uint32_t input_count, output_count;
@@ -30,6 +31,9 @@ bool session_open_graph(session *, const driver_options *, ir_graph *, unsigned 
 /* One more session of the same model, with memory of its own; the first one has to live longer. */
 bool session_open_beside(session *, const session *first, diag *);
 void session_close(session *);
+
+/* Of a model of several shapes the one whose first inputs have these, with buffers of its own; one of a single shape stays. */
+bool session_take_shapes(session *, const ir_type inputs[], uint32_t count, diag *);
 
 /* What a session says about an input or output. */
 qcc_tensor_info session_info_of(const ir_value *, const char *name);

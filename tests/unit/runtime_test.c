@@ -216,7 +216,7 @@ static void test_refusals(void)
     CHECK(qcc_run(&model, inputs, outputs, (char *)b.workspace + 4, NULL) == QCC_BAD_ARGUMENT);
 
     struct qcc_model other = model;
-    other.abi_version++;
+    other.abi_version = QCC_ABI_VERSION_SHAPES + 1;
     CHECK(run(&b, &other, NULL) == QCC_BAD_MODEL);
     other = model;
     other.variants = &nowhere;
@@ -299,7 +299,7 @@ static void test_variant_runs(void)
     m.variant_count = 1;
     CHECK(run(&b, &m, NULL) == QCC_UNSUPPORTED_CPU && !qcc_model_target(&m));
     m.variant_count = 2;
-    m.abi_version++;
+    m.abi_version = QCC_ABI_VERSION_SHAPES + 1;
     CHECK(!qcc_model_target(&m) && !qcc_model_target(NULL));
 }
 
@@ -311,6 +311,27 @@ static void test_descriptions(void)
     CHECK(qcc_model_workspace_bytes(&model) == (COUNT + 2) * 4);
     for (int status = QCC_OK; status <= QCC_BAD_WEIGHTS; status++)
         CHECK(strcmp(qcc_status_text((qcc_status)status), "unknown status") != 0);
+}
+
+static void test_shapes(void)
+{
+    const qcc_tensor_info inputs[] = {{"x", QCC_I32, 2, {1, COUNT}, 4, 0, 0}, {"x", QCC_I32, 2, {4, COUNT}, 16, 0, 0}};
+    struct qcc_model shapes[] = {model, model};
+    shapes[0].inputs = &inputs[0];
+    shapes[1].inputs = &inputs[1];
+    qcc_model_set set = {shapes[0], 2, shapes};
+    set.first.abi_version = QCC_ABI_VERSION_SHAPES;
+    const int64_t four[] = {4, COUNT}, five[] = {5, COUNT};
+    const int64_t *const as_four[] = {four}, *const as_five[] = {five}, *const whatever[] = {NULL};
+    CHECK(qcc_model_shape_count(&set.first) == 2 && qcc_model_shape_count(&model) == 1 && !qcc_model_shape_count(NULL));
+    CHECK(qcc_model_shape(&set.first, 1) == &shapes[1] && !qcc_model_shape(&set.first, 2));
+    CHECK(qcc_model_shape(&model, 0) == &model && !qcc_model_shape(&model, 1) && !qcc_model_shape(NULL, 0));
+    CHECK(qcc_model_with_shapes(&set.first, as_four) == &shapes[1] && !qcc_model_with_shapes(&set.first, as_five));
+    CHECK(qcc_model_with_shapes(&set.first, whatever) == &shapes[0] && !qcc_model_with_shapes(&set.first, NULL));
+    CHECK(qcc_model_with_shapes(&shapes[1], as_four) == &shapes[1] && !qcc_model_with_shapes(&shapes[0], as_four));
+    static buffers b;
+    fill(&b, 1);
+    CHECK(run(&b, &set.first, NULL) == QCC_OK && run(&b, &shapes[1], NULL) == QCC_OK);
 }
 
 static void test_timed(void)
@@ -383,6 +404,7 @@ int main(void)
     test_weights();
     test_descriptions();
     test_timed();
+    test_shapes();
     test_cpu();
     test_cpu_of();
     return test_end();

@@ -18,7 +18,7 @@ void cg_flip_bias(const cg_gemm *g, const int8_t weights[], int64_t column_size,
  * targets holds weights once for all that read them as they are. */
 bool cg_flip_gains(const cg_module *m, const cg_gemm *g, const schedule_tiles *t)
 {
-    return target_set_has_one(m->options->targets) && cg_gemm_tile_count(g, t) >= ENOUGH_TILES;
+    return cg_packs_once(m) && cg_gemm_tile_count(g, t) >= ENOUGH_TILES;
 }
 
 void *cg_flip_apart(arena *a, const void *packed, size_t bytes)

@@ -9,6 +9,7 @@
  *                 acc[r][c] += x[r] . w[c]
  *             finish (gemm_finish.c) */
 #include <assert.h>
+#include <math.h>
 
 #include "compiler/codegen/matmul/gemm_private.h"
 
@@ -23,15 +24,50 @@ static schedule_tiles search_tiles(const schedule_machine *machine, const cg_gem
     return schedule_tile(machine, g->images, g->height, g->width, g->columns, g->steps, blocks);
 }
 
+/* How wide the panels of one op's weights have been, as a set of bits; those in pairs have an excess of their own (excess.h). */
+typedef struct cg_panel_widths {
+    uint64_t key; /* 0: no entry */
+    uint8_t widths[2];
+} cg_panel_widths;
+
+/* Ops of one graph have numbers; of several graphs, those are the same that have equal constants. */
+static uint64_t weights_key(const cg_module *m, const ir_op *op)
+{
+    uint64_t key = op->code;
+    if (!m->options->further_count)
+        return 1 + (uint64_t)op->id;
+    for (int i = 0; i < op->operand_count; i++) {
+        const ir_value *v = op->operands[i].value;
+        if (v && ir_is_const(v))
+            key = ir_hash_bytes(v->data, ir_type_bytes(&v->type), key);
+    }
+    return key | 1;
+}
+
+static uint8_t *widths_of(cg_module *m, const ir_op *op, bool in_pairs)
+{
+    const uint64_t key = weights_key(m, op);
+    uint64_t most = 0, slots = 64;
+    for (int i = 0; i <= m->options->further_count; i++)
+        most += cg_graph_of(m, i)->next_id;
+    while (slots < 2 * most)
+        slots *= 2;
+    if (!m->panel_widths)
+        m->panel_widths = ARENA_ARRAY(m->arena, cg_panel_widths, slots);
+    uint64_t at = key & (slots - 1);
+    while (m->panel_widths[at].key && m->panel_widths[at].key != key)
+        at = (at + 1) & (slots - 1);
+    m->panel_widths[at].key = key;
+    return &m->panel_widths[at].widths[in_pairs];
+}
+
 /* In an object of several targets: weights in panels as wide as those that a target before this one has read are equal
- * bytes, which are there once; that is worth a little time.  Those in pairs have an excess of their own (excess.h). */
+ * bytes, which are there once; that is worth a little time.  In one of several shapes it is worth any. */
 static schedule_tiles share_panels(cg_module *m, const cg_gemm *g, const schedule_machine *machine, schedule_tiles best)
 {
     const bool in_pairs = !g->is_float && target_in_pairs(m->target);
-    if (!m->panel_widths)
-        m->panel_widths = ARENA_ARRAY(m->arena, uint8_t, 2 * (size_t)m->graph->next_id);
-    uint8_t *widths = &m->panel_widths[2 * g->op->id + in_pairs];
-    double most = SHARING_COST * best.cycles;
+    uint8_t *widths = widths_of(m, g->op, in_pairs);
+    double most = m->options->further_count ? INFINITY : SHARING_COST * best.cycles;
     for (int blocks = 1; blocks <= GEMM_MAX_BLOCKS; blocks *= 2) {
         const schedule_tiles t = *widths & blocks ? search_tiles(machine, g, blocks) : (schedule_tiles){0};
         if (!t.kinds || t.cycles > most)
@@ -50,7 +86,7 @@ schedule_tiles cg_gemm_tiles(cg_module *m, const cg_gemm *g)
         for (int i = 0; i < 2; i++)
             machine.epilogue[i] *= 1 + RESIDUAL_COST;
     const schedule_tiles best = search_tiles(&machine, g, 0);
-    return target_set_has_one(m->options->targets) ? best : share_panels(m, g, &machine, best);
+    return cg_packs_once(m) ? best : share_panels(m, g, &machine, best);
 }
 
 /* ---- Rows ---- */

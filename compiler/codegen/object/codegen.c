@@ -103,8 +103,12 @@ static bool compile(cg_module *m, LLVMTargetMachineRef machine, cg_emit emit, cg
     int nth = 0;
     for (target_set left = m->options->targets; left; left = target_set_rest(left)) {
         cg_module_begin(m, target_set_best(left));
-        if (!emit_ops(m, nth++))
-            return false;
+        for (int i = 0; i <= m->options->further_count; i++) {
+            cg_module_graph(m, i);
+            if (!emit_ops(m, nth))
+                return false;
+        }
+        nth++;
     }
     cg_module_finish(m);
     return verify(m) && optimize(m, machine) && write_code(m, machine, emit, out) &&

@@ -74,6 +74,8 @@ static unsigned line_of(const cg_module *m, const ir_op *op)
 {
     uint32_t position = 0;
 
+    if (op->graph != m->p->first_graph) /* the text is that graph's */
+        return 1;
     while (op->prev) {
         op = op->prev;
         position++;

@@ -57,6 +57,7 @@ bool cg_module_init(cg_module *m, const ir_graph *graph, const cg_options *optio
     m->void_type = LLVMVoidTypeInContext(c);
     mark_branches(m);
     m->p = ARENA_NEW(m->arena, struct cg_module_private);
+    m->p->first_graph = graph;
     m->p->builder = LLVMCreateBuilderInContext(c);
     m->p->emit = emit;
     cg_weights_begin(m);
@@ -218,13 +219,16 @@ static LLVMValueRef variant_entry(cg_module *m, const variant_record *v)
     return structure(m, fields, 4);
 }
 
-static LLVMValueRef variants(cg_module *m)
+/* Of the module's present graph. */
+static LLVMValueRef variants(cg_module *m, uint32_t *out_count)
 {
     LLVMValueRef *all = ARENA_ARRAY(m->arena, LLVMValueRef, m->p->variant_count);
 
+    *out_count = 0;
     for (uint32_t i = 0; i < m->p->variant_count; i++)
-        all[i] = variant_entry(m, &m->p->variants[i]);
-    return array(m, all, m->p->variant_count, "variants");
+        if (m->p->variants[i].graph == m->graph)
+            all[(*out_count)++] = variant_entry(m, &m->p->variants[i]);
+    return array(m, all, *out_count, "variants");
 }
 
 /* ---- State ---- */
@@ -300,30 +304,34 @@ static LLVMValueRef weights_slot(cg_module *m)
     static_assert(sizeof(qcc_weights_slot) == 16 && offsetof(qcc_weights_slot, id) == 8, "layout of qcc_weights_slot");
     if (!m->options->external_weights)
         return LLVMConstNull(m->ptr);
+    if (m->p->weights_slot)
+        return m->p->weights_slot;
     initializer = structure(m, fields, 2);
     global =
         LLVMAddGlobal(m->llvm, LLVMTypeOf(initializer), arena_format(m->arena, "%s_weights", m->options->model_name));
     LLVMSetInitializer(global, initializer);
-    return global;
+    return m->p->weights_slot = global;
 }
 
-static LLVMValueRef model_fields(cg_module *m)
+/* Of the module's present graph. */
+static LLVMValueRef model_fields(cg_module *m, uint32_t version, size_t workspace_bytes)
 {
     const ir_graph *g = m->graph;
     LLVMValueRef f[20];
+    uint32_t variant_count;
     int n = 0;
 
     static_assert(sizeof(struct qcc_model) == 16 + 8 + 16 + 16 + 8 + 8 + 16 + 16, "layout of qcc_model");
     f[n++] = c32(m, QCC_MODEL_MAGIC);
-    f[n++] = c32(m, QCC_ABI_VERSION);
+    f[n++] = c32(m, version);
     f[n++] = c32(m, (uint32_t)g->input_count);
     f[n++] = c32(m, (uint32_t)g->output_count);
     f[n++] = text(m, m->options->model_name);
     f[n++] = tensors(m, g->inputs, g->input_names, g->input_count, "inputs");
     f[n++] = tensors(m, g->outputs, g->output_names, g->output_count, "outputs");
-    f[n++] = variants(m);
-    f[n++] = c64(m, m->p->variant_count);
-    f[n++] = c64(m, g->workspace_bytes);
+    f[n++] = variants(m, &variant_count);
+    f[n++] = c64(m, variant_count);
+    f[n++] = c64(m, workspace_bytes);
     f[n++] = state_image(m);
     f[n++] = c64(m, g->state_offset);
     f[n++] = c64(m, g->state_bytes);
@@ -332,10 +340,38 @@ static LLVMValueRef model_fields(cg_module *m)
     return structure(m, f, (unsigned)n);
 }
 
+/* One workspace serves all shapes. */
+static size_t largest_workspace(const cg_module *m)
+{
+    size_t most = 0;
+    for (int i = 0; i <= m->options->further_count; i++)
+        most = cg_graph_of(m, i)->workspace_bytes > most ? cg_graph_of(m, i)->workspace_bytes : most;
+    return most;
+}
+
+/* The model of each shape, and the first as what the set seems to be. */
+static LLVMValueRef set_fields(cg_module *m)
+{
+    const uint32_t count = 1 + (uint32_t)m->options->further_count;
+    LLVMValueRef *models = ARENA_ARRAY(m->arena, LLVMValueRef, count), f[3];
+
+    static_assert(sizeof(qcc_model_set) == sizeof(struct qcc_model) + 16, "layout of qcc_model_set");
+    for (uint32_t i = count; i-- > 0;) { /* the first graph is the module's again */
+        m->graph = cg_graph_of(m, (int)i);
+        models[i] = model_fields(m, QCC_ABI_VERSION, m->graph->workspace_bytes);
+    }
+    f[0] = model_fields(m, QCC_ABI_VERSION_SHAPES, largest_workspace(m));
+    f[1] = c64(m, count);
+    f[2] = array(m, models, count, "shapes");
+    return structure(m, f, 3);
+}
+
 void cg_module_finish(cg_module *m)
 {
-    LLVMValueRef initializer = model_fields(m), model;
+    LLVMValueRef initializer, model;
 
+    initializer =
+        m->options->further_count ? set_fields(m) : model_fields(m, QCC_ABI_VERSION, m->graph->workspace_bytes);
     model = LLVMAddGlobal(m->llvm, LLVMTypeOf(initializer), m->options->model_name);
     LLVMSetInitializer(model, initializer);
     LLVMSetGlobalConstant(model, 1);

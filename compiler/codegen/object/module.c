@@ -52,11 +52,25 @@ static const char *function_name(const cg_module *m, const char *text)
 
 void cg_module_begin(cg_module *m, const target_info *target)
 {
-    if (!m->p->variants)
-        m->p->variants = ARENA_ARRAY(m->arena, variant_record, 8 * sizeof m->options->targets);
-    m->p->variants[m->p->variant_count++] = (variant_record){.target = target, .first_step = m->p->step_count};
     m->p->kernel_table = (hash_table){0};
     m->target = target;
+}
+
+/* ---- Graphs ---- */
+
+const ir_graph *cg_graph_of(const cg_module *m, int number)
+{
+    return number ? m->options->further[number - 1] : m->p->first_graph;
+}
+
+void cg_module_graph(cg_module *m, int number)
+{
+    const size_t graphs = 1 + (size_t)m->options->further_count;
+    if (!m->p->variants)
+        m->p->variants = ARENA_ARRAY(m->arena, variant_record, 8 * sizeof m->options->targets * graphs);
+    m->graph = cg_graph_of(m, number);
+    m->p->variants[m->p->variant_count++] =
+        (variant_record){.target = m->target, .graph = m->graph, .first_step = m->p->step_count};
 }
 
 /* ---- Tables by hash: open addressing, sizes are powers of two ---- */

@@ -24,6 +24,8 @@ bool cg_module_init(cg_module *, const ir_graph *, const cg_options *, cg_emit, 
 void cg_module_free(cg_module *);
 /* What is emitted from here on is for this target: kernels and steps of its own, constants shared with those before. */
 void cg_module_begin(cg_module *, const target_info *);
+/* … and for this graph: steps of its own.  Number 0 is that of cg_module_init, the others are the options' further ones. */
+void cg_module_graph(cg_module *, int number);
 /* After the last step: emits the descriptor. */
 void cg_module_finish(cg_module *);
 

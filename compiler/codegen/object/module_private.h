@@ -40,8 +40,9 @@ typedef struct step_record {
     LLVMValueRef function;
 } step_record;
 
-typedef struct variant_record { /* of one target: its steps follow one another */
+typedef struct variant_record { /* of one graph and target: its steps follow one another */
     const target_info *target;
+    const ir_graph *graph;
     uint32_t first_step, step_count;
 } variant_record;
 
@@ -53,6 +54,7 @@ typedef struct debug_info {
 } debug_info;
 
 struct cg_module_private {
+    const ir_graph *first_graph;
     LLVMBuilderRef builder;
     kernel_record *kernels;
     uint32_t kernel_count, kernel_capacity;
@@ -65,9 +67,10 @@ struct cg_module_private {
     hash_table kernel_table; /* of this variant */
     hash_table constant_table;
     cg_emit emit;
-    const ir_op *op;      /* that is being emitted; NULL: none */
-    size_t weights_bytes; /* weights.c: of all of them, … */
-    LLVMValueRef weights; /* … and where they are in an object; NULL: none */
+    const ir_op *op;           /* that is being emitted; NULL: none */
+    size_t weights_bytes;      /* weights.c: of all of them, … */
+    LLVMValueRef weights;      /* … and where they are in an object; NULL: none */
+    LLVMValueRef weights_slot; /* descriptor.c: the program's pointer to them; NULL: not made */
     debug_info debug;
 };
 
