@@ -258,8 +258,11 @@ static bool find_combined(paddle_model *m, stream *s)
         "__params__", "params"};
     for (size_t i = 0; m->options->open && i < sizeof tries / sizeof *tries; i++) {
         diag quiet = {0};
-        if (!m->options->open(m->options->open_context, tries[i], &loc, &s->size, &quiet))
+        if (!m->options->open(m->options->open_context, tries[i], &loc, &s->size, &quiet)) {
+            if (quiet.out_of_memory) /* it may be there all the same */
+                return diag_out_of_memory(m->diag, &loc);
             continue;
+        }
         s->file = tries[i];
         return (s->bytes = model_file(m, &loc, tries[i], &s->size)) != NULL;
     }

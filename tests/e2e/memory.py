@@ -8,7 +8,7 @@ from common import QCC, ROOT, Case, main, run
 SHIM = os.environ["FAIL_MALLOC"]
 DATA = ROOT / "tests" / "data"
 MODELS = (DATA / "conv_int8.tflite", DATA / "onnx" / "cnn_qdq_u8s8.ort", DATA / "onnx" / "external.onnx",
-          DATA / "nb" / "int8.nb", None)
+          DATA / "nb" / "int8.nb", DATA / "paddle" / "qat_linear.pdmodel", None)
 
 
 class Memory(Case):
