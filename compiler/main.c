@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compiler/describe.h"
 #include "compiler/dot.h"
@@ -336,12 +337,13 @@ static bool compile(command *c, diag *d)
     return x.good;
 }
 
-/* Code that this machine can't run is what cross-compilers make; who did not ask for it may not expect it. */
+/* Code that this machine can't run is what cross-compilers make, so scripts are not told; who sits at a terminal and did
+ * not ask for it may not expect it. */
 static void remark_target(const command *c, diag *d)
 {
     char names[TARGET_SET_TEXT];
     const char *lacking = target_set_lacking(c->options.targets);
-    if (lacking && !c->options.targets_given && c->kind != KIND_IR)
+    if (isatty(STDERR_FILENO) && lacking && !c->options.targets_given && c->kind != KIND_IR)
         diag_warn(d, NULL, "the code is for %s, which this machine can't run: %s; --target=native makes code for it",
                   target_set_text(c->options.targets, names), lacking);
 }

@@ -223,7 +223,7 @@ static bool name_extents(frontend_model *m, const char *option, const char *colo
             continue;
         const long long extent = colon[1] >= '0' && colon[1] <= '9' ? strtoll(colon + 1, &end, 10) : 0;
         if (extent < 1 || *end)
-            return diag_error(m->diag, &loc, "input shape '%s' is for a dimension, and not of the form NAME:224",
+            return diag_final(m->diag, &loc, "input shape '%s' is for a dimension, and not of the form NAME:224",
                               option);
         type->dims[i] = extent;
         *out_match = true;

@@ -103,8 +103,10 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     }
 }
 
-static const char *complete(const command *c)
+static const char *complete(command *c)
 {
+    for (int i = 0; i < c->inputs.count; i++)
+        c->calibration.others_prepare |= samples_is_picture(c->inputs.item[i]);
     if (!c->file)
         return "no model given";
     if (c->interpret && c->profile)

@@ -346,7 +346,7 @@ class Calibration(Case):
 
     def test_layers_against_reals(self):
         """Layers by name, the same scores with and without them, and no labels where nothing is asked about classes."""
-        options = (f"--calib={self.all}", f"--data={self.all}", f"--compare={self.model}", "--limit=5")
+        options = (f"--calib={self.all}", "--effort=0", f"--data={self.all}", f"--compare={self.model}", "--limit=5")
         plain = json.loads(self.fine(QCC_EVAL, self.model, *options, "--json"))
         self.assertEqual(sorted(plain), ["agreement", "samples", "sqnr_db"])
         got = json.loads(self.fine(QCC_EVAL, self.model, *options, "--json", "--layers"))
@@ -357,6 +357,8 @@ class Calibration(Case):
         for layer in layers:
             self.assertTrue(25 < layer["sqnr_db"] < 80 and 0.5 < layer["agreement"] <= 1, layer)
         self.assertAlmostEqual(layers[-1]["sqnr_db"], plain["sqnr_db"], places=5)
+        equalized = json.loads(self.fine(QCC_EVAL, self.model, *options, "--effort=1", "--json", "--layers"))
+        self.assertEqual([layer["name"] for layer in equalized["layers"]], ["first", "scores"])  # the others' channels have factors
         text = self.fine(QCC_EVAL, self.model, *options, "--layers").decode()
         self.assertRegex(text, r"second +conv2d +[0-9.]+ +[0-9.]+ %")
         same = json.loads(self.fine(QCC_EVAL, self.model, f"--data={self.all}", f"--compare={self.model}", "--json", "--layers"))
