@@ -3,6 +3,7 @@
  *     description.c       what a model is, for who asks
  *     model.c             the model being imported: its file, options, graph and budgets; shapes of inputs
  *     node.c              building ops for one of its nodes
+ *     node_known.c        what is computed of constants alone, for operators that need to know it
  *     node_attributes.c   attributes and versions against what the operator tables declare (node_attributes.h)
  *     node_index.c        gathers by indices (node_index.h)
  *     node_recurrent.c    recurrent layers (node_recurrent.h)
@@ -11,7 +12,8 @@
  * take pointers to them as they are (macros at the end).  Those that return false or NULL do so after one diagnostic.
  *
  * Small computations on constants are evaluated as they are built (node_typed), so that a chain such as
- * SHAPE -> STRIDED_SLICE -> PACK is a constant by the time RESHAPE wants its new shape. */
+ * SHAPE -> STRIDED_SLICE -> PACK is a constant by the time RESHAPE wants its new shape.  Larger ones are evaluated for
+ * operators that ask for it (node_known). */
 #ifndef QCC_FRONTEND_NODE_H
 #define QCC_FRONTEND_NODE_H
 
@@ -51,9 +53,11 @@ typedef struct frontend_input {
     bool misfit;         /* what failed are shapes that don't fit each other */                                        \
     bool shapes_fit;     /* those of the file itself do: inputs that nobody reshaped are not to blame */               \
     frontend_input *fed; /* its inputs, the last one first */                                                          \
-    ir_value *unknown;   /* stands for what a refused node would have made, and for all that is made of it */          \
-    bool left_out;       /* the node at hand needs what a graph within did not make; that has been told */             \
-    size_t file_bytes;   /* of the model, and of the files it named so far */                                          \
+    ir_value **known;    /* node_known.c: by the ids of values */                                                      \
+    uint32_t known_count;                                                                                              \
+    ir_value *unknown; /* stands for what a refused node would have made, and for all that is made of it */            \
+    bool left_out;     /* the node at hand needs what a graph within did not make; that has been told */               \
+    size_t file_bytes; /* of the model, and of the files it named so far */                                            \
     struct model_name *files_named;                                                                                    \
     int64_t total_bytes; /* of all values so far */                                                                    \
     size_t dense_budget  /* bytes that constants made by the importer may still take */
@@ -193,6 +197,9 @@ ir_value *node_ints(frontend_node *, ir_dtype, int rank, int64_t count, const in
 ir_value *node_reals(frontend_node *, int rank, const int64_t dims[], const float values[]);
 ir_value *node_real(frontend_node *, float); /* of rank 0 */
 
+/* The constant that v (NULL: an error already) comes to if it is computed of constants alone, whatever its size; or else
+ * v.  NULL after a diagnostic. */
+ir_value *node_known(frontend_node *, ir_value *v);
 /* What an operator takes must be known while importing: an error unless v (NULL: an error already) is constant. */
 bool node_constant(frontend_node *, const ir_value *v, int index, const char *what);
 /* The elements of an integer constant, at most `max`; `what` and `index` name it in diagnostics. */
@@ -260,6 +267,7 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define node_ints(x, ...) node_ints(&(x)->common, __VA_ARGS__)
 #define node_reals(x, ...) node_reals(&(x)->common, __VA_ARGS__)
 #define node_real(x, ...) node_real(&(x)->common, __VA_ARGS__)
+#define node_known(x, ...) node_known(&(x)->common, __VA_ARGS__)
 #define node_constant(x, ...) node_constant(&(x)->common, __VA_ARGS__)
 #define node_copy_ints(x, ...) node_copy_ints(&(x)->common, __VA_ARGS__)
 #define node_padded(x, ...) node_padded(&(x)->common, __VA_ARGS__)

@@ -102,7 +102,9 @@ bool ort_optional(ort_node *, int index, ir_value **out); /* plain; *out NULL wh
 bool ort_shape(ort_node *, int index, ir_type *out);
 
 /* ---- Parameters ---- */
-ir_value *ort_param(ort_node *, int index, const char *what);
+/* The operand, plain: a constant if it is computed of constants alone. */
+ir_value *ort_known(ort_node *, int index);
+ir_value *ort_param(ort_node *, int index, const char *what); /* which has to be a constant; without quantization */
 bool ort_param_ints(ort_node *, int index, const char *what, int max, int64_t out[], int *out_count);
 bool ort_param_real(ort_node *, int index, const char *what, float *out); /* one number */
 /* Scale and zero point operands (index, index + 1) as quantization; channels is the extent along axis, for those that

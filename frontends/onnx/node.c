@@ -69,9 +69,28 @@ bool ort_shape(ort_node *n, int index, ir_type *out)
 
 /* ---- Parameters ---- */
 
+/* The name stands for integers that were computed, from now on, as for those of a file.  But not for real numbers: others
+ * may want the integers that they were dequantized from. */
+ir_value *ort_known(ort_node *n, int index)
+{
+    ir_value *v = ort_plain(n, index), *known = node_known(n, v);
+    if (!known || known == v)
+        return known;
+    if (known->quant) {
+        ir_value *integers = ir_const_new(n->model->graph, known->type, NULL, known->data);
+        integers->name = known->name;
+        known = integers;
+    }
+    if (!ir_dtype_is_float(known->type.dtype)) {
+        n->inputs[index]->forms[LAYOUT_PLAIN] = known;
+        n->inputs[index]->forms[LAYOUT_LAST] = NULL;
+    }
+    return known;
+}
+
 ir_value *ort_param(ort_node *n, int index, const char *what)
 {
-    ir_value *v = ort_plain(n, index);
+    ir_value *v = ort_known(n, index);
     return node_constant(n, v, index, what) ? v : NULL;
 }
 

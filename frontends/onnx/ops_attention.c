@@ -88,7 +88,7 @@ static ir_value *rows_of(ort_node *n, ir_value *v, int64_t first, int64_t count)
 bool ort_op_attention(ort_node *n)
 {
     const int64_t heads = ort_int(n, "num_heads", 0);
-    ir_value *x = ort_plain(n, 0), *w = x ? ort_plain(n, 1) : NULL, *b, *part[3];
+    ir_value *x = ort_plain(n, 0), *w = x ? ort_known(n, 1) : NULL, *b, *part[3];
     if (!w || !ort_optional(n, 2, &b))
         return false;
     if (!ir_is_const(w) || w->type.rank != 2 || w->type.dims[1] % 3 != 0 || w->type.dtype != IR_F32 ||

@@ -124,8 +124,9 @@ enum {
     LOOP_FIRST
 }; /* operands; the body's inputs, and from 1 on its results, are in the same order */
 
-static bool one_constant(ort_node *n, const ir_value *v, ir_dtype dtype, const char *what)
+static bool one_constant(ort_node *n, ir_value **value, ir_dtype dtype, const char *what)
 {
+    const ir_value *v = *value = node_known(n, *value);
     if (!v)
         return false;
     if (v->type.dtype != dtype || ir_type_elements(&v->type) != 1)
@@ -141,9 +142,9 @@ static bool trip_count(ort_node *n, int64_t *out)
 {
     ir_value *most, *condition;
     *out = INT64_MAX;
-    if (!ort_optional(n, LOOP_COUNT, &most) || (most && !one_constant(n, most, IR_I64, "count")) ||
+    if (!ort_optional(n, LOOP_COUNT, &most) || (most && !one_constant(n, &most, IR_I64, "count")) ||
         !ort_optional(n, LOOP_CONDITION, &condition) ||
-        (condition && !one_constant(n, condition, IR_BOOL, "condition")))
+        (condition && !one_constant(n, &condition, IR_BOOL, "condition")))
         return false;
     if (most)
         *out = ir_const_int(most, 0);
@@ -174,7 +175,7 @@ static bool run_loop(ort_node *n, ort_subgraph *body, int64_t count, int states,
                 return false;
         if (i + 1 == count)
             break;
-        if (!one_constant(n, out[0].value, IR_BOOL, "condition after a pass"))
+        if (!one_constant(n, &out[0].value, IR_BOOL, "condition after a pass"))
             return false;
         if (!ir_const_int(out[0].value, 0))
             break;

@@ -85,7 +85,7 @@ const ir_quant *ort_zeros(ort_node *n, int zero, int axis, int64_t channels)
 /* Operand 1, [K, N], as weights [N, K]. */
 static ir_value *weights(ort_node *n, const ir_value *x)
 {
-    ir_value *b = ort_plain(n, 1);
+    ir_value *b = ort_known(n, 1);
     if (!b)
         return NULL;
     if (!ir_is_const(b) || b->type.rank != 2 || x->type.rank < 2) {

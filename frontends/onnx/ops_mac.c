@@ -411,7 +411,7 @@ static bool qlinear_batch_matmul(ort_node *n, ir_value *a, ir_value *b)
 /* The result is quantized, or real when its scale is absent. */
 static bool quantized_product(ort_node *n, bool b_swapped, int bias, int result)
 {
-    ir_value *a = ort_plain(n, 0), *b = a ? ort_plain(n, 3) : NULL, *c = NULL;
+    ir_value *a = ort_plain(n, 0), *b = !a ? NULL : bias < 0 ? ort_plain(n, 3) : ort_known(n, 3), *c = NULL;
     if (!b)
         return false;
     if (!ir_is_const(b) && bias < 0)

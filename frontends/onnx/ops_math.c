@@ -208,9 +208,9 @@ bool ort_op_identity(ort_node *n)
 /* Outside of training it does nothing, whatever the ratio, operand 1. */
 bool ort_op_dropout(ort_node *n)
 {
-    ir_value *training;
+    ir_value *training = ort_has(n, 2) ? ort_known(n, 2) : NULL;
     ort_ignore(n, 1);
-    if (!ort_optional(n, 2, &training))
+    if (ort_has(n, 2) && !training)
         return false;
     if (training && (!ir_is_const(training) || training->type.dtype != IR_BOOL ||
                      ir_type_elements(&training->type) != 1 || ir_const_int(training, 0)))

@@ -59,7 +59,8 @@ static bool read_layer(ort_node *n, layer *l)
     l->x = ort_plain(n, IN_X);
     l->w = l->x ? ort_param(n, IN_W, "weights") : NULL;
     l->r = l->w ? ort_param(n, IN_R, "recurrent weights") : NULL;
-    if (!l->r || !ort_optional(n, IN_B, &l->b) || !ort_optional(n, IN_H, &l->h) || !ort_optional(n, IN_C, &l->c))
+    l->b = l->r && ort_has(n, IN_B) ? ort_param(n, IN_B, "biases") : NULL;
+    if (!l->r || (ort_has(n, IN_B) && !l->b) || !ort_optional(n, IN_H, &l->h) || !ort_optional(n, IN_C, &l->c))
         return false;
     l->gates = n->entry->code == IR_LSTM ? 4 : n->entry->code == IR_GRU ? 3 : 1;
     if (l->x->type.rank != 3 || l->r->type.rank != 3 || l->x->type.dtype != IR_F32)
@@ -75,7 +76,7 @@ static bool read_layer(ort_node *n, layer *l)
         !has_shape(l->b, 2, (int64_t[]){d, 2 * l->gates * units}) ||
         !has_shape(l->h, 3, (int64_t[]){d, l->batch, units}) || !has_shape(l->c, 3, (int64_t[]){d, l->batch, units}))
         return node_error(n, "weights, biases or states don't fit to %lld units, or are no floats", (long long)units);
-    return !l->b || ir_is_const(l->b) || node_error(n, "the biases (operand %d) must be constant", IN_B);
+    return true;
 }
 
 static ir_value *state(ort_node *n, const layer *l, ir_value *given, int64_t d)

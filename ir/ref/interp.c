@@ -149,6 +149,24 @@ bool ir_eval_op(const ir_op *op, const void *const operands[], void *const resul
     return ir_op_supported(op, d) && evaluators[op->code].run(op, operands, results, d);
 }
 
+enum { EVAL_PRODUCTS = 1 << 28 };
+
+bool ir_eval_takes_long(const ir_op *op)
+{
+    const ir_op_info *info = ir_op_info_of(op->code);
+    int64_t to = 0, largest = 1;
+    if (!(info->flags & IR_MAC) && op->code != IR_BATCH_MATMUL)
+        return false;
+    for (int i = 0; i < op->operand_count; i++) {
+        const ir_value *v = op->operands[i].value;
+        if (v && ir_type_elements(&v->type) > largest)
+            largest = ir_type_elements(&v->type);
+    }
+    for (int i = 0; i < info->results; i++)
+        to += (int64_t)ir_type_bytes(&op->results[i]->type);
+    return to > EVAL_PRODUCTS / largest;
+}
+
 /* ---- State: variables start at what the graph says, or at the real value 0 ---- */
 
 typedef struct variable {

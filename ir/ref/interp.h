@@ -11,6 +11,9 @@
 /* One op.  False with a diagnostic when the combination of types is not defined. */
 bool ir_eval_op(const ir_op *, const void *const operands[], void *const results[], diag *);
 
+/* Would evaluating it take long?  Of ops where each result element depends on many operand elements. */
+bool ir_eval_takes_long(const ir_op *);
+
 /* True when ir_eval_op defines this op with its present types; otherwise a diagnostic says what is not supported.
  * Frontends, passes and backends share this one definition of what is legal; ir_verify checks form only. */
 bool ir_op_supported(const ir_op *, diag *);

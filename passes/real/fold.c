@@ -11,9 +11,6 @@
 #include "passes/common/scales.h"
 
 enum { SMALL = 1 << 16, GROWTH = 8, SHARE = 8 };
-#define WORK_LIMIT                                                                                                     \
-    ((int64_t)1 << 28) /* products, for ops where each result element depends on many operand elements  \
-                                       */
 
 static bool all_constant(const ir_op *op)
 {
@@ -25,17 +22,12 @@ static bool all_constant(const ir_op *op)
 
 static bool is_worthwhile(const ir_graph *g, const ir_op *op)
 {
-    int64_t from = 0, to = 0, largest = 1;
-    for (int i = 0; i < op->operand_count; i++) {
-        const ir_value *v = op->operands[i].value;
-        from += v ? (int64_t)ir_type_bytes(&v->type) : 0;
-        if (v && ir_type_elements(&v->type) > largest)
-            largest = ir_type_elements(&v->type);
-    }
+    int64_t from = 0, to = 0;
+    for (int i = 0; i < op->operand_count; i++)
+        from += op->operands[i].value ? (int64_t)ir_type_bytes(&op->operands[i].value->type) : 0;
     for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
         to += (int64_t)ir_type_bytes(&op->results[i]->type);
-    bool dense = (ir_op_info_of(op->code)->flags & IR_MAC) || op->code == IR_BATCH_MATMUL;
-    if (dense && to > WORK_LIMIT / largest)
+    if (ir_eval_takes_long(op))
         return false;
     return (to <= SMALL || to / GROWTH <= from) && (size_t)to <= arena_left(g->arena) / SHARE;
 }

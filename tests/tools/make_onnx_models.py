@@ -205,6 +205,40 @@ def explicit(seed=22):
     return g.model()
 
 
+def computed_constants(seed=25):
+    """What operators need as constants, computed in the graph: dequantized, quantized, and large sums that shapes follow from."""
+    g = Graph(seed)
+
+    def dequantized(*shape, axis=None):
+        q = g.constant(g.random.integers(-127, 128, shape).astype(np.int8), "q")
+        if axis is None:
+            return g.op("DequantizeLinear", q, g.real(0.01), g.constant(np.int8(3)))
+        return g.op("DequantizeLinear", q, g.constant(g.random.uniform(0.002, 0.01, shape[axis]).astype(np.float32)), axis=axis)
+
+    def quantized(*shape, scale=0.01, zero=np.int8(0)):
+        return g.op("QuantizeLinear", g.normal(*shape), g.real(scale), g.constant(zero))
+
+    image, rows, steps = g.input("image", [1, 3, 6, 6]), g.input("rows", [3, 8]), g.input("steps", [5, 2, 4])
+    g.output(g.op("BatchNormalization", image, dequantized(3), dequantized(3), g.normal(3, deviation=1), g.op("Abs", dequantized(3))))
+    g.output(g.op("LSTM", steps, dequantized(1, 24, 4, axis=1), dequantized(1, 24, 6), dequantized(1, 48), hidden_size=6))
+    g.output(g.op("GRU", steps, g.op("Transpose", dequantized(1, 4, 18), perm=[0, 2, 1]), dequantized(1, 18, 6), hidden_size=6))
+    scale, zero = g.real(1 / 128), g.constant(np.uint8(128))
+    bytes_of, weights = g.op("QuantizeLinear", image, scale, zero), quantized(4, 3, 3, 3)
+    ends = (g.real(0.05), g.constant(np.uint8(120)))
+    y = g.op("QLinearConv", bytes_of, scale, zero, weights, g.real(0.01), g.constant(np.int8(0)), *ends)
+    g.output(g.op("DequantizeLinear", y, *ends))
+    g.output(g.op("Conv", image, g.op("DequantizeLinear", weights, g.real(0.01), g.constant(np.int8(0)))))
+    g.output(g.op("ConvInteger", bytes_of, quantized(4, 3, 3, 3, zero=np.uint8(128)), zero, g.constant(np.uint8(128))))
+    whole = g.op("QuantizeLinear", rows, scale, zero)
+    g.output(g.op("MatMulInteger", whole, quantized(8, 5, scale=0.05), zero, g.constant(np.int8(0))))
+    shared = dequantized(8, 8)
+    g.output(g.op("MatMul", g.op("DequantizeLinear", whole, scale, zero), shared))
+    g.output(g.op("RNN", g.op("Reshape", rows, g.ints(3, 1, 8)), g.op("Unsqueeze", shared, g.ints(0)), dequantized(1, 8, 8), hidden_size=8))
+    many = g.op("ReduceMax", g.constant(np.arange(5000, dtype=np.float32) % 7), g.ints(0), keepdims=1)
+    g.output(g.op("Reshape", rows, g.op("Concat", g.op("Cast", many, to=TensorProto.INT64), g.ints(4), axis=0)))
+    return g.model()
+
+
 def decoder(seed=16):
     """What widens images: transposed convolution, bilinear resize, pixel shuffle; averages with padding, a squeeze and
     excitation."""
@@ -532,6 +566,7 @@ MODELS = {
     "output_types_qdq": lambda: (output_types(), "disabled"),
     "attention_operators_float": lambda: (attention_operators(), "disabled"),
     "explicit_reals": lambda: (explicit(), "disabled"),
+    "computed_constants": lambda: (computed_constants(), "disabled"),
     "fused_float": lambda: (fused(), "extended"),
     **{name: lambda make=make: (make(), "disabled") for name, make in onnx_control.MODELS.items()},
 }
