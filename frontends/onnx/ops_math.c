@@ -101,12 +101,26 @@ bool ort_pair(ort_node *n, int a, int b, ir_value **out_a, ir_value **out_b, nod
 
 /* ---- One operand ---- */
 
+/* By one number of x's type: integers as they are, whatever they stand for. */
+static ir_value *bounded(ort_node *n, ir_opcode code, ir_value *x, ir_value *bound)
+{
+    if (bound->type.dtype != x->type.dtype) {
+        node_error(n, "a bound of type %s for values of type %s", ir_dtype_text(bound->type.dtype),
+                   ir_dtype_text(x->type.dtype));
+        return NULL;
+    }
+    bound = ort_quantized(n, bound, x->quant);
+    return bound ? node_done_quant(n, node_emit2(n, code, x, bound), x->type.dtype, x->quant) : NULL;
+}
+
 bool ort_op_unary(ort_node *n)
 {
     node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     if (!x)
         return false;
+    if (n->entry->code == IR_RELU && x->type.dtype != IR_F32)
+        return ort_put(n, 0, bounded(n, IR_MAXIMUM, x, node_ints(n, x->type.dtype, 0, 1, (int64_t[]){0})), layout);
     if (n->entry->code == IR_RELU)
         return ort_put(n, 0, ort_clamped(n, x, 0, INFINITY), layout);
     if (n->entry->code == IR_LEAKY_RELU)
@@ -160,7 +174,7 @@ bool ort_op_quick_gelu(ort_node *n)
     return ort_put(n, 0, node_binary(n, IR_MUL, x, node_unary(n, IR_LOGISTIC, s)), layout);
 }
 
-/* Bounds are attributes or operands; operands need not be constant. */
+/* Bounds are attributes or operands; operands need not be constant, and are integers where the values are. */
 bool ort_op_clip(ort_node *n)
 {
     node_layout layout = ort_layout_of(n, 0);
@@ -168,16 +182,19 @@ bool ort_op_clip(ort_node *n)
     float low = ort_float(n, "min", -INFINITY), high = ort_float(n, "max", INFINITY);
     if (!x || !ort_optional(n, 1, &bounds[0]) || !ort_optional(n, 2, &bounds[1]))
         return false;
+    const bool integers = x->type.dtype != IR_F32 && x->type.dtype != IR_BOOL;
     for (int i = 0; i < 2; i++) {
-        if (!bounds[i] || ir_is_const(bounds[i]))
+        if (!bounds[i] || (ir_is_const(bounds[i]) && !integers))
             continue;
         if (ir_type_elements(&bounds[i]->type) != 1 || bounds[i]->type.rank > x->type.rank)
             return node_error(n, "bound %d must be one number", i);
-        x = node_binary(n, i ? IR_MINIMUM : IR_MAXIMUM, x, bounds[i]);
+        x = bounded(n, i ? IR_MINIMUM : IR_MAXIMUM, x, bounds[i]);
         if (!x)
             return false;
         bounds[i] = NULL;
     }
+    if (integers)
+        return ort_put(n, 0, x, layout);
     if ((bounds[0] && !ort_param_real(n, 1, "lower bound", &low)) ||
         (bounds[1] && !ort_param_real(n, 2, "upper bound", &high)))
         return false;

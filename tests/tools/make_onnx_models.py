@@ -239,6 +239,21 @@ def computed_constants(seed=25):
     return g.model()
 
 
+def bounded_integers(seed=26):
+    """Integers between bounds: those that stand for real numbers, so that their range is narrower than the type's, and plain ones."""
+    g = Graph(seed)
+    image, counts = g.input("image", [1, 3, 6, 6]), g.input("counts", [2, 7], TensorProto.INT32)
+    q = (g.real(0.02), g.constant(np.int8(-5)))
+    y = g.op("DequantizeLinear", g.op("Clip", g.op("QuantizeLinear", image, *q), g.constant(np.int8(-31)), g.constant(np.int8(30))), *q)
+    g.output(y)
+    g.output(g.op("DequantizeLinear", g.op("Clip", g.op("QuantizeLinear", g.conv(y, 3, 4), *q), "", g.constant(np.int8(7))), *q))
+    u = (g.real(0.02), g.constant(np.uint8(128)))
+    g.output(g.op("DequantizeLinear", g.op("Clip", g.op("QuantizeLinear", image, *u), g.constant(np.uint8(100))), *u))
+    g.output(g.op("DequantizeLinear", g.op("Relu", g.op("QuantizeLinear", image, *q)), *q))
+    g.output(g.op("Clip", counts, g.constant(np.int32(3)), g.constant(np.int32(11))))
+    return g.model()
+
+
 def decoder(seed=16):
     """What widens images: transposed convolution, bilinear resize, pixel shuffle; averages with padding, a squeeze and
     excitation."""
@@ -567,6 +582,7 @@ MODELS = {
     "attention_operators_float": lambda: (attention_operators(), "disabled"),
     "explicit_reals": lambda: (explicit(), "disabled"),
     "computed_constants": lambda: (computed_constants(), "disabled"),
+    "bounded_integers": lambda: (bounded_integers(), "disabled"),
     "fused_float": lambda: (fused(), "extended"),
     **{name: lambda make=make: (make(), "disabled") for name, make in onnx_control.MODELS.items()},
 }
