@@ -332,9 +332,10 @@ static bool read_scales(ort_node *n, int operand, int expected, const int axes[]
     return true;
 }
 
-/* The extents of the result, in ONNX's order.  scales: the operand that has them; dimensions: the attribute axes. */
+/* The extents of the result, in ONNX's order.  scales: the operand that has them; dimensions: the attribute axes.
+ * *first: the first of two dimensions that may change, 2, or 1 of an image whose channels the file has last. */
 static bool read_extents(ort_node *n, const ir_type *x, int scales, int count, const int64_t dimensions[],
-                         int64_t out[4])
+                         int64_t out[4], int *first)
 {
     int axes[4] = {0, 1, 2, 3};
     for (int i = 0; i < count; i++)
@@ -344,7 +345,9 @@ static bool read_extents(ort_node *n, const ir_type *x, int scales, int count, c
     count = count ? count : 4;
     if (!(ort_has(n, 3) ? read_sizes(n, count, axes, out) : read_scales(n, scales, count, axes, out)))
         return false;
-    return (out[0] == x->dims[0] && out[1] == x->dims[1]) || node_error(n, "only height and width can change");
+    *first = out[1] == x->dims[1] ? 2 : 1;
+    return (out[0] == x->dims[0] && (*first == 2 || out[3] == x->dims[3])) ||
+           node_error(n, "only height and width can change");
 }
 
 /* How positions in the result become positions in the image; mode: of nearest, NULL for the rule before operator set
@@ -358,9 +361,9 @@ typedef struct positions {
 } positions;
 
 /* The IR takes the pixel at floor((i + offset) * in / out).  ONNX's rounding agrees where no position lies halfway. */
-static bool nearest_agrees(ort_node *n, const ir_type *x, const int64_t out[4], const positions *p)
+static bool nearest_agrees(ort_node *n, const ir_type *x, const int64_t out[4], int first, const positions *p)
 {
-    for (int i = 2; i < 4; i++) {
+    for (int i = first; i < first + 2; i++) {
         const int64_t in = x->dims[i], factor = in && out[i] % in == 0 ? out[i] / in : 0;
         bool fine;
         if (!p->mode)
@@ -381,24 +384,28 @@ static bool resize(ort_node *n, int scales, const positions *p)
 {
     ir_type shape;
     int64_t out[4];
-    ir_value *x = ort_in(n, 0, LAYOUT_LAST);
-    if (!x || !ort_shape(n, 0, &shape))
+    int first;
+    if (!ort_shape(n, 0, &shape))
         return false;
     if (shape.rank != 4)
         return node_error(n, "only images of two dimensions are supported");
-    if (!read_extents(n, &shape, scales, p->axis_count, p->axes, out))
+    if (!read_extents(n, &shape, scales, p->axis_count, p->axes, out, &first))
         return false;
-    if (p->several && (out[2] < 2 || out[3] < 2))
+    if (p->several && (out[first] < 2 || out[first + 1] < 2))
         return node_error(n, "positions by pytorch_half_pixel are not supported for a single line or column");
-    if (p->nearest && !nearest_agrees(n, &shape, out, p))
+    if (p->nearest && !nearest_agrees(n, &shape, out, first, p))
+        return false;
+    const node_layout layout = first == 2 ? LAYOUT_LAST : LAYOUT_PLAIN;
+    ir_value *x = ort_in(n, 0, layout);
+    if (!x)
         return false;
     ir_op *op = node_emit1(n, p->nearest ? IR_RESIZE_NEAREST : IR_RESIZE_BILINEAR, x);
     ir_set_int(op, IR_ATTR_HALF_PIXEL, p->half);
     ir_set_int(op, IR_ATTR_ALIGN, p->align);
     ir_type type = x->type;
-    type.dims[1] = out[2];
-    type.dims[2] = out[3];
-    return ort_put(n, 0, node_typed(n, op, type, x->quant), LAYOUT_LAST);
+    type.dims[1] = out[first];
+    type.dims[2] = out[first + 1];
+    return ort_put(n, 0, node_typed(n, op, type, x->quant), layout);
 }
 
 static bool is_nearest(ort_node *n) { return strcmp(ort_text(n, "mode", "nearest"), "nearest") == 0; }

@@ -254,6 +254,22 @@ def bounded_integers(seed=26):
     return g.model()
 
 
+def channels_last(seed=27):
+    """Images whose channels the file has last, made larger: real and quantized."""
+    g = Graph(seed)
+    x = g.input("image", [1, 5, 4, 3])
+    scales = g.constant(np.array([1, 2, 2, 1], np.float32))
+    nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    g.output(g.op("Resize", x, "", scales, **nearest))
+    g.output(g.op("Resize", x, "", scales, mode="linear", coordinate_transformation_mode="half_pixel"))
+    g.output(g.op("Resize", x, "", "", g.ints(1, 15, 4, 3), **nearest))
+    q = (g.real(0.02), g.constant(np.uint8(120)))
+    g.output(g.op("DequantizeLinear", g.op("Resize", g.op("QuantizeLinear", x, *q), "", scales, **nearest), *q))
+    c = g.op("Resize", g.op("Transpose", g.conv(g.op("Transpose", x, perm=[0, 3, 1, 2]), 3, 4), perm=[0, 2, 3, 1]), "", scales, **nearest)
+    g.output(g.op("Transpose", c, perm=[0, 3, 1, 2]))
+    return g.model()
+
+
 def decoder(seed=16):
     """What widens images: transposed convolution, bilinear resize, pixel shuffle; averages with padding, a squeeze and
     excitation."""
@@ -583,6 +599,7 @@ MODELS = {
     "explicit_reals": lambda: (explicit(), "disabled"),
     "computed_constants": lambda: (computed_constants(), "disabled"),
     "bounded_integers": lambda: (bounded_integers(), "disabled"),
+    "channels_last_float": lambda: (channels_last(), "disabled"),
     "fused_float": lambda: (fused(), "extended"),
     **{name: lambda make=make: (make(), "disabled") for name, make in onnx_control.MODELS.items()},
 }
