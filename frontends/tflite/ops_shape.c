@@ -21,6 +21,8 @@ static bool requested_shape(tflite_node *n, int64_t dims[], int *out_rank)
     *out_rank = (int)shape.count;
     for (uint32_t i = 0; i < shape.count; i++)
         dims[i] = fb_vec_i32(shape, i);
+    if (shape.count == 1 && dims[0] == 0) /* old files write a scalar so, since no entries mean no shape */
+        *out_rank = 0;
     if (shape.count)
         return true;
     if (!tflite_output_tensor(n, 0, &t))

@@ -150,6 +150,11 @@ def reshape(f):
     return f.done(f.op("RESHAPE", [f.x(shape), f.ints(new)], "ReshapeOptions"))
 
 
+def reshape_to_scalar(f):
+    """Old files write the shape of a scalar as [0]."""
+    return f.done(f.op("RESHAPE", [f.x([1] * int(f.r.integers(0, 4)))], "ReshapeOptions", newShape=[0]))
+
+
 def reshape_computed(f):
     """[batch, -1] from SHAPE, STRIDED_SLICE and PACK; and sizes by arithmetic."""
     x = f.x(f.shape(3))
@@ -414,7 +419,7 @@ def between_conversions(f):
 
 
 FORMS = [strided_slice, strided_slice_axes, slice_open, split, split_v, unpack, pack, concatenation, squeeze, expand_dims, reshape,
-         reshape_computed, reduction, arg_max, top_k, cumsum, transpose, reverse, pad, mirror_pad, tile, broadcast_to, fill,
+         reshape_to_scalar, reshape_computed, reduction, arg_max, top_k, cumsum, transpose, reverse, pad, mirror_pad, tile, broadcast_to, fill,
          range_add, gather, gather_nd, gather_at_run_time, gather_nd_at_run_time, embedding_at_run_time, update_slice, scatter_nd,
          scatter_nd_at_run_time, one_hot, select, embedding, blocks, blocks_flat, convolution, depthwise, transposed, pool, resize, fully_connected,
          batch_matmul, sums, between_conversions]

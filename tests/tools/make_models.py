@@ -130,6 +130,15 @@ def shapes():
     return m
 
 
+def scalar():
+    """A new shape [0], which is how old files write that there is none."""
+    m = Model()
+    y = m.tensor("y", "float32", [])
+    m.op("RESHAPE", [m.input("x", "float32", [1, 1])], [y], "ReshapeOptions", newShape=[0])
+    m.output(y)
+    return m
+
+
 def slices():
     """Masks of STRIDED_SLICE, SPLIT, SPLIT_V, UNPACK, CONCATENATION."""
     m = Model()
@@ -381,8 +390,8 @@ def fake_quant():
     return m
 
 
-IMPORTED = [conv_int8, conv_uint8, hybrid, float_ops, shapes, slices, data_movement, composite, sparse, detection, transposed, state,
-            lstm, lstm_int8, fake_quant]
+IMPORTED = [conv_int8, conv_uint8, hybrid, float_ops, shapes, scalar, slices, data_movement, composite, sparse, detection, transposed,
+            state, lstm, lstm_int8, fake_quant]
 IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 
