@@ -6,28 +6,36 @@
 
 /* ---- Gathers ---- */
 
-static bool gather(tflite_node *n, ir_value *x, ir_value *indices, int axis, int batch_dims)
+static bool check_gather(tflite_node *n, const ir_type *x, const ir_type *indices, int axis, int batch_dims)
 {
-    ir_type shape = x->type;
-    if (batch_dims < 0 || batch_dims > axis || batch_dims > indices->type.rank)
+    if (batch_dims < 0 || batch_dims > axis || batch_dims > indices->rank)
         return node_error(n, "%d batch dimensions", batch_dims);
     for (int i = 0; i < batch_dims; i++)
-        if (x->type.dims[i] != indices->type.dims[i])
+        if (x->dims[i] != indices->dims[i])
             return node_error(n, "operand and indices have different batch extents");
-    if (x->type.rank - 1 + indices->type.rank - batch_dims > IR_MAX_RANK)
+    if (x->rank - 1 + indices->rank - batch_dims > IR_MAX_RANK)
         return node_error(n, "the result has more than %d dimensions", IR_MAX_RANK);
-    if (x->type.dims[axis] == 0 && ir_type_elements(&indices->type) > 0)
+    if (x->dims[axis] == 0 && ir_type_elements(indices) > 0)
         return node_error(n, "the dimension has no elements");
-    shape.rank = axis;
-    for (int i = batch_dims; i < indices->type.rank; i++)
-        shape.dims[shape.rank++] = indices->type.dims[i];
-    for (int i = axis + 1; i < x->type.rank; i++)
-        shape.dims[shape.rank++] = x->type.dims[i];
+    return true;
+}
+
+/* The op and its result's type; NULL after a diagnostic. */
+static ir_op *gather(tflite_node *n, ir_value *x, ir_value *indices, int axis, int batch_dims, ir_type *out_type)
+{
+    if (!check_gather(n, &x->type, &indices->type, axis, batch_dims))
+        return NULL;
     ir_op *op = node_gather(n, x, indices, axis, NEGATIVE_OUTSIDE);
     if (!op)
-        return false;
+        return NULL;
     ir_set_int(op, IR_ATTR_BATCH_DIMS, batch_dims);
-    return tflite_bind_like(n, 0, op, &shape);
+    *out_type = x->type;
+    out_type->rank = axis;
+    for (int i = batch_dims; i < indices->type.rank; i++)
+        out_type->dims[out_type->rank++] = indices->type.dims[i];
+    for (int i = axis + 1; i < x->type.rank; i++)
+        out_type->dims[out_type->rank++] = x->type.dims[i];
+    return op;
 }
 
 bool tflite_op_gather(tflite_node *n)
@@ -37,8 +45,38 @@ bool tflite_op_gather(tflite_node *n)
     if (!indices || !node_axis(n, fb_i32(n->options, GATHER_AXIS, 0), x->type.rank, &axis))
         return false;
     int batch_dims = fb_i32(n->options, GATHER_BATCH_DIMS, 0);
-    return gather(n, x, indices, axis,
-                  batch_dims < 0 && batch_dims >= -IR_MAX_RANK ? batch_dims + indices->type.rank : batch_dims);
+    ir_type type;
+    ir_op *op =
+        gather(n, x, indices, axis,
+               batch_dims < 0 && batch_dims >= -IR_MAX_RANK ? batch_dims + indices->type.rank : batch_dims, &type);
+    return op && tflite_bind_like(n, 0, op, &type);
+}
+
+static ir_op *real_numbers(tflite_node *n, ir_value *x)
+{
+    ir_op *op = node_emit1(n, IR_DEQUANTIZE, x);
+    ir_set_int(op, IR_ATTR_REAL, 1);
+    return op;
+}
+
+/* Rows of an int8 table as floats: those that were chosen are dequantized, or, as a row's scale goes with its index, the
+ * whole table. */
+static bool embedding_hybrid(tflite_node *n, ir_value *x, ir_value *indices)
+{
+    if (x->type.dtype != IR_I8 || !x->quant)
+        return node_error(n, "a table of type %s with results of type f32", ir_dtype_text(x->type.dtype));
+    for (int32_t i = 0; i < x->quant->count; i++)
+        if (x->quant->zero[i] != 0)
+            return node_error(n, "hybrid (dynamic-range) quantization with zero points of weights is not supported");
+    ir_type real = x->type, type;
+    real.dtype = IR_F32;
+    const bool each = x->quant->axis >= 0;
+    if (each && !(x = node_typed(n, real_numbers(n, x), real, NULL)))
+        return false;
+    ir_op *op = gather(n, x, indices, 0, 0, &type);
+    if (op && !each)
+        op = (x = node_typed(n, op, type, x->quant)) ? real_numbers(n, x) : NULL;
+    return op && tflite_bind_like(n, 0, op, &type);
 }
 
 bool tflite_op_embedding(tflite_node *n)
@@ -47,12 +85,13 @@ bool tflite_op_embedding(tflite_node *n)
     tflite_tensor t;
     if (!x || !tflite_output_tensor(n, 0, &t))
         return false;
-    if (ir_dtype_is_float(t.type.dtype) && !ir_dtype_is_float(x->type.dtype))
-        return node_error(n, "hybrid (dynamic-range) quantization, a %s table with %s results, is not supported",
-                          ir_dtype_text(x->type.dtype), ir_dtype_text(t.type.dtype));
     if (x->type.rank < 1 || indices->type.rank != 1)
         return node_error(n, "a table of %d dimensions and indices of %d", x->type.rank, indices->type.rank);
-    return gather(n, x, indices, 0, 0);
+    if (t.type.dtype == IR_F32 && !ir_dtype_is_float(x->type.dtype))
+        return embedding_hybrid(n, x, indices);
+    ir_type type;
+    ir_op *op = gather(n, x, indices, 0, 0, &type);
+    return op && tflite_bind_like(n, 0, op, &type);
 }
 
 bool tflite_op_gather_nd(tflite_node *n)

@@ -311,6 +311,13 @@ def embedding(f):
     return f.done(f.op("EMBEDDING_LOOKUP", [f.x([3], "int32"), f.m.const("table", f.r.random((16, 4)).astype(np.float32))]))
 
 
+def embedding_hybrid(f):
+    """Rows of an int8 table as floats: one scale, or one for each row."""
+    shape, scale = [16] + f.shape(int(f.r.integers(1, 3))), f.pick(0.03, list(f.r.uniform(0.001, 0.02, 16)))
+    table = f.m.const("table", f.r.integers(-128, 128, shape).astype(np.int8), scale=scale, axis=0)
+    return f.done(f.op("EMBEDDING_LOOKUP", [f.x([3], "int32"), table]))
+
+
 def blocks(f):
     n, c, b = int(f.r.integers(1, 3)), int(f.r.integers(1, 4)), [2, int(f.pick(1, 3))]
     h, w = 2 * int(f.r.integers(1, 4)), b[1] * int(f.r.integers(1, 3))
@@ -421,8 +428,8 @@ def between_conversions(f):
 FORMS = [strided_slice, strided_slice_axes, slice_open, split, split_v, unpack, pack, concatenation, squeeze, expand_dims, reshape,
          reshape_to_scalar, reshape_computed, reduction, arg_max, top_k, cumsum, transpose, reverse, pad, mirror_pad, tile, broadcast_to, fill,
          range_add, gather, gather_nd, gather_at_run_time, gather_nd_at_run_time, embedding_at_run_time, update_slice, scatter_nd,
-         scatter_nd_at_run_time, one_hot, select, embedding, blocks, blocks_flat, convolution, depthwise, transposed, pool, resize, fully_connected,
-         batch_matmul, sums, between_conversions]
+         scatter_nd_at_run_time, one_hot, select, embedding, embedding_hybrid, blocks, blocks_flat, convolution, depthwise, transposed, pool,
+         resize, fully_connected, batch_matmul, sums, between_conversions]
 
 
 def run_ours(program, path, inputs, count, folder):

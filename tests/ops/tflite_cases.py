@@ -219,6 +219,14 @@ def hybrid_batch_matmul(seed, a_shape=(2, 7, 13), b_shape=(2, 13, 5), adj=(False
     return c.done()
 
 
+def hybrid_embedding(seed, per_row=False):
+    c = Case(seed)
+    i = c.m.input("i", "int32", [7])
+    wt = hybrid_weights(c, [16, 3, 5], 0, 16, per_row)
+    c.m.op("EMBEDDING_LOOKUP", [i, wt], [c.output("float32", [7, 3, 5])])
+    return c.done()
+
+
 BINARY_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions",
                   "MINIMUM": "MaximumMinimumOptions", "MAXIMUM": "MaximumMinimumOptions",
                   "SQUARED_DIFFERENCE": "SquaredDifferenceOptions", "POW": "PowOptions", "FLOOR_DIV": "FloorDivOptions",
@@ -489,6 +497,8 @@ def cases(seed=1):
     yield named("hybrid_conv_groups", hybrid_conv, groups=2)
     yield named("hybrid_conv_1x1", hybrid_conv, "relu", kernel=1, channels=(19, 23))
     yield named("hybrid_conv_per_tensor", hybrid_conv, per_channel=False)
+    for per_row in (False, True):
+        yield named(f"hybrid_embedding_rows{per_row:d}", hybrid_embedding, per_row)
     yield named("hybrid_depthwise", hybrid_depthwise, "relu")
     yield named("hybrid_depthwise_multiplier2", hybrid_depthwise, multiplier=2)
     yield named("hybrid_depthwise_stride2", hybrid_depthwise, "none", VALID, 2)

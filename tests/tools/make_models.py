@@ -90,6 +90,20 @@ def hybrid():
     return m
 
 
+def embedding(zero=0, kind=np.int8):
+    """Rows of int8 tables as floats, with one scale and with one for each row."""
+    m = Model()
+    i = m.input("rows", "int32", [2])
+    table = np.arange(6, dtype=kind).reshape(3, 2)
+    one = m.const("one scale", table, scale=0.25, zero=zero)
+    each = m.const("scale of each row", table, scale=[0.25, 0.5, 0.125], zero=[zero] * 3, axis=0)
+    for w in (one, each):
+        y = m.tensor(f"y{w}", "float32", [2, 2])
+        m.op("EMBEDDING_LOOKUP", [i, w], [y])
+        m.output(y)
+    return m
+
+
 def float_ops():
     """A fused TANH, a half-precision constant, broadcasting, reductions with negative axes."""
     m = Model()
@@ -390,8 +404,8 @@ def fake_quant():
     return m
 
 
-IMPORTED = [conv_int8, conv_uint8, hybrid, float_ops, shapes, scalar, slices, data_movement, composite, sparse, detection, transposed,
-            state, lstm, lstm_int8, fake_quant]
+IMPORTED = [conv_int8, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices, data_movement, composite, sparse, detection,
+            transposed, state, lstm, lstm_int8, fake_quant]
 IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 
@@ -589,6 +603,8 @@ REFUSED = {
     "hybrid": lambda: conv(w=np.int8, scale=None, zero=None),
     "hybrid_zero": lambda: conv(w=np.int8, zero=3),
     "hybrid_bias": lambda: conv(w=np.int8, bias=2, bias_type=np.int32),
+    "embedding_zero": lambda: embedding(zero=3),
+    "embedding_unsigned": lambda: embedding(kind=np.uint8),
     "filter_depth": lambda: conv(filter_shape=(2, 3, 3, 5)),
     "filter_rank": lambda: conv(filter_shape=(2, 3, 3)),
     "bias_length": lambda: conv(bias=3),
