@@ -188,15 +188,18 @@ bool tflite_op_batch_matmul(tflite_node *n)
 }
 
 /* Padding of a transposed convolution is that of the convolution it is the gradient of: computed from the result's
- * extent, and cut from the full result, (in - 1) * stride + window long. */
+ * extent, and cut from the full result, (in - 1) * stride + window long.  A longer result has pixels behind that which no
+ * window reaches, as long as the convolution has no further window. */
 static bool cut_padding(tflite_node *n, int padding, int64_t in, int64_t out, int64_t window, int64_t stride,
                         int64_t *out_before, int64_t *out_after)
 {
     int64_t extent, after;
     if (!tflite_window(n, padding, out, window, stride, 1, &extent, out_before, &after))
         return false;
-    *out_after = (in - 1) * stride + window - out - *out_before;
-    return *out_after >= 0 || node_error(n, "a result of %lld is more than the window reaches", (long long)out);
+    after = (in - 1) * stride + window - out - *out_before;
+    *out_after = after > 0 ? after : 0;
+    return after >= 0 || extent == in ||
+           node_error(n, "a result of %lld is more than the window reaches", (long long)out);
 }
 
 static bool transpose_conv(tflite_node *n, ir_value *x, ir_value *w, ir_value *b, int padding, const int64_t stride[2],

@@ -357,11 +357,12 @@ def depthwise(f):
 def transposed(f):
     k, s, padding = [int(v) for v in f.r.integers(1, 5, 2)], int(f.r.integers(1, 4)), int(f.pick(SAME, VALID))
     h, w, c = int(f.r.integers(1, 5)), int(f.r.integers(1, 5)), int(f.r.integers(1, 4))
-    k = [max(v, s) for v in k]
-    out = [h * s, w * s] if padding == SAME else [(h - 1) * s + k[0], (w - 1) * s + k[1]]
+    beyond = [int(v) for v in f.r.integers(0, 3, 2)]
+    out = [h * s, w * s] if padding == SAME else [(h - 1) * s + k[0] + beyond[0], (w - 1) * s + k[1] + beyond[1]]
     weights = f.m.const("w", f.r.standard_normal((2, *k, c)).astype(np.float32))
-    return f.done(f.op("TRANSPOSE_CONV", [f.ints([1, *out, 2]), weights, f.x([1, h, w, c])], "TransposeConvOptions", padding=padding,
-                       strideH=s, strideW=s))
+    bias = [f.floats(f.r.standard_normal(2))] if f.pick(0, 1) else []
+    return f.done(f.op("TRANSPOSE_CONV", [f.ints([1, *out, 2]), weights, f.x([1, h, w, c]), *bias], "TransposeConvOptions",
+                       padding=padding, strideH=s, strideW=s, version=3))
 
 
 def pool(f):

@@ -139,11 +139,11 @@ def fully_connected(seed, dtype, act="none", per_channel=False, bias=True, keep=
     return c.done()
 
 
-def transpose_conv(seed, dtype, padding=SAME, stride=2, per_channel=True, bias=True):
+def transpose_conv(seed, dtype, padding=SAME, stride=2, per_channel=True, bias=True, k=3, beyond=0):
+    """beyond: pixels of the result behind those that the last window reaches."""
     c = Case(seed)
     x, xp = c.input("x", dtype, [1, 5, 6, 4])
-    k = 3
-    h, w = (5 * stride, 6 * stride) if padding == SAME else ((5 - 1) * stride + k, (6 - 1) * stride + k)
+    h, w = (5 * stride, 6 * stride) if padding == SAME else ((5 - 1) * stride + k + beyond, (6 - 1) * stride + k + beyond)
     shape = [1, h, w, 5]
     wt, b, yp = mac_constants(c, dtype, shape, [5, k, k, 4], 0, 5, 4 * 9 // 4, per_channel, xp)
     y = c.output(dtype, shape, yp)
@@ -488,6 +488,10 @@ def cases(seed=1):
         for p in (SAME, VALID):
             yield named(f"transpose_conv_{t}_padding{p}", transpose_conv, t, p)
         yield named(f"transpose_conv_{t}_no_bias", transpose_conv, t, bias=False)
+        for p in (SAME, VALID):
+            yield named(f"transpose_conv_{t}_small_window{p}", transpose_conv, t, p, stride=3, k=2)
+        yield named(f"transpose_conv_{t}_one_pixel", transpose_conv, t, stride=4, k=1, bias=False)
+        yield named(f"transpose_conv_{t}_output_padding", transpose_conv, t, VALID, beyond=1)
     yield named("conv_int8_per_tensor", conv, "int8", per_channel=False)
     yield named("depthwise_int8_per_tensor", depthwise, "int8", per_channel=False)
     yield named("fully_connected_int8_per_channel", fully_connected, "int8", per_channel=True)

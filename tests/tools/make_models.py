@@ -280,16 +280,21 @@ def detection(**change):
     return m
 
 
-def transposed():
+def transposed(padding=SAME, window=3, stride=2, out=6):
     """TRANSPOSE_CONV: padding is cut from the full result."""
     m = Model()
     x = m.input("x", "float32", [1, 3, 3, 1])
-    w = m.const("w", np.ones((2, 3, 3, 1), np.float32))
-    y = m.tensor("y", "float32", [1, 6, 6, 2])
-    m.op("TRANSPOSE_CONV", [ints(m, "shape", [1, 6, 6, 2]), w, x], [y], "TransposeConvOptions", padding=SAME, strideH=2,
-         strideW=2)
+    w = m.const("w", np.ones((2, window, window, 1), np.float32))
+    y = m.tensor("y", "float32", [1, out, out, 2])
+    m.op("TRANSPOSE_CONV", [ints(m, "shape", [1, out, out, 2]), w, x], [y], "TransposeConvOptions", padding=padding, strideH=stride,
+         strideW=stride)
     m.output(y)
     return m
+
+
+def transposed_small():
+    """A window that is smaller than its stride: some pixels of the result are out of its reach."""
+    return transposed(window=2, stride=3, out=9)
 
 
 def state(initial=0, name="states", kind="float32"):
@@ -405,7 +410,7 @@ def fake_quant():
 
 
 IMPORTED = [conv_int8, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices, data_movement, composite, sparse, detection,
-            transposed, state, lstm, lstm_int8, fake_quant]
+            transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
 IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 
@@ -605,6 +610,7 @@ REFUSED = {
     "hybrid_bias": lambda: conv(w=np.int8, bias=2, bias_type=np.int32),
     "embedding_zero": lambda: embedding(zero=3),
     "embedding_unsigned": lambda: embedding(kind=np.uint8),
+    "transposed_beyond": lambda: transposed(VALID, 2, 3, 11),
     "filter_depth": lambda: conv(filter_shape=(2, 3, 3, 5)),
     "filter_rank": lambda: conv(filter_shape=(2, 3, 3)),
     "bias_length": lambda: conv(bias=3),
