@@ -24,7 +24,7 @@ static const struct {
     [TYPE_VARIANT] = {"VARIANT", IR_DTYPE_NONE},
     [TYPE_U32] = {"UINT32", IR_U32},
     [TYPE_U16] = {"UINT16", IR_U16},
-    [TYPE_I4] = {"INT4", IR_DTYPE_NONE},
+    [TYPE_I4] = {"INT4", IR_DTYPE_NONE}, /* constants are made INT8 */
     [TYPE_BF16] = {"BFLOAT16", IR_DTYPE_NONE},
     [TYPE_I2] = {"INT2", IR_DTYPE_NONE},
     [TYPE_U4] = {"UINT4", IR_DTYPE_NONE},
@@ -127,7 +127,7 @@ static bool read_quantization(tflite_scope *s, const ir_loc *loc, int32_t index,
     return t->quant != NULL;
 }
 
-bool tflite_tensor_read(tflite_scope *s, const ir_loc *loc, int32_t index, tflite_tensor *out)
+static bool read_tensor(tflite_scope *s, const ir_loc *loc, int32_t index, bool constant, tflite_tensor *out)
 {
     tflite_model *m = s->model;
     if (index < 0 || (uint32_t)index >= s->tensors.count)
@@ -137,7 +137,8 @@ bool tflite_tensor_read(tflite_scope *s, const ir_loc *loc, int32_t index, tflit
     int type = fb_u8(table, TENSOR_TYPE, TYPE_F32);
     if (!fb_ok(&m->reader))
         return model_malformed(m, loc);
-    out->type.dtype = type < TYPE_COUNT ? types[type].dtype : IR_DTYPE_NONE;
+    out->packed = type == TYPE_I4 && constant;
+    out->type.dtype = out->packed ? IR_I8 : type < TYPE_COUNT ? types[type].dtype : IR_DTYPE_NONE;
     if (out->type.dtype == IR_DTYPE_NONE)
         return diag_error(m->diag, loc, "tensor %d has type %s, which is not supported", index, tflite_type_text(type));
     uint32_t length;
@@ -146,6 +147,11 @@ bool tflite_tensor_read(tflite_scope *s, const ir_loc *loc, int32_t index, tflit
     if (!read_shape(s, loc, index, out) || !read_quantization(s, loc, index, out))
         return false;
     return fb_ok(&m->reader) || model_malformed(m, loc);
+}
+
+bool tflite_tensor_read(tflite_scope *s, const ir_loc *loc, int32_t index, tflite_tensor *out)
+{
+    return read_tensor(s, loc, index, false, out);
 }
 
 bool tflite_tensor_bytes(tflite_scope *s, const ir_loc *loc, const tflite_tensor *t, const uint8_t **out_bytes,
@@ -196,26 +202,47 @@ bool tflite_tensor_is_constant(tflite_scope *s, int32_t index)
     return buffer >= s->model->buffers.count && buffer; /* an error, which reading the constant reports */
 }
 
+/* Two elements a byte, the first in the low half, to one a byte. */
+static void unpack(const uint8_t *bytes, size_t count, uint8_t *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const int half = bytes[i / 2] >> (i % 2 ? 4 : 0) & 15;
+        out[i] = (uint8_t)(half < 8 ? half : half - 16);
+    }
+}
+
+/* The elements as ir_type lays them out, which is how most are in the file: `size` bytes. */
+static bool lay_out(tflite_scope *s, const ir_loc *loc, int32_t index, const tflite_tensor *t, size_t size,
+                    const uint8_t **bytes)
+{
+    tflite_model *m = s->model;
+    const bool sparse = fb_has(t->table, TENSOR_SPARSITY);
+    const size_t expected = ir_type_bytes(&t->type), in_file = t->packed ? (expected + 1) / 2 : expected;
+    if (sparse && t->packed)
+        return diag_error(m->diag, loc, "tensor %d is a sparse one of type INT4, which is not supported", index);
+    if (!sparse && size != in_file)
+        return diag_error(m->diag, loc, "tensor %d has %zu bytes of data, expected %zu", index, size, in_file);
+    if (!sparse && !t->packed)
+        return true;
+    if (!model_charge(m, loc, (int64_t)expected))
+        return false;
+    uint8_t *elements = arena_alloc(m->graph->arena, expected + 1);
+    if (t->packed)
+        unpack(*bytes, expected, elements);
+    else if (!tflite_densify(s, loc, t, *bytes, size, elements, expected))
+        return false;
+    *bytes = elements;
+    return true;
+}
+
 ir_value *tflite_tensor_constant(tflite_scope *s, const ir_loc *loc, int32_t index)
 {
     static const uint8_t nothing[16];
-    tflite_model *m = s->model;
     tflite_tensor t;
     const uint8_t *bytes;
     size_t size;
-    if (!tflite_tensor_read(s, loc, index, &t) || !tflite_tensor_bytes(s, loc, &t, &bytes, &size))
+    if (!read_tensor(s, loc, index, true, &t) || !tflite_tensor_bytes(s, loc, &t, &bytes, &size) ||
+        !lay_out(s, loc, index, &t, size, &bytes))
         return NULL;
-    size_t expected = ir_type_bytes(&t.type);
-    if (fb_has(t.table, TENSOR_SPARSITY)) {
-        if (!model_charge(m, loc, (int64_t)expected))
-            return NULL;
-        uint8_t *dense = arena_alloc(m->graph->arena, expected + 1);
-        if (!tflite_densify(s, loc, &t, bytes, size, dense, expected))
-            return NULL;
-        bytes = dense;
-    } else if (size != expected) {
-        diag_error(m->diag, loc, "tensor %d has %zu bytes of data, expected %zu", index, size, expected);
-        return NULL;
-    }
-    return model_constant(m, loc, t.name, t.type, t.quant, expected ? bytes : nothing);
+    return model_constant(s->model, loc, t.name, t.type, t.quant, ir_type_bytes(&t.type) ? bytes : nothing);
 }

@@ -219,6 +219,23 @@ def hybrid_batch_matmul(seed, a_shape=(2, 7, 13), b_shape=(2, 13, 5), adj=(False
     return c.done()
 
 
+def int4(seed, code, per_channel=True):
+    """Weights of 4 bits with operands of 8: they are 8-bit ones that were packed."""
+    c = Case(seed)
+    flat, depth = code == "FULLY_CONNECTED", code == "DEPTHWISE_CONV_2D"
+    x, xp = c.input("x", "int8", [3, 17] if flat else [1, 6, 7, 5])
+    shape, out = {"FULLY_CONNECTED": ([5, 17], [3, 5]), "CONV_2D": ([5, 3, 3, 5], [1, 6, 7, 5]),
+                  "DEPTHWISE_CONV_2D": ([1, 3, 3, 5], [1, 6, 7, 5])}[code]
+    scale = c.rng.uniform(0.02, 0.2, 5 if per_channel else 1).astype(np.float32)
+    wt = c.m.tensor("w", "int4", shape, data=c.rng.integers(-8, 8, shape), scale=scale, zero=0, axis=3 if depth else 0)
+    b = c.m.const("b", c.rng.integers(-300, 300, 5).astype(np.int32), scale=scale * np.float32(xp[0]), axis=0)
+    y = c.output("int8", out, (xp[0] * 2, 5))
+    window_fields = {} if flat else dict(padding=SAME, strideW=1, strideH=1, dilationWFactor=1, dilationHFactor=1)
+    options = {"FULLY_CONNECTED": "FullyConnectedOptions", "CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions"}
+    c.m.op(code, [x, wt, b], [y], options[code], version=6, **window_fields, **(dict(depthMultiplier=1) if depth else {}))
+    return c.done()
+
+
 def hybrid_embedding(seed, per_row=False):
     c = Case(seed)
     i = c.m.input("i", "int32", [7])
@@ -501,6 +518,9 @@ def cases(seed=1):
     yield named("hybrid_conv_groups", hybrid_conv, groups=2)
     yield named("hybrid_conv_1x1", hybrid_conv, "relu", kernel=1, channels=(19, 23))
     yield named("hybrid_conv_per_tensor", hybrid_conv, per_channel=False)
+    for code in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"):
+        for per_channel in (False, True):
+            yield named(f"int4_{code}_{'channels' if per_channel else 'one_scale'}", int4, code, per_channel)
     for per_row in (False, True):
         yield named(f"hybrid_embedding_rows{per_row:d}", hybrid_embedding, per_row)
     yield named("hybrid_depthwise", hybrid_depthwise, "relu")

@@ -49,6 +49,19 @@ def conv_int8():
     return m
 
 
+def int4():
+    """Weights of 4 bits: an odd number of them, every value; for integers and for floats."""
+    m = Model()
+    values = np.arange(-8, 7).reshape(3, 5)
+    for kind, form in (("int8", dict(scale=0.5, zero=-1)), ("float32", {})):
+        x = m.input(f"x {kind}", kind, [1, 5], **form)
+        w = m.tensor(f"weights of {kind}", "int4", [3, 5], data=values, scale=0.25, zero=0)
+        y = m.tensor(f"y {kind}", kind, [1, 3], **form)
+        m.op("FULLY_CONNECTED", [x, w, None], [y], "FullyConnectedOptions")
+        m.output(y)
+    return m
+
+
 def conv_uint8():
     """The older asymmetric form, grouped channels, a pad that is its own operator."""
     m = Model()
@@ -409,8 +422,8 @@ def fake_quant():
     return m
 
 
-IMPORTED = [conv_int8, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices, data_movement, composite, sparse, detection,
-            transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
+IMPORTED = [conv_int8, int4, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices, data_movement, composite, sparse,
+            detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
 IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 
@@ -587,6 +600,8 @@ REFUSED = {
     "types": lambda: binary(b=("int32", [3])),
     "tensor_type_string": lambda: changed(binary(), set_field(tensor0__type=5)),
     "tensor_type_int4": lambda: changed(binary(), set_field(tensor0__type=17)),
+    "int4_short": lambda: changed(int4(), lambda m: setattr(m.model.buffers[1], "data", m.model.buffers[1].data[:-1])),
+    "int4_sparse": lambda: changed(sparse_with([2, ([0, 2, 3], [0, 3, 1])]), lambda m: setattr(m.graph.tensors[1], "type", 17)),
     "tensor_type_unknown": lambda: changed(binary(), set_field(tensor0__type=99)),
     "tensor_rank": lambda: changed(binary(), set_field(tensor0__shape=[1] * 9)),
     "tensor_negative": lambda: changed(binary(), set_field(tensor0__shape=[-3, 3])),

@@ -44,6 +44,13 @@ def available():
     return MISSING
 
 
+def packed(values):
+    """Integers of 4 bits, two to a byte, the first in the low half."""
+    halves = np.asarray(values, np.uint8).reshape(-1) & 15
+    halves = np.append(halves, np.zeros(len(halves) % 2, np.uint8))
+    return halves[::2] | halves[1::2] << 4
+
+
 class Model:
     def __init__(self, subgraph_name="main"):
         self.model = schema.ModelT()
@@ -58,7 +65,8 @@ class Model:
         self.codes = {}
 
     def tensor(self, name, dtype, shape, scale=None, zero=None, axis=0, data=None, variable=False, signature=None):
-        """Index of a new tensor.  scale and zero: numbers, or lists for per-axis parameters along `axis`."""
+        """Index of a new tensor.  scale and zero: numbers, or lists for per-axis parameters along `axis`.  data of "int4" is an
+        array of int8."""
         t = schema.TensorT()
         t.name = name
         t.type = getattr(schema.TensorType, NUMPY_NAMES[str(dtype)])
@@ -76,6 +84,7 @@ class Model:
             t.quantization = q
         if data is not None:
             b = schema.BufferT()
+            data = packed(np.asarray(data).astype(np.uint8)) if str(dtype) == "int4" else data
             b.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
             t.buffer = len(self.model.buffers)
             self.model.buffers.append(b)
