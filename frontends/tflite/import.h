@@ -89,6 +89,7 @@ typedef struct tflite_tensor {
     ir_type type;
     const ir_quant *quant; /* NULL: real, or plain integers */
     bool any_shape;        /* the shape is not fixed in the file */
+    bool constant;         /* read for its elements */
     bool packed;           /* a constant of type INT4, which becomes one of type i8 */
     const char *name;
 } tflite_tensor;

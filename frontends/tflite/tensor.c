@@ -50,14 +50,15 @@ static bool read_shape(tflite_scope *s, const ir_loc *loc, int32_t index, tflite
     return ir_type_valid(&t->type) || diag_error(d, loc, "tensor %d is larger than 2 GiB", index);
 }
 
-/* Scales within a range that leaves room for the products and quotients of three of them in a float.  Those of weights
- * and biases may be smaller, down to 0 for channels that were pruned. */
+/* Scales within a range that leaves room for the products and quotients of three of them in a float; of two, where one
+ * is a constant's, an epsilon for instance.  Those of weights and biases may be smaller, down to 0 for channels that were
+ * pruned. */
 static bool sensible_scale(const tflite_tensor *t, int axis, float scale)
 {
-    const float largest = 68719476736.0f; /* 2^36 */
+    const float largest = 0x1p36f, smallest = t->constant ? 0x1p-90f : 0x1p-36f;
     bool activation = axis < 0 && ir_dtype_bytes(t->type.dtype) <= 2;
     if (activation)
-        return scale >= 1 / largest && scale <= largest;
+        return scale >= smallest && scale <= largest;
     return (scale > 0 || (scale == 0 && axis >= 0)) && scale <= largest;
 }
 
@@ -133,7 +134,7 @@ static bool read_tensor(tflite_scope *s, const ir_loc *loc, int32_t index, bool 
     if (index < 0 || (uint32_t)index >= s->tensors.count)
         return diag_final(m->diag, loc, "tensor %d does not exist, the subgraph has %u", index, s->tensors.count);
     fb_table table = fb_vec_table(s->tensors, (uint32_t)index);
-    *out = (tflite_tensor){.table = table};
+    *out = (tflite_tensor){.table = table, .constant = constant};
     int type = fb_u8(table, TENSOR_TYPE, TYPE_F32);
     if (!fb_ok(&m->reader))
         return model_malformed(m, loc);

@@ -244,6 +244,17 @@ def hybrid_embedding(seed, per_row=False):
     return c.done()
 
 
+def with_epsilon(seed, code, dtype, scale=7.9e-15):
+    """A constant whose scale is far below that of the other operand and the result."""
+    c = Case(seed)
+    x, xp = c.input("x", dtype, [2, 30])
+    e = c.m.const("epsilon", np.array(INTEGER[dtype][1], dtype), scale=scale, zero=0)
+    y = c.output(dtype, [2, 30], xp)
+    fields = {"potScaleInt16": False} if dtype == "int16" and code != "MUL" else {}
+    c.m.op(code, [x, e], [y], BINARY_OPTIONS[code], version=2, **fields)
+    return c.done()
+
+
 BINARY_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions",
                   "MINIMUM": "MaximumMinimumOptions", "MAXIMUM": "MaximumMinimumOptions",
                   "SQUARED_DIFFERENCE": "SquaredDifferenceOptions", "POW": "PowOptions", "FLOOR_DIV": "FloorDivOptions",
@@ -518,6 +529,9 @@ def cases(seed=1):
     yield named("hybrid_conv_groups", hybrid_conv, groups=2)
     yield named("hybrid_conv_1x1", hybrid_conv, "relu", kernel=1, channels=(19, 23))
     yield named("hybrid_conv_per_tensor", hybrid_conv, per_channel=False)
+    for code in ("ADD", "SUB", "MUL"):
+        for t in ("int8", "int16"):
+            yield named(f"{code}_{t}_epsilon", with_epsilon, code, t)
     for code in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"):
         for per_channel in (False, True):
             yield named(f"int4_{code}_{'channels' if per_channel else 'one_scale'}", int4, code, per_channel)

@@ -62,6 +62,15 @@ def int4():
     return m
 
 
+def epsilon(scale=2.0**-47):
+    """A constant of a scale that no result of a network has: what keeps a root away from zero."""
+    m = Model()
+    x, y = m.input("x", "int8", [2, 3], scale=0.5, zero=-1), m.tensor("y", "int8", [2, 3], scale=0.5, zero=-1)
+    m.op("ADD", [x, m.const("epsilon", np.array(127, np.int8), scale=scale, zero=0)], [y], "AddOptions")
+    m.output(y)
+    return m
+
+
 def conv_uint8():
     """The older asymmetric form, grouped channels, a pad that is its own operator."""
     m = Model()
@@ -422,8 +431,8 @@ def fake_quant():
     return m
 
 
-IMPORTED = [conv_int8, int4, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices, data_movement, composite, sparse,
-            detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
+IMPORTED = [conv_int8, int4, epsilon, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices, data_movement, composite,
+            sparse, detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
 IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 
@@ -614,6 +623,8 @@ REFUSED = {
     "scale_negative": lambda: changed(int8_pair(), quantization(scale=[-1.0])),
     "scale_nan": lambda: changed(int8_pair(), quantization(scale=[float("nan")])),
     "scale_zero": lambda: changed(int8_pair(), quantization(scale=[0.0])),
+    "scale_tiny": lambda: changed(int8_pair(), quantization(scale=[2.0**-47])),
+    "scale_of_constant_tiny": lambda: epsilon(2.0**-91),
     "zero_point_range": lambda: changed(int8_pair(), quantization(zeroPoint=[200])),
     "zero_point_count": lambda: changed(int8_pair(), quantization(zeroPoint=[1, 2, 3])),
     "scale_count": lambda: changed(int8_pair(), quantization(scale=[1.0] * 3, zeroPoint=[0] * 3)),
