@@ -268,11 +268,19 @@ bool tflite_op_select_v1(tflite_node *n)
 
 /* ---- Windows ---- */
 
+/* Bytes without scales are pooled as the numbers they are; a bound by an activation has no meaning among them. */
+static ir_value *pooled_numbers(tflite_node *n, ir_value *x, tflite_activation act)
+{
+    if (x->quant || (x->type.dtype != IR_I8 && x->type.dtype != IR_U8) || act.act != IR_ACT_NONE || act.tanh)
+        return x;
+    return node_typed(n, node_emit1(n, IR_CAST, x), x->type, ir_quant_tensor(n->model->graph, 1, 0));
+}
+
 bool tflite_op_pool(tflite_node *n)
 {
     ir_value *x = tflite_input(n, 0);
     tflite_activation act;
-    if (!x || !tflite_activation_read(n, POOL_ACT, &act))
+    if (!x || !tflite_activation_read(n, POOL_ACT, &act) || !(x = pooled_numbers(n, x, act)))
         return false;
     if (x->type.rank != 4)
         return node_error(n, "the image has %d dimensions, expected 4", x->type.rank);

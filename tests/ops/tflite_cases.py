@@ -255,6 +255,14 @@ def with_epsilon(seed, code, dtype, scale=7.9e-15):
     return c.done()
 
 
+def pool_bytes(seed, code, dtype):
+    c = Case(seed)
+    x, y = c.m.input("x", dtype, [1, 9, 9, 5]), c.m.tensor("y", dtype, [1, 5, 5, 5])
+    c.m.output(y)
+    c.m.op(code, [x], [y], "Pool2DOptions", padding=SAME, strideW=2, strideH=2, filterWidth=3, filterHeight=3)
+    return c.done()
+
+
 BINARY_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions",
                   "MINIMUM": "MaximumMinimumOptions", "MAXIMUM": "MaximumMinimumOptions",
                   "SQUARED_DIFFERENCE": "SquaredDifferenceOptions", "POW": "PowOptions", "FLOOR_DIV": "FloorDivOptions",
@@ -529,6 +537,9 @@ def cases(seed=1):
     yield named("hybrid_conv_groups", hybrid_conv, groups=2)
     yield named("hybrid_conv_1x1", hybrid_conv, "relu", kernel=1, channels=(19, 23))
     yield named("hybrid_conv_per_tensor", hybrid_conv, per_channel=False)
+    for code in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
+        for t in ("int8", "uint8"):
+            yield named(f"{code}_{t}_no_scale", pool_bytes, code, t)
     for code in ("ADD", "SUB", "MUL"):
         for t in ("int8", "int16"):
             yield named(f"{code}_{t}_epsilon", with_epsilon, code, t)

@@ -71,6 +71,18 @@ def epsilon(scale=2.0**-47):
     return m
 
 
+def pool_bytes(act=NONE):
+    """Pools of bytes without scales."""
+    m = Model()
+    x = m.input("x", "int8", [1, 2, 4, 1])
+    for code in ("MAX_POOL_2D", "AVERAGE_POOL_2D"):
+        y = m.tensor(code, "int8", [1, 1, 2, 1])
+        m.op(code, [x], [y], "Pool2DOptions", padding=VALID, strideH=2, strideW=2, filterHeight=2, filterWidth=2,
+             fusedActivationFunction=act)
+        m.output(y)
+    return m
+
+
 def conv_uint8():
     """The older asymmetric form, grouped channels, a pad that is its own operator."""
     m = Model()
@@ -431,8 +443,8 @@ def fake_quant():
     return m
 
 
-IMPORTED = [conv_int8, int4, epsilon, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices, data_movement, composite,
-            sparse, detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
+IMPORTED = [conv_int8, int4, epsilon, pool_bytes, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices, data_movement,
+            composite, sparse, detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
 IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 
@@ -625,6 +637,7 @@ REFUSED = {
     "scale_zero": lambda: changed(int8_pair(), quantization(scale=[0.0])),
     "scale_tiny": lambda: changed(int8_pair(), quantization(scale=[2.0**-47])),
     "scale_of_constant_tiny": lambda: epsilon(2.0**-91),
+    "pool_bytes_relu": lambda: pool_bytes(RELU),
     "zero_point_range": lambda: changed(int8_pair(), quantization(zeroPoint=[200])),
     "zero_point_count": lambda: changed(int8_pair(), quantization(zeroPoint=[1, 2, 3])),
     "scale_count": lambda: changed(int8_pair(), quantization(scale=[1.0] * 3, zeroPoint=[0] * 3)),
