@@ -82,8 +82,10 @@ static bool embedding_hybrid(tflite_node *n, ir_value *x, ir_value *indices)
 bool tflite_op_embedding(tflite_node *n)
 {
     ir_value *indices = tflite_input(n, 0), *x = indices ? tflite_input(n, 1) : NULL;
-    tflite_tensor t;
-    if (!x || !tflite_output_tensor(n, 0, &t))
+    tflite_tensor t,
+        table; /* rows of INT4 may begin in the middle of a byte or not: refused, as read without unpacking */
+    if (!x || !tflite_output_tensor(n, 0, &t) ||
+        !tflite_tensor_read(n->scope, &n->loc, fb_vec_i32(n->inputs, 1), &table))
         return false;
     if (x->type.rank < 1 || indices->type.rank != 1)
         return node_error(n, "a table of %d dimensions and indices of %d", x->type.rank, indices->type.rank);
