@@ -11,33 +11,30 @@
 
 bool node_error(frontend_node *n, const char *format, ...)
 {
-    char text[DIAG_TEXT_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    diag_fail(n->model->diag, &n->loc, false, format, args);
     va_end(args);
-    return diag_error(n->model->diag, &n->loc, "%s", text);
+    return false;
 }
 
 bool node_malformed(frontend_node *n, const char *format, ...)
 {
-    char text[DIAG_TEXT_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    diag_fail(n->model->diag, &n->loc, true, format, args);
     va_end(args);
-    return diag_final(n->model->diag, &n->loc, "%s", text);
+    return false;
 }
 
 bool node_misfit(frontend_node *n, const char *format, ...)
 {
-    char text[DIAG_TEXT_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    diag_fail(n->model->diag, &n->loc, false, format, args);
     va_end(args);
     n->model->misfit = true;
-    return diag_error(n->model->diag, &n->loc, "%s", text);
+    return false;
 }
 
 bool node_axis(frontend_node *n, int64_t axis, int rank, int *out)
@@ -371,4 +368,20 @@ ir_value *node_to_layout(frontend_node *n, ir_value *v, node_layout from, node_l
     for (int axis = 0; axis < v->type.rank; axis++)
         perm[node_dim(to, v->type.rank, axis)] = node_dim(from, v->type.rank, axis);
     return node_transposed(n, v, perm);
+}
+
+ir_value *node_selected(frontend_node *n, int output, ir_value *condition, ir_value *yes, ir_value *no)
+{
+    char text[2][IR_TYPE_TEXT_BYTES];
+    if (yes == no)
+        return yes;
+    if (ir_type_equal(&yes->type, &no->type) && ir_quant_equal(yes->quant, no->quant)) {
+        ir_op *op = node_emit(n, IR_SELECT, 3, (ir_value *[]){condition, yes, no});
+        return node_done_quant(n, op, yes->type.dtype, yes->quant);
+    }
+    node_error(n,
+               "control flow is not supported: result %d is %s in one branch, %s%s in the other, and the inputs decide",
+               output, ir_type_text(&yes->type, text[0]), ir_type_text(&no->type, text[1]),
+               ir_type_equal(&yes->type, &no->type) ? " with another quantization" : "");
+    return NULL;
 }

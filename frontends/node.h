@@ -200,6 +200,9 @@ ir_value *node_real(frontend_node *, float); /* of rank 0 */
 /* The constant that v (NULL: an error already) comes to if it is computed of constants alone, whatever its size; or else
  * v.  NULL after a diagnostic. */
 ir_value *node_known(frontend_node *, ir_value *v);
+/* Result `output` of an operator with two branches that the inputs choose between: `yes` where the condition, of rank 0,
+ * holds, else `no`.  NULL after a diagnostic. */
+ir_value *node_selected(frontend_node *, int output, ir_value *condition, ir_value *yes, ir_value *no);
 /* What an operator takes must be known while importing: an error unless v (NULL: an error already) is constant. */
 bool node_constant(frontend_node *, const ir_value *v, int index, const char *what);
 /* The elements of an integer constant, at most `max`; `what` and `index` name it in diagnostics. */
@@ -268,6 +271,7 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define node_reals(x, ...) node_reals(&(x)->common, __VA_ARGS__)
 #define node_real(x, ...) node_real(&(x)->common, __VA_ARGS__)
 #define node_known(x, ...) node_known(&(x)->common, __VA_ARGS__)
+#define node_selected(x, ...) node_selected(&(x)->common, __VA_ARGS__)
 #define node_constant(x, ...) node_constant(&(x)->common, __VA_ARGS__)
 #define node_copy_ints(x, ...) node_copy_ints(&(x)->common, __VA_ARGS__)
 #define node_padded(x, ...) node_padded(&(x)->common, __VA_ARGS__)

@@ -58,7 +58,7 @@ static int write_text(char *to, size_t size, const ir_loc *loc, const char *kind
     return node;
 }
 
-static bool fail(diag *d, const ir_loc *loc, bool final, const char *format, va_list args)
+bool diag_fail(diag *d, const ir_loc *loc, bool final, const char *format, va_list args)
 {
     if (!d || d->failed)
         return false;
@@ -72,7 +72,7 @@ bool diag_error(diag *d, const ir_loc *loc, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fail(d, loc, false, format, args);
+    diag_fail(d, loc, false, format, args);
     va_end(args);
     return false;
 }
@@ -81,7 +81,7 @@ bool diag_final(diag *d, const ir_loc *loc, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fail(d, loc, true, format, args);
+    diag_fail(d, loc, true, format, args);
     va_end(args);
     return false;
 }

@@ -43,6 +43,9 @@ bool diag_error(diag *, const struct ir_loc *, const char *format, ...) __attrib
 bool diag_out_of_memory(diag *, const struct ir_loc *); /* the same, of memory that was not to be had */
 bool diag_final(diag *, const struct ir_loc *, const char *format, ...)
     __attribute__((format(printf, 3, 4))); /* one after which nothing goes on */
+/* Either of them, for functions that take a format of their own. */
+bool diag_fail(diag *, const struct ir_loc *, bool final, const char *format, va_list)
+    __attribute__((format(printf, 4, 0)));
 void diag_add(diag *, const char *format, ...) __attribute__((format(printf, 2, 3))); /* to the end of the error */
 void diag_warn(diag *, const struct ir_loc *, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -205,10 +205,9 @@ void eval_layers_add(eval_layers *l)
 
 /* ---- Report ---- */
 
-static double sqnr(const eval_layer *layer)
-{
-    return layer->noise > 0 ? 10 * log10(layer->signal / layer->noise) : INFINITY;
-}
+double eval_sqnr(double signal, double noise) { return noise > 0 ? 10 * log10(signal / noise) : INFINITY; }
+
+static double sqnr(const eval_layer *layer) { return eval_sqnr(layer->signal, layer->noise); }
 
 static double agreement(const eval_layer *layer)
 {

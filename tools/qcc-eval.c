@@ -242,7 +242,7 @@ static bool evaluate(const command *c, models *m, result *r, diag *d)
 
 static double share(int part, const result *r) { return r->count ? (double)part / r->count : 0; }
 
-static double sqnr(const result *r) { return r->noise > 0 ? 10 * log10(r->signal / r->noise) : INFINITY; }
+static double sqnr(const result *r) { return eval_sqnr(r->signal, r->noise); }
 
 /* Adds what was counted of one model. */
 static bool add_shares(json_t *to, const char *prefix, int top1, int top5, const result *r)

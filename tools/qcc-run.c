@@ -52,6 +52,7 @@ static bool append(command *c, driver_list *list, const char *value, char *error
     if (list->count == DRIVER_MAX_LIST)
         return fail(error, size, "more arrays than this program takes, at %s", value);
     list->item[list->count++] = value;
+    c->calibration.others_prepare |= list == &c->inputs && samples_is_picture(value);
     c->open_list = list;
     return true;
 }
@@ -103,10 +104,8 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     }
 }
 
-static const char *complete(command *c)
+static const char *complete(const command *c)
 {
-    for (int i = 0; i < c->inputs.count; i++)
-        c->calibration.others_prepare |= samples_is_picture(c->inputs.item[i]);
     if (!c->file)
         return "no model given";
     if (c->interpret && c->profile)

@@ -32,18 +32,10 @@ typedef struct correction {
 
 /* ---- Twins ---- */
 
-static driver_options options_here(const driver_options *o, pass_quantize_mode mode)
-{
-    driver_options here = driver_defaults(OPTION_EVAL);
-    here.quantize = mode;
-    here.max_size = o->max_size;
-    return here;
-}
-
 static bool open_twins(correction *c)
 {
-    const driver_options real = options_here(c->options, PASS_QUANTIZE_NONE),
-                         integer = options_here(c->options, PASS_QUANTIZE_AUTO);
+    const driver_options real = twins_options(c->options, PASS_QUANTIZE_NONE),
+                         integer = twins_options(c->options, PASS_QUANTIZE_AUTO);
     if (!twins_make(c->graph, c->before, c->options, &c->twins, c->diag) || c->twins.count == 0)
         return !c->diag->failed;
     ir_graph *graphs[2] = {c->twins.real, c->twins.integer};

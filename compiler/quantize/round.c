@@ -40,14 +40,6 @@ typedef struct rounding {
 
 /* ---- Which ---- */
 
-static ir_op **ops_by_id(const ir_graph *g, arena *a)
-{
-    ir_op **ops = ARENA_ARRAY(a, ir_op *, g->next_id);
-    for (ir_op *op = g->first; op; op = op->next)
-        ops[op->id] = op;
-    return ops;
-}
-
 /* The grid of the weights of `scaled`, the same op when it has its scales; NULL: none that is ours to fill. */
 static const ir_quant *grid_of(ir_graph *g, const ir_op *op, const ir_op *scaled)
 {
@@ -68,7 +60,7 @@ static bool find_layers(rounding *r)
 {
     ir_graph *scaled = ir_graph_copy(r->graph);
     bool good = twins_give_scales(scaled, r->options, r->diag);
-    ir_op **ops = good ? ops_by_id(scaled, scaled->arena) : NULL;
+    ir_op **ops = good ? twins_ops(scaled) : NULL;
     int room = 0;
     for (const ir_op *op = r->graph->first; op; op = op->next)
         room++;
@@ -97,12 +89,10 @@ static int32_t input_of(const ir_graph *g, const ir_value *v)
 /* Operands become outputs of the copy. */
 static bool open_session(rounding *r)
 {
-    driver_options real = driver_defaults(OPTION_EVAL);
-    real.quantize = PASS_QUANTIZE_NONE;
-    real.max_size = r->options->max_size;
+    driver_options real = twins_options(r->options, PASS_QUANTIZE_NONE);
     real.first_phase = PASS_PHASE_integer;
     ir_graph *copy = ir_graph_copy(r->graph);
-    ir_op **ops = ops_by_id(copy, copy->arena);
+    ir_op **ops = twins_ops(copy);
     for (int i = 0; i < r->count; i++) {
         layer *l = &r->layers[i];
         ir_value *x = ops[l->op->id]->operands[0].value;

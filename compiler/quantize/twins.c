@@ -46,14 +46,6 @@ static void find_products(const ir_graph *g, twins *t)
         t->count += is_corrected(op, &t->products[t->count]);
 }
 
-static ir_op **ops_by_id(const ir_graph *g)
-{
-    ir_op **ops = ARENA_ARRAY(g->arena, ir_op *, g->next_id);
-    for (ir_op *op = g->first; op; op = op->next)
-        ops[op->id] = op;
-    return ops;
-}
-
 /* ---- Taking apart ---- */
 
 static void add_mean(ir_graph *g, ir_value *v, ir_op *before)
@@ -138,9 +130,25 @@ static bool run(const driver_options *o, ir_graph *g, const char *const names[],
     return driver_passes(o, &m, false, names, count, d);
 }
 
+driver_options twins_options(const driver_options *o, pass_quantize_mode mode)
+{
+    driver_options here = driver_defaults(OPTION_EVAL);
+    here.quantize = mode;
+    here.max_size = o->max_size;
+    return here;
+}
+
+ir_op **twins_ops(const ir_graph *g)
+{
+    ir_op **ops = ARENA_ARRAY(g->arena, ir_op *, g->next_id);
+    for (ir_op *op = g->first; op; op = op->next)
+        ops[op->id] = op;
+    return ops;
+}
+
 static void split_all(const twins *t)
 {
-    ir_op **real = ops_by_id(t->real), **integer = ops_by_id(t->integer);
+    ir_op **real = twins_ops(t->real), **integer = twins_ops(t->integer);
     for (int i = 0; i < t->count; i++) {
         split_real(t->real, real[t->products[i].op->id]);
         split_integer(t->integer, integer[t->products[i].op->id], &t->products[i]);

@@ -35,4 +35,9 @@ void twins_free(twins *);
 /* The passes that say which integers real values of such a graph stand for. */
 bool twins_give_scales(ir_graph *, const driver_options *, diag *);
 
+/* Of a graph, by id: ids are the same in its copies. */
+ir_op **twins_ops(const ir_graph *);
+/* To compile a copy for this machine, in this process. */
+driver_options twins_options(const driver_options *of_the_model, pass_quantize_mode);
+
 #endif

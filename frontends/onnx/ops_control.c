@@ -5,15 +5,27 @@
  *     Loop, Scan, whose passes can be counted            ──▶   the body as often */
 #include "frontends/onnx/import.h"
 
-/* ---- If ---- */
-
-static bool put_all(ort_node *n, const ort_held results[])
+/* The first results. */
+static bool put_first(ort_node *n, int count, const ort_held results[])
 {
-    for (int i = 0; i < n->output_count; i++)
+    for (int i = 0; i < count; i++)
         if (!ort_put(n, i, results[i].value, results[i].layout))
             return false;
     return true;
 }
+
+/* Operands from `first` on, in the layout that they have. */
+static bool hold(ort_node *n, int first, int count, ort_held to[])
+{
+    for (int i = 0; i < count; i++) {
+        to[i].layout = ort_layout_of(n, first + i);
+        if (!(to[i].value = ort_in(n, first + i, to[i].layout)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- If ---- */
 
 static bool import_branch(ort_node *n, const char *name, ort_held results[])
 {
@@ -27,18 +39,9 @@ static bool import_branch(ort_node *n, const char *name, ort_held results[])
 
 static bool put_selected(ort_node *n, int output, ir_value *condition, ort_held yes, ort_held no)
 {
-    char text[2][IR_TYPE_TEXT_BYTES];
     ir_value *other = node_to_layout(n, no.value, no.layout, yes.layout);
-    if (!ort_wanted(n, output))
-        return true;
-    if (!other || other == yes.value)
-        return ort_put(n, output, other, yes.layout);
-    if (!ir_type_equal(&yes.value->type, &other->type) || !ir_quant_equal(yes.value->quant, other->quant))
-        return node_error(
-            n, "control flow is not supported: result %d is %s in one branch, %s in the other, and the inputs decide",
-            output, ir_type_text(&yes.value->type, text[0]), ir_type_text(&other->type, text[1]));
-    ir_op *op = node_emit(n, IR_SELECT, 3, (ir_value *[]){condition, yes.value, other});
-    return ort_put(n, output, node_done_quant(n, op, other->type.dtype, other->quant), yes.layout);
+    return !ort_wanted(n, output) ||
+           ort_put(n, output, other ? node_selected(n, output, condition, yes.value, other) : NULL, yes.layout);
 }
 
 bool ort_op_if(ort_node *n)
@@ -53,7 +56,7 @@ bool ort_op_if(ort_node *n)
     if (ir_is_const(condition)) {
         const bool taken = ir_const_int(condition, 0);
         (void)ort_graph_attr(n, taken ? "else_branch" : "then_branch"); /* which may be whatever it likes */
-        return import_branch(n, taken ? "then_branch" : "else_branch", yes) && put_all(n, yes);
+        return import_branch(n, taken ? "then_branch" : "else_branch", yes) && put_first(n, n->output_count, yes);
     }
     condition = node_reshaped(n, condition, 0, NULL);
     if (!condition || !import_branch(n, "then_branch", yes) || !import_branch(n, "else_branch", no))
@@ -195,18 +198,12 @@ bool ort_op_loop(ort_node *n)
         return false;
     ort_held *in = ARENA_ARRAY(a, ort_held, n->input_count);
     collected *of = ARENA_ARRAY(a, collected, lists + 1);
-    for (int k = 0; k < states; k++) {
-        in[LOOP_FIRST + k].layout = ort_layout_of(n, LOOP_FIRST + k);
-        if (!(in[LOOP_FIRST + k].value = ort_in(n, LOOP_FIRST + k, in[LOOP_FIRST + k].layout)))
-            return false;
-    }
+    if (!hold(n, LOOP_FIRST, states, in + LOOP_FIRST))
+        return false;
     const bool ran = run_loop(n, &body, count, states, lists, in, of);
     ort_subgraph_close(&body);
-    if (!ran)
+    if (!ran || !put_first(n, states, in + LOOP_FIRST))
         return false;
-    for (int k = 0; k < states; k++)
-        if (!ort_put(n, k, in[LOOP_FIRST + k].value, in[LOOP_FIRST + k].layout))
-            return false;
     for (int k = 0; k < lists; k++)
         if (!put_collected(n, states + k, &of[k], 0, false))
             return false;
@@ -313,18 +310,12 @@ bool ort_op_scan(ort_node *n)
         return false;
     ort_held *in = ARENA_ARRAY(a, ort_held, n->input_count);
     collected *of = ARENA_ARRAY(a, collected, s.lists + 1);
-    for (int k = 0; k < s.states; k++) {
-        in[k].layout = ort_layout_of(n, k);
-        if (!(in[k].value = ort_in(n, k, in[k].layout)))
-            return false;
-    }
+    if (!hold(n, 0, s.states, in))
+        return false;
     const bool ran = run_scan(n, &body, &s, in, of);
     ort_subgraph_close(&body);
-    if (!ran)
+    if (!ran || !put_first(n, s.states, in))
         return false;
-    for (int k = 0; k < s.states; k++)
-        if (!ort_put(n, k, in[k].value, in[k].layout))
-            return false;
     for (int k = 0; k < s.lists; k++)
         if (!put_collected(n, s.states + k, &of[k], s.list_axis[k], s.list_backwards[k] != 0))
             return false;

@@ -65,22 +65,6 @@ static bool sets_variable(const ir_graph *g, const ir_op *last)
     return false;
 }
 
-static ir_value *selected(tflite_node *n, int output, ir_value *condition, ir_value *yes, ir_value *no)
-{
-    char text[2][IR_TYPE_TEXT_BYTES];
-    if (yes == no)
-        return yes;
-    if (ir_type_equal(&yes->type, &no->type) && ir_quant_equal(yes->quant, no->quant)) {
-        ir_op *op = node_emit(n, IR_SELECT, 3, (ir_value *[]){condition, yes, no});
-        return node_done_quant(n, op, yes->type.dtype, yes->quant);
-    }
-    node_error(n,
-               "control flow is not supported: result %d is %s in one branch, %s%s in the other, and the inputs decide",
-               output, ir_type_text(&yes->type, text[0]), ir_type_text(&no->type, text[1]),
-               ir_type_equal(&yes->type, &no->type) ? " with another quantization" : "");
-    return NULL;
-}
-
 bool tflite_op_if(tflite_node *n)
 {
     ir_value *condition = tflite_input(n, 0), **in = condition ? operands(n, 1) : NULL;
@@ -101,7 +85,7 @@ bool tflite_op_if(tflite_node *n)
     if (sets_variable(n->model->graph, last))
         return node_error(n, "control flow is not supported: a branch sets a variable, and the inputs decide whether");
     for (int i = 0; i < outputs; i++)
-        if (!(yes[i] = selected(n, i, condition, yes[i], no[i])))
+        if (!(yes[i] = node_selected(n, i, condition, yes[i], no[i])))
             return false;
     return bind_all(n, yes);
 }

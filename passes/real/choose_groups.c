@@ -67,41 +67,57 @@ static bool is_average(const ir_op *op)
     return (op->code == IR_MEAN || op->code == IR_AVG_POOL2D) && !is_squeezed(op->operands[0].value);
 }
 
+/* Ops that belong to one gate. */
+typedef struct marks {
+    uint32_t *gate; /* by id of an op: the last gate it was found for */
+    uint32_t now;
+    uint32_t *found; /* ids of those of this gate */
+    int count;
+    bool products; /* one of them is one */
+} marks;
+
+static bool is_marked(const marks *m, const ir_op *op) { return op && m->gate[op->id] == m->now; }
+
+static void mark(marks *m, const ir_op *op)
+{
+    m->gate[op->id] = m->now;
+    m->found[m->count++] = op->id;
+    m->products |= is_product(op);
+}
+
 /* Marks what `v` is computed from, back to averages; false: it comes from something else, too, or from none. */
-static bool squeeze(const ir_value *v, bool marked[], int depth)
+static bool squeeze(const ir_value *v, marks *m, int depth)
 {
     enum { MOST = 64 };
     bool found = false;
     if (!v->def || depth > MOST || !is_squeezed(v))
         return false;
-    if (is_average(v->def)) {
-        marked[v->def->id] = true;
-        return true;
-    }
-    for (int i = 0; i < v->def->operand_count; i++) {
+    for (int i = 0; !is_average(v->def) && i < v->def->operand_count; i++) {
         const ir_value *from = v->def->operands[i].value;
         if (!from || ir_is_const(from))
             continue;
-        if (!(from->def && marked[from->def->id]) && !squeeze(from, marked, depth + 1))
+        if (!is_marked(m, from->def) && !squeeze(from, m, depth + 1))
             return false;
         found = true;
     }
-    marked[v->def->id] = found;
-    return found;
+    if (!found && !is_average(v->def))
+        return false;
+    mark(m, v->def);
+    return true;
 }
 
 static void find_se(const ir_graph *g, bool chosen[], arena *a)
 {
+    marks m = {.gate = ARENA_ARRAY(a, uint32_t, g->next_id), .found = ARENA_ARRAY(a, uint32_t, g->next_id)};
     for (const ir_op *op = g->first; op; op = op->next)
         for (int i = 0; op->code == IR_MUL && i < 2; i++) {
             const ir_value *factor = op->operands[i].value;
-            bool *marked = ARENA_ARRAY(a, bool, g->next_id), products = false;
-            if (ir_is_const(factor) || is_squeezed(op->operands[1 - i].value) || !squeeze(factor, marked, 0))
+            m = (marks){.gate = m.gate, .now = m.now + 1, .found = m.found};
+            if (ir_is_const(factor) || is_squeezed(op->operands[1 - i].value) || !squeeze(factor, &m, 0) || !m.products)
                 continue;
-            for (const ir_op *part = g->first; part; part = part->next)
-                products |= marked[part->id] && is_product(part);
-            for (uint32_t id = 0; products && id < g->next_id; id++)
-                chosen[id] |= marked[id] || id == op->id;
+            chosen[op->id] = true;
+            for (int k = 0; k < m.count; k++)
+                chosen[m.found[k]] = true;
         }
 }
 

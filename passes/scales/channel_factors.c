@@ -16,8 +16,8 @@
 typedef struct reader { /* a product that takes factors back */
     const ir_op *op;
     int64_t in, out, taps;
-    double
-        *most; /* out x in: the largest magnitude of the taps' weights; NULL: rows of one channel, whose steps follow */
+    /* Out x in: the largest magnitude of the taps' weights; NULL: rows of one channel, whose steps follow. */
+    double *most;
 } reader;
 
 typedef struct choice {
@@ -129,9 +129,8 @@ static double cost_of_reader(const choice *c, const reader *r)
 {
     const ir_value *x = r->op->operands[0].value;
     double power = 0, steps = 0;
-    for (int64_t i = 0; i < r->in; i++) {
+    for (int64_t i = 0; i < r->in; i++)
         power += c->power[slot_of(c, x, i)] / (factor_of(c, x, i) * factor_of(c, x, i));
-    }
     for (int64_t o = 0; r->most && o < r->out; o++) {
         double most = 0;
         for (int64_t i = 0; i < r->in; i++)
@@ -181,7 +180,7 @@ static double power_of(double number, double reference, double exponent)
 static void set_factors(choice *c, uint32_t set, double a, double b)
 {
     const double range = reference(c, set, c->range), weight = reference(c, set, c->weight);
-    for (uint32_t class = CHANNEL_FIXED + 1; class < c->classes.channels; class ++)
+    for (uint32_t class = CHANNEL_FIXED + 1; class < c->classes.channels; ++class)
         if (set_of(c, class) == set && c->classes.parent[class] == class) {
             const double factor = power_of(c->range[class], range, a) / power_of(c->weight[class], weight, b);
             c->factor[class] = fmin(fmax(factor, 1 / MOST_FACTOR), MOST_FACTOR);

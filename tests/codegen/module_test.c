@@ -14,16 +14,8 @@
 #include "compiler/codegen/object/jit.h"
 #include "runtime/cpu.h"
 #include "runtime/model_abi.h"
+#include "tests/unit/test.h"
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
-            failures++;                                                                                                \
-        }                                                                                                              \
-    } while (0)
-
-static int failures;
 enum { COUNT = 3000 };
 
 static ir_value *step(ir_graph *g, ir_value *x, const void *data, int64_t offset)
@@ -236,5 +228,5 @@ int main(void)
     plain.targets = target_set_of("pdp11");
     CHECK(!cg_compile(g, &plain, CG_EMIT_OBJECT, &out, &d) && d.failed);
     ir_graph_free(g);
-    return failures != 0;
+    return test_end();
 }

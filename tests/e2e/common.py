@@ -32,6 +32,16 @@ SCALE = """graph "scale" {
   output %1 "y"
 }
 """
+# the sum of all that came before, which is the state
+COUNTER = """graph "counter" {
+  variable "sum":f32<1x4>
+  input %0:f32<1x4> "x"
+  %1:f32<1x4> = read_variable {variable = "sum"}
+  %2:f32<1x4> "new" = add %0, %1
+  write_variable %2 {variable = "sum"}
+  output %2 "new"
+}
+"""
 
 
 def run(*arguments, stdin=None, cwd=None, environment=None):

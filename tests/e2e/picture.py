@@ -2,7 +2,7 @@
 header tells a program."""
 import re
 
-from common import DIGITS, QCC, QCC_EVAL, QCC_RUN, main, native, read_npy, run
+from common import COUNTER, DIGITS, QCC, QCC_EVAL, QCC_RUN, main, native, read_npy, run
 from eval import png
 from link import Program
 
@@ -13,15 +13,6 @@ SHOW = """graph "show" {
   input %0:f32<1x14x14x3> "picture"
   %1:f32<1x14x14x3> "same" = neg %0
   output %1 "same"
-}
-"""
-COUNTER = """graph "counter" {
-  variable "sum":f32<1x4>
-  input %0:f32<1x4> "x"
-  %1:f32<1x4> = read_variable {variable = "sum"}
-  %2:f32<1x4> "new" = add %0, %1
-  write_variable %2 {variable = "sum"}
-  output %2 "new"
 }
 """
 MACROS = r"""

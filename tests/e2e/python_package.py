@@ -8,7 +8,7 @@ import tracemalloc
 import unittest.mock
 import warnings
 
-from common import ADD, DIGITS, LINK_ARGS, QCC, QCC_RUN, ROOT, SCALE, Case, main
+from common import ADD, COUNTER, DIGITS, LINK_ARGS, QCC, QCC_RUN, ROOT, SCALE, Case, main
 
 try:
     import numpy
@@ -18,16 +18,6 @@ except ImportError as problem:
     print(f"skipped: {problem}")
     sys.exit(77)
 
-# the sum of all that came before, which is the state
-COUNTER = """graph "counter" {
-  variable "sum":f32<1x4>
-  input %0:f32<1x4> "x"
-  %1:f32<1x4> = read_variable {variable = "sum"}
-  %2:f32<1x4> "new" = add %0, %1
-  write_variable %2 {variable = "sum"}
-  output %2 "new"
-}
-"""
 LARGE = """graph "large" {
   input %0:f32<1x1048576> "x"
   %1:f32<1x1048576> "y" = relu %0 {act = relu}
