@@ -20,11 +20,11 @@ MACROS = r"""
 #include "scale.h"
 #include "counter.h"
 
-_Static_assert(SCALE_INPUT_0_SCALE == 0.5f && SCALE_INPUT_0_ZERO_POINT == 3 && SCALE_INPUT_0_DTYPE == QCC_I8, "grid");
+_Static_assert(SCALE_INPUT_0_ZERO_POINT == 3 && SCALE_INPUT_0_DTYPE == QCC_I8, "grid");
 _Static_assert(SCALE_INPUT_0_RANK == 2 && SCALE_INPUT_0_DIM_0 == 1 && SCALE_INPUT_0_DIM_1 == SCALE_INPUT_0_ELEMENTS, "shape");
 _Static_assert(sizeof(SCALE_OUTPUT_0_TYPE[SCALE_OUTPUT_0_ELEMENTS]) == SCALE_OUTPUT_0_BYTES, "bytes");
 _Static_assert(SCALE_STATE_BYTES == 0 && COUNTER_STATE_BYTES >= 16 && COUNTER_STATE_BYTES <= COUNTER_WORKSPACE_BYTES, "state");
-_Static_assert(COUNTER_INPUT_0_SCALE == 0.0f && COUNTER_INPUT_0_DTYPE == QCC_F32, "real numbers");
+_Static_assert(COUNTER_INPUT_0_DTYPE == QCC_F32, "real numbers");
 
 int main(void)
 {
@@ -37,8 +37,9 @@ int main(void)
     if (qcc_run(&counter, in, out, w, NULL) || qcc_run(&counter, in, out, w, NULL))
         return 1;
     const int good = y[0] == 2 && y[3] == 8;
+    const int scales = SCALE_INPUT_0_SCALE == 0.5f && COUNTER_INPUT_0_SCALE == 0.0f; /* no constant expression in C11 */
     free(w);
-    return good ? 0 : 2;
+    return good && scales ? 0 : 2;
 }
 """
 
