@@ -7,7 +7,7 @@ Protects: what docs/fidelity.md promises.
   code    the compiled model, --rounding=tflite: identical to the reference, and with the default rounding identical to
           the interpreter's
 
-    fidelity.py --eval-ops=PATH --qcc-run=PATH [--what=ops,interp,code] [--seeds=N] [--set=networks|more|ops|all] [--jobs=N] [PATTERN ...]
+    fidelity.py --eval-ops=PATH --qcc=PATH --qcc-run=PATH [--what=ops,interp,code] [--seeds=N] [--set=networks|more|ops|all] [--jobs=N] [PATTERN ...]
 
 Exit 0 when every difference is an expected one, 1 otherwise, 77 when the model set or TFLite is not here.
 """
@@ -99,18 +99,40 @@ def inputs_of(path, seeds, kernels):
     return lists
 
 
-def check_ops(tools, path, name, lists, kernels):
+class Run:
+    """The reference with one list of inputs, run once; its tensors are in files for eval_ops."""
+
+    def __init__(self, path, arrays, kernels):
+        self.arrays, self.folder = arrays, tempfile.TemporaryDirectory()
+        self.reference = tflite_reference.Reference(path, kernels, keep=True)
+        per_op.dump(self.reference, self.folder.name, arrays)
+        self.steps = STREAM_STEPS if any(o["op_name"] in STATEFUL for o in self.reference.ops()) else 1
+
+    def outputs(self):
+        """Of the last step."""
+        for _ in range(self.steps - 1):
+            self.reference.run(self.arrays)
+        return self.reference.results()
+
+
+def rows_of(tools, path, run, rounding):
+    """(rows, error) of every operator on the reference's own operands."""
+    rows, error = per_op.evaluate(tools.eval_ops, path, run.folder.name, f"--rounding={rounding}")
+    if not error and any((r.kind, r.dtype) in BROKEN_REFERENCE for r in rows):
+        right, error = per_op.compare(tools.eval_ops, path, run.arrays, "opt", rounding)
+        rows = [r for r in rows if (r.kind, r.dtype) not in BROKEN_REFERENCE] + \
+               [r for r in right if (r.kind, r.dtype) in BROKEN_REFERENCE]
+    return rows, error
+
+
+def check_ops(tools, path, name, runs):
     """Problems of every operator, for both roundings; and how many results were compared."""
     problems, count = [], 0
-    for arrays in lists:
+    for run in runs:
         for rounding in ("tflite", "fp32"):
-            rows, error = per_op.compare(tools.eval_ops, path, arrays, kernels, rounding)
+            rows, error = rows_of(tools, path, run, rounding)
             if error:
                 return [error], count
-            if any((r.kind, r.dtype) in BROKEN_REFERENCE for r in rows):
-                right, error = per_op.compare(tools.eval_ops, path, arrays, "opt", rounding)
-                rows = [r for r in rows if (r.kind, r.dtype) not in BROKEN_REFERENCE] + \
-                       [r for r in right if (r.kind, r.dtype) in BROKEN_REFERENCE]
             count += len(rows)
             for r in rows:
                 if not row_is_fine(name, r, rounding):
@@ -120,15 +142,15 @@ def check_ops(tools, path, name, lists, kernels):
     return problems, count
 
 
-def run_ours(tools, path, arrays, outputs, *options):
-    """Outputs of qcc-run, or a diagnostic."""
+def run_ours(tools, model, arrays, outputs, *options):
+    """Outputs of qcc-run for a model or what qcc made of one, or a diagnostic."""
     import numpy as np
     with tempfile.TemporaryDirectory() as d:
         ins = [os.path.join(d, f"in{k}.npy") for k in range(len(arrays))]
         outs = [os.path.join(d, f"out{k}.npy") for k in range(outputs)]
         for file, a in zip(ins, arrays):
             np.save(file, a)
-        command = [tools.qcc_run, path, *options]
+        command = [tools.qcc_run, model, *options]
         for flag, files in (("-i", ins), ("-o", outs)):
             for file in files:
                 command += [flag, file]
@@ -156,33 +178,46 @@ def compare_outputs(ours, theirs, tolerance):
     return None
 
 
-def check_whole(tools, path, name, lists, what, kernels):
+def make_library(tools, path, folder, rounding):
+    """The shared library of a model for this machine, or a diagnostic: made once for all inputs."""
+    library = os.path.join(folder, f"{rounding}.so")
+    done = subprocess.run([tools.qcc, path, "--target=native", f"--rounding={rounding}", "-o", library],
+                          capture_output=True, text=True)
+    lines = (done.stderr or done.stdout).strip().splitlines()
+    return (library, None) if done.returncode == 0 else (None, lines[-1] if lines else f"qcc ended with {done.returncode}")
+
+
+def check_whole(tools, path, name, runs, what):
+    """Problems of the whole model: interpreter against TFLite, and for each rounding compiled code against the interpreter."""
     problems = []
-    reason = next((why for pattern, why in NOT_WHOLE.items() if fnmatch.fnmatch(name, pattern)), None)
+    exact = not any(fnmatch.fnmatch(name, pattern) for pattern in NOT_WHOLE)
     tolerance = next((t for pattern, (t, _) in STEPPED.items() if fnmatch.fnmatch(name, pattern)), FLOAT_TOLERANCE)
-    for arrays in lists:
-        reference = tflite_reference.Reference(path, kernels)
-        steps = STREAM_STEPS if any(o["op_name"] in STATEFUL for o in reference.ops()) else 1
-        for _ in range(steps):
-            theirs = reference.run(arrays)
-        often = f"--steps={steps}"
-        interpreted, error = run_ours(tools, path, arrays, len(theirs), "--interp", "--rounding=tflite", often)
-        if error:
-            return [f"interp: {error}"]
-        if "interp" in what and not reason:
-            difference = compare_outputs(interpreted, theirs, tolerance)
-            problems += [f"interp: {difference}"] if difference else []
-        if "code" not in what:
-            continue
-        for rounding in ("tflite", "fp32"):
-            if rounding == "fp32":
-                interpreted, error = run_ours(tools, path, arrays, len(theirs), "--interp", often)
-            compiled, error = run_ours(tools, path, arrays, len(theirs), f"--rounding={rounding}", often)
-            difference = error or compare_outputs(compiled, interpreted, tolerance)
-            problems += [f"code, {rounding}: {difference}"] if difference else []
-            if rounding == "tflite" and not error and not reason:
-                difference = compare_outputs(compiled, theirs, tolerance)
-                problems += [f"code against TFLite: {difference}"] if difference else []
+    theirs = [run.outputs() for run in runs]
+
+    def compare(label, ours, others):
+        difference = compare_outputs(ours, others, tolerance)
+        problems.extend([f"{label}: {difference}"] if difference else [])
+
+    for rounding in ("tflite", "fp32"):
+        with tempfile.TemporaryDirectory() as folder:
+            library, error = make_library(tools, path, folder, rounding) if "code" in what else (None, None)
+            if error:
+                return [f"code, {rounding}: {error}"]
+            for run, right in zip(runs, theirs):
+                often = f"--steps={run.steps}"
+                interpreted, error = run_ours(tools, path, run.arrays, len(right), "--interp", f"--rounding={rounding}", often)
+                if error:
+                    return [f"interp: {error}"]
+                if "interp" in what and exact and rounding == "tflite":
+                    compare("interp", interpreted, right)
+                if not library:
+                    continue
+                code, error = run_ours(tools, library, run.arrays, len(right), often)
+                if error:
+                    return [f"code, {rounding}: {error}"]
+                compare(f"code, {rounding}", code, interpreted)
+                if exact and rounding == "tflite":
+                    compare("code against TFLite", code, right)
     return problems
 
 
@@ -191,17 +226,16 @@ def check(a, what, path):
     name = os.path.basename(path)[:-len(".tflite")]
     try:
         kernels = kernels_of(path)
-        lists = inputs_of(path, a.seeds, kernels)
-        theirs = tflite_reference.Reference(path, kernels).run(lists[0])
+        runs = [Run(path, arrays, kernels) for arrays in inputs_of(path, a.seeds, kernels)]
     except (RuntimeError, ValueError) as error:
         return "not run", f"{name:55} TFLite's reference does not run it: {str(error).splitlines()[0][:80]}"
-    problems, count = check_ops(a, path, name, lists, kernels) if "ops" in what else ([], 0)
+    problems, count = check_ops(a, path, name, runs) if "ops" in what else ([], 0)
     if ("interp" in what or "code" in what) and not (len(problems) == 1 and refused(name, problems[0])):
-        problems += check_whole(a, path, name, lists, what, kernels)
+        problems += check_whole(a, path, name, runs, what)
     if problems and all(refused(name, p) for p in problems):
         return "not run", f"{name:55} qcc: {problems[0].split('error: ')[-1]}"
     lines = [f"{name:55} {'same' if not problems else 'DIFFERS'} {count:5} results, outputs "
-             f"{','.join(sorted({str(t.dtype) for t in theirs}))}"]
+             f"{','.join(sorted({str(t.dtype) for t in runs[0].reference.results()}))}"]
     lines += [f"    {p}" for p in problems[:6]]
     if len(problems) > 6:
         lines.append(f"    … and {len(problems) - 6} more")
@@ -212,6 +246,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("patterns", nargs="*", default=["*"])
     parser.add_argument("--eval-ops", default=os.environ.get("EVAL_OPS"))
+    parser.add_argument("--qcc", default=os.environ.get("QCC"))
     parser.add_argument("--qcc-run", default=os.environ.get("QCC_RUN"))
     parser.add_argument("--what", default="ops,interp,code")
     parser.add_argument("--seeds", type=int, default=1)
@@ -221,7 +256,7 @@ def main():
     if tflite_reference.available() or not model_set.root():
         print(f"skipped: {tflite_reference.available() or 'the model set is not here'}")
         return 77
-    what = [w for w in a.what.split(",") if (w == "ops" and a.eval_ops) or (w != "ops" and a.qcc_run)]
+    what = [w for w in a.what.split(",") if {"ops": a.eval_ops, "interp": a.qcc_run, "code": a.qcc and a.qcc_run}[w]]
     sets = {"networks": model_set.networks, "more": model_set.more_networks, "ops": model_set.single_ops}
     paths = sum([sets[s]() for s in (sets if a.set == "all" else [a.set])], [])
     paths = [path for path in paths if any(fnmatch.fnmatch(os.path.basename(path)[:-len(".tflite")], p) for p in a.patterns)]

@@ -96,6 +96,10 @@ class Reference:
         for d, a in zip(self.inputs(), arrays):
             self.it.set_tensor(d["index"], np.ascontiguousarray(a).reshape(d["shape"]))
         self.it.invoke()
+        return self.results()
+
+    def results(self):
+        """Copies of the outputs of the last run."""
         return [self.it.get_tensor(d["index"]) for d in self.outputs()]
 
     def tensor(self, index):
