@@ -153,21 +153,17 @@ static bool find_samples(reading *r, const qcc_tensor_info *info, diag *d)
 static bool read_raw_labels(reading *r, diag *d)
 {
     const label_options *o = r->options;
-    const npy_file *all = &r->samples->set.all;
-    const npy_file tail = {all->path,
-                           {.dtype = o->raw.labels},
-                           all->descriptor,
-                           r->samples->set.count * (int64_t)ir_type_bytes(&o->raw.sample)};
     const int count = o->limit && o->limit < r->samples->set.count ? (int)o->limit : r->samples->set.count;
-    uint8_t *bytes = malloc((size_t)count * ir_dtype_bytes(o->raw.labels) + 1);
     r->samples->labels = calloc((size_t)count + 1, sizeof *r->samples->labels);
-    bool good = (bytes && r->samples->labels) || diag_out_of_memory(d, NULL);
-    good = good && npy_read_elements(&tail, 0, count, bytes, d);
-    for (int i = 0; good && i < count; i++)
-        r->samples->labels[i] = (long)npy_element(&tail.type, bytes, i) + o->label_offset;
-    free(bytes);
-    r->labels = count;
-    return good;
+    if (!r->samples->labels)
+        return diag_out_of_memory(d, NULL);
+    for (r->labels = 0; r->labels < count; r->labels++) {
+        long *label = &r->samples->labels[r->labels];
+        if (!sample_label(&r->samples->set, &o->raw, r->labels, label, d))
+            return false;
+        *label += o->label_offset;
+    }
+    return true;
 }
 
 static bool read_file(reading *r, diag *d)

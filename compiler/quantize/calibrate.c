@@ -7,6 +7,7 @@
 
 #include "compiler/quantize/calibrate_run.h"
 #include "compiler/quantize/correct.h"
+#include "compiler/quantize/goal.h"
 #include "compiler/quantize/ranges_file.h"
 #include "compiler/quantize/round.h"
 #include "compiler/quantize/stats_file.h"
@@ -108,39 +109,68 @@ static const pass_channels *channels_of(const ir_graph *g, const stats *s)
     return channels;
 }
 
-/* The passes of the phase `correct`, once: what is compiled with these ranges afterwards has been through them. */
-static bool equalize(const driver_options *calibrated, ir_graph *g, const stats *s, pass_calibration *ranges, diag *d)
-{
-    static const char *const passes[] = {"equalize"};
-    driver_module module = {.file = "graph", .graph = g};
-    ranges->channels = channels_of(g, s);
-    const bool good = driver_passes(calibrated, &module, false, passes, 1, d);
-    ranges->channels = NULL;
-    return good;
-}
-
-/* Biases are corrected by what they were with weights that have not been rounded. */
-static bool correct_weights(const calibrate_options *c, const driver_options *calibrated, ir_graph *g,
-                            const correct_samples *samples, diag *d)
-{
-    const unsigned threads = calibrate_threads(calibrated, INT_MAX);
-    ir_graph *real = ir_graph_copy(g);
-    const bool good = (c->effort < 2 || round_weights(g, calibrated, samples, threads, d)) &&
-                      correct_biases_to(real, g, calibrated, samples, threads, d);
-    ir_graph_free(real);
-    return good;
-}
-
-/* What the samples say beside ranges. */
-static bool correct(const calibrate_options *c, const driver_options *o, ir_graph *g, calibrate_inputs *inputs,
-                    const stats *s, pass_calibration *ranges, diag *d)
+static driver_options with_ranges(const driver_options *o, const pass_calibration *ranges)
 {
     driver_options calibrated = *o;
     calibrated.calibrate = NULL;
     calibrated.calibration = ranges;
-    const correct_samples samples = {fill, inputs, inputs->count};
-    return c->effort == 0 || inputs->count == 0 ||
-           (equalize(&calibrated, g, s, ranges, d) && correct_weights(c, &calibrated, g, &samples, d));
+    return calibrated;
+}
+
+/* The passes of the phase `correct`, once: what is compiled with these ranges afterwards has been through them. */
+static bool equalize(const calibrate_options *c, const driver_options *o, ir_graph *g, const stats *s,
+                     pass_calibration *ranges, diag *d)
+{
+    static const char *const passes[] = {"equalize"};
+    driver_module module = {.file = "graph", .graph = g};
+    const driver_options calibrated = with_ranges(o, ranges);
+    if (c->effort == 0 || c->samples.count == 0)
+        return true;
+    ranges->channels = channels_of(g, s);
+    const bool good = driver_passes(&calibrated, &module, false, passes, 1, d);
+    ranges->channels = NULL;
+    return good;
+}
+
+/* What the samples say beside ranges, of a graph or a copy in which some layers stay in float. */
+typedef struct correction {
+    int effort;
+    driver_options calibrated;
+    correct_samples samples;
+    unsigned threads;
+} correction;
+
+/* Biases are corrected by what they were with weights that have not been rounded. */
+static bool correct(const void *context, ir_graph *g, diag *d)
+{
+    const correction *c = context;
+    if (c->effort == 0 || c->samples.count == 0)
+        return true;
+    ir_graph *real = ir_graph_copy(g);
+    const bool good = (c->effort < 2 || round_weights(g, &c->calibrated, &c->samples, c->threads, d)) &&
+                      correct_biases_to(real, g, &c->calibrated, &c->samples, c->threads, d);
+    ir_graph_free(real);
+    return good;
+}
+
+/* Which layers integers are too coarse for. */
+static bool reach(const calibrate_options *c, const correction *how, ir_graph *g, const calibrate_inputs *inputs,
+                  diag *d)
+{
+    if (c->min_sqnr == 0 && c->max_drop < 0)
+        return true;
+    long *labels = c->max_drop < 0 ? NULL : ARENA_ARRAY(g->arena, long, inputs->count);
+    const goal asked = {c->min_sqnr, c->max_drop, labels, correct, how};
+    return (!labels || calibrate_inputs_labels(inputs, labels, d)) &&
+           goal_reach(&asked, g, &how->calibrated, &how->samples, how->threads, d);
+}
+
+static bool reach_and_correct(const calibrate_options *c, const driver_options *o, ir_graph *g,
+                              calibrate_inputs *inputs, const pass_calibration *ranges, diag *d)
+{
+    const correction how = {
+        c->effort, with_ranges(o, ranges), {fill, inputs, inputs->count}, calibrate_threads(o, INT_MAX)};
+    return reach(c, &how, g, inputs, d) && correct(&how, g, d);
 }
 
 static bool take_steps(const calibrate_options *c, const driver_options *o, ir_graph *g, stats *s,
@@ -150,7 +180,8 @@ static bool take_steps(const calibrate_options *c, const driver_options *o, ir_g
     files outputs;
     const bool good = (c->samples.count == 0 || calibrate_inputs_open(c, g, &inputs, d)) &&
                       prepare(c, o, s, &outputs, d) && observe(c, o, g, &inputs, s, outputs.stats, d) &&
-                      choose(c, o, g, s, outputs.ranges, out, d) && correct(c, o, g, &inputs, s, out, d);
+                      choose(c, o, g, s, outputs.ranges, out, d) && equalize(c, o, g, s, out, d) &&
+                      reach_and_correct(c, o, g, &inputs, out, d);
     calibrate_inputs_close(&inputs);
     return good;
 }

@@ -181,3 +181,18 @@ bool calibrate_inputs_fill(const calibrate_inputs *c, int index, void *const buf
             return false;
     return true;
 }
+
+bool calibrate_inputs_labels(const calibrate_inputs *c, long labels[], diag *d)
+{
+    char name[SAMPLE_NAME_BYTES];
+    for (int i = 0; i < c->count; i++) {
+        if (!sample_label(&c->sets[0], &c->options->preprocessing.raw, c->order[i], &labels[i], d))
+            return false;
+        if (labels[i] < 0)
+            return diag_error(d, NULL,
+                              "%s has no class: --max-drop needs one, behind a tab in a list of samples, or behind "
+                              "raw samples (--raw)",
+                              calibrate_inputs_name(c, i, name));
+    }
+    return true;
+}

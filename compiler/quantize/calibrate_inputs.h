@@ -20,6 +20,8 @@ void calibrate_inputs_close(calibrate_inputs *);
 
 /* Fills a buffer for each of the graph's inputs with sample `index`, one of `count`.  Threads may do so at once. */
 bool calibrate_inputs_fill(const calibrate_inputs *, int index, void *const buffers[], diag *);
+/* The class of each sample, `count` of them; false with a diagnostic where one has none. */
+bool calibrate_inputs_labels(const calibrate_inputs *, long labels[], diag *);
 /* How diagnostics call a sample; returns text. */
 const char *calibrate_inputs_name(const calibrate_inputs *, int index, char text[SAMPLE_NAME_BYTES]);
 

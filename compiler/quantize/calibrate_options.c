@@ -19,6 +19,7 @@ calibrate_options calibrate_defaults(void)
                                .batch = 1,
                                .algo = THRESHOLD_MINMAX,
                                .effort = 1,
+                               .max_drop = -1,
                                .scheme = {.activation_bits = 8}};
 }
 
@@ -55,7 +56,7 @@ static bool set_bits(calibrate_options *c, const char *value, char *error, size_
 }
 
 /* "0.99999" or "99.999%" */
-static bool set_percentile(calibrate_options *c, const char *value, char *error, size_t size)
+static bool set_part(double *out, const char *value, char *error, size_t size)
 {
     char *end;
     double part = strtod(value, &end);
@@ -63,9 +64,22 @@ static bool set_percentile(calibrate_options *c, const char *value, char *error,
         part /= 100;
         end++;
     }
-    c->percentile = part;
-    return (end != value && !*end && part > 0 && part <= 1) ||
+    *out = part;
+    return (end != value && !*end && part >= 0 && part <= 1) ||
            fail(error, size, "'%s' is neither a part of 1 nor a percentage", value);
+}
+
+static bool set_percentile(calibrate_options *c, const char *value, char *error, size_t size)
+{
+    return set_part(&c->percentile, value, error, size) &&
+           (c->percentile > 0 || fail(error, size, "'%s' keeps nothing", value));
+}
+
+static bool set_min_sqnr(calibrate_options *c, const char *value, char *error, size_t size)
+{
+    return options_real(value, &c->min_sqnr, error, size) &&
+           ((c->min_sqnr > 0 && c->min_sqnr <= 150) ||
+            fail(error, size, "%s: no number of decibels from 0 to 150", value));
 }
 
 static bool set_effort(calibrate_options *c, const char *value, char *error, size_t size)
@@ -99,6 +113,8 @@ static bool set_own(calibrate_options *c, option_id id, const char *value, bool 
     case OPT_LOAD_STATS: return add(&c->load_stats, value, error, size);
     case OPT_ALGO: return set_algo(c, value, error, size);
     case OPT_HIST_PERCENT: return set_percentile(c, value, error, size);
+    case OPT_MIN_SQNR: return set_min_sqnr(c, value, error, size);
+    case OPT_MAX_DROP: return set_part(&c->max_drop, value, error, size);
     case OPT_EFFORT: return set_effort(c, value, error, size);
     case OPT_ACTIVATION_SCALES: return set_either(&c->scheme.symmetric, value, "affine", "symmetric", error, size);
     case OPT_WEIGHT_ALGO:
@@ -135,6 +151,8 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
         return "options of calibration need samples, --calib, statistics, --load-stats, or ranges, --scales";
     if (c->prepares && !c->others_prepare && c->samples.count == 0)
         return "how pictures and numbers become samples is of use with samples only, --calib";
+    if ((c->min_sqnr > 0 || c->max_drop >= 0) && c->samples.count == 0)
+        return "--min-sqnr and --max-drop need samples, --calib: the model is run on them";
     if (c->effort_given && c->effort > 0 && c->samples.count == 0)
         return "--effort beyond 0 needs samples, --calib: statistics alone say nothing about biases";
     return NULL;

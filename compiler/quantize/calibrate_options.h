@@ -21,6 +21,7 @@ typedef struct calibrate_options {
     bool effort_given;
     bool given;                    /* any of these but preprocessing */
     bool prepares, others_prepare; /* preprocessing is given; it is also for samples that nothing is calibrated with */
+    double min_sqnr, max_drop;     /* what layers stay in float for (goal.h); 0 and negative: not asked for */
     pass_calibration scheme;       /* without ranges */
     /* Called after each sample, by one thread at a time, with the seconds since the start; NULL: nobody wants to
      * know. */

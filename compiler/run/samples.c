@@ -37,7 +37,7 @@ bool samples_add(sample_set *set, char *path, int64_t row, diag *d)
         set->items = more;
         set->room = room;
     }
-    set->items[set->count++] = (sample){path, row};
+    set->items[set->count++] = (sample){path, row, -1};
     return true;
 }
 
@@ -139,6 +139,14 @@ static bool load_array(const char *path, const preprocess_raw *raw, const qcc_te
                       ir_type_text(all, have), info->name, ir_type_text(&input, wanted));
 }
 
+/* A whole number up to the end or the next column; -1: something else. */
+static long label_of(const char *text)
+{
+    char *end;
+    const long label = strtol(text, &end, 10);
+    return end != text && (*end == 0 || *end == '\t') && label >= 0 ? label : -1;
+}
+
 static bool load_list(const char *path, sample_set *set, const ir_loc *loc, diag *d)
 {
     uint8_t *bytes;
@@ -150,9 +158,15 @@ static bool load_list(const char *path, sample_set *set, const ir_loc *loc, diag
     bool good =
         strlen(rest) == size || diag_error(d, loc, "neither a picture, nor an array (.npy), nor a list of such files");
     for (char *line; good && (line = strsep(&rest, "\n"));) {
-        line[strcspn(line, "\t\r")] = 0;
-        if (*line && *line != '#')
-            good = add_file(set, path, *line == '/' || !slash ? 0 : (int)(slash - path), line, d);
+        line[strcspn(line, "\r")] = 0;
+        char *rest_of_line = line + strcspn(line, "\t");
+        const long label = *rest_of_line ? label_of(rest_of_line + 1) : -1;
+        *rest_of_line = 0;
+        if (!*line || *line == '#')
+            continue;
+        good = add_file(set, path, *line == '/' || !slash ? 0 : (int)(slash - path), line, d);
+        if (good)
+            set->items[set->count - 1].label = label;
     }
     free(bytes);
     return good && (set->count > 0 || diag_error(d, loc, "no samples: the list is empty"));
@@ -198,6 +212,20 @@ static ir_type row_type(const ir_type *all, int64_t elements)
     for (int i = 1; i < all->rank; i++)
         row *= all->dims[i];
     return all->rank > 0 && row == elements ? ir_type_make(all->dtype, all->rank - 1, &all->dims[1]) : *all;
+}
+
+bool sample_label(const sample_set *set, const preprocess_raw *raw, int index, long *out_label, diag *d)
+{
+    *out_label = set->items[index].label;
+    if (!raw->labels || set->all.descriptor < 0)
+        return true;
+    const npy_file tail = {
+        set->all.path, {.dtype = raw->labels}, set->all.descriptor, set->count * (int64_t)ir_type_bytes(&raw->sample)};
+    uint8_t bytes[8];
+    if (!npy_read_elements(&tail, index, 1, bytes, d))
+        return false;
+    *out_label = (long)npy_element(&tail.type, bytes, 0);
+    return true;
 }
 
 static bool fill_from_row(const sample_set *set, int index, const qcc_tensor_info *info, void *to, diag *d)

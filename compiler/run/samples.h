@@ -7,6 +7,7 @@
 typedef struct sample {
     char *path; /* NULL: row `row` of the one file that holds all */
     int64_t row;
+    long label; /* class, where the list of the samples says it behind a tab; -1: it doesn't */
 } sample;
 
 typedef struct sample_set {
@@ -37,6 +38,8 @@ int samples_folder(const char *path, char ***out_names);
 /* Fills the model's input with a sample.  Threads may do so at once. */
 bool sample_fill(const sample_set *, int index, const preprocessing *, const qcc_tensor_info *info, void *to, diag *);
 bool samples_is_picture(const char *path); /* by its name */
+/* Its class, as the list says, or the numbers behind raw samples; *out_label is -1 where nobody says it. */
+bool sample_label(const sample_set *, const preprocess_raw *, int index, long *out_label, diag *);
 /* How diagnostics call a sample: "cat.png", "x.npy, row 17"; returns text. */
 enum { SAMPLE_NAME_BYTES = 512 };
 const char *sample_name(const sample_set *, int index, char text[SAMPLE_NAME_BYTES]);

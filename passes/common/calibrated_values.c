@@ -201,21 +201,13 @@ static void decide_all(scan *s)
 
 /* ---- The tail ---- */
 
-static double multiply_adds(const ir_op *op)
-{
-    const ir_type *w = &op->operands[1].value->type;
-    const int axis = pass_channel_axis(op);
-    const double channels = axis >= 0 ? (double)w->dims[axis] : w->rank > 0 ? (double)w->dims[w->rank - 1] : 1;
-    return channels > 0 ? (double)ir_type_elements(&op->results[0]->type) * (double)ir_type_elements(w) / channels : 0;
-}
-
 /* What products cost, and what floats cost behind the last of them. */
 static bool tail_is_cheap(const scan *s)
 {
     double products = 0, tail = 0;
     for (const ir_op *op = s->g->first; op; op = op->next) {
         if (plan_kind_of(op) == PLAN_PRODUCT)
-            products += multiply_adds(op);
+            products += plan_multiply_adds(op);
         else if (plan_kind_of(op) == PLAN_COMPUTES && !s->reaches[op->results[0]->id])
             tail += TAIL_COST *
                     (double)(ir_type_elements(&op->operands[0].value->type) + ir_type_elements(&op->results[0]->type));

@@ -49,6 +49,14 @@ bool plan_has_scales(const ir_graph *g)
     return false;
 }
 
+double plan_multiply_adds(const ir_op *op)
+{
+    const ir_type *w = &op->operands[1].value->type;
+    const int axis = pass_channel_axis(op);
+    const double channels = axis >= 0 ? (double)w->dims[axis] : w->rank > 0 ? (double)w->dims[w->rank - 1] : 1;
+    return channels > 0 ? (double)ir_type_elements(&op->results[0]->type) * (double)ir_type_elements(w) / channels : 0;
+}
+
 bool plan_set_scale(ir_value *v, ir_dtype dtype, const ir_quant *as, ir_origin from)
 {
     if (v->as || v->quant || ir_is_const(v) || v->type.dtype != IR_F32 || as->axis >= 0)

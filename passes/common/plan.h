@@ -18,6 +18,8 @@ bool plan_has_scales(const ir_graph *);
 /* The sum that adds a constant a channel, as a bias, to the result of product `op`, and is all that reads it; NULL:
  * none.  Integer products take it in. */
 ir_op *plan_sum_of(const ir_op *op);
+/* Of a product. */
+double plan_multiply_adds(const ir_op *);
 /* Gives a real value without scales the ones of `as`, unless they make no sense. */
 bool plan_set_scale(ir_value *, ir_dtype, const ir_quant *as, ir_origin from);
 /* Has the product on integers a form with a real result? */

@@ -277,6 +277,45 @@ class Calibration(Case):
         self.assertNotIn("conv2d", real("--quantized-ops=conv"))
         self.wrong(["no layers of the group 'se'"], f"--calib={self.all}", "--keep-float=se")
 
+    def test_accuracy_asked_for(self):
+        """Layers stay in float until it holds, the dearest ones, and it is said which."""
+        report = self.folder / "r.json"
+        def evaluate(*options):
+            return json.loads(self.fine(QCC_EVAL, self.model, f"--calib={self.all}", f"--data={self.all}", f"--compare={self.model}", "--json",
+                                        *options))
+        plain = evaluate()["sqnr_db"]
+        self.assertEqual(evaluate(f"--min-sqnr={plain - 0.1}")["sqnr_db"], plain)
+        self.wrong(["with every layer on integers, and what is asked for only with none"], f"--calib={self.all}", "--min-sqnr=150")
+        # A range that cuts off nearly everything; classes as the real model has them, of pictures of one colour.
+        scales, samples = self.folder / "scales.txt", self.folder / "samples.txt"
+        scales.write_text("0 0.000001 first\n")
+        r, classes = random.Random(2), []
+        for i in range(SAMPLES):
+            x = self.array(f"each/{i:02}.npy", (1, 8, 8, 3), [r.uniform(-4, 4) for _ in range(3)] * 64)
+            self.fine(QCC_RUN, self.model, "-i", x, "-o", self.folder / "y.npy")
+            y = read_npy(self.folder / "y.npy")[0]
+            classes.append(max(range(10), key=lambda k: y[k]))
+        samples.write_text("".join(f"each/{i:02}.npy\t{k}\n" for i, k in enumerate(classes)))
+        self.assertGreater(len(set(classes)), 2)
+        bad = evaluate(f"--scales={scales}")
+        self.assertLess(bad["sqnr_db"], 25)
+        self.assertGreaterEqual(evaluate(f"--scales={scales}", "--min-sqnr=30")["sqnr_db"], 30)
+        rounded = evaluate("--effort=2")["sqnr_db"]  # what is measured is what is compiled, weights being rounded, too
+        self.assertNotEqual(rounded, plain)
+        self.assertEqual(evaluate("--effort=2", f"--min-sqnr={rounded - 0.05}")["sqnr_db"], rounded)
+        command = (QCC, self.model, f"--calib={samples}", f"--scales={scales}", "--max-drop=0.0%", f"--report={report}", "-o", self.folder / "m.o")
+        code, _, error = run(*command)
+        self.assertEqual(code, 0, error)
+        self.assertRegex(error, r"warning: .*% right with every layer on integers; .* 100.00 % right with 1 of \d in float, "
+                                r"which are [1-9]\d?\.\d % of the multiply-adds and take \d+\.\d+ times the time on this machine: 'second")
+        ops = json.loads(report.read_text())["ops"]
+        real = [op for op in ops if op["arithmetic"] == "float"]
+        self.assertEqual([op["name"].split(",")[0] for op in real], ["second"])
+        self.assertIn("its integers alone leave", real[0]["why"])
+        self.wrong(["all.npy, row 0 has no class"], f"--calib={self.all}", "--max-drop=1%")
+        for option in ("--min-sqnr=25", "--max-drop=1%", f"--calib={self.all} --min-sqnr=0", f"--calib={self.all} --max-drop=2"):
+            self.assertEqual(run(QCC, self.model, "--emit=ir", "-o", "-", *option.split())[0], 2, option)
+
     def test_ranges_as_text(self):
         scales, options = self.folder / "scales.txt", (f"--calib={self.all}", "--effort=0")
         expected = self.text(f"--save-scales={scales}", *options)
