@@ -18,6 +18,7 @@ typedef struct qcc_op_normalize {
 } qcc_op_normalize;
 
 void qcc_op_softmax(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns);
+void qcc_op_softmax_wide(const qcc_op_normalize *, const uint8_t *x, int16_t *y, int64_t rows, int64_t columns);
 void qcc_op_log_softmax(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns);
 void qcc_op_l2_normalize(const qcc_op_normalize *, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns);
 

@@ -35,16 +35,43 @@ static int32_t sum_of_exponentials(const qcc_op_normalize *c, const uint8_t *x, 
     return (int32_t)sum;
 }
 
+/* How a row's exponentials become its shares, in units of 2^-bits. */
+typedef struct share {
+    int32_t scale, max;
+    int shift;
+} share;
+
+static share share_of(const qcc_op_normalize *c, const uint8_t *x, int64_t n, int bits)
+{
+    share s = {.max = largest(x, n)};
+    int over_unit;
+    s.scale = arith_fixed_reciprocal(sum_of_exponentials(c, x, n, s.max), 12, &over_unit);
+    s.shift = over_unit + 31 - bits < 0 ? 0 : over_unit + 31 - bits;
+    return s;
+}
+
+static int32_t share_at(const qcc_op_normalize *c, const share *s, uint8_t x)
+{
+    return arith_fixed_shift_right(arith_fixed_product(s->scale, c->exponentials[s->max - x]), s->shift);
+}
+
 void qcc_op_softmax(const qcc_op_normalize *c, const uint8_t *x, uint8_t *y, int64_t rows, int64_t columns)
 {
     for (int64_t row = 0; row < rows; row++, x += columns, y += columns) {
-        const int32_t max = largest(x, columns);
-        int over_unit;
-        const int32_t scale = arith_fixed_reciprocal(sum_of_exponentials(c, x, columns, max), 12, &over_unit);
-        const int shift = over_unit + 31 - 8 < 0 ? 0 : over_unit + 31 - 8;
+        const share s = share_of(c, x, columns, 8);
         for (int64_t i = 0; i < columns; i++)
-            y[i] = (uint8_t)clamp_byte(
-                arith_fixed_shift_right(arith_fixed_product(scale, c->exponentials[max - x[i]]), shift));
+            y[i] = (uint8_t)clamp_byte(share_at(c, &s, x[i]));
+    }
+}
+
+void qcc_op_softmax_wide(const qcc_op_normalize *c, const uint8_t *x, int16_t *y, int64_t rows, int64_t columns)
+{
+    for (int64_t row = 0; row < rows; row++, x += columns, y += columns) {
+        const share s = share_of(c, x, columns, 16);
+        for (int64_t i = 0; i < columns; i++) {
+            const int32_t q = share_at(c, &s, x[i]);
+            y[i] = (int16_t)((q < 0 ? 0 : q > 65535 ? 65535 : q) - 32768);
+        }
     }
 }
 

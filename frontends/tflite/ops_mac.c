@@ -158,10 +158,26 @@ bool tflite_op_fully_connected(tflite_node *n)
     return tflite_bind_activated(n, 0, op, act, shape.rank, shape.dims);
 }
 
+/* The sums of two int8 matrices as they are: TFLite subtracts no zero points here. */
+static bool plain_sums(tflite_node *n, ir_value *a, ir_value *b, bool adj_a, bool adj_b, const ir_type *shape)
+{
+    const ir_quant *plain = ir_quant_tensor(n->model->graph, 1, 0);
+    a = node_typed(n, node_emit1(n, IR_CAST, a), a->type, plain);
+    b = a ? node_typed(n, node_emit1(n, IR_CAST, b), b->type, plain) : NULL;
+    if (!b)
+        return false;
+    ir_op *op = node_emit2(n, IR_BATCH_MATMUL, a, b);
+    ir_set_int(op, IR_ATTR_ADJ_A, adj_a);
+    ir_set_int(op, IR_ATTR_ADJ_B, adj_b);
+    ir_value *y = node_typed(n, op, ir_type_make(IR_I32, shape->rank, shape->dims), NULL);
+    return y && tflite_bind_value(n, 0, y);
+}
+
 bool tflite_op_batch_matmul(tflite_node *n)
 {
     ir_value *a = tflite_input(n, 0), *b = a ? tflite_input(n, 1) : NULL;
-    if (!b)
+    tflite_tensor y;
+    if (!b || !tflite_output_tensor(n, 0, &y))
         return false;
     if (a->type.rank < 2 || b->type.rank < 2)
         return node_error(n, "matrices need at least 2 dimensions");
@@ -181,6 +197,8 @@ bool tflite_op_batch_matmul(tflite_node *n)
     shape.dims[shape.rank++] = db[!adj_b];
     if (tflite_is_hybrid(a, b))
         return tflite_hybrid_matmul(n, a, b, adj_a, !adj_b, fb_bool(n->options, MATMUL_ASYMMETRIC, false), &shape);
+    if (a->type.dtype == IR_I8 && b->type.dtype == IR_I8 && y.type.dtype == IR_I32)
+        return plain_sums(n, a, b, adj_a, adj_b, &shape);
     ir_op *op = node_emit2(n, IR_BATCH_MATMUL, a, b);
     ir_set_int(op, IR_ATTR_ADJ_A, adj_a);
     ir_set_int(op, IR_ATTR_ADJ_B, adj_b);

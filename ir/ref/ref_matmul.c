@@ -154,7 +154,10 @@ bool ir_check_batch_matmul(const ir_op *op, diag *d)
     if (op->operands[0].value->type.dtype == IR_I16 &&
         (ir_zero_of(op->operands[0].value) != 0 || ir_zero_of(op->operands[1].value) != 0))
         return ir_refuse(op, d, "a 16-bit operand has a zero point");
-    return op->results[0]->type.dtype == IR_F32 || ir_check_quantized(op, op->results[0], "result", d);
+    const ir_value *y = op->results[0];
+    if (y->type.dtype == IR_I32)
+        return !y->quant || ir_refuse(op, d, "sums of products have no quantization");
+    return y->type.dtype == IR_F32 || ir_check_quantized(op, y, "result", d);
 }
 
 /* Matrix `index` of a value as rows of length k: [rows][k] from [k][rows] when `swap`. */

@@ -30,6 +30,9 @@ EXCEPTIONS = {
     ("SUM_int16*", "tflite"): 1,
     # TFLite interpolates between 512 nodes, in a bilinear resize with weights of 10 bits; the default rounding is exact.
     ("SOFTMAX_int16*", "fp32"): 40,
+    # From int8, TFLite's reference has -32768 for 0 and units of 2^-16, whatever the file says of the result.
+    ("SOFTMAX_to_int16*", "fp32"): 65535,
+    ("SOFTMAX_to_all_int16*", "fp32"): 9, # its sums have 12 fractional bits
     ("RESIZE_BILINEAR_int16*", "fp32"): 400,
     ("EXP_int16*", "fp32"): 16,
     ("TANH_int16*", "fp32"): 2,

@@ -152,17 +152,21 @@ def transpose_conv(seed, dtype, padding=SAME, stride=2, per_channel=True, bias=T
     return c.done()
 
 
-def batch_matmul(seed, dtype, adj=(False, False)):
+def batch_matmul(seed, dtype, adj=(False, False), sums=False, scales=True):
+    """sums: an int32 result, in which the zero points of the operands, if they have any, do not count."""
     c = Case(seed)
     a_shape, b_shape = ([2, 7, 13], [2, 13, 5])
     if adj[0]:
         a_shape = [2, 13, 7]
     if adj[1]:
         b_shape = [2, 5, 13]
-    a, ap = c.input("a", dtype, a_shape)
-    b, bp = c.input("b", dtype, b_shape)
+    if not scales:
+        a, b, ap = c.m.input("a", dtype, a_shape), c.m.input("b", dtype, b_shape), None
+    else:
+        a, ap = c.input("a", dtype, a_shape)
+        b, bp = c.input("b", dtype, b_shape)
     yp = None if ap is None else (ap[0] * bp[0] * 74 * 74 * 4 / 60 if dtype != "int16" else ap[0] * bp[0] * 20000, 0 if dtype == "int16" else 3)
-    y = c.output(dtype, [2, 7, 5], yp)
+    y = c.output("int32" if sums else dtype, [2, 7, 5], yp)
     c.m.op("BATCH_MATMUL", [a, b], [y], "BatchMatMulOptions", version=4, adjX=adj[0], adjY=adj[1])
     return c.done()
 
@@ -336,13 +340,13 @@ def unary(seed, code, dtype, options=None, out=None, x_params=None, positive=Fal
     return c.done()
 
 
-def softmax(seed, code, dtype, shape=(3, 21), beta=1.0):
+def softmax(seed, code, dtype, shape=(3, 21), beta=1.0, to=None, to_params=None):
     c = Case(seed)
     x, xp = c.input("x", dtype, list(shape), None if dtype == "float32" else c.params(dtype, 0.02, 0.15))
     fixed = {"SOFTMAX": {"int8": (1 / 256, -128), "uint8": (1 / 256, 0), "int16": (1 / 32768, 0)},
              "LOG_SOFTMAX": {"int8": (16 / 256, 127), "uint8": (16 / 256, 255)},
              "L2_NORMALIZATION": {"int8": (1 / 128, 0), "uint8": (1 / 128, 128)}}
-    y = c.output(dtype, list(shape), fixed[code].get(dtype))
+    y = c.output(to or dtype, list(shape), to_params or fixed[code].get(to or dtype))
     if code == "SOFTMAX":
         c.m.op(code, [x], [y], "SoftmaxOptions", version=2, beta=beta)
     else:
@@ -563,6 +567,9 @@ def cases(seed=1):
     for t in ("int8", "int16", real):
         for adj in ((False, False), (True, False), (False, True)):
             yield named(f"batch_matmul_{t}_{adj[0]:d}{adj[1]:d}", batch_matmul, t, adj)
+            if t == "int8":
+                yield named(f"batch_matmul_sums_{adj[0]:d}{adj[1]:d}", batch_matmul, t, adj, sums=True)
+                yield named(f"batch_matmul_sums_{adj[0]:d}{adj[1]:d}_no_scales", batch_matmul, t, adj, sums=True, scales=False)
 
     stretched = ([2, 5, 6, 7], [1, 1, 1, 7])
     for t in every:
@@ -625,6 +632,11 @@ def cases(seed=1):
         for beta in (1.0, 0.7):
             yield named(f"SOFTMAX_{t}_{beta}", softmax, "SOFTMAX", t, beta=beta)
         yield named(f"SOFTMAX_{t}_image", softmax, "SOFTMAX", t, shape=(2, 3, 4, 1001))
+        if t == "int8":
+            for beta in (1.0, 0.3):
+                yield named(f"SOFTMAX_to_int16_{beta}", softmax, "SOFTMAX", t, beta=beta, to="int16")
+            for shape in ((3, 21), (2, 1001)):
+                yield named(f"SOFTMAX_to_all_int16_{shape[1]}", softmax, "SOFTMAX", t, shape, to="int16", to_params=(1 / 65536, -32768))
         if t != "int16":
             yield named(f"LOG_SOFTMAX_{t}", softmax, "LOG_SOFTMAX", t)
             yield named(f"L2_NORMALIZATION_{t}", softmax, "L2_NORMALIZATION", t)

@@ -83,6 +83,18 @@ def pool_bytes(act=NONE):
     return m
 
 
+def wide_results():
+    """Results of more bits than their operands of int8 have."""
+    m = Model()
+    a, b = m.input("a", "int8", [2, 3], scale=0.5, zero=3), m.input("b", "int8", [3, 2], scale=0.25, zero=-4)
+    sums, shares = m.tensor("sums", "int32", [2, 2]), m.tensor("shares", "int16", [2, 3], scale=1 / 32768, zero=0)
+    m.op("BATCH_MATMUL", [a, b], [sums], "BatchMatMulOptions", version=4)
+    m.op("SOFTMAX", [a], [shares], "SoftmaxOptions", version=3, beta=1.0)
+    m.output(sums)
+    m.output(shares)
+    return m
+
+
 def conv_uint8():
     """The older asymmetric form, grouped channels, a pad that is its own operator."""
     m = Model()
@@ -443,8 +455,8 @@ def fake_quant():
     return m
 
 
-IMPORTED = [conv_int8, int4, epsilon, pool_bytes, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices, data_movement,
-            composite, sparse, detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
+IMPORTED = [conv_int8, int4, epsilon, pool_bytes, wide_results, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices,
+            data_movement, composite, sparse, detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
 IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 

@@ -161,7 +161,8 @@ cg_fit cg_product_fits(const ir_op *op, const target_info *target)
     const ir_value *w = op->operands[1].value, *bias = connected ? ir_operand_value(op, 2) : NULL;
     const ir_dtype a = op->operands[0].value->type.dtype, b = w->type.dtype, y = op->results[0]->type.dtype;
     const bool reals = a == IR_F32 && b == IR_F32 && y == IR_F32;
-    const bool bytes = a == IR_U8 && (b == IR_U8 || b == IR_I8) && (y == IR_U8 || y == IR_F32);
+    const bool bytes =
+        a == IR_U8 && (b == IR_U8 || b == IR_I8) && (y == IR_U8 || y == IR_F32 || (y == IR_I32 && !connected));
     (void)target;
     if ((!reals && !bytes) || (connected && ir_mac_is_dynamic(op)))
         return cg_best_if(false, connected && cg_mac_is_open(op) ? CG_MAC_OPEN : NULL);
@@ -241,7 +242,7 @@ static void bind_requant(cg_module *m, const product *p, cg_gemm *g)
     const bool real = p->y->type.dtype == IR_F32;
     const ir_enum_ACT act = p->op->code == IR_FULLY_CONNECTED ? (ir_enum_ACT)ir_int(p->op, IR_ATTR_ACT) : IR_ACT_NONE;
     ir_act_bounds_f32(act, &g->min, &g->max);
-    if (p->is_float)
+    if (p->is_float || p->y->type.dtype == IR_I32)
         return;
     const double multiplier = ir_mac_multiplier(p->op, 0);
     g->requant = cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(p->op, IR_ATTR_ROUNDING),
@@ -353,6 +354,7 @@ bool cg_emit_product(cg_module *m, const ir_op *op)
                  .steps = p.steps.count,
                  .linear = p.steps.linear,
                  .out_type = p.y->type.dtype,
+                 .sum_factor = 1,
                  .out = {cg_arg_value(p.y), 0, 0, p.y_row},
                  .out_group = p.y_offsets.step,
                  .macs = (uint64_t)(p.batches * p.rows * p.depth * p.columns)};

@@ -2,7 +2,7 @@
  *
  *     8 bits, even_f32   d = largest - x picks from a table of exponentials (22 fractional bits); integer sum;
  *                        q = lrintf(float(table[d]) * (1 / (float(sum) * result scale))) + zero
- *     fixed roundings    qcc_op_softmax, qcc_op_log_softmax of the runtime library
+ *     fixed roundings    qcc_op_softmax, qcc_op_softmax_wide, qcc_op_log_softmax of the runtime library
  *     floats             log_softmax: x - largest - log(sum of exponentials); softmax is softmax_real.c's */
 #include "compiler/codegen/rows/normalize.h"
 
@@ -157,10 +157,12 @@ static void real_row(row_kernel *r)
 
 /* ---- Fixed roundings: tables by difference ---- */
 
-/* The table form, on bytes. */
+/* The table form, of bytes; softmax makes 16-bit values of them, too. */
 static bool is_table(const ir_op *op)
 {
-    return ir_softmax_is_table(op) && op->operands[0].value->type.dtype == IR_U8 && op->results[0]->type.dtype == IR_U8;
+    const ir_dtype y = op->results[0]->type.dtype;
+    return ir_softmax_is_table(op) && op->operands[0].value->type.dtype == IR_U8 &&
+           (y == IR_U8 || (y == IR_I16 && op->code == IR_SOFTMAX));
 }
 
 static bool is_even(const ir_op *op) { return ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32; }
@@ -193,7 +195,11 @@ bool cg_emit_softmax_fixed(cg_module *m, const ir_op *op)
         t->differences[d] = once ? arith_mul_fixed_once(-d, to_q5) : arith_mul_fixed_twice(-d, to_q5);
         t->exponentials[d] = -d >= t->difference_min ? arith_fixed_exp_q5(t->differences[d]) : 0;
     }
-    return row_helper_emit(m, op, op->code == IR_SOFTMAX ? "qcc_op_softmax" : "qcc_op_log_softmax", t, sizeof *t);
+    return row_helper_emit(m, op,
+                           op->code == IR_LOG_SOFTMAX             ? "qcc_op_log_softmax"
+                           : op->results[0]->type.dtype == IR_I16 ? "qcc_op_softmax_wide"
+                                                                  : "qcc_op_softmax",
+                           t, sizeof *t);
 }
 
 cg_fit cg_softmax_i16_fits(const ir_op *op, const target_info *target)

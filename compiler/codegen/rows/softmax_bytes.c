@@ -29,7 +29,7 @@ cg_fit cg_softmax_bytes_fits(const ir_op *op, const target_info *target)
 {
     const ir_type *x = &ir_operand_value(op, 0)->type;
     const int64_t columns = x->dims[x->rank - 1];
-    if (cg_softmax_table_fits(op, target).how == CG_CANNOT)
+    if (cg_softmax_table_fits(op, target).how == CG_CANNOT || op->results[0]->type.dtype != IR_U8)
         return cg_best_if(false, NULL);
     return cg_best_if(target_has(target, TARGET_SHUFFLES) && columns >= target->vector_bytes &&
                           columns <= LONGEST_IN_LANES * (int64_t)target->vector_bytes,

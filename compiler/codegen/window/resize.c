@@ -4,8 +4,9 @@
  *     nearest    rows[out height], columns[out width]: byte offset of the source
  *     bilinear   per result row and column: offsets of the two sources, part (float or 1/1024) and 1 - part
  *
- * Bilinear on 8-bit values is exact: even_f32 computes float products in the interpreter's order on centred integers;
- * fixed roundings sum 32-bit products (exact modulo 2^32, and the sum fits) with 20 fractional bits. */
+ * Bilinear on integers is exact: even_f32 computes float products in the interpreter's order on centred integers; fixed
+ * roundings sum products with 20 fractional bits, in 32 bits for 8-bit values (exact modulo 2^32, and the sum fits), in
+ * 64 bits for 16-bit ones. */
 #include <stddef.h>
 #include <string.h>
 
@@ -29,6 +30,8 @@ typedef struct resize {
     cg_shape x, y;
     blend_mode mode;
     int32_t centre, min, max; /* min, max: of integer results */
+    LLVMTypeRef stored;       /* type of an element */
+    LLVMTypeRef sums;         /* integer that a fixed sum fits */
     unsigned lanes;
     LLVMValueRef corner[4], out;                               /* top left, bottom left, top right, bottom right */
     LLVMValueRef row_part, row_rest, column_part, column_rest; /* splats */
@@ -51,16 +54,21 @@ static tap tap_of(const resize *r, int d, int64_t at)
 
 /* ---- Bilinear: one vector of channels ---- */
 
+static LLVMValueRef splat_sum(const resize *r, int64_t v)
+{
+    return cg_splat(r->k, LLVMConstInt(r->sums, (uint64_t)v, 1), r->lanes);
+}
+
 static LLVMValueRef corner(resize *r, int i, LLVMValueRef first, LLVMValueRef mask)
 {
     cg_kernel *k = r->k;
     LLVMValueRef at = cg_at(k, r->corner[i], cg_mul_const(k, first, r->x.bytes));
+    LLVMValueRef v = cg_load_lanes(k, cg_vector(r->stored, r->lanes), at, mask);
     if (r->mode == BLEND_REAL)
-        return cg_load_lanes(k, cg_vector(k->m->f32, r->lanes), at, mask);
-    LLVMValueRef v = cg_load_lanes(k, cg_vector(k->m->i8, r->lanes), at, mask);
-    v = LLVMBuildZExt(k->b, v, cg_vector(k->m->i32, r->lanes), "");
+        return v;
+    v = (r->x.dtype == IR_U8 ? LLVMBuildZExt : LLVMBuildSExt)(k->b, v, cg_vector(r->sums, r->lanes), "");
     if (r->centre)
-        v = LLVMBuildSub(k->b, v, cg_splat_i32(k, r->centre, r->lanes), "");
+        v = LLVMBuildSub(k->b, v, splat_sum(r, r->centre), "");
     return r->mode == BLEND_FIXED ? v : LLVMBuildSIToFP(k->b, v, cg_vector(k->m->f32, r->lanes), "");
 }
 
@@ -75,25 +83,24 @@ static LLVMValueRef times(resize *r, LLVMValueRef p, LLVMValueRef v, LLVMValueRe
 static LLVMValueRef finish(resize *r, LLVMValueRef sum)
 {
     cg_kernel *k = r->k;
-    LLVMTypeRef ints = cg_vector(k->m->i32, r->lanes);
+    LLVMTypeRef ints = cg_vector(r->sums, r->lanes);
     LLVMValueRef q;
     if (r->mode == BLEND_REAL)
         return sum;
     if (r->mode == BLEND_FIXED) {
         LLVMValueRef plus = LLVMBuildICmp(k->b, LLVMIntSGT, sum, LLVMConstNull(ints), "");
-        LLVMValueRef half =
-            LLVMBuildSelect(k->b, plus, cg_splat_i32(k, 1 << 19, r->lanes), cg_splat_i32(k, -(1 << 19), r->lanes), "");
-        q = LLVMBuildSDiv(k->b, LLVMBuildAdd(k->b, sum, half, ""), cg_splat_i32(k, 1 << 20, r->lanes), "");
+        LLVMValueRef half = LLVMBuildSelect(k->b, plus, splat_sum(r, 1 << 19), splat_sum(r, -(1 << 19)), "");
+        q = LLVMBuildSDiv(k->b, LLVMBuildAdd(k->b, sum, half, ""), splat_sum(r, 1 << 20), "");
     } else {
         sum = cg_max(k, sum, cg_splat_f32(k, (float)(r->min - r->centre), r->lanes));
         sum = cg_min(k, sum, cg_splat_f32(k, (float)(r->max - r->centre), r->lanes));
         q = r->mode == BLEND_EVEN ? cg_round_to_i32(k, sum)
                                   : LLVMBuildFPToSI(k->b, cg_math_round_away(k, sum), ints, "");
     }
-    q = LLVMBuildAdd(k->b, q, cg_splat_i32(k, r->centre, r->lanes), "");
-    q = cg_max(k, q, cg_splat_i32(k, r->min, r->lanes));
-    q = cg_min(k, q, cg_splat_i32(k, r->max, r->lanes));
-    return LLVMBuildTrunc(k->b, q, cg_vector(k->m->i8, r->lanes), "");
+    q = LLVMBuildAdd(k->b, q, splat_sum(r, r->centre), "");
+    q = cg_max(k, q, splat_sum(r, r->min));
+    q = cg_min(k, q, splat_sum(r, r->max));
+    return LLVMBuildTrunc(k->b, q, cg_vector(r->stored, r->lanes), "");
 }
 
 static void blend_block(cg_kernel *k, void *context, LLVMValueRef first, LLVMValueRef mask)
@@ -120,7 +127,10 @@ static LLVMValueRef load_weight(resize *r, LLVMValueRef table, int64_t offset)
 {
     cg_kernel *k = r->k;
     LLVMTypeRef type = r->mode == BLEND_FIXED ? k->m->i32 : k->m->f32;
-    return cg_splat(k, cg_load(k, type, cg_at_const(k, table, offset), 4), r->lanes);
+    LLVMValueRef weight = cg_load(k, type, cg_at_const(k, table, offset), 4);
+    if (r->mode == BLEND_FIXED && r->sums != type)
+        weight = LLVMBuildSExt(k->b, weight, r->sums, "");
+    return cg_splat(k, weight, r->lanes);
 }
 
 static void bilinear_row(resize *r, LLVMValueRef image, LLVMValueRef row, LLVMValueRef row_out)
@@ -205,15 +215,17 @@ cg_fit cg_resize_fits(const ir_op *op, const target_info *target)
 {
     const ir_dtype x = op->operands[0].value->type.dtype;
     (void)target;
-    return cg_best_if(op->code == IR_RESIZE_NEAREST || x == IR_F32 || x == IR_U8, NULL);
+    return cg_best_if(op->code == IR_RESIZE_NEAREST || x == IR_F32 || x == IR_U8 || x == IR_I16, NULL);
 }
 
-static void plan_blend(resize *r)
+static void plan_blend(cg_module *m, resize *r)
 {
     const ir_value *y = r->op->results[0];
     const int32_t origin = (int32_t)ir_int(r->op, IR_ATTR_ORIGIN);
-    const bool even = ir_int(r->op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32;
-    r->mode = r->x.dtype == IR_F32 ? BLEND_REAL : even ? BLEND_EVEN : origin ? BLEND_FIXED : BLEND_UNSIGNED;
+    const bool even = ir_int(r->op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32, wide = r->x.dtype == IR_I16;
+    r->mode = r->x.dtype == IR_F32 ? BLEND_REAL : even ? BLEND_EVEN : origin || wide ? BLEND_FIXED : BLEND_UNSIGNED;
+    r->stored = r->x.dtype == IR_F32 ? m->f32 : wide ? m->i16 : m->i8;
+    r->sums = wide && r->mode == BLEND_FIXED ? m->i64 : m->i32;
     if (r->mode == BLEND_EVEN)
         r->centre = y->quant ? y->quant->zero[0] : 0;
     else if (r->mode == BLEND_FIXED)
@@ -231,6 +243,6 @@ bool cg_emit_resize(cg_module *m, const ir_op *op)
     if (r.y.elements == 0)
         return true;
     if (op->code == IR_RESIZE_BILINEAR)
-        plan_blend(&r);
+        plan_blend(m, &r);
     return emit(m, &r, op->code == IR_RESIZE_BILINEAR);
 }
