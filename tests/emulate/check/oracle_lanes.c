@@ -123,6 +123,8 @@ uint64_t lane_scaled(uint64_t a, uint64_t b, unsigned width)
 {
     const long double v = real(a, width), by = real(b, width);
 
+    if (isnan(v) && quiet(a, width) == a && isinf(by))
+        return of_real(by > 0 ? INFINITY : 0, width);
     if (isnan(v))
         return quiet(a, width);
     if (isnan(by))

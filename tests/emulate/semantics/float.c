@@ -43,9 +43,14 @@ static double round_scaled(double a, unsigned imm)
 
 static float round_scaled_32(float a, unsigned imm) { return isnan(a) ? a + a : (float)round_scaled(a, imm); }
 
-/* vscalef: a times 2^floor(b). */
+static bool is_quiet_32(float a) { return isnan(a) && ((vector){.f32 = {a}}.u32[0] & 1u << 22); }
+static bool is_quiet(double a) { return isnan(a) && ((vector){.f64 = {a}}.u64[0] & 1ull << 51); }
+
+/* vscalef: a times 2^floor(b); of a quiet NaN an infinite b leaves nothing (the manual's table of special cases). */
 static double scale(double a, double b)
 {
+    if (is_quiet(a) && isinf(b))
+        return b > 0 ? INFINITY : 0;
     if (isnan(a) || isnan(b))
         return a + b;
     if (isinf(b))
@@ -55,7 +60,11 @@ static double scale(double a, double b)
 
 static float scale_32(float a, float b)
 {
-    if (isnan(a) || isnan(b) || isinf(b))
+    if (is_quiet_32(a) && isinf(b))
+        return b > 0 ? INFINITY : 0;
+    if (isnan(a))
+        return a + a;
+    if (isnan(b) || isinf(b))
         return (float)scale(a, b);
     return ldexpf(a, (int)fmaxf(-5000, fminf(5000, floorf(b))));
 }
