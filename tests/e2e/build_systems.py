@@ -1,6 +1,7 @@
 """Protects how other build systems take models in: CMake's find_package(qcc) and qcc_add_model, Meson's custom_target, and the library
-alone, built without LLVM."""
+alone, built without LLVM; and that the Debian packages are of this version."""
 import os
+import re
 import shutil
 import unittest
 from pathlib import Path
@@ -81,6 +82,17 @@ class BuildSystems(Case):
         self.built("ninja", "-C", build, environment=environment)
         self.assertTrue((build / "runtime" / "libqcc.a").exists())
         self.assertFalse((build / "compiler").exists())
+
+    def test_debian(self):
+        """The packages, which CI builds, are of this version, and every list of files is of one of them."""
+        folder = ROOT / "debian"
+        version = self.fine(QCC, "--version").decode().split()[1]
+        self.assertRegex((folder / "changelog").read_text().splitlines()[0], rf"^qcc \({re.escape(version)}\) ")
+        packages = set(re.findall(r"^Package: (.*)$", (folder / "control").read_text(), re.M))
+        self.assertEqual({path.stem for path in folder.glob("*.install")}, packages)
+        self.assertLessEqual({path.stem for kind in ("docs", "examples") for path in folder.glob(f"*.{kind}")}, packages)
+        soname = re.search(r"soversion: '(\d+)'", (ROOT / "runtime" / "meson.build").read_text()).group(1)
+        self.assertIn(f"libqcc{soname}", packages)
 
 
 if __name__ == "__main__":
