@@ -2,6 +2,7 @@
  *
  *     DynamicQuantizeLinear                ──▶  %q, %s, %z = dynamic_quantize %x {method = affine_even}
  *     MatMulInteger a, b, a_zero, b_zero   ──▶  %i:i32 = fully_connected %a, const %b, none, none, none, %a_zero
+ *                   of two computed ones   ──▶  %i:i32 = batch_matmul %a, %b, and what zero points take from it
  *     DynamicQuantizeMatMul                ──▶  both, with a real result
  *
  * What follows MatMulInteger and ConvInteger in a model (Cast, Mul by the scales, Add of a bias) is joined with the
@@ -106,9 +107,86 @@ static ir_value *product(ort_node *n, ir_value *x, ir_value *w, const ir_quant *
     return node_done_quant(n, op, scale ? IR_F32 : IR_I32, NULL);
 }
 
+/* ---- MatMulInteger of two matrices that are computed ----
+ *
+ *     Σ (a - za)(b - zb)  =  Σ a b  -  za Σ b  -  zb Σ a  +  K za zb          modulo 2^32
+ *
+ * Zero points that are constant belong to the operands instead. */
+
+typedef struct factor {
+    ir_value *v;    /* [..., M, K] or [..., K, N] */
+    ir_value *zero; /* i32, known at run time only; NULL: v's own */
+} factor;
+
+static bool read_factor(ort_node *n, int index, ir_value *v, factor *out)
+{
+    ir_value *z = ort_has(n, 2 + index) ? ort_known(n, 2 + index) : NULL;
+    int64_t own = 0;
+    if (ort_has(n, 2 + index) && !z)
+        return false;
+    if (v->type.rank < 2 || (v->type.dtype != IR_U8 && v->type.dtype != IR_I8))
+        return node_error(n, "a factor of type %s and rank %d is not supported", ir_dtype_text(v->type.dtype),
+                          v->type.rank);
+    const int64_t columns = v->type.dims[v->type.rank - 1], count = z ? ir_type_elements(&z->type) : 1;
+    const bool several = index == 1 && z && z->type.rank == 1 && count == columns;
+    if (z && (z->type.dtype != v->type.dtype || (count != 1 && !several)))
+        return node_error(n, "a zero point that is not one number of type %s, or one for each column, is not supported",
+                          ir_dtype_text(v->type.dtype));
+    if (z && (several || !ir_is_const(z))) {
+        z = several ? z : node_reshaped(n, z, 0, NULL);
+        z = z ? node_done_quant(n, node_emit1(n, IR_CAST, z), IR_I32, NULL) : NULL;
+        if (!(out->zero = z))
+            return false;
+    } else if (z) {
+        own = ir_const_int(z, 0);
+    }
+    return (out->v = ort_quantized(n, v, ir_quant_tensor(n->model->graph, 1, (int32_t)own))) != NULL;
+}
+
+/* y - zero * Σ of other along K: of its columns (index 0), or of its rows. */
+static ir_value *less_zero(ort_node *n, ir_value *y, ir_value *zero, const factor *other, int axis_from_end)
+{
+    const ir_type *t = &other->v->type;
+    ir_value *plain = node_done_quant(n, node_emit1(n, IR_CAST, other->v), IR_I32, NULL);
+    if (!plain)
+        return NULL;
+    const int32_t own = other->v->quant->zero[0];
+    if (own)
+        plain = node_binary(n, IR_SUB, plain, node_ints(n, IR_I32, 0, 1, (int64_t[]){own}));
+    if (!plain)
+        return NULL;
+    ir_op *sum = node_emit1(n, IR_SUM, plain);
+    ir_set_ints(sum, IR_ATTR_AXES, 1, (int64_t[]){t->rank - axis_from_end});
+    ir_set_int(sum, IR_ATTR_KEEP_DIMS, 1);
+    ir_value *sums = node_done(n, sum);
+    return sums ? node_binary(n, IR_SUB, y, node_binary(n, IR_MUL, sums, zero)) : NULL;
+}
+
+static ir_value *computed_product(ort_node *n, ir_value *a, ir_value *b)
+{
+    factor f[2] = {{NULL, NULL}, {NULL, NULL}};
+    if (!read_factor(n, 0, a, &f[0]) || !read_factor(n, 1, b, &f[1]))
+        return NULL;
+    ir_value *y = node_done_quant(n, node_emit2(n, IR_BATCH_MATMUL, f[0].v, f[1].v), IR_I32, NULL);
+    if (y && f[0].zero)
+        y = less_zero(n, y, f[0].zero, &f[1], 2);
+    if (y && f[1].zero)
+        y = less_zero(n, y, f[1].zero, &f[0], 1);
+    if (!y || !f[0].zero || !f[1].zero)
+        return y;
+    ir_value *depth = node_ints(n, IR_I32, 0, 1, (int64_t[]){a->type.dims[a->type.rank - 1]});
+    ir_value *both = node_binary(n, IR_MUL, f[0].zero, f[1].zero);
+    return both ? node_binary(n, IR_ADD, y, node_binary(n, IR_MUL, both, depth)) : NULL;
+}
+
 bool ort_op_matmul_integer(ort_node *n)
 {
-    ir_value *a = ort_plain(n, 0), *w = a ? weights(n, a) : NULL, *x, *zero;
+    ir_value *a = ort_plain(n, 0), *b = a ? ort_known(n, 1) : NULL;
+    if (!b)
+        return false;
+    if (!ir_is_const(b) || b->type.rank != 2)
+        return ort_put(n, 0, computed_product(n, a, b), LAYOUT_PLAIN);
+    ir_value *w = weights(n, a), *x, *zero;
     if (!w || !ort_integer_operand(n, a, 2, &x, &zero))
         return false;
     return ort_put(n, 0, product(n, x, w, ort_zeros(n, 3, 0, w->type.dims[0]), NULL, NULL, zero), LAYOUT_PLAIN);

@@ -565,6 +565,23 @@ def integer_sums(seed=27):
     return g.model()
 
 
+def computed_products(seed=28):
+    """Products of integers that are both computed: zero points from run time, constant, one for each column, none."""
+    g = Graph(seed)
+    x, y = g.input("x", [2, 5, 8]), g.input("y", [2, 8, 6])
+    qx, _, zx = g.op("DynamicQuantizeLinear", x, outputs=3)
+    qy, _, zy = g.op("DynamicQuantizeLinear", y, outputs=3)
+    g.output(g.op("MatMulInteger", qx, qy, zx, zy))
+    g.output(g.op("MatMulInteger", qx, qy, zx))
+    g.output(g.op("MatMulInteger", qx, qy, "", zy))
+    zeros = [g.constant(np.int8(-7)), g.constant(np.int8(9))]
+    a, b = g.op("QuantizeLinear", x, g.real(0.01), zeros[0]), g.op("QuantizeLinear", y, g.real(0.02), zeros[1])
+    g.output(g.op("MatMulInteger", a, b, *zeros))
+    g.output(g.op("MatMulInteger", a, g.op("Squeeze", g.op("Slice", qy, g.ints(0), g.ints(1)), g.ints(0)), zeros[0],
+                  g.constant(np.array([0, 3, 255, 128, 127, 1], np.uint8))))
+    return g.model()
+
+
 MODELS = {
     "cnn_float": lambda: (cnn(), "disabled"),
     "cnn_qdq_u8s8": lambda: (Quantizer(cnn()).run(), "disabled"),
@@ -594,6 +611,7 @@ MODELS = {
     "forms_float": lambda: (forms(), "disabled"),
     "sixteen_bits_qdq": lambda: (sixteen_bits(), "disabled"),
     "integer_sums": lambda: (integer_sums(), "disabled"),
+    "computed_products": lambda: (computed_products(), "disabled"),
     "output_types_qdq": lambda: (output_types(), "disabled"),
     "attention_operators_float": lambda: (attention_operators(), "disabled"),
     "explicit_reals": lambda: (explicit(), "disabled"),
