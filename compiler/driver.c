@@ -303,6 +303,12 @@ static bool write_dump(void *context, int number, const char *name, const char *
     return file != OUTPUT_NONE && output_add(o->files, file, text, length, d) && output_commit(o->files, d);
 }
 
+bool driver_wants_float(const driver_options *o)
+{
+    return o->quantize == PASS_QUANTIZE_NONE || o->keep_float.count || o->quantized_ops.count || o->calibrate ||
+           o->calibration;
+}
+
 pass_options driver_pass_options(const driver_options *o, bool lower)
 {
     return (pass_options){

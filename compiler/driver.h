@@ -95,6 +95,8 @@ bool driver_import(const driver_options *, const char *path, driver_module *out,
 /* Runs the pipeline: without the lowering, the graph is what the interpreter runs and --emit=ir prints. */
 bool driver_optimize(const driver_options *, driver_module *, diag *);
 bool driver_lower(const driver_options *, driver_module *, diag *);
+/* Whether a model that computes on real numbers is what the options ask for, or all that samples could make of it. */
+bool driver_wants_float(const driver_options *);
 /* What passes get to know of the options. */
 pass_options driver_pass_options(const driver_options *, bool lower);
 /* The named passes, or the pipeline when names is NULL. */

@@ -240,6 +240,7 @@ static bool add_views(const command *c, const driver_module *m, const cg_output 
     const report_facts facts = {.name = c->name,
                                 .source = m->file,
                                 .targets = c->options.targets,
+                                .float_is_asked_for = driver_wants_float(&c->options),
                                 .object_bytes = code->size + (code->separate ? 0 : code->parts_bytes)};
     if (o->report != OUTPUT_NONE) {
         char *text = report_text(m->graph, &facts, strcmp(strrchr(c->report, '.'), ".html") == 0, &length);

@@ -1,12 +1,13 @@
-/* report.c: lowered graph -> one JSON object; the HTML page (report_html.c) is a view of the same object.
+/* report.c: lowered graph -> one JSON object; the page (report_html.c) and the text (report_terminal.c) are views of it.
  *
- *     {"model": …, "targets": ["avx2", "generic"], "target": "avx2", "workspace_bytes": …, "weights_bytes": …, "macs": …,
- *      "seconds": …,
+ *     {"model": …, "targets": ["avx2", "generic"], "target": "avx2", "threads": …, "workspace_bytes": …, "weights_bytes": …,
+ *      "macs": …, "seconds": …, "estimated_for": "avx2", "estimated_seconds": …,
  *      "ops": [{"name", "op", "source", "arithmetic": "int8" | "float" | "mixed" | "data", "why", "fused": […], "kernels": […],
  *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "scale_note", "histogram", "difference"}],
  *               "results": […],
- *               "macs", "weights_bytes", "seconds"}],
- *      "memory": [{"value", "offset", "bytes", "first", "last"}]}
+ *               "macs", "weights_bytes", "seconds", "estimated_seconds"}],
+ *      "not_int8": …, "slowest_by": …, "slowest": …,                          (report_summary.c)
+ *      "memory": [{"value", "kind": "int8" | "float" | "data" | "scratch" | "state", "offset", "bytes", "first", "last"}]}
  *
  * The target that ran, times, activations' histograms and differences from the file's graph are there when a run made
  * them (qcc-run --report), weights' histograms always. */
@@ -20,8 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/report_arithmetic.h"
+#include "compiler/report_cost.h"
 #include "compiler/report_html.h"
 #include "compiler/report_json.h"
+#include "compiler/report_summary.h"
 #include "ir/ref/interp.h"
 #include "ir/size_limits.h"
 
@@ -107,130 +111,6 @@ static json_t *value_json(report_builder *r, const ir_value *v)
 
 /* ---- Facts about one op ---- */
 
-static int64_t macs_of(const ir_op *op)
-{
-    const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1);
-    if (op->code == IR_BATCH_MATMUL) {
-        const ir_type *a = &x->type;
-        return ir_type_elements(&op->results[0]->type) * a->dims[a->rank - (ir_int(op, IR_ATTR_ADJ_A) ? 2 : 1)];
-    }
-    if (!(ir_op_info_of(op->code)->flags & IR_MAC) || !w)
-        return 0;
-    const int64_t results = ir_type_elements(&op->results[0]->type), weights = ir_type_elements(&w->type);
-    if (op->code == IR_DEPTHWISE_CONV2D)
-        return results * w->type.dims[1] * w->type.dims[2];
-    if (w->type.dims[0] == 0)
-        return 0;
-    if (op->code == IR_TRANSPOSE_CONV2D)
-        return ir_type_elements(&x->type) * (w->type.dims[3] ? weights / w->type.dims[3] : 0);
-    return results * (weights / w->type.dims[0]);
-}
-
-typedef enum arithmetic { INTEGER, FLOAT, MIXED, DATA } arithmetic;
-static const char *const arithmetic_names[] = {"int8", "float", "mixed", "data"};
-
-static void count_value(const ir_value *v, int *quantized, int *real)
-{
-    if (!v || ir_is_const(v)) /* what a constant is, the compiler chooses */
-        return;
-    *quantized += v->quant != NULL;
-    *real += !v->quant && ir_dtype_is_float(v->type.dtype);
-}
-
-static bool has_scale(const ir_value *v) { return v->quant || (v->def && v->def->code == IR_DEQUANTIZE); }
-
-/* Does a dequantize of 16 bits give it, or a quantize to 16 bits take it, if only behind data movement? */
-static bool is_of_16_bits(const ir_value *v)
-{
-    for (const ir_operand *use = v->uses; use; use = use->next_use)
-        if (use->user->code == IR_QUANTIZE && use->user->results[0]->type.dtype == IR_I16)
-            return true;
-    while (v->def && v->def->operand_count == 1 && ir_op_info_of(v->def->code)->flags & IR_SAME_QUANT)
-        v = v->def->operands[0].value;
-    return v->def && v->def->code == IR_DEQUANTIZE && v->def->operands[0].value->type.dtype == IR_I16;
-}
-
-/* Why an op beside dequantize or quantize is computed in float: the scale that is missing. */
-static const char *missing_scale(const ir_graph *g, const ir_op *op)
-{
-    bool beside = false, quantized = false, wide = is_of_16_bits(op->results[0]), other = op->results[0]->uses == NULL;
-    int without = -1;
-    for (int i = op->operand_count < 2 ? op->operand_count - 1 : 1; i >= 0; i--) { /* biases need none */
-        const ir_value *v = op->operands[i].value;
-        beside = beside || (v && has_scale(v));
-        wide = wide || (v && is_of_16_bits(v));
-        if (v && v->type.dtype == IR_F32 && !has_scale(v))
-            without = i;
-    }
-    for (const ir_operand *use = op->results[0]->uses; use; use = use->next_use)
-        *(use->user->code == IR_QUANTIZE ? &quantized : &other) = true;
-    if (wide)
-        return "beside integers of 16 bits it is computed on real values";
-    if (!beside && !quantized)
-        return "the file gives no quantization for it";
-    if (other || ir_value_is_output(op->results[0]))
-        return quantized ? "its real result is used, too" : "its result has no scale";
-    if (without >= 0)
-        return arena_format(g->arena, "operand %d has no scale", without);
-    return "has scales, but no integer form";
-}
-
-static bool is_quantized(const ir_value *v) { return v && v->quant; }
-
-/* A product is what its factors are: biases may be real beside integers, and so may the result. */
-static arithmetic product_arithmetic(const ir_graph *g, const ir_op *op, const char **out_why)
-{
-    const bool x = is_quantized(op->operands[0].value), w = is_quantized(op->operands[1].value);
-    if (ir_mac_is_dynamic(op)) {
-        *out_why = "int8, quantized at run time";
-        return INTEGER;
-    }
-    if (x && w) {
-        *out_why = is_quantized(op->results[0])
-                       ? "operands and result are quantized"
-                       : "operands are quantized; nothing quantizes the result, so its sums become real";
-        return INTEGER;
-    }
-    *out_why = op->why_float ? op->why_float
-               : w           ? "the file quantizes the weights, and keeps the activations real-valued"
-                             : missing_scale(g, op);
-    return FLOAT;
-}
-
-static arithmetic arithmetic_of(const ir_graph *g, const ir_op *op, const char **out_why)
-{
-    const ir_op_info *info = ir_op_info_of(op->code);
-    int quantized = 0, real = 0;
-    if ((info->flags & IR_MAC) || op->code == IR_BATCH_MATMUL)
-        return product_arithmetic(g, op, out_why);
-    for (int i = 0; i < op->operand_count; i++)
-        count_value(op->operands[i].value, &quantized, &real);
-    for (int i = 0; i < info->results; i++)
-        count_value(op->results[i], &quantized, &real);
-    switch (op->code) {
-    case IR_QUANTIZE:
-    case IR_DEQUANTIZE: *out_why = "converts between real and quantized values"; return MIXED;
-    case IR_DYNAMIC_QUANTIZE: *out_why = "quantizes real values at run time"; return MIXED;
-    case IR_REQUANTIZE: *out_why = "converts between two quantizations"; return INTEGER;
-    default: break;
-    }
-    if (quantized && real) {
-        *out_why = "some of its operands and results are quantized, others real";
-        return MIXED;
-    }
-    if (quantized) {
-        *out_why =
-            info->flags & IR_SAME_QUANT ? "moves or compares quantized values" : "operands and results are quantized";
-        return INTEGER;
-    }
-    if (!real) {
-        *out_why = "works on plain integers or booleans";
-        return DATA;
-    }
-    *out_why = op->why_float ? op->why_float : info->results > 0 ? missing_scale(g, op) : "keeps real values";
-    return FLOAT;
-}
-
 static json_t *fused_json(report_builder *r, const ir_op *op)
 {
     json_t *list = json_array();
@@ -259,22 +139,13 @@ static json_t *kernels_json(report_builder *r, const ir_op *op)
     return list;
 }
 
-static int64_t constant_bytes(const ir_op *op)
-{
-    int64_t bytes = 0;
-    for (int i = 0; i < op->operand_count; i++)
-        if (op->operands[i].value && ir_is_const(op->operands[i].value))
-            bytes += (int64_t)ir_type_bytes(&op->operands[i].value->type);
-    return bytes;
-}
-
 static json_t *op_json(report_builder *r, const ir_op *op, int64_t index)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
     const char *name = op->name, *why;
     if (!name && info->results > 0)
         name = op->results[0]->name;
-    const arithmetic kind = arithmetic_of(r->g, op, &why);
+    const report_arithmetic kind = report_arithmetic_of(r->g, op, &why);
     json_t *o = json_object(), *operands = json_array(), *results = json_array();
     report_put(r, o, "name", report_string(r, name ? name : info->text));
     report_put(r, o, "op", json_string(info->text));
@@ -283,9 +154,9 @@ static json_t *op_json(report_builder *r, const ir_op *op, int64_t index)
                    report_string(r, arena_format(r->g->arena, "subgraph %d, node %d%s%s%s", op->loc.subgraph,
                                                  op->loc.node, op->loc.kind ? " (" : "",
                                                  op->loc.kind ? op->loc.kind : "", op->loc.kind ? ")" : "")));
-    report_put(r, o, "arithmetic", json_string(arithmetic_names[kind]));
+    report_put(r, o, "arithmetic", json_string(report_arithmetic_names[kind]));
     report_put(r, o, "why", json_string(why));
-    if (ir_has_attr(op, IR_ATTR_ROUNDING) && kind == INTEGER && !ir_mac_is_dynamic(op))
+    if (ir_has_attr(op, IR_ATTR_ROUNDING) && kind == REPORT_INTEGER && !ir_mac_is_dynamic(op))
         report_put(r, o, "rounding", json_string(ir_enum_text(IR_KIND_ENUM_ROUNDING, ir_int(op, IR_ATTR_ROUNDING))));
     report_put(r, o, "fused", fused_json(r, op));
     report_put(r, o, "kernels", kernels_json(r, op));
@@ -295,10 +166,11 @@ static json_t *op_json(report_builder *r, const ir_op *op, int64_t index)
         report_push(r, results, value_json(r, op->results[i]));
     report_put(r, o, "operands", operands);
     report_put(r, o, "results", results);
-    report_put(r, o, "macs", json_integer(macs_of(op)));
-    report_put(r, o, "weights_bytes", json_integer(constant_bytes(op)));
+    report_put(r, o, "macs", json_integer(report_macs(op)));
+    report_put(r, o, "weights_bytes", json_integer(report_constant_bytes(op)));
     if (r->facts->seconds && r->facts->seconds[index] >= 0)
         report_put_real(r, o, "seconds", r->facts->seconds[index]);
+    report_put_real(r, o, "estimated_seconds", report_cost(op, r->estimated_for));
     return o;
 }
 
@@ -315,24 +187,51 @@ static int64_t *last_uses(const ir_graph *g)
     return last;
 }
 
+static json_t *place_json(report_builder *r, const char *name, const char *kind, int64_t offset, size_t bytes)
+{
+    json_t *o = json_object();
+    report_put(r, o, "value", report_string(r, name));
+    report_put(r, o, "kind", json_string(kind));
+    report_put(r, o, "offset", json_integer(offset));
+    report_put(r, o, "bytes", json_integer((json_int_t)bytes));
+    return o;
+}
+
+static void push_lifetime(report_builder *r, json_t *list, json_t *place, int64_t first, int64_t last)
+{
+    report_put(r, place, "first", json_integer(first));
+    report_put(r, place, "last", json_integer(last > first ? last : first));
+    report_push(r, list, place);
+}
+
+static void push_results(report_builder *r, json_t *list, const ir_op *op, int64_t index, const int64_t last[])
+{
+    const char *op_name = ir_op_info_of(op->code)->text;
+    for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
+        const ir_value *v = op->results[i];
+        if (v->place.space != IR_SPACE_WORKSPACE)
+            continue;
+        const char *kind = v->quant ? "int8" : ir_dtype_is_float(v->type.dtype) ? "float" : "data";
+        json_t *o = place_json(r, v->name ? v->name : op_name, kind, v->place.offset, ir_type_bytes(&v->type));
+        push_lifetime(r, list, o, index, last[v->id]);
+    }
+    if (op->kernel.scratch_bytes > 0)
+        push_lifetime(r, list,
+                      place_json(r, op->name ? op->name : op_name, "scratch", op->kernel.scratch_offset,
+                                 (size_t)op->kernel.scratch_bytes),
+                      index, index);
+}
+
 static json_t *memory_json(report_builder *r)
 {
     json_t *list = json_array();
     int64_t *last = last_uses(r->g), index = 0;
     r->failed |= !last;
     for (const ir_op *op = r->g->first; last && op; op = op->next, index++)
-        for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
-            const ir_value *v = op->results[i];
-            if (v->place.space != IR_SPACE_WORKSPACE)
-                continue;
-            json_t *o = json_object();
-            report_put(r, o, "value", report_string(r, v->name ? v->name : ir_op_info_of(op->code)->text));
-            report_put(r, o, "offset", json_integer(v->place.offset));
-            report_put(r, o, "bytes", json_integer((json_int_t)ir_type_bytes(&v->type)));
-            report_put(r, o, "first", json_integer(index));
-            report_put(r, o, "last", json_integer(last[v->id] > index ? last[v->id] : index));
-            report_push(r, list, o);
-        }
+        push_results(r, list, op, index, last);
+    if (r->g->state_bytes)
+        push_lifetime(r, list, place_json(r, "state", "state", (int64_t)r->g->state_offset, r->g->state_bytes), 0,
+                      index - 1);
     free(last);
     return list;
 }
@@ -370,8 +269,8 @@ void report_totals(const ir_graph *g, int64_t *out_macs, int64_t *out_weights_by
 {
     *out_macs = *out_weights_bytes = 0;
     for (const ir_op *op = g->first; op; op = op->next) {
-        *out_macs += macs_of(op);
-        *out_weights_bytes += constant_bytes(op);
+        *out_macs += report_macs(op);
+        *out_weights_bytes += report_constant_bytes(op);
     }
 }
 
@@ -382,15 +281,16 @@ static json_t *graph_json(report_builder *r)
     json_t *o = json_object(), *ops = json_array();
     int64_t macs[4] = {0}, weights = 0, index = 0;
     int counts[4] = {0}, inferred = 0;
-    double seconds = 0;
+    double seconds = 0, estimated = 0;
     const char *why;
     for (const ir_op *op = g->first; op; op = op->next, index++) {
-        const arithmetic kind = arithmetic_of(g, op, &why);
+        const report_arithmetic kind = report_arithmetic_of(g, op, &why);
         report_push(r, ops, op_json(r, op, index));
-        macs[kind] += macs_of(op);
-        weights += constant_bytes(op);
+        macs[kind] += report_macs(op);
+        weights += report_constant_bytes(op);
         counts[kind]++;
         inferred += has_inferred_scale(op);
+        estimated += report_cost(op, r->estimated_for);
         seconds += facts->seconds && facts->seconds[index] > 0 ? facts->seconds[index] : 0;
     }
     report_put(r, o, "model", report_string(r, facts->name));
@@ -399,6 +299,8 @@ static json_t *graph_json(report_builder *r)
     report_put(r, o, "targets", targets_json(r));
     if (facts->target)
         report_put(r, o, "target", json_string(facts->target));
+    if (facts->threads)
+        report_put(r, o, "threads", json_integer(facts->threads));
     report_put(r, o, "qcc", json_string(QCC_VERSION));
     report_put(r, o, "workspace_bytes", json_integer((json_int_t)g->workspace_bytes));
     const char *remark = ir_limits_remark(g);
@@ -408,14 +310,19 @@ static json_t *graph_json(report_builder *r)
     report_put(r, o, "weights_bytes", json_integer(weights));
     if (facts->object_bytes)
         report_put(r, o, "object_bytes", json_integer((json_int_t)facts->object_bytes));
-    report_put(r, o, "macs", json_integer(macs[INTEGER] + macs[FLOAT] + macs[MIXED] + macs[DATA]));
+    report_put(r, o, "macs",
+               json_integer(macs[REPORT_INTEGER] + macs[REPORT_FLOAT] + macs[REPORT_MIXED] + macs[REPORT_DATA]));
     for (int i = 0; i < 4; i++) {
-        report_put(r, o, arena_format(g->arena, "ops_%s", arithmetic_names[i]), json_integer(counts[i]));
-        report_put(r, o, arena_format(g->arena, "macs_%s", arithmetic_names[i]), json_integer(macs[i]));
+        report_put(r, o, arena_format(g->arena, "ops_%s", report_arithmetic_names[i]), json_integer(counts[i]));
+        report_put(r, o, arena_format(g->arena, "macs_%s", report_arithmetic_names[i]), json_integer(macs[i]));
     }
     report_put(r, o, "ops_inferred", json_integer(inferred));
     if (facts->seconds)
         report_put_real(r, o, "seconds", seconds);
+    report_put(r, o, "estimated_for", json_string(r->estimated_for->name));
+    report_put_real(r, o, "estimated_seconds", estimated);
+    report_put(r, o, "float_is_asked_for", json_boolean(facts->float_is_asked_for));
+    report_put_summary(r, o, ops);
     report_put(r, o, "ops", ops);
     report_put(r, o, "memory", memory_json(r));
     return o;
@@ -424,7 +331,10 @@ static json_t *graph_json(report_builder *r)
 char *report_text(const ir_graph *g, const report_facts *facts, bool html, size_t *out_length)
 {
     char *text = NULL;
-    report_builder r = {.memory = g->arena, .g = g, .facts = facts};
+    report_builder r = {.memory = g->arena,
+                        .g = g,
+                        .facts = facts,
+                        .estimated_for = facts->target ? target_find(facts->target) : target_set_best(facts->targets)};
     json_t *o = graph_json(&r);
     FILE *out = open_memstream(&text, out_length);
     bool good = !r.failed && out;

@@ -16,10 +16,12 @@ typedef struct report_difference {
 
 typedef struct report_facts {
     const char *name, *source;
-    target_set targets;  /* that there is code for */
-    size_t object_bytes; /* 0: unknown */
+    target_set targets;      /* that there is code for */
+    size_t object_bytes;     /* 0: unknown */
+    bool float_is_asked_for; /* by options; or there were samples, and still some of it is float */
     /* What a run can tell; NULL: there was none. */
     const char *target;                   /* whose code ran */
+    unsigned threads;                     /* that it ran on */
     const double *seconds;                /* by position of the op; negative: no code of its own */
     const histogram *activations;         /* by id of the value; without elements: unknown */
     const report_difference *differences; /* by id of the value */

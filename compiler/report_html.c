@@ -1,28 +1,18 @@
-/* report_html.c: the report as one page: facts, arithmetic, the memory plan, and a row an op.  Pictures are SVG
- * inside. */
+/* report_html.c: the report as one page.  Its first screen says what the model computes on, what is not int8 and why, how
+ * much memory it takes and how long; then the ten slowest ops, the workspace, all facts, and the table (report_table.c).
+ * Pictures are SVG inside; style and script are report_page.css and report_page.js. */
 #include "compiler/report_html.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
-enum { MAP_WIDTH = 960, MAP_HEIGHT = 240, SPARK_WIDTH = 96, SPARK_HEIGHT = 24 };
+#include "compiler/report_format.h"
 
-static const char style[] =
-    "body{font:14px/1.4 system-ui,sans-serif;margin:2em;color:#222}table{border-collapse:collapse;margin:1em 0}"
-    "td,th{border-bottom:1px solid #ddd;padding:.3em .6em;text-align:left;vertical-align:top}"
-    "thead th{position:sticky;top:0;background:#fff}.n{text-align:right;font-variant-numeric:tabular-nums}"
-    "small{color:#666}tr.float{background:#fff1e0}tr.mixed{background:#fffbe6}"
-    ".bar{display:flex;height:1.4em;max-width:60em;border-radius:3px;overflow:hidden}"
-    ".bar span{color:#fff;padding-left:.4em;overflow:hidden;"
-    "white-space:nowrap}span.int8{background:#2a7f62}span.float{background:#c8662b}"
-    "span.mixed{background:#b59a26}span.data{background:#888}"
-    "svg{display:block}svg.map{background:#f6f6f6}svg.map rect{fill:#5b8db8;fill-opacity:.7;stroke:#fff;stroke-width:.5}"
-    "svg.spark{background:#f3f3f3}svg.spark path{fill:#7a5ca0}";
+enum { REASONS_SHOWN = 4 };
 
-/* ---- Text and members ---- */
+static const char *const kinds[] = {"int8", "mixed", "float", "data"};
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
-static void print_escaped(FILE *out, const char *text)
+void report_print_escaped(FILE *out, const char *text)
 {
     for (; *text; text++)
         switch (*text) {
@@ -34,227 +24,288 @@ static void print_escaped(FILE *out, const char *text)
         }
 }
 
-static const char *member(const json_t *o, const char *key)
+static bool is_measured(const json_t *report) { return json_object_get(report, "seconds") != NULL; }
+
+/* ---- Is it int8, what not and why ---- */
+
+static void print_shares(FILE *out, const json_t *report)
 {
-    const char *text = json_string_value(json_object_get(o, key));
-    return text ? text : "";
-}
-
-static double number(const json_t *o, const char *key) { return json_number_value(json_object_get(o, key)); }
-
-static int64_t integer(const json_t *o, const char *key) { return json_integer_value(json_object_get(o, key)); }
-
-static void print_cell(FILE *out, const char *text)
-{
-    fputs("<td>", out);
-    print_escaped(out, text);
-    fputs("</td>", out);
-}
-
-/* ---- Pictures ---- */
-
-/* A histogram as a curve, as high as its largest bin; its title has the numbers.  Heights are square roots: one bin of
- * zeros would flatten the rest. */
-static void print_histogram(FILE *out, const json_t *h)
-{
-    const json_t *counts = json_object_get(h, "counts");
-    const size_t bins = json_array_size(counts);
-    json_int_t most = 1;
-    for (size_t i = 0; i < bins; i++) {
-        const json_int_t n = json_integer_value(json_array_get(counts, i));
-        most = n > most ? n : most;
-    }
-    fprintf(out,
-            "<svg class=\"spark\" width=\"%d\" height=\"%d\"><title>%" PRId64 " elements from %.5g to %.5g; %" PRId64
-            " at the low end, %" PRId64 " at the high end</title><path d=\"M0 %d",
-            SPARK_WIDTH, SPARK_HEIGHT, integer(h, "elements"), number(h, "low"), number(h, "high"),
-            integer(h, "at_low"), integer(h, "at_high"), SPARK_HEIGHT);
-    for (size_t i = 0; i < bins; i++) {
-        const double share = sqrt((double)json_integer_value(json_array_get(counts, i)) / (double)most);
-        fprintf(out, "V%.1fh%.2f", SPARK_HEIGHT * (1 - share), (double)SPARK_WIDTH / (double)bins);
-    }
-    fprintf(out, "V%dZ\"/></svg>", SPARK_HEIGHT);
-}
-
-/* Which arithmetic the multiply-adds take. */
-static void print_arithmetic(FILE *out, const json_t *o)
-{
-    static const char *const kinds[] = {"int8", "mixed", "float", "data"};
-    const double all = number(o, "macs");
-    if (all <= 0)
-        return;
-    fputs("<h2>Multiply-adds by arithmetic</h2>\n<div class=\"bar\">", out);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        char key[16];
-        snprintf(key, sizeof key, "macs_%s", kinds[i]);
-        const double share = 100 * number(o, key) / all;
-        if (share > 0)
+    fputs("<div class=\"shares\">", out);
+    for (size_t i = 0; i < KINDS; i++) {
+        const double share = 100 * report_share(report, kinds[i]);
+        if (share >= 8)
             fprintf(out, "<span class=\"%s\" style=\"width:%.3f%%\">%s %.1f %%</span>", kinds[i], share, kinds[i],
                     share);
+        else if (share > 0)
+            fprintf(out, "<span class=\"%s thin\" style=\"width:%.3f%%\" title=\"%s %.2f %%\"></span>", kinds[i], share,
+                    kinds[i], share);
     }
+    fprintf(out, "</div><p class=\"faint\">%s by arithmetic; ops: ",
+            report_number(report, "macs") > 0 ? "Multiply-adds" : "Ops");
+    const char *before = "";
+    for (size_t i = 0; i < KINDS; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "ops_%s", kinds[i]);
+        if (!report_integer(report, key))
+            continue;
+        fprintf(out, "%s%" PRId64 " %s", before, report_integer(report, key), kinds[i]);
+        before = ", ";
+    }
+    fputs("</p>", out);
+}
+
+static void print_reason(FILE *out, const json_t *report, const json_t *reason)
+{
+    char text[REPORT_NUMBER];
+    const int64_t ops = report_integer(reason, "ops"), first = report_integer(reason, "first");
+    const json_t *op = json_array_get(json_object_get(report, "ops"), (size_t)first);
+    fprintf(out, "<li><b class=\"kind %s\">%s</b>, %" PRId64 " op%s", report_member(reason, "arithmetic"),
+            report_member(reason, "arithmetic"), ops, ops == 1 ? "" : "s");
+    if (report_number(reason, "macs") > 0)
+        fprintf(out, " with %s multiply-adds", report_count(report_number(reason, "macs"), text));
+    fputs(": ", out);
+    report_print_escaped(out, report_member(reason, "why"));
+    fprintf(out, " <small>(%s<a href=\"#op%" PRId64 "\">%s</a>)</small></li>\n", ops > 1 ? "first " : "", first,
+            report_member(op, "op"));
+}
+
+/* A model of real numbers whose user may not know that it can be another. */
+static void print_next_step(FILE *out, const json_t *report)
+{
+    fputs(
+        "<p>With about 100 samples of what it will see (pictures, arrays) it becomes a model of 8-bit integers, a quarter of "
+        "the size and mostly two to four times as fast; docs/calibration.md has the rest:</p><pre><code>qcc ",
+        out);
+    report_print_escaped(out, report_member(report, "source"));
+    fputs(" --calib=SAMPLES -o ", out);
+    report_print_escaped(out, report_member(report, "model"));
+    fputs(".o</code></pre>\n", out);
+}
+
+static void print_answer(FILE *out, const json_t *report)
+{
+    char text[REPORT_VERDICT];
+    const char *arithmetic;
+    const char *verdict = report_verdict(report, text, &arithmetic);
+    const json_t *reasons = json_object_get(report, "not_int8");
+    const size_t count = json_array_size(reasons);
+    fprintf(out, "<section class=\"answer %s\">\n<p class=\"verdict\">%s</p>\n", arithmetic, verdict);
+    const bool asked = json_is_true(json_object_get(report, "float_is_asked_for"));
+    const double quantized = report_number(report, "ops_int8") + report_number(report, "ops_mixed");
+    if (*arithmetic == 'f' && !asked && quantized == 0)
+        print_next_step(out, report);
+    else if (*arithmetic == 'f' && asked)
+        fputs("<p>That is what the options ask for, or all that the samples could make of it.</p>\n", out);
+    print_shares(out, report);
+    fputs(count ? "<ul>\n" : "", out);
+    for (size_t i = 0; i < count && i < REASONS_SHOWN; i++)
+        print_reason(out, report, json_array_get(reasons, i));
+    if (count > REASONS_SHOWN) {
+        fprintf(out, "<li><details><summary>%zu more reasons</summary><ul>\n", count - REASONS_SHOWN);
+        for (size_t i = REASONS_SHOWN; i < count; i++)
+            print_reason(out, report, json_array_get(reasons, i));
+        fputs("</ul></details></li>\n", out);
+    }
+    fputs(count ? "</ul>\n</section>\n" : "</section>\n", out);
+}
+
+/* ---- How much, how long ---- */
+
+static void print_tile(FILE *out, const char *what, const char *number, const char *note)
+{
+    fprintf(out, "<div class=\"tile\">%s<b>%s</b><small>", what, number);
+    report_print_escaped(out, note);
+    fputs("</small></div>\n", out);
+}
+
+static void print_tiles(FILE *out, const json_t *report)
+{
+    char text[REPORT_NUMBER], more[REPORT_NUMBER + sizeof "about "], note[256];
+    const double workspace = report_number(report, "workspace_bytes"), weights = report_number(report, "weights_bytes");
+    const int64_t threads = report_integer(report, "threads");
+    fputs("<div class=\"tiles\">\n", out);
+    if (is_measured(report))
+        snprintf(note, sizeof note, "one run, measured: %s, %" PRId64 " thread%s", report_member(report, "target"),
+                 threads, threads == 1 ? "" : "s");
+    else
+        snprintf(note, sizeof note,
+                 "one run, only estimated: %s, a core of 3 GHz; qcc-run MODEL --report=FILE.html measures it",
+                 report_member(report, "estimated_for"));
+    report_time(report_seconds(report, report), text);
+    snprintf(more, sizeof more, "%s%s", is_measured(report) ? "" : "about ", text);
+    print_tile(out, "Time", more, note);
+    snprintf(note, sizeof note, "workspace %s, which the program gives, and weights %s", report_bytes(workspace, text),
+             report_bytes(weights, more));
+    print_tile(out, "Memory", report_bytes(workspace + weights, text), note);
+    print_tile(out, "Work", report_count(report_number(report, "macs"), text), "multiply-adds a run");
+    if (report_number(report, "object_bytes") > 0)
+        print_tile(out, "Object", report_bytes(report_number(report, "object_bytes"), text),
+                   "code and weights on disk");
     fputs("</div>\n", out);
 }
 
-/* Time goes to the right, addresses go down; a box is a value. */
-static void print_memory(FILE *out, const json_t *o)
+/* ---- The slowest ---- */
+
+static void print_slowest(FILE *out, const json_t *report)
 {
-    const json_t *values = json_object_get(o, "memory");
-    const double bytes = number(o, "workspace_bytes"), ops = (double)json_array_size(json_object_get(o, "ops"));
+    const json_t *ops = json_object_get(report, "ops"), *slowest = json_object_get(report, "slowest");
+    const size_t count = json_array_size(slowest);
+    const double all = report_seconds(report, report);
+    char text[REPORT_NUMBER];
+    double most = 0;
+    if (!count)
+        return;
+    fprintf(
+        out, "<h2>%s ops</h2>\n<p class=\"faint\">%s</p>\n<ol class=\"slow\">\n",
+        count < 10 ? "The slowest" : "The ten slowest",
+        is_measured(report)
+            ? "Measured: the median of a run's time in each."
+            : "Estimated from multiply-adds and bytes moved, since nobody has run it: good for the order, not for the "
+              "numbers.");
+    for (size_t i = 0; i < count; i++) {
+        const int64_t position = json_integer_value(json_array_get(slowest, i));
+        const json_t *op = json_array_get(ops, (size_t)position);
+        const double seconds = report_seconds(report, op);
+        most = i ? most : seconds;
+        fprintf(out, "<li class=\"%s\"><span><a href=\"#op%" PRId64 "\" title=\"", report_member(op, "arithmetic"),
+                position);
+        report_print_escaped(out, report_member(op, "name"));
+        fputs("\">", out);
+        report_print_escaped(out, report_member(op, "name"));
+        fprintf(
+            out,
+            "</a><small>%s</small></span><span class=\"bar-cell\"><span class=\"bar\" style=\"width:%.1f%%\"></span>"
+            "</span><span class=\"n\">%s <small>%.1f %%</small></span></li>\n",
+            report_member(op, "op"), 100 * seconds / most, report_time(seconds, text), 100 * seconds / all);
+    }
+    fputs("</ol>\n", out);
+}
+
+/* ---- The workspace ---- */
+
+static void print_box(FILE *out, const json_t *v)
+{
+    char bytes[REPORT_NUMBER], at[REPORT_NUMBER];
+    const int64_t first = report_integer(v, "first"), last = report_integer(v, "last");
+    const char *kind = report_member(v, "kind");
+    fprintf(out,
+            "<rect class=\"%s\" vector-effect=\"non-scaling-stroke\" x=\"%" PRId64 "\" y=\"%" PRId64
+            "\" width=\"%" PRId64 "\" height=\"%" PRId64 "\"><title>%s",
+            kind, first, report_integer(v, "offset"), last - first + 1, report_integer(v, "bytes"),
+            *kind == 's' && kind[1] == 'c' ? "scratch of " : "");
+    report_print_escaped(out, report_member(v, "value"));
+    fprintf(out, ": %s at %s, op", report_bytes(report_number(v, "bytes"), bytes),
+            report_bytes(report_number(v, "offset"), at));
+    fprintf(out, first == last ? " %" PRId64 : "s %" PRId64 " to %" PRId64, first, last);
+    fputs("</title></rect>\n", out);
+}
+
+/* Time goes to the right, addresses go down; a box is a value. */
+static void print_memory(FILE *out, const json_t *report)
+{
+    static const char *const legend[][2] = {{"int8", "integers with a scale"},
+                                            {"float", "real numbers"},
+                                            {"data", "plain integers"},
+                                            {"scratch", "scratch of a kernel"},
+                                            {"state", "state, kept from run to run"}};
+    const json_t *values = json_object_get(report, "memory"), *lowest = NULL;
+    const double bytes = report_number(report, "workspace_bytes");
+    const double ops = (double)json_array_size(json_object_get(report, "ops"));
+    char text[REPORT_NUMBER];
+    double end = 0;
     if (json_array_size(values) == 0 || bytes <= 0)
         return;
+    fputs("<h2>Workspace</h2>\n<div class=\"legend\">", out);
+    for (size_t i = 0; i < sizeof legend / sizeof *legend; i++)
+        fprintf(out, "<span class=\"%s\"><i></i>%s</span>", legend[i][0], legend[i][1]);
     fprintf(out,
-            "<h2>Workspace</h2>\n<p>To the right: ops in order. Down: addresses, %.0f bytes in all.</p>\n"
-            "<svg class=\"map\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %.0f %.0f\" preserveAspectRatio=\"none\">\n",
-            bytes, MAP_WIDTH, MAP_HEIGHT, ops, bytes);
+            "</div>\n<svg class=\"map\" viewBox=\"0 0 %.0f %.0f\" preserveAspectRatio=\"none\" role=\"img\" "
+            "aria-label=\"Values in the workspace over time\">\n",
+            ops, bytes);
     for (size_t i = 0; i < json_array_size(values); i++) {
         const json_t *v = json_array_get(values, i);
-        const int64_t first = integer(v, "first"), last = integer(v, "last");
-        fprintf(out,
-                "<rect vector-effect=\"non-scaling-stroke\" x=\"%" PRId64 "\" y=\"%" PRId64 "\" width=\"%" PRId64
-                "\" height=\"%" PRId64 "\"><title>",
-                first, integer(v, "offset"), last - first + 1, integer(v, "bytes"));
-        print_escaped(out, member(v, "value"));
-        fprintf(out, ": %" PRId64 " bytes at %" PRId64 ", ops %" PRId64 " to %" PRId64 "</title></rect>\n",
-                integer(v, "bytes"), integer(v, "offset"), first, last);
+        const double to = report_number(v, "offset") + report_number(v, "bytes");
+        lowest = to > end ? v : lowest;
+        end = to > end ? to : end;
+        print_box(out, v);
     }
-    fputs("</svg>\n", out);
+    fprintf(
+        out,
+        "</svg>\n<p class=\"faint\">A box is a value. To the right: ops in order, 0 to %.0f, in which it is needed. Down: its "
+        "addresses, 0 to %s. As much as that is needed at op <a href=\"#op%" PRId64 "\">%" PRId64 "</a>, for ",
+        ops - 1, report_bytes(bytes, text), report_integer(lowest, "first"), report_integer(lowest, "first"));
+    report_print_escaped(out, report_member(lowest, "value"));
+    fputs(".</p>\n<p id=\"told\" role=\"status\"></p>\n", out);
 }
 
-/* ---- The table ---- */
+/* ---- All facts ---- */
 
-static void print_scale(FILE *out, const json_t *v)
+static void print_fact(FILE *out, const char *key, const json_t *value)
 {
-    if (!json_object_get(v, "scale"))
+    char text[REPORT_NUMBER];
+    for (size_t i = 0; i < json_array_size(value); i++)
+        fprintf(out, "%s%s", i ? ", " : "", json_string_value(json_array_get(value, i)));
+    if (json_is_string(value))
+        report_print_escaped(out, json_string_value(value));
+    if (!json_is_integer(value))
         return;
-    if (json_object_get(v, "scale_max"))
-        fprintf(out, " <small>scale %.3g&hellip;%.3g", number(v, "scale"), number(v, "scale_max"));
+    const json_int_t n = json_integer_value(value);
+    const char *tail = strstr(key, "_bytes");
+    if (tail && n >= 1024)
+        fprintf(out, "%s <small>(%" JSON_INTEGER_FORMAT " bytes)</small>", report_bytes((double)n, text), n);
     else
-        fprintf(out, " <small>scale %.4g, zero %" PRId64, number(v, "scale"), integer(v, "zero"));
-    fputs("; from ", out);
-    print_escaped(out, member(v, "scale_from"));
-    if (json_object_get(v, "scale_note")) {
-        fputs(": ", out);
-        print_escaped(out, member(v, "scale_note"));
-    }
-    fputs("</small>", out);
+        fprintf(out, "%" JSON_INTEGER_FORMAT "%s", n, tail ? " bytes" : "");
 }
 
-static void print_difference(FILE *out, const json_t *difference)
-{
-    if (!difference)
-        return;
-    fprintf(out, "<small title=\"largest difference from the file's graph, in units of one %s\">&Delta; %.3g",
-            member(difference, "unit"), number(difference, "max"));
-    if (json_object_get(difference, "alone_max"))
-        fprintf(out, ", this op alone %.3g", number(difference, "alone_max"));
-    if (json_object_get(difference, "sqnr_db"))
-        fprintf(out, ", %.1f dB", number(difference, "sqnr_db"));
-    fputs("</small>", out);
-}
-
-static void print_values(FILE *out, const json_t *values)
-{
-    fputs("<td>", out);
-    for (size_t i = 0; i < json_array_size(values); i++) {
-        const json_t *v = json_array_get(values, i), *h = json_object_get(v, "histogram");
-        if (json_is_null(v))
-            continue;
-        fprintf(out, "<div>%s %s", member(v, "type"), member(v, "shape"));
-        print_scale(out, v);
-        fputs("</div>", out);
-        if (h && number(h, "elements") > 1)
-            print_histogram(out, h);
-        print_difference(out, json_object_get(v, "difference"));
-    }
-    fputs("</td>", out);
-}
-
-static void print_row(FILE *out, size_t index, const json_t *op, double all_seconds)
-{
-    fprintf(out, "<tr class=\"%s\"><td>%zu</td>", member(op, "arithmetic"), index);
-    print_cell(out, member(op, "name"));
-    fputs("<td>", out);
-    print_escaped(out, member(op, "op"));
-    const json_t *fused = json_object_get(op, "fused");
-    for (size_t i = 0; i < json_array_size(fused); i++)
-        fprintf(out, " + %s", json_string_value(json_array_get(fused, i)));
-    const json_t *kernels = json_object_get(op, "kernels");
-    for (size_t i = 0; i < json_array_size(kernels); i++)
-        fprintf(out, "%s%s", i ? ", " : "<div><small>", json_string_value(json_array_get(kernels, i)));
-    fprintf(out, "%s</td><td><b>%s</b>: ", json_array_size(kernels) ? "</small></div>" : "", member(op, "arithmetic"));
-    print_escaped(out, member(op, "why"));
-    fputs("</td>", out);
-    print_values(out, json_object_get(op, "operands"));
-    print_values(out, json_object_get(op, "results"));
-    fprintf(out, "<td class=\"n\">%" PRId64 "</td><td class=\"n\">%" PRId64 "</td>", integer(op, "macs"),
-            integer(op, "weights_bytes"));
-    if (all_seconds > 0 && json_object_get(op, "seconds"))
-        fprintf(out, "<td class=\"n\">%.2f</td><td class=\"n\">%.1f %%</td>", number(op, "seconds") * 1e6,
-                100 * number(op, "seconds") / all_seconds);
-    else if (all_seconds > 0)
-        fputs("<td></td><td></td>", out);
-    fputs("</tr>\n", out);
-}
-
-static void print_ops(FILE *out, const json_t *o)
-{
-    const double seconds = number(o, "seconds");
-    const json_t *ops = json_object_get(o, "ops");
-    fprintf(out,
-            "<h2>Ops</h2>\n<table>\n<thead><tr><th></th><th>Layer</th><th>Op</th><th>Arithmetic</th><th>Operands</th>"
-            "<th>Results</th><th>Multiply-adds</th><th>Weights, bytes</th>%s</tr></thead>\n",
-            seconds > 0 ? "<th>&micro;s</th><th>Share</th>" : "");
-    for (size_t i = 0; i < json_array_size(ops); i++)
-        print_row(out, i, json_array_get(ops, i), seconds);
-    fputs("</table>\n", out);
-}
-
-static void print_facts(FILE *out, const json_t *o)
+static void print_facts(FILE *out, const json_t *report)
 {
     static const char *const facts[][2] = {
         {"source", "Model file"},
+        {"qcc", "Version of qcc"},
         {"targets", "Targets"},
         {"target", "Target that ran"},
-        {"workspace_bytes", "Workspace, bytes"},
+        {"workspace_bytes", "Workspace"},
         {"workspace_remark", "Remark"},
-        {"state_bytes", "State, bytes"},
-        {"weights_bytes", "Weights, bytes"},
-        {"object_bytes", "Object, bytes"},
+        {"state_bytes", "State, part of the workspace"},
+        {"weights_bytes", "Weights"},
+        {"object_bytes", "Object"},
         {"macs", "Multiply-adds"},
         {"ops_int8", "Ops in int8"},
         {"ops_float", "Ops in float"},
         {"ops_mixed", "Ops between the two"},
+        {"ops_data", "Ops on plain integers"},
         {"ops_inferred", "Ops with scales that are not the file's"},
     };
-    fputs("<table>\n", out);
+    fputs("<h2>Facts</h2>\n<table class=\"facts\">\n", out);
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
-        const json_t *value = json_object_get(o, facts[i][0]);
+        const json_t *value = json_object_get(report, facts[i][0]);
         if (!value)
             continue;
-        fprintf(out, "<tr><th>%s</th><td class=\"n\">", facts[i][1]);
-        for (size_t k = 0; k < json_array_size(value); k++)
-            fprintf(out, "%s%s", k ? ", " : "", json_string_value(json_array_get(value, k)));
-        if (json_is_string(value))
-            print_escaped(out, json_string_value(value));
-        if (json_is_integer(value))
-            fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        fprintf(out, "<tr><th>%s</th><td>", facts[i][1]);
+        print_fact(out, facts[i][0], value);
         fputs("</td></tr>\n", out);
     }
-    if (json_object_get(o, "seconds"))
-        fprintf(out, "<tr><th>One run, all ops, ms</th><td class=\"n\">%.3f</td></tr>\n", number(o, "seconds") * 1e3);
     fputs("</table>\n", out);
 }
 
-void report_print_html(FILE *out, const json_t *o)
+void report_print_html(FILE *out, const json_t *report)
 {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>qcc: ", out);
-    print_escaped(out, member(o, "model"));
-    fprintf(out, "</title><style>%s</style></head><body>\n<h1>", style);
-    print_escaped(out, member(o, "model"));
-    fputs("</h1>\n", out);
-    print_facts(out, o);
-    print_arithmetic(out, o);
-    print_memory(out, o);
-    print_ops(out, o);
-    fputs("</body></html>\n", out);
+    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+          "content=\"width=device-width, initial-scale=1\"><title>qcc: ",
+          out);
+    report_print_escaped(out, report_member(report, "model"));
+    fprintf(out, "</title><style>\n%s</style></head><body>\n<h1>", report_page_style);
+    report_print_escaped(out, report_member(report, "model"));
+    fputs("</h1>\n<p class=\"faint\">", out);
+    report_print_escaped(out, report_member(report, "source"));
+    fputs(", compiled for ", out);
+    print_fact(out, "targets", json_object_get(report, "targets"));
+    fputs("</p>\n", out);
+    print_answer(out, report);
+    print_tiles(out, report);
+    print_slowest(out, report);
+    print_memory(out, report);
+    report_print_table(out, report);
+    print_facts(out, report);
+    fprintf(out, "<script>\n%s</script>\n</body></html>\n", report_page_script);
 }

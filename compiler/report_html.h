@@ -8,4 +8,12 @@
 /* Writes the report that report.c made as one page that needs no other file. */
 void report_print_html(FILE *, const json_t *report);
 
+/* ---- What its parts share ---- */
+
+void report_print_escaped(FILE *, const char *text);
+/* A row an op; report_table.c. */
+void report_print_table(FILE *, const json_t *report);
+
+extern const char report_page_style[], report_page_script[]; /* report_page.css, report_page.js */
+
 #endif

@@ -14,6 +14,7 @@ typedef struct report_builder {
     arena *memory; /* for names that can't be written as they are */
     const ir_graph *g;
     const report_facts *facts;
+    const target_info *estimated_for;
     bool failed; /* memory was out at some place: what was built is not whole */
 } report_builder;
 

@@ -48,6 +48,8 @@ bool run_report_add(const session *s, const driver_options *options, const doubl
                                     .source = s->module.file,
                                     .targets = options->targets,
                                     .target = s->variant->target,
+                                    .threads = s->threads,
+                                    .float_is_asked_for = driver_wants_float(options),
                                     .seconds = of_ops,
                                     .activations = seen,
                                     .differences = differences};
