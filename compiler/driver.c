@@ -266,10 +266,18 @@ static bool import_shapes(const driver_options *o, driver_module *m, const char 
 
 bool driver_import(const driver_options *o, const char *path, driver_module *out, diag *d)
 {
-    *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path,
-                           .beside = {.model = path, .outputs = o->files}};
-    if (!driver_read_model(path, &out->bytes, &out->size, d))
+    char *found;
+    if (!model_files_program(path, &found, d))
         return false;
+    path = found ? found : path;
+    *out = (driver_module){.file = strcmp(path, "-") == 0 ? "<stdin>" : path,
+                           .found = found,
+                           .beside = {.model = path, .outputs = o->files}};
+    if ((found && o->files && !output_spares(o->files, found, d)) ||
+        !driver_read_model(path, &out->bytes, &out->size, d)) {
+        driver_module_free(out);
+        return false;
+    }
     char *folder = NULL;
     const char *params = NULL;
     if (o->params && !split_params(o->params, &folder, &params, d)) {
@@ -435,6 +443,7 @@ void driver_module_free(driver_module *m)
     for (int i = 0; i < m->further_count; i++)
         ir_graph_free(m->further[i]);
     free(m->bytes);
+    free(m->found);
     model_files_free(&m->beside);
     *m = (driver_module){0};
 }

@@ -68,6 +68,7 @@ typedef struct driver_options {
 
 typedef struct driver_module {
     const char *file; /* as diagnostics name it */
+    char *found;      /* the same, when it is the program of a folder */
     uint8_t *bytes;   /* the model file; constants of the graph alias it */
     size_t size;
     model_files beside; /* files that the model names; the graph's constants alias them, too */

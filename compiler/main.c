@@ -122,8 +122,21 @@ static bool set_option(void *context, option_id id, const char *value, char *err
 /* As C compilers do: in this folder, called as the model, with the extension of what it is. */
 static const char *choose_output(command *c)
 {
-    const char *slash = strrchr(c->model, '/'), *leaf = slash ? slash + 1 : c->model, *dot = strrchr(leaf, '.');
-    const int stem = dot && dot > leaf ? (int)(dot - leaf) : (int)strlen(leaf);
+    int end = (int)strlen(c->model);
+    while (end && c->model[end - 1] == '/') /* of a folder */
+        end--;
+    int begin = end;
+    while (begin && c->model[begin - 1] != '/')
+        begin--;
+    const char *leaf = c->model + begin;
+    int stem = end - begin;
+    for (int i = stem - 1; i > 0; i--)
+        if (leaf[i] == '.') {
+            stem = i;
+            break;
+        }
+    if (stem == 1 && *leaf == '.') /* . and .. have no name */
+        stem = 0;
     const char *extension = kinds[0].extension;
     for (int i = 0; i < KINDS; i++)
         if (kinds[i].kind == c->kind)

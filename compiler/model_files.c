@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "compiler/model_files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -137,4 +138,61 @@ void model_files_free(model_files *f)
         free(f->first);
         f->first = next;
     }
+}
+
+/* ---- A folder as a model ---- */
+
+/* How much a file's name says that it is a program; 0: nothing. */
+static int says_program(const char *name)
+{
+    const size_t length = strlen(name);
+    if (strcmp(name, "__model__") == 0 || (length > 8 && strcmp(name + length - 8, ".pdmodel") == 0))
+        return 2;
+    return length > 5 && strcmp(name + length - 5, ".json") == 0; /* refused by what is in it, with the cure */
+}
+
+static bool ambiguous(const ir_loc *loc, const char *a, const char *b, diag *d)
+{
+    const bool ordered = strcmp(a, b) < 0;
+    return diag_error(d, loc, "the folder has several programs, '%.80s' and '%.80s' among them: name one of them",
+                      ordered ? a : b, ordered ? b : a);
+}
+
+/* The name of the one program, in `found`, NAME_MAX + 1 bytes. */
+static bool find_program(DIR *folder, const ir_loc *loc, char *found, diag *d)
+{
+    int best = 0;
+    bool good = true;
+    for (const struct dirent *e; good && (e = readdir(folder));) {
+        const int says = says_program(e->d_name);
+        if (says == 2 && best == 2)
+            good = ambiguous(loc, found, e->d_name, d);
+        else if (says > best || (says && says == best && strcmp(e->d_name, found) < 0))
+            snprintf(found, NAME_MAX + 1, "%s", e->d_name);
+        best = says > best ? says : best;
+    }
+    return good && (best || diag_error(d, loc,
+                                       "a folder stands for the Paddle program in it, and there is none: no __model__ "
+                                       "and no file that ends in .pdmodel"));
+}
+
+bool model_files_program(const char *path, char **out_path, diag *d)
+{
+    const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
+    char found[NAME_MAX + 1] = "";
+    struct stat info;
+    *out_path = NULL;
+    if (strcmp(path, "-") == 0 || stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+        return true; /* who opens it says what is wrong */
+    DIR *folder = opendir(path);
+    if (!folder)
+        return diag_error(d, &loc, "%s", strerror(errno));
+    const bool good = find_program(folder, &loc, found, d);
+    closedir(folder);
+    const size_t length = strlen(path);
+    if (good && asprintf(out_path, "%s%s%s", path, length && path[length - 1] == '/' ? "" : "/", found) < 0) {
+        *out_path = NULL;
+        return diag_out_of_memory(d, &loc);
+    }
+    return good;
 }

@@ -21,4 +21,8 @@ typedef struct model_files {
 const uint8_t *model_files_open(void *context, const char *name, const ir_loc *, size_t *out_size, diag *);
 void model_files_free(model_files *);
 
+/* The program in a folder that stands for a model, as Paddle saves them: __model__, or a file that ends in .pdmodel, or
+ * in .json.  *out_path is malloc'd, or NULL when `path` is no folder; false after a diagnostic. */
+bool model_files_program(const char *path, char **out_path, diag *);
+
 #endif

@@ -119,6 +119,32 @@ class Parameters(Case):
         self.assertEqual(self.fine(QCC_RUN, "-", "--interp", "--random=1", f"--params={self.folder / '__params__'}",
                                    stdin=program.read_bytes()), want)
 
+    def test_folder(self):
+        """A folder stands for the one program in it, whose parameters are found as ever."""
+        data, folder = ROOT / "tests" / "data", self.folder / "exported.v2"
+        folder.mkdir()
+        want = self.fine(QCC_RUN, data / "nb" / "qat_linear.nb", "--interp", "--random=1")
+        self.assertIn("there is none", self.refused(1, QCC_RUN, folder, "--interp"))
+        (folder / "b.json").write_text('{"base_code":{"magic":"pir"}}')
+        (folder / "a.json").write_text('{"base_code":{"magic":"pir"}}')
+        self.assertIn("a.json: error: the file is JSON", self.refused(1, QCC_RUN, folder, "--interp"))
+        for program, weights in (("inference.pdmodel", "inference.pdiparams"), ("__model__", "__params__")):
+            shutil.copy(data / "paddle" / "qat_linear.pdmodel", folder / program)
+            shutil.copy(data / "paddle" / "qat_linear.pdiparams", folder / weights)
+            for path in (folder, f"{folder}/"):
+                self.assertEqual(self.fine(QCC_RUN, path, "--interp", "--random=1"), want)
+            self.assertEqual(self.fine(QCC_RUN, ".", "--interp", "--random=1", cwd=folder), want)
+            self.assertIn("no output given", self.refused(2, QCC, ".", cwd=folder))
+            self.fine(QCC, "exported.v2/", "--emit=ir", cwd=self.folder)
+            self.assertTrue((self.folder / "exported.qir").exists())
+            held = (folder / program).read_bytes()
+            self.refused(1, QCC, folder, "--emit=obj", "-o", folder / program)
+            self.assertEqual((folder / program).read_bytes(), held)
+            (folder / program).rename(folder / "kept")
+        shutil.copy(folder / "kept", folder / "__model__")
+        shutil.copy(folder / "kept", folder / "m.pdmodel")
+        self.assertIn("several programs, '__model__' and 'm.pdmodel'", self.refused(1, QCC_RUN, folder, "--interp"))
+
     def test_refused(self):
         program = ROOT / "tests" / "data" / "paddle" / "qat_linear.pdmodel"
         self.assertIn("No such file", self.refused(1, QCC_RUN, program, "--interp", f"--params={self.folder / 'nothing'}"))
