@@ -19,6 +19,15 @@ ir_value *qdq_source(const ir_value *v)
     return qdq_is_byte(x) ? x : NULL;
 }
 
+ir_value *qdq_word_source(const ir_value *v)
+{
+    if (!v || !v->def || v->def->code != IR_DEQUANTIZE || v->type.dtype != IR_F32)
+        return NULL;
+    ir_value *x = v->def->operands[0].value;
+    const ir_quant *q = x->quant;
+    return x->type.dtype == IR_I16 && q && q->axis < 0 && q->zero[0] == 0 && q->scale[0] >= FLT_MIN ? x : NULL;
+}
+
 bool qdq_is_target(const ir_op *op)
 {
     if (op->code != IR_QUANTIZE || ir_int(op, IR_ATTR_REAL))

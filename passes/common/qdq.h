@@ -8,6 +8,8 @@
 bool qdq_is_byte(const ir_value *);
 /* The 8-bit value whose real numbers v is: the operand of the dequantize that defines v; NULL when there is none. */
 ir_value *qdq_source(const ir_value *v);
+/* The same of a 16-bit value with zero point 0, which products by 8-bit weights can read. */
+ir_value *qdq_word_source(const ir_value *v);
 /* Is this a quantize to 8 bits that rounds as ONNX or Paddle Lite does, and may spell an op on integers?  Others are to
  * be computed as the file has them. */
 bool qdq_is_target(const ir_op *);

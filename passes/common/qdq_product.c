@@ -9,6 +9,7 @@
 #define MOST_MULTIPLIER 65536.0 /* of the accumulator: beyond, the scales make no sense */
 #define SAME 1e-6               /* relative: what rounding of a float leaves of an integer */
 #define MOST_ERROR 0.25         /* of a step of the result, by the bias */
+#define WIDE_ROOM 0x1p46        /* for a bias beside 64-bit sums */
 
 /* The 8-bit constant that v is the real numbers of; scales per tensor or along `axis`. */
 static ir_value *weights_of(const ir_value *v, int axis)
@@ -54,6 +55,8 @@ typedef struct product {
 
 static int64_t channels_of(const product *p) { return p->w->type.dims[p->axis]; }
 
+static bool is_wide(const product *p) { return p->x->type.dtype == IR_I16; }
+
 /* May a bias of `exact` units be `rounded` ones?  Not when the result is real: the file doesn't round that. */
 static bool may_round(double exact, double rounded, double unit, const ir_value *y)
 {
@@ -80,10 +83,28 @@ static ir_value *integer_bias(ir_graph *g, const product *p, const ir_value *b, 
     return v;
 }
 
+/* Beside a 16-bit operand: 64-bit integers, whose unit is too small for their rounding to matter. */
+static ir_value *wide_bias(ir_graph *g, const product *p, const ir_value *b)
+{
+    const int64_t channels = channels_of(p);
+    int64_t *to = ARENA_ARRAY(g->arena, int64_t, channels);
+    for (int64_t i = 0; i < channels; i++) {
+        const double q = nearbyint(in_units(b, i, (double)p->x->quant->scale[0] * scale_at(p->w->quant, i)));
+        if (!(fabs(q) < WIDE_ROOM))
+            return NULL;
+        to[i] = (int64_t)q;
+    }
+    ir_value *v = ir_const_new(g, ir_type_make(IR_I64, 1, &channels), NULL, to);
+    v->name = b->name;
+    return v;
+}
+
 /* The bias of the product: integers where they are as good, else real numbers. */
 static ir_value *bias_of(ir_graph *g, const product *p, const ir_value *y)
 {
     const ir_value *b = bias_source(p->bias, channels_of(p));
+    if (b && is_wide(p))
+        return wide_bias(g, p, b);
     ir_value *integers = b ? integer_bias(g, p, b, y) : NULL;
     if (integers || !b)
         return integers;
@@ -126,6 +147,8 @@ static bool match(ir_graph *g, const ir_op *op, product *p)
     bool matmul = op->code == IR_BATCH_MATMUL;
     p->op = op;
     p->x = qdq_source(op->operands[0].value);
+    if (!p->x)
+        p->x = qdq_word_source(op->operands[0].value);
     p->bias = matmul ? NULL : ir_operand_value(op, 2);
     bool as_is = !matmul || ir_int(op, IR_ATTR_ADJ_B);
     p->axis = matmul ? 0 : pass_channel_axis(op);
@@ -186,7 +209,7 @@ ir_value *qdq_product(ir_graph *g, const ir_op *op, ir_op *before, const ir_valu
     product p;
     if (!match(g, op, &p) && !match_sum(g, op, &p))
         return NULL;
-    if (!multipliers_make_sense(&p, y))
+    if (!multipliers_make_sense(&p, y) || (is_wide(&p) && y->type.dtype != IR_F32))
         return NULL;
     ir_value *bias = p.bias ? bias_of(g, &p, y) : NULL;
     if (p.bias && !bias)

@@ -10,6 +10,7 @@
  *
  * The rules of docs/quantization.md: a product needs scales of its operands; without one for its result that stays
  * real, and becomes an integer product with a real result here.  Everything else that computes needs all scales.
+ * Of 16-bit scales only products are computed on integers, by 8-bit weights, with a real result.
  * What moves data gets none of its own: qdq_move makes it integer between ops that are.  Each value is quantized once,
  * each filter too.  An op that stays in float learns why (`why_float`).
  *
@@ -50,6 +51,21 @@ static bool is_byte(const ir_value *v)
     return qdq_source(v) || (v->type.dtype == IR_F32 && v->as && v->as->axis < 0 && v->as_dtype != IR_I16);
 }
 
+/* Has the product a form for 16-bit operands that is worth it?  With a filter or a few for each channel floats are
+ * faster. */
+static bool takes_words(const ir_op *op)
+{
+    return op->code == IR_FULLY_CONNECTED || (op->code == IR_CONV2D && ir_int(op, IR_ATTR_GROUPS) == 1) ||
+           (op->code == IR_BATCH_MATMUL && ir_is_const(op->operands[1].value));
+}
+
+/* A computed value that samples give 16-bit integers, for products by 8-bit weights. */
+static bool is_word(const plan *p, const ir_value *v)
+{
+    return p->context->options->calibration && v->type.dtype == IR_F32 && !ir_is_const(v) && v->as &&
+           v->as_dtype == IR_I16 && v->as->axis < 0 && v->as->zero[0] == 0;
+}
+
 static bool are_weights(const ir_op *op, const ir_value *w)
 {
     if (w->def && w->def->code == IR_DEQUANTIZE && ir_is_const(w->def->operands[0].value))
@@ -71,7 +87,7 @@ static const char *why_no_product(plan *p, const ir_op *op)
     bool two = is_product_of_two(op);
     if (two && op->code != IR_BATCH_MATMUL)
         return "its weights are computed";
-    if (!is_byte(x))
+    if (!is_byte(x) && (!takes_words(op) || !is_word(p, x)))
         return why_no_scale(p, x, "operand");
     if (two ? !is_byte(w) : !are_weights(op, w))
         return why_no_scale(p, w, two ? "operand" : "weights");

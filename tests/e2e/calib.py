@@ -316,6 +316,22 @@ class Calibration(Case):
         for option in ("--min-sqnr=25", "--max-drop=1%", f"--calib={self.all} --min-sqnr=0", f"--calib={self.all} --max-drop=2"):
             self.assertEqual(run(QCC, self.model, "--emit=ir", "-o", "-", *option.split())[0], 2, option)
 
+    def test_16_bits(self):
+        """Products multiply int16 by int8; all else is real."""
+        text = self.text(f"--calib={self.all}", "--activation-bits=16")
+        self.assertRegex(text, r":i16<[^>]*> [^\n]*= quantize %")
+        self.assertRegex(text, r":f32<[^>]*>[^\n]*= conv2d ")
+        self.assertNotRegex(text, r":u8<")
+        words = re.findall(r"%(\d+):i16<", text)
+        self.assertTrue(any(re.search(rf"= conv2d %{w}, ", text) for w in words))
+        self.assertRegex(text, r"const %\d+:i8<[^\n]*axis")
+        def evaluate(*options):
+            return json.loads(self.fine(QCC_EVAL, self.model, f"--calib={self.all}", f"--data={self.all}", f"--compare={self.model}", "--json",
+                                        "--effort=0", *options))["sqnr_db"]
+        exact = evaluate("--activation-bits=16")
+        self.assertGreater(exact, evaluate())
+        self.assertAlmostEqual(exact, evaluate("--activation-bits=16", "--interp"), delta=0.2)
+
     def test_ranges_as_text(self):
         scales, options = self.folder / "scales.txt", (f"--calib={self.all}", "--effort=0")
         expected = self.text(f"--save-scales={scales}", *options)
