@@ -470,6 +470,41 @@ void driver_list_ops(void)
     }
 }
 
+/* The words of declared attributes that only some values are supported of. */
+static void print_limits(const char *words)
+{
+    const char *between = "; ";
+    for (const char *end; words && *words; words = end) {
+        words += strspn(words, " ");
+        end = words + strcspn(words, " ");
+        if (memchr(words, '=', (size_t)(end - words)) || memchr(words, ':', (size_t)(end - words))) {
+            printf("%s%.*s", between, (int)(end - words), words);
+            between = " ";
+        }
+    }
+}
+
+void driver_list_operators(void)
+{
+    frontend_support o;
+    for (int i = 0; frontend_support_at(i, &o); i++) {
+        char name[128];
+        snprintf(name, sizeof name, "%s%s%s", o.domain, *o.domain ? "." : "", o.name);
+        printf("%-7s %-52s ", o.format, name);
+        if (!o.supported)
+            printf("no%s%s", o.reason ? "; " : "", o.reason ? o.reason : "");
+        else if (!o.counted)
+            printf("yes");
+        else if (o.oldest == o.newest)
+            printf("%s %d", o.counted, o.newest);
+        else
+            printf("%ss %d-%d", o.counted, o.oldest, o.newest);
+        if (o.supported)
+            print_limits(o.attributes);
+        printf("\n");
+    }
+}
+
 void driver_list_targets(void)
 {
     int count;

@@ -105,6 +105,7 @@ bool driver_passes(const driver_options *, driver_module *, bool lower, const ch
 /* --list-passes, --list-ops and so on. */
 void driver_list_passes(void);
 void driver_list_ops(void);
+void driver_list_operators(void);
 void driver_list_targets(void);
 void driver_list_kernels(void);
 bool driver_compile(const driver_options *, const driver_module *, cg_emit, cg_output *out, diag *);

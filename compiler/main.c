@@ -37,7 +37,7 @@ typedef struct command {
     const char *model, *output, *header, *report, *dot, *weights;
     char *default_output; /* owned */
     char name[NAME_BYTES];
-    bool no_header, list_passes, list_ops, list_targets, list_kernels, describe, json;
+    bool no_header, list_passes, list_ops, list_operators, list_targets, list_kernels, describe, json;
     kind kind;
 } command;
 
@@ -105,6 +105,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_DESCRIBE_JSON: c->json = true; return true;
     case OPT_LIST_PASSES: c->list_passes = true; return true;
     case OPT_LIST_OPS: c->list_ops = true; return true;
+    case OPT_LIST_OPERATORS: c->list_operators = true; return true;
     case OPT_LIST_TARGETS: c->list_targets = true; return true;
     case OPT_LIST_KERNELS: c->list_kernels = true; return true;
     case OPT_COUNT:
@@ -400,11 +401,13 @@ static int perform(int argc, char **argv)
     case OPTION_EXIT_OK: return EXIT_SUCCESS;
     case OPTION_EXIT_USAGE: return EXIT_USAGE;
     }
-    if (c.list_passes || c.list_ops || c.list_targets || c.list_kernels) {
+    if (c.list_passes || c.list_ops || c.list_operators || c.list_targets || c.list_kernels) {
         if (c.list_passes)
             driver_list_passes();
         if (c.list_ops)
             driver_list_ops();
+        if (c.list_operators)
+            driver_list_operators();
         if (c.list_targets)
             driver_list_targets();
         if (c.list_kernels)

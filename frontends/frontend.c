@@ -211,3 +211,18 @@ ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, c
     ir_limits_memory(d, &loc, outcome);
     return NULL;
 }
+
+bool frontend_support_at(int index, frontend_support *out)
+{
+    typedef bool lister(int, frontend_support *);
+    static lister *const formats[] = {frontend_tflite_support, frontend_onnx_support, frontend_paddle_support};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        int count = 0;
+        while (formats[i](count, out)) {
+            if (index-- == 0)
+                return true;
+            count++;
+        }
+    }
+    return false;
+}

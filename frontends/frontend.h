@@ -60,6 +60,24 @@ void frontend_describe_graph(const ir_graph *, frontend_description *);
 enum { FRONTEND_HEAD_BYTES = 4096 };
 bool frontend_recognise(const uint8_t *head, size_t size, const char *file, diag *);
 
+/* How far an operator of a format is supported, as the format's table has it. */
+typedef struct frontend_support {
+    const char *format; /* "tflite", "onnx", "paddle" */
+    const char *domain; /* of ONNX's operators that are not its own; else "" */
+    const char *name;
+    bool supported;
+    const char *reason;  /* why not; NULL: there is no more to say */
+    const char *counted; /* what oldest and newest are: "version", "operator set"; NULL: there are none */
+    int oldest, newest;
+    const char *attributes; /* in the words of node_attributes.h; NULL: none */
+} frontend_support;
+/* Number `index` of those of all formats, in the order of the tables; false behind the last. */
+bool frontend_support_at(int index, frontend_support *out);
+/* The same for each format. */
+bool frontend_tflite_support(int index, frontend_support *out);
+bool frontend_onnx_support(int index, frontend_support *out);
+bool frontend_paddle_support(int index, frontend_support *out);
+
 /* One importer a format. */
 ir_graph *frontend_import_tflite(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);

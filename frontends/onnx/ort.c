@@ -142,6 +142,23 @@ static const ort_op_entry ops[] = {
 #undef ORT_NO
 };
 
+bool frontend_onnx_support(int index, frontend_support *out)
+{
+    if (index >= (int)(sizeof ops / sizeof *ops))
+        return false;
+    const ort_op_entry *e = &ops[index];
+    *out = (frontend_support){.format = "onnx",
+                              .domain = e->domain,
+                              .name = e->name,
+                              .supported = e->import != NULL,
+                              .reason = e->reason,
+                              .counted = "operator set",
+                              .oldest = e->oldest,
+                              .newest = e->newest,
+                              .attributes = e->attributes};
+    return true;
+}
+
 static const ort_op_entry *find_op(const char *domain, const char *name)
 {
     if (strcmp(domain, "ai.onnx") == 0)

@@ -26,6 +26,20 @@ static const char all_may_have[] =
 #undef PADDLE_ALL
     ;
 
+bool frontend_paddle_support(int index, frontend_support *out)
+{
+    if (index >= (int)(sizeof known_ops / sizeof *known_ops))
+        return false;
+    const paddle_op_entry *e = &known_ops[index];
+    *out = (frontend_support){.format = "paddle",
+                              .domain = "",
+                              .name = e->name,
+                              .supported = e->import != NULL,
+                              .reason = e->reason,
+                              .attributes = e->attributes};
+    return true;
+}
+
 static const paddle_op_entry *entry_of(const char *name)
 {
     for (size_t i = 0; i < sizeof known_ops / sizeof *known_ops; i++)

@@ -50,6 +50,29 @@ static const tflite_op_entry *entry_of(const tflite_opcode *code)
     return NULL;
 }
 
+bool frontend_tflite_support(int index, frontend_support *out)
+{
+    const tflite_op_entry *e = NULL;
+    for (int i = 0; i < BUILTIN_COUNT + CUSTOM_COUNT; i++) {
+        e = i < BUILTIN_COUNT ? &builtin_ops[i] : &custom_ops[i - BUILTIN_COUNT];
+        if (e->name && index-- == 0) /* numbers without an operator have no name */
+            break;
+        e = NULL;
+    }
+    if (!e)
+        return false;
+    *out = (frontend_support){.format = "tflite",
+                              .domain = "",
+                              .name = e->name,
+                              .supported = e->import != NULL,
+                              .reason = e->reason,
+                              .counted = "version",
+                              .oldest = 1,
+                              .newest = e->newest,
+                              .attributes = e->fields};
+    return true;
+}
+
 /* ---- The model's own tables ---- */
 
 static bool read_opcodes(tflite_model *m, fb_table root)

@@ -25,7 +25,7 @@ class Completion(Case):
         return done.stdout.split()
 
     def test_options(self):
-        self.assertEqual(self.complete(QCC, "--list-"), ["--list-passes", "--list-targets", "--list-kernels", "--list-ops"])
+        self.assertEqual(self.complete(QCC, "--list-"), ["--list-passes", "--list-targets", "--list-kernels", "--list-operators", "--list-ops"])
         self.assertEqual(self.complete(QCC, "--emi"), ["--emit="])
         self.assertEqual(self.complete(QCC, "--threads"), [])
         self.assertEqual(self.complete(QCC_RUN, "m.tflite", "--thr"), ["--threads="])
