@@ -6,6 +6,8 @@
  * All arithmetic stays far from overflow: dims are below 2^31, attributes below 2^31 (2^24 for windows). */
 #include "ir/shape.h"
 
+#include <string.h>
+
 typedef struct inference {
     const ir_op *op;
     int result;
@@ -513,6 +515,9 @@ static bool infer_scatter_nd(inference *i)
             updates->dims[d] == (d < indices->rank - 1 ? indices->dims[d] : y->dims[d - (indices->rank - 1) + tuple]);
     if (!fits)
         return refuse(i, "scatter_nd: shapes of indices, updates and result do not fit together");
+    const ir_type *x = ir_operand_value(i->op, 2) ? operand(i, 2) : NULL;
+    if (x && (x->rank != y->rank || memcmp(x->dims, y->dims, (size_t)y->rank * sizeof *y->dims) != 0))
+        return refuse(i, "scatter_nd: operand 2 has another shape than the result");
     i->out->dtype = updates->dtype;
     return as_stated(i);
 }

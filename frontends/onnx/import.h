@@ -136,6 +136,18 @@ ir_value *ort_hard_sigmoid(ort_node *, ir_value *, float alpha, float beta);
 /* Activation of a fused operator: the attribute activation names it, params has its numbers. */
 ir_value *ort_activated(ort_node *, ir_value *, int count, const float params[]);
 node_layout ort_last(ort_node *); /* to ask for so that channels are last: the attribute says if they are in the file */
+/* Every step-th element from begin; type: of the result. */
+ir_value *ort_cut(ort_node *, ir_value *x, const int64_t begin[], const int64_t step[], const ir_type *type);
+/* [B, S, heads * size] -> [B, heads, S, size]; transposed: [B, heads, size, S]. */
+ir_value *ort_heads(ort_node *, ir_value *, int64_t heads, bool transposed);
+ir_value *ort_places(ort_node *, int64_t count, int axis); /* 0, 1, 2 … along one of two dimensions */
+ir_value *ort_reduced(ort_node *, ir_opcode, ir_value *, int count, const int64_t axes[],
+                      bool keep); /* axes in any order */
+/* Padding that the attribute auto_pad asks for, if it does; covered: pixels from a window's first tap to its last. */
+bool ort_auto_pad(ort_node *, int64_t extent, int64_t covered, int64_t stride, int64_t *before, int64_t *after);
+bool ort_plain_pool(ort_node *);                           /* of one or two dimensions, taps side by side */
+ir_value *ort_reversed(ort_node *, ir_value *x, int axis); /* NULL when x is */
+ir_value *ort_zero(ort_node *, const ir_value *like); /* of rank 0: the number 0 of that type, quantized as that is */
 /* Two operands in one layout that suits both. */
 bool ort_pair(ort_node *, int a, int b, ir_value **out_a, ir_value **out_b, node_layout *out);
 

@@ -9,8 +9,7 @@
 
 #include "frontends/onnx/import.h"
 
-/* [B, S, heads * size] -> [B, heads, S, size]; transposed: [B, heads, size, S]. */
-static ir_value *heads_of(ort_node *n, ir_value *v, int64_t heads, bool transposed)
+ir_value *ort_heads(ort_node *n, ir_value *v, int64_t heads, bool transposed)
 {
     if (!v || v->type.rank != 3 || heads < 1 || v->type.dims[2] % heads != 0) {
         if (v)
@@ -53,9 +52,9 @@ static bool mask_of(ort_node *n, int places, int bias, int64_t batch, int64_t ke
 static ir_value *attend(ort_node *n, ir_value *q, ir_value *k, ir_value *v, int64_t heads, int places, int bias)
 {
     ir_value *mask = NULL;
-    q = heads_of(n, q, heads, false);
-    k = q ? heads_of(n, k, heads, true) : NULL;
-    v = k ? heads_of(n, v, heads, false) : NULL;
+    q = ort_heads(n, q, heads, false);
+    k = q ? ort_heads(n, k, heads, true) : NULL;
+    v = k ? ort_heads(n, v, heads, false) : NULL;
     if (!v || !mask_of(n, places, bias, q->type.dims[0], k->type.dims[3], &mask))
         return NULL;
     ir_value *scores = node_done(n, node_emit2(n, IR_BATCH_MATMUL, q, k));

@@ -60,14 +60,91 @@ static ir_value *selu(ort_node *n, ir_value *x)
     return y ? times(n, y, ort_float(n, "gamma", 1.05070102f)) : NULL;
 }
 
+static ir_value *compared(ort_node *n, ir_opcode code, ir_value *a, ir_value *b)
+{
+    return a && b ? node_done_quant(n, node_emit2(n, code, a, b), IR_BOOL, NULL) : NULL;
+}
+
+static ir_value *selected(ort_node *n, ir_value *condition, ir_value *a, ir_value *b)
+{
+    if (!condition || !a || !b)
+        return NULL;
+    return node_done_quant(n, node_emit(n, IR_SELECT, 3, (ir_value *[]){condition, a, b}), a->type.dtype, NULL);
+}
+
 static ir_value *thresholded(ort_node *n, ir_value *x)
 {
-    ir_op *op = node_emit2(n, IR_GREATER, x, node_real(n, ort_float(n, "alpha", 1)));
-    ir_value *above = node_done_quant(n, op, IR_BOOL, NULL);
-    if (!above)
+    return selected(n, compared(n, IR_GREATER, x, node_real(n, ort_float(n, "alpha", 1))), x, node_real(n, 0));
+}
+
+static ir_value *swish(ort_node *n, ir_value *x)
+{
+    return node_binary(n, IR_MUL, x, node_unary(n, IR_LOGISTIC, times(n, x, ort_float(n, "alpha", 1))));
+}
+
+static ir_value *shrink(ort_node *n, ir_value *x)
+{
+    const float bias = ort_float(n, "bias", 0), limit = ort_float(n, "lambd", 0.5f);
+    if (x->type.dtype != IR_F32) {
+        node_error(n, "values of type %s are not supported", ir_dtype_text(x->type.dtype));
         return NULL;
-    op = node_emit(n, IR_SELECT, 3, (ir_value *[]){above, x, node_real(n, 0)});
-    return node_done_quant(n, op, x->type.dtype, NULL);
+    }
+    ir_value *above = selected(n, compared(n, IR_GREATER, x, node_real(n, limit)),
+                               node_binary(n, IR_SUB, x, node_real(n, bias)), node_real(n, 0));
+    return selected(n, compared(n, IR_LESS, x, node_real(n, -limit)), node_binary(n, IR_ADD, x, node_real(n, bias)),
+                    above);
+}
+
+/* ---- Angles ---- */
+
+static ir_value *tangent(ort_node *n, ir_value *x)
+{
+    return node_binary(n, IR_DIV, node_unary(n, IR_SIN, x), node_unary(n, IR_COS, x));
+}
+
+static ir_value *arc_tangent(ort_node *n, ir_value *x) { return node_binary(n, IR_ATAN2, x, node_real(n, 1)); }
+
+/* The other side of a triangle whose hypotenuse is 1. */
+static ir_value *other_side(ort_node *n, ir_value *x)
+{
+    ir_value *one = node_real(n, 1);
+    return node_unary(n, IR_SQRT,
+                      node_binary(n, IR_MUL, node_binary(n, IR_SUB, one, x), node_binary(n, IR_ADD, x, one)));
+}
+
+static ir_value *arc_sine(ort_node *n, ir_value *x) { return node_binary(n, IR_ATAN2, x, other_side(n, x)); }
+static ir_value *arc_cosine(ort_node *n, ir_value *x) { return node_binary(n, IR_ATAN2, other_side(n, x), x); }
+
+/* ---- What is not finite ---- */
+
+static ir_value *is_nan(ort_node *n, ir_value *x) { return compared(n, IR_NOT_EQUAL, x, x); }
+
+static ir_value *is_infinite(ort_node *n, ir_value *x)
+{
+    const bool below = ort_int(n, "detect_negative", 1), above = ort_int(n, "detect_positive", 1);
+    if (x->type.dtype != IR_F32) {
+        node_error(n, "values of type %s are not supported", ir_dtype_text(x->type.dtype));
+        return NULL;
+    }
+    if (below && above)
+        x = node_unary(n, IR_ABS, x);
+    return compared(n, below || above ? IR_EQUAL : IR_LESS, x, node_real(n, above ? HUGE_VALF : -HUGE_VALF));
+}
+
+bool ort_op_swish(ort_node *n) { return apply(n, swish); }
+bool ort_op_shrink(ort_node *n) { return apply(n, shrink); }
+bool ort_op_tan(ort_node *n) { return apply(n, tangent); }
+bool ort_op_atan(ort_node *n) { return apply(n, arc_tangent); }
+bool ort_op_asin(ort_node *n) { return apply(n, arc_sine); }
+bool ort_op_acos(ort_node *n) { return apply(n, arc_cosine); }
+bool ort_op_is_nan(ort_node *n) { return apply(n, is_nan); }
+bool ort_op_is_inf(ort_node *n) { return apply(n, is_infinite); }
+
+bool ort_op_swiglu(ort_node *n)
+{
+    ir_value *gate, *x;
+    node_layout layout;
+    return ort_pair(n, 0, 1, &gate, &x, &layout) && ort_put(n, 0, node_binary(n, IR_MUL, swish(n, gate), x), layout);
 }
 
 bool ort_op_softplus(ort_node *n) { return apply(n, softplus); }

@@ -36,6 +36,24 @@ static bool kernel_agrees(ort_node *n, int spatial, const int64_t kernel[2])
 
 /* Where auto_pad has less than no pixels to add, because windows lie apart, ONNX Runtime cuts pixels off: from which
  * number on, and how many in front, depends on its version (here: 1.32's number). */
+bool ort_auto_pad(ort_node *n, int64_t extent, int64_t covered, int64_t stride, int64_t *before, int64_t *after)
+{
+    const char *automatic = ort_text(n, "auto_pad", "NOTSET"); /* VALID: no padding */
+    const bool upper = strcmp(automatic, "SAME_UPPER") == 0, lower = strcmp(automatic, "SAME_LOWER") == 0;
+    int64_t total = 0;
+    if (strcmp(automatic, "NOTSET") == 0)
+        return true;
+    if (upper || lower)
+        total = ((extent + stride - 1) / stride - 1) * stride + covered - extent;
+    if (total < -2 - lower)
+        return node_error(n, "auto_pad leaves out %lld of %lld pixels, and which is not defined", (long long)-total,
+                          (long long)extent);
+    total = total < 0 ? 0 : total;
+    *before = lower ? total - total / 2 : total / 2;
+    *after = total - *before;
+    return true;
+}
+
 static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int64_t kernel[2], node_window *w)
 {
     int64_t pads[4] = {0};
@@ -49,23 +67,13 @@ static bool read_window(ort_node *n, int spatial, const int64_t in[2], const int
     for (int i = 0; i < count; i++)
         if (pads[i] < -(1 << 24) || pads[i] > 1 << 24)
             return node_error(n, "attribute pads is out of range");
-    const char *automatic = ort_text(n, "auto_pad", "NOTSET"); /* VALID: no padding */
-    bool upper = strcmp(automatic, "SAME_UPPER") == 0, lower = strcmp(automatic, "SAME_LOWER") == 0;
     for (int i = 0; i < spatial; i++) {
         int at = 2 - spatial + i;
         w->before[at] = count ? pads[i] : 0;
         w->after[at] = count ? pads[spatial + i] : 0;
-        if (strcmp(automatic, "NOTSET") == 0)
-            continue;
-        int64_t covered = (kernel[at] - 1) * w->dilation[at] + 1, total = 0;
-        if (upper || lower)
-            total = ((in[at] + w->stride[at] - 1) / w->stride[at] - 1) * w->stride[at] + covered - in[at];
-        if (total < -2 - lower)
-            return node_error(n, "auto_pad leaves out %lld of %lld pixels, and which is not defined", (long long)-total,
-                              (long long)in[at]);
-        total = total < 0 ? 0 : total;
-        w->before[at] = lower ? total - total / 2 : total / 2;
-        w->after[at] = total - w->before[at];
+        if (!ort_auto_pad(n, in[at], (kernel[at] - 1) * w->dilation[at] + 1, w->stride[at], &w->before[at],
+                          &w->after[at]))
+            return false;
     }
     return true;
 }
@@ -286,7 +294,7 @@ static ir_value *pooled(ort_node *n, ir_opcode code, ir_value *x)
     return from_image(n, node_done(n, op), spatial);
 }
 
-bool ort_op_pool(ort_node *n)
+bool ort_plain_pool(ort_node *n)
 {
     return ort_put(n, 0, pooled(n, n->entry->code, ort_in(n, 0, LAYOUT_LAST)), LAYOUT_LAST);
 }

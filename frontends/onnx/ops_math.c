@@ -32,6 +32,13 @@ ir_value *ort_clamped(ort_node *n, ir_value *x, float low, float high)
     return isfinite(high) ? node_binary(n, IR_MINIMUM, x, node_real(n, high)) : x;
 }
 
+ir_value *ort_zero(ort_node *n, const ir_value *like)
+{
+    if (like->type.dtype == IR_F32)
+        return node_real(n, 0);
+    return ort_quantized(n, node_ints(n, like->type.dtype, 0, 1, (int64_t[]){0}), like->quant);
+}
+
 ir_value *ort_hard_sigmoid(ort_node *n, ir_value *x, float alpha, float beta)
 {
     return node_binary_act(n, IR_ADD, node_binary(n, IR_MUL, x, node_real(n, alpha)), node_real(n, beta),
@@ -201,10 +208,8 @@ bool ort_op_clip(ort_node *n)
     return ort_put(n, 0, ort_clamped(n, x, low, high), layout);
 }
 
-bool ort_op_cast(ort_node *n)
+static bool cast(ort_node *n, ir_dtype dtype, int64_t to)
 {
-    const int64_t to = ort_int(n, "to", 0);
-    const ir_dtype dtype = ort_dtype(to);
     node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
     if (!x)
@@ -214,6 +219,19 @@ bool ort_op_cast(ort_node *n)
     if (x->type.dtype == dtype && !x->quant)
         return ort_put(n, 0, x, layout);
     return ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_CAST, x), dtype, NULL), layout);
+}
+
+bool ort_op_cast(ort_node *n)
+{
+    const int64_t to = ort_int(n, "to", 0);
+    return cast(n, ort_dtype(to), to);
+}
+
+/* To the type of another value, which has no other bearing. */
+bool ort_op_cast_like(ort_node *n)
+{
+    ir_type like;
+    return ort_shape(n, 1, &like) && cast(n, like.dtype, (int64_t)like.dtype);
 }
 
 bool ort_op_identity(ort_node *n)
@@ -254,16 +272,34 @@ bool ort_op_binary(ort_node *n)
     return ort_pair(n, 0, 1, &a, &b, &layout) && ort_put(n, 0, binary(n, a, b), layout);
 }
 
-/* fmod follows the sign of the dividend; the IR's floor_mod that of the divisor. */
+/* The IR's floor_mod, whose remainder has the sign of the divisor.  Bytes are none of its types. */
+static ir_value *floor_mod(ort_node *n, ir_value *a, ir_value *b)
+{
+    if (!a || !b || a->type.dtype != IR_U8 || b->type.dtype != IR_U8 || a->quant || b->quant)
+        return node_binary(n, IR_FLOOR_MOD, a, b);
+    a = node_done_quant(n, node_emit1(n, IR_CAST, a), IR_I32, NULL);
+    b = node_done_quant(n, node_emit1(n, IR_CAST, b), IR_I32, NULL);
+    ir_value *y = node_binary(n, IR_FLOOR_MOD, a, b);
+    return y ? node_done_quant(n, node_emit1(n, IR_CAST, y), IR_U8, NULL) : NULL;
+}
+
+/* With fmod the remainder has the sign of the dividend: that of the magnitudes, times the sign. */
 bool ort_op_mod(ort_node *n)
 {
     ir_value *a, *b;
     node_layout layout;
     if (!ort_pair(n, 0, 1, &a, &b, &layout))
         return false;
-    if (ir_dtype_is_float(a->type.dtype))
-        return node_error(n, "remainders of real numbers are not supported");
-    return ort_put(n, 0, node_binary(n, IR_FLOOR_MOD, a, b), layout);
+    const bool of_dividend = ort_int(n, "fmod", 0);
+    if (ir_dtype_is_float(a->type.dtype) && !of_dividend)
+        return node_error(n, "remainders of real numbers are defined with fmod only");
+    if (!of_dividend || a->type.dtype == IR_U8)
+        return ort_put(n, 0, floor_mod(n, a, b), layout);
+    if (a->type.dtype != IR_F32) /* the quotient loses its fraction */
+        return ort_put(n, 0, node_binary(n, IR_SUB, a, node_binary(n, IR_MUL, node_binary(n, IR_DIV, a, b), b)),
+                       layout);
+    ir_value *rest = node_binary(n, IR_FLOOR_MOD, node_unary(n, IR_ABS, a), node_unary(n, IR_ABS, b));
+    return ort_put(n, 0, node_binary(n, IR_MUL, rest, node_unary(n, IR_SIGN, a)), layout);
 }
 
 bool ort_op_pow(ort_node *n)

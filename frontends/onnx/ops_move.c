@@ -29,7 +29,7 @@ bool ort_op_concat(ort_node *n)
     return ort_put(n, 0, node_done(n, op), layout);
 }
 
-static ir_value *cut(ort_node *n, ir_value *x, const int64_t begin[], const int64_t step[], const ir_type *type)
+ir_value *ort_cut(ort_node *n, ir_value *x, const int64_t begin[], const int64_t step[], const ir_type *type)
 {
     ir_op *op = node_emit1(n, IR_SLICE, x);
     ir_set_ints(op, IR_ATTR_BEGIN, x->type.rank, begin);
@@ -63,7 +63,7 @@ bool ort_op_split(ort_node *n)
             return node_misfit(n, "the sizes don't fit the extent %lld", (long long)extent);
         ir_type type = x->type;
         type.dims[at] = size;
-        if (ort_wanted(n, i) && !ort_put(n, i, cut(n, x, begin, step, &type), layout))
+        if (ort_wanted(n, i) && !ort_put(n, i, ort_cut(n, x, begin, step, &type), layout))
             return false;
         begin[at] += size;
     }
@@ -116,7 +116,7 @@ bool ort_op_slice(ort_node *n)
         begin[at] = from;
         step[at] = by;
     }
-    return ort_put(n, 0, ir_type_equal(&type, &x->type) && !step_count ? x : cut(n, x, begin, step, &type), layout);
+    return ort_put(n, 0, ir_type_equal(&type, &x->type) && !step_count ? x : ort_cut(n, x, begin, step, &type), layout);
 }
 
 bool ort_op_pad(ort_node *n)
@@ -234,22 +234,6 @@ bool ort_op_tile(ort_node *n)
         type.dims[at] *= repeats[i]; /* both below 2^32 */
     }
     return ort_put(n, 0, node_typed(n, node_emit1(n, IR_TILE, x), type, x->quant), layout);
-}
-
-bool ort_op_cumsum(ort_node *n)
-{
-    ir_value *x = ort_plain(n, 0);
-    int64_t where;
-    int count, axis;
-    if (!x || !ort_param_ints(n, 1, "dimension", 1, &where, &count))
-        return false;
-    if (count != 1)
-        return node_error(n, "the dimension is not one number");
-    if (!node_axis(n, where, x->type.rank, &axis))
-        return false;
-    ir_op *op = node_emit1(n, IR_CUMSUM, x);
-    ir_set_int(op, IR_ATTR_AXIS, axis);
-    return ort_put(n, 0, node_done(n, op), LAYOUT_PLAIN);
 }
 
 bool ort_op_gather_nd(ort_node *n)

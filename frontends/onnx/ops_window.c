@@ -4,7 +4,7 @@
 #include "frontends/node_index.h"
 #include "frontends/onnx/import.h"
 
-static ir_value *reduced(ort_node *n, ir_opcode code, ir_value *x, int count, const int64_t axes[], bool keep)
+ir_value *ort_reduced(ort_node *n, ir_opcode code, ir_value *x, int count, const int64_t axes[], bool keep)
 {
     int64_t sorted[IR_MAX_RANK];
     int k = 0;
@@ -30,7 +30,7 @@ bool ort_op_global_pool(ort_node *n)
         return node_error(n, "the operand has no pixels");
     for (int i = 1; i < x->type.rank - 1; i++)
         axes[i - 1] = i;
-    return ort_put(n, 0, reduced(n, n->entry->code, x, x->type.rank - 2, axes, true), LAYOUT_LAST);
+    return ort_put(n, 0, ort_reduced(n, n->entry->code, x, x->type.rank - 2, axes, true), LAYOUT_LAST);
 }
 
 /* The operand's dimensions that a reduction takes away, ONNX's numbers; none are all of them, or none. */
@@ -60,19 +60,19 @@ static ir_value *reduced_by(ort_node *n, functions f, ir_opcode code, ir_value *
                             bool keep)
 {
     if (f == PLAIN || !x)
-        return reduced(n, code, x, count, axes, keep);
+        return ort_reduced(n, code, x, count, axes, keep);
     if (f == LOG_SUM_EXP) { /* less the largest, which the sum of the exponentials would overflow with */
-        ir_value *largest = reduced(n, IR_REDUCE_MAX, x, count, axes, true);
+        ir_value *largest = ort_reduced(n, IR_REDUCE_MAX, x, count, axes, true);
         ir_value *e = node_unary(n, IR_EXP, node_binary(n, IR_SUB, x, largest));
         ir_value *sum =
-            node_binary(n, IR_ADD, node_unary(n, IR_LOG, reduced(n, IR_SUM, e, count, axes, true)), largest);
-        return sum && !keep ? reduced(n, IR_SUM, sum, count, axes, false) : sum;
+            node_binary(n, IR_ADD, node_unary(n, IR_LOG, ort_reduced(n, IR_SUM, e, count, axes, true)), largest);
+        return sum && !keep ? ort_reduced(n, IR_SUM, sum, count, axes, false) : sum;
     }
     if (f == NORM1)
         x = node_unary(n, IR_ABS, x);
     if (f == NORM2 || f == SQUARES)
         x = node_binary(n, IR_MUL, x, x);
-    x = reduced(n, IR_SUM, x, count, axes, keep);
+    x = ort_reduced(n, IR_SUM, x, count, axes, keep);
     return f == NORM2 ? node_unary(n, IR_SQRT, x) : f == LOG_OF_SUM ? node_unary(n, IR_LOG, x) : x;
 }
 
@@ -122,9 +122,16 @@ bool ort_op_arg(ort_node *n)
     int axis;
     if (!x || !node_axis(n, ort_int(n, "axis", 0), x->type.rank, &axis))
         return false;
+    const bool last = ort_int(n, "select_last_index", 0); /* of equals: the first one from the other end */
+    if (last)
+        x = ort_reversed(n, x, axis);
+    if (!x)
+        return false;
     ir_op *op = node_emit1(n, n->entry->code, x);
     ir_set_int(op, IR_ATTR_AXIS, axis);
     ir_value *y = node_done_quant(n, op, IR_I64, NULL);
+    if (last)
+        y = node_binary(n, IR_SUB, node_ints(n, IR_I64, 0, 1, (int64_t[]){x->type.dims[axis] - 1}), y);
     if (y && ort_int(n, "keepdims", 1)) {
         ir_type type = x->type;
         type.dims[axis] = 1;
@@ -145,8 +152,8 @@ bool ort_op_instance_norm(ort_node *n)
     int count = x->type.rank - 2;
     for (int i = 0; i < count; i++)
         axes[i] = i + 1;
-    ir_value *centred = node_binary(n, IR_SUB, x, reduced(n, IR_MEAN, x, count, axes, true));
-    ir_value *variance = reduced(n, IR_MEAN, node_binary(n, IR_MUL, centred, centred), count, axes, true);
+    ir_value *centred = node_binary(n, IR_SUB, x, ort_reduced(n, IR_MEAN, x, count, axes, true));
+    ir_value *variance = ort_reduced(n, IR_MEAN, node_binary(n, IR_MUL, centred, centred), count, axes, true);
     variance = node_binary(n, IR_ADD, variance, node_real(n, ort_float(n, "epsilon", 1e-5f)));
     ir_value *y = node_binary(n, IR_MUL, centred, node_unary(n, IR_RSQRT, variance));
     return ort_put(n, 0, node_binary(n, IR_ADD, node_binary(n, IR_MUL, y, g), b), LAYOUT_LAST);
@@ -225,8 +232,8 @@ static bool put_moments(ort_node *n, ir_value *x, int axis, float epsilon)
     if (!ort_wanted(n, 1) && !ort_wanted(n, 2))
         return true;
     const int count = dimensions_from(axis, x->type.rank, axes);
-    ir_value *mean = reduced(n, IR_MEAN, x, count, axes, true), *centred = node_binary(n, IR_SUB, x, mean);
-    ir_value *variance = reduced(n, IR_MEAN, node_binary(n, IR_MUL, centred, centred), count, axes, true);
+    ir_value *mean = ort_reduced(n, IR_MEAN, x, count, axes, true), *centred = node_binary(n, IR_SUB, x, mean);
+    ir_value *variance = ort_reduced(n, IR_MEAN, node_binary(n, IR_MUL, centred, centred), count, axes, true);
     variance = node_binary(n, IR_ADD, variance, node_real(n, epsilon));
     return variance && ort_put(n, 1, mean, LAYOUT_PLAIN) &&
            (!ort_wanted(n, 2) || ort_put(n, 2, node_unary(n, IR_RSQRT, variance), LAYOUT_PLAIN));
@@ -304,7 +311,7 @@ static ir_value *rms_norm(ort_node *n, ir_value *x, int axis, int scale, float e
     if (!g)
         return NULL;
     const int count = dimensions_from(axis, x->type.rank, axes);
-    ir_value *squares = reduced(n, IR_MEAN, node_binary(n, IR_MUL, x, x), count, axes, true);
+    ir_value *squares = ort_reduced(n, IR_MEAN, node_binary(n, IR_MUL, x, x), count, axes, true);
     squares = node_binary(n, IR_ADD, squares, node_real(n, epsilon));
     return node_binary(n, IR_MUL, node_binary(n, IR_MUL, x, node_unary(n, IR_RSQRT, squares)), g);
 }

@@ -110,18 +110,42 @@ bool ir_ref_gather_nd(const ir_op *op, const void *const operands[], void *const
 
 bool ir_check_scatter_nd(const ir_op *op, diag *d)
 {
-    if (op->results[0]->quant && op->results[0]->quant->zero[0] != 0)
-        return ir_refuse(op, d, "the result's zero point must be 0");
+    const bool base = ir_operand_value(op, 2) != NULL;
+    if (op->results[0]->quant && (base || op->results[0]->quant->zero[0] != 0))
+        return ir_refuse(op, d, base ? "the result must not be quantized" : "the result's zero point must be 0");
+    if (base && !ir_type_equal(ir_operand_type(op, 2), ir_result_type(op, 0)))
+        return ir_refuse(op, d, "the result is not of operand 2's type");
     return check_tuples(op, ir_operand_type(op, 0), ir_result_type(op, 0), ir_operand_type(op, 1), d);
 }
 
-/* Integers wrap around; booleans or. */
-static void add_element(ir_dtype dtype, void *to, int64_t i, const void *from, int64_t j)
+static float combined_real(ir_enum_COMBINE combine, float a, float b)
+{
+    switch (combine) {
+    case IR_COMBINE_REPLACE: return b;
+    case IR_COMBINE_MUL: return a * b;
+    case IR_COMBINE_MINIMUM: return a < b || isnan(a) ? a : b;
+    case IR_COMBINE_MAXIMUM: return a > b || isnan(a) ? a : b;
+    default: return a + b;
+    }
+}
+
+static int64_t combined_int(ir_enum_COMBINE combine, int64_t a, int64_t b)
+{
+    switch (combine) {
+    case IR_COMBINE_REPLACE: return b;
+    case IR_COMBINE_MUL: return (int64_t)((uint64_t)a * (uint64_t)b);
+    case IR_COMBINE_MINIMUM: return a < b ? a : b;
+    case IR_COMBINE_MAXIMUM: return a > b ? a : b;
+    default: return (int64_t)((uint64_t)a + (uint64_t)b);
+    }
+}
+
+static void combine_element(ir_enum_COMBINE combine, ir_dtype dtype, void *to, int64_t i, const void *from, int64_t j)
 {
     if (dtype == IR_F32)
-        ir_f32_put(to, i, ir_f32_at(to, i) + ir_f32_at(from, j));
+        ir_f32_put(to, i, combined_real(combine, ir_f32_at(to, i), ir_f32_at(from, j)));
     else
-        ir_int_put(dtype, to, i, (int64_t)((uint64_t)ir_int_at(dtype, to, i) + (uint64_t)ir_int_at(dtype, from, j)));
+        ir_int_put(dtype, to, i, combined_int(combine, ir_int_at(dtype, to, i), ir_int_at(dtype, from, j)));
 }
 
 bool ir_ref_scatter_nd(const ir_op *op, const void *const operands[], void *const results[], diag *d)
@@ -130,7 +154,10 @@ bool ir_ref_scatter_nd(const ir_op *op, const void *const operands[], void *cons
     const ir_type *indices = ir_operand_type(op, 0), *y = ir_result_type(op, 0);
     const int length = tuple_length(indices);
     const int64_t tuples = product(indices, 0, indices->rank - 1), slice = product(y, length, y->rank);
-    if (ir_type_bytes(y))
+    const ir_enum_COMBINE combine = (ir_enum_COMBINE)ir_int(op, IR_ATTR_COMBINE);
+    if (ir_type_bytes(y) && ir_operand_value(op, 2))
+        memcpy(results[0], operands[2], ir_type_bytes(y));
+    else if (ir_type_bytes(y))
         memset(results[0], 0, ir_type_bytes(y));
     for (int64_t t = 0; t < tuples; t++) {
         int64_t at = 0;
@@ -141,7 +168,7 @@ bool ir_ref_scatter_nd(const ir_op *op, const void *const operands[], void *cons
             at = inside ? at * y->dims[i] + index : 0;
         }
         for (int64_t i = 0; i < slice && inside; i++)
-            add_element(y->dtype, results[0], at * slice + i, operands[1], t * slice + i);
+            combine_element(combine, y->dtype, results[0], at * slice + i, operands[1], t * slice + i);
     }
     return true;
 }
@@ -294,7 +321,7 @@ bool ir_ref_cumsum(const ir_op *op, const void *const operands[], void *const re
         for (int64_t k = 1; k < extent; k++)
             for (int64_t i = 0; i < inner; i++) {
                 const int64_t at = (o * extent + k) * inner + i;
-                add_element(x->dtype, results[0], at, results[0], at - inner);
+                combine_element(IR_COMBINE_ADD, x->dtype, results[0], at, results[0], at - inner);
             }
     return true;
 }

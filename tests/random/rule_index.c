@@ -60,7 +60,11 @@ bool rule_scatter_nd(draw *d, ir_opcode code, const draw_types *t)
     if (!draw_fits(&updates))
         return false;
     ir_value *u = draw_take(d, &(draw_want){.dtype = updates.dtype, .kind = DRAW_PLAIN, .type = &updates});
-    draw_op(d, code, 2, (ir_value *[]){indices, u});
+    ir_value *x = NULL;
+    if (draw_chance(d, 50))
+        x = draw_take(d, &(draw_want){.dtype = y.dtype, .kind = DRAW_PLAIN, .type = &y, .constant_percent = 30});
+    draw_op(d, code, x ? 3 : 2, (ir_value *[]){indices, u, x});
+    ir_set_int(d->op, IR_ATTR_COMBINE, draw_below(d, IR_COMBINE_MAXIMUM + 1));
     return draw_result_as(d, 0, &y, NULL);
 }
 

@@ -18,6 +18,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 import onnx_control
+import onnx_composed
 import ort_onnx
 import ort_writer
 from onnx_graph import Graph, Quantizer, made_inputs, session
@@ -620,6 +621,7 @@ MODELS = {
     "channels_last_float": lambda: (channels_last(), "disabled"),
     "fused_float": lambda: (fused(), "extended"),
     **{name: lambda make=make: (make(), "disabled") for name, make in onnx_control.MODELS.items()},
+    **{name: lambda make=make: (make(), "disabled") for name, make in onnx_composed.MODELS.items()},
 }
 
 
@@ -668,7 +670,7 @@ def several():
     g = Graph(1)
     x, y = g.input("x", [1, 1, 6, 6]), g.input("y", [1, "rows", "columns", 6])
     first = g.op("NoSuchOperator", x)
-    g.output(g.op("MaxPool", first, kernel_shape=[2, 2], dilations=[1, 2]))
+    g.output(g.op("LayerNormalization", first, g.constant(np.ones(6, np.float32)), stash_type=10))
     g.output(g.op("Relu", g.op("Add", first, y)))
     g.output(g.op("NoSuchOperator", x))
     inner = Graph(2)
@@ -683,7 +685,7 @@ def several():
 REFUSED_AS_THEY_ARE = {
     "ort_several": several,
     "ort_attribute_unknown": lambda: one_node("Relu", slope=0.5),
-    "ort_attribute_value": lambda: one_node("MaxPool", x=(1, 1, 6, 6), kernel_shape=[2, 2], dilations=[1, 2]),
+    "ort_attribute_value": lambda: one_node("LayerNormalization", np.ones(4, np.float32), stash_type=10),
     "ort_attribute_text": lambda: one_node("MaxPool", x=(1, 1, 6, 6), kernel_shape=[2, 2], auto_pad="SOMEHOW"),
     "ort_attribute_type": lambda: one_node("Softmax", axis=1.0),
     "ort_attribute_of_other_form": lambda: one_node("Resize", np.ones(4, np.float32), opset=10, x=(1, 1, 2, 2), nearest_mode="floor"),
@@ -698,6 +700,7 @@ REFUSED_AS_THEY_ARE = {
                                              np.ones((1, 2), np.int32), np.ones((2, 1, 1, 2, 4), np.float32), x=(1, 2, 4),
                                              domain="com.microsoft", num_heads=1),
     **onnx_control.REFUSED,
+    **onnx_composed.REFUSED,
 }
 
 # Models that no importer takes.

@@ -112,7 +112,36 @@ bool cg_emit_gather_nd(cg_module *m, const ir_op *op)
     return true;
 }
 
-/* Tuples may repeat, so one thread adds them in order. */
+static LLVMValueRef smaller(cg_kernel *k, ir_dtype dtype, LLVMValueRef a, LLVMValueRef b, bool larger)
+{
+    if (dtype == IR_F32) {
+        LLVMValueRef less = LLVMBuildFCmp(k->b, larger ? LLVMRealOGT : LLVMRealOLT, a, b, "");
+        LLVMValueRef nan = LLVMBuildFCmp(k->b, LLVMRealUNO, a, a, "");
+        return LLVMBuildSelect(k->b, LLVMBuildOr(k->b, less, nan, ""), a, b, "");
+    }
+    const bool is_unsigned = dtype == IR_U8 || dtype == IR_BOOL;
+    LLVMIntPredicate less = larger ? is_unsigned ? LLVMIntUGT : LLVMIntSGT : is_unsigned ? LLVMIntULT : LLVMIntSLT;
+    return LLVMBuildSelect(k->b, LLVMBuildICmp(k->b, less, a, b, ""), a, b, "");
+}
+
+/* What becomes of the element `old`. */
+static LLVMValueRef combined(cg_kernel *k, ir_enum_COMBINE combine, ir_dtype dtype, LLVMValueRef old,
+                             LLVMValueRef update)
+{
+    switch (combine) {
+    case IR_COMBINE_REPLACE: return update;
+    case IR_COMBINE_MINIMUM:
+    case IR_COMBINE_MAXIMUM: return smaller(k, dtype, old, update, combine == IR_COMBINE_MAXIMUM);
+    case IR_COMBINE_MUL:
+        return dtype == IR_F32 ? LLVMBuildFMul(k->b, old, update, "") : LLVMBuildMul(k->b, old, update, "");
+    default:
+        return dtype == IR_F32    ? LLVMBuildFAdd(k->b, old, update, "")
+               : dtype == IR_BOOL ? LLVMBuildOr(k->b, old, update, "")
+                                  : LLVMBuildAdd(k->b, old, update, "");
+    }
+}
+
+/* Tuples may repeat, so one thread brings them in, in order. */
 bool cg_emit_scatter_nd(cg_module *m, const ir_op *op)
 {
     cg_shape indices = cg_shape_of(ir_operand_value(op, 0)), y = cg_shape_of(op->results[0]);
@@ -120,10 +149,16 @@ bool cg_emit_scatter_nd(cg_module *m, const ir_op *op)
     int64_t tuples = product(&indices, 0, indices.rank - 1), slice = product(&y, length, y.rank);
     if (y.elements == 0)
         return true;
+    const ir_enum_COMBINE combine = (ir_enum_COMBINE)ir_int(op, IR_ATTR_COMBINE);
+    const bool base = ir_operand_value(op, 2) != NULL;
     cg_kernel k;
-    cg_arg args[3];
-    if (begin(m, op, &k, args, 0)) {
-        LLVMBuildMemSet(k.b, k.arg[2], cg_i8(&k, 0), cg_i64(&k, y.elements * y.bytes), 1);
+    cg_arg args[4];
+    if (begin(m, op, &k, args, combine)) {
+        LLVMValueRef result = k.arg[base ? 3 : 2], whole = cg_i64(&k, y.elements * y.bytes);
+        if (base)
+            LLVMBuildMemCpy(k.b, result, 1, k.arg[2], 1, whole);
+        else
+            LLVMBuildMemSet(k.b, result, cg_i8(&k, 0), whole, 1);
         LLVMTypeRef type = cg_type_of(&k, y.dtype);
         cg_loop loop = cg_loop_begin(&k, cg_i64(&k, 0), cg_i64(&k, tuples), 1);
         LLVMValueRef at = cg_i64(&k, 0), inside = LLVMConstInt(m->i1, 1, 0);
@@ -137,13 +172,10 @@ bool cg_emit_scatter_nd(cg_module *m, const ir_op *op)
         cg_loop elements = cg_loop_begin(&k, cg_i64(&k, 0), cg_i64(&k, slice), 1);
         LLVMValueRef from = cg_add(&k, cg_mul_const(&k, loop.index, slice), elements.index);
         LLVMValueRef to =
-            cg_at(&k, k.arg[2], cg_mul_const(&k, cg_add(&k, cg_mul_const(&k, at, slice), elements.index), y.bytes));
+            cg_at(&k, result, cg_mul_const(&k, cg_add(&k, cg_mul_const(&k, at, slice), elements.index), y.bytes));
         LLVMValueRef update = cg_load(&k, type, cg_at(&k, k.arg[1], cg_mul_const(&k, from, y.bytes)), 1);
         LLVMValueRef old = cg_load(&k, type, to, 1);
-        LLVMValueRef sum = y.dtype == IR_F32    ? LLVMBuildFAdd(k.b, old, update, "")
-                           : y.dtype == IR_BOOL ? LLVMBuildOr(k.b, old, update, "")
-                                                : LLVMBuildAdd(k.b, old, update, "");
-        cg_store(&k, sum, to, 1);
+        cg_store(&k, combined(&k, combine, y.dtype, old, update), to, 1);
         cg_loop_end(&k, &elements);
         cg_if_end(&k, &there);
         cg_loop_end(&k, &loop);
