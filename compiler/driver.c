@@ -328,6 +328,7 @@ pass_options driver_pass_options(const driver_options *o, bool lower)
         .rounding = o->rounding,
         .rounding_given = o->rounding_given,
         .keep_unfused = o->opt_level == 0 && !lower,
+        .exchange = o->exchange,
         .lower = lower,
         .opt_level = o->opt_level,
         .choose_kernel = cg_choose_kernel,

@@ -43,6 +43,7 @@ typedef struct driver_options {
     pass_quantize_mode quantize;
     driver_list quantized_ops, keep_float; /* "a,b" each */
     bool infer_scales;
+    bool exchange;                       /* the graph is to be a model of another format */
     const pass_calibration *calibration; /* NULL: scales come from the file alone, or from `calibrate` */
     driver_calibrate_fn *calibrate;      /* NULL: nobody asks for calibration */
     const void *calibrate_context;

@@ -16,6 +16,7 @@
 #include "compiler/quantize/calibrate.h"
 #include "compiler/report.h"
 #include "compiler/shapes.h"
+#include "exporters/export.h"
 #include "ir/size_limits.h"
 
 enum { EXIT_USAGE = 2, NAME_BYTES = 256 };
@@ -54,7 +55,7 @@ static bool set_emit(command *c, const char *value, char *error, size_t size)
     for (int i = 0; i < KINDS; i++)
         if (strcmp(kinds[i].name, value) == 0)
             c->kind = kinds[i].kind;
-    return c->kind != KIND_NONE || fail(error, size, "'%s' is none of obj, shared, asm, llvm, ir", value);
+    return c->kind != KIND_NONE || fail(error, size, "'%s' is none of obj, shared, asm, llvm, ir, tflite", value);
 }
 
 static bool set_name(command *c, const char *value, char *error, size_t size)
@@ -150,6 +151,9 @@ static const char *choose_output(command *c)
     return NULL;
 }
 
+/* No machine code. */
+static bool is_graph(const command *c) { return c->kind == KIND_IR || c->kind == KIND_TFLITE; }
+
 /* What options say together; NULL or what is wrong. */
 static const char *complete(command *c)
 {
@@ -163,18 +167,16 @@ static const char *complete(command *c)
     if (c->kind == KIND_NONE && strcmp(c->output, "-") == 0)
         return "-o - does not say what to write: --emit=KIND is missing";
     if (c->kind == KIND_NONE)
-        return "the output's extension is none of .o .so .s .ll .qir, and there is no --emit";
+        return "the output's extension is none of .o .so .s .ll .qir .tflite, and there is no --emit";
     if (c->json)
         return "--json goes with --describe only";
-    if (c->kind == KIND_TFLITE)
-        return "writing TFLite models is not supported";
     if (calibrate_complete(&c->calibration, &c->options))
         return calibrate_complete(&c->calibration, &c->options);
     if (c->options.external_weights && c->kind != KIND_OBJECT && c->kind != KIND_SHARED)
         return "--weights=FILE goes with objects and shared libraries only";
-    if (shapes_count(&c->options) > 1 && (c->kind == KIND_IR || c->report || c->dot))
+    if (shapes_count(&c->options) > 1 && (is_graph(c) || c->report || c->dot))
         return "lists of shapes go with machine code only, and without --report and --dot, which tell of one shape";
-    if (c->header && c->kind == KIND_IR)
+    if (c->header && is_graph(c))
         return "--header=FILE goes with machine code only";
     if (c->kind == KIND_SHARED && output_in_place(c->output))
         return "a shared library needs a file, not stdout or a device";
@@ -183,6 +185,11 @@ static const char *complete(command *c)
     calibrate_install(&c->calibration, &c->options);
     c->options.name = c->name;
     c->options.shared = c->kind == KIND_SHARED;
+    c->options.exchange = c->kind == KIND_TFLITE;
+    if (c->options.exchange && !c->options.rounding_given) { /* as those that will run it round */
+        c->options.rounding = IR_ROUNDING_FIXED_TWICE;
+        c->options.rounding_given = true;
+    }
     return NULL;
 }
 
@@ -279,6 +286,21 @@ static bool add_ir(const command *c, driver_module *m, outputs *o, diag *d)
     return add_text(&o->set, o->main, text, length, d) && add_views(c, m, &none, o, d);
 }
 
+static bool add_tflite(const command *c, driver_module *m, outputs *o, diag *d)
+{
+    uint8_t *bytes;
+    size_t size;
+    const cg_output none = {0};
+    if (!driver_optimize(&c->options, m, d))
+        return false;
+    progress_stage("writing");
+    arena *memory = arena_new();
+    const bool good = export_tflite(m->graph, memory, &bytes, &size, d) &&
+                      output_add(&o->set, o->main, bytes, size, d) && add_views(c, m, &none, o, d);
+    arena_free(memory);
+    return good;
+}
+
 static bool add_shared(const command *c, const cg_output *code, outputs *o, diag *d)
 {
     const int fd = output_open(&o->set, o->main, d);
@@ -331,7 +353,9 @@ static void run_compilation(void *context)
     command *c = x->command;
     progress_stage("reading");
     x->good = declare_all(c, &x->outputs, x->diag) && driver_import(&c->options, c->model, &x->module, x->diag) &&
-              (c->kind == KIND_IR ? add_ir : add_code)(c, &x->module, &x->outputs, x->diag) &&
+              (c->kind == KIND_IR       ? add_ir
+               : c->kind == KIND_TFLITE ? add_tflite
+                                        : add_code)(c, &x->module, &x->outputs, x->diag) &&
               output_commit(&x->outputs.set, x->diag);
 }
 
@@ -358,7 +382,7 @@ static void remark_target(const command *c, diag *d)
 {
     char names[TARGET_SET_TEXT];
     const char *lacking = target_set_lacking(c->options.targets);
-    if (isatty(STDERR_FILENO) && lacking && !c->options.targets_given && c->kind != KIND_IR)
+    if (isatty(STDERR_FILENO) && lacking && !c->options.targets_given && !is_graph(c))
         diag_warn(d, NULL, "the code is for %s, which this machine can't run: %s; --target=native makes code for it",
                   target_set_text(c->options.targets, names), lacking);
 }

@@ -55,6 +55,7 @@ typedef struct pass_options {
     ir_enum_ROUNDING rounding;
     bool rounding_given; /* --rounding */
     bool keep_unfused;   /* stop before fusion and lowering: what --emit=ir of the imported model shows */
+    bool exchange;       /* the graph is to be written as a model of another format */
     bool lower;          /* run the passes that prepare for the backend (unsigned form, memory plan) */
     int opt_level;       /* 0: only what the backend needs */
     /* How code generation will do an op, for the memory plan: false when it can't, or `forced` (NULL: any), a
@@ -84,7 +85,9 @@ enum {
     PASS_ALWAYS = 1,   /* also at -O0 */
     PASS_LOWERING = 2, /* only with options->lower */
     PASS_FUSION = 4,   /* not with options->keep_unfused; lowering neither */
-    PASS_SCALED = 8    /* always, where values carry scales (`as`): the pass decides which integers they become */
+    PASS_SCALED = 8,   /* always, where values carry scales (`as`): the pass decides which integers they become */
+    PASS_OWN = 16,     /* not with options->exchange: what it makes only this compiler has */
+    PASS_EXCHANGE = 32 /* only with options->exchange */
 };
 
 /* Parts of the pipeline: between two of them a caller may look at the graph. */

@@ -155,6 +155,8 @@ static bool run_one(runner *r, const pass_info *pass)
 /* Is the pass part of the pipeline with these options? */
 static bool selected(const pass_info *pass, const pass_options *o, const ir_graph *g)
 {
+    if (o->exchange ? pass->flags & PASS_OWN : pass->flags & PASS_EXCHANGE)
+        return false;
     if ((pass->flags & PASS_SCALED) && plan_has_scales(g))
         return true;
     if (o->keep_unfused && (pass->flags & (PASS_FUSION | PASS_LOWERING)))

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "frontends/tflite/import.h"
+#include "frontends/tflite/window.h"
 
 /* ---- Operands ---- */
 
@@ -212,18 +213,11 @@ bool tflite_window(tflite_node *n, int padding, int64_t extent, int64_t window, 
                           (long long)stride, (long long)dilation);
     if (padding != PADDING_SAME && padding != PADDING_VALID)
         return node_error(n, "padding %d is neither SAME nor VALID", padding);
-    int64_t covered = (window - 1) * dilation + 1, total = 0; /* both factors are below 2^31 */
-    if (padding == PADDING_VALID) {
-        *out_extent = extent < covered ? 0 : (extent - covered) / stride + 1;
-    } else {
-        *out_extent = (extent + stride - 1) / stride;
-        total = (*out_extent - 1) * stride + covered - extent;
-    }
-    if (*out_extent < 1)
-        return node_misfit(n, "a window of %lld does not fit into %lld", (long long)covered, (long long)extent);
-    if (total < 0)
-        total = 0;
-    *out_before = total / 2;
-    *out_after = total - total / 2;
+    const tflite_window_place place = tflite_place_window(padding, extent, window, stride, dilation);
+    if (place.extent < 1)
+        return node_misfit(n, "a window of %lld does not fit into %lld", (long long)place.covered, (long long)extent);
+    *out_extent = place.extent;
+    *out_before = place.before;
+    *out_after = place.after;
     return true;
 }

@@ -1,4 +1,4 @@
-/* schema.h: the numbers of the TFLite schema that the importer reads: field indices of its tables, and the
+/* schema.h: the numbers of the TFLite schema that importer and exporter know: field indices of its tables, and the
  * values of its enumerations.  Field indices count in the order of declaration, a union takes two (type, value). */
 #ifndef QCC_TFLITE_SCHEMA_H
 #define QCC_TFLITE_SCHEMA_H
@@ -51,9 +51,9 @@ enum { SIGNATURE_INPUTS = 0, SIGNATURE_OUTPUTS = 1, SIGNATURE_KEY = 2, SIGNATURE
 enum { TENSOR_MAP_NAME = 0, TENSOR_MAP_INDEX = 1 };
 
 enum {
-    TYPE_F32 = 0, TYPE_F16 = 1, TYPE_I32 = 2, TYPE_U8 = 3, TYPE_I64 = 4, TYPE_STRING = 5, TYPE_BOOL = 6, TYPE_I16 = 7,
-    TYPE_COMPLEX64 = 8, TYPE_I8 = 9, TYPE_F64 = 10, TYPE_COMPLEX128 = 11, TYPE_U64 = 12, TYPE_RESOURCE = 13,
-    TYPE_VARIANT = 14, TYPE_U32 = 15, TYPE_U16 = 16, TYPE_I4 = 17, TYPE_BF16 = 18, TYPE_I2 = 19, TYPE_U4 = 20
+#define TFLITE_TYPE(NAME, number, text, dtype) TYPE_##NAME = (number),
+#include "frontends/tflite/types.def"
+#undef TFLITE_TYPE
 };
 
 enum { PADDING_SAME = 0, PADDING_VALID = 1 };
@@ -80,11 +80,12 @@ enum {
     OPTIONS_COMPOSITE = 21 /* of the second union */
 };
 
-enum { CONV_PADDING = 0, CONV_STRIDE_W = 1, CONV_STRIDE_H = 2, CONV_ACT = 3, CONV_DILATION_W = 4, CONV_DILATION_H = 5 };
+enum { CONV_PADDING = 0, CONV_STRIDE_W = 1, CONV_STRIDE_H = 2, CONV_ACT = 3, CONV_DILATION_W = 4, CONV_DILATION_H = 5,
+       CONV_BIAS_TYPE = 6 };
 enum { DEPTHWISE_PADDING = 0, DEPTHWISE_STRIDE_W = 1, DEPTHWISE_STRIDE_H = 2, DEPTHWISE_MULTIPLIER = 3,
        DEPTHWISE_ACT = 4, DEPTHWISE_DILATION_W = 5, DEPTHWISE_DILATION_H = 6 };
 enum { POOL_PADDING = 0, POOL_STRIDE_W = 1, POOL_STRIDE_H = 2, POOL_WIDTH = 3, POOL_HEIGHT = 4, POOL_ACT = 5 };
-enum { FC_ACT = 0, FC_WEIGHTS_FORMAT = 1, FC_KEEP_DIMS = 2, FC_ASYMMETRIC = 3 };
+enum { FC_ACT = 0, FC_WEIGHTS_FORMAT = 1, FC_KEEP_DIMS = 2, FC_ASYMMETRIC = 3, FC_BIAS_TYPE = 4 };
 enum { SOFTMAX_BETA = 0 };
 enum { CONCAT_AXIS = 0, CONCAT_ACT = 1 };
 enum { BINARY_ACT = 0, SUM_POT_SCALE = 1 }; /* of add, sub, mul, div; and of L2 normalization */
@@ -107,6 +108,8 @@ enum { MATMUL_ADJ_X = 0, MATMUL_ADJ_Y = 1, MATMUL_ASYMMETRIC = 2 };
 enum { CUMSUM_EXCLUSIVE = 0, CUMSUM_REVERSE = 1 };
 enum { LSTM_ACT = 0, LSTM_CELL_CLIP = 1, LSTM_PROJ_CLIP = 2, LSTM_TIME_MAJOR = 3, LSTM_ASYMMETRIC = 4, LSTM_DIAGONAL = 5 };
 enum { GELU_APPROXIMATE = 0 };
+enum { CAST_FROM = 0, CAST_TO = 1 };
+enum { ARG_TYPE = 0 };
 enum { CALL_ONCE_SUBGRAPH = 0 };
 enum { IF_THEN = 0, IF_ELSE = 1 };
 enum { WHILE_CONDITION = 0, WHILE_BODY = 1 };

@@ -7,27 +7,9 @@ static const struct {
     const char *text;
     ir_dtype dtype;
 } types[] = {
-    [TYPE_F32] = {"FLOAT32", IR_F32},
-    [TYPE_F16] = {"FLOAT16", IR_F16},
-    [TYPE_I32] = {"INT32", IR_I32},
-    [TYPE_U8] = {"UINT8", IR_U8},
-    [TYPE_I64] = {"INT64", IR_I64},
-    [TYPE_STRING] = {"STRING", IR_DTYPE_NONE},
-    [TYPE_BOOL] = {"BOOL", IR_BOOL},
-    [TYPE_I16] = {"INT16", IR_I16},
-    [TYPE_COMPLEX64] = {"COMPLEX64", IR_DTYPE_NONE},
-    [TYPE_I8] = {"INT8", IR_I8},
-    [TYPE_F64] = {"FLOAT64", IR_F64},
-    [TYPE_COMPLEX128] = {"COMPLEX128", IR_DTYPE_NONE},
-    [TYPE_U64] = {"UINT64", IR_DTYPE_NONE},
-    [TYPE_RESOURCE] = {"RESOURCE", IR_DTYPE_NONE},
-    [TYPE_VARIANT] = {"VARIANT", IR_DTYPE_NONE},
-    [TYPE_U32] = {"UINT32", IR_U32},
-    [TYPE_U16] = {"UINT16", IR_U16},
-    [TYPE_I4] = {"INT4", IR_DTYPE_NONE}, /* constants are made INT8 */
-    [TYPE_BF16] = {"BFLOAT16", IR_DTYPE_NONE},
-    [TYPE_I2] = {"INT2", IR_DTYPE_NONE},
-    [TYPE_U4] = {"UINT4", IR_DTYPE_NONE},
+#define TFLITE_TYPE(NAME, number, text, dtype) [number] = {text, dtype},
+#include "frontends/tflite/types.def"
+#undef TFLITE_TYPE
 };
 enum { TYPE_COUNT = sizeof types / sizeof *types };
 

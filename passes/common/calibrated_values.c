@@ -32,6 +32,7 @@ typedef struct scan {
     bool *shares;  /* a result of moves: its grid can spread back to where its elements come from */
     bool *reaches; /* a product reads it, or what is computed from it */
     bool real_tail;
+    bool exchange; /* other formats have no product of integers with a real result */
 } scan;
 
 static bool is_real(const ir_value *v) { return v->type.dtype == IR_F32; }
@@ -159,6 +160,16 @@ static bool keeps_scale(const ir_op *op)
     return false;
 }
 
+static bool adds_bias(const ir_op *op)
+{
+    for (int i = 0; i < op->operand_count && op->code == IR_ADD; i++) {
+        const ir_op *product = op->operands[i].value->def;
+        if (product && plan_kind_of(product) == PLAN_PRODUCT && plan_sum_of(product) == op)
+            return true;
+    }
+    return false;
+}
+
 static bool makes_grid(const scan *s, const ir_value *v)
 {
     const ir_op *op = v->def;
@@ -171,10 +182,11 @@ static bool makes_grid(const scan *s, const ir_value *v)
     case PLAN_PRODUCT:
         if (plan_sum_of(op))
             return false;
-        return needed ||
+        return needed || s->exchange ||
                (!plan_gives_reals(op->code) && !(op->code == IR_BATCH_MATMUL && ir_is_const(op->operands[1].value)));
     case PLAN_MOVES: return needed && s->shares[v->id];
-    case PLAN_COMPUTES: return !keeps_scale(op) && (needed || s->reaches[v->id] || !s->real_tail);
+    case PLAN_COMPUTES:
+        return !keeps_scale(op) && (needed || s->reaches[v->id] || !s->real_tail || (s->exchange && adds_bias(op)));
     default: return needed;
     }
 }
@@ -237,20 +249,11 @@ static void want_constants(scan *s, const ir_op *op)
     }
 }
 
-static bool adds_bias(const ir_op *op)
-{
-    for (int i = 0; i < op->operand_count && op->code == IR_ADD; i++) {
-        const ir_op *product = op->operands[i].value->def;
-        if (product && plan_kind_of(product) == PLAN_PRODUCT && plan_sum_of(product) == op)
-            return true;
-    }
-    return false;
-}
-
 const bool *calibrated_values(const ir_graph *g, const pass_options *o, arena *a)
 {
     const uint32_t ids = g->next_id;
     scan s = {.g = g,
+              .exchange = o->exchange,
               .source = calibrated_sources(g, o, a),
               .needed = ARENA_ARRAY(a, bool, ids),
               .wanted = ARENA_ARRAY(a, bool, ids),

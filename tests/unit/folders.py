@@ -19,6 +19,8 @@ INCLUDES = {
     "arith": ["arith"],
     "ir": ["arith", "ir"],
     "frontends": ["ir", "frontends"],
+    "exporters": ["exporters", "frontends/tflite/ops.def", "frontends/tflite/schema.h", "frontends/tflite/types.def", "frontends/tflite/window.h",
+                  "ir"],
     "passes": ["ir", "passes"],
     "runtime": ["arith", "runtime"],
     "compiler/target": ["compiler/target", "runtime"],
@@ -33,7 +35,7 @@ INCLUDES = {
 
 def sources(folder="."):
     """The C files of a folder, as (path from the root, text)."""
-    tops = ("arith", "compiler", "frontends", "ir", "passes", "runtime", "tests", "tools") if folder == "." else (folder,)
+    tops = ("arith", "compiler", "exporters", "frontends", "ir", "passes", "runtime", "tests", "tools") if folder == "." else (folder,)
     for top in tops:
         for path in sorted((ROOT / top).rglob("*")):
             if path.suffix in (".c", ".h", ".def"):

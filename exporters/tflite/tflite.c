@@ -1,0 +1,97 @@
+/* tflite.c: a graph as a TFLite model: its ops in order, each as the operators that compute it. */
+#include <string.h>
+
+#include "exporters/export.h"
+#include "exporters/tflite/write.h"
+
+static const export_entry entries[IR_OPCODE_COUNT] = {
+#define EXPORT(CODE, BUILTIN, types, writer) [IR_##CODE] = {writer, BUILTIN_##BUILTIN, types},
+#define EXPORT_NO(CODE, reason) [IR_##CODE] = {NULL, 0, reason},
+#define EXPORT_VERSIONS(BUILTIN, real, bytes, words)
+#include "exporters/tflite/ops.def"
+#undef EXPORT
+#undef EXPORT_NO
+#undef EXPORT_VERSIONS
+};
+
+static const char letters[IR_DTYPE_COUNT] = {
+    [IR_F32] = 'f',  [IR_I8] = 'b',  [IR_U8] = 'u',  [IR_I16] = 'w', [IR_I32] = 'i', [IR_I64] = 'l',
+    [IR_BOOL] = 't', [IR_F16] = 'h', [IR_F64] = 'd', [IR_U16] = 'x', [IR_U32] = 'y'};
+
+/* The operand that the row in ops.def speaks of: the first one that is there. */
+static const ir_value *first_operand(const ir_op *op)
+{
+    for (int i = 0; i < op->operand_count; i++)
+        if (op->operands[i].value)
+            return op->operands[i].value;
+    return NULL;
+}
+
+static bool takes(const export_node *n)
+{
+    const ir_value *v = first_operand(n->op);
+    return !v || strchr(n->entry->types, letters[v->type.dtype]);
+}
+
+static bool check_type(export_node *n)
+{
+    return takes(n) || export_refuse(n, "no operator takes %s", ir_dtype_text(first_operand(n->op)->type.dtype));
+}
+
+/* Scales for each channel are those of weights; nothing else has them.  16-bit integers count from 0. */
+static bool check_grid(export_node *n, const ir_value *v)
+{
+    if (!v || !v->quant || ir_is_const(v))
+        return true;
+    if (v->quant->axis >= 0)
+        return export_refuse(n, "a value has a scale for each channel");
+    return v->type.dtype != IR_I16 || v->quant->zero[0] == 0 || n->op->code == IR_SOFTMAX ||
+           export_refuse(n, "16-bit integers with the zero point %d", v->quant->zero[0]);
+}
+
+static bool check_grids(export_node *n)
+{
+    bool good = true;
+    for (int i = 0; good && i < n->op->operand_count; i++)
+        good = check_grid(n, n->op->operands[i].value);
+    for (int i = 0; good && i < ir_op_info_of(n->op->code)->results; i++)
+        good = check_grid(n, n->op->results[i]);
+    return good;
+}
+
+/* On bytes every function has a form; on other grids than the kernel's own, others are computed in reals. */
+static bool write_op(export_model *m, const ir_op *op)
+{
+    export_node n = {m, op, &entries[op->code]};
+    const bool there = n.entry->write && takes(&n) && export_grid_fits(&n);
+    if (!there && export_is_byte_function(&n))
+        return export_table(&n);
+    if (!n.entry->write)
+        return export_refuse(&n, "%s", n.entry->types);
+    return check_type(&n) && check_grids(&n) && n.entry->write(&n);
+}
+
+/* An output that is an input, or a constant, is a tensor of its own: runtimes take no other. */
+static void write_outputs(export_model *m)
+{
+    for (int32_t i = 0; i < m->graph->output_count; i++)
+        export_value(m, m->graph->outputs[i]);
+}
+
+bool export_tflite(const ir_graph *g, arena *memory, uint8_t **out_bytes, size_t *out_size, diag *d)
+{
+    export_model m = {
+        .graph = g, .memory = memory, .diag = d, .tensor_of = ARENA_ARRAY(memory, int32_t, g->next_id + 1)};
+    const ir_loc loc = ir_graph_loc(g);
+    for (uint32_t i = 0; i < g->next_id; i++)
+        m.tensor_of[i] = EXPORT_ABSENT;
+    for (int32_t i = 0; i < g->input_count; i++)
+        export_value(&m, g->inputs[i]);
+    for (const ir_op *op = g->first; op; op = op->next)
+        if (!write_op(&m, op) && !diag_put_off(d))
+            return false;
+    if (diag_settle(d, &loc))
+        return false;
+    write_outputs(&m);
+    return export_serialize(&m, out_bytes, out_size);
+}
