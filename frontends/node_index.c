@@ -84,3 +84,28 @@ ir_op *node_gather_nd(frontend_node *n, ir_value *x, ir_value *indices, node_neg
         return NULL;
     return gather(n, IR_GATHER_ND, x, indices, negative);
 }
+
+/* ---- Slices ---- */
+
+/* begin, within [0, last], + [0 … count) */
+static ir_value *run_of(frontend_node *n, ir_value *begin, int64_t last, int64_t count)
+{
+    const ir_dtype dtype = begin->type.dtype;
+    if (!model_charge(n->model, &n->loc, count * 16))
+        return NULL;
+    int64_t *steps = ARENA_ARRAY(n->model->graph->arena, int64_t, count);
+    for (int64_t i = 0; i < count; i++)
+        steps[i] = i;
+    ir_value *low = node_binary(n, IR_MINIMUM, begin, node_ints(n, dtype, 1, 1, &last));
+    ir_value *fits = node_binary(n, IR_MAXIMUM, low, node_ints(n, dtype, 1, 1, &(int64_t){0}));
+    return node_binary(n, IR_ADD, fits, node_ints(n, dtype, 1, count, steps));
+}
+
+ir_value *node_cut(frontend_node *n, ir_value *x, ir_value *begin, int axis, int64_t count, node_negative negative)
+{
+    ir_type type = x->type;
+    ir_value *places = begin && count != 1 ? run_of(n, begin, type.dims[axis] - count, count) : begin;
+    ir_op *op = places ? node_gather(n, x, places, axis, negative) : NULL;
+    type.dims[axis] = count;
+    return op ? node_typed(n, op, type, x->quant) : NULL;
+}

@@ -25,12 +25,17 @@ bool node_tuples_computed(frontend_node *, const ir_value *indices, int index);
 ir_op *node_gather(frontend_node *, ir_value *x, ir_value *indices, int axis, node_negative);
 ir_op *node_gather_nd(frontend_node *, ir_value *x, ir_value *indices, node_negative);
 
+/* `count` elements of x along an axis, from `begin` on: one element (NULL: an error already), known at run time only.  They
+ * are moved until they fit.  Negative ones count from the end where count is 1. */
+ir_value *node_cut(frontend_node *, ir_value *x, ir_value *begin, int axis, int64_t count, node_negative);
+
 #ifndef FRONTEND_COMMON
 #define node_indices(x, ...) node_indices(&(x)->common, __VA_ARGS__)
 #define node_tuple_length(x, ...) node_tuple_length(&(x)->common, __VA_ARGS__)
 #define node_tuples_computed(x, ...) node_tuples_computed(&(x)->common, __VA_ARGS__)
 #define node_gather(x, ...) node_gather(&(x)->common, __VA_ARGS__)
 #define node_gather_nd(x, ...) node_gather_nd(&(x)->common, __VA_ARGS__)
+#define node_cut(x, ...) node_cut(&(x)->common, __VA_ARGS__)
 #endif
 
 #endif

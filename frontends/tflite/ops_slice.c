@@ -2,8 +2,10 @@
  *
  *     SPLIT(axis, x) -> a, b   ──▶  a = slice x {begin = ...}; b = slice x {begin = ...}
  *     STRIDED_SLICE            ──▶  slice; reshape where a mask drops or adds dimensions
+ *     SLICE(x, begin, 2)       ──▶  gather x (begin, moved until it fits, + [0, 1]), where begin is known at run time only
  *     UNPACK                   ──▶  slices, each reshaped
  *     PACK                     ──▶  operands reshaped, concatenated */
+#include "frontends/node_index.h"
 #include "frontends/tflite/import.h"
 
 /* ---- Slices ---- */
@@ -25,17 +27,40 @@ static ir_op *slice_along(tflite_node *n, ir_value *x, int axis, int64_t begin)
     return slice(n, x, begins, NULL);
 }
 
+/* Element i of `begin`, which is known at run time only. */
+static ir_value *element(tflite_node *n, ir_value *begin, int i)
+{
+    return node_typed(n, slice_along(n, begin, 0, i), ir_type_make(begin->type.dtype, 1, (int64_t[]){1}), NULL);
+}
+
+/* A slice of known size.  TFLite fails where it does not fit; a compiled model does not, and moves it. */
+static bool slice_at_run_time(tflite_node *n, ir_value *x, ir_value *begin, const int64_t size[])
+{
+    for (int i = 0; x && i < begin->type.dims[0]; i++) {
+        const int64_t extent = x->type.dims[i];
+        if (size[i] < 0 || size[i] > extent)
+            return node_error(n, "size %lld of dimension %d, which has %lld, needs a constant begin (operand 1)",
+                              (long long)size[i], i, (long long)extent);
+        if (size[i] < extent)
+            x = node_cut(n, x, element(n, begin, i), i, size[i], NEGATIVE_OUTSIDE);
+    }
+    return x && tflite_bind_value(n, 0, x);
+}
+
 bool tflite_op_slice(tflite_node *n)
 {
-    ir_value *x = tflite_input(n, 0);
+    ir_value *x = tflite_input(n, 0), *at = x ? tflite_input(n, 1) : NULL;
     int64_t begin[IR_MAX_RANK], size[IR_MAX_RANK];
     int begins, sizes;
-    if (!x || !tflite_param_ints(n, 1, "begin", IR_MAX_RANK, begin, &begins) ||
-        !tflite_param_ints(n, 2, "size", IR_MAX_RANK, size, &sizes))
+    if (!at || !tflite_param_ints(n, 2, "size", IR_MAX_RANK, size, &sizes))
         return false;
-    if (begins != x->type.rank || sizes != x->type.rank)
-        return node_error(n, "begin and size have %d and %d elements, the operand %d dimensions", begins, sizes,
-                          x->type.rank);
+    if (at->type.rank != 1 || at->type.dims[0] != x->type.rank || sizes != x->type.rank)
+        return node_error(n, "begin and size have %lld and %d elements, the operand %d dimensions",
+                          (long long)ir_type_elements(&at->type), sizes, x->type.rank);
+    if (!ir_is_const(at))
+        return slice_at_run_time(n, x, at, size);
+    if (!tflite_param_ints(n, 1, "begin", IR_MAX_RANK, begin, &begins))
+        return false;
     for (int i = 0; i < begins; i++) {
         int64_t extent = x->type.dims[i];
         if (begin[i] < 0 || begin[i] > extent || size[i] < -1 || (size[i] >= 0 && size[i] > extent - begin[i]))
@@ -50,6 +75,7 @@ bool tflite_op_slice(tflite_node *n)
 typedef struct strided {
     int64_t begin[IR_MAX_RANK], step[IR_MAX_RANK], extent[IR_MAX_RANK]; /* per dimension of the operand */
     int64_t result[IR_MAX_RANK];                                        /* extents of the result */
+    int dropped[IR_MAX_RANK];                                           /* 1 + the entry that drops the dimension */
     int result_rank;
 } strided;
 
@@ -82,6 +108,7 @@ static bool take_dimension(tflite_node *n, const slice_spec *s, int i, int64_t e
                               (long long)extent);
         out->begin[d] = at;
         out->step[d] = out->extent[d] = 1;
+        out->dropped[d] = 1 + i;
         return true;
     }
     int64_t from = s->begin_mask >> i & 1 ? (step > 0 ? 0 : extent - 1) : clamped(begin, extent, step);
@@ -129,29 +156,62 @@ static bool resolve_slice(tflite_node *n, const slice_spec *s, const ir_type *x,
     return true;
 }
 
+static void read_masks(const tflite_node *n, slice_spec *s)
+{
+    s->begin_mask = (uint32_t)fb_i32(n->options, SLICE_BEGIN_MASK, 0);
+    s->end_mask = (uint32_t)fb_i32(n->options, SLICE_END_MASK, 0);
+    s->ellipsis = (uint32_t)fb_i32(n->options, SLICE_ELLIPSIS_MASK, 0);
+    s->new_axis = (uint32_t)fb_i32(n->options, SLICE_NEW_AXIS_MASK, 0) & ~s->ellipsis;
+    s->shrink = (uint32_t)fb_i32(n->options, SLICE_SHRINK_MASK, 0);
+    s->offset = fb_bool(n->options, SLICE_OFFSET, false);
+}
+
+static bool read_bounds(tflite_node *n, slice_spec *s)
+{
+    int ends, steps;
+    if (!tflite_param_ints(n, 1, "begin", IR_MAX_RANK, s->begin, &s->count) ||
+        !tflite_param_ints(n, 2, "end", IR_MAX_RANK, s->end, &ends) ||
+        !tflite_param_ints(n, 3, "strides", IR_MAX_RANK, s->step, &steps))
+        return false;
+    if (ends != s->count || steps != s->count)
+        return node_error(n, "begin, end and strides have %d, %d and %d elements", s->count, ends, steps);
+    for (int i = 0; i < s->count; i++) /* within what a dimension can have, so that nothing overflows below */
+        if (s->step[i] > IR_MAX_BYTES || s->step[i] < -IR_MAX_BYTES || s->begin[i] > IR_MAX_BYTES ||
+            s->begin[i] < -IR_MAX_BYTES || s->end[i] > IR_MAX_BYTES || s->end[i] < -IR_MAX_BYTES)
+            return node_error(n, "a bound or stride of the slice is out of range");
+    return true;
+}
+
+/* Where begin is known at run time only, all that is cut must be single elements: 0 stands for the begin of those. */
+static bool read_indices(tflite_node *n, const ir_type *begin, slice_spec *s)
+{
+    if (!tflite_param_ints(n, 3, "strides", IR_MAX_RANK, s->step, &s->count))
+        return false;
+    if (begin->rank != 1 || begin->dims[0] != s->count)
+        return node_error(n, "begin and strides have %lld and %d elements", (long long)ir_type_elements(begin),
+                          s->count);
+    const uint32_t known = s->shrink | s->ellipsis | s->new_axis | (s->begin_mask & s->end_mask);
+    for (int i = 0; i < s->count; i++)
+        if (!(known >> i & 1))
+            return node_error(n, "entry %d needs a constant begin (operand 1), as it is no single element", i);
+    return true;
+}
+
 bool tflite_op_strided_slice(tflite_node *n)
 {
-    ir_value *x = tflite_input(n, 0);
+    ir_value *x = tflite_input(n, 0), *begin = x ? tflite_input(n, 1) : NULL;
     slice_spec s = {.count = 0};
-    int ends, steps;
-    if (!x || !tflite_param_ints(n, 1, "begin", IR_MAX_RANK, s.begin, &s.count) ||
-        !tflite_param_ints(n, 2, "end", IR_MAX_RANK, s.end, &ends) ||
-        !tflite_param_ints(n, 3, "strides", IR_MAX_RANK, s.step, &steps))
-        return false;
-    if (ends != s.count || steps != s.count)
-        return node_error(n, "begin, end and strides have %d, %d and %d elements", s.count, ends, steps);
-    for (int i = 0; i < s.count; i++) /* within what a dimension can have, so that nothing overflows below */
-        if (s.step[i] > IR_MAX_BYTES || s.step[i] < -IR_MAX_BYTES || s.begin[i] > IR_MAX_BYTES ||
-            s.begin[i] < -IR_MAX_BYTES || s.end[i] > IR_MAX_BYTES || s.end[i] < -IR_MAX_BYTES)
-            return node_error(n, "a bound or stride of the slice is out of range");
-    s.begin_mask = (uint32_t)fb_i32(n->options, SLICE_BEGIN_MASK, 0);
-    s.end_mask = (uint32_t)fb_i32(n->options, SLICE_END_MASK, 0);
-    s.ellipsis = (uint32_t)fb_i32(n->options, SLICE_ELLIPSIS_MASK, 0);
-    s.new_axis = (uint32_t)fb_i32(n->options, SLICE_NEW_AXIS_MASK, 0) & ~s.ellipsis;
-    s.shrink = (uint32_t)fb_i32(n->options, SLICE_SHRINK_MASK, 0);
-    s.offset = fb_bool(n->options, SLICE_OFFSET, false);
     strided r = {.result_rank = 0};
-    if (!resolve_slice(n, &s, &x->type, &r))
+    if (!begin)
+        return false;
+    read_masks(n, &s);
+    const bool known = ir_is_const(begin);
+    if (!(known ? read_bounds(n, &s) : read_indices(n, &begin->type, &s)) || !resolve_slice(n, &s, &x->type, &r))
+        return false;
+    for (int d = x->type.rank; x && !known && d-- > 0;) /* negative ones count from the end */
+        if (r.dropped[d])
+            x = node_cut(n, x, element(n, begin, r.dropped[d] - 1), d, 1, NEGATIVE_FROM_END);
+    if (!x)
         return false;
     ir_type sliced = ir_type_make(x->type.dtype, x->type.rank, r.extent);
     ir_type result = ir_type_make(x->type.dtype, r.result_rank, r.result);

@@ -268,6 +268,28 @@ def gather_nd_at_run_time(f):
     return f.done(f.op("GATHER_ND", [f.x(shape), at_run_time(f, [4, length], shape[:length])], "GatherNdOptions"))
 
 
+def slice_at_run_time(f):
+    """The place is computed, the size is constant: all of a dimension, one element or several."""
+    shape = f.shape(int(f.r.integers(1, 4)))
+    size = [int(f.pick(d, 1, int(f.r.integers(1, d + 1)))) for d in shape]
+    begin = at_run_time(f, [len(shape)], [d - s + 1 for d, s in zip(shape, size)])
+    return f.done(f.op("SLICE", [f.x(shape), begin, f.ints(size)]))
+
+
+def element_at_run_time(f):
+    """x[:, i] as TensorFlow writes it, i from the end where it is negative."""
+    shape = f.shape(int(f.r.integers(1, 5)))
+    entries = int(f.r.integers(1, len(shape) + 1))
+    named = shape[len(shape) - entries:] if f.pick(0, 1) else shape[:entries]
+    ellipsis = int(named != shape[:entries])
+    begin = f.op("SUB", [at_run_time(f, [entries + ellipsis], [1] * ellipsis + [2 * d for d in named]),
+                         f.ints([0] * ellipsis + named)], "SubOptions", dtype="int32")
+    end = f.op("ADD", [begin[0], f.ints(1)], "AddOptions", dtype="int32")
+    whole = int(f.r.integers(1 << entries)) << ellipsis
+    return f.done(f.op("STRIDED_SLICE", [f.x(shape), begin[0], end[0], f.ints([1] * (entries + ellipsis))], "StridedSliceOptions",
+                       beginMask=whole, endMask=whole, ellipsisMask=ellipsis, shrinkAxisMask=((1 << entries) - 1 << ellipsis) & ~whole))
+
+
 def embedding_at_run_time(f):
     return f.done(f.op("EMBEDDING_LOOKUP", [at_run_time(f, [6], 5), f.x([5, 3])]))
 
@@ -428,7 +450,8 @@ def between_conversions(f):
 
 FORMS = [strided_slice, strided_slice_axes, slice_open, split, split_v, unpack, pack, concatenation, squeeze, expand_dims, reshape,
          reshape_to_scalar, reshape_computed, reduction, arg_max, top_k, cumsum, transpose, reverse, pad, mirror_pad, tile, broadcast_to, fill,
-         range_add, gather, gather_nd, gather_at_run_time, gather_nd_at_run_time, embedding_at_run_time, update_slice, scatter_nd,
+         range_add, gather, gather_nd, gather_at_run_time, gather_nd_at_run_time, slice_at_run_time, element_at_run_time,
+         embedding_at_run_time, update_slice, scatter_nd,
          scatter_nd_at_run_time, one_hot, select, embedding, embedding_hybrid, blocks, blocks_flat, convolution, depthwise, transposed, pool,
          resize, fully_connected, batch_matmul, sums, between_conversions]
 

@@ -199,6 +199,17 @@ def scalar():
     return m
 
 
+def slices_at_run_time():
+    """Slices whose place is an input: of several elements, and of one, which counts from the end where it is negative."""
+    m = Model()
+    x, at = m.input("x", "int8", [4, 6, 2], scale=0.5, zero=3), m.input("at", "int32", [3])
+    y, z = m.tensor("part", "int8", [2, 1, 2], scale=0.5, zero=3), m.tensor("row", "int8", [6], scale=0.5, zero=3)
+    m.op("SLICE", [x, at, ints(m, "size", [2, 1, 2])], [y], "SliceOptions")
+    m.op("STRIDED_SLICE", [x, at, at, ints(m, "s", [1, 1, 1])], [z], "StridedSliceOptions", beginMask=2, endMask=2, shrinkAxisMask=5)
+    m.output(y, z)
+    return m
+
+
 def slices():
     """Masks of STRIDED_SLICE, SPLIT, SPLIT_V, UNPACK, CONCATENATION."""
     m = Model()
@@ -456,7 +467,7 @@ def fake_quant():
 
 
 IMPORTED = [conv_int8, int4, epsilon, pool_bytes, wide_results, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices,
-            data_movement, composite, sparse, detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
+            slices_at_run_time, data_movement, composite, sparse, detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
 IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 
@@ -581,6 +592,22 @@ def slice_with(begin, end, strides, **fields):
     return m
 
 
+def range_at_run_time():
+    m = Model()
+    x, at, y = m.input("x", "float32", [4]), m.input("at", "int32", [1]), m.tensor("y", "float32", [2])
+    m.op("STRIDED_SLICE", [x, at, ints(m, "e", [4]), ints(m, "s", [1])], [y], "StridedSliceOptions")
+    m.output(y)
+    return m
+
+
+def rest_at_run_time():
+    m = Model()
+    x, at, y = m.input("x", "float32", [4]), m.input("at", "int32", [1]), m.tensor("y", "float32", [2])
+    m.op("SLICE", [x, at, ints(m, "size", [-1])], [y], "SliceOptions")
+    m.output(y)
+    return m
+
+
 def scatter(indices):
     m = Model()
     u = m.input("updates", "float32", [2])
@@ -699,6 +726,8 @@ REFUSED = {
     "slice_too_many": lambda: slice_with([0, 0], [4, 4], [1, 1]),
     "slice_lengths": lambda: slice_with([0], [4, 4], [1]),
     "slice_shrink_outside": lambda: slice_with([4], [5], [1], shrinkAxisMask=1),
+    "slice_range_at_run_time": range_at_run_time,
+    "slice_rest_at_run_time": rest_at_run_time,
     "scatter_outside": lambda: scatter([[0], [4]]),
     "division_by_zero": lambda: changed(binary("FLOOR_DIV", "FloorDivOptions", a=("int32", [2]), b=("int32", [2]), y=("int32", [2])),
                                         lambda m: (m.graph.inputs.pop(), m.graph.operators[0].inputs.__setitem__(
