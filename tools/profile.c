@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/report_format.h"
 #include "runtime/profile.h"
 #include "runtime/variant.h"
-#include "tools/peak.h"
 
 enum { MAX_NAME_WIDTH = 48, MAX_PROFILED_RUNS = 1000, WARM_UP_RUNS = 3 };
 
@@ -19,13 +19,31 @@ int profile_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Fraction of what as many cores as take part could do; negative: says nothing. */
-static double peak_share(const qcc_step *step, double seconds, const peak *p, unsigned threads)
+double profile_peak_share(const qcc_step *step, double seconds, const peak *p, unsigned threads)
 {
     const double rate = step->is_int8 ? p->int8 : p->f32;
     if (step->macs == 0 || seconds <= 0 || rate <= 0)
         return -1;
     return (double)step->macs / seconds / (rate * threads);
+}
+
+static size_t bytes_of(const qcc_tensor_info infos[], uint32_t count)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += infos[i].bytes;
+    return bytes;
+}
+
+/* What a program gives for a run: the same for each target. */
+static void print_memory(const session *s)
+{
+    char workspace[REPORT_NUMBER], state[REPORT_NUMBER], in[REPORT_NUMBER], out[REPORT_NUMBER];
+    printf("memory: workspace %s", report_bytes((double)s->model->workspace_bytes, workspace));
+    if (s->model->state_bytes)
+        printf(" (%s of it state)", report_bytes((double)s->model->state_bytes, state));
+    printf(", inputs %s, outputs %s\n", report_bytes((double)bytes_of(s->inputs, s->input_count), in),
+           report_bytes((double)bytes_of(s->outputs, s->output_count), out));
 }
 
 void profile_print(const session *s, const double seconds[])
@@ -49,7 +67,7 @@ void profile_print(const session *s, const double seconds[])
            "share", "MACs", "peak");
     for (uint32_t i = 0; i < v->step_count; i++) {
         const qcc_step *step = &v->steps[i];
-        const double time = seconds[i], share = peak_share(step, time, &p, s->threads);
+        const double time = seconds[i], share = profile_peak_share(step, time, &p, s->threads);
         const size_t length = strlen(step->name), cut = length > (size_t)name_width ? length - (size_t)name_width : 0;
         printf("%-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name + cut, op_width, step->op,
                shape_width, step->shape, time * 1e6, total > 0 ? 100 * time / total : 0.0, step->macs);
@@ -63,6 +81,7 @@ void profile_print(const session *s, const double seconds[])
     if (p.int8 > 0 && p.f32 > 0)
         printf("; peak of a core: %.1f GMAC/s int8, %.1f GMAC/s float", p.int8 * 1e-9, p.f32 * 1e-9);
     printf("\n");
+    print_memory(s);
 }
 
 /* times[run][step] -> the median of each step: a machine that does other things too disturbs it least.  False: out of
@@ -86,7 +105,7 @@ double *profile_measure(session *s, double for_seconds, diag *d)
     const uint32_t steps = s->variant->step_count;
     double *times = calloc((size_t)MAX_PROFILED_RUNS * steps + 1, sizeof *times),
            *seconds = calloc(steps + 1, sizeof *seconds);
-    bool good = (times && seconds) || diag_error(d, NULL, "out of memory");
+    bool good = (times && seconds) || diag_out_of_memory(d, NULL);
     for (int i = 0; good && i < WARM_UP_RUNS; i++)
         good = session_run(s, d);
     int runs = 0;
@@ -94,7 +113,7 @@ double *profile_measure(session *s, double for_seconds, diag *d)
     while (good && runs < MAX_PROFILED_RUNS && (runs == 0 || qcc_clock_seconds() - start < for_seconds))
         qcc_run_timed(s->model, (const void *const *)s->input_buffers, s->output_buffers, s->workspace, s->pool,
                       times + (size_t)runs++ * steps);
-    good = good && (medians(times, runs, steps, seconds) || diag_error(d, NULL, "out of memory"));
+    good = good && (medians(times, runs, steps, seconds) || diag_out_of_memory(d, NULL));
     free(times);
     if (good)
         return seconds;

@@ -3,11 +3,17 @@
 #define QCC_TOOLS_PROFILE_H
 
 #include "compiler/run/session.h"
+#include "tools/bench.h"
+#include "tools/peak.h"
 
 /* Median seconds of each step of s->model, over runs for about so many seconds; to be freed.  NULL with a diagnostic. */
 double *profile_measure(session *, double for_seconds, diag *);
 /* A line a step, and a total, on stdout. */
 void profile_print(const session *, const double seconds[]);
+/* The same as one JSON object (profile_json.c), with what bench_json makes of `times` as "bench"; NULL: without. */
+bool profile_print_json(const session *, const double seconds[], const bench_times *times, diag *);
+/* Fraction of what as many cores as take part could do; negative: says nothing. */
+double profile_peak_share(const qcc_step *, double seconds, const peak *, unsigned threads);
 /* Order of doubles, for qsort. */
 int profile_compare(const void *, const void *);
 

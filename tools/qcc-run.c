@@ -14,13 +14,13 @@
 #include "compiler/run/session.h"
 #include "compiler/shapes.h"
 #include "runtime/pool.h"
-#include "runtime/profile.h"
+#include "tools/bench.h"
 #include "tools/classes.h"
 #include "tools/profile.h"
 #include "tools/run_report.h"
 #include "tools/show_output.h"
 
-enum { EXIT_USAGE = 2, DEFAULT_TOP = 5, MAX_RUNS = 1 << 20, WARM_UP_RUNS = 3, SEED_PER_STEP = 1000 };
+enum { EXIT_USAGE = 2, DEFAULT_TOP = 5, SEED_PER_STEP = 1000 };
 
 typedef struct command {
     driver_options options;
@@ -30,7 +30,7 @@ typedef struct command {
     driver_list *open_list; /* takes further .npy arguments */
     long seed, threads, steps;
     double tolerance, bench_seconds;
-    bool interpret, bench, profile;
+    bool interpret, bench, profile, json;
     class_options classes;
 } command;
 
@@ -95,6 +95,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_INTERP: c->interpret = true; return true;
     case OPT_REPORT: c->report = value; return true;
     case OPT_PROFILE: c->profile = true; return true;
+    case OPT_JSON: c->json = true; return true;
     case OPT_BENCH: c->bench = true; return !value || options_real(value, &c->bench_seconds, error, size);
     case OPT_COUNT: return set_argument(c, value, error, size);
     default:
@@ -116,6 +117,8 @@ static const char *complete(const command *c)
         return "--report tells of one shape: --batch and --input-shape can't have lists";
     if (c->report && c->interpret)
         return "--report is about compiled code, --interp runs none";
+    if (c->json && !c->profile)
+        return "--json goes with --profile";
     if (c->classes.offset && !c->classes.names)
         return "--label-offset goes with --labels=FILE";
     if (c->bench_seconds < 0 || c->tolerance < 0)
@@ -234,23 +237,6 @@ static bool compare_outputs(const command *c, const session *s, bool *out_within
 
 /* ---- --bench, --profile and --report ---- */
 
-/* Sorts them. */
-static void print_times(const session *s, double *times, int count)
-{
-    double sum = 0, squares = 0;
-    qsort(times, (size_t)count, sizeof *times, profile_compare);
-    for (int i = 0; i < count; i++)
-        sum += times[i];
-    const double median = count % 2 ? times[count / 2] : (times[count / 2 - 1] + times[count / 2]) / 2;
-    const double mean = sum / count, p99 = times[(int)ceil((count - 1) * 0.99)];
-    for (int i = 0; i < count; i++)
-        squares += (times[i] - mean) * (times[i] - mean);
-    printf("{\"median_ms\": %.6f, \"min_ms\": %.6f, \"p99_ms\": %.6f, \"mean_ms\": %.6f, \"deviation_ms\": %.6f, "
-           "\"iterations\": %d, \"threads\": %u, \"target\": %s%s%s, \"version\": \"%s\"}\n",
-           median * 1e3, times[0] * 1e3, p99 * 1e3, mean * 1e3, sqrt(squares / count) * 1e3, count, s->threads,
-           s->variant ? "\"" : "", s->variant ? s->variant->target : "null", s->variant ? "\"" : "", options_version());
-}
-
 /* Threads that wait for a CPU hold up all others at the end of each layer. */
 static void remark_threads(const session *s, diag *d)
 {
@@ -260,36 +246,22 @@ static void remark_threads(const session *s, diag *d)
                   cpus == 1 ? "" : "s");
 }
 
-static bool bench(const command *c, session *s, diag *d)
+/* What is timed is timed in front of what is printed; --profile and --report tell of the same runs. */
+static bool measure(const command *c, session *s, outputs *o, diag *d)
 {
-    double *times = malloc(sizeof *times * MAX_RUNS);
-    if (!times)
-        return diag_error(d, NULL, "out of memory");
-    bool good = true;
-    for (int i = 0; good && i < WARM_UP_RUNS; i++)
-        good = session_run(s, d);
-    int count = 0;
-    const double start = qcc_clock_seconds();
-    double before = start;
-    while (good && count < MAX_RUNS && (count == 0 || before - start < c->bench_seconds)) {
-        good = session_run(s, d);
-        const double now = qcc_clock_seconds();
-        times[count++] = now - before;
-        before = now;
-    }
-    if (good)
-        print_times(s, times, count);
-    free(times);
-    return good;
-}
-
-/* --profile and --report tell of the same runs. */
-static bool profile(const command *c, session *s, outputs *o, diag *d)
-{
+    bench_times times;
+    const bool json = c->profile && c->json;
+    if (c->bench && !bench_measure(s, c->bench_seconds, &times, d))
+        return false;
+    if (c->bench && !json)
+        bench_print(s, &times);
+    if (!c->profile && !c->report)
+        return true;
     double *seconds = profile_measure(s, c->bench_seconds, d);
-    if (seconds && c->profile)
+    if (seconds && c->profile && !json)
         profile_print(s, seconds);
-    const bool good = seconds && (!c->report || run_report_add(s, &c->options, seconds, &o->set, o->report, d));
+    const bool printed = seconds && (!json || profile_print_json(s, seconds, c->bench ? &times : NULL, d));
+    const bool good = printed && (!c->report || run_report_add(s, &c->options, seconds, &o->set, o->report, d));
     free(seconds);
     return good;
 }
@@ -349,10 +321,8 @@ static bool run_session(const command *c, session *s, outputs *o, bool *out_with
         good = classes_print(s, &c->classes, d);
     if (good && (c->bench || c->profile || c->report))
         remark_threads(s, d);
-    if (good && c->bench)
-        good = bench(c, s, d);
-    if (good && (c->profile || c->report))
-        good = profile(c, s, o, d);
+    if (good && (c->bench || c->profile || c->report))
+        good = measure(c, s, o, d);
     return good && output_commit(&o->set, d);
 }
 

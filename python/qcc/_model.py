@@ -1,14 +1,18 @@
 """A compiled model: arrays in, arrays out."""
 import ctypes
+import json
 import os
+import tempfile
 import threading
 import weakref
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
 
 import numpy
 
 from ._library import DTYPES, Library
-from ._programs import Error
+from ._programs import Error, run
 
 _ALIGNMENT = 64
 
@@ -35,6 +39,21 @@ class Tensor:
         if self.scale == 0:
             return numpy.asarray(array)
         return numpy.float32(self.scale) * (numpy.asarray(array, numpy.float32) - numpy.float32(self.zero_point))
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a compiled model, as Model.profile measures it."""
+    name: str
+    op: str
+    part: str  # "product", "preparation" of one (padding, packing), "all": the op is one step
+    position: int  # in the order in which they run
+    shape: str
+    seconds: float
+    share: float  # of the whole run
+    macs: int
+    int8: bool
+    peak: Optional[float]  # fraction of what the cores could do
 
 
 def _tensors(count, info_of):
@@ -173,6 +192,21 @@ class Model:
     def stream(self, threads=None):
         """One more of this model, with memory, state and threads of its own."""
         return Model(self._library, threads or self.threads)
+
+    def profile(self, *inputs, seconds=1.0, threads=None, **named):
+        """The steps, slowest first, each with its median time over runs for about so many seconds; qcc-run measures it, on these
+        inputs or on made-up ones."""
+        with tempfile.TemporaryDirectory(prefix="qcc.") as folder:
+            library = Path(folder, "model.so")
+            self.save(library)
+            line = ["--profile", "--json", f"--bench={seconds}", f"--threads={threads or self.threads}"]
+            if inputs or named:
+                for i, (tensor, value) in enumerate(zip(self.inputs, self._arrange(inputs, named))):
+                    path = Path(folder, f"{i}.npy")
+                    numpy.save(path, _readable(tensor, value))
+                    line.append(f"--input={path}")
+            found = json.loads(run("qcc-run", library, *line))
+        return [Step(**step) for step in found["steps"]]
 
     def save(self, path):
         """Writes the shared library to a file, for qcc.load or dlopen."""

@@ -122,6 +122,18 @@ class Files(Case):
         with self.assertRaisesRegex(qcc.Error, "weights"):
             qcc.load(path, weights=DIGITS)
 
+    def test_profile(self):
+        """Of a model whose file is gone, on inputs of its own or made-up ones."""
+        model = compiled(DIGITS)
+        for inputs in ([], [numpy.zeros((1, 8, 8, 1), numpy.int8)]):
+            layers = model.profile(*inputs, seconds=0.01)
+            self.assertEqual({(l.op, l.int8) for l in layers if l.macs},
+                             {("conv2d", True), ("depthwise_conv2d", True), ("fully_connected", True)})
+            self.assertEqual(layers, sorted(layers, key=lambda l: (-l.seconds, l.position)))
+            self.assertTrue(all(l.seconds >= 0 and isinstance(l, qcc.Step) for l in layers))
+        with self.assertRaises(ValueError):
+            model.profile(numpy.zeros((2, 8, 8, 1), numpy.int8))
+
     def test_options(self):
         self.assertEqual(qcc.compile(DIGITS, batch=3, target="generic").inputs[0].shape, (3, 8, 8, 1))
         model = qcc.compile(DIGITS, input_shape={"keras_tensor": (2, 8, 8, 1)}, target=("generic", "avx2"), infer_scales=True, debug=False)

@@ -136,7 +136,39 @@ class Run(Case):
         self.assertEqual(bench["target"], native())
         lines = self.fine(QCC_RUN, DIGITS, "--profile", "--bench=0.01").decode().splitlines()
         self.assertTrue(any("conv2d" in line for line in lines))
-        self.assertRegex(lines[-1], r"^total .* 1 thread, target \w+; peak of a core: .*$")
+        self.assertRegex(lines[-2], r"^total .* 1 thread, target \w+; peak of a core: .*$")
+        self.assertRegex(lines[-1], r"^memory: workspace \S+ KiB, inputs 64 B, outputs 10 B$")
+
+    def test_profile_as_json(self):
+        """Of a model file, and of a library, which has no graph: one object, with --bench too."""
+        library = self.folder / "digits.so"
+        self.fine(QCC, DIGITS, "-o", library, "--target=native")
+        seen = []
+        for model, more in ((DIGITS, []), (library, []), (library, ["--bench=0.01"])):
+            facts = json.loads(self.fine(QCC_RUN, model, "--profile", "--json", *more, *([] if more else ["--bench=0"])))
+            self.assertEqual((facts["target"], facts["threads"]), (native(), 1))
+            times = [step["seconds"] for step in facts["steps"]]
+            self.assertEqual(times, sorted(times, reverse=True))
+            self.assertAlmostEqual(facts["seconds"], sum(times), places=6)
+            self.assertAlmostEqual(sum(step["share"] for step in facts["steps"]), 1, places=6)
+            self.assertEqual(sorted(step["position"] for step in facts["steps"]), list(range(len(times))))
+            self.assertEqual({step["part"] == "product" for step in facts["steps"] if step["macs"]}, {True})
+            self.assertTrue(all((step["peak"] is None) == (not step["macs"]) for step in facts["steps"] if step["seconds"]))
+            self.assertEqual(facts["memory"]["inputs_bytes"], 64)
+            self.assertGreater(facts["bench"]["iterations"], 0)
+            self.assertEqual(facts["bench"]["target"], native())
+            seen.append(sorted((step["position"], step["op"], step["macs"], step["int8"]) for step in facts["steps"]))
+        self.assertEqual(seen[0], seen[1])
+        self.assertNotIn("bench", json.loads(self.fine(QCC_RUN, library, "--profile", "--json")))
+        self.assertIn("--json goes with --profile", self.refused(2, QCC_RUN, DIGITS, "--json"))
+
+    def test_steps_that_prepare(self):
+        """A product of two computed matrices packs one of them first."""
+        model = self.folder / "m.qir"
+        model.write_text('graph "m" {\n  input %0:f32<1x24x40> "a"\n  input %1:f32<1x40x48> "b"\n'
+                         '  %2:f32<1x24x48> "y" = batch_matmul %0, %1\n  output %2 "y"\n}\n')
+        facts = json.loads(self.fine(QCC_RUN, model, "--profile", "--json", "--bench=0"))
+        self.assertEqual([s["part"] for s in sorted(facts["steps"], key=lambda s: s["position"])][-2:], ["preparation", "product"])
 
     def test_more_threads_than_cpus(self):
         """Timed, but with a word about it."""
