@@ -74,7 +74,8 @@ static ir_value *selected(ort_node *n, ir_value *condition, ir_value *a, ir_valu
 
 static ir_value *thresholded(ort_node *n, ir_value *x)
 {
-    return selected(n, compared(n, IR_GREATER, x, node_real(n, ort_float(n, "alpha", 1))), x, node_real(n, 0));
+    ir_value *above = compared(n, IR_GREATER, x, node_real(n, ort_float(n, "alpha", 1)));
+    return above ? selected(n, above, x, node_real(n, 0)) : NULL;
 }
 
 static ir_value *swish(ort_node *n, ir_value *x)
