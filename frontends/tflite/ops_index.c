@@ -1,4 +1,5 @@
-/* ops_index.c: operators with indices among their operands: gathers, scatter, one-hot, updates of slices.
+/* ops_index.c: operators with indices among their operands: gathers, scatter, one-hot, updates of slices; and those of
+ * diagonals, whose indices are known.
  *
  * TFLite's kernels know no negative indices, and fail at run time on one that is outside. */
 #include "frontends/node_index.h"
@@ -174,4 +175,68 @@ bool tflite_op_dynamic_update_slice(tflite_node *n)
     if (!ir_quant_equal(update->quant, x->quant))
         return node_error(n, "operand and update are quantized differently");
     return tflite_bind_like(n, 0, node_emit(n, IR_DYNAMIC_UPDATE_SLICE, 3, (ir_value *[]){x, update, begin}), &x->type);
+}
+
+/* ---- Diagonals ---- */
+
+/* `diagonal` [..., k] where row and column are equal, else `other`, for matrices [..., rows, columns] of `type`. */
+static bool with_diagonal(tflite_node *n, ir_value *diagonal, ir_value *other, ir_type type)
+{
+    const int rank = type.rank;
+    const int64_t rows = type.dims[rank - 2], columns = type.dims[rank - 1], k = rows < columns ? rows : columns;
+    ir_type along = type;
+    along.dims[rank - 2] = columns <= rows ? 1 : rows;
+    along.dims[rank - 1] = columns <= rows ? columns : 1;
+    const ir_type square = ir_type_make(IR_BOOL, 2, (int64_t[]){rows, columns});
+    if (!ir_type_valid(&type) || !ir_type_valid(&square))
+        return node_error(n, "the result is too large");
+    if (!model_charge(n->model, &n->loc, rows * columns))
+        return false;
+    uint8_t *here = ARENA_ARRAY(n->model->graph->arena, uint8_t, rows * columns);
+    for (int64_t i = 0; i < k; i++)
+        here[i * columns + i] = 1;
+    ir_value *mask = ir_const_new(n->model->graph, square, NULL, here);
+    diagonal = node_reshaped(n, diagonal, rank, along.dims);
+    if (!diagonal)
+        return false;
+    ir_op *op = node_emit(n, IR_SELECT, 3, (ir_value *[]){mask, diagonal, other});
+    ir_value *y = node_typed(n, op, type, other->quant);
+    return y && tflite_bind_value(n, 0, y);
+}
+
+/* Zeros beside it: the bytes, whatever they stand for. */
+bool tflite_op_matrix_diag(tflite_node *n)
+{
+    static const uint8_t zeros[8];
+    ir_value *x = tflite_input(n, 0);
+    if (!x)
+        return false;
+    if (x->type.rank < 1 || x->type.rank == IR_MAX_RANK)
+        return node_error(n, "a diagonal of %d dimensions", x->type.rank);
+    ir_type type = x->type;
+    type.dims[type.rank++] = x->type.dims[x->type.rank - 1];
+    if (x->quant && x->quant->axis >= 0)
+        return node_error(n, "a scale for each channel is not supported");
+    ir_value *zero = ir_const_new(n->model->graph, ir_type_make(x->type.dtype, 0, NULL), x->quant, zeros);
+    return with_diagonal(n, x, zero, type);
+}
+
+bool tflite_op_matrix_set_diag(tflite_node *n)
+{
+    ir_value *x = tflite_input(n, 0), *diagonal = x ? tflite_input(n, 1) : NULL;
+    if (!diagonal)
+        return false;
+    const int rank = x->type.rank;
+    bool fits = rank >= 2 && diagonal->type.rank == rank - 1 && diagonal->type.dtype == x->type.dtype;
+    for (int i = 0; fits && i < rank - 2; i++)
+        fits = diagonal->type.dims[i] == x->type.dims[i];
+    if (fits) {
+        const int64_t rows = x->type.dims[rank - 2], columns = x->type.dims[rank - 1];
+        fits = diagonal->type.dims[rank - 2] == (rows < columns ? rows : columns);
+    }
+    if (!fits)
+        return node_error(n, "the diagonal's type or shape does not fit the matrices");
+    if (!ir_quant_equal(diagonal->quant, x->quant))
+        return node_error(n, "matrices and diagonal are quantized differently");
+    return with_diagonal(n, diagonal, x, x->type);
 }

@@ -437,6 +437,20 @@ def arg(seed, code, dtype):
     return c.done()
 
 
+def diagonal(seed, dtype, shape, set_in=False):
+    """A matrix of a diagonal, or the diagonal of matrices of this shape set."""
+    c = Case(seed)
+    length = min(shape[-2:])
+    if set_in:
+        x, xp = c.input("x", dtype, shape)
+        d, _ = c.input("d", dtype, shape[:-2] + [length], xp)
+        c.m.op("MATRIX_SET_DIAG", [x, d], [c.output(dtype, shape, xp)], "MatrixSetDiagOptions")
+    else:
+        x, xp = c.input("x", dtype, shape[:-1])
+        c.m.op("MATRIX_DIAG", [x], [c.output(dtype, shape, xp)], "MatrixDiagOptions")
+    return c.done()
+
+
 def detection(seed, regular, dtype="float32", classes=5, boxes=60, max_classes=1):
     c = Case(seed)
     p = {"uint8": (0.03, 128)}.get(dtype)
@@ -692,6 +706,10 @@ def cases(seed=1):
             yield named(f"concat_{t}", concat, t)
             yield named(f"concat_{t}_axis1", concat, t, axis=1)
     yield named("concat_uint8_requantize", concat, "uint8", requantize=True)
+    for t in ("int8", "uint8", "int16", real, "int32", "int64"):
+        yield named(f"diagonal_{t}", diagonal, t, [2, 3, 5, 5])
+        for shape in ([4, 4], [2, 3, 5], [2, 2, 5, 3]):
+            yield named(f"diagonal_set_{t}_{len(shape)}", diagonal, t, shape, set_in=True)
     for t in ("int8", "uint8", real, "int32"):
         for code in ("ARG_MAX", "ARG_MIN"):
             yield named(f"{code}_{t}", arg, code, t)

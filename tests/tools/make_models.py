@@ -95,6 +95,17 @@ def wide_results():
     return m
 
 
+def diagonals(length=2):
+    m = Model()
+    x, d = m.input("x", "int8", [2, 2, 3], scale=0.5, zero=3), m.input("d", "int8", [2, length], scale=0.5, zero=3)
+    made, put = (m.tensor(n, "int8", s, scale=0.5, zero=3) for n, s in (("made", [2, length, length]), ("put", [2, 2, 3])))
+    m.op("MATRIX_DIAG", [d], [made], "MatrixDiagOptions")
+    m.op("MATRIX_SET_DIAG", [x, d], [put], "MatrixSetDiagOptions")
+    m.output(made)
+    m.output(put)
+    return m
+
+
 def conv_uint8():
     """The older asymmetric form, grouped channels, a pad that is its own operator."""
     m = Model()
@@ -466,8 +477,13 @@ def fake_quant():
     return m
 
 
+<<<<<<< HEAD
 IMPORTED = [conv_int8, int4, epsilon, pool_bytes, wide_results, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices,
             slices_at_run_time, data_movement, composite, sparse, detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
+=======
+IMPORTED = [conv_int8, int4, epsilon, pool_bytes, wide_results, diagonals, conv_uint8, hybrid, embedding, float_ops, shapes, scalar,
+            slices, data_movement, composite, sparse, detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
+>>>>>>> 743bdb6 (tflite: MATRIX_DIAG and MATRIX_SET_DIAG)
 IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 
@@ -677,6 +693,7 @@ REFUSED = {
     "scale_tiny": lambda: changed(int8_pair(), quantization(scale=[2.0**-47])),
     "scale_of_constant_tiny": lambda: epsilon(2.0**-91),
     "pool_bytes_relu": lambda: pool_bytes(RELU),
+    "diagonal_long": lambda: diagonals(3),
     "zero_point_range": lambda: changed(int8_pair(), quantization(zeroPoint=[200])),
     "zero_point_count": lambda: changed(int8_pair(), quantization(zeroPoint=[1, 2, 3])),
     "scale_count": lambda: changed(int8_pair(), quantization(scale=[1.0] * 3, zeroPoint=[0] * 3)),
