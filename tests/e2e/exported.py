@@ -24,6 +24,7 @@ REFUSED = {  # and why
     "lstm.tflite": "state variables are not written",
     "lstm_int8.tflite": "state variables are not written",
     "state.tflite": "state variables are not written",
+    "slices_at_run_time.tflite": "can't be written as TFLite",
 }
 OTHERS = ["onnx/cnn_float.ort", "onnx/attention_qdq.ort", "onnx/cnn_qoperator.ort", "onnx/language_float.ort", "nb/convolutions.nb",
           "nb/movement.nb", "nb/normalisation.nb", "nb/int8_bounded.nb"]
