@@ -210,7 +210,36 @@ static size_t bytes_of(const paddle_desc *p)
     return ir_type_valid(&type) ? ir_type_bytes(&type) : SIZE_MAX;
 }
 
-/* The tensor says its type again, which is the one that counts: programs leave extents open that it has. */
+static uint32_t skip_ones(const paddle_desc *p, uint32_t i)
+{
+    while (i < p->rank && p->dims[i] == 1)
+        i++;
+    return i;
+}
+
+/* The same extents but for those of 1? */
+static bool same_but_ones(const paddle_desc *p, const paddle_desc *q)
+{
+    uint32_t i = skip_ones(p, 0), j = skip_ones(q, 0);
+    for (; i < p->rank && j < q->rank && p->dims[i] == q->dims[j]; i = skip_ones(p, i + 1), j = skip_ones(q, j + 1))
+        ;
+    return i == p->rank && j == q->rank;
+}
+
+/* Can a file hold p where the program says `declared`?  Programs leave extents open; and quantizers make integers of
+ * weights, and other shapes of lists of scales ([] and [1, 6] for [1] and [6]), and do not say so in the program. */
+static bool can_be(const paddle_desc *p, const paddle_desc *declared)
+{
+    const bool integers = paddle_dtype(declared->type) == IR_F32 && paddle_dtype(p->type) == IR_I8;
+    if (p->type != declared->type && !integers)
+        return false;
+    for (uint32_t i = 0; p->rank == declared->rank && i < p->rank; i++)
+        if (declared->dims[i] >= 0 && p->dims[i] != declared->dims[i])
+            return false;
+    return p->rank == declared->rank || same_but_ones(p, declared);
+}
+
+/* The tensor says its type again; where the program's is another, it is the one that counts. */
 static bool read_tensor(stream *s, const paddle_desc *declared, uint32_t index)
 {
     paddle_model *m = s->model;
@@ -221,11 +250,11 @@ static bool read_tensor(stream *s, const paddle_desc *declared, uint32_t index)
     fb_reader reader;
     fb_open(&reader, desc, fb_load_u32(head + 4));
     read_tensor_desc(m, pb_root(&reader), &p);
-    bool same = fb_ok(&reader) && p.type == declared->type && p.rank == declared->rank;
-    for (uint32_t i = 0; same && i < p.rank; i++)
-        same = declared->dims[i] < 0 || p.dims[i] == declared->dims[i];
+    const bool fits = fb_ok(&reader) && can_be(&p, declared);
+    if (fits && p.rank != declared->rank)
+        p.rank = declared->rank, p.dims = declared->dims;
     const size_t size = bytes_of(&p);
-    const uint8_t *data = same && size != SIZE_MAX ? take(s, size) : NULL;
+    const uint8_t *data = fits && size != SIZE_MAX ? take(s, size) : NULL;
     return data ? paddle_parameter(m, index, &p, data, size) : cut(s, declared);
 }
 

@@ -4,8 +4,13 @@
  *     %2:f32<1x2x2x8> = max_pool2d %1                    %2:f32<1x2x2x8> as u8<0.1, 0> from propagated "%1" = …
  *     %3:f32<1x32> = reshape %2                          %3:f32<1x32> as u8<0.1, 0> from propagated "%1" = …
  *
- * What a value has is never overwritten, so each value gets a scale at most once and the spreading ends, cycles of ops
- * that share a scale included.  The rules, with x the operand and r the result:
+ * What the file has only observed of a value yields to the grid that it rounds to behind ops that move it:
+ *
+ *     %1:f32 as u8<0.09, 0> from observed = conv2d …           %1:f32 as u8<0.1, 0> from fake_quant "node 2" = conv2d …
+ *     %2:f32 as u8<0.1, 0> from fake_quant "node 2" = max_pool2d %1
+ *
+ * What a value has otherwise is never overwritten, so each value gets a scale at most once and the spreading ends,
+ * cycles of ops that share a scale included.  The rules, with x the operand and r the result:
  *
  *     moves or picks (reshape, slice, max_pool2d, …)           x -> r, r -> x
  *     concat                                                    x -> r when all are on one grid, r -> each x
@@ -241,11 +246,42 @@ static void run(spread *s, arena *scratch, bool averages)
     }
 }
 
+/* The result, on a grid of the file, of one of the ops that move x, if those are all who read x, and agree. */
+static const ir_value *fixed_behind(const ir_value *x)
+{
+    const ir_value *fixed = NULL;
+    int count = 0;
+    for (const ir_operand *slot = x->uses; slot; slot = slot->next_use, count++) {
+        const ir_value *r = slot->user->results[0];
+        if (kind_of(slot->user) != MOVES || slot != slot->user->operands || !scales_is_fixed(r) ||
+            (fixed && !same_grid(fixed, r)))
+            return NULL;
+        fixed = r;
+    }
+    return count == ir_use_count(x) ? fixed : NULL;
+}
+
+/* From the last op to the first, so that what yields can make others yield. */
+static bool yield_to_fixed(ir_graph *g)
+{
+    bool changed = false;
+    for (ir_op *op = g->last; op; op = op->prev)
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
+            ir_value *x = op->results[i];
+            const ir_value *fixed = x->as && x->scale_from.source == IR_SCALE_OBSERVED ? fixed_behind(x) : NULL;
+            if (!fixed)
+                continue;
+            scales_copy(x, fixed);
+            changed = true;
+        }
+    return changed;
+}
+
 pass_result pass_propagate_scales(ir_graph *g, pass_context *c)
 {
     if (c->options->quantize == PASS_QUANTIZE_NONE)
         return PASS_UNCHANGED;
-    spread s = {.g = g, .simulated = simulated_ops(g, c->options, c->scratch)};
+    spread s = {.g = g, .simulated = simulated_ops(g, c->options, c->scratch), .changed = yield_to_fixed(g)};
     run(&s, c->scratch, false);
     run(&s, c->scratch, true);
     return s.changed ? PASS_CHANGED : PASS_UNCHANGED;

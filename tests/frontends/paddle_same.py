@@ -4,8 +4,10 @@
     paddle_same.py QCC DATA        (needs numpy and flatbuffers: exit 77 without)
 
 Protects: the two readers say the same of the same program.  Each .nb of the folder becomes a .pdmodel with its .pdiparams, and
-a folder with __model__ and a file for each parameter.  What is refused is refused with the same words, and files of parameters
+a folder with __model__ and a file for each parameter.  Files may hold what a quantizer has made of a parameter and not told
+the program: int8 for real weights, [] and [1, 6] for [1] and [6].  What is refused is refused with the same words, and files of parameters
 that are cut, longer, or another program's are."""
+import copy
 import os
 import re
 import subprocess
@@ -14,6 +16,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 try:
+    import numpy as np
     import nb_file
     import paddle_file
 except ImportError as missing:
@@ -41,6 +44,16 @@ def program_of(path):
     return program
 
 
+def held_otherwise(program):
+    """Programs whose files hold other arrays than they say, and the program that says it."""
+    scales = {n: a for n, a in program.params.items() if a.dtype == np.float32 and a.ndim == 1}
+    yield program, {n: a.reshape([] if a.size == 1 else [1, a.size]) for n, a in scales.items()}
+    weights = {n: a for n, a in program.params.items() if a.dtype == np.int8}
+    real = copy.copy(program)
+    real.params = {n: weights[n].astype(np.float32) if n in weights else a for n, a in program.params.items()}
+    yield real, weights
+
+
 def check(qcc, program, folder, damage):
     """What is wrong."""
     program.save(os.path.join(folder, "m.nb"))
@@ -54,6 +67,11 @@ def check(qcc, program, folder, damage):
     paddle_file.write(program, os.path.join(apart, "__model__"), None)
     if outcome(qcc, os.path.join(apart, "__model__")) != want:
         yield f"with a file for each parameter: {outcome(qcc, os.path.join(apart, '__model__'))[1][:300]}"
+    for said, held in held_otherwise(program):
+        paddle_file.write(said, model, weights, held)
+        if held and outcome(qcc, model) != want:
+            yield f"with {', '.join(held)} held otherwise: {outcome(qcc, model)[1][:300]}"
+    paddle_file.write(program, model, weights)
     if not damage:
         return
     other = os.path.join(folder, "other.bin")

@@ -80,13 +80,14 @@ def parameter(array):
     return struct.pack("<IQII", 0, 0, 0, len(described)) + described + np.ascontiguousarray(array).tobytes()
 
 
-def write(p, model, parameters):
+def write(p, model, parameters, held=None):
+    """held: what the files have instead of the arrays whose types and shapes the program says."""
     with open(model, "wb") as f:
         f.write(program(p))
     for name in sorted(p.params):
         path = parameters or os.path.join(os.path.dirname(model), name)
         with open(path, "ab" if parameters and name != min(p.params) else "wb") as f:
-            f.write(parameter(p.params[name]))
+            f.write(parameter((held or {}).get(name, p.params[name])))
 
 
 def main():
