@@ -90,10 +90,12 @@ static void add_value(choice *c, const ir_value *v)
 
 static void add_reader(choice *c, const ir_op *op)
 {
+    if (!channel_takes_factors(op)) /* nor, perhaps, operands */
+        return;
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value;
     const int64_t elements = ir_type_elements(&w->type), in = c->classes.count[x->id],
                   out = c->classes.count[op->results[0]->id];
-    if (!channel_takes_factors(op) || in == 0 || elements == 0)
+    if (in == 0 || elements == 0)
         return;
     reader *r = &c->readers[c->reader_count++];
     *r = (reader){op, in, out, elements / in / out, NULL};

@@ -53,6 +53,23 @@ SUM = """graph "sum" {
 }
 """
 
+# half of what came before, and a layer of its own
+def stateful():
+    weights = floats([0.25 if i % 5 == 0 else -0.5 * (i % 3) for i in range(16)])
+    return f"""graph "stateful" {{
+  variable "past":f32<1x4>
+  input %0:f32<1x4> "x"
+  %1:f32<1x4> "before" = read_variable {{variable = "past"}}
+  %2:f32<1x8> "both" = concat %1, %0 {{axis = 1}}
+  const %3:f32<4x8> = {floats([0.25 if i % 9 == 0 else -0.125 * (i % 3) for i in range(32)])}
+  %4:f32<1x4> "hidden" = fully_connected %2, %3 {{act = relu}}
+  const %5:f32<4x4> = {weights}
+  %6:f32<1x4> "y" = fully_connected %4, %5
+  write_variable %0 {{variable = "past"}}
+  output %6 "y"
+}}
+"""
+
 
 class Calibration(Case):
     def setUp(self):
@@ -153,6 +170,19 @@ class Calibration(Case):
         self.wrong(["3 samples for input 'b', 4 for 'a'"], f"--calib=a:{a}", f"--calib=b:{short}", model=model)
         os.remove(b)
         self.wrong(["nothing called as its input 'b'"], f"--calib={self.folder}/inputs", model=model)
+
+    def test_state(self):
+        """Reading it is an op without operands."""
+        model, samples, one = self.folder / "stateful.qir", self.folder / "rows.npy", self.folder / "one.npy"
+        model.write_text(stateful())
+        samples.write_bytes(npy("<f4", (8, 4), [(i * 7 % 11 - 5) / 4 for i in range(32)]))
+        one.write_bytes(npy("<f4", (1, 4), [1, -1, 0.5, 0.75]))
+        real, integer = self.folder / "real.npy", self.folder / "integer.npy"
+        self.fine(QCC_RUN, model, "-i", one, "-o", real, "--target=generic")
+        for effort in range(3):
+            self.fine(QCC_RUN, model, "-i", one, "-o", integer, "--target=generic", f"--calib={samples}", f"--effort={effort}")
+            for want, got in zip(read_npy(real)[0], read_npy(integer)[0]):
+                self.assertAlmostEqual(want, got, delta=0.03)
 
     def test_what_is_wrong_with_samples(self):
         self.wrong(["nowhere: error: No such file"], "--calib=nowhere")
