@@ -1,7 +1,8 @@
 """Protects the installation of the Python package: pip builds and installs it in a new virtual environment, offline, and there a
-model takes three lines."""
+model takes three lines, and the package's tests pass."""
 import os
 import sys
+from pathlib import Path
 
 from common import DIGITS, LINK_ARGS, ROOT, Case, main, run
 
@@ -34,6 +35,8 @@ class Install(Case):
         self.assertIn("(1, 10)", out)
         self.assertIn(str(venv), out)
         self.assertIn(b"Requires: numpy", self.fine(*pip, "--python", python, "show", "qcc"))
+        installed = next(venv.glob("lib/python*/site-packages"))
+        self.fine(python, Path(__file__).with_name("python_package.py"), environment={"PYTHONPATH": numpy_folder, "PYTHON_PACKAGE": str(installed)})
 
 
 if __name__ == "__main__":

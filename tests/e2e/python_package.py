@@ -12,7 +12,7 @@ from common import ADD, COUNTER, DIGITS, LINK_ARGS, QCC, QCC_RUN, ROOT, SCALE, C
 
 try:
     import numpy
-    sys.path.insert(0, str(ROOT / "python"))
+    sys.path.insert(0, os.environ.get("PYTHON_PACKAGE", str(ROOT / "python")))  # the source, or where it was installed
     import qcc
 except ImportError as problem:
     print(f"skipped: {problem}")
@@ -65,6 +65,22 @@ class Arrays(Case):
         self.assertIs(again, out)
         self.assertLess(peak, BYTES / 8)
         numpy.testing.assert_array_equal(out, numpy.maximum(x, 0))
+
+    def test_addresses(self):
+        """The model reads and writes the arrays themselves; what does not lie as it wants is copied."""
+        model, seen = compiled(ADD.encode()), []
+        library_run = model._library.qcc_run
+
+        def run(model, inputs, outputs, *more):
+            seen.extend([inputs[0], inputs[1], outputs[0]])
+            return library_run(model, inputs, outputs, *more)
+        a, b, strided = numpy.ones((1, 5), numpy.float32), numpy.ones((3, 5), numpy.float32), numpy.ones((1, 10), numpy.float32)[:, ::2]
+        with unittest.mock.patch.object(model._library, "qcc_run", run):
+            made = model(a, b[1:2])
+            out = model(a, strided, out=b[:1])
+        self.assertEqual(seen[:4] + seen[5:], [array.ctypes.data for array in (a, b[1:2], made, a, b)])
+        self.assertNotEqual(seen[4], strided.ctypes.data)
+        self.assertEqual(out.ctypes.data, b.ctypes.data)
 
     def test_scales(self):
         model = compiled(SCALE.encode())
