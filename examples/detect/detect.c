@@ -29,8 +29,7 @@ static float overlap(float a, float b, float c, float d)
 /* Intersection over union. */
 static float same(const box *a, const box *b)
 {
-    const float both =
-        overlap(a->left, a->right, b->left, b->right) * overlap(a->top, a->bottom, b->top, b->bottom);
+    const float both = overlap(a->left, a->right, b->left, b->right) * overlap(a->top, a->bottom, b->top, b->bottom);
     const float all = (a->right - a->left) * (a->bottom - a->top) + (b->right - b->left) * (b->bottom - b->top);
     return both / (all - both);
 }

@@ -3,8 +3,9 @@
  *     qcc keyword.tflite --calib=calibration.npy --target=avx512vnni,avx2,generic -o keyword.o
  *     cc spot.c keyword.o $(pkg-config --cflags --libs qcc) -o spot && ./spot sound.wav
  *
- * What a word needs of earlier pieces is the model's state: KEYWORD_STATE_BYTES at the start of the workspace, which qcc_reset sets to its
- * beginning and each qcc_run takes on.  Several sounds at once need a workspace each, and nothing else. */
+ * What a word needs of earlier pieces is the model's state: KEYWORD_STATE_BYTES at the start of the workspace, which
+ * qcc_reset sets to its beginning and each qcc_run takes on.  Several sounds at once need a workspace each, and nothing
+ * else. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -113,7 +113,8 @@ static ir_value *scattered(ort_node *n, ir_value *indices, ir_value *updates, ir
                  {"mul", IR_COMBINE_MUL},
                  {"min", IR_COMBINE_MINIMUM},
                  {"max", IR_COMBINE_MAXIMUM}};
-    const char *reduction = ort_text(n, "reduction", "none");
+    const bool says = node_attribute_is_declared(n, "reduction"); /* Scatter, the first form, doesn't */
+    const char *reduction = says ? ort_text(n, "reduction", "none") : "none";
     if (!indices || !updates || !x)
         return NULL;
     ir_op *op = node_emit(n, IR_SCATTER_ND, 3, (ir_value *[]){indices, updates, x});

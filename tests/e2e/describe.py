@@ -36,7 +36,7 @@ class Describe(Case):
         self.assertFalse(found["supported"])
         self.assertEqual(len(found["refusals"]), 5)
         operators = {o["name"]: (o["count"], o.get("refused", 0)) for o in found["operators"]}
-        self.assertEqual(operators, {"NoSuchOperator": (2, 2), "MaxPool": (1, 1), "Add": (1, 0), "Relu": (1, 0), "If": (1, 0),
+        self.assertEqual(operators, {"NoSuchOperator": (2, 2), "LayerNormalization": (1, 1), "Add": (1, 0), "Relu": (1, 0), "If": (1, 0),
                                      "Softmax": (1, 1), "Reshape": (1, 1)})
         x, y = found["inputs"]
         self.assertEqual((x["shape"], x["open"]), ([1, 1, 6, 6], []))

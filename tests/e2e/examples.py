@@ -98,7 +98,7 @@ class Examples(Case):
         for name, program in (("digits", "classify"), ("detect", "detect"), ("keyword", "spot"), ("line", "read_line")):
             self.played(name)
             for arguments in ([], ["README.md"], ["README.md", "README.md"]):
-                code, out, err = run(self.place / name / program, *arguments, cwd=self.place)
+                code, out, err = run(self.place / name / program, *arguments, cwd=self.place, environment=self.environment)
                 self.assertEqual((code, out, len(err.splitlines())), (1, b"", 1), f"{name} {arguments}")
 
 

@@ -33,9 +33,12 @@ except ImportError as missing:
     print(missing)
     sys.exit(77)
 
-ACCEPTED = {"1.23": 1100}
+ACCEPTED = {"1.23": 1274}
 RELATIVE, ABSOLUTE = 1e-5, 1e-6
-TOLERANCES = {"test_averagepool_2d_ceil_last_window_starts_on_pad": (0, 3e-4)}  # its outputs are written with four digits
+TOLERANCES = {"test_averagepool_2d_ceil_last_window_starts_on_pad": (0, 3e-4),  # its outputs are written with four digits
+              # the interpreter sums thousands of weights one after the other: up to n 2^-24, a few in a hundred of it here
+              "test_nllloss_NCd1d2d3d4d5_mean_weight": (1e-4, 0), "test_sce_NCd1d2d3d4d5_mean_weight": (1e-4, 0),
+              "test_sce_NCd1d2d3d4d5_mean_weight_log_prob": (1e-4, 0)}
 WAYS = {"compiled": ["--target=generic"], "interpreted": ["--interp"]}
 
 
@@ -54,7 +57,7 @@ def difference(case, got, want):
     odd = ~np.isfinite(expected)
     if not np.array_equal(real[odd], expected[odd], equal_nan=True) or not np.isfinite(real[~odd]).all():
         return "infinities or NaN differ"
-    relative, absolute = TOLERANCES.get(case.name, (RELATIVE, ABSOLUTE))
+    relative, absolute = TOLERANCES.get(case.name.removesuffix("_expanded"), (RELATIVE, ABSOLUTE))
     largest = np.abs(expected[~odd]).max(initial=0)
     gap = np.abs(real[~odd] - expected[~odd])
     if (gap <= relative * np.abs(expected[~odd]) + absolute * largest).all():

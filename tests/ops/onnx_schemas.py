@@ -53,6 +53,7 @@ SAMPLES = [
     ("Constant", "", 13, [], {"value_int": 3}),
     ("Constant", "", 13, [], {"value_ints": [3, 4]}),
     ("Cast", "", 13, [[3, 4]], {"to": 6}),
+    ("CastLike", "", 19, [[3, 4], np.array([1, 2], np.int32)], {}),
     ("ConstantOfShape", "", 13, [np.array([2, 3])], {}),
     ("Range", "", 13, [np.int64(0), np.int64(5), np.int64(1)], {}),
     ("RNN", "", 14, [[5, 1, 3], weights(4, 3), weights(4, 4)], {"hidden_size": 4, "activations": ["Relu"]}),
@@ -161,6 +162,8 @@ class Importer:
         for start in range(0, len(self.waiting), 1000):
             paths = [os.path.join(self.folder, f"{k}.ort") for k in range(start, min(start + 1000, len(self.waiting)))]
             done = subprocess.run([self.program, *paths], capture_output=True, text=True, check=False)
+            if done.returncode not in (0, 1):
+                raise RuntimeError(f"{self.program} ended with {done.returncode}: {done.stderr.strip()}")
             lines += done.stdout.splitlines()  # one a file
         asked, self.waiting = self.waiting, []
         return [(what, None if "imported" in line else line.split("error: ")[-1]) for what, line in zip(asked, lines)]
