@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/run/session.h"
 #include "ir/ref/interp.h"
 
 enum { FEW = 16 }; /* operands and results of ops that are computed alone */
@@ -177,7 +178,7 @@ static void differ(const ir_value *v, const void *ours, const double *theirs, re
     *out = (report_difference){.known = true,
                                .max = largest / unit,
                                .mean = count ? sum / (double)count / unit : 0,
-                               .sqnr_db = noise > 0 ? 10 * log10(signal / noise) : INFINITY};
+                               .sqnr_db = session_sqnr(signal, noise)};
 }
 
 /* The op with the file's values as operands; the largest difference of its result goes to the result's entry. */

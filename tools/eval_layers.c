@@ -205,9 +205,7 @@ void eval_layers_add(eval_layers *l)
 
 /* ---- Report ---- */
 
-double eval_sqnr(double signal, double noise) { return noise > 0 ? 10 * log10(signal / noise) : INFINITY; }
-
-static double sqnr(const eval_layer *layer) { return eval_sqnr(layer->signal, layer->noise); }
+static double sqnr(const eval_layer *layer) { return session_sqnr(layer->signal, layer->noise); }
 
 static double agreement(const eval_layer *layer)
 {

@@ -32,8 +32,6 @@ void eval_layers_close(eval_layers *);
 
 void eval_layers_add(eval_layers *); /* what both sessions have computed last */
 
-double eval_sqnr(double signal, double noise); /* dB, of sums of squares; infinite without noise */
-
 void eval_layers_print(const eval_layers *);
 json_t *eval_layers_json(const eval_layers *); /* an array; NULL: out of memory */
 

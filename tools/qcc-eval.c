@@ -100,16 +100,6 @@ static int64_t rank_of(const session *s, long label)
     return before;
 }
 
-static int64_t best_class(const session *s)
-{
-    const int64_t classes = ir_type_elements(&s->output_types[0]);
-    int64_t best = 0;
-    for (int64_t i = 1; i < classes; i++)
-        if (session_real(s, 0, i) > session_real(s, 0, best))
-            best = i;
-    return best;
-}
-
 static void compare_scores(const session *s, const session *other, result *r)
 {
     const int64_t classes = ir_type_elements(&s->output_types[0]);
@@ -118,7 +108,7 @@ static void compare_scores(const session *s, const session *other, result *r)
         r->signal += b * b;
         r->noise += (a - b) * (a - b);
     }
-    r->agree += best_class(s) == best_class(other);
+    r->agree += session_best(s) == session_best(other);
 }
 
 /* ---- Over all samples ---- */
@@ -242,7 +232,7 @@ static bool evaluate(const command *c, models *m, result *r, diag *d)
 
 static double share(int part, const result *r) { return r->count ? (double)part / r->count : 0; }
 
-static double sqnr(const result *r) { return eval_sqnr(r->signal, r->noise); }
+static double sqnr(const result *r) { return session_sqnr(r->signal, r->noise); }
 
 /* Adds what was counted of one model. */
 static bool add_shares(json_t *to, const char *prefix, int top1, int top5, const result *r)

@@ -66,13 +66,8 @@ static driver_options options_here(const search *s, pass_quantize_mode mode)
     return here;
 }
 
-static bool run_sample(const search *s, session *m, int sample)
-{
-    session_reset(m);
-    return s->samples->fill(s->samples->context, sample, m->input_buffers, s->diag) && session_run(m, s->diag);
-}
-
-static bool run_sample_in_time(const search *s, session *m, int sample, double *seconds)
+/* `seconds` becomes the least of it and of what the run takes. */
+static bool run_sample(const search *s, session *m, int sample, double *seconds)
 {
     session_reset(m);
     if (!s->samples->fill(s->samples->context, sample, m->input_buffers, s->diag))
@@ -83,19 +78,9 @@ static bool run_sample_in_time(const search *s, session *m, int sample, double *
     return good;
 }
 
-static int64_t largest(const session *m)
-{
-    const int64_t count = ir_type_elements(&m->output_types[0]);
-    int64_t best = 0;
-    for (int64_t i = 1; i < count; i++)
-        if (session_real(m, 0, i) > session_real(m, 0, best))
-            best = i;
-    return best;
-}
-
 static bool is_right(const search *s, const session *m, int sample)
 {
-    return s->goal->labels && m->output_count > 0 && largest(m) == s->goal->labels[sample];
+    return s->goal->labels && m->output_count > 0 && session_best(m) == s->goal->labels[sample];
 }
 
 static void compare(const search *s, const session *m, int sample, accuracy *to)
@@ -111,7 +96,7 @@ static void compare(const search *s, const session *m, int sample, accuracy *to)
         }
 }
 
-static double decibels(const accuracy *a) { return a->noise > 0 ? 10 * log10(a->signal / a->noise) : INFINITY; }
+static double decibels(const accuracy *a) { return session_sqnr(a->signal, a->noise); }
 
 /* ---- The real model ---- */
 
@@ -130,8 +115,9 @@ static bool keep_outputs(search *s, session *m)
     s->reals = malloc((size_t)s->count * each);
     if (!s->reals)
         return diag_out_of_memory(s->diag, NULL);
+    double ignored = INFINITY;
     for (int sample = 0; sample < s->count; sample++) {
-        if (!run_sample(s, m, sample))
+        if (!run_sample(s, m, sample, &ignored))
             return false;
         for (uint32_t i = 0; i < m->output_count; i++)
             memcpy(s->reals + (size_t)sample * each + s->offsets[i], m->output_buffers[i],
@@ -180,7 +166,7 @@ static bool measure(search *s, layer_is_real *is_real, int choice, int count, ac
     if (!session_open_graph(&s->model, &here, g, s->threads, s->diag))
         return false;
     for (int i = 0; i < count && i < s->count; i++) {
-        if (!run_sample_in_time(s, &s->model, i, &out->seconds))
+        if (!run_sample(s, &s->model, i, &out->seconds))
             return false;
         compare(s, &s->model, i, out);
         out->right += is_right(s, &s->model, i);

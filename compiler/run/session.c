@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -342,6 +343,18 @@ double session_real(const session *s, uint32_t output, int64_t index)
     const double q = npy_element(&s->output_types[output], s->output_buffers[output], index);
     return info->scale > 0 ? (double)info->scale * (q - info->zero_point) : q;
 }
+
+int64_t session_best(const session *s)
+{
+    const int64_t count = ir_type_elements(&s->output_types[0]);
+    int64_t best = 0;
+    for (int64_t i = 1; i < count; i++)
+        if (session_real(s, 0, i) > session_real(s, 0, best))
+            best = i;
+    return best;
+}
+
+double session_sqnr(double signal, double noise) { return noise > 0 ? 10 * log10(signal / noise) : INFINITY; }
 
 double session_seconds(void)
 {

@@ -38,14 +38,15 @@ bool session_take_shapes(session *, const ir_type inputs[], uint32_t count, diag
 /* What a session says about an input or output. */
 qcc_tensor_info session_info_of(const ir_value *, const char *name);
 
-/* Element of an output as a real number, whatever integer stands for it. */
-double session_real(const session *, uint32_t output, int64_t index);
-
 /* Runs on the session's buffers. */
 bool session_run(session *, diag *);
 void session_reset(session *);
 /* Element of an output as a real number, by the output's scale where it has one. */
 double session_real(const session *, uint32_t output, int64_t index);
+/* Index of the largest element of the first output; of equal ones the first. */
+int64_t session_best(const session *);
+/* Signal to noise in dB, of sums of squares; infinite without noise. */
+double session_sqnr(double signal, double noise);
 double session_seconds(void); /* of a clock that only goes on */
 
 /* Fills an input with numbers that depend on position and seed only: reals in -1..1, integers over their whole range

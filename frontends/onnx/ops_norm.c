@@ -25,11 +25,18 @@ bool ort_op_lp_normalization(ort_node *n)
     return ort_put(n, 0, node_binary(n, IR_DIV, x, node_done_quant(n, op, IR_F32, NULL)), layout);
 }
 
+/* x less its mean over some dimensions, and the variance. */
+static ir_value *centred_on_mean(ort_node *n, ir_value *x, int count, const int64_t axes[], ir_value **out_variance)
+{
+    ir_value *centred = node_binary(n, IR_SUB, x, ort_reduced(n, IR_MEAN, x, count, axes, true));
+    *out_variance = ort_reduced(n, IR_MEAN, node_binary(n, IR_MUL, centred, centred), count, axes, true);
+    return centred;
+}
+
 /* Mean 0 and variance 1 over some dimensions. */
 static ir_value *standardized(ort_node *n, ir_value *x, int count, const int64_t axes[], float epsilon)
 {
-    ir_value *centred = node_binary(n, IR_SUB, x, ort_reduced(n, IR_MEAN, x, count, axes, true));
-    ir_value *variance = ort_reduced(n, IR_MEAN, node_binary(n, IR_MUL, centred, centred), count, axes, true);
+    ir_value *variance, *centred = centred_on_mean(n, x, count, axes, &variance);
     variance = node_binary(n, IR_ADD, variance, node_real(n, epsilon));
     return node_binary(n, IR_MUL, centred, node_unary(n, IR_RSQRT, variance));
 }
@@ -73,8 +80,7 @@ bool ort_op_mean_variance_norm(ort_node *n)
             return false;
         axes[i] = axis;
     }
-    ir_value *centred = node_binary(n, IR_SUB, x, ort_reduced(n, IR_MEAN, x, count, axes, true));
-    ir_value *variance = ort_reduced(n, IR_MEAN, node_binary(n, IR_MUL, centred, centred), count, axes, true);
+    ir_value *variance, *centred = centred_on_mean(n, x, count, axes, &variance);
     ir_value *deviation = node_binary(n, IR_ADD, node_unary(n, IR_SQRT, variance), node_real(n, 1e-9f));
     return ort_put(n, 0, node_binary(n, IR_DIV, centred, deviation), LAYOUT_PLAIN);
 }

@@ -198,7 +198,7 @@ def check_whole(tools, path, name, runs, what):
         difference = compare_outputs(ours, others, tolerance)
         problems.extend([f"{label}: {difference}"] if difference else [])
 
-    for rounding in ("tflite", "fp32"):
+    for rounding in ("tflite", "fp32") if "code" in what else ("tflite",):
         with tempfile.TemporaryDirectory() as folder:
             library, error = make_library(tools, path, folder, rounding) if "code" in what else (None, None)
             if error:
