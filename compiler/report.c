@@ -142,12 +142,10 @@ static json_t *kernels_json(report_builder *r, const ir_op *op)
 static json_t *op_json(report_builder *r, const ir_op *op, int64_t index)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
-    const char *name = op->name, *why;
-    if (!name && info->results > 0)
-        name = op->results[0]->name;
+    const char *why;
     const report_arithmetic kind = report_arithmetic_of(r->g, op, &why);
     json_t *o = json_object(), *operands = json_array(), *results = json_array();
-    report_put(r, o, "name", report_string(r, name ? name : info->text));
+    report_put(r, o, "name", report_string(r, report_op_name(op)));
     report_put(r, o, "op", json_string(info->text));
     if (op->loc.file && op->loc.node >= 0)
         report_put(r, o, "source",

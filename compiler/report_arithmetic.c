@@ -4,6 +4,15 @@
 #include "ir/ref/interp.h"
 
 const char *const report_arithmetic_names[] = {"int8", "float", "mixed", "data"};
+const report_colour report_arithmetic_colours[] = {
+    {"#217a5b", "#e3f3ec"}, {"#b9541c", "#fceadf"}, {"#8a7410", "#f8f1d4"}, {"#6b7178", "#f5f6f7"}};
+
+const char *report_op_name(const ir_op *op)
+{
+    const ir_op_info *info = ir_op_info_of(op->code);
+    const char *name = op->name ? op->name : info->results > 0 ? op->results[0]->name : NULL;
+    return name ? name : info->text;
+}
 
 int64_t report_macs(const ir_op *op)
 {

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "compiler/report_arithmetic.h"
 #include "compiler/report_format.h"
 
 enum { REASONS_SHOWN = 4 };
@@ -294,7 +295,11 @@ void report_print_html(FILE *out, const json_t *report)
           "content=\"width=device-width, initial-scale=1\"><title>qcc: ",
           out);
     report_print_escaped(out, report_member(report, "model"));
-    fprintf(out, "</title><style>\n%s</style></head><body>\n<h1>", report_page_style);
+    fputs("</title><style>\n:root {", out);
+    for (size_t i = 0; i < KINDS; i++)
+        fprintf(out, " --%s: %s; --%s-soft: %s;", report_arithmetic_names[i], report_arithmetic_colours[i].strong,
+                report_arithmetic_names[i], report_arithmetic_colours[i].soft);
+    fprintf(out, " }\n%s</style></head><body>\n<h1>", report_page_style);
     report_print_escaped(out, report_member(report, "model"));
     fputs("</h1>\n<p class=\"faint\">", out);
     report_print_escaped(out, report_member(report, "source"));

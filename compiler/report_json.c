@@ -42,13 +42,17 @@ static bool is_utf8(const char *text)
     return true;
 }
 
-json_t *report_string(report_builder *r, const char *text)
+const char *report_utf8(arena *memory, const char *text)
 {
-    text = text ? text : "";
     if (is_utf8(text))
-        return json_string(text);
-    char *plain = arena_string(r->memory, text, strlen(text));
+        return text;
+    char *plain = arena_string(memory, text, strlen(text));
     for (char *c = plain; *c; c++)
         *c = (unsigned char)*c < 0x80 ? *c : '?';
-    return json_string(plain);
+    return plain;
+}
+
+json_t *report_string(report_builder *r, const char *text)
+{
+    return json_string(report_utf8(r->memory, text ? text : ""));
 }

@@ -22,7 +22,9 @@ void report_put(report_builder *, json_t *object, const char *key, json_t *value
 void report_push(report_builder *, json_t *array, json_t *value);
 /* JSON has no infinity and no NaN: such a number is left out. */
 void report_put_real(report_builder *, json_t *object, const char *key, double value);
-/* Names come from files and need not be UTF-8: then what is not ASCII becomes '?'.  NULL is "". */
+/* Names come from files and need not be UTF-8: then what is not ASCII becomes '?'. */
+const char *report_utf8(arena *, const char *text);
+/* The same as a string of JSON.  NULL is "". */
 json_t *report_string(report_builder *, const char *text);
 
 #endif

@@ -33,6 +33,15 @@ typedef struct qcc_frame {
 /* Work units begin..end of a step; units are independent of one another. */
 typedef void qcc_step_fn(const qcc_frame *, uint32_t begin, uint32_t end);
 
+/* What a step does of its op. */
+typedef enum qcc_step_part {
+    QCC_STEP_ALL,     /* everything; or what none of these names */
+    QCC_STEP_PRODUCT, /* multiplies and adds */
+    QCC_STEP_PAD,     /* copies an operand of the product to where there is room around it */
+    QCC_STEP_PACK,    /* brings an operand of the product into the order that its kernel reads */
+    QCC_STEP_SUMS     /* adds up the rows of an operand, because the other one has a zero point */
+} qcc_step_part;
+
 typedef struct qcc_step {
     qcc_step_fn *run;
     uint32_t units;       /* at least 1; thread t of T runs units*t/T .. units*(t+1)/T */
@@ -41,7 +50,8 @@ typedef struct qcc_step {
     const char *op;       /* "conv2d" */
     const char *shape;    /* "1x56x56x64 -> 1x56x56x256, 1x1" */
     uint64_t macs;        /* useful multiply-adds, 0 where that says nothing */
-    uint32_t is_int8;     /* 1: its arithmetic is integer */
+    uint16_t is_int8;     /* 1: its arithmetic is integer */
+    uint16_t part;        /* qcc_step_part; 0 in objects of before, where this was the upper half of is_int8 */
     uint32_t op_index;    /* position of its op in the lowered graph, as in --report */
 } qcc_step;
 

@@ -19,6 +19,12 @@ int profile_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+const char *profile_part(const qcc_step *step)
+{
+    static const char *const names[] = {"all", "product", "pad", "pack", "sums"};
+    return step->part < sizeof names / sizeof *names ? names[step->part] : "all";
+}
+
 double profile_peak_share(const qcc_step *step, double seconds, const peak *p, unsigned threads)
 {
     const double rate = step->is_int8 ? p->int8 : p->f32;
@@ -52,25 +58,27 @@ void profile_print(const session *s, const double seconds[])
     const peak p = peak_measure(v->cpu_features);
     double total = 0;
     uint64_t macs = 0;
-    int name_width = 4, op_width = 2, shape_width = 5;
+    int name_width = 4, op_width = 2, part_width = 4, shape_width = 5;
     for (uint32_t i = 0; i < v->step_count; i++) {
         const qcc_step *step = &v->steps[i];
         total += seconds[i];
         macs += step->macs;
         name_width = (int)strlen(step->name) > name_width ? (int)strlen(step->name) : name_width;
         op_width = (int)strlen(step->op) > op_width ? (int)strlen(step->op) : op_width;
+        part_width = (int)strlen(profile_part(step)) > part_width ? (int)strlen(profile_part(step)) : part_width;
         shape_width = (int)strlen(step->shape) > shape_width ? (int)strlen(step->shape) : shape_width;
     }
     if (name_width > MAX_NAME_WIDTH) /* frameworks chain names; the last part says most */
         name_width = MAX_NAME_WIDTH;
-    printf("%-*s  %-*s  %-*s  %9s  %6s  %12s  %6s\n", name_width, "name", op_width, "op", shape_width, "shape", "us",
-           "share", "MACs", "peak");
+    printf("%-*s  %-*s  %-*s  %-*s  %9s  %6s  %12s  %6s\n", name_width, "name", op_width, "op", part_width, "part",
+           shape_width, "shape", "us", "share", "MACs", "peak");
     for (uint32_t i = 0; i < v->step_count; i++) {
         const qcc_step *step = &v->steps[i];
         const double time = seconds[i], share = profile_peak_share(step, time, &p, s->threads);
         const size_t length = strlen(step->name), cut = length > (size_t)name_width ? length - (size_t)name_width : 0;
-        printf("%-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name + cut, op_width, step->op,
-               shape_width, step->shape, time * 1e6, total > 0 ? 100 * time / total : 0.0, step->macs);
+        printf("%-*s  %-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name + cut, op_width, step->op,
+               part_width, profile_part(step), shape_width, step->shape, time * 1e6,
+               total > 0 ? 100 * time / total : 0.0, step->macs);
         if (share < 0)
             printf("  %6s\n", "-");
         else

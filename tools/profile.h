@@ -12,6 +12,8 @@ double *profile_measure(session *, double for_seconds, diag *);
 void profile_print(const session *, const double seconds[]);
 /* The same as one JSON object (profile_json.c), with what bench_json makes of `times` as "bench"; NULL: without. */
 bool profile_print_json(const session *, const double seconds[], const bench_times *times, diag *);
+/* What a step does of its op: "product", "pad", "pack", "sums"; "all". */
+const char *profile_part(const qcc_step *);
 /* Fraction of what as many cores as take part could do; negative: says nothing. */
 double profile_peak_share(const qcc_step *, double seconds, const peak *, unsigned threads);
 /* Order of doubles, for qsort. */

@@ -2,10 +2,10 @@
  *
  *     {"target", "threads", "seconds", "macs", "peak": {"int8", "float"} in multiply-adds a second of a core,
  *      "memory": {"workspace_bytes", "state_bytes", "inputs_bytes", "outputs_bytes"}, "bench": {…},
- *      "steps": [{"name", "op", "part": "product" | "preparation" | "all", "position", "shape", "seconds", "share", "macs",
- *                 "int8", "peak"}]}                                                       slowest first
+ *      "steps": [{"name", "op", "part": "all" | "product" | "pad" | "pack" | "sums", "position", "shape", "seconds", "share",
+ *                 "macs", "int8", "peak"}]}                                               slowest first
  *
- * Some products are several steps of one op: what pads, packs or sums up its operands is its preparation. */
+ * Some products are several steps of one op: what pads, packs or sums up an operand runs in front of the product. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,24 +25,13 @@ static int slower(const void *a, const void *b)
     return by_time ? by_time : (x->position > y->position) - (x->position < y->position);
 }
 
-static const char *part_of(const qcc_variant *v, const qcc_step *step)
-{
-    bool alone = true, product = false;
-    for (uint32_t i = 0; i < v->step_count; i++)
-        if (&v->steps[i] != step && v->steps[i].op_index == step->op_index) {
-            alone = false;
-            product = product || v->steps[i].macs > 0;
-        }
-    return step->macs > 0 ? "product" : !alone && product ? "preparation" : "all";
-}
-
 static json_t *step_json(report_builder *r, const session *s, const timed_step *t, double all, const peak *p)
 {
     json_t *o = json_object();
     const double share = profile_peak_share(t->step, t->seconds, p, s->threads);
     report_put(r, o, "name", report_string(r, t->step->name));
     report_put(r, o, "op", json_string(t->step->op));
-    report_put(r, o, "part", json_string(part_of(s->variant, t->step)));
+    report_put(r, o, "part", json_string(profile_part(t->step)));
     report_put(r, o, "position", json_integer(t->position));
     report_put(r, o, "shape", json_string(t->step->shape));
     report_put_real(r, o, "seconds", t->seconds);

@@ -17,6 +17,7 @@
 
 #include "compiler/codegen/backend.h"
 #include "compiler/target/target.h"
+#include "runtime/model_abi.h"
 
 enum { CG_MAX_ARGS = 24 };
 
@@ -67,6 +68,7 @@ typedef struct cg_step_info {
     uint32_t max_threads; /* 0: let module.c decide from the op's size */
     uint64_t macs;        /* useful multiply-adds */
     bool is_int8;
+    qcc_step_part part; /* of what has no multiply-adds; what has them is the product */
 } cg_step_info;
 void cg_step_add(cg_module *, const cg_kernel *, const ir_op *, const cg_step_info *, int arg_count,
                  const cg_arg args[]);

@@ -1,4 +1,5 @@
 """Model files -> Model, by the program qcc."""
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -10,13 +11,20 @@ from ._model import Model
 from ._programs import options, run
 
 
+def _in_memory(model):
+    return isinstance(model, (bytes, bytearray, memoryview))
+
+
+def _qcc(model, *arguments):
+    """What qcc prints for a model file, or the bytes of one, which it reads from stdin."""
+    return run("qcc", "-", *arguments, stdin=bytes(model)) if _in_memory(model) else run("qcc", model, *arguments)
+
+
 def _compile(model, threads, keywords, more=()):
-    in_memory = isinstance(model, (bytes, bytearray, memoryview))
     with tempfile.TemporaryDirectory(prefix="qcc.") as folder:
         library = os.path.join(folder, "model.so")
-        run("qcc", "-" if in_memory else model, "-o", library, "--no-header", *options({"target": "native", **keywords}), *more,
-            stdin=bytes(model) if in_memory else None)
-        return Model(Library(library, "the model" if in_memory else os.fspath(model)), threads)
+        _qcc(model, "-o", library, "--no-header", *options({"target": "native", **keywords}), *more)
+        return Model(Library(library, "the model" if _in_memory(model) else os.fspath(model)), threads)
 
 
 def compile(model, threads=1, **keywords):
@@ -26,6 +34,13 @@ def compile(model, threads=1, **keywords):
     keep_float=["first", "last"], infer_scales=True, rounding="tflite".  Model.save writes the result to a file.  Raises Error with qcc's
     diagnostic."""
     return _compile(model, threads, keywords)
+
+
+def describe(model, **keywords):
+    """What a model file, or the bytes of one, asks for, whether or not qcc can compile it: a dictionary with `supported`, `inputs`,
+    `outputs`, `operators`, `refusals`, …, as docs/describe.md has it.  Keywords are the options of qcc: batch=1,
+    input_shape={"x": (1, 224, 224, 3)}.  Raises Error for a file that is no model, or is damaged."""
+    return json.loads(_qcc(model, "--describe", "--json", *options(keywords)))
 
 
 def _write_samples(samples, folder):

@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def options(keywords):
     return line
 
 
+def _entered():
+    """The level, for warnings.warn in `run`, of the call that came into this package: who made it is told."""
+    frame, level = sys._getframe(1), 1
+    while frame and frame.f_globals.get("__package__") == __package__:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def run(name, *arguments, stdin=None):
     """What the program prints; an Error with its last line where it fails, a Remark for each line where it does not."""
     program = find(name)
@@ -65,5 +74,5 @@ def run(name, *arguments, stdin=None):
     if done.returncode != 0:
         raise Error("\n".join(said) if said else f"{program} ended with {done.returncode} and no diagnostic")
     for line in said:
-        warnings.warn(line, Remark, stacklevel=4)
+        warnings.warn(line, Remark, stacklevel=_entered())
     return done.stdout

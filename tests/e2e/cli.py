@@ -190,26 +190,40 @@ class Outputs(Case):
 
     def test_report_and_dot(self):
         report, page, dot = (self.folder / n for n in ("r.json", "r.html", "g.dot"))
-        self.fine(QCC, self.scale, "-o", self.folder / "m.o", f"--report={report}", f"--dot={dot}")
+        for model in (DIGITS, self.scale):
+            self.fine(QCC, model, "-o", self.folder / "m.o", f"--report={report}", f"--dot={dot}")
+            self.check_dot(dot.read_text(), json.loads(report.read_text()))
         facts = json.loads(report.read_text())
         self.assertEqual(facts["ops_float"], 0)
         self.assertTrue(all(op["why"] and op["arithmetic"] == "int8" and len(op["kernels"]) == 1 for op in facts["ops"]))
         self.fine(QCC, DIGITS, "-o", self.folder / "d.o", f"--report={page}")
         text = page.read_text()
         self.assertTrue(text.startswith("<!DOCTYPE html>") and "conv2d" in text and "<small>conv</small>" in text and "http" not in text)
-        self.assertTrue(dot.read_text().startswith("digraph"))
         self.fine(QCC, ROOT / "tests" / "data" / "hybrid.tflite", "-o", self.folder / "h.o", f"--report={report}")
         products = [op for op in json.loads(report.read_text())["ops"] if op["macs"]]
         self.assertTrue(products and all(op["why"] == "int8, quantized at run time" for op in products))
 
+    def check_dot(self, text, facts):
+        """A box an op: what it is, the end of its layer's name, in the colours that the report has, which are explained."""
+        colours = {}
+        for kind in ("int8", "float", "mixed", "data"):
+            colours[kind] = re.search(rf'  {kind} \[label="{kind}.*?", color="(#\w+)", fillcolor="#\w+"\]', text).group(1)
+        self.assertEqual(len(set(colours.values())), 4)
+        boxes = re.findall(r'  op\d+ \[label="(\w+)(?:\\n(.*?))?(?:\\n.*?)?", tooltip="(.+?)", color="(#\w+)"', text)
+        self.assertEqual([(op["op"], op["why"], colours[op["arithmetic"]]) for op in facts["ops"]],
+                         [(op, why, colour) for op, _, why, colour in boxes])
+        for op, (_, name, _, _) in zip(facts["ops"], boxes):
+            self.assertTrue(op["name"].endswith(name.lstrip("…")) and len(name) <= 41, name)
+
     def test_names_in_reports(self):
         """Any bytes may be a name; JSON is UTF-8."""
-        model, report = self.folder / "names.qir", self.folder / "r.json"
+        model, report, dot = (self.folder / name for name in ("names.qir", "r.json", "g.dot"))
         for name, want in ((b"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\u00e9\u20ac\U0001f600"), (b"a\xff", "a?"), (b"\xc0\x80", "??"),
                            (b"\xed\xa0\x80", "???"), (b"\xf4\x90\x80\x80", "????"), (b"\xe2\x82", "??")):
             model.write_bytes(b'graph "g" {\n  input %0:f32<2> "x"\n  %1:f32<2> "' + name + b'" = sin %0\n  output %1 "y"\n}\n')
-            self.fine(QCC, model, "-o", self.folder / "m.o", f"--report={report}")
+            self.fine(QCC, model, "-o", self.folder / "m.o", f"--report={report}", f"--dot={dot}")
             self.assertEqual(json.loads(report.read_text(encoding="utf-8"))["ops"][0]["name"], want)
+            self.assertIn(f'label="sin\\n{want}"', dot.read_text(encoding="utf-8"))
 
     def test_looking_inside(self):
         _, _, err = run(QCC, self.scale, "-o", self.folder / "m.o", "--print-ir-after-all", "--verify-each", "--time-passes")

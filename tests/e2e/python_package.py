@@ -6,7 +6,6 @@ import sys
 import threading
 import tracemalloc
 import unittest.mock
-import warnings
 
 from common import ADD, COUNTER, DIGITS, LINK_ARGS, QCC, QCC_RUN, ROOT, SCALE, Case, main
 
@@ -156,15 +155,39 @@ class Files(Case):
         self.assertEqual(model.outputs[0].shape, (2, 10))
 
     def test_quantize(self):
-        """From an iterator of samples; what is said of a model that is compiled all the same is a warning."""
+        """From an iterator of samples."""
         environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
         lines = self.fine(sys.executable, DIGITS.parent / "digits.py", environment=environment).decode().splitlines()
         self.assertEqual([int(line.split()[0]) > 290 for line in lines], [True, True])
         samples = ({"a": numpy.float32([[1, 2, 3, 4, i]]), "b": numpy.float32([[i, 0, 0, 0, 1]])} for i in range(5))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", qcc.Remark)
-            both = qcc.quantize(ADD.encode(), samples, quantized_ops="add")
+        both = qcc.quantize(ADD.encode(), samples, quantized_ops="add")
         self.assertLess(numpy.abs(both([[1, 2, 3, 4, 4]], [[1, 0, 0, 0, 1]]) - [[2, 2, 3, 4, 5]]).max(), 0.05)
+
+    def test_remarks(self):
+        """What qcc says of a model that it compiles all the same is a warning, at the line that called the package."""
+        speaking = self.folder / "qcc"
+        speaking.write_text(f'#!/bin/sh\necho "add.qir: warning: large" >&2\nexec {QCC} "$@"\n')
+        speaking.chmod(0o755)
+        samples = [{"a": numpy.ones((1, 5), numpy.float32), "b": numpy.ones((1, 5), numpy.float32)}]
+        with unittest.mock.patch.dict("os.environ", {"QCC": str(speaking)}):
+            for call in (lambda: qcc.compile(ADD.encode()), lambda: qcc.describe(self.add), lambda: qcc.quantize(self.add, samples)):
+                with self.assertWarnsRegex(qcc.Remark, "warning: large") as told:
+                    call()
+                self.assertEqual(told.filename, __file__)
+
+    def test_describe(self):
+        """Of a file, of bytes, of what can't be compiled; nothing is written anywhere."""
+        digits = qcc.describe(DIGITS, batch=2)
+        self.assertEqual((digits["format"], digits["supported"], digits["refusals"]), ("TFLite", True, []))
+        self.assertEqual(digits["inputs"][0]["shape"], [2, 8, 8, 1])
+        self.assertGreater(digits["macs"], 10000)
+        self.assertEqual(qcc.describe(ADD.encode())["inputs"][1]["name"], "b")
+        refused = qcc.describe(ROOT / "tests" / "data" / "refused" / "hybrid.tflite")
+        self.assertFalse(refused["supported"])
+        self.assertIn("error: ", refused["refusals"][0])
+        for wrong in (self.folder / "absent.tflite", b"no model"):
+            with self.subTest(wrong), self.assertRaises(qcc.Error):
+                qcc.describe(wrong)
 
 
 class Failures(Case):
@@ -210,7 +233,7 @@ class Failures(Case):
                 ("--target", lambda: qcc.compile(DIGITS, target=True)),
                 ("text.so: not a shared library that can be loaded", lambda: qcc.load(text)),
                 ("absent.so: No such file", lambda: qcc.load(self.folder / "absent.so")),
-                ("not a shared library made by qcc", lambda: qcc.load(numpy._core._multiarray_umath.__file__)),
+                ("not a shared library made by qcc", lambda: qcc.load(numpy.linalg._umath_linalg.__file__)),
                 ("a sample is .*, the model's input 'x'", lambda: qcc.quantize(LARGE.encode(), [numpy.zeros(3, numpy.float32)])),
                 ("no samples for input 'b'", lambda: qcc.quantize(ADD.encode(), [{"a": numpy.zeros((1, 5), numpy.float32)}]))):
             with self.subTest(text), self.assertRaisesRegex(qcc.Error, text):

@@ -163,12 +163,25 @@ class Run(Case):
         self.assertIn("--json goes with --profile", self.refused(2, QCC_RUN, DIGITS, "--json"))
 
     def test_steps_that_prepare(self):
-        """A product of two computed matrices packs one of them first."""
+        """A product of two computed matrices packs one of them first, a convolution with padding copies its image, weights with a zero
+        point need the sums of rows."""
         model = self.folder / "m.qir"
         model.write_text('graph "m" {\n  input %0:f32<1x24x40> "a"\n  input %1:f32<1x40x48> "b"\n'
                          '  %2:f32<1x24x48> "y" = batch_matmul %0, %1\n  output %2 "y"\n}\n')
+        self.assertEqual(self.parts(model), ["pack", "product"])
+        model.write_text('graph "m" {\n  input %0:u8<1x6x6x8; 0.1, 128> "x"\n'
+                         f'  const %1:u8<8x3x3x8; 0.1, 100> = [{", ".join(str(i * 7 % 256) for i in range(576))}]\n'
+                         '  %2:u8<1x6x6x8; 4, 128> "y" = conv2d %0, %1 {pad = [1, 1, 1, 1]}\n  output %2 "y"\n}\n')
+        self.assertEqual(self.parts(model), ["pad", "sums", "product"])
+        self.assertEqual(self.parts(self.add), ["all"])
+        table = self.fine(QCC_RUN, model, "--profile", "--bench=0").decode().splitlines()
+        start = next(i for i, line in enumerate(table) if line.startswith("name "))
+        self.assertEqual([line.split()[2] for line in table[start:start + 4]], ["part", "pad", "sums", "product"])
+
+    def parts(self, model):
+        """In the order in which the steps run."""
         facts = json.loads(self.fine(QCC_RUN, model, "--profile", "--json", "--bench=0"))
-        self.assertEqual([s["part"] for s in sorted(facts["steps"], key=lambda s: s["position"])][-2:], ["preparation", "product"])
+        return [step["part"] for step in sorted(facts["steps"], key=lambda step: step["position"])]
 
     def test_more_threads_than_cpus(self):
         """Timed, but with a word about it."""

@@ -47,9 +47,9 @@ static void finish(const qcc_frame *frame, uint32_t begin, uint32_t end)
 }
 
 static const qcc_step steps[STEPS] = {
-    {triple, COUNT, 64, "a", "mul", "1000", COUNT, 1, 0},
-    {fold, 1, 64, "b", "sum", "1000 -> 1", 0, 1, 0},
-    {finish, COUNT, 5, "c", "add", "1000", 0, 1, 0},
+    {triple, COUNT, 64, "a", "mul", "1000", COUNT, 1, 0, 0},
+    {fold, 1, 64, "b", "sum", "1000 -> 1", 0, 1, 0, 0},
+    {finish, COUNT, 5, "c", "add", "1000", 0, 1, 0, 0},
 };
 static const qcc_tensor_info input = {"x", QCC_I32, 1, {COUNT}, COUNT * 4, 0, 0};
 static const qcc_tensor_info output = {"y", QCC_I32, 1, {COUNT}, COUNT * 4, 0, 0};
@@ -150,7 +150,7 @@ static void inexact(const qcc_frame *frame, uint32_t begin, uint32_t end)
 
 static void test_environment(void)
 {
-    static const qcc_step step = {inexact, 8, 8, "a", "div", "8", 0, 0, 0};
+    static const qcc_step step = {inexact, 8, 8, "a", "div", "8", 0, 0, 0, 0};
     static const qcc_tensor_info result = {"y", QCC_F32, 1, {8}, 32, 0, 0};
     struct qcc_model m = model;
     float z[8];

@@ -390,8 +390,10 @@ bool cg_gemm_emit(cg_module *m, const cg_gemm *g, const schedule_tiles *tiles)
         emit_body(&e, count, panels);
         cg_kernel_end(&e.k);
     }
-    const cg_step_info info = {
-        .units = (uint32_t)(count * panels * g->groups), .macs = g->macs, .is_int8 = !g->is_float};
+    const cg_step_info info = {.units = (uint32_t)(count * panels * g->groups),
+                               .macs = g->macs,
+                               .is_int8 = !g->is_float,
+                               .part = g->sum_factor ? QCC_STEP_SUMS : QCC_STEP_ALL};
     cg_step_add(m, &e.k, g->op, &info, arguments, args);
     return true;
 }

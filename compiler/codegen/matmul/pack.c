@@ -248,7 +248,8 @@ void cg_pack_emit(cg_module *m, const cg_pack *p)
         cg_kernel_end(&e.k);
     }
     const cg_step_info info = {.units = (uint32_t)(p->offsets.count * ((p->columns + 15) / 16)),
-                               .is_int8 = !p->is_float};
+                               .is_int8 = !p->is_float,
+                               .part = QCC_STEP_PACK};
     cg_step_add(m, &e.k, p->op, &info, count, args);
 }
 
@@ -286,6 +287,6 @@ void cg_gather_rows_emit(cg_module *m, const cg_gather_rows *c)
         emit_gather_rows(&k, c);
         cg_kernel_end(&k);
     }
-    const cg_step_info info = {.units = (uint32_t)(c->offsets.count * c->rows)};
+    const cg_step_info info = {.units = (uint32_t)(c->offsets.count * c->rows), .part = QCC_STEP_PACK};
     cg_step_add(m, &k, c->op, &info, count, args);
 }

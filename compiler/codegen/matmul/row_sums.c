@@ -85,7 +85,8 @@ static void emit_long(cg_module *m, const sums *s)
         emit_rows(&k, s);
         cg_kernel_end(&k);
     }
-    const cg_step_info info = {.units = (uint32_t)(g->groups * g->images * g->height * g->width), .is_int8 = true};
+    const cg_step_info info = {
+        .units = (uint32_t)(g->groups * g->images * g->height * g->width), .is_int8 = true, .part = QCC_STEP_SUMS};
     cg_step_add(m, &k, g->op, &info, 2, args);
 }
 

@@ -99,6 +99,6 @@ void cg_pad_copy_emit(cg_module *m, const cg_pad_copy *c)
         emit_lines(&k, c);
         cg_kernel_end(&k);
     }
-    const cg_step_info info = {.units = (uint32_t)(c->images * c->out_h)};
+    const cg_step_info info = {.units = (uint32_t)(c->images * c->out_h), .part = QCC_STEP_PAD};
     cg_step_add(m, &k, c->op, &info, count, args);
 }

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "compiler/codegen/isa/isa.h"
-#include "runtime/model_abi.h"
 
 /* ---- Module ---- */
 
@@ -82,6 +81,7 @@ void cg_module_free(cg_module *m)
 
 /* ---- Fields ---- */
 
+static LLVMValueRef c16(cg_module *m, uint16_t v) { return LLVMConstInt(m->i16, v, 0); }
 static LLVMValueRef c32(cg_module *m, uint32_t v) { return LLVMConstInt(m->i32, v, 0); }
 static LLVMValueRef c64(cg_module *m, uint64_t v) { return LLVMConstInt(m->i64, v, 0); }
 
@@ -178,9 +178,10 @@ static const char *step_shape(cg_module *m, const ir_op *op)
 
 static LLVMValueRef step_entry(cg_module *m, const step_record *s, uint32_t op_index)
 {
-    LLVMValueRef fields[9];
+    LLVMValueRef fields[10];
+    const qcc_step_part part = s->info.macs ? QCC_STEP_PRODUCT : s->info.part;
 
-    static_assert(sizeof(qcc_step) == 8 + 4 + 4 + 3 * 8 + 8 + 4 + 4, "layout of qcc_step");
+    static_assert(sizeof(qcc_step) == 8 + 4 + 4 + 3 * 8 + 8 + 2 + 2 + 4, "layout of qcc_step");
     fields[0] = s->function;
     fields[1] = c32(m, s->info.units);
     fields[2] = c32(m, s->info.max_threads);
@@ -188,9 +189,10 @@ static LLVMValueRef step_entry(cg_module *m, const step_record *s, uint32_t op_i
     fields[4] = text(m, ir_op_info_of(s->op->code)->text);
     fields[5] = text(m, step_shape(m, s->op));
     fields[6] = c64(m, s->info.macs);
-    fields[7] = c32(m, s->info.is_int8);
-    fields[8] = c32(m, op_index);
-    return structure(m, fields, 9);
+    fields[7] = c16(m, s->info.is_int8);
+    fields[8] = c16(m, part);
+    fields[9] = c32(m, op_index);
+    return structure(m, fields, 10);
 }
 
 static LLVMValueRef steps(cg_module *m, const step_record steps[], uint32_t count)
