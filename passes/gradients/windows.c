@@ -1,0 +1,162 @@
+/* windows.c: convolutions, back.
+ *
+ * Along one dimension, with stride s, dilation d, padding p in front, K taps, output position o and input position i:
+ *
+ *     y[o] = Σ_k w[k] x[o s + k d - p]
+ *     by x[i] = Σ_k w[k] by_y[(i + p - k d) / s]      a convolution of by_y, s - 1 zeros behind each element, with the
+ *                                                      reversed taps, dilation d and padding (K - 1) d - p
+ *     by w[k] = Σ_o by_y[o] x[k d + o s - p]           a convolution of x with by_y for taps: dilation and stride change
+ *                                                      places, so do channels and images
+ */
+#include "passes/gradients/windows.h"
+
+gradient_window gradient_window_of(const ir_op *op)
+{
+    gradient_window w;
+    for (int a = 0; a < GRADIENT_AXES; a++) {
+        w.stride[a] = ir_ints_at(op, IR_ATTR_STRIDE, a);
+        w.dilation[a] = ir_has_attr(op, IR_ATTR_DILATION) ? ir_ints_at(op, IR_ATTR_DILATION, a) : 1;
+        w.pad[a] = ir_ints_at(op, IR_ATTR_PAD, a);
+        w.pad[GRADIENT_AXES + a] = ir_ints_at(op, IR_ATTR_PAD, GRADIENT_AXES + a);
+    }
+    return w;
+}
+
+ir_value *gradient_convolution(gradient *s, ir_opcode code, ir_value *x, ir_value *taps, const gradient_window *w)
+{
+    ir_op *op = gradient_new(s, code, 2, (ir_value *[]){x, taps});
+    ir_set_ints(op, IR_ATTR_STRIDE, GRADIENT_AXES, w->stride);
+    ir_set_ints(op, IR_ATTR_DILATION, GRADIENT_AXES, w->dilation);
+    ir_set_ints(op, IR_ATTR_PAD, 2 * GRADIENT_AXES, w->pad);
+    return gradient_end(s, op);
+}
+
+ir_value *gradient_swapped(gradient *s, ir_value *v) { return gradient_transpose(s, v, (int64_t[]){3, 1, 2, 0}); }
+static ir_value *flipped(gradient *s, ir_value *v)
+{
+    return v->type.dims[1] * v->type.dims[2] == 1 ? v : gradient_reverse(s, v, 2, (int64_t[]){1, 2});
+}
+
+ir_value *gradient_part(gradient *s, ir_value *v, int d, int64_t begin, int64_t count)
+{
+    int64_t from[4] = {0}, dims[4];
+    for (int i = 0; i < 4; i++)
+        dims[i] = v->type.dims[i];
+    from[d] = begin;
+    dims[d] = count;
+    return gradient_slice(s, v, from, NULL, dims);
+}
+
+/* ---- By the image ---- */
+
+ir_value *gradient_framed(gradient *s, ir_value *v, int axis, int64_t need, int64_t pad[])
+{
+    const int d = 1 + axis;
+    int64_t behind = need - pad[axis] - v->type.dims[d], begin = 0, count = v->type.dims[d];
+    if (pad[axis] < 0) {
+        begin = -pad[axis];
+        count += pad[axis];
+        pad[axis] = 0;
+    }
+    if (behind < 0) {
+        count += behind;
+        behind = 0;
+    }
+    pad[GRADIENT_AXES + axis] = behind;
+    return gradient_part(s, v, d, begin, count);
+}
+
+ir_value *gradient_image(gradient *s, ir_opcode code, ir_value *by_y, ir_value *taps, const gradient_window *w,
+                         const int64_t extent[GRADIENT_AXES])
+{
+    gradient_window back = {.stride = {1, 1}, .dilation = {w->dilation[GRADIENT_Y], w->dilation[GRADIENT_X]}};
+    by_y = gradient_spread(s, by_y, (int64_t[]){1, w->stride[GRADIENT_Y], w->stride[GRADIENT_X], 1});
+    for (int a = 0; a < GRADIENT_AXES; a++) {
+        const int64_t reach = (taps->type.dims[1 + a] - 1) * w->dilation[a];
+        back.pad[a] = reach - w->pad[a];
+        by_y = gradient_framed(s, by_y, a, extent[a] + reach, back.pad);
+    }
+    return gradient_convolution(s, code, by_y, flipped(s, taps), &back);
+}
+
+/* ---- By the taps ---- */
+
+/* Windows that make `image` give one result for each of `taps` positions of the forward window. */
+static gradient_window taps_window(const gradient_window *w, const ir_type *image, const ir_type *by_y,
+                                   const int64_t taps[GRADIENT_AXES])
+{
+    gradient_window back;
+    for (int a = 0; a < GRADIENT_AXES; a++) {
+        const int64_t reach = (by_y->dims[1 + a] - 1) * w->stride[a] + (taps[a] - 1) * w->dilation[a] + 1;
+        const int64_t behind = reach - image->dims[1 + a] - w->pad[a];
+        back.stride[a] = w->dilation[a];
+        back.dilation[a] = w->stride[a];
+        back.pad[a] = w->pad[a];
+        back.pad[GRADIENT_AXES + a] = behind > 0 ? behind : 0;
+    }
+    return back;
+}
+
+/* Lines behind the last window have given more positions. */
+static ir_value *first_taps(gradient *s, ir_value *v, const int64_t taps[GRADIENT_AXES])
+{
+    return gradient_part(s, gradient_part(s, v, 1, 0, taps[GRADIENT_Y]), 2, 0, taps[GRADIENT_X]);
+}
+
+static bool is_pointwise(const gradient_window *w, const int64_t taps[GRADIENT_AXES])
+{
+    bool plain = taps[GRADIENT_Y] * taps[GRADIENT_X] == 1;
+    for (int a = 0; a < GRADIENT_AXES; a++)
+        plain &= w->stride[a] == 1 && w->pad[a] == 0 && w->pad[GRADIENT_AXES + a] == 0;
+    return plain;
+}
+
+ir_value *gradient_matrix(gradient *s, ir_value *v)
+{
+    const int64_t columns = v->type.dims[v->type.rank - 1];
+    int64_t rows = 1;
+    for (int d = 0; d < v->type.rank - 1; d++)
+        rows *= v->type.dims[d];
+    return gradient_reshape(s, v, 2, (int64_t[]){rows, columns});
+}
+
+ir_value *gradient_product(gradient *s, ir_value *a, ir_value *b, bool adj_a, bool adj_b)
+{
+    ir_op *op = gradient_new(s, IR_BATCH_MATMUL, 2, (ir_value *[]){a, b});
+    ir_set_int(op, IR_ATTR_ADJ_A, adj_a);
+    ir_set_int(op, IR_ATTR_ADJ_B, adj_b);
+    return gradient_end(s, op);
+}
+
+ir_value *gradient_taps(gradient *s, ir_value *x, ir_value *by_y, const gradient_window *w,
+                        const int64_t taps[GRADIENT_AXES])
+{
+    if (is_pointwise(w, taps)) {
+        ir_value *by = gradient_product(s, gradient_matrix(s, by_y), gradient_matrix(s, x), true, false);
+        return gradient_reshape(s, by, 4, (int64_t[]){by->type.dims[0], 1, 1, by->type.dims[1]});
+    }
+    const gradient_window back = taps_window(w, &x->type, &by_y->type, taps);
+    ir_value *by = gradient_convolution(s, IR_CONV2D, gradient_swapped(s, x), gradient_swapped(s, by_y), &back);
+    return gradient_swapped(s, first_taps(s, by, taps));
+}
+
+/* [n, h, w, c] as [1, h, w, n * c] */
+static ir_value *images_as_channels(gradient *s, ir_value *v)
+{
+    const int64_t *d = v->type.dims;
+    const int64_t dims[4] = {1, d[1], d[2], d[0] * d[3]};
+    return gradient_reshape(s, d[0] == 1 ? v : gradient_transpose(s, v, (int64_t[]){1, 2, 0, 3}), 4, dims);
+}
+
+ir_value *gradient_depthwise_taps(gradient *s, ir_value *x, ir_value *by_y, const gradient_window *w,
+                                  const int64_t taps[GRADIENT_AXES])
+{
+    const int64_t images = x->type.dims[0], channels = x->type.dims[3];
+    x = images_as_channels(s, x);
+    by_y = images_as_channels(s, by_y);
+    const gradient_window back = taps_window(w, &x->type, &by_y->type, taps);
+    ir_value *by = first_taps(s, gradient_convolution(s, IR_DEPTHWISE_CONV2D, x, by_y, &back), taps);
+    by = gradient_reshape(s, by, 4, (int64_t[]){taps[GRADIENT_Y], taps[GRADIENT_X], images, channels});
+    by = gradient_reduce(s, IR_SUM, by, 1, (int64_t[]){2}, false);
+    return gradient_reshape(s, by, 4, (int64_t[]){1, taps[GRADIENT_Y], taps[GRADIENT_X], channels});
+}

@@ -1,0 +1,215 @@
+"""cases.py: what gradients.py checks: (name, function that builds it in a Graph and returns the result)."""
+import networks
+import numpy as np
+import numpy_ops as ops
+
+
+def unary(name, function, shape=(3, 5), scale=1.5, positive=False, **attributes):
+    def build(g):
+        x = g.rng.normal(0, scale, shape)
+        return g.op(name, function, g.input(shape, array=abs(x) + 0.2 if positive else x), **attributes)
+    return build
+
+
+def unary_cases():
+    yield "abs", unary("abs", np.abs)
+    yield "neg", unary("neg", np.negative)
+    yield "exp", unary("exp", np.exp)
+    yield "log", unary("log", np.log, positive=True)
+    yield "sqrt", unary("sqrt", np.sqrt, positive=True)
+    yield "rsqrt", unary("rsqrt", lambda x: 1 / np.sqrt(x), positive=True)
+    yield "sin", unary("sin", np.sin)
+    yield "cos", unary("cos", np.cos)
+    yield "tanh", unary("tanh", np.tanh)
+    yield "logistic", unary("logistic", lambda x: 1 / (1 + np.exp(-x)), scale=3)
+    for act in ("relu", "relu6", "relu_n1_to_1", "relu_0_to_1"):
+        yield f"relu {act}", unary("relu", lambda x, act=act: ops.activated(x, act), scale=4, act=act)
+    yield "leaky_relu", unary("leaky_relu", lambda x: np.where(x < 0, np.float32(0.1) * x, x), alpha=0.1)
+    yield "elu", unary("elu", ops.elu)
+    yield "gelu", unary("gelu", ops.gelu)
+    yield "gelu tanh", unary("gelu", lambda x: ops.gelu(x, 1), approximate=1)
+    yield "erf", unary("erf", ops.erf)
+    yield "hard_swish", unary("hard_swish", ops.hard_swish, scale=3)
+    yield "observe", unary("observe", lambda x: x, min=-1.0, max=1.0)
+    yield "floor", unary("floor", np.floor)
+
+
+BROADCASTS = [((3, 4), (3, 4)), ((2, 3, 4), (4,)), ((2, 1, 4), (3, 1)), ((), (2, 3)), ((5,), ())]
+
+
+def binary(name, function, shapes, positive=False, same=False, **attributes):
+    def build(g):
+        arrays = [g.rng.normal(0, 1.5, s) for s in shapes]
+        a, b = (g.input(s, array=abs(x) + 0.3 if positive else x) for s, x in zip(shapes, arrays))
+        return g.op(name, function, a, a if same else b, **attributes)
+    return build
+
+
+def binary_cases():
+    table = [("add", np.add, False), ("sub", np.subtract, False), ("mul", np.multiply, False), ("div", np.divide, True),
+             ("minimum", np.minimum, False), ("maximum", np.maximum, False), ("pow", np.power, True),
+             ("squared_difference", lambda a, b: (a - b) ** 2, False), ("floor_mod", np.mod, True),
+             ("atan2", np.arctan2, False), ("prelu", lambda x, a: np.where(x < 0, a * x, x), False)]
+    for name, function, positive in table:
+        for shapes in BROADCASTS:
+            if name == "prelu" and len(shapes[1]) > len(shapes[0]):
+                continue
+            yield f"{name} {shapes[0]} {shapes[1]}", binary(name, function, shapes, positive)
+    for name, function in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("div", np.divide)):
+        yield (f"{name} relu6", binary(name, lambda a, b, f=function: ops.activated(f(a, b), "relu6"), BROADCASTS[1],
+                                       name == "div", act="relu6"))
+    yield "square", lambda g: (lambda x: g.op("mul", np.multiply, x, x))(g.input((3, 4)))
+    yield "select", select
+    yield "fake_quant spelled out", spelled_out
+
+
+def select(g):
+    a, b, c = g.input((2, 3)), g.input((3,)), g.input((2, 1))
+    less = g.op("less", np.less, a, c, kind="bool")
+    return g.op("select", np.where, less, a, b)
+
+
+def spelled_out(g):
+    """A learned upper bound: PACT's clip."""
+    x, bound = g.input((4, 6)), g.input((), array=np.float32(0.9))
+    return g.op("maximum", np.maximum, g.op("minimum", np.minimum, x, bound), g.constant(0))
+
+
+def product_cases():
+    for name, (x, w), attributes in [
+            ("plain", ((2, 5, 6, 3), (4, 3, 3, 3)), dict(pad=[1, 1, 1, 1])),
+            ("1x1", ((2, 4, 3, 5), (6, 1, 1, 5)), {}),
+            ("1x1 stride", ((2, 5, 6, 3), (4, 1, 1, 3)), dict(stride=[2, 2])),
+            ("stride", ((2, 7, 8, 3), (4, 3, 3, 3)), dict(stride=[2, 2], pad=[0, 0, 1, 1])),
+            ("left over", ((1, 8, 9, 2), (3, 2, 3, 2)), dict(stride=[3, 4])),
+            ("uneven", ((1, 6, 5, 2), (3, 3, 2, 2)), dict(stride=[1, 2], dilation=[2, 1], pad=[2, 0, 1, 1])),
+            ("wide pad", ((1, 4, 4, 2), (3, 2, 2, 2)), dict(stride=[2, 1], pad=[3, 2, 2, 3])),
+            ("groups", ((2, 5, 5, 6), (4, 3, 3, 3)), dict(groups=2, pad=[1, 1, 1, 1])),
+            ("relu", ((1, 5, 5, 3), (4, 3, 3, 3)), dict(pad=[1, 1, 1, 1], act="relu"))]:
+        def build(g, x=x, w=w, attributes=attributes):
+            return g.op("conv2d", lambda x, w, b: ops.conv2d(x, w, b, **attributes), g.input(x), g.input(w, 0.4),
+                        g.input((w[0],)), **attributes)
+        yield f"conv2d {name}", build
+    for name, (x, w), attributes in [
+            ("plain", ((2, 5, 6, 3), (1, 3, 3, 3)), dict(pad=[1, 1, 1, 1])),
+            ("stride", ((2, 7, 6, 4), (1, 3, 3, 4)), dict(stride=[2, 2], pad=[0, 1, 1, 0])),
+            ("multiplier", ((2, 6, 5, 2), (1, 3, 2, 6)), dict(dilation=[2, 1], pad=[1, 0, 2, 1])),
+            ("relu6", ((1, 5, 5, 3), (1, 5, 5, 3)), dict(pad=[2, 2, 2, 2], act="relu6"))]:
+        def build(g, x=x, w=w, attributes=attributes):
+            return g.op("depthwise_conv2d", lambda x, w, b: ops.depthwise(x, w, b, **attributes), g.input(x),
+                        g.input(w), g.input((w[3],)), **attributes)
+        yield f"depthwise_conv2d {name}", build
+    for name, (x, w, out), attributes in [
+            ("plain", ((2, 3, 4, 3), (2, 3, 3, 3), (5, 6)), {}),
+            ("stride", ((1, 3, 4, 3), (2, 3, 2, 3), (6, 8)), dict(stride=[2, 2], pad=[1, 0, 0, 0])),
+            ("longer", ((1, 3, 3, 2), (3, 2, 2, 2), (8, 7)), dict(stride=[2, 3], pad=[0, 1, 0, 0])),
+            ("1x1", ((1, 3, 3, 2), (3, 1, 1, 2), (3, 3)), {})]:
+        def build(g, x=x, w=w, out=out, attributes=attributes):
+            return g.op("transpose_conv2d", lambda x, w, b: ops.transpose_conv2d(x, w, b, out=out, **attributes),
+                        g.input(x), g.input(w), g.input((w[0],)), **attributes)
+        yield f"transpose_conv2d {name}", build
+    for x in ((5,), (3, 5), (2, 3, 5)):
+        yield f"fully_connected {x}", lambda g, x=x: g.op(
+            "fully_connected", lambda x, w, b: ops.activated(x @ w.T + b, "relu"), g.input(x), g.input((4, 5)),
+            g.input((4,)), act="relu")
+    for a, b in [((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 1, 3, 4), (3, 4, 2)), ((2, 3, 4), (4, 5))]:
+        for adj in ((0, 0), (1, 0), (0, 1), (1, 1)):
+            def build(g, a=a, b=b, adj=adj):
+                shapes = [s[:-2] + (s[-1], s[-2]) if t else s for s, t in zip((a, b), adj)]
+                return g.op("batch_matmul", lambda a, b: (np.swapaxes(a, -1, -2) if adj[0] else a) @
+                            (np.swapaxes(b, -1, -2) if adj[1] else b), g.input(shapes[0]), g.input(shapes[1]),
+                            adj_a=adj[0], adj_b=adj[1])
+            yield f"batch_matmul {a} {b} {adj}", build
+
+
+def window_cases():
+    for kernel, stride, pad in [((2, 2), (2, 2), (0, 0, 0, 0)), ((3, 3), (2, 2), (1, 1, 1, 1)),
+                                ((3, 2), (1, 1), (1, 0, 1, 1)), ((6, 6), (1, 1), (0, 0, 0, 0)),
+                                ((2, 2), (3, 3), (0, 0, 0, 0))]:
+        for name, function in (("avg_pool2d", ops.avg_pool),):
+            yield f"{name} {kernel} {stride} {pad}", lambda g, k=kernel, s=stride, p=pad, n=name, f=function: g.op(
+                n, lambda x: f(x, k, s, p), g.input((2, 6, 6, 3)), kernel=list(k), stride=list(s), pad=list(p))
+    for out in ((8, 6), (3, 5), (4, 3)):
+        for attributes in ({}, dict(half_pixel=1), dict(align_corners=1)):
+            yield f"resize_bilinear {out} {attributes}", lambda g, out=out, a=attributes: g.op(
+                "resize_bilinear", lambda x: ops.bilinear(x, out, a.get("half_pixel", 0), a.get("align_corners", 0)),
+                g.input((2, 4, 3, 2)), **a)
+    yield "resize_nearest", lambda g: g.op("resize_nearest", lambda x: x.repeat(2, 1).repeat(3, 2), g.input((2, 3, 2, 2)))
+
+
+def row_cases():
+    for axes, keep in (([0], 0), ([1, 2], 1), ([0, 1, 2], 0), ([2], 1)):
+        for name, function in (("sum", np.sum), ("mean", np.mean), ("reduce_max", np.max), ("reduce_min", np.min)):
+            yield f"{name} {axes} {keep}", lambda g, n=name, f=function, a=axes, k=keep: g.op(
+                n, lambda x: f(x, axis=tuple(a), keepdims=bool(k)), g.input((2, 3, 4)), axes=a, keep_dims=k)
+    yield "cumsum", lambda g: g.op("cumsum", lambda x: np.cumsum(x, 1), g.input((2, 5, 3)), axis=1)
+    yield "softmax", lambda g: g.op("softmax", lambda x: ops.softmax(x, beta=0.5), g.input((3, 6), 2), beta=0.5)
+    yield "softmax mask", lambda g: g.op("softmax", lambda x, m: ops.softmax(x, m, 0.5), g.input((2, 3, 6), 2),
+                                         g.input((3, 6)), beta=0.5)
+    yield "log_softmax", lambda g: g.op("log_softmax", ops.log_softmax, g.input((3, 6), 2))
+    epsilon = float(np.float32(1e-3))
+    yield "layer_norm", lambda g: g.op("layer_norm", lambda x, c, b: ops.layer_norm(x, c, b, epsilon), g.input((4, 8)),
+                                       g.input((8,)), g.input((8,)), epsilon=epsilon)
+    yield "layer_norm plain", lambda g: g.op("layer_norm", lambda x: ops.layer_norm(x, None, None, epsilon),
+                                             g.input((2, 3, 8)), epsilon=epsilon)
+    yield "l2_normalize", lambda g: g.op("l2_normalize", ops.l2_normalize, g.input((4, 8)))
+    yield "l2_normalize epsilon", lambda g: g.op("l2_normalize", lambda x: ops.l2_normalize(x, 2.75), g.input((6, 8)),
+                                                 epsilon=2.75)
+
+
+def move_cases():
+    yield "reshape", lambda g: g.op("reshape", lambda x: x.reshape(4, 6), g.input((2, 3, 4)))
+    yield "transpose", lambda g: g.op("transpose", lambda x: x.transpose(2, 0, 1), g.input((2, 3, 4)), perm=[2, 0, 1])
+    yield "concat", lambda g: g.op("concat", lambda *x: np.concatenate(x, 1), *(g.input((2, n, 3)) for n in (1, 4, 2)),
+                                   axis=1)
+    yield "slice", lambda g: g.op("slice", lambda x: x[1:4, 2:5], g.input((5, 6)), begin=[1, 2], step=[1, 1])
+    yield "slice steps", lambda g: g.op("slice", lambda x: x[1:6:2, 5:0:-2, 0:1], g.input((7, 6, 2)), begin=[1, 5, 0],
+                                        step=[2, -2, 5])
+    yield "pad", lambda g: g.op("pad", lambda x: np.pad(x, ((1, 2), (0, 3)), constant_values=2), g.input((2, 3)),
+                                before=[1, 0], after=[2, 3], value=2.0)
+    for mirror in ("reflect", "symmetric"):
+        yield f"mirror_pad {mirror}", lambda g, m=mirror: g.op(
+            "mirror_pad", lambda x: np.pad(x, ((2, 1), (0, 0), (1, 2)), mode=m), g.input((3, 2, 4)), before=[2, 0, 1],
+            after=[1, 0, 2], mirror=m)
+    yield "broadcast", lambda g: g.op("broadcast", lambda x: np.broadcast_to(x, (4, 2, 3)), g.input((2, 1)))
+    yield "tile", lambda g: g.op("tile", lambda x: np.tile(x, (2, 1, 3)), g.input((2, 3, 2)))
+    yield "reverse", lambda g: g.op("reverse", lambda x: x[::-1, :, ::-1], g.input((3, 2, 4)), axes=[0, 2])
+    yield "gather", gather(0, 0)
+    yield "gather columns", gather(1, 0)
+    yield "gather from end", gather(1, 1)
+    yield "gather_nd", gather_nd
+    yield "depth_to_space", lambda g: g.op("depth_to_space", depth_to_space, g.input((2, 2, 3, 8)), block=[2, 2])
+    yield "space_to_depth", lambda g: g.op("space_to_depth", space_to_depth, g.input((2, 4, 6, 2)), block=[2, 2])
+
+
+def gather(axis, from_end):
+    indices = np.array([[2, 0, 2], [1, 2, 9]])
+
+    def build(g):
+        x, i = g.input((3, 4, 2)), g.input((2, 3), array=indices - 3 * from_end if from_end else indices, kind="i32")
+        n = (3, 4, 2)[axis]
+
+        def pick(x, i):
+            return np.take(x, np.clip(np.where(i < 0, i + n, i) if from_end else i, 0, n - 1), axis)
+        return g.op("gather", pick, x, i, axis=axis, from_end=from_end)
+    return build
+
+
+def gather_nd(g):
+    x, i = g.input((3, 4, 2)), g.input((5, 2), array=[[0, 1], [2, 3], [0, 1], [1, 0], [2, 2]], kind="i32")
+    return g.op("gather_nd", lambda x, i: x[i[:, 0], i[:, 1]], x, i)
+
+
+def depth_to_space(x):
+    n, h, w, c = x.shape
+    return x.reshape(n, h, w, 2, 2, c // 4).transpose(0, 1, 3, 2, 4, 5).reshape(n, 2 * h, 2 * w, c // 4)
+
+
+def space_to_depth(x):
+    n, h, w, c = x.shape
+    return x.reshape(n, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5).reshape(n, h // 2, w // 2, 4 * c)
+
+
+def all_cases():
+    for group in (unary_cases, binary_cases, product_cases, window_cases, row_cases, move_cases, networks.network_cases):
+        yield from group()

@@ -1,0 +1,120 @@
+"""gradients.py: the gradients that pass_gradients adds, against finite differences.
+
+Protects: the rule of every op (passes/gradients/rules.def), operands that are broadcast, values with several uses, whole
+networks; interpreted and compiled.  The reference is a function on numpy arrays in double, written for this test: central
+differences with step 1e-5 are then right to about 1e-9, where those of a float graph would have errors of 1e-2.
+
+    gradients.py GRADIENT_GRAPH QCC_RUN [PATTERN]           exit 77 without numpy
+"""
+import fnmatch
+import os
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+except ImportError:
+    print("skipped: Python has no numpy")
+    sys.exit(77)
+
+import cases  # noqa: E402
+from graph import Graph  # noqa: E402
+
+STEP = 1e-5
+# Of an element, and of a tensor's largest: sums in float cancel, so that small elements have the errors of large ones.
+RELATIVE, OF_LARGEST = 1e-3, 3e-5
+LEAST = 1e-2  # the same of gradients that are 0 as a sum of parts of this size (a bias in front of a batch norm)
+DIRECTIONS = 24  # of inputs with more elements than this: random ones, and as many single elements
+WAYS = {"interpreted": ["--interp"], "compiled": ["--target=generic", "-O0"]}
+
+NOT_COMPILED = "transpose_conv2d"  # with weights that are not constant
+
+
+class Failed(Exception):
+    pass
+
+
+def run(command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise Failed(f"exit {done.returncode}: {done.stderr.strip()}")
+
+
+def directions(rng, shape):
+    count = int(np.prod(shape))
+    if count <= 2 * DIRECTIONS:
+        return np.eye(count).reshape((count,) + shape)
+    single = np.zeros((DIRECTIONS, count))
+    single[np.arange(DIRECTIONS), rng.choice(count, DIRECTIONS, replace=False)] = 1
+    mixed = rng.choice([-1.0, 1.0], (DIRECTIONS, count))
+    return np.concatenate([single, mixed]).reshape((2 * DIRECTIONS,) + shape)
+
+
+def gradients_of(graph, way, folder, programs):
+    """The loss, and its gradient by every input that is not fixed."""
+    path = os.path.join(folder, "case.qir")
+    with open(path, "w") as f:
+        f.write(graph.text())
+    run([programs[0], path, path + ".gradients.qir"])
+    command = [programs[1], path + ".gradients.qir", *WAYS[way]]
+    for i, (_, array, _) in enumerate(graph.inputs):
+        np.save(os.path.join(folder, f"in{i}.npy"), array)
+        command += ["-i", os.path.join(folder, f"in{i}.npy")]
+    count = 1 + sum(not fixed for _, _, fixed in graph.inputs)
+    outputs = [os.path.join(folder, f"out{i}.npy") for i in range(count)]
+    run(command + [word for path in outputs for word in ("-o", path)])
+    return [np.load(path).astype(np.float64) for path in outputs]
+
+
+def differences(graph, rng):
+    """For each such input: its directions, and the derivatives along them."""
+    found = []
+    for value, _, fixed in graph.inputs:
+        if fixed:
+            continue
+        along = directions(rng, value.shape)
+        found.append((along, np.array([graph.derivative(value.number, d, STEP) for d in along])))
+    return found
+
+
+def check(name, way, found, expected):
+    wrong = []
+    for i, (by, (along, want)) in enumerate(zip(found, expected)):
+        axes = tuple(range(1, along.ndim))
+        got = (along * by).sum(axis=axes)
+        weight = np.sqrt((along * along).sum(axis=axes))  # of directions of many elements the errors add up
+        bound = RELATIVE * abs(want) + OF_LARGEST * weight * max(abs(by).max(initial=0), LEAST)
+        bad = np.flatnonzero(~(abs(got - want) <= bound))
+        if len(bad):
+            wrong.append(f"{name}, {way}, input {i}, direction {bad[0]} of {len(along)}: {got[bad[0]]:.6g}, "
+                         f"expected {want[bad[0]]:.6g}")
+    return wrong
+
+
+def main():
+    programs, pattern = sys.argv[1:3], sys.argv[3] if len(sys.argv) > 3 else "*"
+    wrong, count = [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (name, build) in enumerate(cases.all_cases()):
+            if not fnmatch.fnmatch(name, pattern):
+                continue
+            rng = np.random.default_rng(number)
+            graph = Graph(rng)
+            graph.loss(build(graph))
+            expected = differences(graph, rng)
+            for way in WAYS:
+                if way == "compiled" and name.startswith(NOT_COMPILED):
+                    continue
+                try:
+                    outputs = gradients_of(graph, way, folder, programs)
+                    wrong += check(name, way, outputs[1:], expected)
+                except Failed as e:
+                    wrong.append(f"{name}, {way}: {e}")
+            count += 1
+    print("\n".join(wrong))
+    print(f"{count} cases, {len(wrong)} wrong")
+    sys.exit(bool(wrong) or not count)
+
+
+main()

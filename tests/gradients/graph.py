@@ -1,0 +1,84 @@
+"""graph.py: a graph as text for qcc, and as functions on numpy arrays in double: each op is said once, with both meanings.
+
+    g = Graph(rng)
+    x = g.input((2, 3))
+    y = g.op("exp", np.exp, x)
+    g.loss(y)                       Σ y c, c a random constant
+    g.text(), g.evaluate(values), g.difference(values, directions)
+
+The functions on arrays are those of the definitions, written for this test alone.
+"""
+import numpy as np
+
+
+class Value:
+    def __init__(self, number, shape, kind):
+        self.number, self.shape, self.kind = number, shape, kind
+
+
+def shape_text(shape, kind):
+    return f"{kind}<{'x'.join(map(str, shape))}>"
+
+
+def attributes_text(attributes):
+    def one(v):
+        return f"[{', '.join(map(str, v))}]" if isinstance(v, (list, tuple)) else str(v)
+    return " {" + ", ".join(f"{k} = {one(v)}" for k, v in attributes.items()) + "}" if attributes else ""
+
+
+class Graph:
+    def __init__(self, rng):
+        self.rng, self.lines, self.steps, self.inputs, self.values = rng, [], [], [], []
+        self.output = None
+
+    def _value(self, shape, kind, array):
+        self.values.append(array)
+        return Value(len(self.values) - 1, tuple(int(n) for n in shape), kind)
+
+    def input(self, shape, scale=1.0, array=None, fixed=False, kind="f32"):
+        """A random one, unless it is given; whole multiples of nothing: kinks are not met."""
+        if array is None:
+            array = self.rng.normal(0, scale, shape)
+        array = np.asarray(array, np.float32 if kind == "f32" else np.int32)
+        v = self._value(array.shape, kind, array.astype(np.float64) if kind == "f32" else array)
+        name = ' "fixed"' if fixed or kind != "f32" else ""
+        self.lines.append(f"  input %{v.number}:{shape_text(v.shape, kind)}{name}")
+        self.inputs.append((v, array, fixed or kind != "f32"))
+        return v
+
+    def constant(self, number):
+        v = self._value((), "f32", np.float64(np.float32(number)))
+        self.lines.append(f"  const %{v.number}:f32<> = [{np.float32(number)!r}]".replace("np.float32(", "").replace(")", ""))
+        return v
+
+    def op(self, name, function, *operands, kind="f32", **attributes):
+        array = function(*(self.values[o.number] for o in operands))
+        v = self._value(np.shape(array), kind, array)
+        names = ", ".join(f"%{o.number}" for o in operands)
+        self.lines.append(f"  %{v.number}:{shape_text(v.shape, kind)} = {name} {names}{attributes_text(attributes)}")
+        self.steps.append((function, [o.number for o in operands], v.number))
+        return v
+
+    def loss(self, y):
+        """Σ y c: every element of y counts, each by another weight."""
+        c = self.input(y.shape, fixed=True)
+        weighted = self.op("mul", np.multiply, y, c)
+        axes = list(range(len(y.shape)))
+        self.output = self.op("sum", np.sum, weighted, axes=axes) if axes else weighted
+        return self.output
+
+    def text(self):
+        return "\n".join(['graph "case" {'] + self.lines + [f"  output %{self.output.number}", "}", ""])
+
+    def evaluate(self, replaced):
+        values = list(self.values)
+        for number, array in replaced.items():
+            values[number] = array
+        for function, operands, result in self.steps:
+            values[result] = function(*(values[o] for o in operands))
+        return float(np.sum(values[self.output.number]))
+
+    def derivative(self, number, direction, step):
+        x = self.values[number]
+        above, below = (self.evaluate({number: x + s * step * direction}) for s in (1, -1))
+        return (above - below) / (2 * step)

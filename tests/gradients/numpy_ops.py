@@ -1,0 +1,120 @@
+"""numpy_ops.py: ops on numpy arrays in double, as ir/ops.def describes them."""
+import math
+
+import numpy as np
+
+erf = np.vectorize(math.erf, otypes=[float])
+
+
+def activated(y, act):
+    low, high = {"none": (-np.inf, np.inf), "relu": (0, np.inf), "relu6": (0, 6), "relu_n1_to_1": (-1, 1),
+                 "relu_0_to_1": (0, 1)}[act]
+    return np.clip(y, low, high)
+
+
+def windows(x, kernel, stride, dilation, pad, fill):
+    """[taps, n, oh, ow, c]: for every tap the pixel that each window has there."""
+    n, h, w, c = x.shape
+    padded = np.full((n, h + pad[0] + pad[2], w + pad[1] + pad[3], c), fill, x.dtype)
+    padded[:, pad[0]:pad[0] + h, pad[1]:pad[1] + w] = x
+    reach = [(kernel[i] - 1) * dilation[i] + 1 for i in range(2)]
+    out = [(padded.shape[1 + i] - reach[i]) // stride[i] + 1 for i in range(2)]
+    taps = []
+    for ky in range(kernel[0]):
+        for kx in range(kernel[1]):
+            y0, x0 = ky * dilation[0], kx * dilation[1]
+            taps.append(padded[:, y0:y0 + (out[0] - 1) * stride[0] + 1:stride[0],
+                               x0:x0 + (out[1] - 1) * stride[1] + 1:stride[1]])
+    return np.stack(taps)
+
+
+def conv2d(x, w, b=None, stride=(1, 1), dilation=(1, 1), pad=(0, 0, 0, 0), groups=1, act="none"):
+    o, kh, kw, depth = w.shape
+    taps = windows(x, (kh, kw), stride, dilation, pad, 0.0)
+    parts = []
+    for g in range(groups):
+        wg = w[g * o // groups:(g + 1) * o // groups].reshape(o // groups, kh * kw, depth)
+        parts.append(np.einsum("tnhwc,otc->nhwo", taps[..., g * depth:(g + 1) * depth], wg))
+    y = np.concatenate(parts, -1)
+    return activated(y if b is None else y + b, act)
+
+
+def depthwise(x, w, b=None, stride=(1, 1), dilation=(1, 1), pad=(0, 0, 0, 0), act="none"):
+    _, kh, kw, channels = w.shape
+    taps = windows(np.repeat(x, channels // x.shape[3], 3), (kh, kw), stride, dilation, pad, 0.0)
+    y = np.einsum("tnhwc,tc->nhwc", taps, w.reshape(kh * kw, channels))
+    return activated(y if b is None else y + b, act)
+
+
+def transpose_conv2d(x, w, b=None, stride=(1, 1), pad=(0, 0, 0, 0), out=None):
+    n, h, width, _ = x.shape
+    o, kh, kw, _ = w.shape
+    whole = np.zeros((n, (h - 1) * stride[0] + kh + pad[2] + out[0], (width - 1) * stride[1] + kw + pad[3] + out[1], o))
+    for ky in range(kh):
+        for kx in range(kw):
+            whole[:, ky:ky + (h - 1) * stride[0] + 1:stride[0], kx:kx + (width - 1) * stride[1] + 1:stride[1]] += (
+                np.einsum("nhwi,oi->nhwo", x, w[:, ky, kx]))
+    y = whole[:, pad[0]:pad[0] + out[0], pad[1]:pad[1] + out[1]]
+    return y if b is None else y + b
+
+
+def max_pool(x, kernel, stride, pad, act="none"):
+    return activated(windows(x, kernel, stride, (1, 1), pad, -np.inf).max(0), act)
+
+
+def avg_pool(x, kernel, stride, pad, act="none"):
+    taps = windows(x, kernel, stride, (1, 1), pad, 0.0)
+    return activated(taps.sum(0) / windows(np.ones_like(x), kernel, stride, (1, 1), pad, 0.0).sum(0), act)
+
+
+def softmax(x, mask=None, beta=1.0):
+    v = x * beta if mask is None else x * beta + mask
+    e = np.exp(v - v.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def log_softmax(x):
+    v = x - x.max(-1, keepdims=True)
+    return v - np.log(np.exp(v).sum(-1, keepdims=True))
+
+
+def layer_norm(x, gamma=None, beta=None, epsilon=0.0):
+    t = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + epsilon)
+    t = t if gamma is None else t * gamma
+    return t if beta is None else t + beta
+
+
+def l2_normalize(x, epsilon=0.0):
+    return x / np.maximum(np.sqrt((x * x).sum(-1, keepdims=True)), epsilon)
+
+
+def gelu(x, approximate=0):
+    if approximate:
+        return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
+    return x / 2 * (1 + erf(x / math.sqrt(2)))
+
+
+def hard_swish(x):
+    return x * np.clip(x + 3, 0, 6) / 6
+
+
+def elu(x):
+    return np.where(x < 0, np.expm1(np.minimum(x, 0)), x)
+
+
+def bilinear(x, out, half_pixel=0, align=0):
+    def taps(n, m):
+        rows = np.zeros((m, n))
+        for i in range(m):
+            if half_pixel:
+                at = max((i + 0.5) * n / m - 0.5, 0.0)
+            elif align and m > 1:
+                at = i * (n - 1) / (m - 1)
+            else:
+                at = i * n / m
+            low = min(int(at), n - 1)
+            high = min(low + 1, n - 1)
+            rows[i, low] += 1 - (at - low)
+            rows[i, high] += at - low
+        return rows
+    return np.einsum("ay,nyxc,bx->nabc", taps(x.shape[1], out[0]), x, taps(x.shape[2], out[1]))
