@@ -5,6 +5,7 @@
  *     node.c              building ops for one of its nodes
  *     node_known.c        what is computed of constants alone, for operators that need to know it
  *     node_attributes.c   attributes and versions against what the operator tables declare (node_attributes.h)
+ *     node_conv.c         convolutions that take several ops (node_conv.h)
  *     node_index.c        gathers by indices (node_index.h)
  *     node_recurrent.c    recurrent layers (node_recurrent.h)
  *

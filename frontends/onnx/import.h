@@ -145,6 +145,8 @@ ir_value *ort_reduced(ort_node *, ir_opcode, ir_value *, int count, const int64_
                       bool keep); /* axes in any order */
 /* Padding that the attribute auto_pad asks for, if it does; covered: pixels from a window's first tap to its last. */
 bool ort_auto_pad(ort_node *, int64_t extent, int64_t covered, int64_t stride, int64_t *before, int64_t *after);
+/* The bias of a product of quantized values, `channels` numbers of type i32: it has scale x * w. */
+ir_value *ort_int_bias(ort_node *, int index, const ir_quant *x, const ir_quant *w, int64_t channels);
 bool ort_plain_pool(ort_node *);                           /* of one or two dimensions, taps side by side */
 ir_value *ort_reversed(ort_node *, ir_value *x, int axis); /* NULL when x is */
 ir_value *ort_zero(ort_node *, const ir_value *like); /* of rank 0: the number 0 of that type, quantized as that is */
