@@ -115,6 +115,12 @@ class Case(unittest.TestCase):
         return err
 
 
+def write_compiler(path, *flags):
+    """A program of the name cc that is the compiler of this build; that one's own search for a compiler must not come back to it."""
+    path.write_text(f"#!/bin/sh\nPATH={shlex.quote(os.environ['PATH'])} exec {shlex.join([*CC, *flags])} \"$@\"\n")
+    path.chmod(0o755)
+
+
 def npy(dtype, shape, values):
     """Bytes of a .npy file; dtype as NumPy spells it, e.g. '<f4'."""
     letter = {"<f4": "f", "|i1": "b", "|u1": "B", "<i4": "i"}[dtype]

@@ -3,16 +3,15 @@ import functools
 import json
 import os
 import re
-import shlex
 import shutil
 import sys
 from pathlib import Path
 
-from common import CC, QCC, ROOT, Case, main, run
+from common import QCC, ROOT, Case, main, run, write_compiler
 
 EXAMPLES = ROOT / "examples"
 BUILD = Path(os.environ.get("BUILD_ROOT", "."))
-FLAGS = "-std=c11 -Wall -Wextra -Werror"
+FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")
 
 
 @functools.cache
@@ -38,10 +37,9 @@ class Examples(Case):
         programs = self.folder / "bin"
         programs.mkdir()
         (programs / "qcc").symlink_to(QCC)
-        (programs / "cc").write_text(f"#!/bin/sh\nexec {shlex.join([shutil.which(CC[0]), *CC[1:]])} {FLAGS} \"$@\"\n")
+        write_compiler(programs / "cc", *FLAGS)
         (programs / "python3").write_text(f"#!/bin/sh\nexec {sys.executable} \"$@\"\n")
-        for program in ("cc", "python3"):
-            (programs / program).chmod(0o755)
+        (programs / "python3").chmod(0o755)
         self.environment = {"PATH": f"{programs}:{os.environ['PATH']}", "PKG_CONFIG_PATH": str(BUILD / "meson-uninstalled"),
                             "LD_LIBRARY_PATH": str(BUILD / "runtime"), "PYTHONPATH": str(ROOT / "python")}
 
