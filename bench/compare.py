@@ -8,7 +8,9 @@
 Each contender is a process of its own, pinned to the same cores.  The driver asks them in turn for a slice of runs
 (A B C A B C ...), so that a drift of the clock meets all alike, and prints the median and the least time of each, the
 spread of the slices' medians, and how many times as fast as the best other system qcc is.  All are restricted to
-AVX-512 VNNI: OpenVINO through ONEDNN_MAX_CPU_ISA, the others by denying the process AMX.
+AVX-512 VNNI: OpenVINO through ONEDNN_MAX_CPU_ISA, the others by denying the process AMX.  --machine=avx2|avx512
+restricts the others further, on a CPU that has more: oneDNN by the same variable, ONNX Runtime and XNNPACK, which ask
+the CPU, by the tests' emulator (--emulator, tests/emulate/libqcc-emulate.so of a build), which answers for it.
 
 --stem NAME with --models DIR looks for NAME_int8.tflite, NAME_int8_u8s8.onnx, NAME_int8_s8s8.onnx,
 NAME_int8_nncf.xml, and with --float also NAME_fp32.tflite and NAME_fp32.onnx.
@@ -31,7 +33,7 @@ import time
 
 NETWORKS = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3l", "resnet50", "resnet101", "vgg16", "vgg19")
 NUMPY_OF_QCC = {1: "f4", 2: "i1", 3: "u1", 4: "i2", 5: "i4", 6: "i8", 7: "u1"}
-VNNI_ONLY = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
+ONEDNN_MACHINES = {"avx512vnni": "AVX512_CORE_VNNI", "avx512": "AVX512_CORE", "avx2": "AVX2"}
 
 
 def deny_amx():
@@ -182,13 +184,22 @@ def work(spec):
         print(*times, flush=True)
 
 
+def machine_of(options, kind):
+    """Variables under which a contender of this kind takes the CPU for no more than --machine.  OpenVINO has more places that
+    ask the CPU than the emulator can answer for, but asks oneDNN for what it generates."""
+    variables = {"ONEDNN_MAX_CPU_ISA": ONEDNN_MACHINES[options.machine]}
+    if options.machine != "avx512vnni" and kind in ("onnx", "tflite"):
+        variables.update(LD_PRELOAD=os.path.abspath(options.emulator), QCC_EMULATE=options.machine)
+    return variables
+
+
 class Contender:
-    def __init__(self, name, kind, path, threads):
+    def __init__(self, name, kind, path, threads, machine):
         self.name, self.kind, self.slices = name, kind, []
         spec = json.dumps({"kind": kind, "path": path, "threads": threads})
         self.process = subprocess.Popen(
             [sys.executable, os.path.abspath(__file__), "--worker", spec], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True, env={**os.environ, **VNNI_ONLY, "OMP_NUM_THREADS": str(threads)})
+            stderr=subprocess.DEVNULL, text=True, env={**os.environ, **machine, "OMP_NUM_THREADS": str(threads)})
         line = self.process.stdout.readline()
         self.ready = line.startswith("{")
         self.load_s = json.loads(line)["load_s"] if self.ready else 0
@@ -232,7 +243,7 @@ def find_model(options, name):
 
 def time_all(options, threads, specs):
     """[(kind, result)] of all that load, interleaved."""
-    contenders = [Contender(name, kind, path, threads) for name, kind, path in specs]
+    contenders = [Contender(name, kind, path, threads, machine_of(options, kind)) for name, kind, path in specs]
     for one in [c for c in contenders if not c.ready]:
         print(f"{one.name}: does not load", file=sys.stderr)
         contenders.remove(one)
@@ -266,7 +277,7 @@ def compiled(options, stem, form, folder):
     """[float or int8 .so]; empty where the model is not there."""
     source, target = find_model(options, f"{stem}_{form}.ort"), os.path.join(folder, f"{stem}_{form}.so")
     if source:
-        subprocess.run([options.compiler, source, "-o", target, "--no-header", "--target=native"], check=True)
+        subprocess.run([options.compiler, source, "-o", target, "--no-header", f"--target={options.target}"], check=True)
     return [target] if source else []
 
 
@@ -314,6 +325,9 @@ def main():
     parser.add_argument("--models", action="append", metavar="DIR", help="where models are looked for; may be given again")
     parser.add_argument("--ratio", metavar="A,B|all", help="int8 against float of the same networks")
     parser.add_argument("--compiler", default="qcc", help="the qcc that --ratio compiles with")
+    parser.add_argument("--target", default="native", help="what --ratio compiles for")
+    parser.add_argument("--machine", choices=ONEDNN_MACHINES, default="avx512vnni", help="what the others take the CPU for at most")
+    parser.add_argument("--emulator", help="libqcc-emulate.so, for a --machine below avx512vnni")
     parser.add_argument("--scratch", help="folder for what --ratio compiles (about 1 GB)")
     parser.add_argument("--float", action="store_true", help="with --stem: the float models too")
     parser.add_argument("--threads", default="1", help="comma-separated list")
@@ -321,6 +335,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=2.0, help="of each contender, over all slices")
     parser.add_argument("--json", help="append the results to this file, a line each")
     options = parser.parse_args()
+    if options.machine != "avx512vnni" and not options.emulator:
+        parser.error("--machine needs --emulator")
     if options.ratio:
         return ratios(options)
     for threads in map(int, options.threads.split(",")):
