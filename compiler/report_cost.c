@@ -15,7 +15,7 @@ static const double hertz = 3e9, reached = 0.75, reached_depthwise = 0.25, bytes
 /* Multiply-adds of a whole vector of 16 sums: four bytes each, or one float. */
 static double macs_a_cycle(const ir_op *op, const target_info *t, bool is_float)
 {
-    const schedule_machine m = schedule_machine_of(t, is_float);
+    const schedule_machine m = schedule_machine_of(t, is_float ? SCHEDULE_FLOATS : SCHEDULE_BYTES);
     return (is_float ? 16 : 64) / m.multiply * (op->code == IR_DEPTHWISE_CONV2D ? reached_depthwise : reached);
 }
 

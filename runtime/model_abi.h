@@ -39,7 +39,8 @@ typedef enum qcc_step_part {
     QCC_STEP_PRODUCT, /* multiplies and adds */
     QCC_STEP_PAD,     /* copies an operand of the product to where there is room around it */
     QCC_STEP_PACK,    /* brings an operand of the product into the order that its kernel reads */
-    QCC_STEP_SUMS     /* adds up the rows of an operand, because the other one has a zero point */
+    QCC_STEP_SUMS,    /* adds up the rows of an operand, because the other one has a zero point */
+    QCC_STEP_RESULTS  /* makes results of what the product leaves */
 } qcc_step_part;
 
 typedef struct qcc_step {

@@ -2,8 +2,8 @@
  *
  *     {"target", "threads", "seconds", "macs", "peak": {"int8", "float"} in multiply-adds a second of a core,
  *      "memory": {"workspace_bytes", "state_bytes", "inputs_bytes", "outputs_bytes"}, "bench": {…},
- *      "steps": [{"name", "op", "part": "all" | "product" | "pad" | "pack" | "sums", "position", "shape", "seconds", "share",
- *                 "macs", "int8", "peak"}]}                                               slowest first
+ *      "steps": [{"name", "op", "part": "all" | "product" | "pad" | "pack" | "sums" | "results", "position", "shape",
+ *                 "seconds", "share", "macs", "int8", "peak"}]}                           slowest first
  *
  * Some products are several steps of one op: what pads, packs or sums up an operand runs in front of the product. */
 #include <stdio.h>
@@ -28,7 +28,7 @@ static int slower(const void *a, const void *b)
 static json_t *step_json(report_builder *r, const session *s, const timed_step *t, double all, const peak *p)
 {
     json_t *o = json_object();
-    const double share = profile_peak_share(t->step, t->seconds, p, s->threads);
+    const double share = profile_peak_share(t->step, t->step->macs, t->seconds, p, s->threads);
     report_put(r, o, "name", report_string(r, t->step->name));
     report_put(r, o, "op", json_string(t->step->op));
     report_put(r, o, "part", json_string(profile_part(t->step)));

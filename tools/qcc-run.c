@@ -258,9 +258,11 @@ static bool measure(const command *c, session *s, outputs *o, diag *d)
     if (!c->profile && !c->report)
         return true;
     double *seconds = profile_measure(s, c->bench_seconds, d);
-    if (seconds && c->profile && !json)
-        profile_print(s, seconds);
-    const bool printed = seconds && (!json || profile_print_json(s, seconds, c->bench ? &times : NULL, d));
+    bool printed = seconds != NULL;
+    if (printed && json)
+        printed = profile_print_json(s, seconds, c->bench ? &times : NULL, d);
+    else if (printed && c->profile)
+        printed = profile_print(s, seconds, d);
     const bool good = printed && (!c->report || run_report_add(s, &c->options, seconds, &o->set, o->report, d));
     free(seconds);
     return good;

@@ -11,17 +11,20 @@
 
 enum { VECTOR_BYTES = 64, MAX_ROWS = 16 };
 
-schedule_machine schedule_machine_of(const target_info *t, bool is_float)
+schedule_machine schedule_machine_of(const target_info *t, schedule_numbers numbers)
 {
     const int parts = VECTOR_BYTES / (int)t->vector_bytes;
-    const bool at_once = is_float ? target_has(t, TARGET_FMA) : target_has(t, TARGET_DOT4);
+    const bool at_once = numbers == SCHEDULE_FLOATS ? target_has(t, TARGET_FMA) : target_has(t, TARGET_DOT4);
     /* clang-format off */
     schedule_machine m = {
         .registers = (int)t->registers / parts, .max_rows = MAX_ROWS, .multiply = 0.5 * parts, .load = 0.5 * parts, .chain = 4.0,
         .epilogue = {2.0 * parts, 2.0 * parts}, .whole = 1.0, .tile_start = 10.0, .step = 0.1, .near_bytes = INT_MAX,
     };
     /* clang-format on */
-    if (!at_once) { /* two multiplications; only the last addition waits for the one before */
+    if (numbers == SCHEDULE_WORDS && !at_once) { /* a multiplication and an addition */
+        m.registers -= 1;
+        m.chain = 1.0;
+    } else if (!at_once) { /* two multiplications; only the last addition waits for the one before */
         if (target_has(t, TARGET_BYTE_PAIRS)) {
             m.registers -= 1;
             m.prepare = 0.75 * parts; /* three instructions make |w| and its flip: flip.h */

@@ -5,7 +5,8 @@
 #include "compiler/schedule/tile.h"
 #include "compiler/target/target.h"
 
-/* Of floats, or of bytes, unsigned by signed. */
-schedule_machine schedule_machine_of(const target_info *, bool is_float);
+/* Of floats; of bytes, unsigned by signed; of words, in steps of two. */
+typedef enum schedule_numbers { SCHEDULE_FLOATS, SCHEDULE_BYTES, SCHEDULE_WORDS } schedule_numbers;
+schedule_machine schedule_machine_of(const target_info *, schedule_numbers);
 
 #endif

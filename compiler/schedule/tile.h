@@ -38,8 +38,8 @@ typedef struct schedule_kind {
 
 typedef struct schedule_tiles {
     int blocks; /* vectors of 16 columns in a panel */
-    int kinds;  /* 1 or 2 */
-    schedule_kind kind[2];
+    int kinds;  /* 1 or 2; up to 4 of tiles that a kernel cuts itself */
+    schedule_kind kind[4];
     double cycles; /* estimate for everything */
 } schedule_tiles;
 

@@ -46,7 +46,7 @@ class Step:
     """A step of a compiled model, as Model.profile measures it."""
     name: str
     op: str
-    part: str  # of its op: "product", or what an operand of it needs first, "pad", "pack", "sums" of rows; "all"
+    part: str  # of its op: "product", what an operand of it needs first, "pad", "pack", "sums" of rows, or "results"; "all"
     position: int  # in the order in which they run
     shape: str
     seconds: float

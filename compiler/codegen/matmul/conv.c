@@ -8,55 +8,52 @@
 #include <assert.h>
 #include <string.h>
 
-#include "compiler/codegen/matmul/mac.h"
+#include "compiler/codegen/matmul/conv.h"
 #include "compiler/codegen/matmul/wide.h"
 #include "compiler/codegen/move/copy.h"
 #include "ir/ref/interp.h"
-
-typedef struct conv {
-    int64_t images, in_h, in_w, in_c, out_h, out_w, out_c, k_h, k_w, depth, groups;
-    int64_t stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
-    int64_t need_h, need_w; /* extents of the padded image that windows touch */
-    int64_t element;
-    bool joined; /* the taps of a kernel line touch one another */
-    bool copies;
-    size_t copy_bytes, sums_bytes;
-} conv;
 
 enum { SLACK = 64 }; /* bytes behind the padded copy that may be read */
 
 static size_t round_up(size_t n) { return (n + 63) / 64 * 64; }
 
-static conv conv_of(const ir_op *op)
+void cg_conv_needs(cg_conv *c, int64_t height, int64_t width)
+{
+    c->need_h = height;
+    c->need_w = width;
+    c->copies = c->pad_top > 0 || c->pad_left > 0 || height > c->in_h || width > c->in_w;
+    const int64_t run = c->joined ? c->k_w * c->depth : c->depth;
+    c->copies = c->copies || (c->element == 1 && run < 4);
+    if (c->copies)
+        c->copy_bytes = round_up((size_t)(c->images * height * width * c->in_c * c->element) + SLACK);
+}
+
+cg_conv cg_conv_of(const ir_op *op)
 {
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *y = op->results[0];
     const int64_t *xd = x->type.dims, *wd = w->type.dims, *yd = y->type.dims;
     const bool depthwise = op->code == IR_DEPTHWISE_CONV2D;
-    conv c = {.images = xd[0],
-              .in_h = xd[1],
-              .in_w = xd[2],
-              .in_c = xd[3],
-              .out_h = yd[1],
-              .out_w = yd[2],
-              .out_c = yd[3],
-              .k_h = wd[1],
-              .k_w = wd[2],
-              .depth = depthwise ? 1 : wd[3],
-              .groups = depthwise ? xd[3] : ir_int(op, IR_ATTR_GROUPS),
-              .stride_y = ir_ints_at(op, IR_ATTR_STRIDE, 0),
-              .stride_x = ir_ints_at(op, IR_ATTR_STRIDE, 1),
-              .dilation_y = ir_ints_at(op, IR_ATTR_DILATION, 0),
-              .dilation_x = ir_ints_at(op, IR_ATTR_DILATION, 1),
-              .pad_top = ir_ints_at(op, IR_ATTR_PAD, 0),
-              .pad_left = ir_ints_at(op, IR_ATTR_PAD, 1)};
+    cg_conv c = {.images = xd[0],
+                 .in_h = xd[1],
+                 .in_w = xd[2],
+                 .in_c = xd[3],
+                 .out_h = yd[1],
+                 .out_w = yd[2],
+                 .out_c = yd[3],
+                 .k_h = wd[1],
+                 .k_w = wd[2],
+                 .depth = depthwise ? 1 : wd[3],
+                 .groups = depthwise ? xd[3] : ir_int(op, IR_ATTR_GROUPS),
+                 .stride_y = ir_ints_at(op, IR_ATTR_STRIDE, 0),
+                 .stride_x = ir_ints_at(op, IR_ATTR_STRIDE, 1),
+                 .dilation_y = ir_ints_at(op, IR_ATTR_DILATION, 0),
+                 .dilation_x = ir_ints_at(op, IR_ATTR_DILATION, 1),
+                 .pad_top = ir_ints_at(op, IR_ATTR_PAD, 0),
+                 .pad_left = ir_ints_at(op, IR_ATTR_PAD, 1)};
     c.element = (int64_t)ir_dtype_bytes(x->type.dtype);
-    c.need_h = (c.out_h - 1) * c.stride_y + (c.k_h - 1) * c.dilation_y + 1;
-    c.need_w = (c.out_w - 1) * c.stride_x + (c.k_w - 1) * c.dilation_x + 1;
     c.joined = c.groups == 1 && (c.k_w == 1 || c.dilation_x == 1);
-    const int64_t run = c.joined ? c.k_w * c.depth : c.depth;
-    c.copies = c.pad_top > 0 || c.pad_left > 0 || c.need_h > c.in_h || c.need_w > c.in_w || (c.element == 1 && run < 4);
-    if (c.copies)
-        c.copy_bytes = round_up((size_t)(c.images * c.need_h * c.need_w * c.in_c * c.element) + SLACK);
+    cg_conv_needs(&c, (c.out_h - 1) * c.stride_y + (c.k_h - 1) * c.dilation_y + 1,
+                  (c.out_w - 1) * c.stride_x + (c.k_w - 1) * c.dilation_x + 1);
     if (c.element == 1 && cg_mac_weight_zero(op) != 0)
         c.sums_bytes = cg_mac_row_sums_bytes(c.images * c.out_h * c.out_w, c.groups);
     return c;
@@ -83,12 +80,12 @@ cg_fit cg_conv_i16_fits(const ir_op *op, const target_info *target)
 size_t cg_conv2d_scratch(const ir_op *op, const target_info *target)
 {
     (void)target;
-    const conv c = conv_of(op);
+    const cg_conv c = cg_conv_of(op);
     return c.copy_bytes + c.sums_bytes;
 }
 
 /* The runs of a window in an image with these byte strides. */
-static cg_steps steps_of(cg_module *m, const conv *c, const cg_gemm_rows *x)
+static cg_steps steps_of(cg_module *m, const cg_conv *c, const cg_gemm_rows *x)
 {
     const bool joined = c->joined && (c->k_w == 1 || x->x == c->in_c * c->element);
     const int per_line = joined ? 1 : (int)c->k_w;
@@ -100,8 +97,7 @@ static cg_steps steps_of(cg_module *m, const conv *c, const cg_gemm_rows *x)
                             c->element);
 }
 
-/* Emits the step that copies x into the scratch, padded, and returns where the padded image's lines and pixels are. */
-static cg_gemm_rows padded_copy(cg_module *m, const ir_op *op, const conv *c)
+static cg_gemm_rows padded_copy(cg_module *m, const ir_op *op, const cg_conv *c)
 {
     const ir_value *x = op->operands[0].value, *z = ir_operand_value(op, IR_MAC_ZERO);
     const cg_gemm_rows from = cg_mac_rows(x);
@@ -126,10 +122,15 @@ static cg_gemm_rows padded_copy(cg_module *m, const ir_op *op, const conv *c)
     return to;
 }
 
-/* The padded copy, and the product of a conv2d or depthwise_conv2d up to where the activations' width matters. */
-static bool begin(cg_module *m, const ir_op *op, const conv *c, cg_gemm *g, cg_steps *steps)
+cg_gemm_rows cg_conv_rows(cg_module *m, const ir_op *op, const cg_conv *c)
 {
-    const cg_gemm_rows x = c->copies ? padded_copy(m, op, c) : cg_mac_rows(op->operands[0].value);
+    return c->copies ? padded_copy(m, op, c) : cg_mac_rows(op->operands[0].value);
+}
+
+/* The padded copy, and the product of a conv2d or depthwise_conv2d up to where the activations' width matters. */
+static bool begin(cg_module *m, const ir_op *op, const cg_conv *c, cg_gemm *g, cg_steps *steps)
+{
+    const cg_gemm_rows x = cg_conv_rows(m, op, c);
     *steps = steps_of(m, c, &x);
     assert(!steps->overreads || c->copies);
     *g = (cg_gemm){.op = op,
@@ -159,7 +160,7 @@ static bool begin(cg_module *m, const ir_op *op, const conv *c, cg_gemm *g, cg_s
 
 bool cg_emit_conv_i16(cg_module *m, const ir_op *op)
 {
-    const conv c = conv_of(op);
+    const cg_conv c = cg_conv_of(op);
     cg_gemm g;
     cg_steps steps;
     if (ir_type_elements(&op->results[0]->type) == 0)
@@ -169,7 +170,7 @@ bool cg_emit_conv_i16(cg_module *m, const ir_op *op)
 
 bool cg_emit_conv2d(cg_module *m, const ir_op *op)
 {
-    const conv c = conv_of(op);
+    const cg_conv c = cg_conv_of(op);
     cg_gemm g;
     cg_steps steps;
     if (ir_type_elements(&op->results[0]->type) == 0)

@@ -79,14 +79,27 @@ static schedule_tiles share_panels(cg_module *m, const cg_gemm *g, const schedul
     return best;
 }
 
+static schedule_machine machine_of(const target_info *target, const cg_gemm *g)
+{
+    return schedule_machine_of(target, g->is_float                ? SCHEDULE_FLOATS
+                                       : g->form == CG_GEMM_WORDS ? SCHEDULE_WORDS
+                                                                  : SCHEDULE_BYTES);
+}
+
 schedule_tiles cg_gemm_tiles(cg_module *m, const cg_gemm *g)
 {
-    schedule_machine machine = schedule_machine_of(m->target, g->is_float);
+    schedule_machine machine = machine_of(m->target, g);
     if (is_bound(&g->residual.rows.arg))
         for (int i = 0; i < 2; i++)
             machine.epilogue[i] *= 1 + RESIDUAL_COST;
     const schedule_tiles best = search_tiles(&machine, g, 0);
     return cg_packs_once(m) ? best : share_panels(m, g, &machine, best);
+}
+
+schedule_tiles cg_gemm_tiles_like(cg_module *m, const cg_gemm *g, int64_t width, int blocks)
+{
+    const schedule_machine machine = machine_of(m->target, g);
+    return schedule_tile(&machine, g->images, g->height, width, g->columns, g->steps, blocks);
 }
 
 /* ---- Rows ---- */
@@ -164,9 +177,11 @@ static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
 {
     cg_kernel *k = &e->k;
     LLVMTypeRef type = cg_vector(e->g->is_float ? k->m->f32 : k->m->i32, 16);
-    LLVMValueRef bias = cg_at(k, e->slot[GEMM_BIAS], cg_mul_const(k, e->channel, 4)), start[GEMM_MAX_BLOCKS];
+    LLVMValueRef bias = e->slot[GEMM_BIAS], start[GEMM_MAX_BLOCKS];
+    if (bias)
+        bias = cg_at(k, bias, cg_mul_const(k, e->channel, 4));
     for (int c = 0; c < e->blocks; c++)
-        start[c] = cg_load(k, type, cg_at_const(k, bias, 64 * c), 64);
+        start[c] = bias ? cg_load(k, type, cg_at_const(k, bias, 64 * c), 64) : LLVMConstNull(type);
     LLVMValueRef sums = NULL, factor[GEMM_MAX_BLOCKS] = {0};
     for (int c = 0; c < e->blocks && e->slot[GEMM_COLUMN_ZEROS]; c++)
         factor[c] = cg_load(
@@ -220,7 +235,10 @@ static void emit_tile(gemm_kernel *e, LLVMValueRef panel, LLVMValueRef x)
     LLVMValueRef acc[GEMM_MAX_SUMS];
     gemm_prefetch_residual(e);
     start_accumulators(e, acc);
-    gemm_multiply(e, gemm_rows_at(e, x, &e->g->x), panel, acc);
+    if (e->g->form == CG_GEMM_TILES)
+        gemm_untransform(e, gemm_rows_at(e, x, &e->g->x), acc);
+    else
+        gemm_multiply(e, gemm_rows_at(e, x, &e->g->x), panel, acc);
     gemm_finish(e, acc);
 }
 
@@ -234,7 +252,7 @@ static void emit_kind(gemm_kernel *e, const schedule_kind *kind, int64_t number,
     last = cg_min(k, cg_add(k, last, cg_i64(k, -number)), cg_i64(k, count));
     e->kind = kind;
     e->rows = (int)(kind->rows * kind->cols);
-    const schedule_machine machine = schedule_machine_of(k->m->target, e->g->is_float);
+    const schedule_machine machine = machine_of(k->m->target, e->g);
     e->splits = schedule_splits(&machine, e->rows * e->blocks, e->g->steps);
     assert(e->rows * e->blocks * e->splits <= GEMM_MAX_SUMS);
     cg_loop tile = cg_loop_begin(k, first, last, 1);
@@ -244,7 +262,8 @@ static void emit_kind(gemm_kernel *e, const schedule_kind *kind, int64_t number,
     line = LLVMBuildURem(k->b, line, cg_i64(k, kind->count_y), "");
     e->y = cg_add(k, cg_mul_const(k, line, kind->rows), cg_i64(k, kind->first_y));
     e->x = cg_add(k, cg_mul_const(k, column, kind->cols), cg_i64(k, kind->first_x));
-    plan_prefetch(e, panel, cg_add(k, tile.index, cg_i64(k, number)));
+    if (panel)
+        plan_prefetch(e, panel, cg_add(k, tile.index, cg_i64(k, number)));
     emit_tile(e, panel, x);
     cg_loop_hint_no_unroll(k, &tile);
     cg_loop_hint_vectorize(k, &tile, false);
@@ -285,9 +304,11 @@ static void emit_body(gemm_kernel *e, int64_t tiles, int64_t panels)
     }
     e->group = group;
     LLVMValueRef x = cg_at(k, e->slot[GEMM_X], cg_mul_const(k, group, g->x_group));
-    LLVMValueRef panel = cg_at(
-        k, e->slot[GEMM_WEIGHTS],
-        cg_add(k, cg_mul_const(k, group, all_blocks * block_bytes), cg_mul_const(k, in_group, wide * block_bytes)));
+    LLVMValueRef panel = e->slot[GEMM_WEIGHTS];
+    if (panel)
+        panel = cg_at(
+            k, panel,
+            cg_add(k, cg_mul_const(k, group, all_blocks * block_bytes), cg_mul_const(k, in_group, wide * block_bytes)));
     e->channel = cg_add(k, cg_mul_const(k, group, all_blocks * 16), cg_mul_const(k, in_group, wide * 16));
     e->column = cg_add(k, cg_mul_const(k, group, g->out_group), cg_mul_const(k, in_group, wide * 16 * element));
     const int last_blocks = (int)(all_blocks - whole * wide);
@@ -347,7 +368,9 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
                                        [CG_GEMM_PAIRS] = "pairs",
                                        [CG_GEMM_QUADS] = "quads",
                                        [CG_GEMM_FLIPPED] = "flipped",
-                                       [CG_GEMM_FLIPPED_APART] = "flipped apart"};
+                                       [CG_GEMM_FLIPPED_APART] = "flipped apart",
+                                       [CG_GEMM_WORDS] = "words",
+                                       [CG_GEMM_TILES] = "tiles"};
     const char *tiles = "", *residual = "";
     for (int i = 0; i < t->kinds; i++) {
         const schedule_kind *s = &t->kind[i];
@@ -358,17 +381,17 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
     if (r->present)
         residual =
             arena_format(a, "%d%s%s", r->first, rows_key(a, &r->rows), g->is_float ? "" : cg_residual_key(m, &r->add));
-    return arena_format(a,
-                        "gemm %s%s%s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s "
-                        "q{%s} r{%s} %a,%a,%a,%a,%d",
-                        g->is_float ? "f32" : "u8s8", form[g->form], is_bound(&g->excess_first) ? "+" : "",
-                        ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height, (long long)g->width,
-                        (long long)g->groups, (long long)g->columns, (long long)g->steps, g->linear ? "l" : "t",
-                        (long long)g->x_group, (long long)g->out_group, (long long)g->sums_group, t->blocks, tiles,
-                        rows_key(a, &g->x), rows_key(a, &g->out), rows_key(a, &g->sums), rows_key(a, &g->scales),
-                        is_bound(&g->column_zeros) ? "z" : "", rows_key(a, &g->zeros),
-                        g->is_float || g->out_type == IR_I32 ? "" : cg_requant_key(m, &g->requant), residual,
-                        (double)g->min, (double)g->max, (double)g->add_min, (double)g->add_max, g->sum_factor);
+    return arena_format(
+        a,
+        "gemm %s%s%s%s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s "
+        "q{%s} r{%s} %a,%a,%a,%a,%d",
+        g->is_float ? "f32" : "u8s8", form[g->form], is_bound(&g->excess_first) ? "+" : "",
+        is_bound(&g->bias) ? "" : "0", ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
+        (long long)g->width, (long long)g->groups, (long long)g->columns, (long long)g->steps, g->linear ? "l" : "t",
+        (long long)g->x_group, (long long)g->out_group, (long long)g->sums_group, t->blocks, tiles, rows_key(a, &g->x),
+        rows_key(a, &g->out), rows_key(a, &g->sums), rows_key(a, &g->scales), is_bound(&g->column_zeros) ? "z" : "",
+        rows_key(a, &g->zeros), g->is_float || g->out_type == IR_I32 ? "" : cg_requant_key(m, &g->requant), residual,
+        (double)g->min, (double)g->max, (double)g->add_min, (double)g->add_max, g->sum_factor);
 }
 
 bool cg_gemm_emit(cg_module *m, const cg_gemm *g, const schedule_tiles *tiles)
@@ -393,7 +416,9 @@ bool cg_gemm_emit(cg_module *m, const cg_gemm *g, const schedule_tiles *tiles)
     const cg_step_info info = {.units = (uint32_t)(count * panels * g->groups),
                                .macs = g->macs,
                                .is_int8 = !g->is_float,
-                               .part = g->sum_factor ? QCC_STEP_SUMS : QCC_STEP_ALL};
+                               .part = g->form == CG_GEMM_TILES ? QCC_STEP_RESULTS
+                                       : g->sum_factor          ? QCC_STEP_SUMS
+                                                                : QCC_STEP_ALL};
     cg_step_add(m, &e.k, g->op, &info, arguments, args);
     return true;
 }

@@ -39,11 +39,19 @@ typedef enum cg_gemm_form {
     CG_GEMM_QUADS,         /* sums of four, of two steps, fit likewise */
     CG_GEMM_FLIPPED,       /* |w| times x - 128, or 127 - x where w < 0: always fits; the bias holds what that leaves */
     CG_GEMM_FLIPPED_APART, /* the same; |w| of a block is followed by what makes x - 128, or 127 - x, of x: flip.h */
+    CG_GEMM_WORDS,         /* x is words: steps of two products, i16 by i16, whose sums fit 32 bits: winograd.h */
+    CG_GEMM_TILES,         /* no products: x is 16 planes of sums, of which tiles of 2x2 are made: winograd.h */
 } cg_gemm_form;
 
 static inline bool cg_gemm_is_flipped(cg_gemm_form form)
 {
     return form == CG_GEMM_FLIPPED || form == CG_GEMM_FLIPPED_APART;
+}
+
+/* Whether weights take twice the bytes that VNNI's do. */
+static inline bool cg_gemm_is_large(cg_gemm_form form)
+{
+    return form == CG_GEMM_FLIPPED_APART || form == CG_GEMM_WORDS;
 }
 
 /* Bytes of a step's weights of 16 columns. */
@@ -58,9 +66,10 @@ typedef struct cg_gemm {
     bool linear;    /* step s is at byte 4 * s of x; otherwise at offsets[s] */
     cg_arg offsets; /* int32[steps] */
     cg_gemm_rows x, out;
-    int64_t x_group, out_group, sums_group; /* bytes between the groups in x; in out and the residual; in sums */
-    cg_arg weights, bias;                   /* prepack.h */
-    cg_gemm_form form;                      /* of bytes */
+    int64_t x_group, out_group,
+        sums_group;       /* bytes between the groups in x, or the planes; in out and the residual; in sums */
+    cg_arg weights, bias; /* prepack.h; no bias: 0 */
+    cg_gemm_form form;    /* of bytes */
     cg_arg excess_first, excess_offsets, excess_weights; /* unbound: there is none */
     cg_requant requant;                                  /* over cg_prepacked_columns channels */
     cg_gemm_rows sums; /* weight_zero: int32 per row, the sum of its x times -weight zero point, added to all columns */
@@ -76,6 +85,8 @@ typedef struct cg_gemm {
 } cg_gemm;
 
 schedule_tiles cg_gemm_tiles(cg_module *, const cg_gemm *);
+/* The same for other rows, `width` of them, whose panels have to be `blocks` vectors wide. */
+schedule_tiles cg_gemm_tiles_like(cg_module *, const cg_gemm *, int64_t width, int blocks);
 /* How many tiles read a panel. */
 int64_t cg_gemm_tile_count(const cg_gemm *, const schedule_tiles *);
 /* Collapses images, height and width where the strides of all operands allow. */

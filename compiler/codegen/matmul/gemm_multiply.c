@@ -13,6 +13,9 @@ static LLVMValueRef dot(gemm_kernel *e, LLVMValueRef sum, LLVMValueRef x, const 
         return cg_fma(k, x, s->w[c], sum);
     if (e->g->form == CG_GEMM_ANY)
         return cg_dot4(k, sum, x, s->w[c]);
+    if (e->g->form == CG_GEMM_WORDS)
+        return cg_dot2(k, sum, cg_bitcast(k, x, cg_vector(k->m->i16, 32)),
+                       cg_bitcast(k, s->w[c], cg_vector(k->m->i16, 32)));
     if (!s->flip[c])
         return cg_dot4_narrow(k, sum, x, s->w[c]);
     return cg_dot4_narrow(k, sum, s->w[c],
@@ -116,6 +119,37 @@ static void add_excess(gemm_kernel *e, LLVMValueRef x_tile, bool odd, int c, LLV
     cg_loop_end(k, &loop);
 }
 
+/* ---- Sums of tiles ---- */
+
+/* Rows 0 and 1 of A' (winograd.c) times in[0…3], which are `step` apart. */
+static LLVMValueRef untransform(cg_kernel *k, LLVMValueRef in[], int step, int row)
+{
+    LLVMValueRef *a = in, *b = in + step, *c = in + 2 * step, *d = in + 3 * step;
+    return row ? LLVMBuildSub(k->b, LLVMBuildSub(k->b, *b, *c, ""), *d, "")
+               : LLVMBuildAdd(k->b, LLVMBuildAdd(k->b, *a, *b, ""), *c, "");
+}
+
+void gemm_untransform(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef acc[])
+{
+    cg_kernel *k = &e->k;
+    LLVMTypeRef type = cg_vector(k->m->i32, 16);
+    LLVMValueRef base = cg_at(k, x_tile, cg_mul_const(k, e->channel, 4)), two = cg_splat_i32(k, 2, 16);
+    for (int c = 0; c < e->blocks; c++) {
+        LLVMValueRef plane[16], line[4];
+        for (int i = 0; i < 16; i++)
+            plane[i] = cg_load(k, type, cg_at_const(k, base, i * e->g->x_group + 64 * c), 64);
+        for (int row = 0; row < e->rows; row++) {
+            for (int x = 0; x < 4; x++)
+                line[x] = untransform(k, plane + x, 4, (int)(row / e->kind->cols));
+            LLVMValueRef sum = untransform(k, line, 1, (int)(row % e->kind->cols));
+            LLVMValueRef *to = &acc[row * e->blocks + c];
+            *to = LLVMBuildAdd(k->b, *to, LLVMBuildAShr(k->b, sum, two, ""), "");
+        }
+    }
+}
+
+/* ---- All of K ---- */
+
 /* With splits, neighbouring steps go to separate sums, which are added up at the end. */
 void gemm_multiply(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVMValueRef acc[])
 {
@@ -124,7 +158,7 @@ void gemm_multiply(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVM
     const int unit = e->g->form == CG_GEMM_QUADS ? 2 : 1,
               round = unit * e->splits; /* steps at once; in a round of the loop */
     const int64_t whole = e->g->steps - e->g->steps % round;
-    const bool apart = e->g->form == CG_GEMM_FLIPPED_APART;
+    const bool large = cg_gemm_is_large(e->g->form);
     LLVMValueRef carried[GEMM_MAX_SUMS];
     cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, whole), round);
     for (int i = 0; i < all; i++)
@@ -133,7 +167,7 @@ void gemm_multiply(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVM
     for (int s = 0; s < e->splits; s++) {
         multiply_step(e, x_tile, panel, cg_add(k, loop.index, cg_i64(k, s * unit)), unit == 2, carried + s * one);
         for (int line = 0; line < e->lines_ahead * unit; line++) {
-            cg_prefetch(k, ahead, apart ? 2 : 3); /* apart, two panels are too much for the first-level cache */
+            cg_prefetch(k, ahead, large ? 2 : 3); /* two panels of them are too much for the first-level cache */
             ahead = LLVMBuildGEP2(k->b, k->m->i8, ahead, &e->ahead_step, 1, "");
         }
     }

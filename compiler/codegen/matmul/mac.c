@@ -80,7 +80,7 @@ int64_t cg_mac_weight_index(const ir_op *op, int64_t column, int64_t column_size
 }
 
 /* u8 weights as s8; depthwise ones column by column; others as they are. */
-static const void *signed_weights(cg_module *m, const ir_op *op, int64_t column_size)
+const void *cg_mac_signed_weights(cg_module *m, const ir_op *op, int64_t column_size)
 {
     const ir_value *w = op->operands[1].value;
     const uint8_t *from = w->data, flip = w->type.dtype == IR_U8 ? 0x80 : 0;
@@ -93,17 +93,18 @@ static const void *signed_weights(cg_module *m, const ir_op *op, int64_t column_
     return out;
 }
 
-static void fold_zero_points(cg_module *m, const cg_gemm *g, int64_t column_size, const int32_t sums[], int32_t bias[])
+int32_t *cg_mac_folded_bias(cg_module *m, const cg_gemm *g, int64_t column_size, const int32_t column_sums[])
 {
+    int32_t *bias = ARENA_ARRAY(m->arena, int32_t, g->groups * g->columns + 1);
     const ir_op *op = g->op;
     const ir_value *b = ir_operand_value(op, 2);
     const uint32_t zx = ir_mac_is_dynamic(op) ? 1 : (uint32_t)op->operands[0].value->quant->zero[0];
-    (void)m;
     for (int64_t c = 0; c < g->groups * g->columns; c++) {
         const uint32_t zw = (uint32_t)zero_of_column(op, c);
         const uint32_t own = b && b->type.dtype != IR_F32 ? (uint32_t)ir_const_int(b, c) : 0;
-        bias[c] = (int32_t)(own - zx * (uint32_t)sums[c] + (uint32_t)column_size * zx * zw);
+        bias[c] = (int32_t)(own - zx * (uint32_t)column_sums[c] + (uint32_t)column_size * zx * zw);
     }
+    return bias;
 }
 
 /* Zero points that differ between columns, negative: they multiply the row sums. */
@@ -207,18 +208,29 @@ static void choose_form(cg_module *m, cg_gemm *g, const cg_steps *steps, const s
     bind_excess(m, g, &chosen);
 }
 
+void cg_mac_bind_results(cg_module *m, cg_gemm *g, const void *bias)
+{
+    const int64_t padded = g->groups * cg_prepacked_columns(g->columns);
+    g->bias = cg_arg_constant(
+        cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));
+    ir_act_bounds_f32(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min,
+                      &g->max);
+    bind_residual(m, g);
+    g->sum_factor = 1;
+    if (!g->is_float && g->out_type != IR_I32)
+        bind_requant(m, g);
+}
+
 void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, int64_t column_size)
 {
-    const int64_t all = g->groups * g->columns, padded = g->groups * cg_prepacked_columns(g->columns);
-    int32_t *sums = g->is_float ? NULL : ARENA_ARRAY(m->arena, int32_t, all + 1);
-    const void *weights = signed_weights(m, g->op, column_size);
+    int32_t *sums = g->is_float ? NULL : ARENA_ARRAY(m->arena, int32_t, g->groups * g->columns + 1);
+    const void *weights = cg_mac_signed_weights(m, g->op, column_size);
     void *packed = cg_prepack(m->arena, steps, weights, g->groups, g->columns, column_size, tiles->blocks, sums);
     const void *bias;
     if (g->is_float) {
         bias = float_bias(m, g);
     } else {
-        int32_t *folded = ARENA_ARRAY(m->arena, int32_t, all + 1);
-        fold_zero_points(m, g, column_size, sums, folded);
+        int32_t *folded = cg_mac_folded_bias(m, g, column_size, sums);
         bias = folded;
         if (target_in_pairs(m->target))
             choose_form(m, g, steps, tiles, packed);
@@ -233,18 +245,11 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
         bytes *= 2;
     }
     g->weights = cg_arg_constant(cg_constant_in_place(m, packed, bytes, "weights"));
-    g->bias = cg_arg_constant(
-        cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));
+    cg_mac_bind_results(m, g, bias);
     g->steps = steps->count;
     g->linear = steps->linear;
     if (!steps->linear)
         g->offsets = cg_arg_constant(cg_constant(m, steps->offset, 4 * (size_t)steps->count, "offsets"));
-    ir_act_bounds_f32(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min,
-                      &g->max);
-    bind_residual(m, g);
-    g->sum_factor = 1;
-    if (!g->is_float && g->out_type != IR_I32)
-        bind_requant(m, g);
 }
 
 static bool bind_rows(cg_module *m, cg_gemm *g, const ir_value *v, cg_gemm_rows *out)

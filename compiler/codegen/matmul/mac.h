@@ -25,6 +25,12 @@ int32_t cg_mac_weight_zero(const ir_op *);
  * activation.  columns, groups and all rows (the residual's too) of g are set.  column_size: weights of one column. */
 void cg_mac_bind(cg_module *, cg_gemm *, const cg_steps *, const schedule_tiles *, int64_t column_size);
 
+/* The parts of it, for products of other weights than the op's own: 8-bit weights as int8, column by column; the bias
+ * with zero points folded in, from each column's sum of weights; and what follows the sums. */
+const void *cg_mac_signed_weights(cg_module *, const ir_op *, int64_t column_size);
+int32_t *cg_mac_folded_bias(cg_module *, const cg_gemm *, int64_t column_size, const int32_t column_sums[]);
+void cg_mac_bind_results(cg_module *, cg_gemm *, const void *bias);
+
 /* x quantized at run time: binds its scales and zero points to the rows of g, one each for all rows, for an image, for
  * a line or for a row.  False with a diagnostic. */
 bool cg_mac_bind_dynamic(cg_module *, cg_gemm *);
