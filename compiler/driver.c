@@ -105,14 +105,15 @@ static bool set_quantize(driver_options *o, const char *value, char *error, size
     static const struct {
         const char *name;
         pass_quantize_mode mode;
-    } modes[] = {{"auto", PASS_QUANTIZE_AUTO}, {"none", PASS_QUANTIZE_NONE}, {"static", PASS_QUANTIZE_STATIC}};
+    } modes[] = {{"auto", PASS_QUANTIZE_AUTO},
+                 {"none", PASS_QUANTIZE_NONE},
+                 {"static", PASS_QUANTIZE_STATIC},
+                 {"dynamic", PASS_QUANTIZE_DYNAMIC}};
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
         if (strcmp(value, modes[i].name) == 0) {
             o->quantize = modes[i].mode;
             return true;
         }
-    if (strcmp(value, "dynamic") == 0)
-        return fail(error, error_size, "%s: this version quantizes nothing at run time but what the file says", value);
     return fail(error, error_size, "'%s' is none of auto, none, static, dynamic", value);
 }
 
@@ -313,8 +314,8 @@ static bool write_dump(void *context, int number, const char *name, const char *
 
 bool driver_wants_float(const driver_options *o)
 {
-    return o->quantize == PASS_QUANTIZE_NONE || o->keep_float.count || o->quantized_ops.count || o->calibrate ||
-           o->calibration;
+    return o->quantize == PASS_QUANTIZE_NONE || o->quantize == PASS_QUANTIZE_DYNAMIC || o->keep_float.count ||
+           o->quantized_ops.count || o->calibrate || o->calibration;
 }
 
 pass_options driver_pass_options(const driver_options *o, bool lower)

@@ -77,6 +77,7 @@ typedef struct ir_quant {
 } ir_quant;
 
 bool ir_quant_equal(const ir_quant *, const ir_quant *); /* NULL equals only NULL */
+bool ir_quant_scales_differ(const ir_quant *);
 
 /* Where the scales of a value came from. */
 typedef struct ir_origin {

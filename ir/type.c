@@ -59,6 +59,14 @@ const char *ir_type_text(const ir_type *t, char text[IR_TYPE_TEXT_BYTES])
     return text;
 }
 
+bool ir_quant_scales_differ(const ir_quant *q)
+{
+    for (int32_t i = 1; i < q->count; i++)
+        if (q->scale[i] != q->scale[0])
+            return true;
+    return false;
+}
+
 bool ir_quant_equal(const ir_quant *a, const ir_quant *b)
 {
     if (a == b)

@@ -8,9 +8,10 @@
 #include "ir/ir.h"
 
 typedef enum pass_quantize_mode {
-    PASS_QUANTIZE_AUTO,  /* what the file has scales for */
-    PASS_QUANTIZE_NONE,  /* the real-valued model that the file quantizes */
-    PASS_QUANTIZE_STATIC /* as auto; a file without any scales is an error */
+    PASS_QUANTIZE_AUTO,   /* what the file has scales for */
+    PASS_QUANTIZE_NONE,   /* the real-valued model that the file quantizes */
+    PASS_QUANTIZE_STATIC, /* as auto; a file without any scales is an error */
+    PASS_QUANTIZE_DYNAMIC /* as auto; what is real then has int8 weights and operands quantized at run time */
 } pass_quantize_mode;
 
 typedef struct pass_names { /* "a,b" each, as often as the option was given */

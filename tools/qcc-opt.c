@@ -126,6 +126,8 @@ static bool transform(command *c, outputs *o, diag *d)
     }
     bool good = !c->check || original.graph;
     good = good && ir_verify(m.graph, d);
+    if (c->options.quantize == PASS_QUANTIZE_DYNAMIC)
+        c->options.calibration = &c->calibration;
     if (good && c->ranges.count > 0) {
         c->calibration.activation_bits = 8;
         c->options.calibration = &c->calibration;

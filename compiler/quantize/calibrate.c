@@ -202,6 +202,8 @@ static bool calibrate(const void *context, const driver_options *o, ir_graph *g,
 
 void calibrate_install(const calibrate_options *c, driver_options *o)
 {
+    if (o->quantize == PASS_QUANTIZE_DYNAMIC)
+        o->calibration = &c->scheme;
     if (!calibrate_is_asked(c))
         return;
     o->calibrate = calibrate;
@@ -211,8 +213,9 @@ void calibrate_install(const calibrate_options *c, driver_options *o)
 
 void calibrate_uninstall(driver_options *o)
 {
-    if (!o->calibrate)
+    if (!o->calibrate && o->quantize != PASS_QUANTIZE_DYNAMIC)
         return;
     o->calibrate = NULL;
+    o->calibration = NULL;
     o->quantize = PASS_QUANTIZE_AUTO;
 }

@@ -8,10 +8,10 @@
 
 #include "compiler/quantize/calibrate_options.h"
 
-/* Where something is to be calibrated with: the driver's hook, and --quantize=static.  Both options stay where they
- * are. */
+/* Where something is to be calibrated with: the driver's hook, and --quantize=static; with --quantize=dynamic what the
+ * options say of weights.  Both options stay where they are. */
 void calibrate_install(const calibrate_options *, driver_options *);
-/* For one more model, that is not to be calibrated. */
+/* For one more model, that is not to be quantized by us. */
 void calibrate_uninstall(driver_options *);
 
 #endif

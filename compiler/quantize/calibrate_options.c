@@ -117,8 +117,6 @@ static bool set_own(calibrate_options *c, option_id id, const char *value, bool 
     case OPT_MAX_DROP: return set_part(&c->max_drop, value, error, size);
     case OPT_EFFORT: return set_effort(c, value, error, size);
     case OPT_ACTIVATION_SCALES: return set_either(&c->scheme.symmetric, value, "affine", "symmetric", error, size);
-    case OPT_WEIGHT_ALGO:
-    case OPT_WEIGHT_SCALES: return weight_options_set(&c->scheme, id, value, out_known, error, size);
     case OPT_ACTIVATION_BITS: return set_bits(c, value, error, size);
     default: *out_known = false; return true;
     }
@@ -126,6 +124,11 @@ static bool set_own(calibrate_options *c, option_id id, const char *value, bool 
 
 bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *out_known, char *error, size_t size)
 {
+    if (!weight_options_set(&c->scheme, id, value, out_known, error, size))
+        return false;
+    c->weights_given = c->weights_given || *out_known;
+    if (*out_known)
+        return true;
     if (!set_own(c, id, value, out_known, error, size))
         return false;
     c->given = c->given || *out_known;
@@ -145,10 +148,14 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
 {
     if (calibrate_is_asked(c) && o->quantize == PASS_QUANTIZE_NONE)
         return "--quantize=none and calibration exclude each other";
+    if ((calibrate_is_asked(c) || c->given) && o->quantize == PASS_QUANTIZE_DYNAMIC)
+        return "--quantize=dynamic and calibration exclude each other: ranges are found at run time";
     if (calibrate_is_asked(c) && shapes_count(o) > 1)
         return "calibration goes with one shape: --batch and --input-shape can't have lists";
     if (c->given && !calibrate_is_asked(c))
         return "options of calibration need samples, --calib, statistics, --load-stats, or ranges, --scales";
+    if (c->weights_given && !calibrate_is_asked(c) && o->quantize != PASS_QUANTIZE_DYNAMIC)
+        return "--weight-algo and --weight-scales need --quantize=dynamic, or what calibration does (--calib, --scales)";
     if (c->prepares && !c->others_prepare && c->samples.count == 0)
         return "how pictures and numbers become samples is of use with samples only, --calib";
     if ((c->min_sqnr > 0 || c->max_drop >= 0) && c->samples.count == 0)

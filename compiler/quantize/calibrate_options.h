@@ -19,7 +19,7 @@ typedef struct calibrate_options {
     double percentile; /* of algorithm hist, as a part of 1; 0: its own */
     int effort;        /* 0: ranges alone; 1: biases corrected, where there are samples */
     bool effort_given;
-    bool given;                    /* any of these but preprocessing */
+    bool given, weights_given;     /* any of these but preprocessing; of weights, which need no samples */
     bool prepares, others_prepare; /* preprocessing is given; it is also for samples that nothing is calibrated with */
     double min_sqnr, max_drop;     /* what layers stay in float for (goal.h); 0 and negative: not asked for */
     pass_calibration scheme;       /* without ranges */

@@ -217,14 +217,6 @@ static int place_window(export_node *n, product *p, const int64_t dilation[2])
     return PADDING_VALID;
 }
 
-static bool scales_differ(const ir_quant *q)
-{
-    for (int32_t i = 1; i < q->count; i++)
-        if (q->scale[i] != q->scale[0])
-            return true;
-    return false;
-}
-
 bool export_conv(export_node *n)
 {
     const ir_op *op = n->op;
@@ -233,8 +225,9 @@ bool export_conv(export_node *n)
     ir_ints(op, IR_ATTR_STRIDE, &stride);
     ir_ints(op, IR_ATTR_DILATION, &dilation);
     const bool dynamic = ir_mac_is_dynamic(op);
-    if (dynamic ? !dynamic_operand(n, 1, ir_int(op, IR_ATTR_GROUPS) > 1 || scales_differ(op->operands[1].value->quant),
-                                   false, &p)
+    if (dynamic ? !dynamic_operand(
+                      n, 1, ir_int(op, IR_ATTR_GROUPS) > 1 || ir_quant_scales_differ(op->operands[1].value->quant),
+                      false, &p)
                 : !operands(n, &p))
         return false;
     const int padding = place_window(n, &p, dilation);

@@ -39,14 +39,6 @@ bool tflite_is_hybrid(const ir_value *x, const ir_value *w)
     return x->type.dtype == IR_F32 && !ir_dtype_is_float(w->type.dtype);
 }
 
-bool tflite_scales_differ(const ir_value *w)
-{
-    for (int32_t i = 1; w->quant && i < w->quant->count; i++)
-        if (w->quant->scale[i] != w->quant->scale[0])
-            return true;
-    return false;
-}
-
 ir_op *tflite_emit_hybrid(tflite_node *n, ir_opcode code, ir_value *x, ir_value *w, ir_value *b, bool affine, int outer)
 {
     if (!check_weights(n, w, b))

@@ -148,7 +148,6 @@ bool tflite_activation_read(tflite_node *, unsigned field, tflite_activation *ou
 /* ---- Float activations with int8 weights (hybrid.c) ---- */
 
 bool tflite_is_hybrid(const ir_value *x, const ir_value *w);
-bool tflite_scales_differ(const ir_value *w); /* between channels */
 /* The product `code` behind a dynamic_quantize of x, affine or symmetric; NULL after a diagnostic. */
 ir_op *tflite_emit_hybrid(tflite_node *, ir_opcode code, ir_value *x, ir_value *w, ir_value *b, bool affine, int outer);
 

@@ -79,9 +79,10 @@ bool tflite_op_conv(tflite_node *n)
         !place_window(n, fb_i8(n->options, CONV_PADDING, 0), &x->type, w->type.dims[1], w->type.dims[2], &win))
         return false;
     const bool grouped = x->type.dims[3] != depth;
-    ir_op *op = tflite_is_hybrid(x, w)
-                    ? tflite_emit_hybrid(n, IR_CONV2D, x, w, b, grouped || tflite_scales_differ(w), 1)
-                    : node_emit(n, IR_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+    ir_op *op =
+        tflite_is_hybrid(x, w)
+            ? tflite_emit_hybrid(n, IR_CONV2D, x, w, b, grouped || (w->quant && ir_quant_scales_differ(w->quant)), 1)
+            : node_emit(n, IR_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
     if (!op)
         return false;
     set_window(op, &win);

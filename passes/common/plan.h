@@ -31,6 +31,10 @@ bool plan_is_free(const ir_value *v);
 ir_origin plan_from(ir_graph *, const ir_value *, const char *remark);
 /* The reals of a quantized constant. */
 ir_value *plan_real_constant(ir_graph *, const ir_value *);
+/* The integers that a real constant stands for (`as`). */
+ir_value *plan_integer_constant(ir_graph *, const ir_value *);
+/* A constant matrix of bytes [K, N] as [N, K]; scales along its columns become those along its rows. */
+ir_value *plan_transposed_matrix(ir_graph *, const ir_value *);
 /* "name", or its number when it has none. */
 const char *plan_name(ir_graph *, const ir_value *);
 

@@ -115,23 +115,6 @@ static ir_value *bias_of(ir_graph *g, const product *p, const ir_value *y)
 
 /* ---- The product ---- */
 
-/* [K, N] -> [N, K] */
-static ir_value *transposed(ir_graph *g, const ir_value *w)
-{
-    int64_t rows = w->type.dims[0], columns = w->type.dims[1];
-    const unsigned char *from = w->data;
-    unsigned char *to = ARENA_ARRAY(g->arena, unsigned char, rows *columns);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++)
-            to[j * rows + i] = from[i * columns + j];
-    const ir_quant *q = w->quant;
-    ir_value *v = ir_const_new(g, ir_type_make(w->type.dtype, 2, (int64_t[]){columns, rows}),
-                               ir_quant_new(g, q->axis < 0 ? -1 : 0, q->count, q->scale, q->zero), to);
-    v->name = w->name;
-    v->scale_from = w->scale_from;
-    return v;
-}
-
 bool qdq_is_product(const ir_op *op)
 {
     bool known = op && (op->code == IR_CONV2D || op->code == IR_DEPTHWISE_CONV2D || op->code == IR_TRANSPOSE_CONV2D ||
@@ -156,7 +139,7 @@ static bool match(ir_graph *g, const ir_op *op, product *p)
     if (!p->x || !p->w || (matmul && (p->w->type.rank != 2 || ir_int(op, IR_ATTR_ADJ_A))))
         return false;
     if (!as_is)
-        p->w = transposed(g, p->w);
+        p->w = plan_transposed_matrix(g, p->w);
     return true;
 }
 

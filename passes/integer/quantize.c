@@ -17,7 +17,6 @@
  * Values change here on purpose: that is what the fake quantization stood for. */
 #include <math.h>
 
-#include "ir/ref/interp.h"
 #include "passes/common/plan.h"
 #include "passes/common/qdq.h"
 #include "passes/common/scales.h"
@@ -152,7 +151,8 @@ static bool decide(plan *p, ir_op *op)
         return true;
     const char *why = why_float(p, op);
     p->integer[op->id] = !why;
-    if (why && !op->keep_float && choose_is_asked_for(p->context->options, op))
+    const bool later = p->context->options->quantize == PASS_QUANTIZE_DYNAMIC;
+    if (why && !op->keep_float && !later && choose_is_asked_for(p->context->options, op))
         return diag_error(p->context->diag, &op->loc,
                           "%s '%s' is one of --quantized-ops, but can't be computed on integers: %s",
                           ir_op_info_of(op->code)->text, plan_name(p->g, op->results[0]), why);
@@ -161,26 +161,6 @@ static bool decide(plan *p, ir_op *op)
 }
 
 /* ---- Onto the grid ---- */
-
-/* The integers of a constant. */
-static ir_value *integers_of(ir_graph *g, const ir_value *v)
-{
-    int64_t count = ir_type_elements(&v->type), inner = 1;
-    const ir_quant *as = v->as;
-    unsigned char *to = ARENA_ARRAY(g->arena, unsigned char, count + 1);
-    int32_t min, max;
-    ir_quant_range(v->as_dtype, as, &min, &max);
-    for (int d = as->axis + 1; as->axis >= 0 && d < v->type.rank; d++)
-        inner *= v->type.dims[d];
-    for (int64_t i = 0; i < count; i++) {
-        int64_t c = as->axis < 0 ? 0 : i / inner % as->count;
-        double q = as->scale[c] > 0 ? nearbyint(ir_const_real(v, i) / (double)as->scale[c]) + as->zero[c] : as->zero[c];
-        to[i] = (unsigned char)(int32_t)(q >= min ? q <= max ? q : max : min); /* NaN: min */
-    }
-    ir_type type = v->type;
-    type.dtype = v->as_dtype;
-    return ir_const_new(g, type, as, to);
-}
 
 /* v as the reals of its integers, defined in front of `before` at the latest. */
 static ir_value *on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
@@ -192,7 +172,8 @@ static ir_value *on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
         return *known;
     ir_type type = v->type;
     type.dtype = v->as_dtype;
-    ir_value *q = ir_is_const(v) ? integers_of(p->g, v) : pass_op1(p->g, IR_QUANTIZE, before, like, 1, &v, type, v->as);
+    ir_value *q =
+        ir_is_const(v) ? plan_integer_constant(p->g, v) : pass_op1(p->g, IR_QUANTIZE, before, like, 1, &v, type, v->as);
     if (q->def)
         ir_set_int(q->def, IR_ATTR_ROUNDING, v->as_rounding);
     q->name = v->name;

@@ -224,10 +224,22 @@ static const ir_value *finished(const ir_op *op)
     }
 }
 
+/* Are a recurrent layer's products with its operand what op computes? */
+static bool is_part_of_recurrent(const pass_options *o, const ir_op *op)
+{
+    for (const ir_operand *slot = op->results[0]->uses; slot; slot = slot->next_use) {
+        const ir_opcode code = slot->user->code;
+        if ((code == IR_LSTM || code == IR_GRU || code == IR_RNN) && slot == slot->user->operands &&
+            choose_is_asked_for(o, slot->user))
+            return true;
+    }
+    return false;
+}
+
 /* Is op one of those asked for, or the bias, scale or activation that a product asked for ends with? */
 static bool is_part_of_asked(const pass_options *o, const ir_op *op)
 {
-    if (choose_is_asked_for(o, op))
+    if (choose_is_asked_for(o, op) || (op->code == IR_FULLY_CONNECTED && is_part_of_recurrent(o, op)))
         return true;
     const ir_value *x;
     while ((x = finished(op)) != NULL && x->def && pass_single_user(x) == op) {

@@ -86,7 +86,7 @@ static bool give_constants(ir_graph *g, const pass_calibration *c, const bool *w
 pass_result pass_calibrated_scales(ir_graph *g, pass_context *context)
 {
     const pass_calibration *given = context->options->calibration;
-    if (!given || context->options->quantize == PASS_QUANTIZE_NONE)
+    if (!given || !given->ranges || context->options->quantize == PASS_QUANTIZE_NONE)
         return PASS_UNCHANGED;
     const bool *wanted = calibrated_values(g, context->options, context->scratch);
     pass_range *ranges = ARENA_ARRAY(context->scratch, pass_range, given->count);

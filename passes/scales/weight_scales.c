@@ -242,9 +242,7 @@ static const ir_quant *per_channel(ir_graph *g, const weights *w, arena *a)
     return one ? ir_quant_tensor(g, scale[0], zero[0]) : ir_quant_new(g, w->axis, (int32_t)w->count, scale, zero);
 }
 
-/* The weights' new `as` and its origin, in a value without meaning; none where it may not be ours, and none else
- * fits. */
-static ir_value settle(ir_graph *g, const ir_op *op, const ir_value *v, bool ours, const pass_context *context)
+ir_value scales_of_weights(ir_graph *g, const ir_op *op, const ir_value *v, bool ours, const pass_context *context)
 {
     weights w = measure(op, v, ours, context);
     ir_value to = {0};
@@ -273,7 +271,7 @@ static bool scale_weights(ir_graph *g, ir_op *op, bool simulated, pass_context *
         return false;
     if (!simulated && w->as->axis >= 0 && w->as->axis != scales_weight_axis(op))
         return false;
-    const ir_value to = settle(g, op, w, simulated, c);
+    const ir_value to = scales_of_weights(g, op, w, simulated, c);
     if (scales_equal(&to, w))
         return false;
     if (ir_use_count(w) > 1) { /* others may count other channels */

@@ -24,7 +24,7 @@ class Usage(Case):
             [self.add, "-o", "x.o", "--name=7up"], [self.add, "-o", "x.o", "--name=int"], [self.add, "-o", "x.o", "--name=qcc_run"], [self.add, "-o", "x.o", "--emit=exe"],
             [self.add, "-o", "x.o", "--rounding=up"], [self.add, "-o", "x.o", "--batch=0"], [self.add, "-o", "x.o", "--batch=1e9"],
             [self.add, "-o", "x.o", "--print-ir-after=nothing"], [self.add, "-o", "x.o", "--input-shape=1x2"],
-            [self.add, "-o", "x.o", "--quantize=dynamic"], [self.add, "-o", "x.o", "--calib=x", "--quantize=none"], [self.add, "-o", "x.o", "--effort=3"],
+            [self.add, "-o", "x.o", "--quantize=dynamic", "--calib=x"], [self.add, "-o", "x.o", "--calib=x", "--quantize=none"], [self.add, "-o", "x.o", "--effort=3"],
             [self.add, "-o", "x.o", "--quantize=int4"], [self.add, "-o", "x.o", "--algo=kl"],
             [self.add, "-o", "x.o", "--report=r.txt"], [self.add, "-o", "-", "--emit=shared"],
         ):

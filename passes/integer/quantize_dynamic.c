@@ -1,0 +1,225 @@
+/* quantize_dynamic.c: --quantize=dynamic: products of real values by constant weights get int8 weights, and operands
+ * that are quantized at run time.
+ *
+ *     %2:f32<4x3> = fully_connected %0, const %1:f32<3x8>, const %b
+ *
+ *     const %3:i8<3x8; axis 0: […], 0>
+ *     %4:u8<4x8>, %5:f32<4>, %6:u8<4> = dynamic_quantize %0 {method = affine_away, outer = 1}
+ *     %2:f32<4x3> = fully_connected %4, const %3, const %b, none, %5, %6
+ *
+ * A fully_connected, or a batch_matmul by one constant matrix, which becomes one, has a range for each row;
+ * convolutions, which --quantized-ops has to ask for, one for each image.  Operands are quantized as TFLite's hybrid
+ * kernels do it, so that what is exported computes the same.  Several products of a value share its integers.  What
+ * has scales already is left alone: this is for what is real at the end.  Everything else learns why it stays so. */
+#include <math.h>
+
+#include "ir/ref/interp.h"
+#include "passes/common/plan.h"
+#include "passes/common/qdq.h"
+#include "passes/common/scales.h"
+#include "passes/real/choose.h"
+
+#define MOST_TAPS (INT32_MAX / (UINT8_MAX * 128)) /* of a sum of bytes by bytes in 32 bits */
+
+typedef struct dynamic {
+    ir_graph *g;
+    pass_context *context;
+    uint32_t ids;
+    ir_op **quantized; /* by id of a value: its latest dynamic_quantize of this pass, or NULL */
+    int count;         /* of products that it made integers of */
+} dynamic;
+
+/* ---- What can be done ---- */
+
+static bool is_window(const ir_op *op) { return op->code == IR_CONV2D || op->code == IR_DEPTHWISE_CONV2D; }
+
+static bool is_recurrent(const ir_op *op) { return op->code == IR_LSTM || op->code == IR_GRU || op->code == IR_RNN; }
+
+static bool are_finite(const ir_value *w)
+{
+    for (int64_t i = 0; i < ir_type_elements(&w->type); i++)
+        if (!isfinite(ir_const_real(w, i)))
+            return false;
+    return true;
+}
+
+static const char *why_no_weights(const ir_op *op)
+{
+    const ir_value *w = op->operands[1].value;
+    if (!ir_is_const(w) || w->type.dtype != IR_F32)
+        return "its weights are computed";
+    if (op->code == IR_BATCH_MATMUL && (w->type.rank != 2 || ir_int(op, IR_ATTR_ADJ_A)))
+        return "several matrices, or a transposed operand, have no kernel that quantizes at run time";
+    const int64_t channels = w->type.dims[scales_weight_axis(op)], count = ir_type_elements(&w->type);
+    if (count == 0)
+        return "it has no weights";
+    if (count / channels > MOST_TAPS)
+        return "sums of so many products don't fit 32 bits";
+    return are_finite(w) ? NULL : "some of its weights are not finite";
+}
+
+/* NULL: the product can be computed on integers. */
+static const char *why_no_product(const dynamic *s, const ir_op *op)
+{
+    const ir_value *b = op->code == IR_BATCH_MATMUL ? NULL : ir_operand_value(op, 2);
+    if (op->keep_float)
+        return op->why_float;
+    if (op->operands[0].value->type.dtype != IR_F32)
+        return "its operand is not real";
+    if (op->code == IR_TRANSPOSE_CONV2D)
+        return "no kernel of transposed convolutions quantizes its operand at run time";
+    if (is_window(op) && !choose_is_asked_for(s->context->options, op))
+        return "operands of convolutions are quantized at run time where --quantized-ops asks for it";
+    if (b && (!ir_is_const(b) || b->type.dtype != IR_F32))
+        return "its bias is computed";
+    return why_no_weights(op);
+}
+
+static const char *why_real(const ir_op *op)
+{
+    return is_recurrent(op) ? "its products with the state are real; those with its operand are a fully_connected"
+                            : "only products by constant weights are quantized at run time";
+}
+
+/* ---- The product ---- */
+
+/* The integers of x, its scales and zero points. */
+static ir_op *quantized(dynamic *s, ir_value *x, ir_op *before, ir_enum_METHOD method, int outer)
+{
+    ir_op **known = x->id < s->ids ? &s->quantized[x->id] : NULL;
+    if (known && *known && ir_int(*known, IR_ATTR_METHOD) == method && ir_int(*known, IR_ATTR_OUTER) == outer)
+        return *known;
+    const ir_type parameters = ir_type_make(IR_F32, outer, x->type.dims);
+    ir_type type = x->type, zeros = parameters;
+    type.dtype = zeros.dtype = IR_U8;
+    ir_op *op = pass_op1(s->g, IR_DYNAMIC_QUANTIZE, before, before, 1, &x, type, NULL)->def;
+    ir_set_int(op, IR_ATTR_METHOD, method);
+    ir_set_int(op, IR_ATTR_OUTER, outer);
+    ir_result_set(op, 1, parameters, NULL);
+    ir_result_set(op, 2, zeros, NULL);
+    if (known)
+        *known = op;
+    return op;
+}
+
+/* The weights as int8, output channels first where the product is one of matrices. */
+static ir_value *integer_weights(dynamic *s, const ir_op *op)
+{
+    const ir_value *w = op->operands[1].value;
+    const ir_value scales = scales_of_weights(s->g, op, w, true, s->context);
+    ir_value on_grid = *w;
+    scales_copy(&on_grid, &scales);
+    ir_value *to = plan_integer_constant(s->g, &on_grid);
+    return op->code == IR_BATCH_MATMUL && !ir_int(op, IR_ATTR_ADJ_B) ? plan_transposed_matrix(s->g, to) : to;
+}
+
+/* As TFLite's kernels: symmetric only for a convolution whose channels share a scale. */
+static ir_enum_METHOD method_of(const ir_op *op, const ir_value *w)
+{
+    const bool plain = op->code == IR_CONV2D && ir_int(op, IR_ATTR_GROUPS) == 1;
+    return plain && !ir_quant_scales_differ(w->quant) ? IR_METHOD_SYMMETRIC_AWAY : IR_METHOD_AFFINE_AWAY;
+}
+
+/* The bias; that of a product of matrices is a sum behind it, which *out_last is then, and `op` otherwise. */
+static ir_value *bias_of(dynamic *s, ir_op *op, ir_op **out_last)
+{
+    *out_last = op;
+    if (op->code != IR_BATCH_MATMUL)
+        return ir_operand_value(op, 2);
+    ir_op *sum = plan_sum_of(op);
+    const ir_value *b = sum ? sum->operands[sum->operands[0].value == op->results[0]].value : NULL;
+    if (!b || !ir_is_const(b))
+        return NULL;
+    const int64_t channels = ir_type_elements(&b->type);
+    ir_value *to = ir_const_new(s->g, ir_type_make(IR_F32, 1, &channels), NULL, b->data);
+    to->name = b->name;
+    *out_last = sum;
+    return to;
+}
+
+static void copy_attributes(ir_op *to, const ir_op *from)
+{
+    for (int i = 0; i < ir_op_info_of(from->code)->attr_count; i++)
+        to->attrs[i] = from->attrs[i];
+}
+
+/* Returns the op behind the last one that is gone. */
+static ir_op *make_dynamic(dynamic *s, ir_op *op)
+{
+    const bool matrix = op->code == IR_BATCH_MATMUL;
+    ir_value *x = op->operands[0].value, *w = integer_weights(s, op);
+    ir_op *last;
+    ir_value *bias = bias_of(s, op, &last), *r = last->results[0];
+    const int outer = is_window(op) ? 1 : x->type.rank - 1;
+    const ir_op *q = quantized(s, x, op, method_of(op, w), outer);
+    ir_value *operands[6] = {q->results[0], w, bias, NULL, q->results[1], q->results[2]};
+    ir_value *y = pass_op1(s->g, matrix ? IR_FULLY_CONNECTED : op->code, op, op, 6, operands, r->type, NULL);
+    if (matrix)
+        ir_set_int(y->def, IR_ATTR_ACT, qdq_act(last));
+    else
+        copy_attributes(y->def, op);
+    diag ignored = {0};
+    if (!ir_op_supported(y->def, &ignored)) {
+        ir_op_erase(y->def);
+        op->why_float = "no integer form";
+        return op->next;
+    }
+    y->def->name = last->name;
+    pass_takes_over(y, r);
+    ir_op *next = op->next == last ? last->next : op->next;
+    if (last != op)
+        ir_op_erase(last);
+    ir_op_erase(op);
+    s->count++;
+    return next;
+}
+
+/* ---- The pass ---- */
+
+static bool gives_reals(const ir_op *op)
+{
+    return ir_op_info_of(op->code)->results > 0 && op->results[0]->type.dtype == IR_F32;
+}
+
+/* What is asked for by name has to be done; recurrent ops are by the products in front of them. */
+static bool refuse(const dynamic *s, const ir_op *op, const char *why)
+{
+    if (op->keep_float || is_recurrent(op) || !choose_is_asked_for(s->context->options, op))
+        return true;
+    return diag_error(s->context->diag, &op->loc,
+                      "%s '%s' is one of --quantized-ops, but can't be quantized at run time: %s",
+                      ir_op_info_of(op->code)->text, plan_name(s->g, op->results[0]), why);
+}
+
+static bool visit(dynamic *s, ir_op *op, ir_op **out_next)
+{
+    *out_next = op->next;
+    const bool product = qdq_is_product(op);
+    if (!gives_reals(op) || (product && ir_mac_is_dynamic(op)))
+        return true;
+    const char *why = product ? why_no_product(s, op) : why_real(op);
+    if (!why) {
+        *out_next = make_dynamic(s, op);
+        return true;
+    }
+    if (!op->why_float)
+        op->why_float = why;
+    return refuse(s, op, why);
+}
+
+pass_result pass_quantize_dynamic(ir_graph *g, pass_context *c)
+{
+    if (c->options->quantize != PASS_QUANTIZE_DYNAMIC)
+        return PASS_UNCHANGED;
+    dynamic s = {.g = g, .context = c, .ids = g->next_id};
+    s.quantized = ARENA_ARRAY(c->scratch, ir_op *, s.ids);
+    for (ir_op *op = g->first, *next; op; op = next)
+        if (!visit(&s, op, &next))
+            return PASS_FAILED;
+    if (s.count > 0)
+        return PASS_CHANGED;
+    diag_error(c->diag, NULL,
+               "--quantize=dynamic: no product by constant weights is left to be quantized at run time (of convolutions "
+               "with --quantized-ops=conv2d)");
+    return PASS_FAILED;
+}
