@@ -3,7 +3,8 @@
  *     {"model": …, "targets": ["avx2", "generic"], "target": "avx2", "threads": …, "workspace_bytes": …, "weights_bytes": …,
  *      "macs": …, "seconds": …, "estimated_for": "avx2", "estimated_seconds": …,
  *      "ops": [{"name", "op", "source", "arithmetic": "int8" | "float" | "mixed" | "data", "why", "fused": […], "kernels": […],
- *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "scale_note", "histogram", "difference"}],
+ *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "scale_note", "histogram", "difference",
+ *                             "observed"}],
  *               "results": […],
  *               "macs", "weights_bytes", "seconds", "estimated_seconds"}],
  *      "not_int8": …, "slowest_by": …, "slowest": …,                          (report_summary.c)
@@ -72,7 +73,24 @@ static json_t *difference_json(report_builder *r, const ir_value *v, const repor
     if (difference->alone_known) {
         report_put_real(r, o, "alone_max", difference->alone_max);
         report_put_real(r, o, "alone_mean", difference->alone_mean);
+        report_put_real(r, o, "alone_sqnr_db", difference->alone_sqnr_db);
     }
+    return o;
+}
+
+static json_t *observed_json(report_builder *r, const ir_observed *seen)
+{
+    json_t *o = json_object(), *counts = json_array();
+    report_put(r, o, "algorithm", report_string(r, seen->algorithm));
+    report_put_real(r, o, "range_low", seen->range_low);
+    report_put_real(r, o, "range_high", seen->range_high);
+    report_put_real(r, o, "low", seen->low);
+    report_put_real(r, o, "high", seen->high);
+    report_put(r, o, "elements", json_integer((json_int_t)seen->elements));
+    report_put_real(r, o, "clipped", (double)seen->clipped / (double)seen->elements);
+    for (int i = 0; i < IR_OBSERVED_BINS; i++)
+        report_push(r, counts, json_integer((json_int_t)seen->counts[i]));
+    report_put(r, o, "counts", counts);
     return o;
 }
 
@@ -106,6 +124,8 @@ static json_t *value_json(report_builder *r, const ir_value *v)
     report_put(r, o, "scale_from", json_string(ir_enum_text(IR_KIND_ENUM_SCALE, v->scale_from.source)));
     if (v->scale_from.note)
         report_put(r, o, "scale_note", report_string(r, v->scale_from.note));
+    if (v->scale_from.observed)
+        report_put(r, o, "observed", observed_json(r, v->scale_from.observed));
     return o;
 }
 

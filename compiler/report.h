@@ -10,8 +10,8 @@
  * without one the file's largest magnitude. */
 typedef struct report_difference {
     bool known, alone_known;
-    double max, mean, sqnr_db;    /* with all ops in front computed as compiled */
-    double alone_max, alone_mean; /* with the file's own operands: what this op adds by itself */
+    double max, mean, sqnr_db;                   /* with all ops in front computed as compiled */
+    double alone_max, alone_mean, alone_sqnr_db; /* with the file's own operands: what this op adds by itself */
 } report_difference;
 
 typedef struct report_facts {

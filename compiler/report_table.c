@@ -7,27 +7,69 @@
 
 enum { SPARK_WIDTH = 96, SPARK_HEIGHT = 24 };
 
-/* A histogram as a curve, as high as its largest bin; its title has the numbers.  Heights are square roots: one bin of
- * zeros would flatten the rest. */
-static void print_histogram(FILE *out, const json_t *h)
+/* Counts as a curve, as high as the largest of them.  Heights are square roots: one bin of zeros would flatten the
+ * rest. */
+static void print_curve(FILE *out, const json_t *counts)
 {
-    const json_t *counts = json_object_get(h, "counts");
     const size_t bins = json_array_size(counts);
     json_int_t most = 1;
     for (size_t i = 0; i < bins; i++) {
         const json_int_t n = json_integer_value(json_array_get(counts, i));
         most = n > most ? n : most;
     }
-    fprintf(out,
-            "<svg class=\"spark\" width=\"%d\" height=\"%d\"><title>%" PRId64 " elements from %.5g to %.5g; %" PRId64
-            " at the low end, %" PRId64 " at the high end</title><path d=\"M0 %d",
-            SPARK_WIDTH, SPARK_HEIGHT, report_integer(h, "elements"), report_number(h, "low"), report_number(h, "high"),
-            report_integer(h, "at_low"), report_integer(h, "at_high"), SPARK_HEIGHT);
+    fprintf(out, "<path d=\"M0 %d", SPARK_HEIGHT);
     for (size_t i = 0; i < bins; i++) {
         const double share = sqrt((double)json_integer_value(json_array_get(counts, i)) / (double)most);
         fprintf(out, "V%.1fh%.2f", SPARK_HEIGHT * (1 - share), (double)SPARK_WIDTH / (double)bins);
     }
-    fprintf(out, "V%dZ\"/></svg>", SPARK_HEIGHT);
+    fprintf(out, "V%dZ\"/>", SPARK_HEIGHT);
+}
+
+static void open_picture(FILE *out)
+{
+    fprintf(out, "<svg class=\"spark\" width=\"%d\" height=\"%d\">", SPARK_WIDTH, SPARK_HEIGHT);
+}
+
+/* The title has the numbers. */
+static void print_histogram(FILE *out, const json_t *h)
+{
+    open_picture(out);
+    fprintf(out,
+            "<title>%" PRId64 " elements from %.5g to %.5g; %" PRId64 " at the low end, %" PRId64
+            " at the high end</title>",
+            report_integer(h, "elements"), report_number(h, "low"), report_number(h, "high"),
+            report_integer(h, "at_low"), report_integer(h, "at_high"));
+    print_curve(out, json_object_get(h, "counts"));
+    fputs("</svg>", out);
+}
+
+/* ---- What samples have shown ---- */
+
+/* An end of the range, where it lies between what was seen. */
+static void print_threshold(FILE *out, const json_t *observed, const char *end)
+{
+    const double low = report_number(observed, "low"), high = report_number(observed, "high");
+    const double at = high > low ? (report_number(observed, end) - low) / (high - low) : -1;
+    if (at >= 0 && at <= 1)
+        fprintf(out, "<line class=\"threshold\" x1=\"%.1f\" x2=\"%.1f\" y2=\"%d\"/>", at * SPARK_WIDTH,
+                at * SPARK_WIDTH, SPARK_HEIGHT);
+}
+
+static void print_observed(FILE *out, const json_t *observed)
+{
+    if (!observed)
+        return;
+    fputs(" <small>samples: ", out);
+    report_print_escaped(out, report_member(observed, "algorithm"));
+    fprintf(out, " %.4g&hellip;%.4g, %.3g %% clipped</small>", report_number(observed, "range_low"),
+            report_number(observed, "range_high"), 100 * report_number(observed, "clipped"));
+    open_picture(out);
+    fprintf(out, "<title>%" PRId64 " numbers from %.5g to %.5g; lines: the ends of the range</title>",
+            report_integer(observed, "elements"), report_number(observed, "low"), report_number(observed, "high"));
+    print_curve(out, json_object_get(observed, "counts"));
+    print_threshold(out, observed, "range_low");
+    print_threshold(out, observed, "range_high");
+    fputs("</svg>", out);
 }
 
 /* ---- Values ---- */
@@ -58,6 +100,8 @@ static void print_difference(FILE *out, const json_t *difference)
         fprintf(out, ", this op alone %.3g", report_number(difference, "alone_max"));
     if (json_object_get(difference, "sqnr_db"))
         fprintf(out, ", %.1f dB", report_number(difference, "sqnr_db"));
+    if (json_object_get(difference, "alone_sqnr_db"))
+        fprintf(out, ", alone %.1f dB", report_number(difference, "alone_sqnr_db"));
     fputs("</small>", out);
 }
 
@@ -76,6 +120,7 @@ static void print_values(FILE *out, const char *what, const json_t *values)
         print_type(out, v);
         print_scale(out, v);
         print_difference(out, json_object_get(v, "difference"));
+        print_observed(out, json_object_get(v, "observed"));
         if (h && report_number(h, "elements") > 1)
             print_histogram(out, h);
         fputs("</div>", out);

@@ -79,10 +79,21 @@ typedef struct ir_quant {
 bool ir_quant_equal(const ir_quant *, const ir_quant *); /* NULL equals only NULL */
 bool ir_quant_scales_differ(const ir_quant *);
 
+/* What samples have shown of a value, and the range that its integers stand for, for the report. */
+enum { IR_OBSERVED_BINS = 64 };
+typedef struct ir_observed {
+    const char *algorithm; /* that chose the range */
+    double range_low, range_high;
+    double low, high; /* the smallest and the largest number, or 0: 64 bins of equal width lie between them */
+    uint64_t counts[IR_OBSERVED_BINS];
+    uint64_t elements, clipped; /* numbers, and how many of them lie outside of the range */
+} ir_observed;
+
 /* Where the scales of a value came from. */
 typedef struct ir_origin {
     ir_enum_SCALE source;
-    const char *note; /* which op, which value, for the report; NULL: nothing to add */
+    const char *note;            /* which op, which value, for the report; NULL: nothing to add */
+    const ir_observed *observed; /* of a calibrated value; not part of the text form; NULL: unknown */
 } ir_origin;
 
 /* ---- Where a value lives at run time; set by the memory plan, read by the backend ---- */

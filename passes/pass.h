@@ -24,8 +24,10 @@ typedef struct pass_range {
     bool known;
     float low, high; /* finite, low <= high; 0 need not lie between them */
     int bits;        /* 8 or 16; 0: as pass_calibration.activation_bits says */
-    const char *
-        note; /* how it was chosen, for the report: "minmax of 100 samples"; NULL: nothing to say; outlives the graph */
+    /* How it was chosen, for the report: "minmax of 100 samples", and from what; NULL: nothing to say; both outlive the
+     * graph. */
+    const char *note;
+    const ir_observed *observed;
 } pass_range;
 
 /* What each channel (of the last dimension) of a value was seen to be. */

@@ -208,6 +208,7 @@ static void compare_alone(comparison *c, const ir_op *op)
         c->differences[y->id].alone_known = true;
         c->differences[y->id].alone_max = alone.max;
         c->differences[y->id].alone_mean = alone.mean;
+        c->differences[y->id].alone_sqnr_db = alone.sqnr_db;
     }
     free(result);
     for (int i = 0; i < FEW; i++)

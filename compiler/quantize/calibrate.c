@@ -8,6 +8,7 @@
 #include "compiler/quantize/calibrate_run.h"
 #include "compiler/quantize/correct.h"
 #include "compiler/quantize/goal.h"
+#include "compiler/quantize/observed.h"
 #include "compiler/quantize/ranges_file.h"
 #include "compiler/quantize/round.h"
 #include "compiler/quantize/stats_file.h"
@@ -71,6 +72,14 @@ static bool observe(const calibrate_options *c, const driver_options *o, const i
                       c->save_stats ? c->save_stats : "");
 }
 
+/* For the report; ranges with another note are of a file. */
+static void tell(const ir_graph *g, const observer *seen, threshold_algo algo, const char *note, pass_range *range)
+{
+    const char *algorithm = range->note == note ? threshold_name(algo) : range->note;
+    if (range->known && seen->count > 0)
+        range->observed = observed_make(g->arena, seen, algorithm, (double)range->low, (double)range->high);
+}
+
 static bool choose(const calibrate_options *c, const driver_options *o, const ir_graph *g, const stats *s, int file,
                    pass_calibration *out, diag *d)
 {
@@ -86,8 +95,11 @@ static bool choose(const calibrate_options *c, const driver_options *o, const ir
         range->known = threshold_choose(c->algo, &s->values[i].seen, &options, &range->low, &range->high);
     }
     const char *from_file = c->scales ? arena_format(g->arena, "--scales=%s", c->scales) : NULL;
-    return (!c->scales || ranges_file_read(c->scales, s, ranges, from_file, d)) &&
-           (file == OUTPUT_NONE || save(o, ranges_file_text(s, ranges), file, d));
+    if (c->scales && !ranges_file_read(c->scales, s, ranges, from_file, d))
+        return false;
+    for (int i = 0; i < s->count; i++)
+        tell(g, &s->values[i].seen, c->algo, note, &ranges[s->values[i].value->id]);
+    return (file == OUTPUT_NONE || save(o, ranges_file_text(s, ranges), file, d));
 }
 
 static bool fill(void *context, int index, void *const buffers[], diag *d)

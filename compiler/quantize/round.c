@@ -194,7 +194,7 @@ static bool round_layer(rounding *r, const layer *l)
         weights[i] = (float)((double)weights[i] * scale_of(l, i / inner % l->as->count));
     ir_value *v = ir_const_new(r->graph, old->type, NULL, weights);
     v->name = old->name;
-    scales_set(v, IR_I8, l->as, (ir_origin){IR_SCALE_ABSMAX, "rounded from samples"});
+    scales_set(v, IR_I8, l->as, (ir_origin){IR_SCALE_ABSMAX, "rounded from samples", NULL});
     ir_set_operand(l->op, 1, v);
     return true;
 }

@@ -94,7 +94,7 @@ static ir_value *split_bias(ir_graph *g, ir_op *op, ir_value *bias)
 static void fix_grid(ir_value *v)
 {
     if (v->as)
-        v->scale_from = (ir_origin){IR_SCALE_FAKE_QUANT, NULL};
+        v->scale_from = (ir_origin){IR_SCALE_FAKE_QUANT, NULL, NULL};
 }
 
 static void split_integer(ir_graph *g, ir_op *adds, twin_product *p)

@@ -81,7 +81,7 @@ ir_origin plan_from(ir_graph *g, const ir_value *v, const char *remark)
 {
     const bool again = v->scale_from.source == IR_SCALE_PROPAGATED && v->scale_from.note;
     const char *from = again ? v->scale_from.note : plan_name(g, v);
-    return (ir_origin){IR_SCALE_PROPAGATED, *remark ? arena_format(g->arena, "%s, %s", from, remark) : from};
+    return (ir_origin){IR_SCALE_PROPAGATED, *remark ? arena_format(g->arena, "%s, %s", from, remark) : from, NULL};
 }
 
 ir_value *plan_real_constant(ir_graph *g, const ir_value *v)

@@ -49,7 +49,7 @@ ir_origin scales_origin(ir_graph *g, const ir_op *op)
 {
     const bool known = op->loc.subgraph >= 0 && op->loc.node >= 0;
     return (ir_origin){op->code == IR_FAKE_QUANT ? IR_SCALE_FAKE_QUANT : IR_SCALE_QUANTIZE,
-                       known ? arena_format(g->arena, "node %d", op->loc.node) : NULL};
+                       known ? arena_format(g->arena, "node %d", op->loc.node) : NULL, NULL};
 }
 
 ir_origin scales_origin_of(ir_graph *g, const ir_value *v, const ir_op *op)

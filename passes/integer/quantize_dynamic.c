@@ -218,8 +218,9 @@ pass_result pass_quantize_dynamic(ir_graph *g, pass_context *c)
             return PASS_FAILED;
     if (s.count > 0)
         return PASS_CHANGED;
-    diag_error(c->diag, NULL,
-               "--quantize=dynamic: no product by constant weights is left to be quantized at run time (of convolutions "
-               "with --quantized-ops=conv2d)");
+    diag_error(
+        c->diag, NULL,
+        "--quantize=dynamic: no product by constant weights is left to be quantized at run time (of convolutions "
+        "with --quantized-ops=conv2d)");
     return PASS_FAILED;
 }

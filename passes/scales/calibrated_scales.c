@@ -66,8 +66,10 @@ static bool give(ir_graph *g, const pass_calibration *c, ir_value *v, const pass
 
 static bool give_value(ir_graph *g, const pass_calibration *c, const bool *wanted, ir_value *v)
 {
-    return wanted[v->id] && v->id < c->count &&
-           give(g, c, v, &c->ranges[v->id], (ir_origin){IR_SCALE_CALIBRATED, c->ranges[v->id].note});
+    if (!wanted[v->id] || v->id >= c->count)
+        return false;
+    const pass_range *range = &c->ranges[v->id];
+    return give(g, c, v, range, (ir_origin){IR_SCALE_CALIBRATED, range->note, range->observed});
 }
 
 static bool give_constants(ir_graph *g, const pass_calibration *c, const bool *wanted, const ir_op *op)
@@ -78,7 +80,7 @@ static bool give_constants(ir_graph *g, const pass_calibration *c, const bool *w
         if (!v || !ir_is_const(v) || !wanted[v->id] || v->as)
             continue;
         const pass_range range = range_of_constant(v);
-        changed |= give(g, c, v, &range, (ir_origin){IR_SCALE_CALIBRATED, "constant"});
+        changed |= give(g, c, v, &range, (ir_origin){IR_SCALE_CALIBRATED, "constant", NULL});
     }
     return changed;
 }

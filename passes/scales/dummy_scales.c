@@ -61,7 +61,7 @@ pass_result pass_dummy_scales(ir_graph *g, pass_context *c)
         if (!v || v->as || !simulated[op->id] || !range_of(op, &r) || !is_wanted(v))
             continue;
         if (plan_set_scale(v, r.dtype, ir_quant_tensor(g, r.scale, r.zero),
-                           (ir_origin){IR_SCALE_KNOWN, ir_op_info_of(op->code)->text}))
+                           (ir_origin){IR_SCALE_KNOWN, ir_op_info_of(op->code)->text, NULL}))
             result = PASS_CHANGED;
     }
     return result;

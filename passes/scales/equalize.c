@@ -29,10 +29,12 @@ static void move_range(const channel_factors *f, const pass_calibration *c, cons
     const pass_channels *channels = &c->channels[v->id];
     pass_range *range = &c->ranges[v->id];
     float low = INFINITY, high = -INFINITY, new_low = INFINITY, new_high = -INFINITY;
+    bool same = true;
     if (f->classes.count[v->id] != channels->count)
         return;
     for (int64_t i = 0; i < channels->count; i++) {
         const float factor = channel_factor(f, v, i);
+        same = same && factor == 1;
         low = fminf(low, channels->low[i]);
         high = fmaxf(high, channels->high[i]);
         new_low = fminf(new_low, channels->low[i] / factor);
@@ -40,6 +42,7 @@ static void move_range(const channel_factors *f, const pass_calibration *c, cons
     }
     range->low = moved(range->low, low, new_low);
     range->high = fmaxf(moved(range->high, high, new_high), range->low);
+    range->observed = same ? range->observed : NULL; /* it is of other numbers */
 }
 
 /* A constant a channel of v, divided by v's factors. */

@@ -19,7 +19,8 @@ static void suggest(ir_graph *g, ir_value *v, double min, double max)
     if (v->as || v->type.dtype != IR_F32 || ir_is_const(v) || !(scale >= FLT_MIN) || !isfinite(scale))
         return;
     const int32_t zero = symmetric ? 0 : (int32_t)fmin(fmax(nearbyint(-lo / (double)scale), 0), 255);
-    scales_set(v, symmetric ? IR_I8 : IR_U8, ir_quant_tensor(g, scale, zero), (ir_origin){IR_SCALE_OBSERVED, NULL});
+    scales_set(v, symmetric ? IR_I8 : IR_U8, ir_quant_tensor(g, scale, zero),
+               (ir_origin){IR_SCALE_OBSERVED, NULL, NULL});
 }
 
 pass_result pass_gather_output_scales(ir_graph *g, pass_context *c)

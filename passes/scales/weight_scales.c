@@ -249,10 +249,10 @@ ir_value scales_of_weights(ir_graph *g, const ir_op *op, const ir_value *v, bool
     const ir_quant *common = common_grid(g, &w);
     const int64_t changed = choose(op, &w);
     const bool shared = (changed > 0 || needs_zeros(&w)) && common && is_wide_enough(op, &w, (double)common->scale[0]);
-    const ir_origin chosen = {w.mse ? IR_SCALE_MSE : IR_SCALE_ABSMAX, NULL};
+    const ir_origin chosen = {w.mse ? IR_SCALE_MSE : IR_SCALE_ABSMAX, NULL, NULL};
     ir_origin from = chosen;
     if (shared || changed == 0)
-        from = w.given ? v->scale_from : (ir_origin){IR_SCALE_FOUND, NULL};
+        from = w.given ? v->scale_from : (ir_origin){IR_SCALE_FOUND, NULL, NULL};
     else if (changed < w.count)
         from.note = arena_format(g->arena, "%lld of %lld channels", (long long)changed, (long long)w.count);
     if (ours || from.source != chosen.source)

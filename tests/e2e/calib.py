@@ -107,6 +107,24 @@ class Calibration(Case):
         difference = max(abs(a - b) for a, b in zip(real, integer))
         self.assertTrue(0 < difference < 0.03 * max(map(abs, real)))
 
+    def test_report_of_ranges(self):
+        """What was seen of a value, the range that was chosen, and what that cuts off."""
+        report = self.folder / "r.json"
+        for options, least, most in ((["--algo=minmax"], 0, 0), (["--algo=hist", "--hist-percent=98%"], 0.005, 0.03)):
+            self.fine(QCC, self.model, "-o", self.folder / "m.o", f"--calib={self.all}", "--effort=0", f"--report={report}", *options)
+            values = [v for op in json.loads(report.read_text())["ops"] for v in op["operands"] + op["results"] if v]
+            seen = {v["name"]: v["observed"] for v in values if "observed" in v}
+            self.assertLessEqual({"picture", "first"}, set(seen))
+            for name, o in seen.items():
+                self.assertEqual(sum(o["counts"]), o["elements"], name)
+                self.assertIn(o["algorithm"], options[0])
+                self.assertTrue(o["low"] <= o["range_low"] <= o["range_high"] <= o["high"], (name, o))
+            self.assertTrue(least <= seen["first"]["clipped"] <= most, seen["first"])
+            self.assertEqual(seen["picture"]["elements"], SAMPLES * PIXELS)
+        page = self.folder / "r.html"
+        self.fine(QCC, self.model, "-o", self.folder / "m.o", f"--calib={self.all}", f"--report={page}")
+        self.assertIn('class="threshold"', page.read_text(encoding="utf-8"))
+
     def test_forms_of_samples(self):
         expected = self.text(f"--calib={self.all}")
         for i, row in enumerate(self.rows):

@@ -110,7 +110,7 @@ static void places_and_axes(void)
     ir_value *y = ir_input_new(g, type, ir_quant_new(g, 1, 3, scale, same), "y");
     x->place = (ir_place){.space = IR_SPACE_INPUT, .stride = {3, 1}};
     y->place = (ir_place){.space = IR_SPACE_INPUT, .index = 1, .offset = 5, .stride = {7, 2}};
-    y->scale_from = (ir_origin){IR_SCALE_PROPAGATED, "%1, \"half\""};
+    y->scale_from = (ir_origin){IR_SCALE_PROPAGATED, "%1, \"half\"", NULL};
     ir_value *real = ir_input_new(g, ir_type_make(IR_F32, 2, (int64_t[]){2, 3}), NULL, "real");
     real->as = y->quant;
     real->as_dtype = IR_I8;
