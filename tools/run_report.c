@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/names.h"
 #include "compiler/output.h"
 #include "compiler/report.h"
 #include "runtime/variant.h"
@@ -29,6 +30,8 @@ static double *seconds_of_ops(const session *s, const double seconds[], diag *d)
     return of;
 }
 
+enum { NAME_BYTES = 256 };
+
 bool run_report_add(const session *s, const driver_options *options, const double seconds[], output_set *files,
                     int file, diag *d)
 {
@@ -44,7 +47,9 @@ bool run_report_add(const session *s, const driver_options *options, const doubl
                 against_file(options, s->module.file, s->module.graph, (const void *const *)s->input_buffers, seen,
                              differences, d);
     if (good) {
-        const report_facts facts = {.name = options->name,
+        char name[NAME_BYTES];
+        names_from_path(s->module.file, name, sizeof name);
+        const report_facts facts = {.name = name,
                                     .source = s->module.file,
                                     .targets = options->targets,
                                     .target = s->variant->target,

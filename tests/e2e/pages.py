@@ -150,6 +150,12 @@ class Pages(Case):
             named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text))
             self.assertLessEqual(named, known, page.name)
 
+    def test_speed(self):
+        """The README's table is that of the page that says how it was measured."""
+        lines = [line for line in (ROOT / "README.md").read_text().splitlines() if re.match(r"\| [\w, -]+ \| [\d.]+ \(", line)]
+        self.assertGreater(len(lines), 4)
+        self.assertLessEqual(set(lines), set((ROOT / "docs" / "performance.md").read_text().splitlines()))
+
     def test_links(self):
         """To files, and to headings of pages."""
         for page in PAGES:
