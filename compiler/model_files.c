@@ -148,7 +148,7 @@ static int says_program(const char *name)
     const size_t length = strlen(name);
     if (strcmp(name, "__model__") == 0 || (length > 8 && strcmp(name + length - 8, ".pdmodel") == 0))
         return 2;
-    return length > 5 && strcmp(name + length - 5, ".json") == 0; /* refused by what is in it, with the cure */
+    return length > 5 && strcmp(name + length - 5, ".json") == 0;
 }
 
 static bool ambiguous(const ir_loc *loc, const char *a, const char *b, diag *d)
@@ -161,19 +161,21 @@ static bool ambiguous(const ir_loc *loc, const char *a, const char *b, diag *d)
 /* The name of the one program, in `found`, NAME_MAX + 1 bytes. */
 static bool find_program(DIR *folder, const ir_loc *loc, char *found, diag *d)
 {
+    char other[NAME_MAX + 1] = "";
     int best = 0;
-    bool good = true;
-    for (const struct dirent *e; good && (e = readdir(folder));) {
+    for (const struct dirent *e; (e = readdir(folder));) {
         const int says = says_program(e->d_name);
-        if (says == 2 && best == 2)
-            good = ambiguous(loc, found, e->d_name, d);
-        else if (says > best || (says && says == best && strcmp(e->d_name, found) < 0))
-            snprintf(found, NAME_MAX + 1, "%s", e->d_name);
+        if (says && says >= best)
+            snprintf(says == best ? other : found, NAME_MAX + 1, "%s", e->d_name);
+        if (says > best)
+            *other = 0;
         best = says > best ? says : best;
     }
-    return good && (best || diag_error(d, loc,
-                                       "a folder stands for the Paddle program in it, and there is none: no __model__ "
-                                       "and no file that ends in .pdmodel"));
+    if (*other)
+        return ambiguous(loc, found, other, d);
+    return best || diag_error(d, loc,
+                              "a folder stands for the Paddle program in it, and there is none: no __model__ and no "
+                              "file that ends in .pdmodel or .json");
 }
 
 bool model_files_program(const char *path, char **out_path, diag *d)

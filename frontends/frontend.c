@@ -4,6 +4,7 @@
  *     bytes 4..7 "ORTM"   ONNX Runtime
  *     u16 version 0..2, then a dotted version number in text   Paddle Lite
  *     printable text      the compiler's own textual IR, whose first word is graph
+ *     {"base_code"        Paddle, as PaddlePaddle 3 saves it
  *     fields of ModelProto, among them its version and its graph   ONNX
  *
  *     one field, a BlockDesc, of ProgramDesc first         Paddle
@@ -63,6 +64,17 @@ static bool is_text(const uint8_t *bytes, size_t size)
     return length > 0 && memcmp(bytes + at, word, left < sizeof word - 1 ? left : sizeof word - 1) == 0;
 }
 
+/* The first member of PaddlePaddle 3's programs. */
+static bool is_pir(const uint8_t *bytes, size_t size)
+{
+    static const char name[] = "\"base_code\"";
+    size_t at = skip_blanks(bytes, size);
+    if (at == size || bytes[at++] != '{')
+        return false;
+    at += skip_blanks(bytes + at, size - at);
+    return size - at >= sizeof name - 1 && memcmp(bytes + at, name, sizeof name - 1) == 0;
+}
+
 /* ONNX's ModelProto: fields of it alone, among them its version and, as far as the bytes go, its graph or what may be
  * long in front of it. */
 static bool is_onnx(const uint8_t *bytes, size_t size)
@@ -101,13 +113,15 @@ typedef enum file_format {
     FORMAT_PADDLE,
     FORMAT_TEXT,
     FORMAT_ONNX,
-    FORMAT_PROGRAM
+    FORMAT_PROGRAM,
+    FORMAT_PIR
 } file_format;
 
 static const char *const format_names[] = {
-    [FORMAT_TFLITE] = "TFLite", [FORMAT_ORT] = "ONNX Runtime",     [FORMAT_PADDLE] = "Paddle Lite",
-    [FORMAT_ONNX] = "ONNX",     [FORMAT_PROGRAM] = "PaddlePaddle", [FORMAT_TEXT] = "textual IR",
-    [FORMAT_NONE] = NULL,
+    [FORMAT_TFLITE] = "TFLite",        [FORMAT_ORT] = "ONNX Runtime",
+    [FORMAT_PADDLE] = "Paddle Lite",   [FORMAT_ONNX] = "ONNX",
+    [FORMAT_PROGRAM] = "PaddlePaddle", [FORMAT_TEXT] = "textual IR",
+    [FORMAT_PIR] = "PaddlePaddle 3",   [FORMAT_NONE] = NULL,
 };
 
 static file_format recognise(const uint8_t *bytes, size_t size, const ir_loc *loc, diag *d)
@@ -122,14 +136,14 @@ static file_format recognise(const uint8_t *bytes, size_t size, const ir_loc *lo
         return FORMAT_PADDLE;
     else if (is_text(bytes, size))
         return FORMAT_TEXT;
+    else if (is_pir(bytes, size))
+        return FORMAT_PIR;
     else if (is_onnx(bytes, size))
         return FORMAT_ONNX;
     else if (is_program(bytes, size))
         return FORMAT_PROGRAM;
     else if (bytes[skip_blanks(bytes, size) % size] == '{')
-        diag_error(d, loc,
-                   "the file is JSON: the programs that PaddlePaddle 3 saves so are not read; with "
-                   "FLAGS_enable_pir_api=0 it saves a .pdmodel");
+        diag_error(d, loc, "the file is JSON, but no program of PaddlePaddle 3, which begins with base_code");
     else
         diag_error(
             d, loc,
@@ -160,7 +174,7 @@ static ir_graph *import(const uint8_t *bytes, size_t size, const char *file, con
 {
     const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
     const file_format format = recognise(bytes, size, &loc, d);
-    if (options->params && format != FORMAT_NONE && format != FORMAT_PROGRAM) {
+    if (options->params && format != FORMAT_NONE && format != FORMAT_PROGRAM && format != FORMAT_PIR) {
         diag_error(d, &loc, "the model is no Paddle program, which alone has its parameters elsewhere");
         return NULL;
     }
@@ -171,6 +185,7 @@ static ir_graph *import(const uint8_t *bytes, size_t size, const char *file, con
     case FORMAT_ORT: return frontend_import_ort(bytes, size, file, options, d);
     case FORMAT_ONNX: return frontend_import_onnx(bytes, size, file, options, d);
     case FORMAT_PROGRAM: return frontend_import_paddle_program(bytes, size, file, options, d);
+    case FORMAT_PIR: return frontend_import_paddle_json(bytes, size, file, options, d);
     case FORMAT_PADDLE: return frontend_import_paddle(bytes, size, file, options, d);
     case FORMAT_TEXT: break;
     case FORMAT_NONE: return NULL;

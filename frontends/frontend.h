@@ -82,6 +82,9 @@ bool frontend_paddle_support(int index, frontend_support *out);
 ir_graph *frontend_import_tflite(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 ir_graph *frontend_import_ort(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 ir_graph *frontend_import_onnx(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
+/* A program of PaddlePaddle 3. */
+ir_graph *frontend_import_paddle_json(const uint8_t *bytes, size_t size, const char *file, const frontend_options *,
+                                      diag *);
 ir_graph *frontend_import_paddle_program(const uint8_t *bytes, size_t size, const char *file, const frontend_options *,
                                          diag *);
 ir_graph *frontend_import_paddle(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);

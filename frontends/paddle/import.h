@@ -1,6 +1,6 @@
 /* import.h: what the files of the importer of Paddle's programs share.
  *
- *     nb.c      what a .nb file says, as program.h has it; proto.c: PaddlePaddle's own files
+ *     nb.c      what a .nb file says, as program.h has it; proto.c: PaddlePaddle's own files; pir.c: those of PaddlePaddle 3
  *     paddle.c         variables, parameters, inputs, outputs, operators
  *     node.c    what every operator importer needs beyond node.h: variables, attributes, layouts, results
  *     paddle_ops_*.c   one function for each kind of operator; ops.def says which operator goes to which
@@ -63,6 +63,8 @@ bool paddle_nb_parameters(paddle_model *);
 /* Of PaddlePaddle's own files (proto.c). */
 bool paddle_proto_program(paddle_model *);
 bool paddle_proto_parameters(paddle_model *);
+/* Of PaddlePaddle 3's (pir.c), whose parameters lie as those of proto.c. */
+bool paddle_pir_program(paddle_model *);
 ir_dtype paddle_dtype(int64_t type); /* of the file's number; IR_DTYPE_NONE: not supported */
 bool paddle_import_feed(paddle_node *);
 bool paddle_import_fetch(paddle_node *);

@@ -93,13 +93,27 @@ bool paddle_op_expand_as(paddle_node *n)
 
 /* ---- Stacking ---- */
 
+/* Number `index` of what is stacked.  A single number has no dimensions in PaddlePaddle 3 and one in front of it: where
+ * both kinds meet, `scalar`, they have none. */
+static ir_value *stacked(paddle_node *n, int index, bool scalar)
+{
+    ir_value *x = paddle_in(n, "X", index, LAYOUT_PLAIN);
+    const bool one = x && x->type.rank == 1 && x->type.dims[0] == 1;
+    return one && scalar ? node_reshaped(n, x, 0, NULL) : x;
+}
+
 bool paddle_op_stack(paddle_node *n)
 {
     int count = paddle_count(n, "X"), axis;
     ir_value **parts = ARENA_ARRAY(n->model->graph->arena, ir_value *, count + 1);
     int64_t dims[IR_MAX_RANK];
+    bool scalar = false;
     for (int i = 0; i < count; i++) {
-        ir_value *x = paddle_in(n, "X", i, LAYOUT_PLAIN);
+        const ir_value *x = paddle_in(n, "X", i, LAYOUT_PLAIN);
+        scalar |= x && x->type.rank == 0;
+    }
+    for (int i = 0; i < count; i++) {
+        ir_value *x = stacked(n, i, scalar);
         if (!x)
             return false;
         if (x->type.rank == IR_MAX_RANK)

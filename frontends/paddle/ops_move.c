@@ -280,7 +280,8 @@ bool paddle_op_shape(paddle_node *n)
         return false;
     for (int i = 0; i < x->type.rank; i++)
         dims[i] = x->type.dims[node_dim(layout, x->type.rank, i)];
-    return paddle_put(n, "Out", integers(n, IR_I32, 1, x->type.rank, dims), LAYOUT_PLAIN);
+    const ir_dtype dtype = strcmp(n->entry->name, "shape64") == 0 ? IR_I64 : IR_I32;
+    return paddle_put(n, "Out", integers(n, dtype, 1, x->type.rank, dims), LAYOUT_PLAIN);
 }
 
 /* One dimension of fill_constant_batch_size_like is that of another value. */

@@ -1,4 +1,4 @@
-/* paddle.c: a Paddle program, read from either of its boxes, to IR: variables, operators in their order.
+/* paddle.c: a Paddle program, read from any of its boxes, to IR: variables, operators in their order.
  *
  * The operators `feed` and `fetch` say which variables are inputs and outputs. */
 #include <string.h>
@@ -378,4 +378,10 @@ ir_graph *frontend_import_paddle_program(const uint8_t *bytes, size_t size, cons
                                          const frontend_options *options, diag *d)
 {
     return import(paddle_proto_program, paddle_proto_parameters, bytes, size, file, options, d);
+}
+
+ir_graph *frontend_import_paddle_json(const uint8_t *bytes, size_t size, const char *file,
+                                      const frontend_options *options, diag *d)
+{
+    return import(paddle_pir_program, paddle_proto_parameters, bytes, size, file, options, d);
 }

@@ -1,4 +1,4 @@
-/* program.h: a Paddle program as its file has it, whatever the box: Paddle Lite's .nb or Paddle's own Protocol Buffers.
+/* program.h: a Paddle program as its file has it, whatever the box: Paddle Lite's .nb, Paddle's own Protocol Buffers or JSON.
  * The readers fill it, and the parameters with it; the importer (import.h) sees nothing else of a file. */
 #ifndef QCC_PADDLE_PROGRAM_H
 #define QCC_PADDLE_PROGRAM_H

@@ -127,7 +127,7 @@ class Parameters(Case):
         self.assertIn("there is none", self.refused(1, QCC_RUN, folder, "--interp"))
         (folder / "b.json").write_text('{"base_code":{"magic":"pir"}}')
         (folder / "a.json").write_text('{"base_code":{"magic":"pir"}}')
-        self.assertIn("a.json: error: the file is JSON", self.refused(1, QCC_RUN, folder, "--interp"))
+        self.assertIn("several programs, 'a.json' and 'b.json'", self.refused(1, QCC_RUN, folder, "--interp"))
         for program, weights in (("inference.pdmodel", "inference.pdiparams"), ("__model__", "__params__")):
             shutil.copy(data / "paddle" / "qat_linear.pdmodel", folder / program)
             shutil.copy(data / "paddle" / "qat_linear.pdiparams", folder / weights)
@@ -150,7 +150,7 @@ class Parameters(Case):
         self.assertIn("No such file", self.refused(1, QCC_RUN, program, "--interp", f"--params={self.folder / 'nothing'}"))
         self.assertIn("No such file", self.refused(1, QCC_RUN, program, "--interp", f"--params={self.folder}"))
         (self.folder / "m.json").write_text('{"base_code":{"magic":"pir"}}')
-        self.assertIn("FLAGS_enable_pir_api=0", self.refused(1, QCC_RUN, self.folder / "m.json", "--interp"))
+        self.assertIn("the program has 0 regions", self.refused(1, QCC_RUN, self.folder / "m.json", "--interp"))
         self.assertIn("no Paddle program", self.refused(1, QCC_RUN, self.add, "--interp", f"--params={self.folder}"))
 
 

@@ -3,7 +3,7 @@
 #
 #     fuzz.sh [--seconds=N | --runs=N] [--jobs=N] [--seed=N] [--corpus=FOLDER] [--harness=fuzz-passes|fuzz-import] BUILD [FORMAT…]
 #
-# BUILD was configured with clang and -Dfuzz=true.  FORMAT is tflite, ort, onnx, nb, pdmodel or qir; all six by default.  --seconds and
+# BUILD was configured with clang and -Dfuzz=true.  FORMAT is tflite, ort, onnx, nb, pdmodel, json or qir; all seven by default.  --seconds and
 # --runs are for each of them; --jobs of them run at once.  Without --seed each run tries other inputs.  The corpus, a folder
 # for each format, begins with the models of the tests and grows; the second time it begins with what it has.  An input that
 # fails is left in the folder `found` beside them, and is printed when it is small.  The exit code is 0 when nothing failed.
@@ -28,7 +28,7 @@ program=$build/tests/fuzz/$harness
 [ -x "$program" ] || { echo "fuzz.sh: there is no $program: configure with -Dfuzz=true" >&2; exit 2; }
 corpus=${corpus:-$build/tests/fuzz/corpus}
 formats=("$@")
-[ $# -gt 0 ] || formats=(tflite ort onnx nb pdmodel qir)
+[ $# -gt 0 ] || formats=(tflite ort onnx nb pdmodel json qir)
 most_bytes=16384 # of a file: what is larger is mostly weights
 
 # The models of the tests; of the graphs in text those that have an op, or a type of its result, that none before had.

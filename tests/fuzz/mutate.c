@@ -96,7 +96,7 @@ static bool mutate_path(mutator *m, const char *path)
 
 static int is_model(const struct dirent *d)
 {
-    static const char *const kinds[] = {".tflite", ".ort", ".onnx", ".nb", ".pdmodel", ".qir"};
+    static const char *const kinds[] = {".tflite", ".ort", ".onnx", ".nb", ".pdmodel", ".json", ".qir"};
     const char *dot = strrchr(d->d_name, '.');
     bool found = false;
     for (size_t i = 0; dot && i < sizeof kinds / sizeof *kinds; i++)
