@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "frontends/node_conv.h"
 #include "frontends/paddle/import.h"
 
 static bool pair(paddle_node *n, const char *name, int64_t def, int64_t low, int64_t out[2])
@@ -194,38 +195,48 @@ bool paddle_op_conv(paddle_node *n)
            (unit == 0 || paddle_set_unit(n, "Output", unit));
 }
 
+/* The window of a transposed convolution: what is cut off at the ends, less than nothing where the result reaches past the
+ * filters, by output_padding or output_size. */
+static bool transposed_box(paddle_node *n, const ir_value *x, const int64_t kernel[2], node_box *out)
+{
+    node_window win = {.kernel = {kernel[0], kernel[1]}};
+    int64_t extra[2], size[2];
+    int sizes;
+    if (!pair(n, "output_padding", 0, 0, extra) || !paddle_ints(n, "output_size", 2, size, &sizes) ||
+        !read_window(n, &x->type.dims[1], &win))
+        return false;
+    *out = (node_box){0};
+    for (int i = 0; i < 2; i++) {
+        const int64_t full = (x->type.dims[1 + i] - 1) * win.stride[i] + (win.kernel[i] - 1) * win.dilation[i] + 1 -
+                             win.before[i] - win.after[i];
+        const int64_t past = sizes ? size[sizes - 1 ? i : 0] - full : extra[i];
+        if (past < 0 || past > win.stride[i] * win.dilation[i])
+            return node_error(n, "%lld pixels past the reach of the filters are not supported", (long long)past);
+        out->stride[i] = win.stride[i];
+        out->dilation[i] = win.dilation[i];
+        out->before[i] = win.before[i];
+        out->after[i] = win.after[i] - past;
+    }
+    return true;
+}
+
 bool paddle_op_conv_transpose(paddle_node *n)
 {
     product p = {0};
-    node_window win;
-    int64_t extra[2], extent[2], size[2];
-    int sizes;
+    node_box box;
+    node_transposed_conv t;
+    const int64_t groups = paddle_int(n, "groups", 1);
     ir_value *w = weights_of(n, "Filter", "Input0_scale");
     p.x = w ? paddle_in(n, "Input", 0, LAYOUT_LAST) : NULL;
-    if (!p.x || !paddle_activation_of(n, activation_name(n), &p.act) || !pair(n, "output_padding", 0, 0, extra) ||
-        !paddle_ints(n, "output_size", 2, size, &sizes))
+    if (!p.x || !paddle_activation_of(n, activation_name(n), &p.act))
         return false;
-    if (p.x->type.rank != 4 || w->type.rank != 4 || w->type.dtype != IR_F32 || paddle_int(n, "groups", 1) != 1 || sizes)
-        return node_error(n, "groups, output_size, and other than real two-dimensional filters are not supported");
-    if (!read_bias(n, w->type.dims[1], &p.bias) || !(p.w = node_transposed(n, w, (int64_t[]){1, 2, 3, 0})))
+    if (p.x->type.rank != 4 || w->type.rank != 4 || w->type.dtype != IR_F32 || groups < 1 || groups > 1 << 20)
+        return node_error(n, "other than real two-dimensional filters are not supported");
+    if (!read_bias(n, w->type.dims[1] * groups, &p.bias) || !transposed_box(n, p.x, &w->type.dims[2], &box) ||
+        !node_transpose_conv(n, p.x, w, p.bias, groups, &box, &t))
         return false;
-    memcpy(win.kernel, &p.w->type.dims[1], sizeof win.kernel);
-    if (strcmp(paddle_text(n, "padding_algorithm", "EXPLICIT"), "SAME") == 0)
-        return node_error(n, "the padding algorithm SAME is not supported");
-    if (!read_window(n, &p.x->type.dims[1], &win))
-        return false;
-    for (int i = 0; i < 2; i++) {
-        win.after[i] -= extra[i];
-        if (win.dilation[i] != 1 || win.after[i] < 0)
-            return node_error(n, "dilation, and results past the reach of the filters, are not supported");
-        extent[i] = (p.x->type.dims[1 + i] - 1) * win.stride[i] + win.kernel[i] - win.before[i] - win.after[i];
-        if (extent[i] < 1)
-            return node_error(n, "the result has no pixels");
-    }
-    ir_op *op = node_emit(n, IR_TRANSPOSE_CONV2D, p.bias ? 3 : 2, (ir_value *[]){p.x, p.w, p.bias});
-    node_set_window(op, &win);
-    ir_type type = ir_type_make(IR_F32, 4, (int64_t[]){p.x->type.dims[0], extent[0], extent[1], p.w->type.dims[0]});
-    return paddle_put(n, "Output", finish(n, &p, op, type), LAYOUT_LAST);
+    ir_value *y = finish(n, &p, t.op, t.image);
+    return y && paddle_put(n, "Output", node_reshaped(n, y, t.whole.rank, t.whole.dims), LAYOUT_LAST);
 }
 
 /* ---- Pools ---- */

@@ -64,7 +64,10 @@ static bool next_word(const char **rest, word *out)
     return out->length > 0;
 }
 
-static bool word_is(word w, const char *text) { return strlen(text) == w.length && memcmp(w.text, text, w.length) == 0; }
+static bool word_is(word w, const char *text)
+{
+    return strlen(text) == w.length && memcmp(w.text, text, w.length) == 0;
+}
 
 static const char *word_text(pir *p, word w) { return arena_string(p->arena, w.text, w.length); }
 
@@ -75,9 +78,11 @@ static int32_t type_number(const char *name)
     static const struct {
         const char *long_name, *short_name;
         int32_t number;
-    } types[] = {{"bool", "bool", 0},     {"int16", "i16", 1},   {"int32", "i32", 2}, {"int64", "i64", 3}, {"float16", "f16", 4},
-                 {"float32", "f32", 5},   {"float64", "f64", 6}, {"uint8", "ui8", 20}, {"int8", "i8", 21},
-                 {"Undefined(ALL_DTYPE)", "", -1}};
+    } types[] = {{"bool", "bool", 0},   {"int16", "i16", 1},
+                 {"int32", "i32", 2},   {"int64", "i64", 3},
+                 {"float16", "f16", 4}, {"float32", "f32", 5},
+                 {"float64", "f64", 6}, {"uint8", "ui8", 20},
+                 {"int8", "i8", 21},    {"Undefined(ALL_DTYPE)", "", -1}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(name, types[i].long_name) == 0 || strcmp(name, types[i].short_name) == 0)
             return types[i].number;
@@ -138,9 +143,10 @@ static pir_value *write_value(pir *p, const js_value *result, const char *kind, 
     v->written = true;
     v->names = (frontend_names){count, ARENA_ARRAY(p->arena, const char *, count + 1)};
     for (uint32_t i = 0; i < count; i++)
-        v->names.text[i] = list ? arena_format(p->arena, "%s:%d.%u", kind, (int)(v - p->values), i)
-                           : name ? name
-                           : v->output ? v->output : arena_format(p->arena, "%s:%d", kind, (int)(v - p->values));
+        v->names.text[i] = list        ? arena_format(p->arena, "%s:%d.%u", kind, (int)(v - p->values), i)
+                           : name      ? name
+                           : v->output ? v->output
+                                       : arena_format(p->arena, "%s:%d", kind, (int)(v - p->values));
     return v;
 }
 
@@ -163,12 +169,12 @@ static bool ends_with(const char *text, const char *end)
 /* An attribute's kind behind its dialect as a type of program.h; of a list, that of its elements; -1: none. */
 static int scalar_type(const char *kind)
 {
-    return ends_with(kind, ".a_bool")                                ? TYPE_BOOLEAN
-           : ends_with(kind, ".a_i32")                               ? TYPE_INT
-           : ends_with(kind, ".a_i64")                               ? TYPE_LONG
+    return ends_with(kind, ".a_bool")                               ? TYPE_BOOLEAN
+           : ends_with(kind, ".a_i32")                              ? TYPE_INT
+           : ends_with(kind, ".a_i64")                              ? TYPE_LONG
            : ends_with(kind, ".a_f32") || ends_with(kind, ".a_f64") ? TYPE_FLOAT
-           : ends_with(kind, ".a_str")                               ? TYPE_STRING
-                                                                     : -1;
+           : ends_with(kind, ".a_str")                              ? TYPE_STRING
+                                                                    : -1;
 }
 
 static int list_type(int scalar)
@@ -292,8 +298,8 @@ static void add_operand(paddle_op *op, const char *parameter, const pir_value *v
 static bool strange(pir *p, const paddle_op *op, int index)
 {
     const ir_loc loc = {p->model->file, 0, (int32_t)(op - p->model->program.ops), op->type};
-    return diag_error(p->model->diag, &loc, "operand %d is computed, or a list, or one more than there are, which is not supported",
-                      index);
+    return diag_error(p->model->diag, &loc,
+                      "operand %d is computed, or a list, or one more than there are, which is not supported", index);
 }
 
 /* Operand number `index`, which pir.def has `w` for. */
@@ -334,7 +340,8 @@ static bool read_operands(pir *p, const js_value *list, const pir_entry *entry, 
     return true;
 }
 
-static bool read_results(pir *p, const js_value *list, const pir_entry *entry, const char *kind, const char *name, paddle_op *op)
+static bool read_results(pir *p, const js_value *list, const pir_entry *entry, const char *kind, const char *name,
+                         paddle_op *op)
 {
     const char *rest = entry ? entry->results : "";
     for (const js_value *o = js_first(list); o; o = o->next) {
@@ -459,7 +466,8 @@ static void feed(pir *p, const js_value *json, paddle_op *op)
 static bool read_op(pir *p, const js_value *json, const char *name)
 {
     enum { MADE_ATTRIBUTES = 2 };
-    const js_value *operands = js_member(json, "I"), *results = js_member(json, "O"), *attributes = js_member(json, "A");
+    const js_value *operands = js_member(json, "I"), *results = js_member(json, "O"),
+                   *attributes = js_member(json, "A");
     const pir_entry *entry = entry_of(name);
     const char *type = entry ? entry->operator_name : name;
     const bool is_feed = strcmp(type, "feed") == 0, is_fetch = strcmp(type, "fetch") == 0;
@@ -597,7 +605,8 @@ static bool right_version(paddle_model *m, const js_value *root)
     if (strcmp(js_text(js_member(base, "magic")), "pir") != 0)
         return diag_error(m->diag, &loc, "the file is JSON, but no program of PaddlePaddle 3");
     return (version >= 0 && version <= NEWEST_VERSION) ||
-           diag_error(m->diag, &loc, "the program is of version %lld, newer than %d", (long long)version, NEWEST_VERSION);
+           diag_error(m->diag, &loc, "the program is of version %lld, newer than %d", (long long)version,
+                      NEWEST_VERSION);
 }
 
 bool paddle_pir_program(paddle_model *m)

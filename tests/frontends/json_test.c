@@ -8,7 +8,8 @@
 #include "../unit/test.h"
 #include "frontends/json.h"
 
-static const char sample[] = " {\"a\": [1, -2.5e1, true, null, \"x\\\"\\u00e9\\u20ac\\n\"],\n\"big\": 9007199254740993, \"o\": {}} ";
+static const char sample[] =
+    " {\"a\": [1, -2.5e1, true, null, \"x\\\"\\u00e9\\u20ac\\n\"],\n\"big\": 9007199254740993, \"o\": {}} ";
 
 /* The tree, which is NULL where `text` is no JSON; the bytes end where a sanitizer sees it. */
 static const js_value *read(arena *a, const char *text, size_t length, fb_reader *r)
@@ -49,9 +50,9 @@ static void test_cut(void)
 
 static void test_malformed(void)
 {
-    static const char *const texts[] = {"{\"a\" 1}", "{1: 2}",       "[1 2]",  "[1,]",   "{\"a\":1,}", "nul",     "tru1", "1e999",
-                                        "--1",       "\"\\x\"",      "\"\\u00g0\"", "\"\\u0000\"", "\"\n\"", "[] []", "\"\\",
-                                        "1.2.3",     "[1e400]",      "\"a",    "{",      "]"};
+    static const char *const texts[] = {
+        "{\"a\" 1}",   "{1: 2}",      "[1 2]",  "[1,]",  "{\"a\":1,}", "nul",   "tru1",    "1e999", "--1", "\"\\x\"",
+        "\"\\u00g0\"", "\"\\u0000\"", "\"\n\"", "[] []", "\"\\",       "1.2.3", "[1e400]", "\"a",   "{",   "]"};
     arena *a = arena_new();
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         fb_reader r;

@@ -577,6 +577,32 @@ def int8_joins(p):
 
 
 @case
+def transposed_forms(p):
+    """Transposed convolutions with groups, dilation, the padding algorithms, and results that reach past the filters."""
+    x = image(p)
+    forms = (
+        {"groups": 2, "strides": [2, 2], "paddings": [1, 1]},
+        {"groups": 6, "strides": [2, 1], "paddings": [0, 1]},
+        {"dilations": [2, 3], "paddings": [1, 2]},
+        {"groups": 3, "dilations": [2, 1], "strides": [2, 2], "paddings": [1, 1]},
+        {"padding_algorithm": "SAME", "strides": [2, 2]},
+        {"padding_algorithm": "SAME", "strides": [1, 2], "paddings": [5, 5]},
+        {"padding_algorithm": "VALID", "strides": [3, 2], "paddings": [1, 1]},
+        {"strides": [2, 2], "output_padding": [1, 1]},
+        {"strides": [4, 3], "output_padding": [3, 2]},
+        {"strides": [2, 3], "paddings": [1, 0, 0, 1], "output_padding": [1, 2]},
+        {"strides": [3, 3], "paddings": [1, 1], "output_size": [13, 11]},
+    )
+    for i, form in enumerate(forms):
+        groups = form.get("groups", 1)
+        more = {"paddings": [0, 0], "output_padding": [], "output_size": [], **form}
+        kind = "depthwise_conv2d_transpose" if groups == 6 else "conv2d_transpose"
+        conv(p, f"up{i}", x, noise(40 + i, (6, 6 // groups, 3, 2)), out=f"y{i}", kind=kind, **more)
+        p.output(f"y{i}")
+    return [noise(39, (1, 6, 5, 4))]
+
+
+@case
 def qat_transposed(p):
     """A transposed convolution whose weights are fake-quantized, along their second dimension, and as a whole."""
     x = image(p, (2, 4, 5, 3))
