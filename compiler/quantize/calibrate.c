@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/quantize/auto.h"
 #include "compiler/quantize/calibrate_run.h"
 #include "compiler/quantize/correct.h"
 #include "compiler/quantize/goal.h"
@@ -80,11 +81,12 @@ static void tell(const ir_graph *g, const observer *seen, threshold_algo algo, c
         range->observed = observed_make(g->arena, seen, algorithm, (double)range->low, (double)range->high);
 }
 
-static bool choose(const calibrate_options *c, const driver_options *o, const ir_graph *g, const stats *s, int file,
-                   pass_calibration *out, diag *d)
+/* By one algorithm, or from a file.  In the graph's arena. */
+static bool give_ranges(const calibrate_options *c, threshold_algo algo, const ir_graph *g, const stats *s,
+                        pass_calibration *out, diag *d)
 {
     pass_range *ranges = ARENA_ARRAY(g->arena, pass_range, g->next_id);
-    const char *note = arena_format(g->arena, "%s of %lld samples", threshold_name(c->algo), (long long)s->samples);
+    const char *note = arena_format(g->arena, "%s of %lld samples", threshold_name(algo), (long long)s->samples);
     const threshold_options options = {c->percentile, c->scheme.symmetric, c->scheme.activation_bits};
     *out = c->scheme;
     out->ranges = ranges;
@@ -92,14 +94,14 @@ static bool choose(const calibrate_options *c, const driver_options *o, const ir
     for (int i = 0; i < s->count; i++) {
         pass_range *range = &ranges[s->values[i].value->id];
         range->note = note;
-        range->known = threshold_choose(c->algo, &s->values[i].seen, &options, &range->low, &range->high);
+        range->known = threshold_choose(algo, &s->values[i].seen, &options, &range->low, &range->high);
     }
     const char *from_file = c->scales ? arena_format(g->arena, "--scales=%s", c->scales) : NULL;
     if (c->scales && !ranges_file_read(c->scales, s, ranges, from_file, d))
         return false;
     for (int i = 0; i < s->count; i++)
-        tell(g, &s->values[i].seen, c->algo, note, &ranges[s->values[i].value->id]);
-    return (file == OUTPUT_NONE || save(o, ranges_file_text(s, ranges), file, d));
+        tell(g, &s->values[i].seen, algo, note, &ranges[s->values[i].value->id]);
+    return true;
 }
 
 static bool fill(void *context, int index, void *const buffers[], diag *d)
@@ -185,6 +187,38 @@ static bool reach_and_correct(const calibrate_options *c, const driver_options *
     return reach(c, &how, g, inputs, d) && correct(&how, g, d);
 }
 
+/* ---- Which algorithm ---- */
+
+typedef struct candidate {
+    const calibrate_options *options;
+    const driver_options *driver;
+    const stats *stats;
+    correct_samples samples;
+} candidate;
+
+static bool prepare_candidate(const void *context, threshold_algo algo, ir_graph *copy, pass_calibration *out, diag *d)
+{
+    const candidate *k = context;
+    if (!give_ranges(k->options, algo, copy, k->stats, out, d) ||
+        !equalize(k->options, k->driver, copy, k->stats, out, d))
+        return false;
+    const correction how = {k->options->effort, with_ranges(k->driver, out), k->samples,
+                            calibrate_threads(k->driver, INT_MAX)};
+    return correct(&how, copy, d);
+}
+
+static bool choose(const calibrate_options *c, const driver_options *o, const ir_graph *g, const stats *s,
+                   calibrate_inputs *inputs, int file, pass_calibration *out, diag *d)
+{
+    threshold_algo algo = calibrate_algo(c);
+    const candidate context = {c, o, s, {fill, inputs, inputs->count}};
+    if (algo == THRESHOLD_AUTO &&
+        !auto_choose(g, o, prepare_candidate, &context, &context.samples, calibrate_threads(o, INT_MAX), &algo, d))
+        return false;
+    return give_ranges(c, algo, g, s, out, d) &&
+           (file == OUTPUT_NONE || save(o, ranges_file_text(s, out->ranges), file, d));
+}
+
 static bool take_steps(const calibrate_options *c, const driver_options *o, ir_graph *g, stats *s,
                        pass_calibration *out, diag *d)
 {
@@ -192,7 +226,7 @@ static bool take_steps(const calibrate_options *c, const driver_options *o, ir_g
     files outputs;
     const bool good = (c->samples.count == 0 || calibrate_inputs_open(c, g, &inputs, d)) &&
                       prepare(c, o, s, &outputs, d) && observe(c, o, g, &inputs, s, outputs.stats, d) &&
-                      choose(c, o, g, s, outputs.ranges, out, d) && equalize(c, o, g, s, out, d) &&
+                      choose(c, o, g, s, &inputs, outputs.ranges, out, d) && equalize(c, o, g, s, out, d) &&
                       reach_and_correct(c, o, g, &inputs, out, d);
     calibrate_inputs_close(&inputs);
     return good;

@@ -87,8 +87,6 @@ static bool set_effort(calibrate_options *c, const char *value, char *error, siz
     long effort;
     if (!options_number(value, 0, 3, &effort, error, size))
         return false;
-    if (effort > 2)
-        return fail(error, size, "%s: this version knows efforts 0 to 2", value);
     c->effort = (int)effort;
     c->effort_given = true;
     return true;
@@ -96,6 +94,7 @@ static bool set_effort(calibrate_options *c, const char *value, char *error, siz
 
 static bool set_algo(calibrate_options *c, const char *value, char *error, size_t size)
 {
+    c->algo_given = true;
     return threshold_find(value, &c->algo) || fail(error, size, "%s", algorithms);
 }
 
@@ -139,6 +138,11 @@ bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *
     return good;
 }
 
+threshold_algo calibrate_algo(const calibrate_options *c)
+{
+    return c->effort == 3 && !c->algo_given ? THRESHOLD_AUTO : c->algo;
+}
+
 bool calibrate_is_asked(const calibrate_options *c)
 {
     return c->samples.count > 0 || c->load_stats.count > 0 || c->scales;
@@ -162,5 +166,7 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
         return "--min-sqnr and --max-drop need samples, --calib: the model is run on them";
     if (c->effort_given && c->effort > 0 && c->samples.count == 0)
         return "--effort beyond 0 needs samples, --calib: statistics alone say nothing about biases";
+    if (calibrate_algo(c) == THRESHOLD_AUTO && c->samples.count == 0)
+        return "--algo=auto needs samples, --calib: the model is run on them";
     return NULL;
 }

@@ -16,8 +16,9 @@ typedef struct calibrate_options {
     const char *save_stats, *save_scales, *scales;
     driver_list load_stats;
     threshold_algo algo;
+    bool algo_given;
     double percentile; /* of algorithm hist, as a part of 1; 0: its own */
-    int effort;        /* 0: ranges alone; 1: biases corrected, where there are samples */
+    int effort; /* 0: ranges alone; 1: biases corrected, where there are samples; 2: weights rounded; 3: the algorithm, too */
     bool effort_given;
     bool given, weights_given;     /* any of these but preprocessing; of weights, which need no samples */
     bool prepares, others_prepare; /* preprocessing is given; it is also for samples that nothing is calibrated with */
@@ -34,6 +35,8 @@ calibrate_options calibrate_defaults(void);
 bool calibrate_set(calibrate_options *, option_id, const char *value, bool *out_known, char *error, size_t error_size);
 /* What options say together; NULL, or what is wrong. */
 const char *calibrate_complete(const calibrate_options *, const driver_options *);
+/* The one that is given, or that the effort means. */
+threshold_algo calibrate_algo(const calibrate_options *);
 /* Is there anything to calibrate with? */
 bool calibrate_is_asked(const calibrate_options *);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/quantize/twins.h"
 #include "compiler/run/session.h"
 #include "ir/size_limits.h"
 #include "passes/common/plan.h"
@@ -52,17 +53,10 @@ typedef struct search {
 
 static driver_options options_here(const search *s, pass_quantize_mode mode)
 {
-    driver_options here = driver_defaults(OPTION_EVAL);
-    here.quantize = mode;
+    if (mode == PASS_QUANTIZE_AUTO)
+        return twins_integer_options(s->options, s->options->calibration);
+    driver_options here = twins_options(s->options, mode);
     here.first_phase = PASS_PHASE_integer;
-    here.max_size = s->options->max_size;
-    if (mode == PASS_QUANTIZE_NONE)
-        return here;
-    here.quantized_ops = s->options->quantized_ops;
-    here.infer_scales = s->options->infer_scales;
-    here.rounding = s->options->rounding;
-    here.rounding_given = s->options->rounding_given;
-    here.calibration = s->options->calibration;
     return here;
 }
 

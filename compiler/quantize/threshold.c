@@ -203,13 +203,15 @@ static range find(threshold_algo algo, const observer *o, const threshold_option
     const range all = seen(o);
     const bool one_side = !options->symmetric && (all.low == 0 || all.high == 0);
     switch (algo) {
+    case THRESHOLD_AUTO:
+    case THRESHOLD_MINMAX: return all;
     case THRESHOLD_ABSMAX: return both_sides(absmax(all));
     case THRESHOLD_MOVING_AVERAGE: return means(observer_moving_average(o), options->symmetric);
     case THRESHOLD_AVG: return means(observer_average(o), options->symmetric);
     case THRESHOLD_HIST: return cut(all, percentile(o, options->percentile > 0 ? options->percentile : 0.99999));
     default: break;
     }
-    if (options->bits == 16 || algo == THRESHOLD_MINMAX || (double)o->count == (double)o->zeros)
+    if (options->bits == 16 || (double)o->count == (double)o->zeros)
         return all;
     if (algo == THRESHOLD_KL)
         return cut(all, least_divergence(o, one_side ? 256 : 128));

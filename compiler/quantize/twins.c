@@ -138,6 +138,18 @@ driver_options twins_options(const driver_options *o, pass_quantize_mode mode)
     return here;
 }
 
+driver_options twins_integer_options(const driver_options *o, const pass_calibration *ranges)
+{
+    driver_options here = twins_options(o, PASS_QUANTIZE_AUTO);
+    here.first_phase = PASS_PHASE_integer;
+    here.quantized_ops = o->quantized_ops;
+    here.infer_scales = o->infer_scales;
+    here.rounding = o->rounding;
+    here.rounding_given = o->rounding_given;
+    here.calibration = ranges;
+    return here;
+}
+
 ir_op **twins_ops(const ir_graph *g)
 {
     ir_op **ops = ARENA_ARRAY(g->arena, ir_op *, g->next_id);

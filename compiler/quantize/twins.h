@@ -39,5 +39,7 @@ bool twins_give_scales(ir_graph *, const driver_options *, diag *);
 ir_op **twins_ops(const ir_graph *);
 /* To compile a copy for this machine, in this process. */
 driver_options twins_options(const driver_options *of_the_model, pass_quantize_mode);
+/* The same of a graph at the start of PHASE(integer), on integers with these ranges. */
+driver_options twins_integer_options(const driver_options *of_the_model, const pass_calibration *);
 
 #endif
