@@ -724,3 +724,36 @@ def suppression(p):
             p.output(output)
     corner, size = noise(91, (2, 40, 2), 0, 8), noise(92, (2, 40, 2), 1, 5)
     return [np.concatenate([corner, corner + size], 2), noise(93, (2, 3, 40), 0, 1)]
+
+
+@case
+def boxes(p):
+    """Boxes of cells, of anchors, and decoded ones."""
+    p.input("x", "float32", [2, 21, 3, 4])
+    p.input("sizes", "int32", [2, 2])
+    p.input("deltas", "float32", [5, 6, 4])
+    settings = {"anchors": [10, 13, 16, 30, 33, 23], "class_num": 2, "conf_thresh": 0.3, "downsample_ratio": 32, "clip_bbox": True, "scale_x_y": 1.0,
+                "iou_aware": False, "iou_aware_factor": 0.5}
+    for name, more in (("plain", {}), ("whole", {"clip_bbox": False}), ("scaled", {"scale_x_y": 1.05, "conf_thresh": 0.0})):
+        p.op("yolo_box", {"X": ["x"], "ImgSize": ["sizes"]}, {"Boxes": [name + ".boxes"], "Scores": [name + ".scores"]}, **{**settings, **more})
+        p.output(name + ".boxes")
+        p.output(name + ".scores")
+    p.input("image", "float32", [2, 3, 30, 44])
+    ratios = {"min_sizes": [4.0, 9.0], "max_sizes": [9.0, 15.0], "aspect_ratios": [1.0, 2.0, 3.0], "variances": [0.1, 0.1, 0.2, 0.2], "flip": True,
+              "clip": False, "step_w": 0.0, "step_h": 0.0, "offset": 0.5, "min_max_aspect_ratios_order": False}
+    for name, more in (("cells", {}), ("ordered", {"min_max_aspect_ratios_order": True, "clip": True}),
+                       ("steps", {"max_sizes": [], "flip": False, "step_w": 8.0, "step_h": 9.0, "offset": 0.25})):
+        p.op("prior_box", {"Input": ["x"], "Image": ["image"]}, {"Boxes": [name], "Variances": [name + ".variances"]}, **{**ratios, **more})
+        p.output(name)
+        p.output(name + ".variances")
+    for name, count, axis in (("columns", 6, 0), ("rows", 5, 1)):
+        corner, size = noise(150 + axis, (count, 2), 0, 8), noise(152 + axis, (count, 2), 1, 5)
+        p.param(name + ".prior", np.concatenate([corner, corner + size], 1))
+        p.param(name + ".variance", noise(154 + axis, (count, 4), 0.1, 0.3))
+        for form, operands, more in (("operand", {"PriorBoxVar": [name + ".variance"]}, {"variance": []}),
+                                     ("attribute", {}, {"variance": [0.1, 0.2, 0.3, 0.4], "box_normalized": False}), ("none", {}, {"variance": []})):
+            out = f"{name}.{form}"
+            p.op("box_coder", {"PriorBox": [name + ".prior"], "TargetBox": ["deltas"], **operands}, {"OutputBox": [out]},
+                 **{"code_type": "decode_center_size", "box_normalized": True, "axis": axis, **more})
+            p.output(out)
+    return [noise(156, (2, 21, 3, 4), -2, 2), np.array([[90, 120], [64, 200]], np.int32), noise(157, (5, 6, 4)), noise(158, (2, 3, 30, 44))]

@@ -192,6 +192,32 @@ def fed_twice(p):
 
 
 @refused
+def yolo_classes(p):
+    p.input("sizes", "int32", [1, 2])
+    one(p, "yolo_box", {"X": ["x"], "ImgSize": ["sizes"]}, {"Boxes": ["y"], "Scores": ["s"]}, extents=(1, 21, 3, 4), anchors=[10, 13], class_num=2)
+
+
+@refused
+def box_encoded(p):
+    p.param("prior", noise(1, (5, 4)))
+    one(p, "box_coder", {"PriorBox": ["prior"], "TargetBox": ["x"]}, {"OutputBox": ["y"]}, extents=(6, 4), code_type="encode_center_size")
+
+
+@refused
+def prior_sizes(p):
+    p.input("image", "float32", [1, 3, 40, 40])
+    one(p, "prior_box", {"Input": ["x"], "Image": ["image"]}, {"Boxes": ["y"], "Variances": ["v"]}, min_sizes=[4.0, 8.0], max_sizes=[8.0],
+        aspect_ratios=[2.0], variances=[0.1, 0.1, 0.2, 0.2])
+
+
+@refused
+def transposed_size(p):
+    p.param("w", noise(1, (4, 2, 3, 3)))
+    one(p, "conv2d_transpose", {"Input": ["x"], "Filter": ["w"]}, {"Output": ["y"]}, strides=[2, 2], paddings=[0, 0], dilations=[1, 1], groups=1,
+        output_size=[40, 40])
+
+
+@refused
 def product_nan(p):
     w = noise(1, (4, 4))
     w[1, 2] = np.nan

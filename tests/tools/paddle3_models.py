@@ -72,10 +72,22 @@ class Functions(nn.Layer):
                 paddle.unbind(w, 1)[2])
 
 
+class Boxes(nn.Layer):
+    """What makes boxes, on [1, 21, 3, 4], image sizes [1, 2] and deltas [5, 6, 4]."""
+
+    def forward(self, x, sizes, deltas):
+        ops = paddle.vision.ops
+        boxes, scores = ops.yolo_box(x, sizes, [10, 13, 16, 30, 33, 23], 2, 0.3, 32)
+        priors, variances = ops.prior_box(x, F.interpolate(x, scale_factor=10), [4.0], [9.0], [2.0], flip=True)
+        known = paddle.reshape(priors, [-1, 4])[:6]
+        return boxes, scores, priors, ops.box_coder(known, [0.1, 0.1, 0.2, 0.2], deltas, "decode_center_size", axis=0)
+
+
 MODELS = {
     "lenet": (LeNet, {"x": ([None, 1, 28, 28], "float32")}),
     "mobilenet_v3": (mobilenet_v3_small, {"x": ([None, 3, 64, 64], "float32")}),
     "layers": (Layers, {"x": ([1, 3, 8, 8], "float32"), "ids": ([1, 3], "int64")}),
+    "boxes": (Boxes, {"x": ([1, 21, 3, 4], "float32"), "sizes": ([1, 2], "int32"), "deltas": ([5, 6, 4], "float32")}),
     "functions": (Functions, {"x": ([1, 8, 4, 4], "float32")}),
 }
 
@@ -95,7 +107,7 @@ def run(folder, inputs):
     arrays = []
     for shape, dtype in inputs.values():
         extents = [max(extent or 1, 1) for extent in shape]
-        arrays.append(random.standard_normal(extents).astype(np.float32) if dtype == "float32" else random.integers(0, 9, extents))
+        arrays.append(random.standard_normal(extents).astype(np.float32) if dtype == "float32" else random.integers(0, 9, extents).astype(dtype))
     results = model(*map(paddle.to_tensor, arrays))
     for prefix, values in (("in", arrays), ("out", results if isinstance(results, (list, tuple)) else [results])):
         for index, value in enumerate(values):
