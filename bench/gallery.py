@@ -34,13 +34,16 @@ START, END = "<!-- table -->", "<!-- end of the table -->"
 # ---- What the framework computes ----
 
 class LiteRT:
-    def __init__(self, path, kernels="xnnpack"):
+    """A new interpreter for each run of a model with state: resetting leaves resource variables as they are."""
+    def __init__(self, path, kernels="xnnpack", state=False):
         from tflite_reference import Reference
-        self.reference = Reference(str(path), kernels)
+        self.made = lambda: Reference(str(path), kernels)
+        self.reference, self.state = self.made(), state
 
     def __call__(self, inputs):
-        self.reference.it.reset_all_variables()
-        return [numpy.asarray(y) for y in self.reference.run(inputs)]
+        if self.state:
+            self.reference = self.made()
+        return [numpy.array(y) for y in self.reference.run(inputs)]
 
 
 class OnnxRuntime:
@@ -57,10 +60,10 @@ class OnnxRuntime:
         return self.session.run(None, dict(zip(self.names, inputs)))
 
 
-def framework(path, fast=False):
+def framework(path, fast=False, state=False):
     """None: none that runs here."""
     if path.suffix == ".tflite":
-        return LiteRT(path, "xnnpack" if fast else "opt")
+        return LiteRT(path, "xnnpack" if fast else "opt", state)
     return OnnxRuntime(path, fast) if path.suffix in (".ort", ".onnx") else None
 
 
@@ -83,9 +86,11 @@ def options_of(path, facts):
 # ---- Agreement ----
 
 def made_inputs(model, sample, facts):
+    """Of DIR/NAME.json, where it is: bounds of integers, and inputs that are one number."""
     from tflite_reference import made_input
-    bounds = {k: i.get("bound") for k, i in enumerate(facts.get("inputs", []))}
-    return [made_input(t.dtype, t.shape, 1 + k + 100 * sample, bounds.get(k)) for k, t in enumerate(model.inputs)]
+    said = facts.get("inputs", [{}] * len(model.inputs))
+    return [numpy.full(t.shape, i["const"], t.dtype) if "const" in i else made_input(t.dtype, t.shape, 1 + k + 100 * sample, i.get("bound"))
+            for k, (t, i) in enumerate(zip(model.inputs, said))]
 
 
 def difference(tensor, got, want):
@@ -104,7 +109,7 @@ def compared(model, pairs):
     reals = [d for _, _, d, whole in all_of if not whole]
     texts = [f"{int(max(steps))} step{'' if max(steps) == 1 else 's'}"] if steps else []
     texts += [f"{max(reals):.0e}" if max(reals) else "0"] if reals else []
-    same, count = (sum(one[i] for one in all_of) for i in range(2))
+    same, count = (sum(one[i] for one in all_of if one[3] or not steps) for i in range(2))
     return "all" if same == count else f"{100 * same / count:.1f} %" if steps else "–", ", ".join(texts)
 
 
@@ -120,7 +125,8 @@ def run_all(model, inputs):
 def agreement(path, facts, integers):
     import qcc
     model = qcc.compile(path, **options_of(path, facts))
-    other = framework(path)
+    state = bool(qcc.describe(path, **options_of(path, facts))["state_bytes"])
+    other = framework(path, state=state)
     inputs = [made_inputs(model, i, facts) for i in range(SAMPLES if other else 1)]
     got = run_all(model, inputs)
     if other:
@@ -132,7 +138,7 @@ def agreement(path, facts, integers):
         equal, farthest = compared(model, [([g.ravel()[::stride] for g, (stride, _) in zip(got[0], want)], [w for _, w in want])])
     row = {"equal": equal, "farthest": farthest}
     if path.suffix == ".tflite" and integers:
-        reference = LiteRT(path, "ref")
+        reference = LiteRT(path, "ref", state)
         equal, farthest = compared(model, list(zip(run_all(qcc.compile(path, rounding="tflite"), inputs[:3]), [reference(x) for x in inputs[:3]])))
         row["with `--rounding=tflite`"] = "the same" if equal == "all" else f"{equal}, {farthest}"
     return row
@@ -147,22 +153,32 @@ def size(count, unit=1024, units=("B", "KB", "MB", "GB")):
         count /= unit
 
 
+# Runs a program, and prints its processor seconds and the most memory that it took, in KB.  A process of its own, because what starts
+# a program counts as its memory, too.
+USED = """
+import json, resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss]))
+sys.exit(code)
+"""
+
+
 def cost(path, compiler, facts):
     from qcc._programs import options
     with tempfile.TemporaryDirectory() as folder:
         line = [compiler, str(path), "--target=native", "-o", f"{folder}/m.o", "--no-header", f"--report={folder}/r.json",
                 *options(options_of(path, facts))]
-        process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        done = subprocess.run([sys.executable, "-S", "-c", USED, *line], capture_output=True, check=False)
+        if done.returncode:
             raise RuntimeError("is refused")
+        seconds, kilobytes = json.loads(done.stdout)
         said = json.loads(Path(folder, "r.json").read_text())
         bytes_of_object = os.path.getsize(f"{folder}/m.o")
     macs = said["macs"]
     return {"multiply-adds": size(macs, 1000, ("", "K", "M", "G")).strip(), "int8": f"{100 * said['macs_int8'] / macs:.0f} %" if macs else "–",
-            "object": size(bytes_of_object), "workspace": size(said["workspace_bytes"]), "compiling": f"{used.ru_utime + used.ru_stime:.2g} s",
-            "memory of that": size(used.ru_maxrss * 1024)}
+            "object": size(bytes_of_object), "workspace": size(said["workspace_bytes"]), "compiling": f"{seconds:.2g} s",
+            "memory of that": size(kilobytes * 1024)}
 
 
 def least(call):
