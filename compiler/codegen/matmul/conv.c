@@ -4,11 +4,13 @@
  *                                       a kernel line (KW * C) when taps touch, otherwise a tap (C of the group)
  *
  * The copy is made when there is padding, or when a run is so short that the last window would read behind the image.
- */
+ *
+ * Weights of reals that are known only at run time are packed by a step in front (conv_open). */
 #include <assert.h>
 #include <string.h>
 
 #include "compiler/codegen/matmul/conv.h"
+#include "compiler/codegen/matmul/pack.h"
 #include "compiler/codegen/matmul/wide.h"
 #include "compiler/codegen/move/copy.h"
 #include "ir/ref/interp.h"
@@ -182,5 +184,83 @@ bool cg_emit_conv2d(cg_module *m, const ir_op *op)
     const cg_arg sums = cg_arg_part(cg_arg_scratch(m, op), (int64_t)c.copy_bytes, (int64_t)c.sums_bytes);
     if (c.sums_bytes && !cg_mac_row_sums(m, &g, &steps, cg_mac_weight_zero(op), sums))
         return false;
+    return cg_gemm_emit(m, &g, &tiles);
+}
+
+/* ---- Weights from run time ---- */
+
+cg_fit cg_conv_open_fits(const ir_op *op, const target_info *target)
+{
+    const ir_value *b = ir_operand_value(op, 2);
+    (void)target;
+    if (op->operands[0].value->type.dtype != IR_F32 || op->operands[1].value->type.dtype != IR_F32 ||
+        op->results[0]->type.dtype != IR_F32 || (b && b->type.dtype != IR_F32) || ir_operand_value(op, 3))
+        return cg_best_if(false, cg_mac_is_open(op) ? CG_MAC_OPEN : NULL);
+    return (cg_fit){.how = cg_mac_is_open(op) ? CG_BEST : CG_CAN};
+}
+
+/* Parts of the scratch, behind the padded copy. */
+typedef struct open_parts {
+    size_t copy, weights, bias;
+} open_parts;
+
+static open_parts open_parts_of(const cg_conv *c, const cg_steps *steps)
+{
+    const int64_t columns = c->out_c / c->groups;
+    return (open_parts){c->copy_bytes, round_up(cg_prepacked_bytes(steps, c->groups, columns)),
+                        round_up((size_t)(c->groups * cg_prepacked_columns(columns)) * 4)};
+}
+
+size_t cg_conv_open_scratch(const ir_op *op, const target_info *target)
+{
+    arena *a = arena_new();
+    const cg_conv c = cg_conv_of(op);
+    const int64_t none = 0;
+    const cg_steps steps = cg_steps_of_runs(a, 1, &none, c.k_h * c.k_w * c.depth, c.element);
+    const open_parts parts = open_parts_of(&c, &steps);
+    (void)target;
+    arena_free(a);
+    return parts.copy + parts.weights + parts.bias;
+}
+
+static void pack_weights(cg_module *m, const cg_conv *c, cg_gemm *g, const cg_steps *steps, int blocks)
+{
+    const ir_op *op = g->op;
+    const ir_value *b = ir_operand_value(op, 2);
+    const open_parts parts = open_parts_of(c, steps);
+    const cg_arg scratch = cg_arg_scratch(m, op);
+    cg_pack pack = {.op = op,
+                    .steps = steps,
+                    .source = cg_arg_value(op->operands[1].value),
+                    .k_stride = c->element,
+                    .depth = c->k_h * c->k_w * c->depth,
+                    .columns = g->columns,
+                    .blocks = blocks,
+                    .is_float = true};
+    pack.n_stride = pack.depth * c->element;
+    pack.offsets = (cg_group_offsets){.count = c->groups, .step = g->columns * pack.n_stride};
+    if (b)
+        pack.base = cg_arg_value(b);
+    pack.packed = g->weights = cg_arg_part(scratch, (int64_t)parts.copy, (int64_t)parts.weights);
+    pack.bias = g->bias = cg_arg_part(scratch, (int64_t)(parts.copy + parts.weights), (int64_t)parts.bias);
+    cg_pack_emit(m, &pack);
+}
+
+bool cg_emit_conv_open(cg_module *m, const ir_op *op)
+{
+    const cg_conv c = cg_conv_of(op);
+    cg_gemm g;
+    cg_steps steps;
+    if (ir_type_elements(&op->results[0]->type) == 0)
+        return true;
+    if (!begin(m, op, &c, &g, &steps))
+        return false;
+    const schedule_tiles tiles = cg_gemm_tiles(m, &g);
+    pack_weights(m, &c, &g, &steps, tiles.blocks);
+    g.linear = steps.linear;
+    if (!steps.linear)
+        g.offsets = cg_arg_constant(cg_constant(m, steps.offset, 4 * (size_t)steps.count, "offsets"));
+    ir_act_bounds_f32((ir_enum_ACT)ir_int(op, IR_ATTR_ACT), &g.min, &g.max);
+    g.sum_factor = 1;
     return cg_gemm_emit(m, &g, &tiles);
 }

@@ -167,13 +167,13 @@ static LLVMValueRef lacking(cg_kernel *k, const column_sums *sums)
     return LLVMBuildAdd(k->b, LLVMBuildMul(k->b, sums->all, cg_splat_i32(k, 127, 16), ""), sums->positive, "");
 }
 
-static void store_bias(packer *e, LLVMValueRef block, LLVMValueRef bias, LLVMValueRef base, const column_sums *sums)
+static void store_bias(packer *e, LLVMValueRef first, LLVMValueRef bias, LLVMValueRef base, const column_sums *sums)
 {
     cg_kernel *k = &e->k;
     const cg_pack *p = e->p;
     LLVMTypeRef element = p->is_float ? k->m->f32 : k->m->i32;
-    LLVMValueRef v = base ? load_line(e, element, cg_at(k, base, cg_mul_const(k, block, 64)))
-                          : LLVMConstNull(cg_vector(element, 16));
+    LLVMValueRef v =
+        base ? load_line(e, element, cg_at(k, base, cg_mul_const(k, first, 4))) : LLVMConstNull(cg_vector(element, 16));
     if (!p->is_float) {
         const int32_t constant = (int32_t)((uint32_t)p->depth * (uint32_t)p->x_zero * (uint32_t)p->zero);
         v = LLVMBuildSub(k->b, v, LLVMBuildMul(k->b, sums->all, cg_splat_i32(k, p->x_zero, 16), ""), "");
@@ -200,7 +200,8 @@ static void emit_block(packer *e, LLVMValueRef args[], LLVMValueRef group, LLVMV
     else
         sums = pack_block_bytes(e, cg_at(k, args[1], to), step);
     LLVMValueRef bias = cg_at(k, args[2], cg_mul_const(k, cg_add(k, cg_mul_const(k, group, all), block), 64));
-    store_bias(e, block, bias, args[3], &sums);
+    LLVMValueRef first = cg_add(k, cg_mul_const(k, group, p->columns), cg_mul_const(k, block, 16));
+    store_bias(e, first, bias, args[3], &sums);
 }
 
 static void emit_pack(packer *e, LLVMValueRef args[])

@@ -20,7 +20,7 @@ cg_group_offsets cg_group_offsets_of(const int64_t offsets[], int64_t count);
 typedef struct cg_pack {
     const ir_op *op;
     const cg_steps *steps;
-    cg_arg source, base; /* base: a value of columns biases, or unbound: 0 */
+    cg_arg source, base; /* base: a value of columns biases for each group, or unbound: 0 */
     cg_arg packed, bias; /* results: cg_prepacked_bytes; 4 bytes a padded column */
     cg_group_offsets offsets;
     int64_t k_stride, n_stride, depth, columns;
