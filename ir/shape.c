@@ -217,6 +217,23 @@ static bool infer_dynamic_quantize(inference *i)
     return true;
 }
 
+/* The height and width of the taps are free. */
+static bool infer_conv2d_weights_gradient(inference *i)
+{
+    if (!need_rank(i, 0, 4) || !need_rank(i, 1, 4))
+        return false;
+    const ir_type *x = operand(i, 0), *by_y = operand(i, 1), taps = *i->present;
+    if (taps.rank != 4)
+        return refuse(i, "%s: result has rank %d, expected 4", text_of(i), taps.rank);
+    i->out->dtype = by_y->dtype;
+    if (!image(i, taps.dims[0], taps.dims[1], true, by_y->dims[3]))
+        return false;
+    if (!ir_type_equal(i->out, by_y))
+        return refuse(i, "%s: operand 1 has not the shape that the windows give", text_of(i));
+    *i->out = ir_type_make(x->dtype, 4, (int64_t[]){taps.dims[0], taps.dims[1], x->dims[3], by_y->dims[3]});
+    return true;
+}
+
 static bool infer_fully_connected(inference *i)
 {
     const ir_type *x = operand(i, 0), *w = operand(i, 1);
@@ -626,6 +643,7 @@ static const struct {
     [IR_CONV2D] = {infer_conv2d, FREE_DTYPE},
     [IR_DEPTHWISE_CONV2D] = {infer_depthwise, FREE_DTYPE},
     [IR_TRANSPOSE_CONV2D] = {infer_transpose_conv2d, FREE_DTYPE},
+    [IR_CONV2D_WEIGHTS_GRADIENT] = {infer_conv2d_weights_gradient, 0},
     [IR_FULLY_CONNECTED] = {infer_fully_connected, FREE_DTYPE},
     [IR_BATCH_MATMUL] = {infer_batch_matmul, FREE_DTYPE},
     [IR_DYNAMIC_QUANTIZE] = {infer_dynamic_quantize, 0},

@@ -20,6 +20,9 @@ static void give_bias(gradient *s)
 
 /* ---- The rules ---- */
 
+/* [KH, KW, image's channels, window's channels] as weights of conv2d; of transpose_conv2d. */
+static const int64_t OUTPUTS_FIRST[4] = {3, 0, 1, 2}, IMAGE_FIRST[4] = {2, 0, 1, 3};
+
 /* x, w, by_y: of one group. */
 static ir_value *conv_by_x(gradient *s, ir_value *w, ir_value *by_y, const gradient_window *at)
 {
@@ -39,7 +42,8 @@ bool gradient_of_conv2d(gradient *s)
         if (gradient_wants(s, 0))
             by_x[g] = conv_by_x(s, gradient_part(s, w, 0, g * out, out), by_y, &at);
         if (gradient_wants(s, 1))
-            by_w[g] = gradient_taps(s, gradient_part(s, x, 3, g * in, in), by_y, &at, &w->type.dims[1]);
+            by_w[g] = gradient_transpose(
+                s, gradient_taps(s, gradient_part(s, x, 3, g * in, in), by_y, &at, &w->type.dims[1]), OUTPUTS_FIRST);
     }
     if (gradient_wants(s, 0))
         gradient_give(s, 0, groups == 1 ? by_x[0] : joined(s, by_x, groups, 3));
@@ -92,7 +96,8 @@ bool gradient_of_transpose_conv2d(gradient *s)
     if (gradient_wants(s, 0))
         gradient_give(s, 0, gradient_convolution(s, IR_CONV2D, by_y, gradient_swapped(s, gradient_operand(s, 1)), &at));
     if (gradient_wants(s, 1))
-        gradient_give(s, 1, gradient_swapped(s, gradient_taps(s, by_y, gradient_operand(s, 0), &at, &w->dims[1])));
+        gradient_give(
+            s, 1, gradient_transpose(s, gradient_taps(s, by_y, gradient_operand(s, 0), &at, &w->dims[1]), IMAGE_FIRST));
     give_bias(s);
     return true;
 }

@@ -22,12 +22,17 @@ gradient_window gradient_window_of(const ir_op *op)
     return w;
 }
 
-ir_value *gradient_convolution(gradient *s, ir_opcode code, ir_value *x, ir_value *taps, const gradient_window *w)
+static void set_window(ir_op *op, const gradient_window *w)
 {
-    ir_op *op = gradient_new(s, code, 2, (ir_value *[]){x, taps});
     ir_set_ints(op, IR_ATTR_STRIDE, GRADIENT_AXES, w->stride);
     ir_set_ints(op, IR_ATTR_DILATION, GRADIENT_AXES, w->dilation);
     ir_set_ints(op, IR_ATTR_PAD, 2 * GRADIENT_AXES, w->pad);
+}
+
+ir_value *gradient_convolution(gradient *s, ir_opcode code, ir_value *x, ir_value *taps, const gradient_window *w)
+{
+    ir_op *op = gradient_new(s, code, 2, (ir_value *[]){x, taps});
+    set_window(op, w);
     return gradient_end(s, op);
 }
 
@@ -131,13 +136,13 @@ ir_value *gradient_product(gradient *s, ir_value *a, ir_value *b, bool adj_a, bo
 ir_value *gradient_taps(gradient *s, ir_value *x, ir_value *by_y, const gradient_window *w,
                         const int64_t taps[GRADIENT_AXES])
 {
-    if (is_pointwise(w, taps)) {
-        ir_value *by = gradient_product(s, gradient_matrix(s, by_y), gradient_matrix(s, x), true, false);
-        return gradient_reshape(s, by, 4, (int64_t[]){by->type.dims[0], 1, 1, by->type.dims[1]});
-    }
-    const gradient_window back = taps_window(w, &x->type, &by_y->type, taps);
-    ir_value *by = gradient_convolution(s, IR_CONV2D, gradient_swapped(s, x), gradient_swapped(s, by_y), &back);
-    return gradient_swapped(s, first_taps(s, by, taps));
+    const int64_t dims[4] = {taps[GRADIENT_Y], taps[GRADIENT_X], x->type.dims[3], by_y->type.dims[3]};
+    if (is_pointwise(w, taps))
+        return gradient_reshape(s, gradient_product(s, gradient_matrix(s, x), gradient_matrix(s, by_y), true, false), 4,
+                                dims);
+    ir_op *op = gradient_new(s, IR_CONV2D_WEIGHTS_GRADIENT, 2, (ir_value *[]){x, by_y});
+    set_window(op, w);
+    return gradient_end_as(s, op, 4, dims);
 }
 
 /* [n, h, w, c] as [1, h, w, n * c] */

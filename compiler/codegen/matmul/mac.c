@@ -127,7 +127,7 @@ static const void *float_bias(cg_module *m, const cg_gemm *g)
     return values;
 }
 
-static void bind_residual(cg_module *m, cg_gemm *g)
+void cg_mac_bind_residual(cg_module *m, cg_gemm *g)
 {
     const ir_value *r = ir_operand_value(g->op, 3);
     if (!r)
@@ -215,7 +215,7 @@ void cg_mac_bind_results(cg_module *m, cg_gemm *g, const void *bias)
         cg_constant(m, cg_pad_columns(m->arena, bias, g->groups, g->columns), 4 * (size_t)padded, "bias"));
     ir_act_bounds_f32(ir_has_attr(g->op, IR_ATTR_ACT) ? (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT) : IR_ACT_NONE, &g->min,
                       &g->max);
-    bind_residual(m, g);
+    cg_mac_bind_residual(m, g);
     g->sum_factor = 1;
     if (!g->is_float && g->out_type != IR_I32)
         bind_requant(m, g);

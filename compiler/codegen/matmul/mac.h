@@ -31,6 +31,9 @@ const void *cg_mac_signed_weights(cg_module *, const ir_op *, int64_t column_siz
 int32_t *cg_mac_folded_bias(cg_module *, const cg_gemm *, int64_t column_size, const int32_t column_sums[]);
 void cg_mac_bind_results(cg_module *, cg_gemm *, const void *bias);
 
+/* The arithmetic of a fused residual add, if there is one; its rows are set. */
+void cg_mac_bind_residual(cg_module *, cg_gemm *);
+
 /* x quantized at run time: binds its scales and zero points to the rows of g, one each for all rows, for an image, for
  * a line or for a row.  False with a diagnostic. */
 bool cg_mac_bind_dynamic(cg_module *, cg_gemm *);

@@ -254,7 +254,8 @@ cg_fit cg_depthwise_f32_fits(const ir_op *op, const target_info *target)
     if (op->operands[0].value->type.dtype != IR_F32 || op->operands[1].value->type.dtype != IR_F32 ||
         op->results[0]->type.dtype != IR_F32)
         return cg_best_if(false, NULL);
-    return cg_best_if(!cg_mac_is_open(op), CG_MAC_OPEN);
+    const ir_value *b = ir_operand_value(op, 2);
+    return cg_best_if(!b || b->type.dtype == IR_F32, NULL);
 }
 
 bool cg_emit_depthwise_f32(cg_module *m, const ir_op *op)
