@@ -204,6 +204,17 @@ static bool infer_pool(inference *i)
                  operand(i, 0)->dims[3]);
 }
 
+static bool infer_pool_gradient(inference *i)
+{
+    const ir_type *by_y = operand(i, 1);
+    if (!infer_pool(i))
+        return false;
+    i->out->dtype = by_y->dtype;
+    if (!ir_type_equal(i->out, by_y))
+        return refuse(i, "%s: operand 1 has not the shape that the windows give", text_of(i));
+    return same_as_first(i);
+}
+
 static bool infer_dynamic_quantize(inference *i)
 {
     static const ir_dtype types[] = {IR_U8, IR_F32, IR_U8};
@@ -673,6 +684,7 @@ static const struct {
     [IR_LOGICAL_OR] = {to_bool, 0},
     [IR_SELECT] = {infer_select, 0},
     [IR_MAX_POOL2D] = {infer_pool, 0},
+    [IR_MAX_POOL2D_GRADIENT] = {infer_pool_gradient, 0},
     [IR_AVG_POOL2D] = {infer_pool, 0},
     [IR_SUM] = {infer_reduce, FREE_DTYPE},
     [IR_MEAN] = {infer_reduce, FREE_DTYPE},

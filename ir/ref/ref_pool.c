@@ -1,4 +1,5 @@
-/* ref_pool.c: max_pool2d and avg_pool2d: each channel of a pixel from the window's taps inside the image. */
+/* ref_pool.c: max_pool2d and avg_pool2d: each channel of a pixel from the window's taps inside the image; and where the
+ * gradient of the former goes. */
 #include <float.h>
 #include <stdlib.h>
 
@@ -8,9 +9,10 @@ typedef struct pool {
     int64_t n, ih, iw, c, oh, ow, kh, kw, sy, sx, py, px;
 } pool;
 
-static pool pool_of(const ir_op *op)
+/* window_values: an element for each window and channel. */
+static pool pool_of(const ir_op *op, const ir_value *window_values)
 {
-    const ir_type *x = &op->operands[0].value->type, *y = &op->results[0]->type;
+    const ir_type *x = &op->operands[0].value->type, *y = &window_values->type;
     return (pool){
         /* clang-format off */
         .n = x->dims[0], .ih = x->dims[1], .iw = x->dims[2], .c = x->dims[3], .oh = y->dims[1], .ow = y->dims[2],
@@ -32,13 +34,19 @@ static bool within(const ir_op *op, ir_attr_id id, int count, int64_t min, diag 
     return true;
 }
 
+static bool check_windows(const ir_op *op, const ir_value *window_values, diag *d)
+{
+    const ir_type *x = &op->operands[0].value->type, *y = &window_values->type;
+    if (x->rank != 4 || y->rank != 4 || x->dims[0] != y->dims[0] || x->dims[3] != y->dims[3])
+        return ir_refuse(op, d, "image and windows need four dimensions, the same batch and channels");
+    return within(op, IR_ATTR_KERNEL, 2, 1, d) && within(op, IR_ATTR_STRIDE, 2, 1, d) &&
+           within(op, IR_ATTR_PAD, 4, 0, d);
+}
+
 bool ir_check_pool(const ir_op *op, diag *d)
 {
-    const ir_type *x = &op->operands[0].value->type, *y = &op->results[0]->type;
-    if (x->rank != 4 || y->rank != 4 || x->dims[0] != y->dims[0] || x->dims[3] != y->dims[3])
-        return ir_refuse(op, d, "operand and result need four dimensions, the same batch and channels");
-    if (!within(op, IR_ATTR_KERNEL, 2, 1, d) || !within(op, IR_ATTR_STRIDE, 2, 1, d) ||
-        !within(op, IR_ATTR_PAD, 4, 0, d))
+    const ir_type *x = &op->operands[0].value->type;
+    if (!check_windows(op, op->results[0], d))
         return false;
     if (x->dtype == IR_F32)
         return true;
@@ -137,9 +145,40 @@ static bool int_pool(const ir_op *op, const pool *p, const void *from, void *to,
 
 bool ir_ref_pool(const ir_op *op, const void *const operands[], void *const results[], diag *d)
 {
-    const pool p = pool_of(op);
+    const pool p = pool_of(op, op->results[0]);
     if (ir_type_elements(&op->results[0]->type) == 0)
         return true;
     return op->operands[0].value->type.dtype == IR_F32 ? real_pool(op, &p, operands[0], results[0], d)
                                                        : int_pool(op, &p, operands[0], results[0], d);
+}
+
+bool ir_check_max_pool_gradient(const ir_op *op, diag *d)
+{
+    return check_windows(op, op->operands[1].value, d) && ir_check_same_shape(op, d);
+}
+
+/* To the first largest tap: NaN is none, and a window of nothing else has none. */
+bool ir_ref_max_pool_gradient(const ir_op *op, const void *const operands[], void *const results[], diag *d)
+{
+    const pool p = pool_of(op, op->operands[1].value);
+    (void)d;
+    memset(results[0], 0, ir_type_bytes(&op->results[0]->type));
+    for (int64_t row = 0; row < p.n * p.oh * p.ow; row++) {
+        const extent e = extent_of(&p, row / p.ow % p.oh, row % p.ow);
+        const int64_t image = row / (p.ow * p.oh) * p.ih * p.iw;
+        for (int64_t c = 0; c < p.c; c++) {
+            int64_t largest = -1;
+            for (int64_t y = e.y0; y < e.y1; y++)
+                for (int64_t x = e.x0; x < e.x1; x++) {
+                    const int64_t at = (image + y * p.iw + x) * p.c + c;
+                    const float most = largest < 0 ? -INFINITY : ir_f32_at(operands[0], largest);
+                    const float v = ir_f32_at(operands[0], at);
+                    if (v > most || (largest < 0 && v == most))
+                        largest = at;
+                }
+            if (largest >= 0)
+                ir_f32_put(results[0], largest, ir_f32_at(results[0], largest) + ir_f32_at(operands[1], row * p.c + c));
+        }
+    }
+    return true;
 }

@@ -4,6 +4,19 @@
 #include "ir/ref/interp.h"
 #include "passes/gradients/windows.h"
 
+bool gradient_of_max_pool2d(gradient *s)
+{
+    const gradient_window at = gradient_window_of(s->op);
+    const int64_t *kernel;
+    ir_op *op = gradient_new(s, IR_MAX_POOL2D_GRADIENT, 2, (ir_value *[]){gradient_operand(s, 0), s->by_result});
+    ir_ints(s->op, IR_ATTR_KERNEL, &kernel);
+    ir_set_ints(op, IR_ATTR_KERNEL, GRADIENT_AXES, kernel);
+    ir_set_ints(op, IR_ATTR_STRIDE, GRADIENT_AXES, at.stride);
+    ir_set_ints(op, IR_ATTR_PAD, 2 * GRADIENT_AXES, at.pad);
+    gradient_give(s, 0, gradient_end(s, op));
+    return true;
+}
+
 /* ---- Average pooling: each tap inside the image gets its share of the mean ---- */
 
 typedef struct pool {

@@ -126,7 +126,7 @@ def window_cases():
     for kernel, stride, pad in [((2, 2), (2, 2), (0, 0, 0, 0)), ((3, 3), (2, 2), (1, 1, 1, 1)),
                                 ((3, 2), (1, 1), (1, 0, 1, 1)), ((6, 6), (1, 1), (0, 0, 0, 0)),
                                 ((2, 2), (3, 3), (0, 0, 0, 0))]:
-        for name, function in (("avg_pool2d", ops.avg_pool),):
+        for name, function in (("avg_pool2d", ops.avg_pool), ("max_pool2d", ops.max_pool)):
             yield f"{name} {kernel} {stride} {pad}", lambda g, k=kernel, s=stride, p=pad, n=name, f=function: g.op(
                 n, lambda x: f(x, k, s, p), g.input((2, 6, 6, 3)), kernel=list(k), stride=list(s), pad=list(p))
     for out in ((8, 6), (3, 5), (4, 3)):

@@ -24,7 +24,7 @@ from graph import Graph  # noqa: E402
 STEP = 1e-5
 # Of an element, and of a tensor's largest: sums in float cancel, so that small elements have the errors of large ones.
 RELATIVE, OF_LARGEST = 1e-3, 3e-5
-LEAST = 1e-2  # the same of gradients that are 0 as a sum of parts of this size (a bias in front of a batch norm)
+LEAST = 1e-2  # the least "largest", of that of all gradients: some are 0 as a sum of parts (a bias in front of a batch norm)
 DIRECTIONS = 24  # of inputs with more elements than this: random ones, and as many single elements
 WAYS = {"interpreted": ["--interp"], "compiled": ["--target=generic", "-O0"]}
 
@@ -79,12 +79,12 @@ def differences(graph, rng):
 
 
 def check(name, way, found, expected):
-    wrong = []
+    wrong, least = [], LEAST * max(1, max(abs(by).max(initial=0) for by in found))
     for i, (by, (along, want)) in enumerate(zip(found, expected)):
         axes = tuple(range(1, along.ndim))
         got = (along * by).sum(axis=axes)
         weight = np.sqrt((along * along).sum(axis=axes))  # of directions of many elements the errors add up
-        bound = RELATIVE * abs(want) + OF_LARGEST * weight * max(abs(by).max(initial=0), LEAST)
+        bound = RELATIVE * abs(want) + OF_LARGEST * weight * max(abs(by).max(initial=0), least)
         bad = np.flatnonzero(~(abs(got - want) <= bound))
         if len(bad):
             wrong.append(f"{name}, {way}, input {i}, direction {bad[0]} of {len(along)}: {got[bad[0]]:.6g}, "

@@ -60,6 +60,14 @@ def perceptron(g):
     return spelled_cross_entropy(g, connected(g, connected(g, g.input((4, 10)), 8, "relu"), 5))
 
 
+def lenet(g):
+    def pooled(v):
+        return g.op("max_pool2d", lambda v: ops.max_pool(v, (2, 2), (2, 2), (0, 0, 0, 0)), v, kernel=[2, 2], stride=[2, 2])
+    x = pooled(conv(g, g.input((2, 12, 12, 1)), 4, 5, act="relu"))
+    x = flat(g, pooled(conv(g, x, 6, 3, act="relu")))
+    return cross_entropy(g, connected(g, connected(g, x, 16, "relu"), 10))
+
+
 def residual_block(g):
     x = g.input((2, 6, 6, 4))
     y = batch_norm(g, conv(g, x, 8, stride=2))
@@ -112,5 +120,5 @@ def transformer(g):
 
 
 def network_cases():
-    for build in (perceptron, residual_block, inverted_residual, squeezed, transformer):
+    for build in (perceptron, lenet, residual_block, inverted_residual, squeezed, transformer):
         yield f"network {build.__name__}", build
