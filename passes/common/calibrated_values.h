@@ -17,4 +17,10 @@ const ir_value *const *calibrated_sources(const ir_graph *, const pass_options *
 /* Narrows the ranges of values that only such functions read to what makes a difference to their results. */
 void calibrated_narrow(const ir_graph *, const ir_value *const sources[], pass_range ranges[], uint32_t count, arena *);
 
+/* By id of a value: no integers are to stand for it, because a logarithm makes of one step far more than one step, and
+ * so for what it is computed of, back to where a product of it is clamped, or to the model's input: the spectrum of a
+ * sound. */
+const bool *calibrated_precise(const ir_graph *, const ir_value *const sources[], const pass_range ranges[],
+                               uint32_t count, arena *);
+
 #endif

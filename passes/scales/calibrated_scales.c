@@ -85,17 +85,25 @@ static bool give_constants(ir_graph *g, const pass_calibration *c, const bool *w
     return changed;
 }
 
+static void forget_precise(const ir_graph *g, const bool *precise, pass_range ranges[], uint32_t count)
+{
+    for (uint32_t id = 0; id < g->next_id && id < count; id++)
+        if (precise[id])
+            ranges[id].known = false;
+}
+
 pass_result pass_calibrated_scales(ir_graph *g, pass_context *context)
 {
     const pass_calibration *given = context->options->calibration;
     if (!given || !given->ranges || context->options->quantize == PASS_QUANTIZE_NONE)
         return PASS_UNCHANGED;
     const bool *wanted = calibrated_values(g, context->options, context->scratch);
+    const ir_value *const *sources = calibrated_sources(g, context->options, context->scratch);
     pass_range *ranges = ARENA_ARRAY(context->scratch, pass_range, given->count);
     pass_calibration narrowed = *given, *c = &narrowed;
     memcpy(ranges, given->ranges, given->count * sizeof *ranges);
-    calibrated_narrow(g, calibrated_sources(g, context->options, context->scratch), ranges, given->count,
-                      context->scratch);
+    calibrated_narrow(g, sources, ranges, given->count, context->scratch);
+    forget_precise(g, calibrated_precise(g, sources, ranges, given->count, context->scratch), ranges, given->count);
     narrowed.ranges = ranges;
     bool changed = false;
     for (int32_t i = 0; i < g->input_count; i++)
