@@ -7,7 +7,7 @@
  *
  * It adds ops of the same IR and changes none: what the caller wants to see becomes outputs (ir_output_add), what nobody
  * uses goes with dce, and the graph is compiled like any other.  rules.def says what the gradient of every op is;
- * docs/tuning.md derives them. */
+ * docs/gradients.md derives them. */
 #ifndef QCC_GRADIENTS_H
 #define QCC_GRADIENTS_H
 
