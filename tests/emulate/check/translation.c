@@ -148,6 +148,7 @@ static void check_masked_memory(void)
         exit(1);
     memset(pages, 7, 4096);
     __asm__ volatile("kmovq %2, %%k1\n"
+                     "kmovq %3, %%k2\n"
                      "vmovdqu8 (%0), %%zmm16%{%%k1%}%{z%}\n"
                      "vpaddb (%0), %%zmm16, %%zmm16%{%%k2%}%{z%}\n"
                      "vmovdqu8 (%0), %%zmm16%{%%k1%}%{z%}\n"
@@ -155,7 +156,7 @@ static void check_masked_memory(void)
                      "vpaddb %%zmm16, %%zmm16, %%zmm16\n"
                      "vmovdqu8 %%zmm16, (%0)%{%%k1%}\n"
                      "vzeroupper\n" ::"r"(pages + 4096 - 10),
-                     "r"(out), "r"((uint64_t)0x3ff)
+                     "r"(out), "r"((uint64_t)0x3ff), "r"((uint64_t)0)
                      : "memory");
     expect(out[0] == 7 && out[9] == 7 && !out[10] && !out[63], "a masked load");
     expect(pages[4096 - 10] == 14 && pages[4095] == 14 && pages[4096 - 11] == 7, "a masked store");
