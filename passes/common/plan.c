@@ -99,24 +99,11 @@ ir_value *plan_real_constant(ir_graph *g, const ir_value *v)
 
 ir_value *plan_integer_constant(ir_graph *g, const ir_value *v)
 {
-    int64_t count = ir_type_elements(&v->type), inner = 1;
-    const ir_quant *as = v->as;
-    unsigned char *to = ARENA_ARRAY(g->arena, unsigned char, count + 1);
-    int32_t min, max;
-    ir_quant_range(v->as_dtype, as, &min, &max);
-    for (int d = as->axis + 1; as->axis >= 0 && d < v->type.rank; d++)
-        inner *= v->type.dims[d];
-    for (int64_t i = 0; i < count; i++) {
-        int64_t c = as->axis < 0 ? 0 : i / inner % as->count;
-        double q = as->scale[c] > 0 ? nearbyint(ir_const_real(v, i) / (double)as->scale[c]) + as->zero[c] : as->zero[c];
-        to[i] = (unsigned char)(int32_t)(q >= min ? q <= max ? q : max : min); /* NaN: min */
-    }
     ir_type type = v->type;
     type.dtype = v->as_dtype;
-    ir_value *integers = ir_const_new(g, type, as, to);
-    integers->name = v->name;
-    integers->scale_from = v->scale_from;
-    return integers;
+    unsigned char *to = ARENA_ARRAY(g->arena, unsigned char, ir_type_elements(&v->type) + 1);
+    scales_integers(v, to);
+    return ir_const_new(g, type, v->as, to);
 }
 
 ir_value *plan_transposed_matrix(ir_graph *g, const ir_value *w)

@@ -99,6 +99,22 @@ bool scales_equal(const ir_value *a, const ir_value *b)
     return a->as_dtype == b->as_dtype && ir_quant_equal(a->as, b->as);
 }
 
+void scales_integers(const ir_value *v, unsigned char *to)
+{
+    const ir_quant *as = v->as;
+    int64_t count = ir_type_elements(&v->type), inner = 1;
+    int32_t min, max;
+    ir_quant_range(v->as_dtype, as, &min, &max);
+    for (int d = as->axis + 1; as->axis >= 0 && d < v->type.rank; d++)
+        inner *= v->type.dims[d];
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t c = as->axis < 0 ? 0 : i / inner % as->count;
+        const double zero = as->zero[c];
+        const double q = as->scale[c] > 0 ? nearbyint(ir_const_real(v, i) / (double)as->scale[c]) + zero : zero;
+        to[i] = (unsigned char)(int32_t)(q >= min ? q <= max ? q : max : min); /* NaN: min */
+    }
+}
+
 bool scales_can_join(const ir_value *x, const ir_value *r)
 {
     return !scales_is_fixed(r) || scales_equal(x, r) || (!scales_is_fixed(x) && pass_single_user(x) != NULL);

@@ -33,6 +33,8 @@ void scales_copy(ir_value *to, const ir_value *from);       /* `as` and its orig
 bool scales_is_suggestion(ir_origin);
 bool scales_is_fixed(const ir_value *);
 bool scales_equal(const ir_value *, const ir_value *);
+/* The 8-bit integers that a real constant stands for, one a byte. */
+void scales_integers(const ir_value *, unsigned char *to);
 
 /* An op between x and r = op(x) is about to disappear, and r to be read from x's op instead (or x itself, when the op
  * does nothing).  True when no rounding is lost; then scales_join gives the one that remains.  Where both are rounded
