@@ -9,10 +9,10 @@
 #include "compiler/program.h"
 #include "compiler/progress.h"
 #include "compiler/quantize/calibrate.h"
+#include "compiler/run/labels.h"
 #include "compiler/run/session.h"
 #include "compiler/shapes.h"
 #include "tools/eval_layers.h"
-#include "tools/labels.h"
 
 enum { EXIT_USAGE = 2, TOP = 5 };
 

@@ -1,6 +1,6 @@
 /* labels.c: a line of the labels file is a sample: its file's name and its class, or its class alone. */
 #define _GNU_SOURCE
-#include "tools/labels.h"
+#include "compiler/run/labels.h"
 
 #include <ctype.h>
 #include <errno.h>

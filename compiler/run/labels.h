@@ -1,6 +1,6 @@
 /* labels.h: samples of a classifier and the class of each. */
-#ifndef QCC_TOOLS_LABELS_H
-#define QCC_TOOLS_LABELS_H
+#ifndef QCC_RUN_LABELS_H
+#define QCC_RUN_LABELS_H
 
 #include "compiler/run/samples.h"
 
