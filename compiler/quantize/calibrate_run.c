@@ -5,12 +5,11 @@
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "compiler/interrupt.h"
 #include "compiler/run/session.h"
 
 typedef struct source { /* where a session has an observed value */
@@ -24,7 +23,6 @@ typedef struct run {
     stats *to;
     source *sources; /* parallel to to->values */
     int batches;
-    bool watch_interrupt;
     double start; /* seconds of a clock */
 
     pthread_mutex_t lock; /* for all that follows */
@@ -32,7 +30,7 @@ typedef struct run {
     int next, turn; /* the next batch to be taken, and to be written down */
     int done;       /* samples */
     int failed;     /* the first batch that failed; `batches`: none */
-    bool interrupted;
+    interrupt interrupt;
     diag *diag; /* its error */
 } run;
 
@@ -103,11 +101,8 @@ static bool run_batch(worker *w, int batch)
 /* The next batch; -1: there is none, or it is wanted no more. */
 static int take(run *r)
 {
-    sigset_t pending;
     pthread_mutex_lock(&r->lock);
-    if (r->watch_interrupt && sigpending(&pending) == 0 && sigismember(&pending, SIGINT))
-        r->interrupted = true;
-    const bool ends = r->interrupted || r->failed < r->batches || r->next == r->batches;
+    const bool ends = interrupt_came(&r->interrupt) || r->failed < r->batches || r->next == r->batches;
     const int batch = ends ? -1 : r->next++;
     pthread_mutex_unlock(&r->lock);
     return batch;
@@ -225,32 +220,9 @@ static bool merge(const run *r, const worker workers[], int count, diag *d)
     return true;
 }
 
-/* SIGINT waits, and is asked for between batches: whoever has it ignored goes on ignoring it. */
-static bool hold_interrupt(sigset_t *out_before)
-{
-    struct sigaction action;
-    sigset_t interrupt;
-    sigemptyset(&interrupt);
-    sigaddset(&interrupt, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &interrupt, out_before);
-    return sigaction(SIGINT, NULL, &action) == 0 && action.sa_handler != SIG_IGN;
-}
-
-static void release_interrupt(const sigset_t *before, bool interrupted)
-{
-    const struct timespec now = {0};
-    sigset_t interrupt;
-    sigemptyset(&interrupt);
-    sigaddset(&interrupt, SIGINT);
-    if (interrupted)
-        sigtimedwait(&interrupt, NULL, &now); /* it has had its effect */
-    pthread_sigmask(SIG_SETMASK, before, NULL);
-}
-
 static bool work_all(run *r, worker workers[], int count, diag *d)
 {
-    sigset_t before;
-    r->watch_interrupt = hold_interrupt(&before);
+    interrupt_hold(&r->interrupt);
     r->start = session_seconds();
     for (int i = 1; i < count; i++)
         workers[i].started = pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0; /* fewer do it, too */
@@ -258,7 +230,7 @@ static bool work_all(run *r, worker workers[], int count, diag *d)
     for (int i = 1; i < count; i++)
         if (workers[i].started)
             pthread_join(workers[i].thread, NULL);
-    release_interrupt(&before, r->interrupted);
+    interrupt_release(&r->interrupt);
     return r->failed == r->batches && merge(r, workers, count, d);
 }
 
@@ -297,6 +269,6 @@ bool calibrate_run(const calibrate_options *o, const driver_options *driver, con
     pthread_mutex_destroy(&r.lock);
     free(workers);
     free(r.sources);
-    *out_interrupted = r.interrupted;
+    *out_interrupted = r.interrupt.came;
     return good;
 }
