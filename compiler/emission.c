@@ -319,7 +319,7 @@ static void run_compilation(void *context)
     x->good = declare_all(c, &x->outputs, x->diag) && driver_import(&c->options, c->model, &x->module, x->diag) &&
               (c->kind == EMISSION_IR       ? add_ir
                : c->kind == EMISSION_TFLITE ? add_tflite
-                                        : add_code)(c, &x->module, &x->outputs, x->diag) &&
+                                            : add_code)(c, &x->module, &x->outputs, x->diag) &&
               output_commit(&x->outputs.set, x->diag);
 }
 

@@ -18,7 +18,7 @@ typedef struct interrupt {
 } interrupt;
 
 void interrupt_hold(interrupt *);
-bool interrupt_came(interrupt *);     /* since it is held */
+bool interrupt_came(interrupt *);    /* since it is held */
 void interrupt_release(interrupt *); /* one that came has had its effect */
 
 #endif

@@ -16,7 +16,7 @@
 
 enum { HIDDEN = 1 << 8, FIRST_LONG = 1000, HELP_COLUMN = 30, HELP_WIDTH = 100 };
 enum { ARG_NONE = no_argument, ARG_NEEDS = required_argument, ARG_MAY = optional_argument };
-enum { QCC = OPTION_QCC, RUN = OPTION_RUN, EVAL = OPTION_EVAL, OPT = OPTION_OPT };
+enum { QCC = OPTION_QCC, RUN = OPTION_RUN, EVAL = OPTION_EVAL, OPT = OPTION_OPT, TUNE = OPTION_TUNE };
 
 typedef struct option_row {
     const char *group; /* a title, and the rest empty; or NULL */
@@ -51,6 +51,8 @@ static const program_text programs[] = {
     {OPTION_EVAL, "qcc-eval", "qcc-eval [options] FILE --data=DIR --labels=FILE",
      "Measures the top-1 and top-5 accuracy of a classifier over pictures."},
     {OPTION_OPT, "qcc-opt", "qcc-opt [options] FILE", "Runs passes over a graph and prints it as textual IR."},
+    {OPTION_TUNE, "qcc-tune", "qcc-tune [options] MODEL --data=DIR -o OUTPUT",
+     "Trains a model of real numbers for the integers that it will be computed on, and compiles it."},
 };
 
 static const program_text *text_of(option_program program)

@@ -15,7 +15,13 @@ typedef enum option_id {
     OPT_COUNT
 } option_id;
 
-typedef enum option_program { OPTION_QCC = 1, OPTION_RUN = 2, OPTION_EVAL = 4, OPTION_OPT = 8 } option_program;
+typedef enum option_program {
+    OPTION_QCC = 1,
+    OPTION_RUN = 2,
+    OPTION_EVAL = 4,
+    OPTION_OPT = 8,
+    OPTION_TUNE = 16
+} option_program;
 
 /* Called for each option in order, and with OPT_COUNT for each argument that is no option; false after writing a
  * reason to `error`. */

@@ -49,7 +49,7 @@ static void print_values(void *context, const char *name, const char *argument)
 
 int main(int argc, char **argv)
 {
-    static const option_program programs[] = {OPTION_QCC, OPTION_RUN, OPTION_EVAL, OPTION_OPT};
+    static const option_program programs[] = {OPTION_QCC, OPTION_RUN, OPTION_EVAL, OPTION_OPT, OPTION_TUNE};
     for (size_t i = 0; argc == 2 && i < sizeof programs / sizeof programs[0]; i++) {
         if (strcmp(options_program_name(programs[i]), argv[1]) != 0)
             continue;

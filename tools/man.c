@@ -7,7 +7,7 @@
 
 int main(int argc, char **argv)
 {
-    static const option_program programs[] = {OPTION_QCC, OPTION_RUN, OPTION_EVAL, OPTION_OPT};
+    static const option_program programs[] = {OPTION_QCC, OPTION_RUN, OPTION_EVAL, OPTION_OPT, OPTION_TUNE};
     FILE *file = argc == 3 ? fopen(argv[2], "r") : NULL;
     char line[4096];
     if (!file) {

@@ -103,7 +103,10 @@ ir_value *plan_integer_constant(ir_graph *g, const ir_value *v)
     type.dtype = v->as_dtype;
     unsigned char *to = ARENA_ARRAY(g->arena, unsigned char, ir_type_elements(&v->type) + 1);
     scales_integers(v, to);
-    return ir_const_new(g, type, v->as, to);
+    ir_value *integers = ir_const_new(g, type, v->as, to);
+    integers->name = v->name;
+    integers->scale_from = v->scale_from;
+    return integers;
 }
 
 ir_value *plan_transposed_matrix(ir_graph *g, const ir_value *w)

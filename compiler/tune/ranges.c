@@ -1,0 +1,121 @@
+/* ranges.c: how ranges follow from batches and from gradients. */
+#include "compiler/tune/ranges.h"
+
+#include <math.h>
+
+static const float least_factor = 1e-3f; /* of what a range was at the start */
+
+static void set_range(const ranges *r, int i, float low, float high)
+{
+    pass_range *range = &r->by_id[r->of->ranges[i].value];
+    r->items[i].now[0] = range->low = low;
+    r->items[i].now[1] = range->high = high;
+}
+
+bool ranges_are_trained(const range_options *o) { return o->kind == RANGES_LSQ || o->kind == RANGES_PACT; }
+
+/* Grids have 0 in them. */
+static void widen(const ranges *r, float *low, float *high)
+{
+    *low = fminf(*low, 0);
+    *high = fmaxf(*high, 0);
+    if (r->symmetric && *low < 0)
+        *low = -(*high = fmaxf(*high, -*low));
+}
+
+void ranges_open(ranges *r, const range_options *o, const simulation *of, pass_range by_id[], bool symmetric, arena *a)
+{
+    *r = (ranges){o, of, by_id, symmetric, ARENA_ARRAY(a, tuned_range, of->range_count + 1)};
+    for (int i = 0; i < of->range_count; i++) {
+        tuned_range *item = &r->items[i];
+        const pass_range *range = &by_id[of->ranges[i].value];
+        float low = range->low, high = range->high;
+        widen(r, &low, &high);
+        *item = (tuned_range){.low_sum = (double)low, .high_sum = (double)high, .weight = 1, .start = {low, high}};
+        item->numbers[0] = o->kind == RANGES_LSQ ? 1 : low;
+        item->numbers[1] = high;
+        set_range(r, i, low, high);
+    }
+}
+
+/* ---- By batches ---- */
+
+static void see(const ranges *r, int i, float low, float high)
+{
+    tuned_range *item = &r->items[i];
+    widen(r, &low, &high);
+    if (r->options->kind == RANGES_WHOLE) {
+        set_range(r, i, fminf(item->now[0], low), fmaxf(item->now[1], high));
+        return;
+    }
+    item->low_sum = r->options->rate * item->low_sum + (double)low;
+    item->high_sum = r->options->rate * item->high_sum + (double)high;
+    item->weight = r->options->rate * item->weight + 1;
+    set_range(r, i, (float)(item->low_sum / item->weight), (float)(item->high_sum / item->weight));
+}
+
+void ranges_see(ranges *r, void *const outputs[])
+{
+    for (int i = 0; i < r->of->range_count && !ranges_are_trained(r->options); i++) {
+        const simulated_range *at = &r->of->ranges[i];
+        see(r, i, *(const float *)outputs[at->low], *(const float *)outputs[at->high]);
+    }
+}
+
+/* ---- By gradients ---- */
+
+void ranges_take_gradient(ranges *r, int i, const float gradient[3], void *const inputs[])
+{
+    tuned_range *item = &r->items[i];
+    const simulated_grid *grid = &r->of->grids[r->of->ranges[i].grid];
+    const float low = *(const float *)inputs[grid->low], high = *(const float *)inputs[grid->high];
+    if (r->options->kind == RANGES_LSQ) {
+        item->gradient[0] = (gradient[0] * low + gradient[1] * high + gradient[2] * *(const float *)inputs[grid->scale]) /
+                            item->numbers[0];
+        return;
+    }
+    const float decay = (float)r->options->decay;
+    const bool mirrored = r->symmetric && item->start[0] < 0;
+    item->gradient[0] = mirrored ? 0 : item->start[0] < 0 ? gradient[0] + decay * item->numbers[0] : 0;
+    item->gradient[1] =
+        item->start[1] > 0 ? gradient[1] - (mirrored ? gradient[0] : 0) + decay * item->numbers[1] : 0;
+}
+
+int ranges_blocks(ranges *r, optimizer_block blocks[])
+{
+    int count = 0;
+    for (int i = 0; i < r->of->range_count && ranges_are_trained(r->options); i++) {
+        tuned_range *item = &r->items[i];
+        if (r->of->ranges[i].grid >= 0)
+            blocks[count++] = (optimizer_block){.numbers = item->numbers,
+                                                .gradient = item->gradient,
+                                                .first = item->first,
+                                                .second = item->second,
+                                                .count = r->options->kind == RANGES_LSQ ? 1 : 2,
+                                                .share = 1};
+    }
+    return count;
+}
+
+void ranges_settle(ranges *r)
+{
+    for (int i = 0; i < r->of->range_count && ranges_are_trained(r->options); i++) {
+        tuned_range *item = &r->items[i];
+        float *numbers = item->numbers;
+        if (r->options->kind == RANGES_LSQ) {
+            numbers[0] = fmaxf(numbers[0], least_factor);
+            set_range(r, i, item->start[0] * numbers[0], item->start[1] * numbers[0]);
+            continue;
+        }
+        numbers[0] = fminf(numbers[0], item->start[0] * least_factor);
+        numbers[1] = fmaxf(numbers[1], item->start[1] * least_factor);
+        const bool mirrored = r->symmetric && item->start[0] < 0;
+        set_range(r, i, mirrored ? -numbers[1] : numbers[0], numbers[1]);
+    }
+}
+
+void ranges_restore(ranges *r)
+{
+    for (int i = 0; i < r->of->range_count; i++)
+        set_range(r, i, r->items[i].now[0], r->items[i].now[1]);
+}

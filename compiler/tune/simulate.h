@@ -1,0 +1,70 @@
+/* simulate.h: a real graph that rounds where the one on integers will, with all that is trained as inputs.
+ *
+ *     the graph, with ranges                      simulated
+ *     %2 = conv2d %0, const %1, const %b          %x = mul (round (div (minimum (maximum %0, low), high), scale)), scale
+ *                                                 %r = conv2d %x, w, b            w, b, low, high, scale: inputs
+ *     where integers will stand for %0, %2        %y = … %r …                     for all that read %2
+ *
+ *     simulation s;
+ *     if (simulate(graph, options with ranges, &s, d)) {
+ *         … loss and gradients are added to s.graph, which is compiled …
+ *         simulate_inputs(&s, options, inputs, d)   before each run: what integers make of weights and ranges now
+ *     }
+ *     simulate_free(&s);
+ *
+ * Which values, which ops and which scales those are, the passes say that make the integer graph.  The weights that a
+ * run reads are on their grid already; a gradient by them is taken for one by the real weights (straight through), as
+ * that of `round` is one. */
+#ifndef QCC_TUNE_SIMULATE_H
+#define QCC_TUNE_SIMULATE_H
+
+#include "compiler/driver.h"
+
+/* A constant of the graph that is trained. */
+typedef struct simulated_parameter {
+    ir_value *value;  /* in the graph; its data are `numbers` */
+    float *numbers;   /* ir_type_elements of them, in the graph's arena */
+    int64_t count;
+    bool decays;      /* weights do, biases do not */
+} simulated_parameter;
+
+/* An op that reads one. */
+typedef struct simulated_use {
+    uint32_t op; /* its id */
+    int slot, parameter;
+    uint32_t input; /* of the simulated graph */
+} simulated_use;
+
+/* A value that is rounded: inputs of one number each. */
+typedef struct simulated_grid {
+    uint32_t value; /* its id */
+    uint32_t low, high, scale;
+} simulated_grid;
+
+/* A value whose range decides its grid, and by it maybe those of others. */
+typedef struct simulated_range {
+    uint32_t value;     /* its id */
+    int grid;           /* of it; -1: it is not rounded itself */
+    uint32_t low, high; /* outputs: the ends of its numbers before rounding, in the batch */
+} simulated_range;
+
+typedef struct simulation {
+    const ir_graph *of;
+    ir_graph *graph; /* inputs and outputs: those of the graph come first */
+    simulated_parameter *parameters;
+    simulated_use *uses;
+    simulated_grid *grids;
+    simulated_range *ranges; /* in the order of the graph */
+    int parameter_count, use_count, grid_count, range_count;
+} simulation;
+
+/* `graph` is one at the start of PHASE(integer), the options have ranges for it.  Its constants that are trained get
+ * memory of their own.  False with a diagnostic. */
+bool simulate(ir_graph *graph, const driver_options *, simulation *out, diag *);
+void simulate_free(simulation *);
+
+/* Fills the inputs that are parameters and grids, by index, from the graph's constants and the options' ranges as they
+ * are now. */
+bool simulate_inputs(const simulation *, const driver_options *, void *const inputs[], diag *);
+
+#endif

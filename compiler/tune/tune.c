@@ -1,0 +1,190 @@
+/* tune.c: calibration, then steps, with validations and checkpoints between them. */
+#include "compiler/tune/tune.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "compiler/interrupt.h"
+#include "compiler/quantize/calibrate.h"
+#include "compiler/quantize/stats.h"
+
+typedef struct tuning {
+    const tune_options *options;
+    trainer trainer;
+    labelled_samples samples;
+    interrupt interrupt;
+    uint64_t key; /* of checkpoints */
+    trainer_score recent;
+    double start; /* seconds of a clock */
+    int64_t first;
+} tuning;
+
+/* ---- Checkpoints ---- */
+
+static uint64_t hash_text(const char *text, uint64_t seed) { return ir_hash_bytes(text, strlen(text), seed); }
+
+/* Everything that the numbers of a checkpoint mean something under. */
+static uint64_t key_of(const tune_options *o, const ir_graph *g, const labelled_samples *samples)
+{
+    const trainer_options *t = &o->training;
+    char text[512];
+    snprintf(text, sizeof text, "%d %d %.17g %.17g %.17g %.17g %" PRId64 " %ld %ld %.17g %d %ld %d %.17g %.17g %d %ld %ld",
+             (int)t->optimizer.kind, (int)t->optimizer.schedule, t->optimizer.rate, t->optimizer.momentum,
+             t->optimizer.decay, t->optimizer.clip, t->optimizer.warmup, t->batches.batch, t->batches.seed,
+             t->batches.validation, (int)t->batches.augmentation.flip, t->batches.augmentation.shift,
+             (int)t->ranges.kind, t->ranges.rate, t->ranges.decay, (int)t->loss, t->epochs, o->validate_every);
+    uint64_t key = hash_text(text, stats_graph_hash(g));
+    key = hash_text(o->samples.data, key);
+    key = ir_hash_bytes(&samples->set.count, sizeof samples->set.count, key);
+    return samples->labels
+               ? ir_hash_bytes(samples->labels, (size_t)samples->set.count * sizeof *samples->labels, key)
+               : key;
+}
+
+static checkpoint_block *blocks_of(tuning *t)
+{
+    checkpoint_block *blocks =
+        ARENA_ARRAY(t->trainer.wide.module.graph->arena, checkpoint_block, trainer_block_count(&t->trainer));
+    trainer_blocks(&t->trainer, blocks);
+    return blocks;
+}
+
+static bool save(tuning *t, diag *d)
+{
+    const char *path = t->options->checkpoint;
+    return !path || checkpoint_write(path, t->options->file, t->key, blocks_of(t), trainer_block_count(&t->trainer), d);
+}
+
+static bool resume(tuning *t, diag *d)
+{
+    if (!checkpoint_read(t->options->checkpoint, t->key, blocks_of(t), trainer_block_count(&t->trainer), d))
+        return false;
+    trainer_resume(&t->trainer);
+    return true;
+}
+
+/* ---- Steps ---- */
+
+static void report(const tuning *t, const trainer_score *validation)
+{
+    const tune_options *o = t->options;
+    const trainer *r = &t->trainer;
+    const double seconds = session_seconds() - t->start;
+    const double done = (double)(r->at - t->first) * (double)o->training.batches.batch;
+    const tune_report said = {.step = r->at,
+                              .steps = r->optimizer.steps,
+                              .steps_per_epoch = batches_per_epoch(&r->batches),
+                              .seconds = seconds,
+                              .samples_per_second = seconds > 0 ? done / seconds : 0,
+                              .recent = t->recent,
+                              .validation = validation,
+                              .taught = r->taught,
+                              .best = r->best_at == r->at};
+    if (o->report)
+        o->report(o->report_context, &said);
+}
+
+static bool validate(tuning *t, diag *d)
+{
+    trainer_score score;
+    if (!trainer_validate(&t->trainer, &score, d))
+        return false;
+    report(t, &score);
+    t->recent = (trainer_score){.samples = 0};
+    return save(t, d);
+}
+
+static bool step(tuning *t, diag *d)
+{
+    const trainer *r = &t->trainer;
+    const long every = t->options->validate_every;
+    if (!trainer_step(&t->trainer, &t->recent, d))
+        return false;
+    if (r->at % (every ? every : batches_per_epoch(&r->batches)) == 0 || r->at == r->optimizer.steps)
+        return validate(t, d);
+    report(t, NULL);
+    return true;
+}
+
+static bool stop(tuning *t, diag *d)
+{
+    const char *path = t->options->checkpoint;
+    return save(t, d) &&
+           diag_error(d, NULL, "interrupted after step %" PRId64 " of %" PRId64 "%s%s", t->trainer.at,
+                      t->trainer.optimizer.steps, path ? "; --resume goes on from " : "", path ? path : "");
+}
+
+static bool steps(tuning *t, diag *d)
+{
+    t->start = session_seconds();
+    if (t->options->resume ? !resume(t, d) : !validate(t, d))
+        return false;
+    t->first = t->trainer.at;
+    t->start = session_seconds();
+    while (t->trainer.at < t->trainer.optimizer.steps) {
+        if (interrupt_came(&t->interrupt))
+            return stop(t, d);
+        if (!step(t, d))
+            return false;
+    }
+    return true;
+}
+
+/* ---- The whole ---- */
+
+static bool load_samples(tuning *t, const ir_graph *g, diag *d)
+{
+    label_options options = t->options->samples;
+    const ir_type *r = g->output_count ? &g->outputs[0]->type : NULL;
+    const qcc_tensor_info info = session_info_of(g->inputs[0], g->input_names[0]);
+    options.raw = t->options->calibration.preprocessing.raw;
+    options.classes = r && r->rank > 0 ? r->dims[r->rank - 1] : 1;
+    return labels_load(&options, &info, &t->samples, d);
+}
+
+static bool calibrate(const tune_options *o, const driver_options *driver, ir_graph *g, pass_calibration *out, diag *d)
+{
+    driver_options calibrated = *driver;
+    calibrate_options c = o->calibration;
+    if (c.samples.count == 0)
+        c.samples = (driver_list){.item = {o->samples.data}, .count = 1};
+    calibrate_install(&c, &calibrated);
+    return calibrated.calibrate(calibrated.calibrate_context, driver, g, out, d);
+}
+
+static bool train(tuning *t, const driver_options *driver, ir_graph *g, pass_calibration *out, diag *d)
+{
+    const tune_options *o = t->options;
+    driver_options ranged = *driver;
+    if (g->input_count != 1)
+        return diag_error(d, NULL, "%s: %d inputs; training takes models with one", o->file, (int)g->input_count);
+    if (!load_samples(t, g, d) || !calibrate(o, driver, g, out, d))
+        return false;
+    ranged.calibrate = NULL;
+    ranged.calibration = out;
+    t->key = key_of(o, g, &t->samples);
+    if (!trainer_open(&t->trainer, &o->training, &ranged, o->file, g, &t->samples, &o->calibration.preprocessing, d) ||
+        !steps(t, d))
+        return false;
+    const char *note = arena_format(g->arena, "training, step %" PRId64, t->trainer.best_at);
+    trainer_give(&t->trainer, out->ranges, out->count, note);
+    return true;
+}
+
+static bool tune(const void *context, const driver_options *driver, ir_graph *g, pass_calibration *out, diag *d)
+{
+    tuning t = {.options = context, .samples = {.set = SAMPLES_NONE}};
+    interrupt_hold(&t.interrupt);
+    const bool good = train(&t, driver, g, out, d);
+    trainer_close(&t.trainer);
+    labels_free(&t.samples);
+    interrupt_release(&t.interrupt);
+    return good;
+}
+
+void tune_install(tune_options *t, driver_options *o)
+{
+    o->calibrate = tune;
+    o->calibrate_context = t;
+    o->quantize = PASS_QUANTIZE_STATIC;
+}

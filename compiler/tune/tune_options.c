@@ -1,0 +1,183 @@
+/* tune_options.c: options of training, one by one and together. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/tune/tune.h"
+
+static const double sgd_rate = 1e-3, adam_rate = 5e-4;
+enum { CALIBRATION_SAMPLES = 256, MOST = 1000000000 };
+
+tune_options tune_defaults(void)
+{
+    tune_options o = {.calibration = calibrate_defaults()};
+    o.calibration.seed_given = true; /* any samples, not those of the first class */
+    o.calibration.sample_count = CALIBRATION_SAMPLES;
+    o.training = (trainer_options){.optimizer = {.kind = OPTIMIZER_ADAM, .schedule = SCHEDULE_COSINE, .momentum = 0.9},
+                                   .batches = {.batch = 32, .validation = 0.1},
+                                   .ranges = {.rate = 0.9},
+                                   .epochs = 10};
+    return o;
+}
+
+static bool fail(char *error, size_t size, const char *format, const char *value)
+{
+    snprintf(error, size, format, value);
+    return false;
+}
+
+/* A number that is not negative. */
+static bool set_real(double *out, const char *value, char *error, size_t size)
+{
+    return options_real(value, out, error, size) && (*out >= 0 || fail(error, size, "'%s' is negative", value));
+}
+
+/* "0.1" or "10%" */
+static bool set_validation(double *out, const char *value, char *error, size_t size)
+{
+    char *end;
+    *out = strtod(value, &end);
+    const bool percent = end != value && strcmp(end, "%") == 0;
+    *out /= percent ? 100 : 1;
+    return (end != value && (percent || !*end) && *out >= 0 && *out < 1) ||
+           fail(error, size, "'%s' is neither a part of 1, less than it, nor a percentage", value);
+}
+
+/* Which of two words. */
+static bool set_word(int *out, const char *value, const char *first, const char *second, char *error, size_t size)
+{
+    *out = strcmp(value, second) == 0;
+    if (!*out && strcmp(value, first) != 0)
+        snprintf(error, size, "'%s' is neither %s nor %s", value, first, second);
+    return *out || strcmp(value, first) == 0;
+}
+
+static bool set_ranges(range_options *o, const char *value, char *error, size_t size)
+{
+    static const char *const names[] = {"moving-average", "range", "lsq"};
+    static const range_kind kinds[] = {RANGES_MOVING_AVERAGE, RANGES_WHOLE, RANGES_LSQ};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(value, names[i]) == 0) {
+            o->kind = kinds[i];
+            return true;
+        }
+    return fail(error, size, "'%s' is none of moving-average, range, lsq", value);
+}
+
+/* "flip,shift:4" */
+static bool set_augment(batch_augmentation *a, const char *value, char *error, size_t size)
+{
+    for (const char *at = value; *at;) {
+        const size_t length = strcspn(at, ",");
+        char *end = NULL;
+        if (length == 4 && strncmp(at, "flip", length) == 0)
+            a->flip = true;
+        else if (strncmp(at, "shift:", 6) == 0 && (a->shift = strtol(at + 6, &end, 10)) > 0 && a->shift <= 1024 &&
+                 end == at + length)
+            ;
+        else
+            return fail(error, size, "'%s' is not made of flip and shift:N, between commas", value);
+        at += length + (at[length] == ',');
+    }
+    return a->flip || a->shift > 0 || fail(error, size, "%s", "nothing to change");
+}
+
+static bool set_optimizer(optimizer_options *o, option_id id, const char *value, char *error, size_t size)
+{
+    int word = 0;
+    long warmup = 0;
+    bool good = false;
+    switch (id) {
+    case OPT_RATE: return set_real(&o->rate, value, error, size) && (o->rate > 0 || fail(error, size, "it is %s", value));
+    case OPT_MOMENTUM:
+        return set_real(&o->momentum, value, error, size) &&
+               (o->momentum < 1 || fail(error, size, "'%s' is not less than 1", value));
+    case OPT_WEIGHT_DECAY: return set_real(&o->decay, value, error, size);
+    case OPT_CLIP: return set_real(&o->clip, value, error, size);
+    case OPT_WARMUP:
+        good = options_number(value, 0, MOST, &warmup, error, size);
+        o->warmup = warmup;
+        return good;
+    case OPT_OPTIMIZER:
+        good = set_word(&word, value, "sgd", "adam", error, size);
+        o->kind = word ? OPTIMIZER_ADAM : OPTIMIZER_SGD;
+        return good;
+    default:
+        good = set_word(&word, value, "constant", "cosine", error, size);
+        o->schedule = word ? SCHEDULE_COSINE : SCHEDULE_CONSTANT;
+        return good;
+    }
+}
+
+static bool set_training(tune_options *o, option_id id, const char *value, bool *out_known, char *error, size_t size)
+{
+    trainer_options *t = &o->training;
+    int word = 0;
+    bool good = false;
+    switch (id) {
+    case OPT_EPOCHS: return options_number(value, 1, 1000000, &t->epochs, error, size);
+    case OPT_TUNE_BATCH: return options_number(value, 1, 65536, &t->batches.batch, error, size);
+    case OPT_RATE:
+    case OPT_MOMENTUM:
+    case OPT_WEIGHT_DECAY:
+    case OPT_CLIP:
+    case OPT_WARMUP:
+    case OPT_OPTIMIZER:
+    case OPT_SCHEDULE: return set_optimizer(&t->optimizer, id, value, error, size);
+    case OPT_LOSS:
+        good = set_word(&word, value, "cross-entropy", "squared-error", error, size);
+        t->loss = word ? TRAINER_SQUARED_ERROR : TRAINER_CROSS_ENTROPY;
+        return good;
+    case OPT_RANGES: return set_ranges(&t->ranges, value, error, size);
+    case OPT_PACT: t->ranges.kind = RANGES_PACT; return set_real(&t->ranges.decay, value, error, size);
+    case OPT_AUGMENT: return set_augment(&t->batches.augmentation, value, error, size);
+    case OPT_VALIDATION: return set_validation(&t->batches.validation, value, error, size);
+    case OPT_VALIDATE_EVERY: return options_number(value, 1, MOST, &o->validate_every, error, size);
+    case OPT_CHECKPOINT: o->checkpoint = value; return true;
+    case OPT_RESUME: o->resume = true; return true;
+    default: *out_known = false; return true;
+    }
+}
+
+static bool set_samples(tune_options *o, option_id id, const char *value, bool *out_known, char *error, size_t size)
+{
+    long threads = 0;
+    bool good = false;
+    switch (id) {
+    case OPT_DATA: o->samples.data = value; return true;
+    case OPT_LABELS: o->samples.labels = value; return true;
+    case OPT_LABEL_COLUMN: o->samples.label_column = value; return true;
+    case OPT_LABEL_OFFSET: return options_number(value, -1000000, 1000000, &o->samples.label_offset, error, size);
+    case OPT_LIMIT: return options_number(value, 1, MOST, &o->samples.limit, error, size);
+    case OPT_THREADS:
+        good = options_number(value, 1, 1024, &threads, error, size);
+        o->training.threads = (unsigned)threads;
+        return good;
+    case OPT_SEED:
+        return options_number(value, 0, MOST, &o->training.batches.seed, error, size) &&
+               calibrate_set(&o->calibration, id, value, out_known, error, size);
+    default: return calibrate_set(&o->calibration, id, value, out_known, error, size);
+    }
+}
+
+bool tune_set(tune_options *o, option_id id, const char *value, bool *out_known, char *error, size_t size)
+{
+    *out_known = true;
+    const bool good = set_training(o, id, value, out_known, error, size);
+    return *out_known ? good : (*out_known = true, set_samples(o, id, value, out_known, error, size));
+}
+
+const char *tune_complete(tune_options *o)
+{
+    trainer_options *t = &o->training;
+    if (!o->samples.data)
+        return "no samples given: --data is missing";
+    if (o->resume && !o->checkpoint)
+        return "--resume goes on from a file: --checkpoint is missing";
+    if (o->calibration.effort > 1)
+        return "training begins with --effort=0 or 1: it rounds weights itself";
+    if (t->loss == TRAINER_SQUARED_ERROR && o->samples.labels)
+        return "--labels goes with --loss=cross-entropy";
+    if (t->optimizer.rate == 0)
+        t->optimizer.rate = t->optimizer.kind == OPTIMIZER_ADAM ? adam_rate : sgd_rate;
+    return NULL;
+}

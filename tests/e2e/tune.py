@@ -1,0 +1,164 @@
+"""Protects qcc-tune: a network learns, what is written computes as it did in training; the bytes do not depend on threads, nor
+on an interruption; what can't be trained, or what options can't mean, is refused."""
+import random
+import re
+import signal
+import struct
+import subprocess
+import time
+
+from common import QCC, QCC_EVAL, QCC_TUNE, ROOT, Case, main
+
+DIGITS = ROOT / "examples" / "digits"
+SAMPLES = ["--data=" + str(DIGITS / "held_out.npy"), "--labels=" + str(DIGITS / "held_out.txt")]
+LINE = re.compile(r"step (\d+) of (\d+): (?:loss (\S+), \w+ (\S+) %; )?validation: loss (\S+), \w+ (\S+) %(, the best so far)?")
+
+
+def constant(rng, size, spread):
+    return "dense<0x" + struct.pack(f"<{size}f", *(rng.uniform(-spread, spread) for _ in range(size))).hex() + ">"
+
+
+def network():
+    """For the digits, 8x8: it has learned nothing yet."""
+    rng = random.Random(3)
+    return f"""graph "digits" {{
+  input %0:f32<1x8x8x1> "x"
+  const %1:f32<16x3x3x1> "w1" = {constant(rng, 144, 0.6)}
+  const %2:f32<16> "b1" = splat 0.01
+  %3:f32<1x8x8x16> "conv1" = conv2d %0, %1, %2 {{pad = [1, 1, 1, 1], act = relu}}
+  const %4:f32<1x3x3x16> "w2" = {constant(rng, 144, 0.6)}
+  const %5:f32<16> "b2" = splat 0.01
+  %6:f32<1x4x4x16> "depthwise" = depthwise_conv2d %3, %4, %5 {{stride = [2, 2], pad = [0, 0, 1, 1], act = relu6}}
+  %7:f32<1x256> = reshape %6
+  const %8:f32<10x256> "w3" = {constant(rng, 2560, 0.1)}
+  const %9:f32<10> "b3" = splat 0
+  %10:f32<1x10> "scores" = fully_connected %7, %8, %9
+  %11:f32<1x10> "classes" = softmax %10
+  output %11 "classes"
+}}
+"""
+
+
+class Tune(Case):
+    def setUp(self):
+        super().setUp()
+        text = self.folder / "text.qir"
+        text.write_text(network(), encoding="utf-8")
+        self.model = self.folder / "digits.tflite"
+        self.fine(QCC, text, "--quantize=none", "-o", self.model)
+
+    def tune(self, output, *arguments, samples=SAMPLES):
+        """Returns a line's numbers for each validation: step, of, loss and share of those trained with, and of those kept."""
+        done = subprocess.run([QCC_TUNE, self.model, *samples, "-o", self.folder / output, *arguments], capture_output=True,
+                              check=False, text=True, timeout=200)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [match.groups() for match in map(LINE.fullmatch, done.stderr.splitlines()) if match]
+
+    def top1(self, model, *arguments):
+        out = self.fine(QCC_EVAL, model, *SAMPLES, *arguments).decode()
+        return float(re.search(r"top-1 ([\d.]+)", out).group(1))
+
+    def test_learns(self):
+        lines = self.tune("learned.qir", "--epochs=12", "--lr=0.3")
+        self.assertEqual(lines[0][0], "0")
+        self.assertEqual(lines[-1][0], lines[-1][1])
+        self.assertLess(float(lines[-1][2]), 0.1 * float(lines[1][2]))
+        self.assertGreater(float(lines[-1][5]), 75)
+        self.assertLess(self.top1(self.model), 25)
+        self.assertGreater(self.top1(self.folder / "learned.qir"), 85)
+
+    def test_what_is_trained_is_what_is_compiled(self):
+        """Classes of the kept state are those that the integers give: over all samples, nearly all of which it was trained on."""
+        lines = self.tune("all.qir", "--epochs=8", "--lr=0.05", "--validation=0.98", "--batch=3", "--seed=2")
+        best = max((line for line in lines if line[6]), key=lambda line: int(line[0]))
+        self.assertAlmostEqual(self.top1(self.folder / "all.qir"), float(best[5]), delta=3)
+
+    def test_ranges_are_learned(self):
+        for arguments in (["--activation-quantize=lsq"], ["--pact=0.0001"], ["--activation-quantize=range"],
+                          ["--activation-scales=symmetric", "--pact=0.0001"]):
+            with self.subTest(arguments):
+                lines = self.tune("ranges.qir", "--epochs=5", "--lr=0.3", *arguments)
+                self.assertLess(float(lines[-1][2]), 0.5 * float(lines[1][2]))
+                self.assertGreater(self.top1(self.folder / "ranges.qir"), 60)
+
+    def test_teaches_itself(self):
+        """Without labels the model on integers learns what the real one says."""
+        lines = self.tune("taught.qir", "--epochs=2", samples=SAMPLES[:1])
+        self.assertLess(float(lines[-1][4]), 0.1)
+        out = self.fine(QCC_EVAL, self.folder / "taught.qir", *SAMPLES[:1], f"--compare={self.model}").decode()
+        self.assertGreater(float(re.search(r"same class for ([\d.]+)", out).group(1)), 80)
+
+    def test_threads_do_not_matter(self):
+        arguments = ["--epochs=1", "--optimizer=sgd", "--lr=0.01", "--clip=1", "--warmup=2", "--augment=flip,shift:1", "--weight-decay=0.01"]
+        self.tune("one.qir", "--threads=1", *arguments)
+        self.tune("two.qir", "--threads=2", *arguments)
+        self.assertEqual((self.folder / "one.qir").read_bytes(), (self.folder / "two.qir").read_bytes())
+
+    def test_interrupted_and_resumed(self):
+        arguments = ["--epochs=40", "--batch=8", "--validate-every=7", "--activation-quantize=lsq"]
+        state = self.folder / "digits.state"
+        command = [QCC_TUNE, self.model, *SAMPLES, f"--checkpoint={state}", *arguments, "-o", self.folder / "resumed.qir"]
+        interrupted = 0
+        for resumed in range(3):
+            with subprocess.Popen(command + ["--resume"] * (resumed > 0), stderr=subprocess.PIPE, text=True) as process:
+                lines = [process.stderr.readline()]
+                time.sleep(0.05)
+                process.send_signal(signal.SIGINT)
+                lines += process.stderr.readlines()
+            if process.returncode == 0:
+                break
+            self.assertEqual(process.returncode, 1, lines)
+            self.assertRegex(lines[-1], r"interrupted after step \d+ of \d+; --resume goes on from ")
+            self.assertFalse((self.folder / "resumed.qir").exists())
+            interrupted += 1
+        self.assertGreater(interrupted, 0)
+        self.tune("resumed.qir", f"--checkpoint={state}", "--resume", *arguments)
+        self.tune("whole.qir", *arguments)
+        self.assertEqual((self.folder / "resumed.qir").read_bytes(), (self.folder / "whole.qir").read_bytes())
+
+    def test_checkpoints_of_something_else(self):
+        state = self.folder / "digits.state"
+        command = [QCC_TUNE, self.model, *SAMPLES, f"--checkpoint={state}", "--epochs=1", "-o", self.folder / "out.qir"]
+        self.fine(*command)
+        (self.folder / "out.qir").unlink()
+        self.assertIn("another model, other samples, or other options", self.refused(1, *command, "--resume", "--seed=5"))
+        contents = bytearray(state.read_bytes())
+        contents[len(contents) // 2] ^= 1
+        state.write_bytes(contents)
+        self.assertIn("damaged", self.refused(1, *command, "--resume"))
+        state.write_bytes(contents[:20])
+        self.assertIn("no checkpoint", self.refused(1, *command, "--resume"))
+        state.unlink()
+        self.refused(1, *command, "--resume")
+        self.assertFalse((self.folder / "out.qir").exists())
+
+    def test_refused(self):
+        output = ["-o", self.folder / "out.qir"]
+        for arguments in (["--lerning-rate=1"], ["--optimizer=lbfgs"], ["--augment=turn"], ["--augment=shift:0"], ["--validation=1"],
+                          ["--lr=0"], ["--lr=-1"], ["--momentum=1"], ["--resume"], ["--effort=2"], ["--loss=squared-error"]):
+            with self.subTest(arguments):
+                self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, *arguments)
+        self.refused(2, QCC_TUNE, self.model, *output)
+        self.refused(1, QCC_TUNE, self.folder / "none.qir", *SAMPLES, *output)
+        for arguments, reason in ((["--batch=1000"], "fill no batch"), (["--label-offset=5"], "the model has 10"),
+                                  (["--lr=1e30", "--schedule=constant"], "no finite number"),
+                                  (["--checkpoint=" + str(self.model)], "")):
+            with self.subTest(arguments):
+                done = subprocess.run([QCC_TUNE, self.model, *SAMPLES, *output, *arguments], capture_output=True, check=False, text=True)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(reason, done.stderr.splitlines()[-1])
+        self.assertFalse((self.folder / "out.qir").exists())
+        self.assertEqual(self.model.read_bytes()[4:8], b"TFL3")
+
+    def test_what_is_written(self):
+        """An object with its header, a model of another format, and a report that says where ranges are from."""
+        report = self.folder / "report.json"
+        self.tune("digits.o", "--epochs=1", f"--report={report}")
+        self.assertTrue((self.folder / "digits.h").exists())
+        self.assertRegex(report.read_text(encoding="utf-8"), "training, step")
+        self.tune("integers.tflite", "--epochs=1")
+        self.assertGreater(self.top1(self.folder / "integers.tflite"), 1)
+
+
+if __name__ == "__main__":
+    main()
