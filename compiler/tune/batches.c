@@ -57,8 +57,8 @@ static bool split(batches *b, diag *d)
     b->validation = (int)(b->options->validation * all);
     b->training = all - b->validation;
     return batches_per_epoch(b) > 0 ||
-           diag_error(d, NULL, "%d samples to train with (%d more are for validation) fill no batch of %ld", b->training,
-                      b->validation, b->options->batch);
+           diag_error(d, NULL, "%d samples to train with (%d more are for validation) fill no batch of %ld",
+                      b->training, b->validation, b->options->batch);
 }
 
 bool batches_open(batches *b, const batch_options *o, const sample_set *set, const preprocessing *p,

@@ -36,8 +36,8 @@ typedef struct batches {
 } batches;
 
 /* `info`: the model's input for a batch of 1. */
-bool batches_open(batches *, const batch_options *, const sample_set *, const preprocessing *, const qcc_tensor_info *info,
-                  diag *);
+bool batches_open(batches *, const batch_options *, const sample_set *, const preprocessing *,
+                  const qcc_tensor_info *info, diag *);
 void batches_close(batches *);
 
 int64_t batches_per_epoch(const batches *);

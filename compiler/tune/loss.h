@@ -15,11 +15,11 @@ typedef enum loss_kind { LOSS_CROSS_ENTROPY, LOSS_SQUARED_ERROR } loss_kind;
 
 typedef struct loss {
     loss_kind kind;
-    bool behind_softmax;  /* the graph's output is the softmax of the logits */
-    ir_value *value;      /* one number */
-    uint32_t target;      /* input */
-    uint32_t result;      /* output of target's shape: logits, or what the error is of */
-    uint32_t output;      /* the loss */
+    bool behind_softmax;   /* the graph's output is the softmax of the logits */
+    ir_value *value;       /* one number */
+    uint32_t target;       /* input */
+    uint32_t result;       /* output of target's shape: logits, or what the error is of */
+    uint32_t output;       /* the loss */
     int64_t rows, classes; /* of target */
 } loss;
 

@@ -33,19 +33,19 @@ static void scale_gradients(optimizer_block blocks[], int count, double by)
 
 static void step_sgd(const optimizer_options *o, const optimizer_block *b, double rate)
 {
-    const float momentum = (float)o->momentum, decay = b->decays ? (float)o->decay : 0, r = (float)rate;
+    const float momentum = (float)o->momentum, decay = b->decay, r = (float)rate;
     for (int64_t k = 0; k < b->count; k++) {
         b->first[k] = momentum * b->first[k] + b->gradient[k];
         b->numbers[k] -= r * (b->first[k] + decay * b->numbers[k]);
     }
 }
 
-static void step_adam(const optimizer_options *o, const optimizer_block *b, double rate, int64_t step)
+static void step_adam(const optimizer_block *b, double rate, int64_t step)
 {
     const float b1 = (float)first_decay, b2 = (float)second_decay, e = (float)epsilon;
     const float c1 = (float)(1 / (1 - pow(first_decay, (double)step + 1)));
     const float c2 = (float)(1 / (1 - pow(second_decay, (double)step + 1)));
-    const float decay = b->decays ? (float)o->decay : 0, r = (float)rate;
+    const float decay = b->decay, r = (float)rate;
     for (int64_t k = 0; k < b->count; k++) {
         const float g = b->gradient[k];
         b->first[k] = b1 * b->first[k] + (1 - b1) * g;
@@ -62,7 +62,7 @@ void optimizer_step(const optimizer_options *o, optimizer_block blocks[], int co
     for (int i = 0; i < count; i++) {
         const double own = rate * (double)blocks[i].share;
         if (o->kind == OPTIMIZER_ADAM)
-            step_adam(o, &blocks[i], own, step);
+            step_adam(&blocks[i], own, step);
         else
             step_sgd(o, &blocks[i], own);
     }

@@ -6,7 +6,7 @@
  *     adam    m = b1 m + (1 - b1) g        v = b2 v + (1 - b2) g g
  *             x = x - r (m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon) + decay x)
  *
- * with b1 = 0.9, b2 = 0.999, epsilon = 1e-8, and decay only of what decays.  Both are what torch.optim calls SGD and AdamW, but
+ * with b1 = 0.9, b2 = 0.999, epsilon = 1e-8.  Both are what torch.optim calls SGD and AdamW, but
  * that SGD's decay is apart from its momentum, too. */
 #ifndef QCC_TUNE_OPTIMIZER_H
 #define QCC_TUNE_OPTIMIZER_H
@@ -20,7 +20,7 @@ typedef enum optimizer_schedule { SCHEDULE_CONSTANT, SCHEDULE_COSINE } optimizer
 typedef struct optimizer_options {
     optimizer_kind kind;
     optimizer_schedule schedule;
-    double rate, momentum, decay;
+    double rate, momentum;
     double clip;    /* the most that the norm of all gradients together may be; 0: any */
     int64_t warmup; /* steps in which the rate grows to what it is */
     int64_t steps;  /* of the whole */
@@ -31,8 +31,8 @@ typedef struct optimizer_block {
     float *numbers, *gradient; /* the gradient is spoilt */
     float *first, *second;     /* moments, 0 at the start; second: of adam alone */
     int64_t count;
-    bool decays;
     float share; /* of the rate */
+    float decay; /* what pulls the numbers towards 0 */
 } optimizer_block;
 
 /* The rate of step 0…steps - 1. */

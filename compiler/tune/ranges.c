@@ -70,29 +70,31 @@ void ranges_take_gradient(ranges *r, int i, const float gradient[3], void *const
     const simulated_grid *grid = &r->of->grids[r->of->ranges[i].grid];
     const float low = *(const float *)inputs[grid->low], high = *(const float *)inputs[grid->high];
     if (r->options->kind == RANGES_LSQ) {
-        item->gradient[0] = (gradient[0] * low + gradient[1] * high + gradient[2] * *(const float *)inputs[grid->scale]) /
-                            item->numbers[0];
+        item->gradient[0] =
+            (gradient[0] * low + gradient[1] * high + gradient[2] * *(const float *)inputs[grid->scale]) /
+            item->numbers[0];
         return;
     }
-    const float decay = (float)r->options->decay;
     const bool mirrored = r->symmetric && item->start[0] < 0;
-    item->gradient[0] = mirrored ? 0 : item->start[0] < 0 ? gradient[0] + decay * item->numbers[0] : 0;
-    item->gradient[1] =
-        item->start[1] > 0 ? gradient[1] - (mirrored ? gradient[0] : 0) + decay * item->numbers[1] : 0;
+    item->gradient[0] = mirrored ? 0 : item->start[0] < 0 ? gradient[0] : 0;
+    item->gradient[1] = item->start[1] > 0 ? gradient[1] - (mirrored ? gradient[0] : 0) : 0;
 }
 
-int ranges_blocks(ranges *r, optimizer_block blocks[])
+int ranges_blocks(ranges *r, bool in_proportion, optimizer_block blocks[])
 {
+    const bool is_factor = r->options->kind == RANGES_LSQ;
     int count = 0;
     for (int i = 0; i < r->of->range_count && ranges_are_trained(r->options); i++) {
         tuned_range *item = &r->items[i];
+        const float size = fmaxf(item->start[1], -item->start[0]);
         if (r->of->ranges[i].grid >= 0)
             blocks[count++] = (optimizer_block){.numbers = item->numbers,
                                                 .gradient = item->gradient,
                                                 .first = item->first,
                                                 .second = item->second,
-                                                .count = r->options->kind == RANGES_LSQ ? 1 : 2,
-                                                .share = 1};
+                                                .count = is_factor ? 1 : 2,
+                                                .decay = is_factor ? 0 : (float)r->options->decay,
+                                                .share = in_proportion && !is_factor ? size : 1};
     }
     return count;
 }

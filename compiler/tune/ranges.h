@@ -4,7 +4,7 @@
  *     range            the smallest and the largest number that there was
  *     lsq              k times what they were at the start, k being trained by the gradient of the step size:
  *                      dL/dk = (dL/dscale scale + dL/dlow low + dL/dhigh high) / k
- *     pact             trained by the gradient of the clip at either end, and pulled towards 0 by decay * end
+ *     pact             trained by the gradient of the clip at either end, and pulled towards 0
  *
  * Where the grid of one value is that of others (what moves data, operands of a concat), its own gradient alone counts. */
 #ifndef QCC_TUNE_RANGES_H
@@ -45,8 +45,8 @@ bool ranges_are_trained(const range_options *);
 void ranges_see(ranges *, void *const outputs[]);
 /* Of range i: the gradients by low, high and scale, and the inputs that the run had. */
 void ranges_take_gradient(ranges *, int i, const float gradient[3], void *const inputs[]);
-/* One block for each range; returns their number. */
-int ranges_blocks(ranges *, optimizer_block blocks[]);
+/* One block for each range, with steps in proportion to it or not; returns their number. */
+int ranges_blocks(ranges *, bool in_proportion, optimizer_block blocks[]);
 /* Sets the ranges to what the blocks have become. */
 void ranges_settle(ranges *);
 /* Sets the ranges to what `items` say, which have been replaced. */

@@ -11,11 +11,11 @@
 
 typedef struct maker {
     simulation *s;
-    ir_graph *g;         /* becomes the simulated one; values have the grids of the integer graph */
-    bool *integer;       /* by id of an op: will be computed on integers */
-    bool *bias;          /* by id of an op: a sum that is the bias of a product on integers */
-    ir_value **rounded;  /* by id of a value: on its grid; NULL: not yet */
-    int *parameter_of;   /* by id of a value: 1 + its number; 0: is none */
+    ir_graph *g;        /* becomes the simulated one; values have the grids of the integer graph */
+    bool *integer;      /* by id of an op: will be computed on integers */
+    bool *bias;         /* by id of an op: a sum that is the bias of a product on integers */
+    ir_value **rounded; /* by id of a value: on its grid; NULL: not yet */
+    int *parameter_of;  /* by id of a value: 1 + its number; 0: is none */
     uint32_t ids;
 } maker;
 

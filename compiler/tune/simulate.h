@@ -22,10 +22,10 @@
 
 /* A constant of the graph that is trained. */
 typedef struct simulated_parameter {
-    ir_value *value;  /* in the graph; its data are `numbers` */
-    float *numbers;   /* ir_type_elements of them, in the graph's arena */
+    ir_value *value; /* in the graph; its data are `numbers` */
+    float *numbers;  /* ir_type_elements of them, in the graph's arena */
     int64_t count;
-    bool decays;      /* weights do, biases do not */
+    bool decays; /* weights do, biases do not */
 } simulated_parameter;
 
 /* An op that reads one. */

@@ -140,10 +140,10 @@ static void make_blocks(trainer *t)
                                          .first = ARENA_ARRAY(a, float, p->count + 1),
                                          .second = ARENA_ARRAY(a, float, p->count + 1),
                                          .count = p->count,
-                                         .decays = p->decays,
+                                         .decay = p->decays ? (float)t->options->decay : 0,
                                          .share = in_proportion ? size_of(p->numbers, p->count) : 1};
     }
-    t->block_count = s->parameter_count + ranges_blocks(&t->ranges, &t->blocks[s->parameter_count]);
+    t->block_count = s->parameter_count + ranges_blocks(&t->ranges, in_proportion, &t->blocks[s->parameter_count]);
 }
 
 static bool open(trainer *t, const driver_options *o, const char *file, ir_graph *graph, const preprocessing *p,
@@ -162,8 +162,8 @@ static bool open(trainer *t, const driver_options *o, const char *file, ir_graph
     t->calibration.ranges = wide_ranges(&t->wide, o->calibration->ranges, o->calibration->count);
     t->calibration.count = g->next_id;
     t->driver.calibration = &t->calibration;
-    if (!simulate(g, &t->driver, &t->simulation, d) ||
-        !loss_add(t->simulation.graph, g, kind_of(t, g), &t->loss, d) || !check_classes(t, d))
+    if (!simulate(g, &t->driver, &t->simulation, d) || !loss_add(t->simulation.graph, g, kind_of(t, g), &t->loss, d) ||
+        !check_classes(t, d))
         return false;
     ranges_open(&t->ranges, &own->ranges, &t->simulation, t->calibration.ranges, t->calibration.symmetric, g->arena);
     t->optimizer = own->optimizer;

@@ -26,6 +26,7 @@ typedef struct trainer_options {
     batch_options batches;
     range_options ranges;
     trainer_loss loss; /* auto: cross entropy where there are labels or a softmax */
+    double decay;      /* of weights */
     long epochs;
     unsigned threads;
 } trainer_options;
@@ -53,10 +54,10 @@ typedef struct trainer {
     int block_count;
     uint32_t *parameter_gradients; /* outputs, by use */
     uint32_t (*range_gradients)[3];
-    int *batch;      /* samples of the batch that is at hand */
-    int64_t at;      /* steps that are done */
+    int *batch; /* samples of the batch that is at hand */
+    int64_t at; /* steps that are done */
     /* The best state until now. */
-    double best[2];  /* share of right ones, loss; worse than all: -1 */
+    double best[2]; /* share of right ones, loss; worse than all: -1 */
     int64_t best_at;
     float **best_numbers; /* by parameter */
     float (*best_ranges)[2];

@@ -87,11 +87,11 @@ static bool set_optimizer(optimizer_options *o, option_id id, const char *value,
     long warmup = 0;
     bool good = false;
     switch (id) {
-    case OPT_RATE: return set_real(&o->rate, value, error, size) && (o->rate > 0 || fail(error, size, "it is %s", value));
+    case OPT_RATE:
+        return set_real(&o->rate, value, error, size) && (o->rate > 0 || fail(error, size, "it is %s", value));
     case OPT_MOMENTUM:
         return set_real(&o->momentum, value, error, size) &&
                (o->momentum < 1 || fail(error, size, "'%s' is not less than 1", value));
-    case OPT_WEIGHT_DECAY: return set_real(&o->decay, value, error, size);
     case OPT_CLIP: return set_real(&o->clip, value, error, size);
     case OPT_WARMUP:
         good = options_number(value, 0, MOST, &warmup, error, size);
@@ -118,11 +118,11 @@ static bool set_training(tune_options *o, option_id id, const char *value, bool 
     case OPT_TUNE_BATCH: return options_number(value, 1, 65536, &t->batches.batch, error, size);
     case OPT_RATE:
     case OPT_MOMENTUM:
-    case OPT_WEIGHT_DECAY:
     case OPT_CLIP:
     case OPT_WARMUP:
     case OPT_OPTIMIZER:
     case OPT_SCHEDULE: return set_optimizer(&t->optimizer, id, value, error, size);
+    case OPT_WEIGHT_DECAY: return set_real(&t->decay, value, error, size);
     case OPT_LOSS:
         good = set_word(&word, value, "cross-entropy", "squared-error", error, size);
         t->loss = word ? TRAINER_SQUARED_ERROR : TRAINER_CROSS_ENTROPY;

@@ -77,7 +77,7 @@ class Tune(Case):
         for arguments in (["--activation-quantize=lsq"], ["--pact=0.0001"], ["--activation-quantize=range"],
                           ["--activation-scales=symmetric", "--pact=0.0001"]):
             with self.subTest(arguments):
-                lines = self.tune("ranges.qir", "--epochs=5", "--lr=0.3", *arguments)
+                lines = self.tune("ranges.qir", "--epochs=6", "--lr=0.1", *arguments)
                 self.assertLess(float(lines[-1][2]), 0.5 * float(lines[1][2]))
                 self.assertGreater(self.top1(self.folder / "ranges.qir"), 60)
 
