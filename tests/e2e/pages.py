@@ -6,7 +6,7 @@ import shutil
 import textwrap
 from pathlib import Path
 
-from common import QCC, QCC_EVAL, QCC_OPT, QCC_RUN, ROOT, Case, main, run, runs_here, write_compiler
+from common import QCC, QCC_EVAL, QCC_OPT, QCC_RUN, QCC_TUNE, ROOT, Case, main, run, runs_here, write_compiler
 from page_files import write_files
 
 BUILD = Path(os.environ.get("BUILD_ROOT", "."))
@@ -20,6 +20,7 @@ ELSEWHERE = (  # commands that this test does not play, and who does
     (r"apt-get .*meson test", "who runs this test"),
     (r"apt-get .*dpkg-dev|dpkg-buildpackage", ".ci/run, build_packages"),
     (r"python3 -m venv", "python_install.py"),
+    (r"qcc-tune ", "tune.py"),
     (r"CC=clang meson setup build-fuzz|ninja -C build-fuzz|tests/fuzz/fuzz\.sh|build-fuzz/", ".ci/run, run_fuzzers"),
     (r"git worktree add", "nobody: an older commit"),
     (r"build/tests/random/random-graphs --types", "random-types-*"),
@@ -78,7 +79,7 @@ class Pages(Case):
             (self.folder / name).symlink_to(ROOT / name)
         programs = self.folder / "bin"
         programs.mkdir()
-        for program in (QCC, QCC_RUN, QCC_EVAL, QCC_OPT):
+        for program in (QCC, QCC_RUN, QCC_EVAL, QCC_OPT, QCC_TUNE):
             (programs / Path(program).name).symlink_to(program)
         write_compiler(programs / "cc")
         self.environment = {"PATH": f"{programs}:{os.environ['PATH']}", "PKG_CONFIG_PATH": str(BUILD / "meson-uninstalled"),
@@ -131,7 +132,7 @@ class Pages(Case):
                 self.play_page(name, 0)
 
     def test_man_pages(self):
-        for program in (QCC, QCC_RUN, QCC_EVAL, QCC_OPT):
+        for program in (QCC, QCC_RUN, QCC_EVAL, QCC_OPT, QCC_TUNE):
             commands = man_examples(Path(program).name)
             self.assertGreater(len(commands), 1)
             for command in commands:
@@ -141,7 +142,7 @@ class Pages(Case):
     def test_options(self):
         """Those of the tables, too, and of single words in the text; pages of development name those of other programs."""
         known = {"--cflags", "--libs"}
-        for program in (QCC, QCC_RUN, QCC_EVAL, QCC_OPT):
+        for program in (QCC, QCC_RUN, QCC_EVAL, QCC_OPT, QCC_TUNE):
             known |= set(re.findall(r"--[a-z0-9-]+", self.fine(program, "--help").decode()))
         for page in PAGES:
             if page.name in DEVELOPMENT:
