@@ -39,10 +39,13 @@ bool ir_lookup_table(const ir_op *, uint8_t table[256], diag *);
 /* Real multiplier from the accumulator of output channel `channel` to the result (to MID_SCALE if an add is fused in)
  * of a conv, depthwise, transpose_conv, fully_connected or batch_matmul on quantized operands. */
 enum { IR_MAC_SCALE = 4, IR_MAC_ZERO = 5 }; /* operands of ops whose x is quantized at run time */
+enum { IR_MAC_GATE = 6 };                   /* operand: slopes of a gate */
 static inline bool ir_mac_is_dynamic(const ir_op *op) { return ir_operand_value(op, IR_MAC_ZERO) != NULL; }
 double ir_mac_multiplier(const ir_op *, int64_t channel);
 /* A real bias of such an op in units of its result; 0 when the bias is of integers, or absent. */
 float ir_mac_real_bias(const ir_op *, int64_t channel);
+/* The slope of a channel's gate on numbers in units of the result; 0: none. */
+float ir_mac_gate(const ir_op *, int64_t channel);
 /* Of mul, div and squared_difference on quantized operands: the scale of the product, or quotient, over the result's; in
  * float where TFLite's kernels take it so. */
 double ir_product_ratio(const ir_op *, bool even, float scale1, float scale2, float result_scale);

@@ -32,6 +32,15 @@ float ir_mac_real_bias(const ir_op *op, int64_t channel)
     return (float)(ir_const_real(b, channel) / (y ? (double)y->scale[0] : 1.0));
 }
 
+float ir_mac_gate(const ir_op *op, int64_t channel)
+{
+    const ir_value *g = ir_has_attr(op, IR_ATTR_ADJ_A) ? NULL : ir_operand_value(op, IR_MAC_GATE);
+    if (!g)
+        return 0;
+    const int64_t at = ir_type_elements(&g->type) == 1 ? 0 : channel;
+    return (float)(ir_const_real(g, at) * (double)op->results[0]->quant->scale[0]);
+}
+
 double ir_product_ratio(const ir_op *op, bool even, float s1, float s2, float sy)
 {
     if (op->code == IR_DIV)
@@ -45,8 +54,9 @@ double ir_product_ratio(const ir_op *op, bool even, float s1, float s2, float sy
 
 void ir_set_rounding(ir_op *op, ir_enum_ROUNDING rounding)
 {
-    if (!ir_has_attr(op, IR_ATTR_ROUNDING))
-        return;
+    if (!ir_has_attr(op, IR_ATTR_ROUNDING) ||
+        (ir_op_info_of(op->code)->flags & IR_MAC && ir_operand_value(op, IR_MAC_GATE)))
+        return; /* a gate is there in floats alone */
     if (rounding == IR_ROUNDING_FIXED_TWICE && op->code == IR_FULLY_CONNECTED)
         rounding = IR_ROUNDING_FIXED_ONCE;
     const ir_enum_ROUNDING now = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);

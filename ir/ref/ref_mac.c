@@ -77,6 +77,32 @@ static bool check_dynamic(const ir_op *op, int64_t channels, int weight_axis, di
            check_weights(op, w, channels, weight_axis, d);
 }
 
+static bool check_gate(const ir_op *op, int64_t channels, diag *d)
+{
+    const ir_value *g = ir_operand_value(op, IR_MAC_GATE), *b = ir_operand_value(op, 2);
+    if (!g)
+        return true;
+    const int64_t count = ir_type_elements(&g->type);
+    if (!ir_is_const(g) || (count != 1 && count != channels))
+        return ir_refuse(op, d, "a gate that is not a constant for each channel");
+    if (!op->operands[0].value->quant || !op->results[0]->quant || ir_mac_is_dynamic(op) || ir_operand_value(op, 3) ||
+        (b && !ir_is_const(b)) || act_of(op, IR_ATTR_ACT) || ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_EVEN_F32)
+        return ir_refuse(op, d, "a gate is for 8-bit results rounded by even_f32, without activation or residual");
+    return true;
+}
+
+/* Does everything stay finite in front of the gate? */
+static bool check_gate_range(const ir_op *op, int64_t channels, diag *d)
+{
+    for (int64_t c = 0; ir_operand_value(op, IR_MAC_GATE) && c < channels; c++) {
+        const float slope = ir_mac_gate(op, c);
+        if (!(slope > 0 && isfinite(slope)) || !(fabsf(ir_mac_real_bias(op, c)) < 0x1p30f) ||
+            !(ir_mac_multiplier(op, c) < 0x1p30))
+            return ir_refuse(op, d, "channel %lld's gate, bias or multiplier is out of range", (long long)c);
+    }
+    return true;
+}
+
 bool ir_mac_check(const ir_op *op, int64_t channels, int weight_axis, diag *d)
 {
     const ir_value *x = op->operands[0].value, *w = op->operands[1].value, *b = ir_operand_value(op, 2);
@@ -85,6 +111,8 @@ bool ir_mac_check(const ir_op *op, int64_t channels, int weight_axis, diag *d)
         return ir_refuse(op, d, "%lld biases, expected %lld", (long long)ir_type_elements(&b->type),
                          (long long)channels);
     if (ir_has_attr(op, IR_ATTR_MID_SCALE) && !check_residual(op, d))
+        return false;
+    if (!check_gate(op, channels, d))
         return false;
     if (ir_mac_is_dynamic(op))
         return check_dynamic(op, channels, weight_axis, d);
@@ -99,7 +127,7 @@ bool ir_mac_check(const ir_op *op, int64_t channels, int weight_axis, diag *d)
         return ir_refuse(op, d, "a real bias needs a rounding in floats, and no residual");
     if (x->type.dtype == IR_I16 && x->quant->zero[0] != 0)
         return ir_refuse(op, d, "a 16-bit operand has zero point %d", (int)x->quant->zero[0]);
-    return y->type.dtype == IR_F32 || ir_check_quantized(op, y, "result", d);
+    return (y->type.dtype == IR_F32 || ir_check_quantized(op, y, "result", d)) && check_gate_range(op, channels, d);
 }
 
 static bool init_bias(ir_mac_end *e, const ir_value *b, const void *data, bool wide)
@@ -150,6 +178,8 @@ static bool init_requant(ir_mac_end *e, const ir_op *op)
         e->requant[c] = ir_requant_make(rounding, ir_mac_multiplier(op, c), zero, min, max);
     for (int64_t c = 0; e->requant && e->bias_f32 && c < e->channels; c++)
         e->requant[c].bias = (float)((double)e->bias_f32[c] / scale);
+    for (int64_t c = 0; e->requant && ir_operand_value(op, IR_MAC_GATE) && c < e->channels; c++)
+        e->requant[c].gate = ir_mac_gate(op, c);
     if (add) {
         const ir_quant_point mid = {scale, zero, narrow}, r = ir_point_of(op->operands[3].value);
         ir_result_bounds(y, act_of(op, IR_ATTR_ADD_ACT), &min, &max);

@@ -14,13 +14,14 @@ typedef struct ir_requant {
     ir_enum_ROUNDING rounding;
     float scale;                 /* EVEN_F32, LITE_F32 … */
     float bias;                  /* … a real bias in units of the result */
+    float gate;                  /* … EVEN_F32: the gate's slope on numbers in these units; 0: none */
     arith_multiplier multiplier; /* the fixed roundings */
     int32_t zero, min, max;
 } ir_requant;
 
 static inline ir_requant ir_requant_make(ir_enum_ROUNDING rounding, double real, int32_t zero, int32_t min, int32_t max)
 {
-    ir_requant r = {rounding, (float)real, 0, {0, 0}, zero, min, max};
+    ir_requant r = {rounding, (float)real, 0, 0, {0, 0}, zero, min, max};
     if (!ir_rounding_is_real(rounding))
         r.multiplier = arith_multiplier_of(real);
     return r;
@@ -35,7 +36,9 @@ static inline int32_t ir_requant_apply(const ir_requant *r, int32_t x)
 {
     if (!ir_rounding_is_real(r->rounding))
         return ir_clamp_i32((int64_t)ir_mul_fixed(r->rounding, x, r->multiplier) + r->zero, r->min, r->max);
-    const float y = r->bias != 0 ? fmaf((float)x, r->scale, r->bias) : (float)x * r->scale;
+    float y = r->bias != 0 ? fmaf((float)x, r->scale, r->bias) : (float)x * r->scale;
+    if (r->gate != 0)
+        y *= fminf(fmaxf(fmaf(y, r->gate, 0.5f), 0), 1);
     return ir_round_even_f32(r->rounding == IR_ROUNDING_LITE_F32 ? roundf(y) : y, r->zero, r->min, r->max);
 }
 

@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "passes/common/gate.h"
 #include "passes/common/plan.h"
 #include "passes/common/qdq.h"
 #include "passes/common/scales.h"
@@ -32,6 +33,7 @@ typedef struct scan {
     bool *shares;  /* a result of moves: its grid can spread back to where its elements come from */
     bool *reaches; /* a product reads it, or what is computed from it */
     bool real_tail;
+    bool gates;    /* products take in a hard-swish */
     bool exchange; /* other formats have no product of integers with a real result */
 } scan;
 
@@ -170,17 +172,26 @@ static bool adds_bias(const ir_op *op)
     return false;
 }
 
+/* Is v in the middle of a gate that a product takes in? */
+static bool is_in_gate(const scan *s, const ir_value *v)
+{
+    gate behind;
+    const ir_op *product = s->gates && v->def ? gate_product(v->def) : NULL;
+    return product && gate_of(product, &behind) && gate_result(&behind) != v;
+}
+
 static bool makes_grid(const scan *s, const ir_value *v)
 {
     const ir_op *op = v->def;
     const bool needed = s->needed[v->id];
+    gate behind;
     if (!op)
         return needed;
     if (op->keep_float)
         return needed;
     switch (plan_kind_of(op)) {
     case PLAN_PRODUCT:
-        if (plan_sum_of(op))
+        if (plan_sum_of(op) || (s->gates && gate_of(op, &behind)))
             return false;
         return needed || s->exchange ||
                (!plan_gives_reals(op->code) && !(op->code == IR_BATCH_MATMUL && ir_is_const(op->operands[1].value)));
@@ -196,7 +207,8 @@ static void decide(scan *s, const ir_value *v)
     if (!is_real(v) || v->as || v->quant || ir_is_const(v))
         return;
     look_at_uses(s, v);
-    s->wanted[v->id] = makes_grid(s, v) && !is_inside(s, v) && !(s->needed[v->id] && moves_alone(v));
+    s->wanted[v->id] =
+        makes_grid(s, v) && !is_inside(s, v) && !is_in_gate(s, v) && !(s->needed[v->id] && moves_alone(v));
 }
 
 static void decide_all(scan *s)
@@ -254,6 +266,7 @@ const bool *calibrated_values(const ir_graph *g, const pass_options *o, arena *a
     const uint32_t ids = g->next_id;
     scan s = {.g = g,
               .exchange = o->exchange,
+              .gates = gate_is_possible(o),
               .source = calibrated_sources(g, o, a),
               .needed = ARENA_ARRAY(a, bool, ids),
               .wanted = ARENA_ARRAY(a, bool, ids),

@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "ir/ref/interp.h"
+#include "passes/common/gate.h"
 #include "passes/common/qdq.h"
 
 /* ---- Operands ---- */
@@ -165,17 +166,47 @@ static ir_value *same_scale(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT 
     return pass_op1(g, IR_REQUANTIZE, q, op, 1, &r, y->type, y->quant);
 }
 
+/* ---- A product and its gate ---- */
+
+static ir_value *slopes_of(ir_graph *g, const gate *behind)
+{
+    static const float sixth[1] = {1.0f / 6};
+    return behind->slopes ? ir_const_new(g, behind->slopes->type, NULL, behind->slopes->data)
+                          : ir_const_new(g, ir_type_make(IR_F32, 1, (int64_t[]){1}), NULL, sixth);
+}
+
+static ir_value *gated(ir_graph *g, const ir_op *last, ir_op *q)
+{
+    const ir_op *product = qdq_rounding(q) == IR_ROUNDING_EVEN_F32 ? gate_product(last) : NULL;
+    gate behind;
+    diag ignored = {0};
+    if (!product || !gate_of(product, &behind) || behind.ops[behind.count - 1] != last)
+        return NULL;
+    ir_value *r = qdq_product(g, product, q, q->results[0], IR_ACT_NONE);
+    if (!r)
+        return NULL;
+    while (r->def->operand_count < IR_MAC_GATE)
+        ir_set_operand(r->def, r->def->operand_count, NULL);
+    ir_set_operand(r->def, IR_MAC_GATE, slopes_of(g, &behind));
+    if (ir_op_supported(r->def, &ignored))
+        return r;
+    ir_op_erase(r->def);
+    return NULL;
+}
+
 /* ---- The pass ---- */
 
 /* Paddle Lite's models say themselves what is computed in integers: of the rest only functions of one value become
  * integer ops, which are exact. */
-static ir_value *compute(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act)
+static ir_value *compute(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act, bool gates)
 {
     if (op->keep_float)
         return NULL;
     if (ir_int(q, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32)
         return ir_op_info_of(op->code)->flags & IR_LOOKUP ? simple(g, op, q, act) : NULL;
     ir_value *r = qdq_product(g, op, q, q->results[0], act);
+    if (!r && gates && act == IR_ACT_NONE)
+        r = gated(g, op, q);
     if (!r)
         r = simple(g, op, q, act);
     if (!r && act == IR_ACT_NONE)
@@ -191,7 +222,7 @@ static ir_value *clamp(ir_graph *g, const ir_op *relu, ir_op *q, ir_value *x)
     return r;
 }
 
-static ir_value *integer_form(ir_graph *g, ir_op *q)
+static ir_value *integer_form(ir_graph *g, ir_op *q, bool gates)
 {
     ir_value *v = q->operands[0].value, *x = qdq_source(v);
     if (x) {
@@ -205,12 +236,12 @@ static ir_value *integer_form(ir_graph *g, ir_op *q)
         return NULL;
     ir_op *relu = v->def->code == IR_RELU ? v->def : NULL;
     if (!relu)
-        return compute(g, v->def, q, qdq_act(v->def));
+        return compute(g, v->def, q, qdq_act(v->def), gates);
     const ir_value *inner = relu->operands[0].value;
     if (!inner->def || inner->def->code == IR_DEQUANTIZE || pass_single_user(inner) != relu)
-        return compute(g, relu, q, qdq_act(relu));
+        return compute(g, relu, q, qdq_act(relu), false);
     bool takes = ir_has_attr(inner->def, IR_ATTR_ACT) && qdq_act(inner->def) == IR_ACT_NONE;
-    ir_value *r = compute(g, inner->def, q, takes ? qdq_act(relu) : qdq_act(inner->def));
+    ir_value *r = compute(g, inner->def, q, takes ? qdq_act(relu) : qdq_act(inner->def), false);
     return r && !takes ? clamp(g, relu, q, r) : r;
 }
 
@@ -224,12 +255,12 @@ static bool is_identity(const ir_value *r)
 
 pass_result pass_qdq_compute(ir_graph *g, pass_context *c)
 {
-    (void)c;
+    const bool gates = c->options->calibration && gate_is_possible(c->options);
     pass_result result = PASS_UNCHANGED;
     for (ir_op *op = g->first, *next; op; op = next) {
         next = op->next;
         ir_value *y = op->results && op->code == IR_QUANTIZE ? op->results[0] : NULL;
-        ir_value *r = y && !op->keep_float && qdq_is_target(op) ? integer_form(g, op) : NULL;
+        ir_value *r = y && !op->keep_float && qdq_is_target(op) ? integer_form(g, op, gates) : NULL;
         if (!r)
             continue;
         result = PASS_CHANGED;

@@ -17,6 +17,7 @@
  * Values change here on purpose: that is what the fake quantization stood for. */
 #include <math.h>
 
+#include "passes/common/gate.h"
 #include "passes/common/plan.h"
 #include "passes/common/qdq.h"
 #include "passes/common/scales.h"
@@ -118,6 +119,28 @@ static bool is_bias(plan *p, const ir_op *op)
     return false;
 }
 
+/* Will the product take in its gate? */
+static bool takes_gate(const plan *p, const ir_op *product)
+{
+    gate g;
+    return p->context->options->calibration && gate_is_possible(p->context->options) && product->id < p->ids &&
+           p->integer[product->id] && gate_of(product, &g) && is_byte(gate_result(&g)) &&
+           is_byte(product->operands[0].value);
+}
+
+static bool is_gate(const plan *p, const ir_op *op)
+{
+    const ir_op *product = gate_product(op);
+    return product && takes_gate(p, product);
+}
+
+/* What a gate computes in its middle is part of one op, and on no grid. */
+static bool is_inside_gate(const plan *p, const ir_op *op)
+{
+    gate g;
+    return is_gate(p, op) && gate_of(gate_product(op), &g) && gate_result(&g) != op->results[0];
+}
+
 static bool has_reals(const ir_op *op)
 {
     for (int i = 0; i < op->operand_count; i++)
@@ -131,7 +154,7 @@ static const char *why_float(plan *p, const ir_op *op)
 {
     if (op->keep_float)
         return op->why_float;
-    if (is_bias(p, op))
+    if (is_bias(p, op) || is_gate(p, op))
         return NULL;
     if (op->code == IR_FAKE_QUANT && ir_int(op, IR_ATTR_BITS) != 8)
         return arena_format(p->g->arena, "simulates %lld bits", (long long)ir_int(op, IR_ATTR_BITS));
@@ -227,7 +250,7 @@ static bool put_on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
 /* Is operand i of an op on integers on a grid, too?  Biases are not, nor what the op reads as reals. */
 static bool takes_grid(plan *p, const ir_op *op, int i)
 {
-    bool bias = is_bias(p, op) || (i == 2 && plan_kind_of(op) == PLAN_PRODUCT);
+    bool bias = is_bias(p, op) || is_gate(p, op) || (i == 2 && plan_kind_of(op) == PLAN_PRODUCT);
     return op->operands[i].value && !bias && !qdq_stays_real(op, i);
 }
 
@@ -244,12 +267,14 @@ static void make_real_result(plan *p, ir_op *op)
 
 static void spend(plan *p, ir_op *op)
 {
+    if (is_inside_gate(p, op))
+        return;
     for (int i = 0; i < op->operand_count; i++)
         if (takes_grid(p, op, i))
             ir_set_operand(op, i, on_grid(p, op->operands[i].value, op, op));
     if (is_byte(op->results[0]))
         put_on_grid(p, op->results[0], op->next, op);
-    else if (!plan_sum_of(op))
+    else if (!plan_sum_of(op) && !takes_gate(p, op))
         make_real_result(p, op);
 }
 

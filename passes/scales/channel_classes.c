@@ -1,6 +1,7 @@
 /* channel_classes.c: each op says which channels of its operands and its result go together. */
 #include "passes/scales/channel_classes.h"
 
+#include "passes/common/gate.h"
 #include "passes/common/plan.h"
 #include "passes/common/qdq.h"
 #include "passes/common/scales.h"
@@ -219,6 +220,12 @@ static void link_op(channel_classes *c, const ir_op *op)
     case IR_SLICE: link_slice(c, op); break;
     case IR_LAYER_NORM: link_norm(c, op); break;
     case IR_BATCH_MATMUL: link_matrices(c, op); break;
+    case IR_HARD_SWISH:
+        if (c->gates && gate_product(op))
+            same(c, op->operands[0].value, op->results[0]);
+        else
+            fix_all(c, op);
+        break;
     case IR_RELU:
     case IR_LEAKY_RELU:
     case IR_ABS:
@@ -258,10 +265,10 @@ static void number_all(channel_classes *c, const ir_graph *g)
             number(c, op->results[i]);
 }
 
-channel_classes channel_classes_find(const ir_graph *g, const bool *fixed, arena *a)
+channel_classes channel_classes_find(const ir_graph *g, const bool *fixed, bool gates, arena *a)
 {
     channel_classes c = {ARENA_ARRAY(a, int64_t, g->next_id), ARENA_ARRAY(a, int64_t, g->next_id), NULL,
-                         CHANNEL_FIXED + 1};
+                         CHANNEL_FIXED + 1, gates};
     number_all(&c, g);
     c.parent = ARENA_ARRAY(a, uint32_t, c.channels);
     for (uint32_t i = 0; i < c.channels; i++)

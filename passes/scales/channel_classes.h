@@ -20,10 +20,11 @@ typedef struct channel_classes {
     int64_t *count;   /* by id: its channels; 0: it has none here (constants, integers) */
     uint32_t *parent; /* by number of a channel: another of its class, or itself */
     uint32_t channels;
+    bool gates;
 } channel_classes;
 
-/* No class has channels of the values in `fixed` (by id). */
-channel_classes channel_classes_find(const ir_graph *, const bool *fixed, arena *);
+/* No class has channels of the values in `fixed` (by id).  gates: hard-swish behind a product takes factors (gate.h). */
+channel_classes channel_classes_find(const ir_graph *, const bool *fixed, bool gates, arena *);
 /* The class of a channel: the number of one of its channels, the same for all; CHANNEL_FIXED. */
 uint32_t channel_class(const channel_classes *, const ir_value *, int64_t channel);
 

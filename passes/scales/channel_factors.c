@@ -210,7 +210,7 @@ static bool choose_set(choice *c, uint32_t set)
 
 /* ---- All ---- */
 
-static choice begin(const ir_graph *g, const pass_calibration *given, arena *a)
+static choice begin(const ir_graph *g, const pass_calibration *given, bool gates, arena *a)
 {
     bool *fixed = ARENA_ARRAY(a, bool, g->next_id);
     uint32_t ops = 0;
@@ -218,7 +218,7 @@ static choice begin(const ir_graph *g, const pass_calibration *given, arena *a)
         fixed[id] = given->ranges[id].known && given->channels[id].count == 0;
     for (const ir_op *op = g->first; op; op = op->next)
         ops++;
-    choice c = {.g = g, .given = given, .classes = channel_classes_find(g, fixed, a), .arena = a};
+    choice c = {.g = g, .given = given, .classes = channel_classes_find(g, fixed, gates, a), .arena = a};
     c.range = ARENA_ARRAY(a, double, c.classes.channels);
     c.power = ARENA_ARRAY(a, double, c.classes.channels);
     c.weight = ARENA_ARRAY(a, double, c.classes.channels);
@@ -245,9 +245,9 @@ static void look(choice *c)
         add_reader(c, op);
 }
 
-channel_factors channel_factors_choose(const ir_graph *g, const pass_calibration *given, arena *a)
+channel_factors channel_factors_choose(const ir_graph *g, const pass_calibration *given, bool gates, arena *a)
 {
-    choice c = begin(g, given, a);
+    choice c = begin(g, given, gates, a);
     channel_factors out = {c.classes, NULL};
     bool any = false;
     look(&c);

@@ -14,7 +14,7 @@ typedef struct channel_factors {
     float *factor; /* by class; NULL: nothing gains by any */
 } channel_factors;
 
-channel_factors channel_factors_choose(const ir_graph *, const pass_calibration *, arena *);
+channel_factors channel_factors_choose(const ir_graph *, const pass_calibration *, bool gates, arena *);
 float channel_factor(const channel_factors *, const ir_value *, int64_t channel);
 
 #endif

@@ -6,10 +6,13 @@
  *
  *     %2: channels up to 8 and up to 0.1       %2: channels up to 8 and up to 8
  *
+ *     %4 = hard_swish %2                       %4 = mul %2, (add (mul %2, f / 6), 1/2 {act = relu_0_to_1})
+ *
  * No result changes but by the rounding of floats.  Also concats whose operands differ in magnitude, and what is behind
  * a layer norm, whose gamma and beta are divided.  The ranges of calibration are those of the new values. */
 #include <math.h>
 
+#include "passes/common/gate.h"
 #include "passes/common/plan.h"
 #include "passes/scales/channel_factors.h"
 
@@ -82,6 +85,16 @@ static bool is_divided(const channel_factors *f, const ir_value *v)
     return false;
 }
 
+/* Of x / f as the product gives it now: x / 6. */
+static ir_value *slopes_for(ir_graph *g, const channel_factors *f, const ir_value *v)
+{
+    const int64_t count = f->classes.count[v->id];
+    float *to = ARENA_ARRAY(g->arena, float, count + 1);
+    for (int64_t i = 0; i < count; i++)
+        to[i] = channel_factor(f, v, i) / 6;
+    return ir_const_new(g, ir_type_make(IR_F32, 1, &count), NULL, to);
+}
+
 static void apply(ir_graph *g, const channel_factors *f, ir_op *op)
 {
     ir_value *r = op->results[0];
@@ -91,6 +104,8 @@ static void apply(ir_graph *g, const channel_factors *f, ir_op *op)
     } else if (op->code == IR_LAYER_NORM && is_divided(f, r)) {
         divide(g, f, op, 1, r);
         divide(g, f, op, 2, r);
+    } else if (op->code == IR_HARD_SWISH && is_divided(f, r)) {
+        gate_spell(g, op, slopes_for(g, f, r));
     } else if ((op->code == IR_ADD || op->code == IR_SUB) && is_divided(f, r)) {
         for (int i = 0; i < 2; i++)
             if (ir_is_const(op->operands[i].value))
@@ -112,15 +127,16 @@ pass_result pass_equalize(ir_graph *g, pass_context *context)
     const pass_calibration *c = context->options->calibration;
     if (!c || !c->channels || context->options->quantize == PASS_QUANTIZE_NONE)
         return PASS_UNCHANGED;
-    const channel_factors f = channel_factors_choose(g, c, context->scratch);
+    const channel_factors f = channel_factors_choose(g, c, gate_is_possible(context->options), context->scratch);
     if (!f.factor)
         return PASS_UNCHANGED;
-    for (ir_op *op = g->first; op; op = op->next) {
-        if (ir_op_info_of(op->code)->results == 1)
-            apply(g, &f, op);
+    for (ir_op *op = g->first, *next; op; op = next) {
+        next = op->next;
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
             if (is_divided(&f, op->results[i]))
                 change(g, &f, c, op->results[i]);
+        if (ir_op_info_of(op->code)->results == 1)
+            apply(g, &f, op);
     }
     return PASS_CHANGED;
 }

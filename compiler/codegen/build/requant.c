@@ -1,6 +1,6 @@
 /* requant.c: int32 accumulators -> 8- or 16-bit results.
  *
- *     even_f32     float(acc) * scale[c] + bias[c], clamped to min - zero … max - zero, rounded to even, + zero
+ *     even_f32     float(acc) * scale[c] + bias[c], by the gate where there is one, clamped to min - zero … max - zero, rounded to even, + zero
  *     lite_f32     the same, rounded half away from zero
  *     fixed_twice  (acc << left) * mantissa / 2^31 rounded half up, / 2^right rounded half away from zero, clamped, +
  * zero fixed_once   acc * mantissa / 2^(31 - shift) rounded half up, clamped, + zero
@@ -80,11 +80,29 @@ void cg_requant_add_bias(cg_module *m, cg_requant *q, const float bias[])
     q->size = 8 * padded;
 }
 
+void cg_requant_add_gate(cg_module *m, cg_requant *q, const float bias[], const float gate[])
+{
+    const size_t padded = padded_channels(q->channels);
+    cg_requant_add_bias(m, q, bias);
+    if (q->channels == 0 || gate[0] == 0)
+        return;
+    unsigned char *bytes =
+        arena_alloc(m->arena, 12 * padded); /* zeros: no bias, and no gate of channels there are not */
+    memcpy(bytes, q->bytes, q->size);
+    memcpy(bytes + 8 * padded, gate, 4 * (size_t)q->channels);
+    if (q->per_tensor)
+        for (size_t c = 1; c < padded; c++)
+            memcpy(bytes + 4 * c, bytes, 4);
+    q->has_bias = q->has_gate = true;
+    q->bytes = bytes;
+    q->size = 12 * padded;
+}
+
 const char *cg_requant_key(const cg_module *m, const cg_requant *q)
 {
-    return arena_format(m->arena, "%s.%d.%d.%d.%s%s%s%s.%zu", ir_enum_text(IR_KIND_ENUM_ROUNDING, q->rounding), q->zero,
-                        q->min, q->max, ir_dtype_text(q->dtype), q->per_tensor ? ".t" : "", q->below_one ? ".l" : "",
-                        q->has_bias ? ".b" : "",
+    return arena_format(m->arena, "%s.%d.%d.%d.%s%s%s%s%s.%zu", ir_enum_text(IR_KIND_ENUM_ROUNDING, q->rounding),
+                        q->zero, q->min, q->max, ir_dtype_text(q->dtype), q->per_tensor ? ".t" : "",
+                        q->below_one ? ".l" : "", q->has_bias ? ".b" : "", q->has_gate ? ".g" : "",
                         ir_rounding_is_real(q->rounding) && !q->has_bias ? (size_t)0 : padded_channels(q->channels));
 }
 
@@ -102,13 +120,23 @@ cg_requant_factors cg_requant_load(cg_kernel *k, const cg_requant *q, LLVMValueR
                                    unsigned lanes)
 {
     return (cg_requant_factors){load_parameters(k, q, params, first, k->m->f32, lanes, 0),
-                                q->has_bias ? load_parameters(k, q, params, first, k->m->f32, lanes, 1) : NULL};
+                                q->has_bias ? load_parameters(k, q, params, first, k->m->f32, lanes, 1) : NULL,
+                                q->has_gate ? load_parameters(k, q, params, first, k->m->f32, lanes, 2) : NULL};
+}
+
+/* x * min(max(x * slope + 1/2, 0), 1) */
+static LLVMValueRef gated(cg_kernel *k, LLVMValueRef x, LLVMValueRef slope)
+{
+    const unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(x));
+    LLVMValueRef share = cg_fma(k, x, slope, cg_splat_f32(k, 0.5f, lanes));
+    return LLVMBuildFMul(k->b, x, cg_clamp_f32(k, share, 0, 1), "");
 }
 
 LLVMValueRef cg_requant_real(cg_kernel *k, const cg_requant_factors *f, LLVMValueRef acc)
 {
     LLVMValueRef real = LLVMBuildSIToFP(k->b, acc, cg_vector(k->m->f32, LLVMGetVectorSize(LLVMTypeOf(acc))), "");
-    return f->bias ? cg_fma(k, real, f->scale, f->bias) : LLVMBuildFMul(k->b, real, f->scale, "");
+    real = f->bias ? cg_fma(k, real, f->scale, f->bias) : LLVMBuildFMul(k->b, real, f->scale, "");
+    return f->gate ? gated(k, real, f->gate) : real;
 }
 
 LLVMValueRef cg_requant_round(cg_kernel *k, const cg_requant *q, LLVMValueRef x)

@@ -6,7 +6,7 @@
 #include "compiler/codegen/isa/isa.h"
 
 /* Parameters for `channels` output channels, as they lie in the object: for EVEN_F32 and LITE_F32 float scale[padded]
- * and, with a real bias, float bias[padded], in units of the result; for the fixed forms int32 mantissa[padded], int32
+ * and, with a real bias, float bias[padded], in units of the result, and float gate[padded] behind that; for the fixed forms int32 mantissa[padded], int32
  * shift[padded].  padded: channels up to a multiple of 64. */
 typedef struct cg_requant {
     ir_enum_ROUNDING rounding;
@@ -17,6 +17,7 @@ typedef struct cg_requant {
     size_t size;
     bool per_tensor; /* all channels alike: the kernel may keep one splat */
     bool has_bias;
+    bool has_gate;  /* behind the bias, which is there then; EVEN_F32 */
     bool below_one; /* in floats: |scale| < 1 throughout, so that acc * scale + bias stays within int32 */
 } cg_requant;
 
@@ -28,11 +29,13 @@ cg_requant cg_requant_make_for(cg_module *, ir_enum_ROUNDING, int channels, cons
                                float scale, int32_t zero, bool narrow, ir_enum_ACT);
 /* Adds a real bias for each channel, in units of the result, all 0: none. */
 void cg_requant_add_bias(cg_module *, cg_requant *, const float bias[]);
+/* The same, and a gate for each channel (ir_mac_gate) if the first one is not 0. */
+void cg_requant_add_gate(cg_module *, cg_requant *, const float bias[], const float gate[]);
 
 /* ---- In floats (EVEN_F32, LITE_F32) ---- */
-/* What channels first…first+lanes-1 are multiplied by, and have added: bias is NULL without. */
+/* What channels first…first+lanes-1 are multiplied by, have added, and the slopes of their gates; NULL without. */
 typedef struct cg_requant_factors {
-    LLVMValueRef scale, bias;
+    LLVMValueRef scale, bias, gate;
 } cg_requant_factors;
 cg_requant_factors cg_requant_load(cg_kernel *, const cg_requant *, LLVMValueRef params, LLVMValueRef first,
                                    unsigned lanes);

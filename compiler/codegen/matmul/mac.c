@@ -146,11 +146,12 @@ static void bind_requant(cg_module *m, cg_gemm *g)
     const int64_t padded = cg_prepacked_columns(g->columns), channels = g->groups * padded;
     const bool act = ir_has_attr(op, IR_ATTR_ACT);
     double *multipliers = ARENA_ARRAY(m->arena, double, channels + 1);
-    float *real_bias = ARENA_ARRAY(m->arena, float, channels + 1);
+    float *real_bias = ARENA_ARRAY(m->arena, float, channels + 1), *gate = ARENA_ARRAY(m->arena, float, channels + 1);
     for (int64_t c = 0; c < channels; c++) {
         const int64_t in_group = c % padded < g->columns ? c % padded : 0;
         multipliers[c] = ir_mac_multiplier(op, c / padded * g->columns + in_group);
         real_bias[c] = ir_mac_real_bias(op, c / padded * g->columns + in_group);
+        gate[c] = ir_mac_gate(op, c / padded * g->columns + in_group);
     }
     const bool mid = g->residual.present;
     const float scale = mid ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant ? y->quant->scale[0] : 1.0f;
@@ -160,7 +161,7 @@ static void bind_requant(cg_module *m, cg_gemm *g)
     g->requant = cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING),
                                      (int)channels, multipliers, real ? IR_U8 : y->type.dtype, scale, zero, narrow,
                                      act ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE);
-    cg_requant_add_bias(m, &g->requant, real_bias);
+    cg_requant_add_gate(m, &g->requant, real_bias, gate);
 }
 
 /* What a step costs in each form, and what an entry of its excess adds: docs/performance.md, "Without VNNI". */

@@ -111,7 +111,7 @@ void depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *
     int16_t *weights = ARENA_ARRAY(m->arena, int16_t, taps * channels);
     int32_t *bias = ARENA_ARRAY(m->arena, int32_t, slots), *zeros = ARENA_ARRAY(m->arena, int32_t, slots);
     double *multipliers = ARENA_ARRAY(m->arena, double, slots);
-    float *real_bias = ARENA_ARRAY(m->arena, float, slots);
+    float *real_bias = ARENA_ARRAY(m->arena, float, slots), *gate = ARENA_ARRAY(m->arena, float, slots);
     for (int64_t i = 0; i < taps * channels; i++)
         weights[i] = (int16_t)(ir_const_int(w, i) - (centred ? weight_zero_of(w, i % channels) : shift));
     for (int slot = 0; slot < slots; slot++) {
@@ -123,6 +123,7 @@ void depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *
         zeros[slot] = weight_zero_of(w, c) - shift;
         multipliers[slot] = ir_mac_multiplier(op, c);
         real_bias[slot] = ir_mac_real_bias(op, c);
+        gate[slot] = ir_mac_gate(op, c);
     }
     bool add = op->operand_count > 3 && ir_operand_value(op, 3);
     *out = (depthwise_params){.bias = bias, .weight_zero = centred ? NULL : zeros, .weights = weights};
@@ -131,7 +132,7 @@ void depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *
                                        add ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : y->quant->zero[0],
                                        add ? ir_int(op, IR_ATTR_MID_NARROW) != 0 : y->quant->narrow,
                                        (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));
-    cg_requant_add_bias(m, &out->requant, real_bias);
+    cg_requant_add_gate(m, &out->requant, real_bias, gate);
 }
 
 LLVMValueRef depthwise_zero_row(cg_module *m, const ir_op *op, const depthwise_plan *p, int64_t columns)
