@@ -56,7 +56,8 @@ static bool spelled(ir_op *last, const ir_value *v, gate *out)
     if (!is_free(add, IR_ACT_RELU_0_TO_1) || add->code != IR_ADD)
         return false;
     const ir_value *scaled = add->operands[is_half(add->operands[0].value)].value;
-    ir_op *mul = is_half(other(add, scaled)) && is_inner(scaled) && pass_single_user(scaled) == add ? scaled->def : NULL;
+    ir_op *mul =
+        is_half(other(add, scaled)) && is_inner(scaled) && pass_single_user(scaled) == add ? scaled->def : NULL;
     if (!is_free(mul, IR_ACT_NONE) || mul->code != IR_MUL || !are_slopes(other(mul, v), v) ||
         !ir_type_equal(&scaled->type, &v->type))
         return false;

@@ -1,6 +1,7 @@
 /* requant.c: int32 accumulators -> 8- or 16-bit results.
  *
- *     even_f32     float(acc) * scale[c] + bias[c], by the gate where there is one, clamped to min - zero … max - zero, rounded to even, + zero
+ *     even_f32     float(acc) * scale[c] + bias[c], by the gate where there is one, clamped to min - zero … max - zero,
+ *                  rounded to even, + zero
  *     lite_f32     the same, rounded half away from zero
  *     fixed_twice  (acc << left) * mantissa / 2^31 rounded half up, / 2^right rounded half away from zero, clamped, +
  * zero fixed_once   acc * mantissa / 2^(31 - shift) rounded half up, clamped, + zero

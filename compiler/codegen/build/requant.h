@@ -6,7 +6,8 @@
 #include "compiler/codegen/isa/isa.h"
 
 /* Parameters for `channels` output channels, as they lie in the object: for EVEN_F32 and LITE_F32 float scale[padded]
- * and, with a real bias, float bias[padded], in units of the result, and float gate[padded] behind that; for the fixed forms int32 mantissa[padded], int32
+ * and, with a real bias, float bias[padded], in units of the result, and float gate[padded] behind that; for the
+ * fixed forms int32 mantissa[padded], int32
  * shift[padded].  padded: channels up to a multiple of 64. */
 typedef struct cg_requant {
     ir_enum_ROUNDING rounding;
