@@ -28,7 +28,7 @@
 
 typedef enum attribute_use { ATTRIBUTE_UNKNOWN, ATTRIBUTE_READ, ATTRIBUTE_FIXED, ATTRIBUTE_IGNORED } attribute_use;
 
-enum { ATTRIBUTE_VALUES_BYTES = 80 };
+enum { ATTRIBUTE_VALUES_BYTES = 128 };
 
 typedef struct attribute_rule {
     attribute_use use;

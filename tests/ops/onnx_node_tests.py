@@ -33,9 +33,10 @@ except ImportError as missing:
     print(missing)
     sys.exit(77)
 
-ACCEPTED = {"1.23": 1276}
+ACCEPTED = {"1.23": 1343}
 RELATIVE, ABSOLUTE = 1e-5, 1e-6
 TOLERANCES = {"test_averagepool_2d_ceil_last_window_starts_on_pad": (0, 3e-4),  # its outputs are written with four digits
+              "test_gridsample_bicubic": (0, 2e-5),  # so are its
               # the interpreter sums thousands of weights one after the other: up to n 2^-24, a few in a hundred of it here
               "test_nllloss_NCd1d2d3d4d5_mean_weight": (1e-4, 0), "test_sce_NCd1d2d3d4d5_mean_weight": (1e-4, 0),
               "test_sce_NCd1d2d3d4d5_mean_weight_log_prob": (1e-4, 0)}

@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 import onnx_control
 import onnx_composed
 import onnx_convolutions
+import onnx_resampled
 import ort_onnx
 import ort_writer
 from onnx_graph import Graph, Quantizer, made_inputs, session
@@ -624,6 +625,7 @@ MODELS = {
     **{name: lambda make=make: (make(), "disabled") for name, make in onnx_control.MODELS.items()},
     **{name: lambda make=make: (make(), "disabled") for name, make in onnx_composed.MODELS.items()},
     **{name: lambda make=make: (make(), "disabled") for name, make in onnx_convolutions.MODELS.items()},
+    **{name: lambda make=make: (make(), "disabled") for name, make in onnx_resampled.MODELS.items()},
     "convolutions_qdq": lambda: (Quantizer(onnx_convolutions.convolutions(32), act="int8", symmetric=True).run(), "disabled"),
 }
 
