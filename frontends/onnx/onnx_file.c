@@ -330,9 +330,10 @@ static frontend_names info_names(onnx_file *o, pb_message message, uint32_t numb
 
 static void read_infos(onnx_file *o, pb_message message, onnx_graph *g)
 {
-    g->infos = ARENA_ARRAY(o->model->graph->arena, onnx_info, pb_count(message, GRAPH_INPUT) + 1);
+    const size_t count = pb_count(message, GRAPH_INPUT) + pb_count(message, GRAPH_OUTPUT);
+    g->infos = ARENA_ARRAY(o->model->graph->arena, onnx_info, count + 1);
     for (pb_field f; pb_next(&message, &f);)
-        if (f.number == GRAPH_INPUT)
+        if (f.number == GRAPH_INPUT || f.number == GRAPH_OUTPUT)
             read_info(o, pb_sub(&f), &g->infos[g->info_count++]);
 }
 

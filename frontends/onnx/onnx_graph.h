@@ -23,7 +23,7 @@ typedef struct onnx_tensor {
     size_t size;
 } onnx_tensor;
 
-/* What is said of the type of an input. */
+/* What is said of the type of an input or output. */
 typedef struct onnx_info {
     const char *name;
     bool is_tensor, has_shape;

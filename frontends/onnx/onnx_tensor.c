@@ -45,6 +45,7 @@ static listing listing_of(int64_t type)
         [ONNX_INT64] = {TENSOR_INT64_DATA, 8, true}, [9] = {TENSOR_INT32_DATA, 1, false},
         [10] = {TENSOR_INT32_DATA, 2, false},        [11] = {TENSOR_DOUBLE_DATA, 8, true},
         [12] = {TENSOR_UINT64_DATA, 4, false},       [13] = {TENSOR_UINT64_DATA, 8, false},
+        [16] = {TENSOR_INT32_DATA, 2, false},
     };
     return type > 0 && type < (int64_t)(sizeof listings / sizeof *listings) ? listings[type] : (listing){0};
 }

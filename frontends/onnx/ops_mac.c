@@ -145,3 +145,83 @@ static bool quantized_product(ort_node *n, bool b_swapped, int bias, int result)
 bool ort_op_qlinear_matmul(ort_node *n) { return quantized_product(n, false, -1, 6); }
 
 bool ort_op_qgemm(ort_node *n) { return quantized_product(n, ort_int(n, "transB", 0), 6, 7); }
+
+/* ---- Weights of a few bits ---- */
+
+/* Rows of weights, each of blocks with a scale and a zero point of its own:
+ *
+ *     weights [rows, blocks, block * bits / 8]   numbers of `bits` bits, the first in a byte's lowest
+ *     scales  [rows * blocks]                    real
+ *     zeros   [rows, blocks * bits / 8]          the same numbers, each row's padded to bytes; or absent: all in the middle
+ *
+ * zero points may be real, too, one for each scale. */
+typedef struct narrow {
+    int64_t rows, columns, bits, block, blocks;
+    const ir_value *weights, *scales, *zeros;
+} narrow;
+
+static unsigned number_at(const ir_value *v, int64_t first_byte, int64_t index, int64_t bits)
+{
+    const uint8_t *bytes = v->data;
+    const int64_t at = index * bits;
+    return bytes[first_byte + at / 8] >> at % 8 & ((1u << bits) - 1);
+}
+
+static double zero_of(const narrow *w, int64_t row, int64_t block)
+{
+    if (!w->zeros)
+        return (double)(1 << (w->bits - 1));
+    return w->zeros->type.dtype == IR_U8
+               ? (double)number_at(w->zeros, row * ((w->blocks * w->bits + 7) / 8), block, w->bits)
+               : ir_const_real(w->zeros, row * w->blocks + block);
+}
+
+static bool read_narrow(ort_node *n, narrow *w)
+{
+    *w = (narrow){.rows = ort_int(n, "N", 0),
+                  .columns = ort_int(n, "K", 0),
+                  .bits = ort_int(n, "bits", 4),
+                  .block = ort_int(n, "block_size", 0)};
+    if (w->rows < 1 || w->columns < 1 || w->rows > 1 << 24 || w->columns > 1 << 24 || w->block < 16 ||
+        w->block > 1 << 16 || w->block & (w->block - 1))
+        return node_error(n, "%lld x %lld weights in blocks of %lld are not supported", (long long)w->rows,
+                          (long long)w->columns, (long long)w->block);
+    w->blocks = (w->columns + w->block - 1) / w->block;
+    if (!(w->weights = ort_param(n, 1, "weights")) || !(w->scales = ort_param(n, 2, "scales")) ||
+        (ort_has(n, 3) && !(w->zeros = ort_param(n, 3, "zero points"))))
+        return false;
+    const int64_t zeros = w->zeros ? ir_type_elements(&w->zeros->type) : 0, bytes = (w->blocks * w->bits + 7) / 8;
+    const bool real = w->zeros && w->zeros->type.dtype == IR_F32;
+    if (w->weights->type.dtype != IR_U8 || w->scales->type.dtype != IR_F32 ||
+        ir_type_elements(&w->weights->type) != w->rows * w->blocks * w->block * w->bits / 8 ||
+        ir_type_elements(&w->scales->type) != w->rows * w->blocks ||
+        (w->zeros && !real && w->zeros->type.dtype != IR_U8) ||
+        (w->zeros && zeros != w->rows * (real ? w->blocks : bytes)))
+        return node_misfit(n, "weights, scales or zero points do not fit %lld x %lld weights", (long long)w->rows,
+                           (long long)w->columns);
+    return true;
+}
+
+/* The weights as the real numbers that the operator multiplies by. */
+bool ort_op_matmul_narrow(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0), *bias;
+    narrow w;
+    if (!x || !ort_optional(n, 5, &bias) || !read_narrow(n, &w))
+        return false;
+    if (w.rows > IR_MAX_BYTES / 4 / w.columns)
+        return node_error(n, "%lld x %lld weights are too many", (long long)w.rows, (long long)w.columns);
+    if (!model_charge(n->model, &n->loc, 8 * w.rows * w.columns))
+        return false;
+    float *real = ARENA_ARRAY(n->model->graph->arena, float, w.rows *w.columns);
+    for (int64_t row = 0; row < w.rows; row++)
+        for (int64_t k = 0; k < w.columns; k++) {
+            const int64_t block = k / w.block, first = (row * w.blocks + block) * w.block * w.bits / 8;
+            const double q = (double)number_at(w.weights, first, k % w.block, w.bits);
+            real[row * w.columns + k] =
+                (float)((q - zero_of(&w, row, block)) * ir_const_real(w.scales, row * w.blocks + block));
+        }
+    ir_value *matrix = node_reals(n, 2, (int64_t[]){w.rows, w.columns}, real);
+    ir_op *op = node_emit(n, IR_FULLY_CONNECTED, bias ? 3 : 2, (ir_value *[]){x, matrix, bias});
+    return ort_put(n, 0, node_done(n, op), LAYOUT_PLAIN);
+}

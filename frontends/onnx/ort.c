@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "frontends/onnx/import.h"
+#include "ir/ref/interp.h"
 
 /* ---- Names ---- */
 
@@ -49,12 +50,34 @@ ort_name *ort_find_name(ort_model *m, const char *text)
 
 /* ---- Tensors ---- */
 
+enum { ONNX_FLOAT16 = 10, ONNX_BFLOAT16 = 16 };
+
+static bool is_half(int64_t type) { return type == ONNX_FLOAT16 || type == ONNX_BFLOAT16; }
+
+/* Values of 16 bits are computed as f32, which has all of theirs. */
 ir_dtype ort_dtype(int64_t type)
 {
     static const ir_dtype dtypes[] = {
-        [1] = IR_F32, [2] = IR_U8,   [3] = IR_I8,   [4] = IR_U16,  [5] = IR_I16, [6] = IR_I32,
-        [7] = IR_I64, [9] = IR_BOOL, [10] = IR_F16, [11] = IR_F64, [12] = IR_U32};
+        [1] = IR_F32, [2] = IR_U8,   [3] = IR_I8,   [4] = IR_U16,  [5] = IR_I16,  [6] = IR_I32,
+        [7] = IR_I64, [9] = IR_BOOL, [10] = IR_F32, [11] = IR_F64, [12] = IR_U32, [16] = IR_F32};
     return type > 0 && type < (int64_t)(sizeof dtypes / sizeof *dtypes) ? dtypes[type] : IR_DTYPE_NONE;
+}
+
+/* Half precision (of either kind) as f32; NULL after a diagnostic. */
+static const void *widened(ort_model *m, const ir_loc *loc, const onnx_tensor *t, int64_t count)
+{
+    if (!model_charge(m, loc, 4 * count))
+        return NULL;
+    float *out = ARENA_ARRAY(m->graph->arena, float, count + 1);
+    for (int64_t i = 0; i < count; i++) {
+        const uint16_t bits = (uint16_t)(t->data[2 * i] | t->data[2 * i + 1] << 8);
+        const uint32_t brain = (uint32_t)bits << 16;
+        if (t->type == ONNX_FLOAT16)
+            out[i] = ir_f16_to_f32(bits);
+        else
+            memcpy(&out[i], &brain, sizeof brain);
+    }
+    return out;
 }
 
 ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, const onnx_tensor *t)
@@ -67,11 +90,12 @@ ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, const onnx_tensor
     }
     type.rank = (int)t->rank;
     memcpy(type.dims, t->dims, t->rank * sizeof *t->dims);
-    if (!ir_type_valid(&type) || ir_type_bytes(&type) != t->size) {
+    if (!ir_type_valid(&type) || ir_type_bytes(&type) / (is_half(t->type) ? 2 : 1) != t->size) {
         diag_error(m->diag, loc, "constant '%s' has %zu bytes of data, which its shape does not fit", t->name, t->size);
         return NULL;
     }
-    return model_constant(m, loc, t->name, type, NULL, t->size ? (const void *)t->data : "");
+    const void *data = !t->size ? "" : is_half(t->type) ? widened(m, loc, t, ir_type_elements(&type)) : t->data;
+    return data ? model_constant(m, loc, t->name, type, NULL, data) : NULL;
 }
 
 bool ort_read_names(ort_model *m, const onnx_graph *graph)
@@ -93,6 +117,15 @@ bool ort_read_names(ort_model *m, const onnx_graph *graph)
 
 /* ---- Inputs ---- */
 
+static bool refuse_half(ort_model *m, const char *what, const char *name)
+{
+    const ir_loc loc = model_loc(m);
+    return diag_error(m->diag, &loc,
+                      "%s '%s' is of half precision, which no compiled model has: convert the model so that inputs and "
+                      "outputs stay float32 (keep_io_types); what lies between is computed in float32",
+                      what, name);
+}
+
 static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
 {
     const ir_loc loc = model_loc(m);
@@ -100,6 +133,8 @@ static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
     if (!info || !info->is_tensor)
         return diag_error(m->diag, &loc, "input '%s' is not a tensor", name->text);
     *out = (ir_type){.dtype = ort_dtype(info->type)};
+    if (is_half(info->type))
+        return refuse_half(m, "input", name->text);
     if (!out->dtype || !info->has_shape || info->rank > IR_MAX_RANK)
         return diag_error(m->diag, &loc, "input '%s' has an element type that is not supported, or no shape",
                           name->text);
@@ -373,6 +408,8 @@ static bool make_outputs(ort_model *m)
         bool read;
         ort_node n = {.model = m, .entry = &none, .loc = loc, .inputs = &name, .inputs_read = &read, .input_count = 1};
         ir_value *out = ort_plain(&n, 0);
+        if (out && name->info && is_half(name->info->type) && !refuse_half(m, "output", name->text))
+            out = NULL;
         if (!out && !model_goes_on(m))
             return false;
         if (out)

@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 import onnx_control
 import onnx_composed
 import onnx_convolutions
+import onnx_narrow
 import onnx_resampled
 import ort_onnx
 import ort_writer
@@ -626,6 +627,7 @@ MODELS = {
     **{name: lambda make=make: (make(), "disabled") for name, make in onnx_composed.MODELS.items()},
     **{name: lambda make=make: (make(), "disabled") for name, make in onnx_convolutions.MODELS.items()},
     **{name: lambda make=make: (make(), "disabled") for name, make in onnx_resampled.MODELS.items()},
+    **{name: lambda make=make: (make(), "disabled") for name, make in onnx_narrow.MODELS.items()},
     "convolutions_qdq": lambda: (Quantizer(onnx_convolutions.convolutions(32), act="int8", symmetric=True).run(), "disabled"),
 }
 
@@ -636,6 +638,16 @@ def constant_nan(initializer):
     x, c = g.input("x", [2, 3]), np.array([1, np.nan, 3], np.float32)
     g.output(g.op("Add", x, g.constant(c) if initializer else g.op("Constant", value=numpy_helper.from_array(c))))
     return g.model()
+
+
+def half_ends(input_kind, output_kind):
+    """A cast between float32 and half precision, one of which the outside sees."""
+    g = Graph(1)
+    x = g.input("x", [2, 3], input_kind)
+    g.output(g.op("Cast", g.op("Relu", x), to=output_kind))
+    model = g.untyped()
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info(g.outputs[0], output_kind, [2, 3]))
+    return model
 
 
 def attribute_nan():
@@ -716,6 +728,8 @@ REFUSED = {
     "ort_auto_pad_apart": lambda: auto_pad_apart(),
     "ort_gather_outside": lambda: one_node("Gather", np.array([3, -5]), x=(4, 2)),
     "ort_gather_nd_input": lambda: tuples_given(),
+    "ort_half_input": lambda: half_ends(TensorProto.FLOAT16, TensorProto.FLOAT),
+    "ort_half_output": lambda: half_ends(TensorProto.FLOAT, TensorProto.FLOAT16),
     "ort_gather_nd_outside": lambda: one_node("GatherND", np.array([[-4, 1], [3, 2]]), x=(4, 2)),
 }
 
