@@ -244,7 +244,7 @@ static float position(const resizing *r, const line *l, int64_t i)
     const float half = (at + 0.5f) / l->scale - 0.5f;
     switch (r->transformation) {
     case HALF_PIXEL: return half;
-    case SYMMETRIC: return extent / 2 * (1 - result / (l->scale * extent)) + half;
+    case SYMMETRIC: return extent / 2 * (1 - result / (l->scale * extent)) + (at + 0.5f) / l->scale - 0.5f;
     case PYTORCH: return l->result > 1 ? half : 0;
     case CORNERS: return l->result > 1 ? at * (extent - 1) / (result - 1) : 0;
     case ASYMMETRIC: return at / l->scale;
@@ -260,10 +260,8 @@ static float rounded(const resizing *r, const line *l, float x)
 {
     if (!r->rounding)
         return l->scale >= 1 ? floorf(x) : ceilf(x);
-    if (strcmp(r->rounding, "round_prefer_floor") == 0)
-        return ceilf(x - 0.5f);
-    if (strcmp(r->rounding, "round_prefer_ceil") == 0)
-        return floorf(x + 0.5f);
+    if (strncmp(r->rounding, "round", 5) == 0)
+        return strcmp(r->rounding, "round_prefer_floor") == 0 && x == truncf(x) + 0.5f ? floorf(x) : roundf(x);
     return strcmp(r->rounding, "floor") == 0 ? floorf(x) : ceilf(x);
 }
 
@@ -273,8 +271,16 @@ static ir_value *nearest(ort_node *n, const resizing *r, const line *l, ir_value
     if (!model_charge(n->model, &n->loc, l->result * 16))
         return NULL;
     int64_t *places = ARENA_ARRAY(n->model->graph->arena, int64_t, l->result);
-    for (int64_t i = 0; i < l->result; i++)
-        places[i] = within(rounded(r, l, position(r, l, i)), l->extent);
+    for (int64_t i = 0; i < l->result; i++) {
+        const float place = position(r, l, i), slack = 1e-6f * (fabsf(place) + 1);
+        const bool exact = 2 * place == truncf(2 * place) && r->transformation != SYMMETRIC;
+        places[i] = within(rounded(r, l, place), l->extent);
+        if (!exact &&
+            within(rounded(r, l, place - slack), l->extent) != within(rounded(r, l, place + slack), l->extent)) {
+            node_error(n, "which element is nearest hangs on the last bit of a position, and is not defined");
+            return NULL;
+        }
+    }
     ir_op *op = node_gather(n, x, node_ints(n, IR_I32, 1, l->result, places), at, NEGATIVE_OUTSIDE);
     return op ? node_done(n, op) : NULL;
 }
@@ -339,6 +345,17 @@ static ir_value *weighted(ort_node *n, const resizing *r, const line *l, ir_valu
     return x ? node_reshaped(n, x, type.rank, type.dims) : NULL;
 }
 
+/* ONNX Runtime leaves an operand as it is whose extents stay, the standard does not. */
+static bool extents_agree(ort_node *n, const resizing *r)
+{
+    bool same = r->transformation != CROP, scaled = false;
+    for (int i = 0; i < r->rank; i++) {
+        same = same && r->lines[i].result == r->lines[i].extent;
+        scaled = scaled || r->lines[i].scale != 1;
+    }
+    return !same || !scaled || node_error(n, "scales that change no extent are not supported");
+}
+
 /* Where scales give no whole extents, corners are where the standard has them, or elsewhere, where ONNX Runtime does. */
 static bool corners_agree(ort_node *n, const resizing *r)
 {
@@ -384,7 +401,7 @@ static bool resize_lines(ort_node *n, const resizing *r)
 {
     const node_layout layout = ort_layout_of(n, 0);
     ir_value *x = ort_in(n, 0, layout);
-    if (!x || !corners_agree(n, r))
+    if (!x || !corners_agree(n, r) || !extents_agree(n, r))
         return false;
     if (x->type.dtype != IR_F32 && (r->filter != NEAREST || r->transformation == CROP))
         return node_error(n, "values of type %s are not resized in this mode", ir_dtype_text(x->type.dtype));
