@@ -29,7 +29,7 @@ COMMITTED = os.path.join(ROOT, 'tests', 'data', 'onnx')
 STEPPED = {'cnn_qdq_open': TOLERANCE, 'mobilenet_edgetpu_slice_qdq_int8.basic': 0.04, 'mobilenet_v2_qdq_int8.basic': 0.06,
            'bert_toy_dynquant_int8.basic': 1e-6, 'sixteen_bits_qdq': TOLERANCE,
            'halves_float': 2e-3}  # which rounds to 11 bits after each operator; we don't
-RUN = ('loop_if_4031_v5', 'scan9_v4')  # of the set's folder of models that may be refused
+RUN = ('loop_if_4031_v5', 'matmulnbits_add_v6', 'scan9_v4')  # of the set's folder of models that may be refused
 SLOW = ('ppocrv3', 'super_resolution', 'vittrack', 'mobilenet_v2', 'edgetpu')  # left to --only when interpreted
 
 
