@@ -477,13 +477,9 @@ def fake_quant():
     return m
 
 
-<<<<<<< HEAD
-IMPORTED = [conv_int8, int4, epsilon, pool_bytes, wide_results, conv_uint8, hybrid, embedding, float_ops, shapes, scalar, slices,
-            slices_at_run_time, data_movement, composite, sparse, detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
-=======
 IMPORTED = [conv_int8, int4, epsilon, pool_bytes, wide_results, diagonals, conv_uint8, hybrid, embedding, float_ops, shapes, scalar,
-            slices, data_movement, composite, sparse, detection, transposed, transposed_small, state, lstm, lstm_int8, fake_quant]
->>>>>>> 743bdb6 (tflite: MATRIX_DIAG and MATRIX_SET_DIAG)
+            slices, slices_at_run_time, data_movement, composite, sparse, detection, transposed, transposed_small, state, lstm, lstm_int8,
+            fake_quant]
 IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
 
 
