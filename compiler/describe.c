@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "compiler/report.h"
-#include "compiler/report_json.h"
+#include "compiler/report/report.h"
+#include "compiler/report/report_json.h"
 
 typedef struct describe_facts {
     const char *file;

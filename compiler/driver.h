@@ -14,7 +14,7 @@
 #include "compiler/codegen/backend.h"
 #include "compiler/model_files.h"
 #include "compiler/options.h"
-#include "compiler/output.h"
+#include "compiler/output/output.h"
 #include "frontends/frontend.h"
 #include "ir/ir.h"
 #include "passes/pass.h"

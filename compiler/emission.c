@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/dot.h"
-#include "compiler/header.h"
 #include "compiler/names.h"
+#include "compiler/output/dot.h"
+#include "compiler/output/header.h"
 #include "compiler/progress.h"
-#include "compiler/report.h"
+#include "compiler/report/report.h"
 #include "compiler/shapes.h"
 #include "exporters/export.h"
 #include "ir/size_limits.h"

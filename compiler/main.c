@@ -7,7 +7,7 @@
 
 #include "compiler/describe.h"
 #include "compiler/emission.h"
-#include "compiler/program.h"
+#include "compiler/output/program.h"
 #include "compiler/progress.h"
 #include "compiler/quantize/calibrate.h"
 

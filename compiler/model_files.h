@@ -5,7 +5,7 @@
 #ifndef QCC_MODEL_FILES_H
 #define QCC_MODEL_FILES_H
 
-#include "compiler/output.h"
+#include "compiler/output/output.h"
 #include "frontends/frontend.h"
 
 typedef struct model_file model_file;

@@ -4,7 +4,7 @@
 #define QCC_TOOLS_AGAINST_FILE_H
 
 #include "compiler/driver.h"
-#include "compiler/report.h"
+#include "compiler/report/report.h"
 
 /* Runs the interpreter over the file's graph as imported, and over `lowered`, with the same inputs.  Values are
  * paired by name.  out_seen and out_differences are arrays by the value ids of `lowered`, zeroed. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ir/ref/interp.h"
-#include "tools/run_planned.h"
+#include "tools/run/run_planned.h"
 
 enum { STEPS = 4 };
 

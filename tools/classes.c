@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/show_output.h"
+#include "tools/run/show_output.h"
 
 typedef struct class_names {
     char *text; /* owned, in it the lines */

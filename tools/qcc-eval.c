@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/program.h"
+#include "compiler/output/program.h"
 #include "compiler/progress.h"
 #include "compiler/quantize/calibrate.h"
 #include "compiler/run/labels.h"

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/dot.h"
 #include "compiler/driver.h"
-#include "compiler/output.h"
-#include "compiler/program.h"
+#include "compiler/output/dot.h"
+#include "compiler/output/output.h"
+#include "compiler/output/program.h"
 #include "compiler/weight_options.h"
 #include "passes/pass.h"
 #include "tools/check_values.h"

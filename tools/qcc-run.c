@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/program.h"
+#include "compiler/output/program.h"
 #include "compiler/progress.h"
 #include "compiler/quantize/calibrate.h"
 #include "compiler/run/npy.h"
@@ -14,11 +14,11 @@
 #include "compiler/run/session.h"
 #include "compiler/shapes.h"
 #include "runtime/pool.h"
-#include "tools/bench.h"
 #include "tools/classes.h"
-#include "tools/profile.h"
-#include "tools/run_report.h"
-#include "tools/show_output.h"
+#include "tools/run/bench.h"
+#include "tools/run/profile.h"
+#include "tools/run/run_report.h"
+#include "tools/run/show_output.h"
 
 enum { EXIT_USAGE = 2, DEFAULT_TOP = 5, SEED_PER_STEP = 1000 };
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "compiler/emission.h"
-#include "compiler/program.h"
+#include "compiler/output/program.h"
 #include "compiler/progress.h"
 #include "compiler/quantize/calibrate_run.h"
 #include "tools/tune_progress.h"

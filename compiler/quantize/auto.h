@@ -2,8 +2,8 @@
 #ifndef QCC_AUTO_H
 #define QCC_AUTO_H
 
-#include "compiler/quantize/correct.h"
-#include "compiler/quantize/threshold.h"
+#include "compiler/quantize/statistics/threshold.h"
+#include "compiler/quantize/weights/correct.h"
 
 /* Makes of `copy`, a copy of the graph, what is compiled with the ranges of an algorithm: these, channels equalized, weights
  * rounded, biases corrected, as is asked for. */

@@ -7,12 +7,12 @@
 
 #include "compiler/quantize/auto.h"
 #include "compiler/quantize/calibrate_run.h"
-#include "compiler/quantize/correct.h"
 #include "compiler/quantize/goal.h"
 #include "compiler/quantize/observed.h"
-#include "compiler/quantize/ranges_file.h"
-#include "compiler/quantize/round.h"
-#include "compiler/quantize/stats_file.h"
+#include "compiler/quantize/statistics/ranges_file.h"
+#include "compiler/quantize/statistics/stats_file.h"
+#include "compiler/quantize/weights/correct.h"
+#include "compiler/quantize/weights/round.h"
 #include "passes/common/calibrated_values.h"
 
 typedef struct files {

@@ -9,7 +9,7 @@
 
 #define THRESHOLD(ID, name, synonyms, doc) " " name
 static const char algorithms[] = "there is no such algorithm; there are"
-#include "compiler/quantize/thresholds.def"
+#include "compiler/quantize/statistics/thresholds.def"
     ;
 #undef THRESHOLD
 

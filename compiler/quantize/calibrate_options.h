@@ -3,7 +3,7 @@
 #define QCC_CALIBRATE_OPTIONS_H
 
 #include "compiler/driver.h"
-#include "compiler/quantize/threshold.h"
+#include "compiler/quantize/statistics/threshold.h"
 #include "compiler/run/preprocess.h"
 
 typedef struct calibrate_options {

@@ -3,7 +3,7 @@
 #define QCC_CALIBRATE_RUN_H
 
 #include "compiler/quantize/calibrate_inputs.h"
-#include "compiler/quantize/stats.h"
+#include "compiler/quantize/statistics/stats.h"
 
 /* Compiles a copy of the graph, real numbers and all values of `to` as outputs, and counts into `to`, which is empty.
  * Memory does not depend on how many there are, results not on how many threads work.  On SIGINT it ends early:

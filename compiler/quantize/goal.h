@@ -5,7 +5,7 @@
 #ifndef QCC_GOAL_H
 #define QCC_GOAL_H
 
-#include "compiler/quantize/correct.h"
+#include "compiler/quantize/weights/correct.h"
 
 typedef struct goal {
     double min_sqnr;    /* of the outputs, in dB; 0: any */

@@ -2,7 +2,7 @@
 #ifndef QCC_OBSERVED_H
 #define QCC_OBSERVED_H
 
-#include "compiler/quantize/observer.h"
+#include "compiler/quantize/statistics/observer.h"
 #include "ir/ir.h"
 
 /* Of an observer that has seen numbers.  As in the searches for ranges (threshold.h) a bin stands at its middle, so that what is

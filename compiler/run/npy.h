@@ -2,7 +2,7 @@
 #ifndef QCC_NPY_H
 #define QCC_NPY_H
 
-#include "compiler/output.h"
+#include "compiler/output/output.h"
 #include "ir/ir.h"
 
 typedef struct npy_array {

@@ -10,7 +10,7 @@
 #ifndef QCC_TUNE_CHECKPOINT_H
 #define QCC_TUNE_CHECKPOINT_H
 
-#include "compiler/output.h"
+#include "compiler/output/output.h"
 #include "ir/diag.h"
 
 typedef struct checkpoint_block {

@@ -6,7 +6,7 @@
 
 #include "compiler/interrupt.h"
 #include "compiler/quantize/calibrate.h"
-#include "compiler/quantize/stats.h"
+#include "compiler/quantize/statistics/stats.h"
 
 typedef struct tuning {
     const tune_options *options;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/quantize/correct.h"
+#include "compiler/quantize/weights/correct.h"
 #include "ir/ref/interp.h"
 
 static int failures;

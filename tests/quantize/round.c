@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/quantize/gram.h"
-#include "compiler/quantize/round.h"
-#include "compiler/quantize/round_rows.h"
+#include "compiler/quantize/weights/gram.h"
+#include "compiler/quantize/weights/round.h"
+#include "compiler/quantize/weights/round_rows.h"
 #include "passes/common/plan.h"
 
 static int failures;

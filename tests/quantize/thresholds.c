@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "compiler/quantize/threshold.h"
+#include "compiler/quantize/statistics/threshold.h"
 
 int main(int argc, char **argv)
 {

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "compiler/quantize/observer.h"
+#include "compiler/quantize/statistics/observer.h"
 #include "test.h"
 
 enum { MOST = 4096, CASES = 9 };

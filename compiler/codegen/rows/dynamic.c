@@ -93,7 +93,7 @@ static void find_range(const dynamic *s, LLVMValueRef row, LLVMValueRef range[2]
     }
 }
 
-/* ---- Scale and zero point, as ir/ref/ref_dynamic.c has them ---- */
+/* ---- Scale and zero point, as ir/ref/products/ref_dynamic.c has them ---- */
 
 static void symmetric(dynamic *s, LLVMValueRef range)
 {

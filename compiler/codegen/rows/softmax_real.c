@@ -1,4 +1,4 @@
-/* softmax_real.c: softmax of real rows, and of bytes to which a real mask is added; ir/ref/ref_softmax_real.c has the
+/* softmax_real.c: softmax of real rows, and of bytes to which a real mask is added; ir/ref/rows/ref_softmax_real.c has the
  * formulas.
  *
  *     v = x * beta + mask;  e = exp(v - largest);  real: e * (1 / sum);  bytes: e in whole units of 2^-22, as there
