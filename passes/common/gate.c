@@ -67,8 +67,9 @@ static bool spelled(ir_op *last, const ir_value *v, gate *out)
 
 static bool is_product(const ir_op *op)
 {
-    return qdq_is_product(op) && plan_gives_reals(op->code) && is_free(op, IR_ACT_NONE) && !plan_sum_of(op) &&
-           !ir_operand_value(op, 4) && !ir_operand_value(op, 5) && is_plain(op->results[0]);
+    return qdq_is_product(op) && ir_is_const(op->operands[1].value) && plan_gives_reals(op->code) &&
+           is_free(op, IR_ACT_NONE) && !plan_sum_of(op) && !ir_operand_value(op, 4) && !ir_operand_value(op, 5) &&
+           is_plain(op->results[0]);
 }
 
 bool gate_of(const ir_op *product, gate *out)

@@ -44,6 +44,8 @@ def write_files(folder):
                          ("mobilenet_quant.tflite", DIGITS), ("float.tflite", EXAMPLE / "digits_float.tflite"),
                          ("seven.png", EXAMPLE / "seven.png"), ("cat.png", EXAMPLE / "seven.png"), ("cat.jpg", EXAMPLE / "seven.png"),
                          ("names.txt", EXAMPLE / "names.txt"), ("digits.npy", EXAMPLE / "held_out.npy"),
+                         ("digits_float.tflite", EXAMPLE / "digits_float.tflite"), ("train.npy", EXAMPLE / "held_out.npy"),
+                         ("train.txt", EXAMPLE / "held_out.txt"),
                          ("m.ort", DATA / "onnx" / "cnn_qdq_u8s8.ort"), ("model.pdmodel", DATA / "paddle" / "qat_linear.pdmodel"),
                          ("model.pdiparams", DATA / "paddle" / "qat_linear.pdiparams")):
         shutil.copy(source, folder / name)

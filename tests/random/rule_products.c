@@ -5,13 +5,16 @@
 #include "tests/codegen/fill.h"
 #include "tests/random/rules.h"
 
-enum { WEIGHTS = 1, BIAS, RESIDUAL, SCALE, ZERO };
+enum { WEIGHTS = 1, BIAS, RESIDUAL, SCALE, ZERO, GATE };
 
 /* ---- What they share ---- */
 
 bool rule_mac_begin(draw *d, const draw_types *t, rule_mac *m)
 {
-    *m = (rule_mac){.real = t->operand[0] == IR_F32, .dynamic = t->operands > ZERO, .bias = t->operand[BIAS]};
+    *m = (rule_mac){.real = t->operand[0] == IR_F32,
+                    .dynamic = t->operands == GATE,
+                    .gated = t->operands > GATE,
+                    .bias = t->operand[BIAS]};
     m->operand_kind = m->dynamic ? DRAW_PLAIN : DRAW_QUANTIZED;
     if (!m->real)
         d->takes_bounded = false; /* sums of integers, their biases and scales decide integers */
@@ -103,6 +106,20 @@ static void add_parameters(draw *d, const draw_types *t)
     add_operand(d, ZERO, draw_take(d, &(draw_want){.dtype = IR_U8, .kind = DRAW_PLAIN, .type = &p}));
 }
 
+/* Slopes, and what goes with them: neither activation nor residual, a bias that is known. */
+static void add_gate(draw *d, const rule_mac *m)
+{
+    const ir_type one = ir_type_make(IR_F32, 1, (int64_t[]){draw_chance(d, 50) ? 1 : m->channels});
+    ir_value *g = draw_constant(d, one, NULL, FILL_CONSTANT), *b = ir_operand_value(d->op, BIAS);
+    float *slopes = (float *)g->data;
+    for (int64_t i = 0; i < ir_type_elements(&one); i++)
+        slopes[i] = draw_chance(d, 30) ? 1 / 6.0f : (float)draw_between(d, 1, 400) / 100;
+    if (b)
+        ir_set_operand(d->op, BIAS, draw_constant(d, b->type, NULL, FILL_CONSTANT));
+    add_operand(d, GATE, g);
+    ir_set_int(d->op, IR_ATTR_ACT, IR_ACT_NONE);
+}
+
 bool rule_mac_end(draw *d, const draw_types *t, rule_mac *m)
 {
     const bool sums = m->dynamic && t->result[0] == IR_I32;
@@ -119,8 +136,10 @@ bool rule_mac_end(draw *d, const draw_types *t, rule_mac *m)
     }
     if (!draw_result(d, 0, t->result[0], quant))
         return false;
-    if (!sums && draw_chance(d, 15) &&
-        t->operand[0] != IR_I16) /* no pass makes residuals of 16 bits, and there is no code for them */
+    if (m->gated)
+        add_gate(d, m);
+    else if (!sums && draw_chance(d, 15) &&
+             t->operand[0] != IR_I16) /* no pass makes residuals of 16 bits, and there is no code for them */
         add_residual(d, &d->op->results[0]->type);
     if (m->dynamic)
         add_parameters(d, t);

@@ -15,6 +15,7 @@
 typedef struct rule_mac {
     draw_kind operand_kind; /* of x */
     bool real, dynamic;     /* floats; an x that was quantized at run time */
+    bool gated;             /* with slopes of a gate */
     ir_value *operands[6];
     int operand_count;
     ir_dtype bias;

@@ -67,7 +67,7 @@ static bool check_parameter(const ir_op *op, int index, diag *d)
 static bool check_dynamic(const ir_op *op, int64_t channels, int weight_axis, diag *d)
 {
     const ir_value *w = op->operands[1].value, *s = ir_operand_value(op, IR_MAC_SCALE), *y = op->results[0];
-    if (op->operands[0].value->quant || y->quant)
+    if (op->operands[0].value->quant || y->quant || (y->type.dtype != IR_F32 && y->type.dtype != IR_I32))
         return ir_refuse(op, d, "parameters both static and from run time");
     if ((y->type.dtype == IR_F32) != (s != NULL))
         return ir_refuse(op, d, "a real result needs a scale, an integer one has none");
@@ -85,6 +85,8 @@ static bool check_gate(const ir_op *op, int64_t channels, diag *d)
     const int64_t count = ir_type_elements(&g->type);
     if (!ir_is_const(g) || (count != 1 && count != channels))
         return ir_refuse(op, d, "a gate that is not a constant for each channel");
+    if (!ir_is_const(op->operands[1].value))
+        return ir_refuse(op, d, "a gate behind weights that are computed");
     if (!op->operands[0].value->quant || !op->results[0]->quant || ir_mac_is_dynamic(op) || ir_operand_value(op, 3) ||
         (b && !ir_is_const(b)) || act_of(op, IR_ATTR_ACT) || ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_EVEN_F32)
         return ir_refuse(op, d, "a gate is for 8-bit results rounded by even_f32, without activation or residual");
