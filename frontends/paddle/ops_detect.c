@@ -165,10 +165,10 @@ static bool variances(paddle_node *n, int64_t axis, ir_value **out)
 {
     float given[4] = {1, 1, 1, 1};
     int64_t count = 0;
-    if (paddle_count(n, "PriorBoxVar"))
-        return (*out = facing(n, paddle_plain(n, "PriorBoxVar"), axis)) != NULL;
     if (!paddle_floats(n, "variance", 4, given, &count))
         return false;
+    if (paddle_count(n, "PriorBoxVar"))
+        return (*out = facing(n, paddle_plain(n, "PriorBoxVar"), axis)) != NULL;
     if (count != 0 && count != 4)
         return node_error(n, "attribute variance has %lld numbers, expected 4", (long long)count);
     return (*out = node_reals(n, 1, (int64_t[]){4}, given)) != NULL;

@@ -35,18 +35,17 @@ bool ir_check_conv2d_weights_gradient(const ir_op *op, diag *d)
     return true;
 }
 
-/* sum[i][o] += x[i] by_y[o] over the windows whose tap (ky, kx) lies in the image. */
+/* sum[i][o] += x[i] by_y[o] over the windows; where tap (ky, kx) lies outside the image, x is 0. */
 static void add_tap(const geometry *g, int64_t ky, int64_t kx, const void *const operands[], double sum[])
 {
     for (int64_t p = 0; p < g->n * g->oh * g->ow; p++) {
         const int64_t image = p / (g->oh * g->ow);
         const int64_t iy = p / g->ow % g->oh * g->stride[0] + ky * g->dilation[0] - g->pad[0];
         const int64_t ix = p % g->ow * g->stride[1] + kx * g->dilation[1] - g->pad[1];
-        if (iy < 0 || iy >= g->ih || ix < 0 || ix >= g->iw)
-            continue;
+        const bool inside = iy >= 0 && iy < g->ih && ix >= 0 && ix < g->iw;
         const int64_t at = ((image * g->ih + iy) * g->iw + ix) * g->ic;
         for (int64_t i = 0; i < g->ic; i++) {
-            const double x = (double)ir_f32_at(operands[0], at + i);
+            const double x = inside ? (double)ir_f32_at(operands[0], at + i) : 0;
             for (int64_t o = 0; o < g->oc; o++)
                 sum[i * g->oc + o] += x * (double)ir_f32_at(operands[1], p * g->oc + o);
         }

@@ -141,7 +141,7 @@ class Tune(Case):
         self.refused(2, QCC_TUNE, self.model, *output)
         self.refused(1, QCC_TUNE, self.folder / "none.qir", *SAMPLES, *output)
         for arguments, reason in ((["--batch=1000"], "fill no batch"), (["--label-offset=5"], "the model has 10"),
-                                  (["--lr=1e30", "--schedule=constant"], "no finite number"),
+                                  (["--lr=3e38", "--schedule=constant"], "any more"),
                                   (["--checkpoint=" + str(self.model)], "")):
             with self.subTest(arguments):
                 done = subprocess.run([QCC_TUNE, self.model, *SAMPLES, *output, *arguments], capture_output=True, check=False, text=True)

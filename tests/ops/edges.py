@@ -37,6 +37,7 @@ OTHERS = {
     **{f"TFLite CAST {to}": "NaN becomes the largest integer" for to in ("int32", "int64", "int8", "uint8", "int16")},
     **{f"TFLite QUANTIZE {to}": CASTS for to in ("int8", "uint8", "int16")},
     "ONNX Clip below": FINITE,
+    "ONNX HardSwish": "takes the sixth before the product; hard_swish, as TFLite has it, behind, and is infinite from 5.7e37 on",
     **{f"ONNX Cast {to}": CASTS for to in ("INT32", "INT64", "INT8", "UINT8", "INT16")},
     **{f"ONNX {name}": "depends on where NaN is" for name in ("ReduceMax", "ReduceMin", "MaxPool")},
 }

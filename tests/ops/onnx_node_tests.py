@@ -33,7 +33,7 @@ except ImportError as missing:
     print(missing)
     sys.exit(77)
 
-ACCEPTED = {"1.23": 1343}
+ACCEPTED = {"1.23": 1340}
 RELATIVE, ABSOLUTE = 1e-5, 1e-6
 TOLERANCES = {"test_averagepool_2d_ceil_last_window_starts_on_pad": (0, 3e-4),  # its outputs are written with four digits
               "test_gridsample_bicubic": (0, 2e-5),  # so are its
