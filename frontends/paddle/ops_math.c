@@ -41,7 +41,9 @@ static ir_value *bounded(paddle_node *n, ir_value *x, float low, float high)
     }
     if (low == 0 && (high == 6 || high == 1))
         return clamped(n, x, high == 6 ? IR_ACT_RELU6 : IR_ACT_RELU_0_TO_1);
-    return node_binary(n, IR_MINIMUM, node_binary(n, IR_MAXIMUM, x, node_real(n, low)), node_real(n, high));
+    x = node_binary(n, IR_MAXIMUM, x,
+                    node_real(n, low)); /* one after the other: compilers differ in the order of arguments */
+    return node_binary(n, IR_MINIMUM, x, node_real(n, high));
 }
 
 bool paddle_op_clamp(paddle_node *n)
@@ -66,7 +68,8 @@ bool paddle_op_hard_swish(paddle_node *n)
     if (threshold == 6 && scale == 6 && offset == 3)
         return paddle_put(n, "Out", node_unary(n, IR_HARD_SWISH, x), layout);
     ir_value *gate = bounded(n, node_binary(n, IR_ADD, x, node_real(n, offset)), 0, threshold);
-    return paddle_put(n, "Out", node_binary(n, IR_DIV, node_binary(n, IR_MUL, x, gate), node_real(n, scale)), layout);
+    x = node_binary(n, IR_MUL, x, gate);
+    return paddle_put(n, "Out", node_binary(n, IR_DIV, x, node_real(n, scale)), layout);
 }
 
 /* ---- Functions of one number that are made of several ops ---- */
@@ -82,8 +85,8 @@ static ir_value *swish(paddle_node *n, ir_value *x)
 static ir_value *log_of_one_plus_exp(paddle_node *n, ir_value *x)
 {
     ir_value *e = node_unary(n, IR_EXP, node_unary(n, IR_NEG, node_unary(n, IR_ABS, x)));
-    return node_binary(n, IR_ADD, clamped(n, x, IR_ACT_RELU),
-                       node_unary(n, IR_LOG, node_binary(n, IR_ADD, e, node_real(n, 1))));
+    ir_value *log = node_unary(n, IR_LOG, node_binary(n, IR_ADD, e, node_real(n, 1)));
+    return node_binary(n, IR_ADD, clamped(n, x, IR_ACT_RELU), log);
 }
 
 static ir_value *softplus(paddle_node *n, ir_value *x)
@@ -91,8 +94,8 @@ static ir_value *softplus(paddle_node *n, ir_value *x)
     float beta = paddle_float(n, "beta", 1);
     if (beta == 1)
         return log_of_one_plus_exp(n, x);
-    return node_binary(n, IR_DIV, log_of_one_plus_exp(n, node_binary(n, IR_MUL, x, node_real(n, beta))),
-                       node_real(n, beta));
+    x = log_of_one_plus_exp(n, node_binary(n, IR_MUL, x, node_real(n, beta)));
+    return node_binary(n, IR_DIV, x, node_real(n, beta));
 }
 
 static ir_value *elu(paddle_node *n, ir_value *x)
@@ -101,7 +104,8 @@ static ir_value *elu(paddle_node *n, ir_value *x)
     if (alpha == 1)
         return node_unary(n, IR_ELU, x);
     ir_value *low = node_binary(n, IR_MINIMUM, x, node_real(n, 0));
-    ir_value *e = node_binary(n, IR_MUL, node_unary(n, IR_ELU, low), node_real(n, alpha));
+    ir_value *e = node_unary(n, IR_ELU, low);
+    e = node_binary(n, IR_MUL, e, node_real(n, alpha));
     return node_binary(n, IR_ADD, clamped(n, x, IR_ACT_RELU), e);
 }
 
@@ -126,7 +130,8 @@ static ir_value *power(paddle_node *n, ir_value *x)
 }
 static ir_value *softsign(paddle_node *n, ir_value *x)
 {
-    return node_binary(n, IR_DIV, x, node_binary(n, IR_ADD, node_unary(n, IR_ABS, x), node_real(n, 1)));
+    ir_value *size = node_unary(n, IR_ABS, x);
+    return node_binary(n, IR_DIV, x, node_binary(n, IR_ADD, size, node_real(n, 1)));
 }
 
 bool paddle_op_function(paddle_node *n)
