@@ -24,7 +24,7 @@ bool draw_is_listed(const char *list, const char *op); /* "a,b"; NULL: all are *
 
 /* ---- Element types (types.c) ---- */
 
-enum { DRAW_MAX_OPERANDS = 6, DRAW_MAX_RESULTS = 4 };
+enum { DRAW_MAX_OPERANDS = 7, DRAW_MAX_RESULTS = 4 };
 
 struct draw_types {
     int operands; /* how many the table lists; further ones are like the last */
