@@ -191,12 +191,8 @@ bool cg_emit_conv2d(cg_module *m, const ir_op *op)
 
 cg_fit cg_conv_open_fits(const ir_op *op, const target_info *target)
 {
-    const ir_value *b = ir_operand_value(op, 2);
     (void)target;
-    if (op->operands[0].value->type.dtype != IR_F32 || op->operands[1].value->type.dtype != IR_F32 ||
-        op->results[0]->type.dtype != IR_F32 || (b && b->type.dtype != IR_F32))
-        return cg_best_if(false, cg_mac_is_open(op) ? CG_MAC_OPEN : NULL);
-    return (cg_fit){.how = cg_mac_is_open(op) ? CG_BEST : CG_CAN};
+    return cg_mac_open_fits(op);
 }
 
 /* Parts of the scratch, behind the padded copy. */
@@ -257,9 +253,7 @@ bool cg_emit_conv_open(cg_module *m, const ir_op *op)
         return false;
     const schedule_tiles tiles = cg_gemm_tiles(m, &g);
     pack_weights(m, &c, &g, &steps, tiles.blocks);
-    g.linear = steps.linear;
-    if (!steps.linear)
-        g.offsets = cg_arg_constant(cg_constant(m, steps.offset, 4 * (size_t)steps.count, "offsets"));
+    cg_mac_bind_steps(m, &g, &steps);
     ir_act_bounds_f32((ir_enum_ACT)ir_int(op, IR_ATTR_ACT), &g.min, &g.max);
     cg_mac_bind_residual(m, &g);
     g.sum_factor = 1;

@@ -121,12 +121,8 @@ static void emit_body(const emitter *e)
 
 cg_fit cg_conv_direct_fits(const ir_op *op, const target_info *target)
 {
-    const ir_value *b = ir_operand_value(op, 2);
     (void)target;
-    if (op->operands[0].value->type.dtype != IR_F32 || op->operands[1].value->type.dtype != IR_F32 ||
-        op->results[0]->type.dtype != IR_F32 || (b && b->type.dtype != IR_F32))
-        return cg_best_if(false, cg_mac_is_open(op) ? CG_MAC_OPEN : NULL);
-    return (cg_fit){.how = cg_mac_is_open(op) ? CG_BEST : CG_CAN};
+    return cg_mac_open_fits(op);
 }
 
 static void plan(emitter *e)

@@ -39,8 +39,8 @@ typedef enum cg_gemm_form {
     CG_GEMM_QUADS,         /* sums of four, of two steps, fit likewise */
     CG_GEMM_FLIPPED,       /* |w| times x - 128, or 127 - x where w < 0: always fits; the bias holds what that leaves */
     CG_GEMM_FLIPPED_APART, /* the same; |w| of a block is followed by what makes x - 128, or 127 - x, of x: flip.h */
-    CG_GEMM_WORDS,         /* x is words: steps of two products, i16 by i16, whose sums fit 32 bits: winograd.h */
-    CG_GEMM_TILES,         /* no products: x is 16 planes of sums, of which tiles of 2x2 are made: winograd.h */
+    CG_GEMM_WORDS,         /* x is words: steps of two products, i16 by i16, whose sums fit 32 bits: winograd.c */
+    CG_GEMM_TILES,         /* no products: x is 16 planes of sums, of which tiles of 2x2 are made: winograd.c */
 } cg_gemm_form;
 
 static inline bool cg_gemm_is_flipped(cg_gemm_form form)

@@ -73,6 +73,15 @@ cg_fit cg_mac_fits(const ir_op *op)
     return cg_best_if((reals || bytes) && !cg_mac_is_open(op), cg_mac_is_open(op) ? CG_MAC_OPEN : NULL);
 }
 
+cg_fit cg_mac_open_fits(const ir_op *op)
+{
+    const ir_value *b = ir_operand_value(op, 2);
+    if (op->operands[0].value->type.dtype != IR_F32 || op->operands[1].value->type.dtype != IR_F32 ||
+        op->results[0]->type.dtype != IR_F32 || (b && b->type.dtype != IR_F32))
+        return cg_best_if(false, cg_mac_is_open(op) ? CG_MAC_OPEN : NULL);
+    return (cg_fit){.how = cg_mac_is_open(op) ? CG_BEST : CG_CAN};
+}
+
 int64_t cg_mac_weight_index(const ir_op *op, int64_t column, int64_t column_size, int64_t index)
 {
     const ir_type *w = &op->operands[1].value->type;
@@ -209,6 +218,14 @@ static void choose_form(cg_module *m, cg_gemm *g, const cg_steps *steps, const s
     bind_excess(m, g, &chosen);
 }
 
+void cg_mac_bind_steps(cg_module *m, cg_gemm *g, const cg_steps *steps)
+{
+    g->steps = steps->count;
+    g->linear = steps->linear;
+    if (!steps->linear)
+        g->offsets = cg_arg_constant(cg_constant(m, steps->offset, 4 * (size_t)steps->count, "offsets"));
+}
+
 void cg_mac_bind_results(cg_module *m, cg_gemm *g, const void *bias)
 {
     const int64_t padded = g->groups * cg_prepacked_columns(g->columns);
@@ -247,10 +264,7 @@ void cg_mac_bind(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule
     }
     g->weights = cg_arg_constant(cg_constant_in_place(m, packed, bytes, "weights"));
     cg_mac_bind_results(m, g, bias);
-    g->steps = steps->count;
-    g->linear = steps->linear;
-    if (!steps->linear)
-        g->offsets = cg_arg_constant(cg_constant(m, steps->offset, 4 * (size_t)steps->count, "offsets"));
+    cg_mac_bind_steps(m, g, steps);
 }
 
 static bool bind_rows(cg_module *m, cg_gemm *g, const ir_value *v, cg_gemm_rows *out)

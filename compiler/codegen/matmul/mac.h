@@ -14,6 +14,8 @@ bool cg_mac_is_open(const ir_op *);
 /* Can the product do the op, by element types, and by whether weights are constant?  On 16-bit activations: i16. */
 cg_fit cg_mac_fits(const ir_op *);
 cg_fit cg_mac_i16_fits(const ir_op *);
+/* On floats alone, best where weights or bias are computed at run time. */
+cg_fit cg_mac_open_fits(const ir_op *);
 bool cg_mac_is_float(const ir_op *);
 /* Index of weight `index` of a column: columns are contiguous but for depthwise_conv2d. */
 int64_t cg_mac_weight_index(const ir_op *, int64_t column, int64_t column_size, int64_t index);
@@ -26,9 +28,10 @@ int32_t cg_mac_weight_zero(const ir_op *);
 void cg_mac_bind(cg_module *, cg_gemm *, const cg_steps *, const schedule_tiles *, int64_t column_size);
 
 /* The parts of it, for products of other weights than the op's own: 8-bit weights as int8, column by column; the bias
- * with zero points folded in, from each column's sum of weights; and what follows the sums. */
+ * with zero points folded in, from each column's sum of weights; where the steps read x; and what follows the sums. */
 const void *cg_mac_signed_weights(cg_module *, const ir_op *, int64_t column_size);
 int32_t *cg_mac_folded_bias(cg_module *, const cg_gemm *, int64_t column_size, const int32_t column_sums[]);
+void cg_mac_bind_steps(cg_module *, cg_gemm *, const cg_steps *);
 void cg_mac_bind_results(cg_module *, cg_gemm *, const void *bias);
 
 /* The arithmetic of a fused residual add, if there is one; its rows are set. */

@@ -352,7 +352,6 @@ bool cg_emit_product(cg_module *m, const ir_op *op)
                  .columns = p.columns,
                  .groups = p.batches,
                  .steps = p.steps.count,
-                 .linear = p.steps.linear,
                  .out_type = p.y->type.dtype,
                  .sum_factor = 1,
                  .out = {cg_arg_value(p.y), 0, 0, p.y_row},
@@ -361,8 +360,7 @@ bool cg_emit_product(cg_module *m, const ir_op *op)
     const schedule_tiles tiles = cg_gemm_tiles(m, &g);
     emit_pack(m, &p, &g, tiles.blocks);
     emit_gather(m, &p, &g);
-    if (!g.linear)
-        g.offsets = cg_arg_constant(cg_constant(m, p.steps.offset, 4 * (size_t)p.steps.count, "offsets"));
+    cg_mac_bind_steps(m, &g, &p.steps);
     bind_requant(m, &p, &g);
     if (p.sums_bytes && !cg_mac_row_sums(m, &g, &p.steps, p.b_zero, scratch_part(m, &p, 3)))
         return false;

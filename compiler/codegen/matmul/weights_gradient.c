@@ -181,7 +181,6 @@ static cg_gemm product_of(cg_module *m, const layer *l)
                  .columns = l->out_c,
                  .groups = l->chunks,
                  .steps = l->steps.count,
-                 .linear = l->steps.linear,
                  .x = {x.arg, l->dilation[0] * x.y, l->dilation[1] * x.x, ELEMENT},
                  .out = {l->chunks > 1 ? scratch_part(m, l, 3) : cg_arg_value(l->op->results[0]),
                          l->k_w * l->in_c * row, l->in_c * row, row},
@@ -246,8 +245,7 @@ bool cg_emit_weights_gradient(cg_module *m, const ir_op *op)
     cg_gemm g = product_of(m, &l);
     const schedule_tiles tiles = cg_gemm_tiles(m, &g);
     pack_windows(m, &l, &g, tiles.blocks);
-    if (!g.linear)
-        g.offsets = cg_arg_constant(cg_constant(m, l.steps.offset, 4 * (size_t)l.steps.count, "offsets"));
+    cg_mac_bind_steps(m, &g, &l.steps);
     if (!cg_gemm_emit(m, &g, &tiles))
         return false;
     if (l.chunks > 1)

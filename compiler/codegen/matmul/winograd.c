@@ -18,8 +18,6 @@
  *
  *     words of a band   [16][tile][channels]          channels up to an even number
  *     sums of a band    [16][tile][columns]           columns up to a multiple of 16 */
-#include <string.h>
-
 #include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/matmul/conv.h"
 #include "ir/ref/interp.h"
