@@ -29,7 +29,7 @@ program=$build/tests/fuzz/$harness
 corpus=${corpus:-$build/tests/fuzz/corpus}
 formats=("$@")
 [ $# -gt 0 ] || formats=(tflite ort onnx nb pdmodel json qir)
-most_bytes=16384 # of a file: what is larger is mostly weights
+most_bytes=24576 # of a file: what is larger is mostly weights
 
 # The models of the tests; of the graphs in text those that have an op, or a type of its result, that none before had.
 gather() {
@@ -44,7 +44,9 @@ gather() {
                 sub(/ .*$/, "", what); if (!seen[what, kind]++) new = 1 }
             /^}/ && new && length(text) <= most { name = to "/" ++count ".qir"; printf "%s", text >name; close(name) }' {} +
     else
-        find "$source/tests/data" -name "*.$1" -size -$((most_bytes / 1024))k -exec cp --backup=numbered -t "$to" {} +
+        local under=$source/tests/data
+        [ "$1" = json ] && under=$source/tests/data/paddle # elsewhere it is what tests expect of a model
+        find "$under" -name "*.$1" -size -$((most_bytes / 1024))k -exec cp --backup=numbered -t "$to" {} +
     fi
 }
 

@@ -155,6 +155,9 @@ static const char *const words[] = {
 #undef PADDLE_OP
 #undef PADDLE_NO
 #undef PADDLE_ALL
+#define PIR_OP(NAME, operator, operands, results, attributes) #NAME, attributes,
+#include "frontends/paddle/pir.def"
+#undef PIR_OP
 #define TFLITE_OP(NAME, number, newest, options, fewest, most, outputs, importer, code)
 #define TFLITE_NO(NAME, number, reason)
 #define TFLITE_CUSTOM(text, fewest, most, outputs, importer) text,
@@ -186,6 +189,8 @@ bool mutation_structure(mutation *m)
         mutation_protobuf(m);
     else if (m->size && memchr(m->bytes, 0, m->size < 256 ? m->size : 256))
         return mutation_paddle(m);
+    else if (m->size && m->bytes[0] == '{')
+        mutation_json(m);
     else if (m->size)
         mutation_text(m);
     else

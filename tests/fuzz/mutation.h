@@ -21,8 +21,8 @@ enum { MUTATION_KINDS = 5 };
 void mutation_bytes(mutation *, int kind);
 
 /* One change that keeps most of the file's structure: of tables and vectors in FlatBuffers (TFLite and ONNX Runtime),
- * of fields in Protocol Buffers (ONNX), of sections and the FlatBuffers in them (Paddle Lite), of lines and words
- * (textual IR).  False where the format isn't recognised. */
+ * of fields in Protocol Buffers (ONNX), of sections and the FlatBuffers in them (Paddle Lite), of values (JSON), of
+ * lines and words (textual IR).  False where the format isn't recognised. */
 bool mutation_structure(mutation *);
 
 /* ---- For the formats (mutation_*.c) ---- */
@@ -30,6 +30,7 @@ bool mutation_structure(mutation *);
 void mutation_flatbuffer(mutation *);
 bool mutation_paddle(mutation *); /* false: the sections aren't there */
 void mutation_protobuf(mutation *);
+void mutation_json(mutation *);
 void mutation_text(mutation *);
 
 /* Replaces `length` bytes at `at` by `with`; false, and no change, where there is no room. */
