@@ -7,9 +7,11 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "failure.h"
+#include "hide.h"
 
 static const uint8_t CPUID[2] = {0x0f, 0xa2}, XGETBV[3] = {0x0f, 0x01, 0xd0}, TRAP[2] = {0x0f, 0x0b};
 
@@ -24,6 +26,13 @@ static struct {
     int object_count;
 } patched;
 
+/* Not preload.c's mprotect, which looks at the code. */
+static void protect(void *first, size_t bytes, int protection)
+{
+    if (syscall(SYS_mprotect, first, bytes, protection))
+        failure("text can't be written");
+}
+
 static void patch(uint8_t *at, bool xgetbv)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -32,10 +41,9 @@ static void patch(uint8_t *at, bool xgetbv)
     if (patched.site_count == SITES)
         failure("too many cpuid instructions");
     patched.sites[patched.site_count++] = (struct site){at, xgetbv};
-    if (mprotect(first, 2 * page, PROT_READ | PROT_WRITE | PROT_EXEC))
-        failure("text can't be written");
+    protect(first, 2 * page, PROT_READ | PROT_WRITE | PROT_EXEC);
     memcpy(at, TRAP, sizeof TRAP);
-    mprotect(first, 2 * page, PROT_READ | PROT_EXEC);
+    protect(first, 2 * page, PROT_READ | PROT_EXEC);
 }
 
 /* An object's table of functions, as unwinders find it (.eh_frame_hdr), in the form that linkers write. */
@@ -48,14 +56,19 @@ typedef struct functions {
     } table[]; /* starts relative to this header */
 } functions;
 
+/* 0 in another form. */
+static uint32_t function_count(const functions *f)
+{
+    return f && f->version == 1 && f->count_format == 0x03 && f->table_format == 0x3b ? f->count : 0;
+}
+
 /* Where the function that holds an address begins; `text` where that isn't known. */
 static const uint8_t *function_of(const functions *f, const uint8_t *text, const uint8_t *at)
 {
+    const uint32_t count = function_count(f);
     const uint8_t *start = text;
 
-    if (!f || f->version != 1 || f->count_format != 0x03 || f->table_format != 0x3b)
-        return text;
-    for (uint32_t i = 0; i < f->count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const uint8_t *one = (const uint8_t *)f + f->table[i].start;
         if (one <= at && one > start)
             start = one;
@@ -87,6 +100,24 @@ static void patch_all(uint8_t *text, size_t bytes, const functions *f, const uin
     for (uint8_t *at = text; (at = memmem(at, (size_t)(end - at), code, length)); at++)
         if (instruction_at(function_of(f, text, at), at) == m)
             patch(at, m == ZYDIS_MNEMONIC_XGETBV);
+}
+
+/* What the machine at hand is not to have, function by function: the table is in order of addresses. */
+static void hide_all(uint8_t *text, size_t bytes, const functions *f)
+{
+    const uint32_t count = function_count(f);
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), before = (uintptr_t)text % page;
+    uint8_t *at = text;
+
+    protect(text - before, before + bytes, PROT_READ | PROT_WRITE | PROT_EXEC);
+    for (uint32_t i = 0; i <= count; i++) {
+        uint8_t *next = i < count ? (uint8_t *)(uintptr_t)f + f->table[i].start : text + bytes;
+        if (next <= at || next > text + bytes)
+            continue;
+        hide_code(at, (size_t)(next - at));
+        at = next;
+    }
+    protect(text - before, before + bytes, PROT_READ | PROT_EXEC);
 }
 
 static bool is_known(ElfW(Addr) object)
@@ -129,6 +160,8 @@ static int patch_object(struct dl_phdr_info *info, size_t size, void *own_addres
         const bool ours = own >= text && own < text + p->p_memsz;
         if (p->p_type != PT_LOAD || !(p->p_flags & PF_X) || ours)
             continue;
+        if (machine_host_named() && !strstr(info->dlpi_name, "/site-packages/")) /* large, and go by cpuid's answer */
+            hide_all((uint8_t *)text, p->p_memsz, f);
         patch_all((uint8_t *)text, p->p_memsz, f, CPUID, sizeof CPUID, ZYDIS_MNEMONIC_CPUID);
         patch_all((uint8_t *)text, p->p_memsz, f, XGETBV, sizeof XGETBV, ZYDIS_MNEMONIC_XGETBV);
     }

@@ -4,15 +4,26 @@
 #include <string.h>
 
 #include "failure.h"
+#include "hide.h"
 #include "semantics/semantics.h"
 
 bool decode(const uint8_t *code, decoded *out)
 {
+    enum { PAGE = 4096 };
+    const size_t here = PAGE - (uintptr_t)code % PAGE, most = ZYDIS_MAX_INSTRUCTION_LENGTH;
+    uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
     ZydisDecoder decoder;
 
     ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     out->code = code;
-    return ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code, ZYDIS_MAX_INSTRUCTION_LENGTH, &out->in, out->o));
+    if (!hide_is_hidden(code))
+        return ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code, most, &out->in, out->o));
+    for (size_t count = here < most ? here : most;; count = most) { /* beyond the page only if it goes on there */
+        hide_reveal(code, bytes, count);
+        const ZyanStatus status = ZydisDecoderDecodeFull(&decoder, bytes, count, &out->in, out->o);
+        if (status != ZYDIS_STATUS_NO_MORE_DATA || count == most)
+            return ZYAN_SUCCESS(status);
+    }
 }
 
 static bool is_direct(const decoded *d)

@@ -8,6 +8,8 @@
 
 #include <Zydis/Zydis.h>
 
+#include "hide.h"
+
 _Noreturn void failure(const char *what)
 {
     fprintf(stderr, "qcc-emulate: %s\n", what);
@@ -17,9 +19,12 @@ _Noreturn void failure(const char *what)
 _Noreturn void failure_at(const char *what, const void *code)
 {
     ZydisDisassembledInstruction in;
+    uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
     char line[256];
-    const bool known = ZYAN_SUCCESS(
-        ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, (uintptr_t)code, code, ZYDIS_MAX_INSTRUCTION_LENGTH, &in));
+
+    hide_reveal(code, bytes, sizeof bytes);
+    const bool known =
+        ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, (uintptr_t)code, bytes, sizeof bytes, &in));
 
     snprintf(line, sizeof line, "%s: %s", what, known ? in.text : "no instruction");
     failure(line);

@@ -2,7 +2,10 @@
 #include "machine.h"
 
 #include <cpuid.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "failure.h"
 
 const machine *machine_find(const char *name)
 {
@@ -47,7 +50,7 @@ static unsigned saved_registers(unsigned which, unsigned *high)
 
 enum { XCR0_ZMM = 0xe6 };
 
-unsigned machine_host_features(void)
+static unsigned cpu_features(void)
 {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0, eax_1 = 0, unused, found = 0;
 
@@ -61,6 +64,23 @@ unsigned machine_host_features(void)
     if (!(found & FEATURE_AVX512) || (saved_registers(0, &unused) & XCR0_ZMM) != XCR0_ZMM)
         found &= FEATURE_AVX_VNNI;
     return found & ~(unsigned)FEATURE_OTHER;
+}
+
+const machine *machine_host_named(void)
+{
+    const char *name = getenv("QCC_EMULATE_HOST");
+    const machine *m = name ? machine_find(name) : NULL;
+
+    if (name && !m)
+        failure("QCC_EMULATE_HOST names no machine");
+    return m;
+}
+
+unsigned machine_host_features(void)
+{
+    const machine *m = machine_host_named();
+
+    return cpu_features() & (m ? m->features : ~0u);
 }
 
 unsigned machine_needs(const ZydisDecodedInstruction *in)

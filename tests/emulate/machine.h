@@ -24,8 +24,10 @@ const machine *machine_find(const char *name);
 
 /* The CPU has AVX2, FMA and F16C, which the emulator itself is made of. */
 bool machine_host_suffices(void);
-/* Features of the CPU at hand. */
+/* Features of the machine at hand: of the CPU, but no more than those of the machine that QCC_EMULATE_HOST names. */
 unsigned machine_host_features(void);
+/* That machine; NULL: the variable isn't set, and nothing of the CPU is hidden. */
+const machine *machine_host_named(void);
 
 /* What an instruction needs; 0: nothing beyond AVX2. */
 unsigned machine_needs(const ZydisDecodedInstruction *);
