@@ -29,9 +29,9 @@ program=$build/tests/fuzz/$harness
 corpus=${corpus:-$build/tests/fuzz/corpus}
 formats=("$@")
 [ $# -gt 0 ] || formats=(tflite ort onnx nb pdmodel json qir)
-most_bytes=24576 # of a file: what is larger is mostly weights
+most_bytes=16384 # of a file: what is larger is mostly weights
 
-# The models of the tests; of the graphs in text those that have an op, or a type of its result, that none before had.
+# The models of the tests, or parts of them; of the graphs in text those that have an op, or a type of its result, that none before had.
 gather() {
     local to=$corpus/$1
     [ -d "$to" ] && return
@@ -43,10 +43,13 @@ gather() {
             / = [a-z]/ { what = $0; sub(/^.*%[0-9]+:/, "", what); kind = what; sub(/<.*$/, "", kind); sub(/^.* = /, "", what)
                 sub(/ .*$/, "", what); if (!seen[what, kind]++) new = 1 }
             /^}/ && new && length(text) <= most { name = to "/" ++count ".qir"; printf "%s", text >name; close(name) }' {} +
+    elif [ "$1" = json ]; then # of the programs, each operator by itself; other files are what tests expect of a model
+        for program in "$source"/tests/data/paddle/*.json; do
+            "$source/tests/fuzz/pieces.py" "$program" "$to"
+        done
+        cp "$source"/tests/data/refused/pir_*.json "$to"
     else
-        local under=$source/tests/data
-        [ "$1" = json ] && under=$source/tests/data/paddle # elsewhere it is what tests expect of a model
-        find "$under" -name "*.$1" -size -$((most_bytes / 1024))k -exec cp --backup=numbered -t "$to" {} +
+        find "$source/tests/data" -name "*.$1" -size -$((most_bytes / 1024))k -exec cp --backup=numbered -t "$to" {} +
     fi
 }
 
