@@ -33,7 +33,7 @@ most_bytes=16384 # of a file: what is larger is mostly weights
 
 # The models of the tests, or parts of them; of the graphs in text those that have an op, or a type of its result, that none before had.
 gather() {
-    local to=$corpus/$1
+    local to=$corpus/$1 model
     [ -d "$to" ] && return
     mkdir -p "$to"
     if [ "$1" = qir ]; then
@@ -44,8 +44,8 @@ gather() {
                 sub(/ .*$/, "", what); if (!seen[what, kind]++) new = 1 }
             /^}/ && new && length(text) <= most { name = to "/" ++count ".qir"; printf "%s", text >name; close(name) }' {} +
     elif [ "$1" = json ]; then # of the programs, each operator by itself; other files are what tests expect of a model
-        for program in "$source"/tests/data/paddle/*.json; do
-            "$source/tests/fuzz/pieces.py" "$program" "$to"
+        for model in "$source"/tests/data/paddle/*.json; do
+            "$source/tests/fuzz/pieces.py" "$model" "$to"
         done
         cp "$source"/tests/data/refused/pir_*.json "$to"
     else
