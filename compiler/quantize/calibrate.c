@@ -5,14 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/quantize/auto.h"
 #include "compiler/quantize/calibrate_run.h"
+#include "compiler/quantize/compare.h"
+#include "compiler/quantize/correction.h"
 #include "compiler/quantize/goal.h"
 #include "compiler/quantize/observed.h"
 #include "compiler/quantize/statistics/ranges_file.h"
 #include "compiler/quantize/statistics/stats_file.h"
-#include "compiler/quantize/weights/correct.h"
-#include "compiler/quantize/weights/round.h"
 #include "passes/common/calibrated_values.h"
 
 typedef struct files {
@@ -123,47 +122,20 @@ static const pass_channels *channels_of(const ir_graph *g, const stats *s)
     return channels;
 }
 
-static driver_options with_ranges(const driver_options *o, const pass_calibration *ranges)
-{
-    driver_options calibrated = *o;
-    calibrated.calibrate = NULL;
-    calibrated.calibration = ranges;
-    return calibrated;
-}
-
 /* The passes of the phase `correct`, once: what is compiled with these ranges afterwards has been through them. */
 static bool equalize(const calibrate_options *c, const driver_options *o, ir_graph *g, const stats *s,
                      pass_calibration *ranges, diag *d)
 {
     static const char *const passes[] = {"equalize"};
     driver_module module = {.file = "graph", .graph = g};
-    const driver_options calibrated = with_ranges(o, ranges);
+    driver_options calibrated = *o;
+    calibrated.calibrate = NULL;
+    calibrated.calibration = ranges;
     if (c->effort == 0 || c->samples.count == 0)
         return true;
     ranges->channels = channels_of(g, s);
     const bool good = driver_passes(&calibrated, &module, false, passes, 1, d);
     ranges->channels = NULL;
-    return good;
-}
-
-/* What the samples say beside ranges, of a graph or a copy in which some layers stay in float. */
-typedef struct correction {
-    int effort;
-    driver_options calibrated;
-    correct_samples samples;
-    unsigned threads;
-} correction;
-
-/* Biases are corrected by what they were with weights that have not been rounded. */
-static bool correct(const void *context, ir_graph *g, diag *d)
-{
-    const correction *c = context;
-    if (c->effort == 0 || c->samples.count == 0)
-        return true;
-    ir_graph *real = ir_graph_copy(g);
-    const bool good = (c->effort < 2 || round_weights(g, &c->calibrated, &c->samples, c->threads, d)) &&
-                      correct_biases_to(real, g, &c->calibrated, &c->samples, c->threads, d);
-    ir_graph_free(real);
     return good;
 }
 
@@ -174,7 +146,7 @@ static bool reach(const calibrate_options *c, const correction *how, ir_graph *g
     if (c->min_sqnr == 0 && c->max_drop < 0)
         return true;
     long *labels = c->max_drop < 0 ? NULL : ARENA_ARRAY(g->arena, long, inputs->count);
-    const goal asked = {c->min_sqnr, c->max_drop, labels, correct, how};
+    const goal asked = {c->min_sqnr, c->max_drop, labels, correction_apply, how};
     return (!labels || calibrate_inputs_labels(inputs, labels, d)) &&
            goal_reach(&asked, g, &how->calibrated, &how->samples, how->threads, d);
 }
@@ -182,12 +154,16 @@ static bool reach(const calibrate_options *c, const correction *how, ir_graph *g
 static bool reach_and_correct(const calibrate_options *c, const driver_options *o, ir_graph *g,
                               calibrate_inputs *inputs, const pass_calibration *ranges, diag *d)
 {
-    const correction how = {
-        c->effort, with_ranges(o, ranges), {fill, inputs, inputs->count}, calibrate_threads(o, INT_MAX)};
-    return reach(c, &how, g, inputs, d) && correct(&how, g, d);
+    const correct_samples samples = {fill, inputs, inputs->count};
+    correction how = correction_make(c->effort, o, ranges, &samples, calibrate_threads(o, INT_MAX));
+    how.longest = c->keep_weights ? 0 : how.longest;
+    return correction_choose(&how, g, d) && reach(c, &how, g, inputs, d) && correction_apply(&how, g, d);
 }
 
 /* ---- Which algorithm ---- */
+
+static const threshold_algo algorithms[] = {THRESHOLD_MINMAX, THRESHOLD_HIST, THRESHOLD_MSE, THRESHOLD_KL};
+enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
 typedef struct candidate {
     const calibrate_options *options;
@@ -196,15 +172,15 @@ typedef struct candidate {
     correct_samples samples;
 } candidate;
 
-static bool prepare_candidate(const void *context, threshold_algo algo, ir_graph *copy, pass_calibration *out, diag *d)
+static bool prepare_candidate(const void *context, int way, ir_graph *copy, pass_calibration *out, diag *d)
 {
     const candidate *k = context;
-    if (!give_ranges(k->options, algo, copy, k->stats, out, d) ||
+    if (!give_ranges(k->options, algorithms[way], copy, k->stats, out, d) ||
         !equalize(k->options, k->driver, copy, k->stats, out, d))
         return false;
-    const correction how = {k->options->effort, with_ranges(k->driver, out), k->samples,
-                            calibrate_threads(k->driver, INT_MAX)};
-    return correct(&how, copy, d);
+    const correction how =
+        correction_make(k->options->effort, k->driver, out, &k->samples, calibrate_threads(k->driver, INT_MAX));
+    return correction_apply(&how, copy, d);
 }
 
 static bool choose(const calibrate_options *c, const driver_options *o, const ir_graph *g, const stats *s,
@@ -212,9 +188,13 @@ static bool choose(const calibrate_options *c, const driver_options *o, const ir
 {
     threshold_algo algo = calibrate_algo(c);
     const candidate context = {c, o, s, {fill, inputs, inputs->count}};
-    if (algo == THRESHOLD_AUTO &&
-        !auto_choose(g, o, prepare_candidate, &context, &context.samples, calibrate_threads(o, INT_MAX), &algo, d))
-        return false;
+    if (algo == THRESHOLD_AUTO) {
+        int way;
+        if (!compare_ways(g, o, prepare_candidate, &context, ALGORITHMS, &context.samples,
+                          calibrate_threads(o, INT_MAX), &way, d))
+            return false;
+        algo = algorithms[way];
+    }
     return give_ranges(c, algo, g, s, out, d) &&
            (file == OUTPUT_NONE || save(o, ranges_file_text(s, out->ranges), file, d));
 }

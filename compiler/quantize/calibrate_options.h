@@ -18,10 +18,12 @@ typedef struct calibrate_options {
     threshold_algo algo;
     bool algo_given;
     double percentile; /* of algorithm hist, as a part of 1; 0: its own */
-    int effort; /* 0: ranges alone; 1: biases corrected, where there are samples; 2: weights rounded; 3: the algorithm, too */
+    int effort; /* 0: ranges alone; 1: short rows of weights rounded, biases corrected, where there are samples; 2: all
+                 * weights rounded; 3: the algorithm, too */
     bool effort_given;
     bool given, weights_given;     /* any of these but preprocessing; of weights, which need no samples */
     bool prepares, others_prepare; /* preprocessing is given; it is also for samples that nothing is calibrated with */
+    bool keep_weights;             /* nothing is rounded: what comes next does that */
     double min_sqnr, max_drop;     /* what layers stay in float for (goal.h); 0 and negative: not asked for */
     pass_calibration scheme;       /* without ranges */
     /* Called after each sample, by one thread at a time, with the seconds since the start; NULL: nobody wants to

@@ -345,7 +345,7 @@ class Calibration(Case):
         def evaluate(*options):
             return json.loads(self.fine(QCC_EVAL, self.model, f"--calib={self.all}", f"--data={self.all}", f"--compare={self.model}", "--json",
                                         *options))
-        plain = evaluate()["sqnr_db"]
+        plain = evaluate("--effort=0")["sqnr_db"]
         self.wrong(["with every layer on integers, and what is asked for only with none"], f"--calib={self.all}", "--min-sqnr=150")
         # A range that cuts off nearly everything; classes as the real model has them, of pictures of one colour.
         scales, samples = self.folder / "scales.txt", self.folder / "samples.txt"

@@ -176,8 +176,8 @@ static void check_graph(void)
     driver_options o = driver_defaults(OPTION_EVAL);
     o.calibration = &calibration;
     const correct_samples samples = {fill, NULL, SAMPLES};
-    CHECK(round_weights(g, &o, &samples, 1, &d));
-    CHECK(round_weights(again, &o, &samples, 2, &d));
+    CHECK(round_weights(g, &o, &samples, ROUND_ALL, 1, &d));
+    CHECK(round_weights(again, &o, &samples, ROUND_ALL, 2, &d));
     check_graphs(g, again);
     const double part = first_variance(before, g);
     fprintf(stderr, "variance of the first product: %g of that with the nearest integers\n", part);

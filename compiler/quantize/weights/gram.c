@@ -38,6 +38,12 @@ static bool set_shape(gram *m, const ir_op *op)
     return true;
 }
 
+int64_t gram_terms(const ir_op *op)
+{
+    gram m = {.op = op};
+    return !set_shape(&m, op) ? 0 : op->code == IR_DEPTHWISE_CONV2D ? m.size : m.patch;
+}
+
 bool gram_open(gram *m, const ir_op *op)
 {
     *m = (gram){.op = op};

@@ -26,6 +26,8 @@ typedef struct gram {
     float *seen;                   /* a patch */
 } gram;
 
+/* Elements of the operand that a result of the product is a sum over. */
+int64_t gram_terms(const ir_op *);
 /* False: no such product, or no memory. */
 bool gram_open(gram *, const ir_op *);
 void gram_close(gram *);

@@ -30,6 +30,7 @@ typedef struct rounding {
     ir_graph *graph;
     const driver_options *options;
     const correct_samples *samples;
+    int32_t longest;
     unsigned threads;
     diag *diag;
     session session;
@@ -70,7 +71,7 @@ static bool find_layers(rounding *r)
         if (plan_kind_of(op) != PLAN_PRODUCT || !ops[op->id] || !(to->as = grid_of(r->graph, op, ops[op->id])))
             continue;
         to->op = op;
-        r->count += gram_open(&to->gram, op);
+        r->count += gram_terms(op) <= r->longest && gram_open(&to->gram, op);
     }
     ir_graph_free(scaled);
     return good;
@@ -221,11 +222,12 @@ static void round_guarded(void *context)
     r->good = round_all(r);
 }
 
-bool round_weights(ir_graph *graph, const driver_options *o, const correct_samples *samples, unsigned threads, diag *d)
+bool round_weights(ir_graph *graph, const driver_options *o, const correct_samples *samples, int32_t longest,
+                   unsigned threads, diag *d)
 {
     if (samples->count == 0)
         return true;
-    rounding r = {.graph = graph, .options = o, .samples = samples, .threads = threads, .diag = d};
+    rounding r = {.graph = graph, .options = o, .samples = samples, .longest = longest, .threads = threads, .diag = d};
     const ir_loc loc = ir_graph_loc(graph);
     const arena_outcome outcome = arena_guard(round_guarded, &r);
     for (int i = 0; i < r.count; i++)

@@ -8,7 +8,14 @@
 
 #include "compiler/quantize/weights/correct.h"
 
-/* Changes the weights of products of `graph` that will be integers, and gives them their grid.  As correct_biases. */
-bool round_weights(ir_graph *graph, const driver_options *, const correct_samples *, unsigned threads, diag *);
+enum { ROUND_SHORT = 64, ROUND_ALL = INT32_MAX };
+
+/* Changes the weights of products of `graph` that will be integers, and gives them their grid; of those alone that
+ * multiply at most `longest` numbers for a result.  As correct_biases.
+ *
+ * Short ones (ROUND_SHORT: depthwise convolutions, those of few channels) cost next to nothing, and gain most: the
+ * fewer weights a result has, the less their errors make up for each other. */
+bool round_weights(ir_graph *graph, const driver_options *, const correct_samples *, int32_t longest, unsigned threads,
+                   diag *);
 
 #endif

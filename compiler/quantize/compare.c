@@ -1,9 +1,9 @@
-/* auto.c: the whole way to integers by each algorithm, and which comes out nearest to the real model.
+/* compare.c: the whole way to integers, several times, and which comes out nearest to the real model.
  *
  *     minmax   34.7 dB
  *     hist     35.9 dB   ◀── that one
  *     mse      33.0 dB */
-#include "compiler/quantize/auto.h"
+#include "compiler/quantize/compare.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,18 +15,17 @@
 
 enum { MANY = 256 /* samples */ };
 static const size_t BUDGET = (size_t)128 << 20; /* bytes of outputs that are kept */
-static const threshold_algo candidates[] = {THRESHOLD_MINMAX, THRESHOLD_HIST, THRESHOLD_MSE, THRESHOLD_KL};
-enum { CANDIDATES = sizeof candidates / sizeof *candidates };
 
 typedef struct comparison {
     const ir_graph *graph;
     const driver_options *options;
-    auto_prepare *prepare;
+    compare_prepare *prepare;
     const void *context;
+    int ways;
     const correct_samples *samples;
     unsigned threads;
     diag *diag;
-    threshold_algo *out;
+    int *out;
     session model;
     int count;     /* samples that are used */
     size_t bytes;  /* of the real outputs of one */
@@ -90,11 +89,11 @@ static bool measure(comparison *c, double *out_noise)
     return true;
 }
 
-static bool try_one(comparison *c, threshold_algo algo, double *out_noise)
+static bool try_one(comparison *c, int way, double *out_noise)
 {
     pass_calibration ranges;
     ir_graph *copy = ir_graph_copy(c->graph);
-    if (!c->prepare(c->context, algo, copy, &ranges, c->diag)) {
+    if (!c->prepare(c->context, way, copy, &ranges, c->diag)) {
         ir_graph_free(copy);
         return false;
     }
@@ -108,28 +107,29 @@ static void choose_guarded(void *context)
     comparison *c = context;
     double least = INFINITY, noise;
     c->good = keep_real(c);
-    for (int i = 0; c->good && i < CANDIDATES; i++) {
-        c->good = try_one(c, candidates[i], &noise);
+    for (int way = 0; c->good && way < c->ways; way++) {
+        c->good = try_one(c, way, &noise);
         if (!c->good || !(noise < least))
             continue;
         least = noise;
-        *c->out = candidates[i];
+        *c->out = way;
     }
 }
 
-bool auto_choose(const ir_graph *graph, const driver_options *o, auto_prepare *prepare, const void *context,
-                 const correct_samples *samples, unsigned threads, threshold_algo *out, diag *d)
+bool compare_ways(const ir_graph *graph, const driver_options *o, compare_prepare *prepare, const void *context,
+                  int ways, const correct_samples *samples, unsigned threads, int *out, diag *d)
 {
     comparison c = {.graph = graph,
                     .options = o,
                     .prepare = prepare,
                     .context = context,
+                    .ways = ways,
                     .samples = samples,
                     .threads = threads,
                     .diag = d,
                     .out = out};
     const ir_loc loc = ir_graph_loc(graph);
-    *out = candidates[0];
+    *out = 0;
     const arena_outcome outcome = arena_guard(choose_guarded, &c);
     session_close(&c.model);
     free(c.kept);
