@@ -26,6 +26,22 @@ void report_print_escaped(FILE *out, const char *text)
         }
 }
 
+void report_print_name(FILE *out, const char *name)
+{
+    for (const char *end; *name; name = end) {
+        char part[64];
+        end = name + strcspn(name, "/;");
+        end += strspn(end, "/;");
+        if ((size_t)(end - name) >= sizeof part)
+            end = name + sizeof part - 1;
+        memcpy(part, name, (size_t)(end - name));
+        part[end - name] = '\0';
+        report_print_escaped(out, part);
+        if (*end)
+            fputs("<wbr>", out);
+    }
+}
+
 static bool is_measured(const json_t *report) { return json_object_get(report, "seconds") != NULL; }
 
 /* ---- Is it int8, what not and why ---- */
@@ -79,7 +95,7 @@ static void print_next_step(FILE *out, const json_t *report)
         "the size and mostly two to four times as fast; docs/calibration.md has the rest:</p><pre><code>qcc ",
         out);
     report_print_escaped(out, report_member(report, "source"));
-    fputs(" --calib=SAMPLES -o ", out);
+    fputs(" <span class=\"whole\">--calib=SAMPLES</span> -o ", out);
     report_print_escaped(out, report_member(report, "model"));
     fputs(".o</code></pre>\n", out);
 }
@@ -130,8 +146,7 @@ static void print_tiles(FILE *out, const json_t *report)
         snprintf(note, sizeof note, "one run, measured: %s, %" PRId64 " thread%s", report_member(report, "target"),
                  threads, threads == 1 ? "" : "s");
     else
-        snprintf(note, sizeof note,
-                 "one run, only estimated: %s, a core of 3 GHz; qcc-run MODEL --report=FILE.html measures it",
+        snprintf(note, sizeof note, "one run, only estimated: %s, a core of 3 GHz",
                  report_member(report, "estimated_for"));
     report_time(report_seconds(report, report), text);
     snprintf(more, sizeof more, "%s%s", is_measured(report) ? "" : "about ", text);
@@ -163,7 +178,7 @@ static void print_slowest(FILE *out, const json_t *report)
         is_measured(report)
             ? "Measured: the median of a run's time in each."
             : "Estimated from multiply-adds and bytes moved, since nobody has run it: good for the order, not for the "
-              "numbers.");
+              "numbers. <code>qcc-run MODEL <span class=\"whole\">--report=FILE.html</span></code> measures them.");
     for (size_t i = 0; i < count; i++) {
         const int64_t position = json_integer_value(json_array_get(slowest, i));
         const json_t *op = json_array_get(ops, (size_t)position);
@@ -173,7 +188,7 @@ static void print_slowest(FILE *out, const json_t *report)
                 position);
         report_print_escaped(out, report_member(op, "name"));
         fputs("\">", out);
-        report_print_escaped(out, report_member(op, "name"));
+        report_print_name(out, report_member(op, "name"));
         fprintf(
             out,
             "</a><small>%s</small></span><span class=\"bar-cell\"><span class=\"bar\" style=\"width:%.1f%%\"></span>"

@@ -11,6 +11,8 @@ void report_print_html(FILE *, const json_t *report);
 /* ---- What its parts share ---- */
 
 void report_print_escaped(FILE *, const char *text);
+/* A layer's name, which a line may end in behind its slashes and semicolons. */
+void report_print_name(FILE *, const char *name);
 /* A row an op; report_table.c. */
 void report_print_table(FILE *, const json_t *report);
 

@@ -184,7 +184,7 @@ static void print_row(FILE *out, size_t index, const json_t *report, const json_
     const double seconds = report_seconds(report, op), difference = largest_difference(op);
     fprintf(out, "<tr id=\"op%zu\" class=\"%s\"><td class=\"n\" data-v=\"%zu\">%zu</td><td>", index,
             report_member(op, "arithmetic"), index, index);
-    report_print_escaped(out, report_member(op, "name"));
+    report_print_name(out, report_member(op, "name"));
     fputs("</td>", out);
     print_op_cell(out, op);
     fprintf(out, "<td><span class=\"kind\">%s</span>: ", report_member(op, "arithmetic"));

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-WIDTH, HEIGHT = 1100, 785
+WIDTH, HEIGHT = 1100, 848
 
 
 def main():

@@ -13,7 +13,7 @@ from common import ADD, DIGITS, QCC, QCC_RUN, ROOT, Case, main
 FLOAT = DIGITS.parent / "digits_float.tflite"
 DATA = ROOT / "tests" / "data"
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-VOID = {"meta", "input", "br", "link", "img"}
+VOID = {"meta", "input", "br", "link", "img", "wbr"}
 # What a page of its own does: it plays the user in frames as wide as a desk's and a phone's, and says what it saw.
 PLAY = """<!DOCTYPE html><pre id="seen"></pre><script>
 const look = (name, width, d) => {
@@ -22,6 +22,15 @@ const look = (name, width, d) => {
   const set = (id, value, event) => { const e = d.getElementById(id); e.value = value; e.dispatchEvent(new Event(event)); };
   seen.scroll = d.documentElement.scrollWidth;
   seen.wide = [...d.body.querySelectorAll("*")].filter(e => e.getBoundingClientRect().right > seen.view + 1).map(e => e.tagName + "." + e.className);
+  // Names of ops that stand in two lines.
+  seen.broken = rows().flatMap(row => [...row.cells[2].childNodes].filter(n => n.nodeType === 3)).filter(node => {
+    const range = d.createRange();
+    return [...node.data.matchAll(/\S+/g)].some(word => {
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      return range.getClientRects().length > 1;
+    });
+  }).map(node => node.data);
   seen.answers = d.querySelector(".tiles").getBoundingClientRect().bottom;
   const heads = [...table.tHead.rows[0].cells], last = heads[heads.length - 1];
   last.querySelector("button").click();
@@ -196,6 +205,7 @@ class Report(Case):
             count, slowest = wanted[seen["name"]]
             self.assertLessEqual(seen["scroll"], seen["width"])
             self.assertEqual(seen["wide"], [])
+            self.assertEqual(seen["broken"], [])
             self.assertLess(seen["answers"], 900, "the answers are on the first screen")
             self.assertEqual(len(seen["times"]), count)
             self.assertEqual(seen["times"], sorted(seen["times"]))
