@@ -63,8 +63,11 @@ static float overlap(const work *w, int64_t first, int64_t second)
     }
     if (b[0] > a[2] || b[2] < a[0] || b[1] > a[3] || b[3] < a[1])
         return 0;
-    float common = extent(inside[0], inside[2], w->o) * extent(inside[1], inside[3], w->o);
-    return common / (area(a, w->o) + area(b, w->o) - common);
+    const float common = extent(inside[0], inside[2], w->o) * extent(inside[1], inside[3], w->o),
+                first_area = area(a, w->o), second_area = area(b, w->o);
+    if (w->o->empty_stays && !(first_area > 0 && second_area > 0))
+        return 0;
+    return common / (first_area + second_area - common);
 }
 
 /* Appends the boxes of a class that stay; returns how many there are in all. */
@@ -86,6 +89,8 @@ static int64_t suppress(work *w, int64_t class, int64_t stayed)
         if (!fine)
             continue;
         w->stayed[stayed++] = base + w->order[i];
+        if (stayed - first == o->limit)
+            break;
         if (o->eta < 1 && threshold > 0.5f)
             threshold *= o->eta;
     }

@@ -1,5 +1,5 @@
-/* class_nms.h: non-maximum suppression class by class, as Paddle's multiclass_nms; shared by the interpreter and the
- * runtime library, so it allocates nothing. */
+/* class_nms.h: non-maximum suppression class by class, as Paddle's multiclass_nms and ONNX's NonMaxSuppression
+ * have it; shared by the interpreter and the runtime library, so it allocates nothing. */
 #ifndef QCC_ARITH_CLASS_NMS_H
 #define QCC_ARITH_CLASS_NMS_H
 
@@ -9,10 +9,13 @@ typedef struct qcc_op_class_nms {
     int64_t images, boxes, classes;
     int64_t background; /* a class that does not count; -1: none */
     int64_t candidates; /* best boxes of a class that are looked at; at most boxes */
+    int64_t limit;      /* boxes of a class that stay at most; 0: all */
     int64_t rows;       /* results of an image */
     float score_threshold, iou_threshold;
     float eta;      /* below 1: what the overlap is multiplied by after each box that stays, while it is above 0.5 */
     int32_t pixels; /* 1: extents include the last pixel */
+    int32_t
+        empty_stays; /* 1: a box without area overlaps none; 0: its overlap with itself is not a number, and it goes */
 } qcc_op_class_nms;
 
 /* Bytes of scratch: arrays from multiples of 64 on. */

@@ -3,7 +3,7 @@
  *
  *     {"model": …, "format": "ONNX", "supported": false,
  *      "inputs": [{"name", "type", "shape": [1, 3, null], "open": [{"dimension": 2, "name", "option"}], "scale", "zero"}],
- *      "outputs": [the same], "operators": [{"name", "count", "refused", "why"}], "refusals": ["…"],
+ *      "outputs": [the same], "operators": [{"name", "count", "refused", "why", "remark"}], "refusals": ["…"],
  *      "macs", "weights_bytes", "workspace_bytes", "state_bytes"}                    (where it can be compiled) */
 #define _GNU_SOURCE
 #include "compiler/describe.h"
@@ -86,6 +86,8 @@ static json_t *operators_json(report_builder *r, const frontend_description *d)
             report_put(r, o, "refused", json_integer(p->refused));
             report_put(r, o, "why", report_string(r, p->why));
         }
+        if (p->remark)
+            report_put(r, o, "remark", report_string(r, p->remark));
         report_push(r, list, o);
     }
     return list;
@@ -175,6 +177,8 @@ static void print_operators(FILE *out, const json_t *o)
                 json_integer_value(json_object_get(v, "count")));
         if (refused)
             fprintf(out, "  not supported at %" PRId64 ": %s", refused, string_of(v, "why"));
+        if (json_object_get(v, "remark"))
+            fprintf(out, "  %s", string_of(v, "remark"));
         fprintf(out, "\n");
     }
 }

@@ -17,7 +17,7 @@ static const char *reason(frontend_description *d, const char *text)
     return copied(d, error ? error + strlen("error: ") : text);
 }
 
-static void note_operator(frontend_description *d, const char *name, const diag *failed)
+static void note_operator(frontend_description *d, const char *name, const diag *failed, const char *remark)
 {
     enum { MOST_OPERATORS = 1000 }; /* no format has so many */
     frontend_operator **at = &d->operators;
@@ -31,12 +31,15 @@ static void note_operator(frontend_description *d, const char *name, const diag 
     (*at)->count++;
     if (failed && !(*at)->refused++)
         (*at)->why = reason(d, failed->text);
+    if (!(*at)->remark)
+        (*at)->remark = copied(d, remark);
 }
 
 void model_note_node(frontend_model *m, const char *name)
 {
     if (m->options->description)
-        note_operator(m->options->description, name ? name : "?", m->diag->failed ? m->diag : NULL);
+        note_operator(m->options->description, name ? name : "?", m->diag->failed ? m->diag : NULL, m->remark);
+    m->remark = NULL;
 }
 
 static frontend_described *note_value(frontend_description *d, const char *name, bool is_input)
@@ -103,5 +106,5 @@ void frontend_describe_graph(const ir_graph *g, frontend_description *d)
     for (int i = 0; i < g->output_count; i++)
         note_type(note_value(d, g->output_names[i], false), g->outputs[i]);
     for (const ir_op *op = g->first; op; op = op->next)
-        note_operator(d, ir_op_info_of(op->code)->text, NULL);
+        note_operator(d, ir_op_info_of(op->code)->text, NULL, NULL);
 }

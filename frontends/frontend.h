@@ -14,6 +14,7 @@ typedef struct frontend_operator {
     const char *name;
     int count, refused; /* places; where the model is refused for it */
     const char *why;    /* the first of those */
+    const char *remark; /* what is to be known of the first place that has one; NULL: nothing */
 } frontend_operator;
 
 /* An input, or an output. */

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ir/ref/interp.h"
 #include "ir/shape.h"
@@ -35,6 +36,17 @@ bool node_misfit(frontend_node *n, const char *format, ...)
     va_end(args);
     n->model->misfit = true;
     return false;
+}
+
+void node_remark(frontend_node *n, const char *format, ...)
+{
+    char text[DIAG_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    diag_warn(n->model->diag, &n->loc, "%s", text);
+    n->model->remark = arena_string(n->model->graph->arena, text, strlen(text));
 }
 
 bool node_axis(frontend_node *n, int64_t axis, int rank, int *out)

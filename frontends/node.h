@@ -57,9 +57,10 @@ typedef struct frontend_input {
     frontend_input *fed; /* its inputs, the last one first */                                                          \
     ir_value **known;    /* node_known.c: by the ids of values */                                                      \
     uint32_t known_count;                                                                                              \
-    ir_value *unknown; /* stands for what a refused node would have made, and for all that is made of it */            \
-    bool left_out;     /* the node at hand needs what a graph within did not make; that has been told */               \
-    size_t file_bytes; /* of the model, and of the files it named so far */                                            \
+    ir_value *unknown;  /* stands for what a refused node would have made, and for all that is made of it */           \
+    const char *remark; /* on the node at hand; NULL: none */                                                          \
+    bool left_out;      /* the node at hand needs what a graph within did not make; that has been told */              \
+    size_t file_bytes;  /* of the model, and of the files it named so far */                                           \
     struct model_name *files_named;                                                                                    \
     int64_t total_bytes; /* of all values so far */                                                                    \
     size_t dense_budget  /* bytes that constants made by the importer may still take */
@@ -167,6 +168,8 @@ bool node_error(frontend_node *, const char *format, ...) __attribute__((format(
 bool node_malformed(frontend_node *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* node_error where shapes don't fit each other; that of an input may be the reason. */
 bool node_misfit(frontend_node *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What whoever compiles the model has to know of the node: a warning, and part of the description. */
+void node_remark(frontend_node *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A dimension's number within [0, rank), from one that may be negative. */
 bool node_axis(frontend_node *, int64_t axis, int rank, int *out);
 
@@ -254,6 +257,7 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define node_error(x, ...) node_error(&(x)->common, __VA_ARGS__)
 #define node_malformed(x, ...) node_malformed(&(x)->common, __VA_ARGS__)
 #define node_misfit(x, ...) node_misfit(&(x)->common, __VA_ARGS__)
+#define node_remark(x, ...) node_remark(&(x)->common, __VA_ARGS__)
 #define node_axis(x, ...) node_axis(&(x)->common, __VA_ARGS__)
 #define node_check_reals(x, ...) node_check_reals(&(x)->common, __VA_ARGS__)
 #define node_emit(x, ...) node_emit(&(x)->common, __VA_ARGS__)

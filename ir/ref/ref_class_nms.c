@@ -31,11 +31,13 @@ qcc_op_class_nms ir_class_nms_of(const ir_op *op)
         .boxes = s->dims[2],
         .background = ir_int(op, IR_ATTR_BACKGROUND),
         .candidates = ir_int(op, IR_ATTR_CANDIDATES),
+        .limit = ir_int(op, IR_ATTR_CLASS_LIMIT),
         .rows = ir_int(op, IR_ATTR_MAX_DETECTIONS),
         .score_threshold = ir_float(op, IR_ATTR_SCORE_THRESHOLD),
         .iou_threshold = ir_float(op, IR_ATTR_IOU_THRESHOLD),
         .eta = ir_float(op, IR_ATTR_ETA),
         .pixels = (int32_t)ir_int(op, IR_ATTR_PIXELS),
+        .empty_stays = (int32_t)ir_int(op, IR_ATTR_EMPTY_STAYS),
     };
 }
 

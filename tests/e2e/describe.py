@@ -31,6 +31,11 @@ class Describe(Case):
         for expected in ("TFLite, can't be compiled", "not supported at 2: the fused activation SIGN_BIT is not supported", "refusals\n"):
             self.assertIn(expected, text)
 
+    def test_remarks(self):
+        suppression = self.described(ROOT / "tests/data/onnx/suppression_float.ort")["operators"]
+        self.assertEqual({o["name"]: o["remark"] for o in suppression if "remark" in o},
+                         {"NonMaxSuppression": "the result has always 18 rows, and those left over are -1"})
+
     def test_what_is_refused(self):
         found = self.described(REFUSED / "ort_several.ort")
         self.assertFalse(found["supported"])

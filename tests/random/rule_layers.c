@@ -155,6 +155,8 @@ bool rule_class_nms(draw *d, ir_opcode code, const draw_types *t)
     ir_set_float(d->op, IR_ATTR_IOU_THRESHOLD, (float)draw_between(d, 10, 90) / 100);
     ir_set_float(d->op, IR_ATTR_ETA, draw_chance(d, 60) ? 1 : 0.9f);
     ir_set_int(d->op, IR_ATTR_PIXELS, draw_below(d, 2));
+    ir_set_int(d->op, IR_ATTR_CLASS_LIMIT, draw_below(d, 5));
+    ir_set_int(d->op, IR_ATTR_EMPTY_STAYS, draw_below(d, 2));
     for (int i = 0; i < 3; i++)
         draw_result_as(d, i, &results[i], NULL);
     return true;

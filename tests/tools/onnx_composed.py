@@ -32,6 +32,36 @@ def element_indices(seed=31):
     return g.model()
 
 
+def bits(seed=35):
+    g = Graph(seed, 21)
+    i, j, b = g.input("i", [3, 4, 5], TensorProto.INT64), g.input("j", [4, 5], TensorProto.INT64), g.input("b", [3, 7], TensorProto.UINT8)
+    for code in ("And", "Or", "Xor"):
+        g.output(g.op("Bitwise" + code, i, j))
+        g.output(g.op("Bitwise" + code, b, g.constant(np.array([0, 1, 255, 170, 85, 7, 128], np.uint8))))
+    for x in (i, b, g.op("Cast", j, to=TensorProto.INT16)):
+        g.output(g.op("BitwiseNot", x))
+    for direction in ("LEFT", "RIGHT"):
+        g.output(g.op("BitShift", b, g.constant(np.array([0, 1, 2, 4, 6, 7, 5], np.uint8)), direction=direction))
+    return g.model()
+
+
+def suppression(seed=36):
+    """Boxes that are left over have -1: what ONNX Runtime finds gets such rows behind it, and is cut where ours ends."""
+    g = Graph(seed, 13)
+    corners, scores = g.input("corners", [2, 12, 4]), g.input("scores", [2, 3, 12])
+    middles = g.op("Concat", g.op("Slice", corners, g.ints(0), g.ints(2), g.ints(2)),
+                   g.op("Exp", g.op("Slice", corners, g.ints(2), g.ints(4), g.ints(2))), axis=2)
+    empty = g.op("Mul", corners, g.constant(np.array([1, 0, 0, 0] * 6 + [1, 1, 1, 1] * 6, np.float32).reshape(12, 4)))
+    for boxes, most, parameters, form in ((corners, 3, [0.3, 0.1], 0), (middles, 5, [0.2], 1), (corners, 40, [0, -0.5], 0), (middles, 12, [], 1),
+                                          (empty, 12, [0.5, -9], 0)):
+        found = g.op("NonMaxSuppression", boxes, scores, g.constant(np.array([most])),
+                     *(g.constant(np.array([p], np.float32)) for p in parameters), center_point_box=form)
+        rows = 6 * min(most, 12)
+        padded = g.op("Concat", found, g.constant(np.full((rows, 3), -1)), axis=0)
+        g.output(g.op("Slice", padded, g.ints(0), g.ints(rows), g.ints(0)))
+    return g.model()
+
+
 def running(seed=32):
     """Sums along a dimension from either end, with an element's own place or without; the last of the largest; remainders."""
     g = Graph(seed)
@@ -136,7 +166,8 @@ def one_node(kind, shape, *operands, **attributes):
 
 
 MODELS = {"element_indices_float": element_indices, "running_float": running, "attend_float": attend, "einsum_float": einsum,
-          "rotary_float": rotary, "functions_float": functions, "windows_float": pools}
+          "rotary_float": rotary, "functions_float": functions, "windows_float": pools,
+          "bits": bits, "suppression_float": suppression}
 
 REFUSED = {
     "ort_gather_elements_outside": lambda: one_node("GatherElements", [2, 3], np.array([[0, 1], [2, 0]]), axis=0),
@@ -148,5 +179,8 @@ REFUSED = {
     "ort_attention_heads": lambda: one_node("Attention", [1, 3, 8], *[np.ones((1, 3, 6), np.float32)] * 2, q_num_heads=2, kv_num_heads=3),
     "ort_rotary_tables": lambda: one_node("RotaryEmbedding", [1, 3, 8], *[np.ones((1, 3, 3), np.float32)] * 2, num_heads=1),
     "ort_pool_taps": lambda: one_node("LpPool", [1, 1, 99, 99], kernel_shape=[65, 2]),
+    "ort_suppression_none": lambda: one_node("NonMaxSuppression", [1, 3, 4], np.ones((1, 2, 3), np.float32), np.array([0])),
+    "ort_suppression_extents": lambda: one_node("NonMaxSuppression", [1, 3, 4], np.ones((1, 2, 4), np.float32), np.array([2])),
+    "ort_suppression_overlap": lambda: one_node("NonMaxSuppression", [1, 3, 4], np.ones((1, 2, 3), np.float32), np.array([2]), np.float32([1.5])),
     "ort_cumsum_axis": lambda: one_node("CumProd", [2, 3], np.array(2)),
 }
