@@ -296,6 +296,18 @@ static ir_value *of_kernel(paddle_node *n, ir_value *y)
     return paddle_floats(n, "Out0_scale", 1, &scale, &count) ? paddle_quantized(n, y, scale) : NULL;
 }
 
+bool paddle_op_bitwise_not(paddle_node *n)
+{
+    node_layout layout = paddle_layout_of(n, "X", 0);
+    ir_value *x = paddle_in(n, "X", 0, layout);
+    if (!x || ir_dtype_is_float(x->type.dtype))
+        return x && node_error(n, "bits of real numbers");
+    if (x->type.dtype == IR_BOOL)
+        return paddle_put(n, "Out", node_unary(n, IR_LOGICAL_NOT, x), layout);
+    const int64_t every = x->type.dtype == IR_U8 ? UINT8_MAX : -1;
+    return paddle_put(n, "Out", node_binary(n, IR_BITWISE_XOR, x, node_ints(n, x->type.dtype, 0, 1, &every)), layout);
+}
+
 /* Y's dimensions stand at X's dimension `axis`, or at the end of X's for -1. */
 bool paddle_op_elementwise(paddle_node *n)
 {

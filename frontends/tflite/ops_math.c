@@ -135,6 +135,19 @@ bool tflite_op_binary(tflite_node *n)
            tflite_bind_like(n, 0, node_emit2(n, n->entry->code, a, b), &shape);
 }
 
+/* TFLite brings the places into [0, width of the type). */
+bool tflite_op_right_shift(tflite_node *n)
+{
+    ir_value *a = tflite_input(n, 0), *b = a ? tflite_input(n, 1) : NULL;
+    ir_type shape;
+    if (!b || !tflite_broadcast(n, &a->type, &b->type, &shape))
+        return false;
+    const int64_t most = 8 * (int64_t)ir_dtype_bytes(b->type.dtype) - 1;
+    b = node_binary(n, IR_MAXIMUM, b, node_ints(n, b->type.dtype, 0, 1, (int64_t[]){0}));
+    b = node_binary(n, IR_MINIMUM, b, b ? node_ints(n, b->type.dtype, 0, 1, &most) : NULL);
+    return b && tflite_bind_like(n, 0, node_emit2(n, IR_SHIFT_RIGHT, a, b), &shape);
+}
+
 /* The scale of a 16-bit tensor, if it is a power of two within TFLite's tolerance; otherwise 0. */
 static float power_of_two(const ir_type *type, const ir_quant *quant)
 {

@@ -58,6 +58,15 @@ static int64_t divide(int64_t a, int64_t b) { return b == 0 ? 0 : b == -1 ? (int
 
 static int64_t remainder_of(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
 
+/* Of numbers of any type, as 64 bits; b past a type's width is past these, or leaves what wraps to nothing. */
+static int64_t shifted_left(int64_t a, int64_t b) { return b >= 0 && b < 64 ? (int64_t)((uint64_t)a << b) : 0; }
+
+static int64_t shifted_right(int64_t a, int64_t b)
+{
+    const int64_t places = b >= 0 && b < 63 ? b : 63;
+    return a < 0 ? ~(~a >> places) : a >> places;
+}
+
 static int64_t plain(ir_opcode code, int64_t a, int64_t b)
 {
     const uint64_t ua = (uint64_t)a, ub = (uint64_t)b;
@@ -72,6 +81,11 @@ static int64_t plain(ir_opcode code, int64_t a, int64_t b)
     case IR_SQUARED_DIFFERENCE: return (int64_t)((ua - ub) * (ua - ub));
     case IR_FLOOR_DIV: return divide(a, b) - (remainder_of(a, b) != 0 && (a < 0) != (b < 0));
     case IR_FLOOR_MOD: return remainder_of(a, b) + (remainder_of(a, b) != 0 && (a < 0) != (b < 0) ? b : 0);
+    case IR_BITWISE_AND: return a & b;
+    case IR_BITWISE_OR: return a | b;
+    case IR_BITWISE_XOR: return a ^ b;
+    case IR_SHIFT_LEFT: return shifted_left(a, b);
+    case IR_SHIFT_RIGHT: return shifted_right(a, b);
     default: return 0;
     }
 }
@@ -217,6 +231,21 @@ static void quantized_run(const quantized *q, const ir_op *op, const ir_rows *r,
 
 /* ---- All of them ---- */
 
+static bool plain_numbers_only(ir_opcode code)
+{
+    switch (code) {
+    case IR_POW:
+    case IR_FLOOR_DIV:
+    case IR_FLOOR_MOD:
+    case IR_BITWISE_AND:
+    case IR_BITWISE_OR:
+    case IR_BITWISE_XOR:
+    case IR_SHIFT_LEFT:
+    case IR_SHIFT_RIGHT: return true;
+    default: return false;
+    }
+}
+
 bool ir_check_binary(const ir_op *op, diag *d)
 {
     const ir_value *a = op->operands[0].value, *b = op->operands[1].value, *y = op->results[0];
@@ -227,7 +256,7 @@ bool ir_check_binary(const ir_op *op, diag *d)
         return true;
     if (!a->quant && !b->quant && !y->quant)
         return op->code != IR_PRELU || ir_refuse(op, d, "integers without quantization");
-    if (op->code == IR_POW || op->code == IR_FLOOR_DIV || op->code == IR_FLOOR_MOD)
+    if (plain_numbers_only(op->code))
         return ir_refuse(op, d, "not supported for quantized values");
     return ir_check_quantized(op, a, "first operand", d) && ir_check_quantized(op, b, "second operand", d) &&
            ir_check_quantized(op, y, "result", d);

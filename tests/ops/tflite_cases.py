@@ -272,7 +272,20 @@ BINARY_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions",
                   "SQUARED_DIFFERENCE": "SquaredDifferenceOptions", "POW": "PowOptions", "FLOOR_DIV": "FloorDivOptions",
                   "FLOOR_MOD": "FloorModOptions", "EQUAL": "EqualOptions", "NOT_EQUAL": "NotEqualOptions",
                   "LESS": "LessOptions", "LESS_EQUAL": "LessEqualOptions", "GREATER": "GreaterOptions",
-                  "GREATER_EQUAL": "GreaterEqualOptions", "PRELU": None}
+                  "GREATER_EQUAL": "GreaterEqualOptions", "PRELU": None,
+                  "BITWISE_XOR": "BitwiseXorOptions", "RIGHT_SHIFT": "RightShiftOptions"}
+
+
+def bitwise(seed, code, dtype):
+    """The second operand reaches below 0 and past the width."""
+    c = Case(seed)
+    a = c.m.input("a", dtype, [3, 50])
+    most = 8 * np.dtype(dtype).itemsize + 3
+    b = c.m.const("b", c.rng.integers(0 if dtype == "uint8" else -3, most, 50).astype(dtype))
+    y = c.m.tensor("y", dtype, [3, 50])
+    c.m.output(y)
+    c.m.op(code, [a, b], [y], BINARY_OPTIONS[code])
+    return c.done()
 
 
 def binary(seed, code, dtype, act="none", shapes=([2, 5, 6, 7], [2, 5, 6, 7]), out_dtype=None, same=False, exponents=None):
@@ -615,6 +628,10 @@ def cases(seed=1):
         for t in ("int32", real):
             if not (code == "POW" and t == real):
                 yield named(f"{code}_{t}", binary, code, t)
+
+    for t in ("int8", "uint8", "int16", "int32"):
+        yield named(f"BITWISE_XOR_{t}", bitwise, "BITWISE_XOR", t)
+        yield named(f"RIGHT_SHIFT_{t}", bitwise, "RIGHT_SHIFT", t)
 
     for t in every:
         for code in ("LOGISTIC", "TANH"):

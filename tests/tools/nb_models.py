@@ -712,6 +712,20 @@ def indices(p):
 
 
 @case
+def bitwise(p):
+    for name, kind in (("a", "int32"), ("b", "int32"), ("c", "bool"), ("d", "bool")):
+        p.input(name, kind, [3, 4])
+    for pair, kind in (("ab", "int32"), ("cd", "bool")):
+        for code in ("and", "or", "xor"):
+            p.op("bitwise_" + code, {"X": [pair[0]], "Y": [pair[1]]}, {"Out": [code + kind]})
+            p.output(code + kind)
+        p.op("bitwise_not", {"X": [pair[0]]}, {"Out": ["not" + kind]})
+        p.output("not" + kind)
+    rng = np.random.default_rng(127)
+    return [rng.integers(-2**31, 2**31, (3, 4), np.int64).astype(np.int32) for _ in "ab"] + [rng.random((3, 4)) < 0.5 for _ in "cd"]
+
+
+@case
 def suppression(p):
     p.input("boxes", "float32", [2, 40, 4])
     p.input("scores", "float32", [2, 3, 40])

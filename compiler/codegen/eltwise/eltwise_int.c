@@ -62,6 +62,19 @@ static LLVMValueRef extreme(cg_kernel *k, bool larger, bool is_signed, LLVMValue
     return choose(k, icmp(k, p, a, b), a, b);
 }
 
+/* By less than 0, or the width and more, nothing is left, or the sign. */
+static LLVMValueRef shifted(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b, bool is_signed)
+{
+    LLVMValueRef most = cg_elt_int(k, e, e->out->type.dtype, 8 * (int)ir_dtype_bytes(e->out->type.dtype) - 1);
+    LLVMValueRef within = extreme(k, false, false, b, most), past = icmp(k, LLVMIntUGT, b, most);
+
+    if (e->op->code == IR_SHIFT_RIGHT && is_signed)
+        return LLVMBuildAShr(k->b, a, within, "");
+    return choose(k, past, zero_of(a),
+                  e->op->code == IR_SHIFT_LEFT ? LLVMBuildShl(k->b, a, within, "")
+                                               : LLVMBuildLShr(k->b, a, within, ""));
+}
+
 static LLVMValueRef act_int(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
 {
     const ir_dtype t = e->out->type.dtype;
@@ -133,6 +146,11 @@ static LLVMValueRef arithmetic(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a
     case IR_SQUARED_DIFFERENCE: return square(k, LLVMBuildSub(k->b, a, b, ""));
     case IR_FLOOR_DIV: return floor_quotient(k, a, b, is_signed);
     case IR_FLOOR_MOD: return floor_remainder(k, a, b, is_signed);
+    case IR_BITWISE_AND: return LLVMBuildAnd(k->b, a, b, "");
+    case IR_BITWISE_OR: return LLVMBuildOr(k->b, a, b, "");
+    case IR_BITWISE_XOR: return LLVMBuildXor(k->b, a, b, "");
+    case IR_SHIFT_LEFT:
+    case IR_SHIFT_RIGHT: return shifted(k, e, a, b, is_signed);
     case IR_PRELU: return choose(k, icmp(k, LLVMIntSLT, a, zero_of(a)), LLVMBuildMul(k->b, a, b, ""), a);
     default: return NULL;
     }

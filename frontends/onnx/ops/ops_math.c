@@ -273,6 +273,27 @@ bool ort_op_binary(ort_node *n)
     return ort_pair(n, 0, 1, &a, &b, &layout) && ort_put(n, 0, binary(n, a, b), layout);
 }
 
+bool ort_op_bitwise_not(ort_node *n)
+{
+    node_layout layout = ort_layout_of(n, 0);
+    ir_value *x = ort_in(n, 0, layout);
+    if (!x)
+        return false;
+    const int64_t every = x->type.dtype == IR_U8 ? UINT8_MAX : -1;
+    if (ir_dtype_is_float(x->type.dtype) || x->type.dtype == IR_BOOL)
+        return node_error(n, "bits of values of type %s", ir_dtype_text(x->type.dtype));
+    return ort_put(n, 0, node_binary(n, IR_BITWISE_XOR, x, node_ints(n, x->type.dtype, 0, 1, &every)), layout);
+}
+
+bool ort_op_bit_shift(ort_node *n)
+{
+    ir_value *a, *b;
+    node_layout layout;
+    const bool left = strcmp(ort_text(n, "direction", ""), "LEFT") == 0;
+    return ort_pair(n, 0, 1, &a, &b, &layout) &&
+           ort_put(n, 0, node_binary(n, left ? IR_SHIFT_LEFT : IR_SHIFT_RIGHT, a, b), layout);
+}
+
 /* The IR's floor_mod, whose remainder has the sign of the divisor.  Bytes are none of its types. */
 static ir_value *floor_mod(ort_node *n, ir_value *a, ir_value *b)
 {
