@@ -1,7 +1,8 @@
 /* completion.c: makes bash's completion of a program at build time, from options.def: completion PROGRAM > FILE.
  *
  *     --he      --help, --header=
- *     --emit=   the words between bars of the argument's name: obj shared …; --target=: the machines
+ *     --emit=   the words between bars of the argument's name: obj shared …
+ *     --target= the machines, and behind a comma the next of them
  *     others    files */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ static void print_targets(void)
     printf("        --target) words='");
     for (int i = 0; i < count; i++)
         printf("%s ", targets[i].name);
-    printf("native' ;;\n");
+    printf("native'\n            [[ $cur != *,* ]] || { before=${cur%%,*}, cur=${cur##*,}; } ;;\n");
 }
 
 static void print_values(void *context, const char *name, const char *argument)
@@ -55,7 +56,7 @@ int main(int argc, char **argv)
             continue;
         printf("# Completion for %s.  Bash takes '=' for a word of its own where it is in COMP_WORDBREAKS.\n"
                "_%s() {\n"
-               "    local cur=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD - 1]} words=''\n"
+               "    local cur=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD - 1]} words='' before=''\n"
                "    if [[ $cur == = ]]; then\n        cur=''\n"
                "    elif [[ $option == = ]]; then\n        option=${COMP_WORDS[COMP_CWORD - 2]}\n"
                "    elif [[ $cur == --*=* ]]; then\n        option=${cur%%%%=*} cur=${cur#*=}\n"
@@ -68,7 +69,7 @@ int main(int argc, char **argv)
         options_each(programs[i], print_values, NULL);
         printf(
             "    esac\n"
-            "    if [[ $words ]]; then\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+            "    if [[ $words ]]; then\n        COMPREPLY=($(compgen -P \"$before\" -W \"$words\" -- \"$cur\"))\n"
             "    else\n        compopt -o filenames 2>/dev/null\n        COMPREPLY=($(compgen -f -- \"$cur\"))\n    fi\n"
             "}\ncomplete -F _%s %s\n",
             argv[1], argv[1]);

@@ -221,6 +221,8 @@ static bool calibrate(const void *context, const driver_options *o, ir_graph *g,
     arena_free(scratch);
     if (!good)
         return false;
+    if (s.count == 0)
+        diag_warn(d, NULL, "samples change nothing: the model has no real numbers that could become integers");
     good = take_steps(context, o, g, &s, out, d);
     stats_free(&s);
     return good;

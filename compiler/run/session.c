@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "compiler/codegen/object/jit.h"
+#include "compiler/run/elf_file.h"
 #include "compiler/run/npy.h"
 #include "compiler/run/preprocess.h"
 #include "compiler/shapes.h"
@@ -78,25 +79,16 @@ static bool describe(session *s, diag *d)
 
 /* ---- The three ways ---- */
 
-/* ET_NONE: no file of that format. */
-static int elf_type(const char *file)
-{
-    Elf64_Ehdr header = {0};
-    FILE *f = strcmp(file, "-") == 0 ? NULL : fopen(file, "rb");
-    const bool elf = f && fread(&header, sizeof header, 1, f) == 1 && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0;
-    if (f)
-        fclose(f);
-    return elf ? header.e_type : ET_NONE;
-}
-
-static bool open_library(session *s, int type, const char *file, diag *d)
+static bool open_library(session *s, elf_file elf, const char *file, diag *d)
 {
     const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
     char path[4096];
-    if (type == ET_REL)
+    if (elf.type == ET_REL)
         return diag_error(d, &loc,
                           "an object, which a program links; what can be run is a shared library, made by "
                           "qcc MODEL -o MODEL.so, or the model file itself");
+    if (!elf.whole)
+        return diag_error(d, &loc, "not a shared library that can be loaded: it ends before its segments do");
     snprintf(path, sizeof path, "%s%s", strchr(file, '/') ? "" : "./", file); /* not from the library path */
     s->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!s->library)
@@ -233,14 +225,14 @@ bool session_open(session *s, const driver_options *o, const char *file, bool in
 {
     *s = (session){.threads = threads};
     const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
-    const int type = elf_type(file);
+    const elf_file elf = strcmp(file, "-") == 0 ? (elf_file){.type = ET_NONE} : elf_file_look(file);
     bool good;
-    if (type != ET_NONE && interpret)
+    if (elf.type != ET_NONE && interpret)
         good = diag_error(d, &loc, "compiled already: the interpreter needs the model file");
     else
-        good = type != ET_NONE ? open_library(s, type, file, d) && choose_by_options(s, o, &loc, d)
-               : interpret     ? open_interpreted(s, o, file, d)
-                               : open_compiled(s, o, file, d);
+        good = elf.type != ET_NONE ? open_library(s, elf, file, d) && choose_by_options(s, o, &loc, d)
+               : interpret         ? open_interpreted(s, o, file, d)
+                                   : open_compiled(s, o, file, d);
     good = good && get_ready(s, &loc, d);
     if (!good)
         session_close(s);

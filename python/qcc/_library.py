@@ -4,6 +4,7 @@ import _ctypes
 import ctypes
 import os
 import shutil
+import struct
 import tempfile
 import weakref
 
@@ -39,6 +40,21 @@ _FUNCTIONS = {  # name: result, arguments after the first, which is the model wh
 }
 
 
+def _is_whole(file):
+    """Whether the segments of a 64-bit ELF file end inside it, so that no page which the loader maps is missing; other files are the
+    loader's to refuse."""
+    header, size, loaded = file.read(64), file.seek(0, os.SEEK_END), 1
+    if len(header) < 64 or header[:5] != b"\x7fELF\2":
+        return True
+    start, each, count = struct.unpack_from("<Q14xHH", header, 32)
+    file.seek(min(start, size))
+    table = file.read(each * count)
+    if each < 56 or len(table) < each * count:
+        return False
+    segments = [struct.unpack_from("<I4xQ16xQ", table, i * each) for i in range(count)]
+    return all(offset + length <= size for kind, offset, length in segments if kind == loaded)
+
+
 def _load(path):
     """The library, under a name that no other has had: the loader would take a file of the same name for the one that it has."""
     with tempfile.TemporaryDirectory(prefix="qcc.") as folder:
@@ -61,6 +77,8 @@ class Library:
         except OSError as problem:
             raise Error(f"{path}: {problem.strerror}") from None
         weakref.finalize(self, self._file.close)
+        if not _is_whole(self._file):
+            raise Error(f"{path}: not a shared library that can be loaded: it ends before its segments do")
         functions = _load(path)
         weakref.finalize(self, _ctypes.dlclose, functions._handle)
         try:

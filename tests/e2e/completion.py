@@ -35,6 +35,8 @@ class Completion(Case):
         for words in (["--rounding=t"], ["--rounding", "=", "t"]):
             self.assertEqual(self.complete(QCC, *words), ["tflite"])
         self.assertEqual(self.complete(QCC, "--target", "="), targets() + ["native"])
+        self.assertEqual(self.complete(QCC, "--target=avx2,gen"), ["avx2,generic"])
+        self.assertEqual(self.complete(QCC, "--emit="), ["obj", "shared", "asm", "llvm", "ir", "tflite"])
         self.assertEqual(self.complete(QCC_RUN, "--preprocess="), ["imagenet", "tf", "raw"])
 
     def test_files(self):

@@ -238,6 +238,12 @@ class Failures(Case):
                 ("no samples for input 'b'", lambda: qcc.quantize(ADD.encode(), [{"a": numpy.zeros((1, 5), numpy.float32)}]))):
             with self.subTest(text), self.assertRaisesRegex(qcc.Error, text):
                 call()
+        compiled(DIGITS).save(self.folder / "m.so")
+        library, cut = (self.folder / "m.so").read_bytes(), self.folder / "cut.so"
+        for size in (0, 63, 64, 200, 4096, len(library) // 2):
+            cut.write_bytes(library[:size])
+            with self.subTest(size), self.assertRaisesRegex(qcc.Error, "cut.so: not a shared library that can be loaded"):
+                qcc.load(cut)
         with self.assertRaisesRegex(ValueError, "no samples"):
             qcc.quantize(ADD.encode(), [])
         with self.assertRaisesRegex(ValueError, "sample 1 is not of the inputs"):

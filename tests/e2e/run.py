@@ -207,10 +207,15 @@ class Run(Case):
         self.assertRegex(self.fine(QCC_RUN, "-i", x, grid).decode().splitlines()[-1], "^y: ")
 
     def test_an_object_is_told_from_a_library(self):
-        """And a type of element from another."""
+        """And a part of one, which would end the process where it lacks a page; and a type of element from another."""
         self.fine(QCC, self.add, "-o", self.folder / "m.o")
         self.assertIn("m.o: error: an object, which a program links; what can be run is a shared library, made by qcc MODEL -o MODEL.so",
                       self.refused(1, QCC_RUN, self.folder / "m.o"))
+        self.fine(QCC, self.add, "-o", self.folder / "m.so")
+        library, cut = (self.folder / "m.so").read_bytes(), self.folder / "cut.so"
+        for size in (64, 200, 4096, len(library) // 2):
+            cut.write_bytes(library[:size])
+            self.assertIn("cut.so: error: not a shared library that can be loaded: it ends before its segments do", self.refused(1, QCC_RUN, cut))
         other = self.folder / "other.npy"
         other.write_bytes(npy("<i4", (1, 5), [0] * 5))
         self.assertIn("elements are i32, those of output 0 (sum) are f32", self.refused(1, QCC_RUN, self.add, "--compare", other))
