@@ -172,29 +172,26 @@ static ir_value *turned(frontend_node *n, ir_value *w, int64_t groups)
     return node_done(n, op);
 }
 
-/* The box of the convolution that does the same as the transposed one. */
-static node_box box_of_gradient(const node_box *box, int spatial, const ir_value *w)
+ir_value *node_spread_image(frontend_node *n, ir_value *x, const int64_t taps[], node_box *box)
 {
-    node_box out = {0};
-    for (int i = 0; i < spatial; i++) {
-        const int64_t reach = box->dilation[i] * (w->type.dims[2 + i] - 1);
-        out.stride[i] = 1;
-        out.dilation[i] = box->dilation[i];
-        out.before[i] = reach - box->before[i];
-        out.after[i] = reach - box->after[i] - (box->stride[i] - 1);
+    for (int i = 0, spatial = x->type.rank - 2; x && i < spatial; i++) {
+        const int64_t reach = box->dilation[i] * (taps[i] - 1), stride = box->stride[i];
+        box->stride[i] = 1;
+        box->before[i] = reach - box->before[i];
+        box->after[i] = reach - box->after[i] - (stride - 1);
+        x = without_ends(n, with_gaps(n, x, 1 + i, stride), 1 + i, &box->before[i], &box->after[i]);
     }
-    return out;
+    return x;
 }
 
 static ir_op *as_convolution(frontend_node *n, ir_value *x, ir_value *w, ir_value *b, int64_t groups,
                              const node_box *box)
 {
     const int spatial = w->type.rank - 2;
-    node_box conv = box_of_gradient(box, spatial, w);
+    node_box conv = *box;
     const bool depthwise = spatial == 2 && groups > 1 && w->type.dims[0] == groups;
     int64_t depth;
-    for (int i = 0; i < spatial; i++)
-        x = without_ends(n, with_gaps(n, x, 1 + i, box->stride[i]), 1 + i, &conv.before[i], &conv.after[i]);
+    x = node_spread_image(n, x, w->type.dims + 2, &conv);
     w = turned(n, w, groups);
     if (!x || !w || (spatial == 3 && !node_depth_as_channels(n, &conv, groups, &x, &w, &depth)))
         return NULL;

@@ -30,6 +30,11 @@ node_window node_image_window(const node_box *, int spatial, const ir_value *w);
 bool node_depth_as_channels(frontend_node *, const node_box *, int64_t groups, ir_value **x, ir_value **w,
                             int64_t *out_depth);
 
+/* The image x [N, spatial..., C] of a transposed convolution by windows of so many taps, as that of the convolution that
+ * does the same with filters turned round: zeros between its pixels, without what negative padding cuts off.  *box
+ * becomes that of the convolution.  NULL after a diagnostic. */
+ir_value *node_spread_image(frontend_node *, ir_value *x, const int64_t taps[], node_box *box);
+
 /* A transposed convolution: the op is complete but for its result, which is `image` (or has its elements in other types);
  * its elements are those of `whole`, [N, spatial..., O]. */
 typedef struct node_transposed_conv {
@@ -44,6 +49,7 @@ bool node_transpose_conv(frontend_node *, ir_value *x, ir_value *w, ir_value *b,
 
 #ifndef FRONTEND_COMMON
 #define node_depth_as_channels(x, ...) node_depth_as_channels(&(x)->common, __VA_ARGS__)
+#define node_spread_image(x, ...) node_spread_image(&(x)->common, __VA_ARGS__)
 #define node_transpose_conv(x, ...) node_transpose_conv(&(x)->common, __VA_ARGS__)
 #endif
 

@@ -109,3 +109,65 @@ ir_value *node_cut(frontend_node *n, ir_value *x, ir_value *begin, int axis, int
     type.dims[axis] = count;
     return op ? node_typed(n, op, type, x->quant) : NULL;
 }
+
+/* ---- Sequences in reverse ----
+ *
+ *     lengths [B] ──▶ indices [B, T]: length - 1 - t in front of the length, else t
+ *     x, batch and time in front, [B, T, …] ──gather, a batch for each b──▶ … ──▶ the dimensions where they were */
+
+static bool check_lengths(frontend_node *n, const ir_value *x, const ir_value *lengths, int batch, int time)
+{
+    const ir_type *t = &lengths->type;
+    const int64_t count = x->type.dims[batch], extent = x->type.dims[time];
+    if (batch == time)
+        return node_error(n, "dimension %d is the batch and the time", batch);
+    if (t->dtype != IR_I32 && t->dtype != IR_I64)
+        return node_error(n, "lengths of type %s", ir_dtype_text(t->dtype));
+    if (t->rank != 1 || t->dims[0] != count)
+        return node_misfit(n, "the lengths are not as many as the batch has elements, %lld", (long long)count);
+    if (extent < 1)
+        return node_error(n, "sequences without elements");
+    for (int64_t i = 0; ir_is_const(lengths) && i < count; i++)
+        if (ir_const_int(lengths, i) > extent)
+            return node_error(n, "length %lld of a sequence of %lld", (long long)ir_const_int(lengths, i),
+                              (long long)extent);
+    return true;
+}
+
+static ir_value *reversed_places(frontend_node *n, ir_value *lengths, int64_t extent)
+{
+    const ir_dtype dtype = lengths->type.dtype;
+    if (!model_charge(n->model, &n->loc, extent * 8))
+        return NULL;
+    int64_t *numbers = ARENA_ARRAY(n->model->graph->arena, int64_t, extent);
+    for (int64_t i = 0; i < extent; i++)
+        numbers[i] = i;
+    ir_value *places = node_ints(n, dtype, 1, extent, numbers), *zero = node_ints(n, dtype, 0, 1, &(int64_t){0});
+    ir_value *column = node_reshaped(n, lengths, 2, (int64_t[]){lengths->type.dims[0], 1});
+    ir_value *last = node_binary(n, IR_SUB, column, node_ints(n, dtype, 0, 1, &(int64_t){1}));
+    ir_value *turned = node_binary(n, IR_SUB, last, places);
+    if (!turned)
+        return NULL;
+    ir_value *inside = node_done_quant(n, node_emit2(n, IR_GREATER_EQUAL, turned, zero), IR_BOOL, NULL);
+    return inside ? node_done_quant(n, node_emit(n, IR_SELECT, 3, (ir_value *[]){inside, turned, places}), dtype, NULL)
+                  : NULL;
+}
+
+ir_value *node_reverse_sequences(frontend_node *n, ir_value *x, ir_value *lengths, int batch, int time)
+{
+    int64_t perm[IR_MAX_RANK] = {batch, time}, back[IR_MAX_RANK];
+    if (!check_lengths(n, x, lengths, batch, time))
+        return NULL;
+    for (int i = 0, to = 2; i < x->type.rank; i++)
+        if (i != batch && i != time)
+            perm[to++] = i;
+    for (int i = 0; i < x->type.rank; i++)
+        back[perm[i]] = i;
+    ir_value *places = reversed_places(n, lengths, x->type.dims[time]);
+    x = places ? node_transposed(n, x, perm) : NULL;
+    ir_op *op = x ? node_gather(n, x, places, 1, NEGATIVE_OUTSIDE) : NULL;
+    if (!op)
+        return NULL;
+    ir_set_int(op, IR_ATTR_BATCH_DIMS, 1);
+    return node_transposed(n, node_typed(n, op, x->type, x->quant), back);
+}

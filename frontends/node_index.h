@@ -29,6 +29,11 @@ ir_op *node_gather_nd(frontend_node *, ir_value *x, ir_value *indices, node_nega
  * are moved until they fit.  Negative ones count from the end where count is 1. */
 ir_value *node_cut(frontend_node *, ir_value *x, ir_value *begin, int axis, int64_t count, node_negative);
 
+/* x where the first lengths[b] elements along `time`, of what belongs to element b along `batch`, are in reverse order.
+ * A negative length reverses nothing.  Constant ones beyond the extent are refused; where such a one is known at run time
+ * only, its indices outside are moved inside.  NULL after a diagnostic. */
+ir_value *node_reverse_sequences(frontend_node *, ir_value *x, ir_value *lengths, int batch, int time);
+
 #ifndef FRONTEND_COMMON
 #define node_indices(x, ...) node_indices(&(x)->common, __VA_ARGS__)
 #define node_tuple_length(x, ...) node_tuple_length(&(x)->common, __VA_ARGS__)
@@ -36,6 +41,7 @@ ir_value *node_cut(frontend_node *, ir_value *x, ir_value *begin, int axis, int6
 #define node_gather(x, ...) node_gather(&(x)->common, __VA_ARGS__)
 #define node_gather_nd(x, ...) node_gather_nd(&(x)->common, __VA_ARGS__)
 #define node_cut(x, ...) node_cut(&(x)->common, __VA_ARGS__)
+#define node_reverse_sequences(x, ...) node_reverse_sequences(&(x)->common, __VA_ARGS__)
 #endif
 
 #endif

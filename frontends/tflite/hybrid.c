@@ -9,7 +9,9 @@
  *                                         (asymmetric_quantize_inputs)
  *     CONV_2D, one scale for the weights  symmetric                each image
  *     CONV_2D, scales that differ, or     affine                   each image
- *       groups; DEPTHWISE_CONV_2D */
+ *       groups; DEPTHWISE_CONV_2D, TRANSPOSE_CONV */
+#include <string.h>
+
 #include "frontends/tflite/import.h"
 
 enum { MAX_MATRICES = 256 }; /* of a BATCH_MATMUL, each a fully_connected */
@@ -20,6 +22,15 @@ static bool is_constant(const ir_value *w)
     while (w->def && (ir_op_info_of(w->def->code)->flags & IR_SAME_QUANT))
         w = w->def->operands[0].value;
     return ir_is_const(w);
+}
+
+ir_value *tflite_signed_weights(tflite_node *n, ir_value *w)
+{
+    if (w->type.dtype != IR_U8 || !ir_is_const(w))
+        return w;
+    ir_value *bytes = ir_const_new(n->model->graph, ir_type_make(IR_I8, w->type.rank, w->type.dims), w->quant, w->data);
+    bytes->name = w->name;
+    return bytes;
 }
 
 static bool check_weights(tflite_node *n, const ir_value *w, const ir_value *b)
@@ -151,4 +162,41 @@ bool tflite_hybrid_matmul(tflite_node *n, ir_value *x, ir_value *w, bool swap_x,
         y = op ? node_typed(n, op, rows, NULL) : NULL;
     }
     return y && tflite_bind_like(n, 0, node_emit1(n, IR_RESHAPE, y), result);
+}
+
+/* ---- TRANSPOSE_CONV ---- */
+
+/* Filters [O, KH, KW, I] with their pixels in reverse order. */
+static ir_value *turned_round(tflite_node *n, ir_value *w)
+{
+    const int64_t *d = w->type.dims;
+    const size_t bytes = ir_type_bytes(&w->type), pixels = (size_t)(d[1] * d[2]), inner = (size_t)d[3];
+    if (!model_charge(n->model, &n->loc, (int64_t)bytes))
+        return NULL;
+    uint8_t *to = arena_alloc(n->model->graph->arena, bytes + 1);
+    const uint8_t *from = w->data;
+    for (size_t f = 0; f < (size_t)d[0]; f++)
+        for (size_t i = 0; i < pixels; i++)
+            memcpy(to + (f * pixels + i) * inner, from + (f * pixels + pixels - 1 - i) * inner, inner);
+    return ir_const_new(n->model->graph, w->type, w->quant, to);
+}
+
+ir_op *tflite_hybrid_transpose_conv(tflite_node *n, ir_value *x, ir_value *w, ir_value *b, const node_box *cut)
+{
+    node_box box = *cut;
+    w = node_known(n, w);
+    if (!w || !check_weights(n, w, b))
+        return NULL;
+    if (!ir_is_const(w)) {
+        node_error(n, "filters that are computed are not supported here");
+        return NULL;
+    }
+    w = turned_round(n, w);
+    x = w ? node_spread_image(n, x, w->type.dims + 1, &box) : NULL;
+    ir_op *op = x ? tflite_emit_hybrid(n, IR_CONV2D, x, w, b, true, 1) : NULL;
+    if (!op)
+        return NULL;
+    const node_window window = node_image_window(&box, 2, w);
+    node_set_window(op, &window);
+    return op;
 }

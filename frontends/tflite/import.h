@@ -12,7 +12,7 @@
 #ifndef QCC_TFLITE_IMPORT_H
 #define QCC_TFLITE_IMPORT_H
 
-#include "frontends/node.h"
+#include "frontends/node_conv.h"
 #include "frontends/tflite/schema.h"
 
 /* Limits on what a file can make the compiler do; generous for models, tight for hostile files. */
@@ -90,7 +90,7 @@ typedef struct tflite_tensor {
     const ir_quant *quant; /* NULL: real, or plain integers */
     bool any_shape;        /* the shape is not fixed in the file */
     bool constant;         /* read for its elements */
-    bool packed;           /* a constant of type INT4, which becomes one of type i8 */
+    bool packed;           /* of type INT4, which becomes i8 */
     const char *name;
 } tflite_tensor;
 
@@ -101,6 +101,8 @@ bool tflite_import_initial(tflite_model *, int32_t subgraph, int depth, const ir
 
 /* ---- tensor.c ---- */
 bool tflite_tensor_read(tflite_scope *, const ir_loc *, int32_t index, tflite_tensor *out);
+/* The same where INT4 is supported: of constants, and of what only moves their elements. */
+bool tflite_tensor_read_narrow(tflite_scope *, const ir_loc *, int32_t index, tflite_tensor *out);
 /* The bytes of a tensor's buffer: false on error; *out_bytes NULL when it has none. */
 bool tflite_tensor_bytes(tflite_scope *, const ir_loc *, const tflite_tensor *, const uint8_t **out_bytes,
                          size_t *out_size);
@@ -123,6 +125,7 @@ int tflite_output_count(const tflite_node *);
 bool tflite_has_input(const tflite_node *, int index);                /* present, not -1 */
 ir_value *tflite_input(tflite_node *, int index);                     /* NULL after a diagnostic */
 bool tflite_optional_input(tflite_node *, int index, ir_value **out); /* *out NULL when absent */
+bool tflite_input_is_int4(const tflite_node *, int index);            /* in the file, two elements to a byte */
 bool tflite_output_tensor(tflite_node *, int index, tflite_tensor *out);
 
 /* ---- Parameters: operands that must be constant ---- */
@@ -154,6 +157,14 @@ ir_op *tflite_emit_hybrid(tflite_node *, ir_opcode code, ir_value *x, ir_value *
 /* BATCH_MATMUL; swap: the last two dimensions of x change places; of w: unless it is [..., N, K] already. */
 bool tflite_hybrid_matmul(tflite_node *, ir_value *x, ir_value *w, bool swap_x, bool swap_w, bool affine,
                           const ir_type *result);
+
+/* TRANSPOSE_CONV by filters [O, KH, KW, I]: a convolution of the image with zeros between its pixels.  box: what is cut
+ * from the full result.  NULL after a diagnostic. */
+ir_op *tflite_hybrid_transpose_conv(tflite_node *, ir_value *x, ir_value *w, ir_value *b, const node_box *);
+
+/* Old files say uint8 of constants that hold int8; TFLite's kernels that take floats, or give them, read them so.  Others as
+ * they are. */
+ir_value *tflite_signed_weights(tflite_node *, ir_value *w);
 
 /* tflite_bind for an op with a fused activation. */
 bool tflite_bind_activated(tflite_node *, int output, ir_op *, tflite_activation, int rank, const int64_t dims[]);

@@ -47,6 +47,12 @@ bool tflite_optional_input(tflite_node *n, int index, ir_value **out)
     return !tflite_has_input(n, index) || (*out = tflite_input(n, index)) != NULL;
 }
 
+bool tflite_input_is_int4(const tflite_node *n, int index)
+{
+    const int32_t tensor = fb_vec_i32(n->inputs, (uint32_t)index);
+    return fb_u8(fb_vec_table(n->scope->tensors, (uint32_t)tensor), TENSOR_TYPE, TYPE_F32) == TYPE_I4;
+}
+
 bool tflite_output_tensor(tflite_node *n, int index, tflite_tensor *out)
 {
     return tflite_tensor_read(n->scope, &n->loc, fb_vec_i32(n->outputs, (uint32_t)index), out);
@@ -92,7 +98,9 @@ static void shape_text(const ir_type *t, char *to, size_t size)
 /* The file's type of a result against the extents that follow from the operands. */
 static bool result_tensor(tflite_node *n, int output, int rank, const int64_t dims[], tflite_tensor *out)
 {
-    if (!tflite_output_tensor(n, output, out))
+    const bool narrow = n->entry->code == IR_GATHER && tflite_input_is_int4(n, 0);
+    if (narrow ? !tflite_tensor_read_narrow(n->scope, &n->loc, fb_vec_i32(n->outputs, (uint32_t)output), out)
+               : !tflite_output_tensor(n, output, out))
         return false;
     ir_type type = ir_type_make(out->type.dtype, rank, dims);
     if (!n->model->reshaped && !out->any_shape && !ir_type_equal(&type, &out->type)) {

@@ -39,6 +39,16 @@ static ir_op *gather(tflite_node *n, ir_value *x, ir_value *indices, int axis, i
     return op;
 }
 
+/* TFLite's kernels move bytes: they begin a row with the byte that it begins in the middle of. */
+static bool check_int4_table(tflite_node *n, const ir_value *x, bool rows)
+{
+    const int64_t count = x->type.rank ? x->type.dims[0] : 0;
+    if (!rows || !count || ir_type_elements(&x->type) / count % 2)
+        return node_error(n,
+                          "of a table of INT4 anything but whole rows of an even number of elements is not supported");
+    return true;
+}
+
 bool tflite_op_gather(tflite_node *n)
 {
     ir_value *x = tflite_input(n, 0), *indices = x ? tflite_input(n, 1) : NULL;
@@ -47,6 +57,8 @@ bool tflite_op_gather(tflite_node *n)
         return false;
     int batch_dims = fb_i32(n->options, GATHER_BATCH_DIMS, 0);
     ir_type type;
+    if (tflite_input_is_int4(n, 0) && !check_int4_table(n, x, axis == 0))
+        return false;
     ir_op *op =
         gather(n, x, indices, axis,
                batch_dims < 0 && batch_dims >= -IR_MAX_RANK ? batch_dims + indices->type.rank : batch_dims, &type);
@@ -64,6 +76,7 @@ static ir_op *real_numbers(tflite_node *n, ir_value *x)
  * whole table. */
 static bool embedding_hybrid(tflite_node *n, ir_value *x, ir_value *indices)
 {
+    x = tflite_signed_weights(n, x);
     if (x->type.dtype != IR_I8 || !x->quant)
         return node_error(n, "a table of type %s with results of type f32", ir_dtype_text(x->type.dtype));
     for (int32_t i = 0; i < x->quant->count; i++)
@@ -83,13 +96,13 @@ static bool embedding_hybrid(tflite_node *n, ir_value *x, ir_value *indices)
 bool tflite_op_embedding(tflite_node *n)
 {
     ir_value *indices = tflite_input(n, 0), *x = indices ? tflite_input(n, 1) : NULL;
-    tflite_tensor t,
-        table; /* rows of INT4 may begin in the middle of a byte or not: refused, as read without unpacking */
-    if (!x || !tflite_output_tensor(n, 0, &t) ||
-        !tflite_tensor_read(n->scope, &n->loc, fb_vec_i32(n->inputs, 1), &table))
+    tflite_tensor t;
+    if (!x || !tflite_output_tensor(n, 0, &t))
         return false;
     if (x->type.rank < 1 || indices->type.rank != 1)
         return node_error(n, "a table of %d dimensions and indices of %d", x->type.rank, indices->type.rank);
+    if (tflite_input_is_int4(n, 1) && !check_int4_table(n, x, t.type.dtype == IR_F32))
+        return false;
     if (t.type.dtype == IR_F32 && !ir_dtype_is_float(x->type.dtype))
         return embedding_hybrid(n, x, indices);
     ir_type type;

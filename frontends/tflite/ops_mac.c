@@ -143,6 +143,8 @@ bool tflite_op_fully_connected(tflite_node *n)
         return node_error(n, "shuffled weights are not supported");
     if (!check_rank(n, w, 2, "weight matrix"))
         return false;
+    if (tflite_is_hybrid(x, w))
+        w = tflite_signed_weights(n, w);
     int64_t channels = w->type.dims[0];
     if (!check_mac(n, x, w, b, channels, 0) || !flat_bias(n, &b))
         return false;
@@ -208,7 +210,7 @@ bool tflite_op_batch_matmul(tflite_node *n)
 
 /* Padding of a transposed convolution is that of the convolution it is the gradient of: computed from the result's
  * extent, and cut from the full result, (in - 1) * stride + window long.  A longer result has pixels behind that which no
- * window reaches, as long as the convolution has no further window. */
+ * window reaches, as long as the convolution has no further window: *out_after is negative then. */
 static bool cut_padding(tflite_node *n, int padding, int64_t in, int64_t out, int64_t window, int64_t stride,
                         int64_t *out_before, int64_t *out_after)
 {
@@ -216,29 +218,38 @@ static bool cut_padding(tflite_node *n, int padding, int64_t in, int64_t out, in
     if (!tflite_window(n, padding, out, window, stride, 1, &extent, out_before, &after))
         return false;
     after = (in - 1) * stride + window - out - *out_before;
-    *out_after = after > 0 ? after : 0;
+    *out_after = after;
     return after >= 0 || extent == in ||
            node_error(n, "a result of %lld is more than the window reaches", (long long)out);
+}
+
+static ir_op *plain_transpose(tflite_node *n, ir_value *x, ir_value *w, ir_value *b, const node_box *cut)
+{
+    ir_op *op = node_emit(n, IR_TRANSPOSE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
+    node_window window = node_image_window(cut, 2, w);
+    for (int i = 0; i < 2; i++)
+        window.after[i] = window.after[i] > 0 ? window.after[i] : 0; /* the result's shape says what lies behind */
+    node_set_window(op, &window);
+    return op;
 }
 
 static bool transpose_conv(tflite_node *n, ir_value *x, ir_value *w, ir_value *b, int padding, const int64_t stride[2],
                            const int64_t out[2], tflite_activation act)
 {
-    int64_t pad[4], channels = w->type.dims[0];
-    if (tflite_is_hybrid(x, w))
-        return node_error(n, "hybrid (dynamic-range) quantization of a transposed convolution is not supported");
+    node_box cut = {.stride = {stride[0], stride[1]}, .dilation = {1, 1}};
+    const int64_t channels = w->type.dims[0];
     if (!check_mac(n, x, w, b, channels, 0) || !flat_bias(n, &b))
         return false;
     if (w->type.dims[3] != x->type.dims[3])
         return node_error(n, "%lld image channels and filters of %lld channels", (long long)x->type.dims[3],
                           (long long)w->type.dims[3]);
     for (int i = 0; i < 2; i++)
-        if (!cut_padding(n, padding, x->type.dims[1 + i], out[i], w->type.dims[1 + i], stride[i], &pad[i], &pad[2 + i]))
+        if (!cut_padding(n, padding, x->type.dims[1 + i], out[i], w->type.dims[1 + i], stride[i], &cut.before[i],
+                         &cut.after[i]))
             return false;
-    ir_op *op = node_emit(n, IR_TRANSPOSE_CONV2D, b ? 3 : 2, (ir_value *[]){x, w, b});
-    ir_set_ints(op, IR_ATTR_STRIDE, 2, stride);
-    ir_set_ints(op, IR_ATTR_PAD, 4, pad);
-    return tflite_bind_activated(n, 0, op, act, 4, (int64_t[]){x->type.dims[0], out[0], out[1], channels});
+    ir_op *op =
+        tflite_is_hybrid(x, w) ? tflite_hybrid_transpose_conv(n, x, w, b, &cut) : plain_transpose(n, x, w, b, &cut);
+    return op && tflite_bind_activated(n, 0, op, act, 4, (int64_t[]){x->type.dims[0], out[0], out[1], channels});
 }
 
 /* Of the result, from operand 0; where that is computed, from the file's declaration, which it has to equal. */

@@ -1,4 +1,5 @@
 /* ops_move.c: operators that move elements to other places: borders, permutations, blocks. */
+#include "frontends/node_index.h"
 #include "frontends/tflite/import.h"
 
 /* ---- Borders ---- */
@@ -219,4 +220,15 @@ bool tflite_op_batch_to_space(tflite_node *n)
     ir_set_ints(op, IR_ATTR_BLOCK, 2, block);
     ir_set_ints(op, IR_ATTR_CROPS, 4, crops);
     return bind_blocks(n, op, dims, flat);
+}
+
+bool tflite_op_reverse_sequence(tflite_node *n)
+{
+    ir_value *x = tflite_input(n, 0), *lengths = x ? tflite_input(n, 1) : NULL;
+    int batch, time;
+    if (!lengths || !node_axis(n, fb_i32(n->options, REVERSE_BATCH, 0), x->type.rank, &batch) ||
+        !node_axis(n, fb_i32(n->options, REVERSE_TIME, 0), x->type.rank, &time))
+        return false;
+    ir_value *y = node_reverse_sequences(n, x, lengths, batch, time);
+    return y && tflite_bind_value(n, 0, y);
 }

@@ -110,7 +110,8 @@ static bool read_quantization(tflite_scope *s, const ir_loc *loc, int32_t index,
     return t->quant != NULL;
 }
 
-static bool read_tensor(tflite_scope *s, const ir_loc *loc, int32_t index, bool constant, tflite_tensor *out)
+static bool read_tensor(tflite_scope *s, const ir_loc *loc, int32_t index, bool constant, bool narrow,
+                        tflite_tensor *out)
 {
     tflite_model *m = s->model;
     if (index < 0 || (uint32_t)index >= s->tensors.count)
@@ -120,7 +121,7 @@ static bool read_tensor(tflite_scope *s, const ir_loc *loc, int32_t index, bool 
     int type = fb_u8(table, TENSOR_TYPE, TYPE_F32);
     if (!fb_ok(&m->reader))
         return model_malformed(m, loc);
-    out->packed = type == TYPE_I4 && constant;
+    out->packed = type == TYPE_I4 && narrow;
     out->type.dtype = out->packed ? IR_I8 : type < TYPE_COUNT ? types[type].dtype : IR_DTYPE_NONE;
     if (out->type.dtype == IR_DTYPE_NONE)
         return diag_error(m->diag, loc, "tensor %d has type %s, which is not supported", index, tflite_type_text(type));
@@ -134,7 +135,12 @@ static bool read_tensor(tflite_scope *s, const ir_loc *loc, int32_t index, bool 
 
 bool tflite_tensor_read(tflite_scope *s, const ir_loc *loc, int32_t index, tflite_tensor *out)
 {
-    return read_tensor(s, loc, index, false, out);
+    return read_tensor(s, loc, index, false, false, out);
+}
+
+bool tflite_tensor_read_narrow(tflite_scope *s, const ir_loc *loc, int32_t index, tflite_tensor *out)
+{
+    return read_tensor(s, loc, index, false, true, out);
 }
 
 bool tflite_tensor_bytes(tflite_scope *s, const ir_loc *loc, const tflite_tensor *t, const uint8_t **out_bytes,
@@ -224,7 +230,7 @@ ir_value *tflite_tensor_constant(tflite_scope *s, const ir_loc *loc, int32_t ind
     tflite_tensor t;
     const uint8_t *bytes;
     size_t size;
-    if (!read_tensor(s, loc, index, true, &t) || !tflite_tensor_bytes(s, loc, &t, &bytes, &size) ||
+    if (!read_tensor(s, loc, index, true, true, &t) || !tflite_tensor_bytes(s, loc, &t, &bytes, &size) ||
         !lay_out(s, loc, index, &t, size, &bytes))
         return NULL;
     return model_constant(s->model, loc, t.name, t.type, t.quant, ir_type_bytes(&t.type) ? bytes : nothing);

@@ -79,7 +79,7 @@ def check(eval_ops, name, model, seed):
         if name.startswith(("SQRT", "RSQRT", "LOG_f")):
             arrays[0] = abs(arrays[0]) + arrays[0].dtype.type(0.01) if arrays[0].dtype.kind == "f" else arrays[0].clip(-127)
         if arrays[0].dtype == "float32" and not name.startswith("detection"):
-            arrays = [a * a.dtype.type(4) for a in arrays]
+            arrays = [a * a.dtype.type(4) if a.dtype.kind == "f" else a for a in arrays]
         reference.run(arrays)
     except (RuntimeError, ValueError) as error:
         return None, str(error).splitlines()[0]

@@ -5,50 +5,9 @@ most of their range and some saturate.
 """
 
 import numpy as np
-from tflite_writer import Model, NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID
-
-INTEGER = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
-ACTS = {"none": NONE, "relu": RELU, "relu6": RELU6, "n1to1": RELU_N1_TO_1}
-
-
-class Case:
-    """A model under construction with a seeded generator; quantized tensors get plausible parameters."""
-
-    def __init__(self, seed):
-        self.m = Model()
-        self.rng = np.random.default_rng(seed)
-
-    def params(self, dtype, low=0.002, high=0.1):
-        """(scale, zero)"""
-        if dtype == "int16":
-            return float(self.rng.uniform(0.0001, 0.001)), 0
-        lo, hi = INTEGER[dtype]
-        return float(np.exp(self.rng.uniform(np.log(low), np.log(high)))), int(self.rng.integers(lo // 2, hi // 2 + 1))
-
-    def input(self, name, dtype, shape, params=None):
-        if dtype not in INTEGER:
-            return self.m.input(name, dtype, shape), None
-        params = params or self.params(dtype)
-        return self.m.input(name, dtype, shape, scale=params[0], zero=params[1]), params
-
-    def output(self, dtype, shape, params=None, name="y"):
-        if dtype not in INTEGER:
-            i = self.m.tensor(name, dtype, shape)
-        else:
-            i = self.m.tensor(name, dtype, shape, scale=params[0], zero=params[1])
-        self.m.output(i)
-        return i
-
-    def ints(self, name, values, dtype=np.int32):
-        return self.m.const(name, np.array(values, dtype))
-
-    def done(self):
-        return self.m.bytes()
-
-
-def window(padding, extent, kernel, stride, dilation=1):
-    span = (kernel - 1) * dilation + 1
-    return -(-extent // stride) if padding == SAME else -(-(extent - span + 1) // stride)
+import tflite_sequence_cases
+from tflite_case import ACTS, INTEGER, Case, hybrid_weights, window
+from tflite_writer import NONE, RELU6, SAME, UINT8, VALID
 
 
 def mac_constants(c, dtype, out_shape, w_shape, axis, channels, taps, per_channel, x_params):
@@ -152,6 +111,27 @@ def transpose_conv(seed, dtype, padding=SAME, stride=2, per_channel=True, bias=T
     return c.done()
 
 
+def volume(seed, act=NONE, padding=SAME, stride=(1, 1, 1), dilation=(1, 1, 1), kernel=(2, 3, 3), bias=True, transposed=False):
+    """A convolution over three dimensions, or a transposed one, whose result's windows are the image's pixels."""
+    c = Case(seed)
+    rng, (channels, filters), image = c.rng, (3, 4), [2, 4, 5, 6]
+    x = c.m.input("x", "float32", image + [channels])
+    b = c.m.const("b", rng.standard_normal(filters).astype(np.float32)) if bias else None
+    if transposed:
+        out = [e * s if padding == SAME else (e - 1) * s + (k - 1) * d + 1
+               for e, k, s, d in zip(image[1:], kernel, stride, dilation)]
+    else:
+        out = [window(padding, e, k, s, d) for e, k, s, d in zip(image[1:], kernel, stride, dilation)]
+    shape = [2, *out, filters]
+    depths = [filters, channels] if transposed else [channels, filters]
+    w = c.m.const("w", rng.standard_normal([*kernel, *depths]).astype(np.float32))
+    operands = [c.ints("shape", shape), w, x] if transposed else [x, w]
+    c.m.op("CONV_3D_TRANSPOSE" if transposed else "CONV_3D", operands + ([b] if bias else []), [c.output("float32", shape)],
+           "Conv3DOptions", padding=padding, fusedActivationFunction=act, strideD=stride[0], strideH=stride[1], strideW=stride[2],
+           dilationDFactor=dilation[0], dilationHFactor=dilation[1], dilationWFactor=dilation[2])
+    return c.done()
+
+
 def batch_matmul(seed, dtype, adj=(False, False), sums=False, scales=True):
     """sums: an int32 result, in which the zero points of the operands, if they have any, do not count."""
     c = Case(seed)
@@ -169,11 +149,6 @@ def batch_matmul(seed, dtype, adj=(False, False), sums=False, scales=True):
     y = c.output("int32" if sums else dtype, [2, 7, 5], yp)
     c.m.op("BATCH_MATMUL", [a, b], [y], "BatchMatMulOptions", version=4, adjX=adj[0], adjY=adj[1])
     return c.done()
-
-
-def hybrid_weights(c, shape, axis, channels, per_channel):
-    scale = c.rng.uniform(0.002, 0.02, channels if per_channel else 1).astype(np.float32)
-    return c.m.const("w", c.rng.integers(-127, 128, shape).astype(np.int8), scale=scale, zero=0, axis=axis)
 
 
 def hybrid_conv(seed, act="none", padding=SAME, stride=1, dilation=1, kernel=3, channels=(6, 8), groups=1, per_channel=True):
@@ -201,14 +176,29 @@ def hybrid_depthwise(seed, act="none", padding=SAME, stride=1, multiplier=1):
     return c.done()
 
 
-def hybrid_fully_connected(seed, act="none", per_channel=False, bias=True, keep=False, asymmetric=False):
+def hybrid_fully_connected(seed, act="none", per_channel=False, bias=True, keep=False, asymmetric=False, unsigned=False):
+    """unsigned: the file says uint8 of weights that hold int8, as old ones do."""
     c = Case(seed)
     x, _ = c.input("x", "float32", [3, 4, 33] if keep else [3, 33])
     wt = hybrid_weights(c, [17, 33], 0, 17, per_channel)
+    if unsigned:
+        c.m.graph.tensors[wt].type = UINT8
     b = c.m.const("b", c.rng.standard_normal(17).astype(np.float32)) if bias else None
     y = c.output("float32", [3, 4, 17] if keep else [3, 17])
     c.m.op("FULLY_CONNECTED", [x, wt, b], [y], "FullyConnectedOptions", version=12 if per_channel else 9, keepNumDims=keep,
            asymmetricQuantizeInputs=asymmetric, fusedActivationFunction=ACTS[act])
+    return c.done()
+
+
+def hybrid_transpose_conv(seed, padding=SAME, stride=2, per_channel=True, k=3, beyond=0):
+    """beyond: see transpose_conv."""
+    c = Case(seed)
+    x, _ = c.input("x", "float32", [2, 5, 6, 4])
+    h, w = (5 * stride, 6 * stride) if padding == SAME else (4 * stride + k + beyond, 5 * stride + k + beyond)
+    wt = hybrid_weights(c, [5, k, k, 4], 0, 5, per_channel)
+    b = c.m.const("b", c.rng.standard_normal(5).astype(np.float32))
+    c.m.op("TRANSPOSE_CONV", [c.ints("shape", [2, h, w, 5]), wt, x, b], [c.output("float32", [2, h, w, 5])], "TransposeConvOptions",
+           version=3, padding=padding, strideW=stride, strideH=stride)
     return c.done()
 
 
@@ -237,14 +227,6 @@ def int4(seed, code, per_channel=True):
     window_fields = {} if flat else dict(padding=SAME, strideW=1, strideH=1, dilationWFactor=1, dilationHFactor=1)
     options = {"FULLY_CONNECTED": "FullyConnectedOptions", "CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions"}
     c.m.op(code, [x, wt, b], [y], options[code], version=6, **window_fields, **(dict(depthMultiplier=1) if depth else {}))
-    return c.done()
-
-
-def hybrid_embedding(seed, per_row=False):
-    c = Case(seed)
-    i = c.m.input("i", "int32", [7])
-    wt = hybrid_weights(c, [16, 3, 5], 0, 16, per_row)
-    c.m.op("EMBEDDING_LOOKUP", [i, wt], [c.output("float32", [7, 3, 5])])
     return c.done()
 
 
@@ -485,48 +467,6 @@ def detection(seed, regular, dtype="float32", classes=5, boxes=60, max_classes=1
     return c.done()
 
 
-def lstm(seed, dtype, shape=(2, 7, 19), units=13, time_major=False, clip=0.0, cell_bits=3, coupled=False):
-    """shape: batch, steps, operand's channels.  The states' variables start at 0."""
-    c = Case(seed)
-    rng, m, (batch, steps, inputs) = c.rng, c.m, shape
-    real = dtype == "float32"
-    x, x_params = c.input("x", dtype, (steps, batch, inputs) if time_major else shape)
-    h_params = (float(rng.uniform(0.003, 0.008)), int(rng.integers(-40, 40)))
-    operands = [x]
-    weight_scales = rng.uniform(0.001, 0.006, 8) if not real else None
-    for k in range(8):
-        columns = inputs if k < 4 else units
-        values = rng.standard_normal((units, columns)) * (2 if clip else 1)
-        if k % 4 == 0 and coupled:
-            operands.append(None)
-        elif real:
-            operands.append(m.const(f"w{k}", (values / np.sqrt(columns)).astype(np.float32)))
-        else:
-            operands.append(m.const(f"w{k}", rng.integers(-127, 128, values.shape).astype(np.int8), scale=weight_scales[k]))
-    operands += [None] * 3
-    for k in range(4):
-        if k == 0 and coupled:
-            operands.append(None)
-        elif real:
-            operands.append(m.const(f"b{k}", rng.standard_normal(units).astype(np.float32)))
-        else:
-            scale = float(weight_scales[k]) * x_params[0]
-            operands.append(m.const(f"b{k}", (rng.standard_normal(units) / scale).astype(np.int32), scale=scale))
-    operands += [None] * 2
-    state = {} if real else dict(scale=h_params[0], zero=h_params[1])
-    operands.append(m.tensor("h", dtype, (batch, units), variable=True, **state))
-    operands.append(m.tensor("c", "float32" if real else "int16", (batch, units), variable=True,
-                             **({} if real else dict(scale=2.0 ** (cell_bits - 15), zero=0))))
-    operands += [None] * 4
-    y = c.output(dtype, (steps, batch, units) if time_major else (batch, steps, units), None if real else h_params)
-    o = m.op("UNIDIRECTIONAL_SEQUENCE_LSTM", operands, [y], "UnidirectionalSequenceLSTMOptions", fusedActivationFunction=4,
-             cellClip=clip, projClip=0.0, timeMajor=time_major, asymmetricQuantizeInputs=False)
-    if not real:
-        o.intermediates = [m.tensor(f"gate{k}", "float32", [0]) for k in range(4)]
-        o.intermediates.append(m.tensor("hidden", "int8", [0], scale=h_params[0], zero=h_params[1]))
-    return c.done()
-
-
 def cases(seed=1):
     quantized, real = ("int8", "uint8", "int16"), "float32"
     every = quantized + (real,)
@@ -577,14 +517,17 @@ def cases(seed=1):
     for code in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"):
         for per_channel in (False, True):
             yield named(f"int4_{code}_{'channels' if per_channel else 'one_scale'}", int4, code, per_channel)
-    for per_row in (False, True):
-        yield named(f"hybrid_embedding_rows{per_row:d}", hybrid_embedding, per_row)
+    for per_channel in (False, True):
+        yield named(f"hybrid_transpose_conv_{'channels' if per_channel else 'one_scale'}", hybrid_transpose_conv, per_channel=per_channel)
+    yield named("hybrid_transpose_conv_small_window", hybrid_transpose_conv, VALID, 3, k=2, beyond=1)
+    yield named("hybrid_transpose_conv_dense", hybrid_transpose_conv, VALID, 1)
     yield named("hybrid_depthwise", hybrid_depthwise, "relu")
     yield named("hybrid_depthwise_multiplier2", hybrid_depthwise, multiplier=2)
     yield named("hybrid_depthwise_stride2", hybrid_depthwise, "none", VALID, 2)
     for affine in (False, True):
         way = "asymmetric" if affine else "symmetric"
         yield named(f"hybrid_fully_connected_{way}", hybrid_fully_connected, asymmetric=affine)
+        yield named(f"hybrid_fully_connected_{way}_uint8", hybrid_fully_connected, asymmetric=affine, unsigned=True)
         yield named(f"hybrid_fully_connected_{way}_keep", hybrid_fully_connected, keep=True, bias=False, asymmetric=affine)
         yield named(f"hybrid_fully_connected_{way}_per_channel", hybrid_fully_connected, "relu", True, asymmetric=affine)
         for a, b, adj in (((2, 7, 13), (2, 13, 5), (False, False)), ((2, 13, 7), (2, 5, 13), (True, True)),
@@ -597,6 +540,12 @@ def cases(seed=1):
             if t == "int8":
                 yield named(f"batch_matmul_sums_{adj[0]:d}{adj[1]:d}", batch_matmul, t, adj, sums=True)
                 yield named(f"batch_matmul_sums_{adj[0]:d}{adj[1]:d}_no_scales", batch_matmul, t, adj, sums=True, scales=False)
+
+    for name, transposed in (("CONV_3D", False), ("CONV_3D_TRANSPOSE", True)):
+        for p in (SAME, VALID):
+            yield named(f"{name}_float32_padding{p}", volume, RELU6, p, (1, 2, 2), transposed=transposed)
+            yield named(f"{name}_float32_padding{p}_dilated", volume, NONE, p, dilation=(2, 1, 2), bias=False, transposed=transposed)
+        yield named(f"{name}_float32_dense", volume, kernel=(3, 1, 2), stride=(2, 1, 3), transposed=transposed)
 
     stretched = ([2, 5, 6, 7], [1, 1, 1, 7])
     for t in every:
@@ -730,16 +679,8 @@ def cases(seed=1):
     for t in ("int8", "uint8", real, "int32"):
         for code in ("ARG_MAX", "ARG_MIN"):
             yield named(f"{code}_{t}", arg, code, t)
-    for t in ("int8", real):
-        yield named(f"lstm_{t}", lstm, t)
-        yield named(f"lstm_{t}_time_major", lstm, t, time_major=True)
-        yield named(f"lstm_{t}_clip", lstm, t, clip=0.3)
-        yield named(f"lstm_{t}_one_step", lstm, t, shape=(1, 1, 64), units=32)
-        yield named(f"lstm_{t}_long", lstm, t, shape=(1, 40, 31), units=48)
-    for bits in range(7):
-        yield named(f"lstm_int8_cell{bits}", lstm, "int8", cell_bits=bits)
-    yield named("lstm_float32_coupled", lstm, real, coupled=True)
     for regular in (False, True):
         for t in (real, "uint8"):
             yield named(f"detection_{t}_{'regular' if regular else 'fast'}", detection, regular, t)
     yield named("detection_float32_two_classes", detection, False, max_classes=2)
+    yield from tflite_sequence_cases.cases(seed)

@@ -26,7 +26,7 @@ except ImportError as missing:
     sys.exit(77)
 
 # Options in the table -> in the schema, where they are not called as their operator.
-NAMES = {"CONV2D": "Conv2D", "DEPTHWISE": "DepthwiseConv2D", "POOL": "Pool2D", "CONCAT": "Concatenation",
+NAMES = {"CONV2D": "Conv2D", "CONV3D": "Conv3D", "DEPTHWISE": "DepthwiseConv2D", "POOL": "Pool2D", "CONCAT": "Concatenation",
          "L2NORM": "L2Norm", "RESIZE_NEAREST": "ResizeNearestNeighbor", "SPACE_TO_DEPTH": "SpaceToDepth",
          "DEPTH_TO_SPACE": "DepthToSpace", "BATCH_MATMUL": "BatchMatMul", "SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
          "COMPOSITE": "StableHLOComposite"}

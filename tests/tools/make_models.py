@@ -12,6 +12,8 @@ import sys
 import numpy as np
 
 import tflite_control
+import tflite_tables
+import tflite_windows
 import tflite_writer
 from tflite_writer import NONE, RELU, RELU6, SAME, VALID, Model
 
@@ -144,20 +146,6 @@ def hybrid():
     p = m.tensor("matmul", "float32", [1, 4])
     m.op("BATCH_MATMUL", [f, g], [p], "BatchMatMulOptions", asymmetricQuantizeInputs=True)
     m.output(p)
-    return m
-
-
-def embedding(zero=0, kind=np.int8):
-    """Rows of int8 tables as floats, with one scale and with one for each row."""
-    m = Model()
-    i = m.input("rows", "int32", [2])
-    table = np.arange(6, dtype=kind).reshape(3, 2)
-    one = m.const("one scale", table, scale=0.25, zero=zero)
-    each = m.const("scale of each row", table, scale=[0.25, 0.5, 0.125], zero=[zero] * 3, axis=0)
-    for w in (one, each):
-        y = m.tensor(f"y{w}", "float32", [2, 2])
-        m.op("EMBEDDING_LOOKUP", [i, w], [y])
-        m.output(y)
     return m
 
 
@@ -348,23 +336,6 @@ def detection(**change):
     return m
 
 
-def transposed(padding=SAME, window=3, stride=2, out=6):
-    """TRANSPOSE_CONV: padding is cut from the full result."""
-    m = Model()
-    x = m.input("x", "float32", [1, 3, 3, 1])
-    w = m.const("w", np.ones((2, window, window, 1), np.float32))
-    y = m.tensor("y", "float32", [1, out, out, 2])
-    m.op("TRANSPOSE_CONV", [ints(m, "shape", [1, out, out, 2]), w, x], [y], "TransposeConvOptions", padding=padding, strideH=stride,
-         strideW=stride)
-    m.output(y)
-    return m
-
-
-def transposed_small():
-    """A window that is smaller than its stride: some pixels of the result are out of its reach."""
-    return transposed(window=2, stride=3, out=9)
-
-
 def state(initial=0, name="states", kind="float32"):
     """A variable that is read, shifted and written; its initial zeros are assigned by a subgraph that runs once."""
     m, init = Model(), Model("init")
@@ -477,10 +448,11 @@ def fake_quant():
     return m
 
 
-IMPORTED = [conv_int8, int4, epsilon, pool_bytes, wide_results, diagonals, conv_uint8, hybrid, embedding, float_ops, shapes, scalar,
-            slices, slices_at_run_time, data_movement, composite, sparse, detection, transposed, transposed_small, state, lstm, lstm_int8,
+IMPORTED = [conv_int8, int4, epsilon, pool_bytes, wide_results, diagonals, conv_uint8, hybrid, float_ops, shapes, scalar,
+            slices, slices_at_run_time, data_movement, composite, sparse, detection, state, lstm, lstm_int8,
             fake_quant]
-IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED}
+IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED, **tflite_tables.IMPORTED,
+            **tflite_windows.IMPORTED}
 
 
 # ---- Models that are refused, each for one reason, but for the first; the name says it ----
@@ -699,9 +671,6 @@ REFUSED = {
     "hybrid": lambda: conv(w=np.int8, scale=None, zero=None),
     "hybrid_zero": lambda: conv(w=np.int8, zero=3),
     "hybrid_bias": lambda: conv(w=np.int8, bias=2, bias_type=np.int32),
-    "embedding_zero": lambda: embedding(zero=3),
-    "embedding_unsigned": lambda: embedding(kind=np.uint8),
-    "transposed_beyond": lambda: transposed(VALID, 2, 3, 11),
     "filter_depth": lambda: conv(filter_shape=(2, 3, 3, 5)),
     "filter_rank": lambda: conv(filter_shape=(2, 3, 3)),
     "bias_length": lambda: conv(bias=3),
@@ -774,6 +743,8 @@ REFUSED = {
     "detection_option": lambda: detection(num_classes=7),
     "detection_range": lambda: detection(max_detections=0),
     **tflite_control.REFUSED,
+    **tflite_tables.REFUSED,
+    **tflite_windows.REFUSED,
 }
 
 

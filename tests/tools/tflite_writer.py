@@ -33,6 +33,7 @@ except ImportError as error:
 
 SAME, VALID = 0, 1
 NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
+UINT8 = 3  # of TensorType
 
 NUMPY_NAMES = {"float32": "FLOAT32", "float16": "FLOAT16", "int32": "INT32", "uint8": "UINT8", "int64": "INT64",
                "bool": "BOOL", "int16": "INT16", "int8": "INT8", "float64": "FLOAT64", "uint32": "UINT32",

@@ -1,5 +1,5 @@
 /* ops_index.c: operators with an index for each element, or whose result depends on where an element is: GatherElements,
- * the scatters, OneHot, Hardmax, Trilu.
+ * the scatters, ReverseSequence, OneHot, Hardmax, Trilu.
  *
  * An element's own index is one into a row, once the dimension that it counts along is the last:
  *
@@ -77,6 +77,16 @@ bool ort_op_gather_elements(ort_node *n)
     ir_set_int(op, IR_ATTR_BATCH_DIMS, 1);
     return ort_put(n, 0, axis_last(n, node_reshaped(n, node_done(n, op), picked.rank, picked.dims), axis),
                    LAYOUT_PLAIN);
+}
+
+bool ort_op_reverse_sequence(ort_node *n)
+{
+    ir_value *x = ort_plain(n, 0), *lengths = x ? ort_plain(n, 1) : NULL;
+    int batch, time;
+    if (!lengths || !node_axis(n, ort_int(n, "batch_axis", 1), x->type.rank, &batch) ||
+        !node_axis(n, ort_int(n, "time_axis", 0), x->type.rank, &time))
+        return false;
+    return ort_put(n, 0, node_reverse_sequences(n, x, lengths, batch, time), LAYOUT_PLAIN);
 }
 
 /* ---- Scatters ---- */
