@@ -2,6 +2,7 @@
 #include "compiler/report/report_arithmetic.h"
 
 #include "ir/ref/interp.h"
+#include "passes/common/util.h"
 
 const char *const report_arithmetic_names[] = {"int8", "float", "mixed", "data"};
 const report_colour report_arithmetic_colours[] = {
@@ -107,6 +108,10 @@ report_arithmetic report_arithmetic_of(const ir_graph *g, const ir_op *op, const
     int quantized = 0, real = 0;
     if ((info->flags & IR_MAC) || op->code == IR_BATCH_MATMUL)
         return product_arithmetic(g, op, out_why);
+    if (pass_is_recurrent(op) && is_quantized(op->operands[1].value)) {
+        *out_why = "int8, the state quantized at run time";
+        return REPORT_INTEGER;
+    }
     for (int i = 0; i < op->operand_count; i++)
         count_value(op->operands[i].value, &quantized, &real);
     for (int i = 0; i < info->results; i++)

@@ -210,6 +210,8 @@ int scales_weight_index(const ir_op *op)
 
 int scales_weight_axis(const ir_op *op)
 {
+    if (pass_is_recurrent(op))
+        return 0;
     if (op->code != IR_BATCH_MATMUL)
         return pass_channel_axis(op);
     const int rank = op->operands[1].value->type.rank; /* a matrix: channels are its columns */

@@ -101,11 +101,13 @@ int pass_channel_axis(const ir_op *op)
     return op->code == IR_DEPTHWISE_CONV2D ? 3 : 0;
 }
 
+bool pass_is_recurrent(const ir_op *op) { return op->code == IR_LSTM || op->code == IR_GRU || op->code == IR_RNN; }
+
 bool pass_is_weight(const ir_op *op, int index)
 {
     if (op->code == IR_LSTM_QUANT)
         return index == 1 || index == 2;
-    return index == 1 && (ir_op_info_of(op->code)->flags & IR_MAC);
+    return index == 1 && (pass_is_recurrent(op) || ir_op_info_of(op->code)->flags & IR_MAC);
 }
 
 ir_op *pass_single_user(const ir_value *v) { return ir_use_count(v) == 1 && v->uses ? v->uses->user : NULL; }

@@ -31,6 +31,8 @@ ir_value *pass_const_flipped(ir_graph *, const ir_value *);
 int pass_channel_axis(const ir_op *);
 /* Is operand `index` of `op` a weight operand: int8, exempt from the unsigned form? */
 bool pass_is_weight(const ir_op *, int index);
+/* A recurrent layer on reals, whose weights, operand 1, may be int8. */
+bool pass_is_recurrent(const ir_op *);
 /* `to` takes over what `from` did: the options' wish to have that in float goes with it. */
 void pass_inherit_choice(ir_op *to, const ir_op *from);
 /* The one op that uses v; NULL when there is another use, or v is a graph output. */

@@ -9,8 +9,12 @@
  *
  * A fully_connected, or a batch_matmul by one constant matrix, which becomes one, has a range for each row;
  * convolutions, which --quantized-ops has to ask for, one for each image.  Operands are quantized as TFLite's hybrid
- * kernels do it, so that what is exported computes the same.  Several products of a value share its integers.  What
- * has scales already is left alone: this is for what is real at the end.  Everything else learns why it stays so. */
+ * kernels do it, so that what is exported computes the same.  Several products of a value share its integers.
+ *
+ *     %2:…, %3:… = rnn %0, const %1:f32<8x8>, %h          …rnn %0, const %4:i8<8x8; axis 0: […], 0>, %h
+ *
+ * Recurrent layers get int8 weights for their products with the state, which they quantize themselves, step by step.
+ * What has scales already is left alone: this is for what is real at the end.  Everything else learns why it stays so. */
 #include <math.h>
 
 #include "ir/ref/interp.h"
@@ -32,8 +36,6 @@ typedef struct dynamic {
 /* ---- What can be done ---- */
 
 static bool is_window(const ir_op *op) { return op->code == IR_CONV2D || op->code == IR_DEPTHWISE_CONV2D; }
-
-static bool is_recurrent(const ir_op *op) { return op->code == IR_LSTM || op->code == IR_GRU || op->code == IR_RNN; }
 
 static bool are_finite(const ir_value *w)
 {
@@ -75,11 +77,8 @@ static const char *why_no_product(const dynamic *s, const ir_op *op)
     return why_no_weights(op);
 }
 
-static const char *why_real(const ir_op *op)
-{
-    return is_recurrent(op) ? "its products with the state are real; those with its operand are a fully_connected"
-                            : "only products by constant weights are quantized at run time";
-}
+/* NULL: the recurrent layer's products with its state can be. */
+static const char *why_no_recurrence(const ir_op *op) { return op->keep_float ? op->why_float : why_no_weights(op); }
 
 /* ---- The product ---- */
 
@@ -174,6 +173,20 @@ static ir_op *make_dynamic(dynamic *s, ir_op *op)
     return next;
 }
 
+/* The weights of a recurrent layer; NULL, or why they stay real. */
+static const char *make_recurrent(dynamic *s, ir_op *op)
+{
+    ir_value *real = op->operands[1].value;
+    ir_set_operand(op, 1, integer_weights(s, op));
+    diag ignored = {0};
+    if (ir_op_supported(op, &ignored)) {
+        s->count++;
+        return NULL;
+    }
+    ir_set_operand(op, 1, real);
+    return "no integer form";
+}
+
 /* ---- The pass ---- */
 
 static bool gives_reals(const ir_op *op)
@@ -181,10 +194,10 @@ static bool gives_reals(const ir_op *op)
     return ir_op_info_of(op->code)->results > 0 && op->results[0]->type.dtype == IR_F32;
 }
 
-/* What is asked for by name has to be done; recurrent ops are by the products in front of them. */
+/* What is asked for by name has to be done. */
 static bool refuse(const dynamic *s, const ir_op *op, const char *why)
 {
-    if (op->keep_float || is_recurrent(op) || !choose_is_asked_for(s->context->options, op))
+    if (op->keep_float || !choose_is_asked_for(s->context->options, op))
         return true;
     return diag_error(s->context->diag, &op->loc,
                       "%s '%s' is one of --quantized-ops, but can't be quantized at run time: %s",
@@ -197,11 +210,17 @@ static bool visit(dynamic *s, ir_op *op, ir_op **out_next)
     const bool product = qdq_is_product(op);
     if (!gives_reals(op) || (product && ir_mac_is_dynamic(op)))
         return true;
-    const char *why = product ? why_no_product(s, op) : why_real(op);
-    if (!why) {
+    if (pass_is_recurrent(op) && op->operands[1].value->type.dtype != IR_F32)
+        return true;
+    const char *why = product                 ? why_no_product(s, op)
+                      : pass_is_recurrent(op) ? why_no_recurrence(op)
+                                              : "only products by constant weights are quantized at run time";
+    if (!why && product) {
         *out_next = make_dynamic(s, op);
         return true;
     }
+    if (!why && !(why = make_recurrent(s, op)))
+        return true;
     if (!op->why_float)
         op->why_float = why;
     return refuse(s, op, why);

@@ -139,7 +139,7 @@ static const ir_quant *common_grid(ir_graph *g, const weights *w)
 /* A step in which the bias is an integer with room for the sum beside it; 0: any. */
 static double least_scale(const ir_op *op, const weights *w, int64_t c)
 {
-    const bool has_bias = w->axis >= 0 || (ir_op_info_of(op->code)->flags & IR_MAC);
+    const bool has_bias = !pass_is_recurrent(op) && (w->axis >= 0 || (ir_op_info_of(op->code)->flags & IR_MAC));
     const ir_value *x = op->operands[0].value, *b = has_bias ? ir_operand_value(op, 2) : NULL;
     if (!w->ours || !x->as || x->as->axis >= 0 || !b || !ir_is_const(b) || b->type.dtype != IR_F32 ||
         ir_type_elements(&b->type) <= c)

@@ -2,7 +2,10 @@
  * each number.
  *
  *     a ± d through a function: d times its slope where it is steepest within the interval, and some units of rounding
- *     a product of differences counts in full, so that nothing is of first order only */
+ *     a product of differences counts in full, so that nothing is of first order only
+ *
+ * With int8 weights: what they multiply, a ± d, becomes integers, which are the same for both unless a step lies within
+ * d of it; then the integers may be that many steps apart. */
 #include <float.h>
 #include <stdlib.h>
 
@@ -19,6 +22,7 @@ typedef struct recurrence {
     int64_t steps, batch, units;
     bool time_first, reversed;
     number *h, *c, *gates; /* of one sequence: units, units, 4 * units */
+    number *factor;        /* units: what int8 weights multiply, quantized */
 } recurrence;
 
 static number number_of(double v) { return (number){v, 0}; }
@@ -48,6 +52,37 @@ static number hyperbolic(number a)
 
 static number clamped(number a, double low, double high) { return (number){fmin(fmax(a.v, low), high), a.d}; }
 
+/* h by the symmetric scale of its largest magnitude; `to` is h itself for weights of floats. */
+static const number *factor_of(const recurrence *r, const number h[])
+{
+    double largest = 0, difference = 0;
+
+    if (r->o->op->operands[1].value->type.dtype != IR_I8)
+        return h;
+    for (int64_t i = 0; i < r->units; i++) {
+        largest = fmax(largest, fabs(h[i].v));
+        difference = fmax(difference, h[i].d);
+    }
+    const double scale = largest > 0 ? largest / 127 : 1, scale_d = difference / 127 + 4 * u * scale;
+    for (int64_t i = 0; i < r->units; i++) {
+        const double q = h[i].v / scale,
+                     d = (h[i].d + fabs(q) * scale_d) / fmax(scale - scale_d, FLT_MIN) + 4 * u * fabs(q);
+        const double low = round(q - d), high = round(q + d);
+        r->factor[i] = (number){round(q) * scale, (high - low) * (scale + scale_d) + fabs(round(q)) * scale_d};
+    }
+    return r->factor;
+}
+
+static double weight(const recurrence *r, int64_t gate, int64_t unit)
+{
+    const ir_value *w = r->o->op->operands[1].value;
+    const int64_t at = gate * r->units + unit;
+
+    if (w->type.dtype == IR_F32)
+        return (double)ir_f32_at(r->o->data[1], at);
+    return (double)w->quant->scale[w->quant->axis < 0 ? 0 : gate] * ((const int8_t *)r->o->data[1])[at];
+}
+
 /* start + row `gate` of r times h: n + 1 terms, either order. */
 static number product(const recurrence *r, double start, int64_t gate, const number h[])
 {
@@ -55,7 +90,7 @@ static number product(const recurrence *r, double start, int64_t gate, const num
     double magnitudes = fabs(start);
 
     for (int64_t i = 0; i < r->units; i++) {
-        const double w = (double)ir_f32_at(r->o->data[1], gate * r->units + i);
+        const double w = weight(r, gate, i);
         sum.v += w * h[i].v;
         sum.d += fabs(w) * h[i].d;
         magnitudes += fabs(w) * (fabs(h[i].v) + h[i].d);
@@ -73,9 +108,10 @@ static void lstm_step(recurrence *r, int64_t row)
 {
     const int64_t n = r->units;
     const double clip = (double)ir_float(r->o->op, IR_ATTR_CELL_CLIP);
+    const number *h = factor_of(r, r->h);
 
     for (int64_t g = 0; g < 4 * n; g++)
-        r->gates[g] = product(r, gate_input(r, row, 4, g), g, r->h);
+        r->gates[g] = product(r, gate_input(r, row, 4, g), g, h);
     for (int64_t i = 0; i < n; i++) {
         const number in = times(logistic(r->gates[i]), hyperbolic(r->gates[2 * n + i]));
         r->c[i] = plus(times(logistic(r->gates[n + i]), r->c[i]), in);
@@ -89,14 +125,16 @@ static void gru_step(recurrence *r, int64_t row)
 {
     const int64_t n = r->units;
     const void *b = r->o->data[3];
+    const number *h = factor_of(r, r->h);
 
     for (int64_t g = 0; g < 2 * n; g++)
-        r->gates[g] = logistic(product(r, gate_input(r, row, 3, g), g, r->h));
+        r->gates[g] = logistic(product(r, gate_input(r, row, 3, g), g, h));
     for (int64_t i = 0; i < n; i++)
         r->c[i] = b ? r->h[i] : times(r->gates[n + i], r->h[i]);
+    h = factor_of(r, r->c);
     for (int64_t i = 0; i < n; i++) {
         const number x = number_of(gate_input(r, row, 3, 2 * n + i));
-        const number recurrent = product(r, b ? (double)ir_f32_at(b, i) : 0, 2 * n + i, r->c);
+        const number recurrent = product(r, b ? (double)ir_f32_at(b, i) : 0, 2 * n + i, h);
         r->gates[2 * n + i] = hyperbolic(plus(x, b ? times(r->gates[n + i], recurrent) : recurrent));
     }
     for (int64_t i = 0; i < n; i++)
@@ -106,9 +144,10 @@ static void gru_step(recurrence *r, int64_t row)
 static void rnn_step(recurrence *r, int64_t row)
 {
     const bool rectified = ir_int(r->o->op, IR_ATTR_RECTIFIED);
+    const number *h = factor_of(r, r->h);
 
     for (int64_t i = 0; i < r->units; i++)
-        r->gates[i] = product(r, gate_input(r, row, 1, i), i, r->h);
+        r->gates[i] = product(r, gate_input(r, row, 1, i), i, h);
     for (int64_t i = 0; i < r->units; i++)
         r->h[i] = rectified ? clamped(r->gates[i], 0, INFINITY) : hyperbolic(r->gates[i]);
 }
@@ -143,11 +182,12 @@ bool bounds_recurrent(const bounds_op *o, float bound[])
                     .time_first = axis == 0,
                     .reversed = ir_int(o->op, IR_ATTR_REVERSED)};
 
-    r.h = calloc((size_t)r.units * 6 + 1, sizeof *r.h);
+    r.h = calloc((size_t)r.units * 7 + 1, sizeof *r.h);
     if (!r.h)
         return false;
     r.c = r.h + r.units;
     r.gates = r.c + r.units;
+    r.factor = r.gates + 4 * r.units;
     for (int64_t n = 0; n < r.batch; n++)
         run_sequence(&r, n, bound);
     free(r.h);

@@ -1,6 +1,6 @@
 """Protects --quantize=dynamic: products by constant weights have int8 weights and operands quantized at run time, without samples; how far
-that is from the real numbers, and that it is no further than what ONNX Runtime's quantize_dynamic makes of the same graph; what stays real,
-and why; which options go with it."""
+that is from the real numbers, and that it is no further than what ONNX Runtime's quantize_dynamic makes of the same graph, recurrent layers
+among them; what stays real, and why; which options go with it."""
 import importlib.util
 import json
 import math
@@ -33,7 +33,7 @@ def layers():
   %6:f32<1x{ROWS}x{HIDDEN}> "products" = fully_connected %3, %4, %5
   const %7:f32<{HIDDEN}x{HIDDEN}> = {floats(draw(4, HIDDEN * HIDDEN, 0.02))}
   const %8:f32<1x{HIDDEN}> = splat 0
-  %9:f32<1x{ROWS}x{HIDDEN}>, %10:f32<1x{HIDDEN}> = rnn %6, %7, %8 {{time_axis = 1}}
+  %9:f32<1x{ROWS}x{HIDDEN}> "states", %10:f32<1x{HIDDEN}> = rnn %6, %7, %8 {{time_axis = 1}}
   const %11:f32<{CLASSES}x{HIDDEN}> = {floats(draw(5, HIDDEN * CLASSES))}
   %12:f32<1x{ROWS}x{CLASSES}> "scores" = fully_connected %9, %11
   output %12 "y"
@@ -80,7 +80,7 @@ class Dynamic(Case):
         self.assertIn(("fully_connected", "int8", "int8, quantized at run time"), ops)
         self.assertIn(("fully_connected", "float", "kept in float by --keep-float"), ops)
         self.assertTrue(any(op == "conv2d" and "--quantized-ops asks for it" in why for op, _, why in ops))
-        self.assertTrue(any(op == "rnn" and "products with the state are real" in why for op, _, why in ops))
+        self.assertIn(("rnn", "int8", "int8, the state quantized at run time"), ops)
 
     def test_options(self):
         self.assertNotEqual(self.text("--quantize=dynamic"), self.text("--quantize=dynamic", "--weight-scales=tensor"))
@@ -89,7 +89,7 @@ class Dynamic(Case):
         self.refused(2, QCC, self.model, "-o", out, "--quantize=dynamic", f"--calib={self.x}")
         self.refused(2, QCC, self.model, "-o", out, "--quantize=dynamic", "--effort=1")
         self.refused(2, QCC, self.model, "-o", out, "--weight-algo=mse")
-        error = self.refused(1, QCC, self.model, "-o", out, "--quantize=dynamic", "--keep-float=products,scores")
+        error = self.refused(1, QCC, self.model, "-o", out, "--quantize=dynamic", "--keep-float=products,scores,states")
         self.assertIn("no product by constant weights", error)
         self.assertFalse(out.exists())
 
@@ -111,34 +111,80 @@ class Dynamic(Case):
                 theirs = tflite_reference.Reference(written.read_bytes()).run([tflite_reference.np.load(self.x)])[0]
                 self.assertGreater(sqnr(ours, theirs.reshape(-1).tolist()), 50)
 
-    def test_against_onnxruntime(self):
+    def test_recurrent_kept(self):
+        """What is to stay real does, with its products in front of it or without."""
+        text = self.text("--quantize=dynamic", "--quantized-ops=fc")
+        self.assertIn(f"f32<{HIDDEN}x{HIDDEN}>", text)
+        text = self.text("--quantize=dynamic")
+        self.assertIn(f"i8<{HIDDEN}x{HIDDEN}; axis 0", text)
+
+    def needs_onnxruntime(self):
         for name in ("numpy", "onnx", "onnxruntime"):
             if not importlib.util.find_spec(name):
                 self.skipTest(f"{name} is not installed")
-        real, theirs, ours = compared_with_onnxruntime(self)
+
+    def test_against_onnxruntime(self):
+        self.needs_onnxruntime()
+        real, theirs, ours = compared_with_onnxruntime(self, products)
         self.assertGreater(sqnr(real, ours), sqnr(real, theirs) - 0.5)
 
+    def test_lstm_against_onnxruntime(self):
+        """DynamicQuantizeLSTM has one range for the states of all sequences."""
+        self.needs_onnxruntime()
+        real, theirs, ours = compared_with_onnxruntime(self, lambda: recurrent("LSTM", 4))
+        self.assertGreater(sqnr(real, ours), sqnr(real, theirs) - 0.5)
 
-def compared_with_onnxruntime(case):
+    def test_gru_and_rnn(self):
+        """ONNX Runtime leaves these real: they are near its results."""
+        self.needs_onnxruntime()
+        for kind, gates, attributes in (("GRU", 3, {"linear_before_reset": 1}), ("GRU", 3, {}), ("RNN", 1, {}), ("RNN", 1, {"activations": ["Relu"]})):
+            real, theirs, ours = compared_with_onnxruntime(self, lambda k=kind, g=gates, a=attributes: recurrent(k, g, **a))
+            self.assertEqual(real, theirs)
+            self.assertGreater(sqnr(real, ours), 32, (kind, attributes))
+            self.assertLess(sqnr(real, ours), 80, (kind, attributes))
+
+
+def constant(name, shape, seed, scale=0.05):
+    import numpy as np
+    import onnx
+    return onnx.numpy_helper.from_array(np.array(draw(seed, math.prod(shape), scale), np.float32).reshape(shape), name)
+
+
+def onnx_graph(nodes, shape, result, constants):
+    import onnx
+    info = onnx.helper.make_tensor_value_info
+    return onnx.helper.make_graph(nodes, "graph", [info("x", 1, shape)], [info("y", 1, result)], constants), shape
+
+
+def products():
+    """Two matrix products, the first with a bias."""
+    from onnx.helper import make_node as node
+    nodes = [node("MatMul", ["x", "w1"], ["a"]), node("Add", ["a", "b1"], ["b"]), node("Tanh", ["b"], ["c"]), node("MatMul", ["c", "w2"], ["y"])]
+    constants = [constant("w1", (WIDTH, HIDDEN), 1), constant("b1", (HIDDEN,), 2), constant("w2", (HIDDEN, CLASSES), 3)]
+    return onnx_graph(nodes, [ROWS, WIDTH], [ROWS, CLASSES], constants)
+
+
+def recurrent(kind, gates, steps=9, batch=3, units=37, **attributes):
+    """One recurrent layer; its units are no multiple of a vector."""
+    from onnx.helper import make_node as node
+    constants = [constant("w", (1, gates * units, WIDTH), 1), constant("r", (1, gates * units, units), 2, 0.02),
+                 constant("b", (1, 2 * gates * units), 3)]
+    nodes = [node(kind, ["x", "w", "r", "b"], ["y"], hidden_size=units, **attributes)]
+    return onnx_graph(nodes, [steps, batch, WIDTH], [steps, 1, batch, units], constants)
+
+
+def compared_with_onnxruntime(case, make):
     """Results in float, by quantize_dynamic (a scale for each channel of the weights), and by qcc, of one graph."""
     import numpy as np
     import onnx
     import onnxruntime
     from onnxruntime.quantization import QuantType, quantize_dynamic
-    def constant(name, shape, seed):
-        values = np.array(draw(seed, math.prod(shape), 0.05), np.float32).reshape(shape)
-        return onnx.numpy_helper.from_array(values, name)
-    node = onnx.helper.make_node
-    nodes = [node("MatMul", ["x", "w1"], ["a"]), node("Add", ["a", "b1"], ["b"]), node("Tanh", ["b"], ["c"]), node("MatMul", ["c", "w2"], ["y"])]
-    info = onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(
-        nodes, "two", [info("x", 1, [ROWS, WIDTH])], [info("y", 1, [ROWS, CLASSES])],
-        [constant("w1", (WIDTH, HIDDEN), 1), constant("b1", (HIDDEN,), 2), constant("w2", (HIDDEN, CLASSES), 3)])
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    graph, shape = make()
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 14)], ir_version=8)
     paths = [case.folder / "real.onnx", case.folder / "quantized.onnx"]
     onnx.save(model, paths[0])
     quantize_dynamic(paths[0], paths[1], weight_type=QuantType.QInt8, per_channel=True)
-    x = np.array(draw(7, ROWS * WIDTH, 1), np.float32).reshape(ROWS, WIDTH)
+    x = np.array(draw(7, math.prod(shape), 1), np.float32).reshape(shape)
     np.save(case.x, x)
     real, theirs = (onnxruntime.InferenceSession(path).run(None, {"x": x})[0].reshape(-1).tolist() for path in map(str, paths))
     return real, theirs, case.output("--quantize=dynamic", model=paths[0])

@@ -39,13 +39,25 @@ static ir_value *draw_weights(draw *d, ir_dtype t, int64_t rows, int64_t columns
     return draw_constant(d, ir_type_make(t, 2, (int64_t[]){rows, columns}), quant, -1);
 }
 
+static const ir_quant *symmetric(draw *d, int64_t channels)
+{
+    float scales[512];
+    const int32_t zeros[512] = {0};
+
+    for (int64_t c = 0; c < channels; c++)
+        scales[c] = (float)draw_between(d, 100, 900) / 100000;
+    return draw_chance(d, 50) ? ir_quant_new(d->graph, 0, (int32_t)channels, scales, zeros)
+                              : ir_quant_tensor(d->graph, scales[0], 0);
+}
+
 bool rule_recurrent(draw *d, ir_opcode code, const draw_types *t)
 {
     const layer l = draw_layer(d);
     const int64_t gates = code == IR_LSTM ? 4 : code == IR_GRU ? 3 : 1;
     const ir_type xw = ir_type_make(t->operand[0], 3, (int64_t[]){l.sequence[0], l.sequence[1], gates * l.units});
     ir_value *operands[4] = {draw_take(d, &(draw_want){.dtype = IR_F32, .type = &xw, .exact = true}),
-                             draw_weights(d, IR_F32, gates * l.units, l.units, NULL),
+                             draw_weights(d, t->operand[1], gates * l.units, l.units,
+                                          t->operand[1] == IR_I8 ? symmetric(d, gates * l.units) : NULL),
                              draw_matrix(d, IR_F32, l.batch, l.units, NULL, 30)};
     int count = 3;
 
@@ -64,17 +76,6 @@ bool rule_recurrent(draw *d, ir_opcode code, const draw_types *t)
         if (!draw_result(d, i, IR_F32, NULL))
             return false;
     return true;
-}
-
-static const ir_quant *symmetric(draw *d, int64_t channels)
-{
-    float scales[512];
-    const int32_t zeros[512] = {0};
-
-    for (int64_t c = 0; c < channels; c++)
-        scales[c] = (float)draw_between(d, 100, 900) / 100000;
-    return draw_chance(d, 50) ? ir_quant_new(d->graph, 0, (int32_t)channels, scales, zeros)
-                              : ir_quant_tensor(d->graph, scales[0], 0);
 }
 
 bool rule_lstm_quant(draw *d, ir_opcode code, const draw_types *t)

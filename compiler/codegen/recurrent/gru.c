@@ -1,4 +1,4 @@
-/* gru.c: gru and rnn in floats.
+/* gru.c: gru and rnn in floats, with recurrent weights in floats or int8; what those multiply is quantized before.
  *
  *     gru with a bias, reset behind the product        without: the state is reset before it, so r h must be complete
  *         for block of units                               for block: z r = logistic(xw + R h); scratch: z, r * h
@@ -48,7 +48,7 @@ static void gru_block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef 
     recurrent_load_f32(r, xw_row(r, 3, RESET), first, count, mask, sums + count);
     recurrent_load_f32(r, xw_row(r, 3, CANDIDATE), first, count, mask, x);
     recurrent_load_f32(r, k->arg[ARG_MORE], first, count, mask, sums + 2 * count);
-    recurrent_multiply_f32(r, ARG_R, r->h, first, count, sums);
+    recurrent_multiply(r, ARG_R, first, count, sums);
     for (int v = 0; v < count; v++) {
         sums[v] = cg_math_logistic(k, sums[v]);
         x[v] = cg_fma(k, cg_math_logistic(k, sums[count + v]), sums[2 * count + v], x[v]);
@@ -65,10 +65,22 @@ static LLVMValueRef scratch_row(recurrent *r, int row)
                        row * r->units * 4);
 }
 
+/* Of all sequences; behind it are the bytes that int8 weights multiply. */
+static size_t reset_bytes(const ir_op *op)
+{
+    const bool before = op->code == IR_GRU && !ir_operand_value(op, 3);
+    return before ? (2 * ir_type_bytes(&ir_operand_value(op, 2)->type) + 63) / 64 * 64 : 0;
+}
+
 size_t cg_gru_scratch(const ir_op *op, const target_info *target)
 {
     (void)target;
-    return ir_operand_value(op, 3) ? 0 : 2 * ir_type_bytes(&ir_operand_value(op, 2)->type);
+    return reset_bytes(op) + recurrent_factor_bytes(op);
+}
+
+static void factor(recurrent *r, LLVMValueRef row)
+{
+    recurrent_factor(r, row, ARG_SCRATCH, (int64_t)reset_bytes(r->op));
 }
 
 static void reset_block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask)
@@ -78,7 +90,7 @@ static void reset_block(recurrent *r, LLVMValueRef first, int count, LLVMValueRe
     recurrent_load_f32(r, xw_row(r, 3, UPDATE), first, count, mask, sums);
     recurrent_load_f32(r, xw_row(r, 3, RESET), first, count, mask, sums + count);
     recurrent_load_f32(r, r->h, first, count, mask, h);
-    recurrent_multiply_f32(r, ARG_R, r->h, first, count, sums);
+    recurrent_multiply(r, ARG_R, first, count, sums);
     for (int v = 0; v < count; v++) {
         store(r, cg_math_logistic(k, sums[v]), scratch_row(r, UPDATE), first, v, count, mask);
         store(r, LLVMBuildFMul(k->b, cg_math_logistic(k, sums[count + v]), h[v], ""), scratch_row(r, RESET), first, v,
@@ -91,7 +103,7 @@ static void candidate_block(recurrent *r, LLVMValueRef first, int count, LLVMVal
     LLVMValueRef x[RECURRENT_BLOCKS], z[RECURRENT_BLOCKS];
     recurrent_load_f32(r, xw_row(r, 3, CANDIDATE), first, count, mask, x);
     recurrent_load_f32(r, scratch_row(r, UPDATE), first, count, mask, z);
-    recurrent_multiply_f32(r, ARG_MORE, scratch_row(r, RESET), first, count, x);
+    recurrent_multiply(r, ARG_MORE, first, count, x);
     blend(r, first, count, mask, x, z);
 }
 
@@ -100,7 +112,7 @@ static void rnn_block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef 
     cg_kernel *k = r->k;
     LLVMValueRef x[RECURRENT_BLOCKS];
     recurrent_load_f32(r, xw_row(r, 1, 0), first, count, mask, x);
-    recurrent_multiply_f32(r, ARG_R, r->h, first, count, x);
+    recurrent_multiply(r, ARG_R, first, count, x);
     for (int v = 0; v < count; v++) {
         x[v] = ir_int(r->op, IR_ATTR_RECTIFIED) ? cg_act_f32(k, IR_ACT_RELU, x[v]) : cg_math_tanh(k, x[v]);
         store(r, x[v], r->y, first, v, count, mask);
@@ -109,6 +121,7 @@ static void rnn_block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef 
 
 static void step(recurrent *r)
 {
+    factor(r, r->h);
     if (r->op->code == IR_RNN) {
         recurrent_blocks(r, rnn_block);
     } else if (ir_operand_value(r->op, 3)) {
@@ -116,21 +129,13 @@ static void step(recurrent *r)
     } else {
         r->gates = 2;
         recurrent_blocks(r, reset_block);
+        factor(r, scratch_row(r, RESET));
         r->gates = 1;
         recurrent_blocks(r, candidate_block);
     }
 }
 
 /* ---- Arguments ---- */
-
-static cg_arg weights(cg_module *m, recurrent *r, int first_gate, int gates)
-{
-    size_t size;
-    r->gates = gates;
-    const char *from = (const char *)ir_operand_value(r->op, 1)->data + 4 * first_gate * r->units * r->units;
-    const void *packed = recurrent_pack(r, m->arena, from, r->units, 1, &size);
-    return cg_arg_constant(cg_constant(m, packed, size, "weights"));
-}
 
 static bool emit(cg_module *m, const ir_op *op, int gates)
 {
@@ -144,10 +149,11 @@ static bool emit(cg_module *m, const ir_op *op, int gates)
                              [RECURRENT_Y] = cg_arg_value(op->results[0]),
                              [RECURRENT_H] = cg_arg_value(op->results[1]),
                              [ARG_XW] = cg_arg_value(ir_operand_value(op, 0)),
-                             [ARG_R] = weights(m, &r, 0, before ? 2 : gates)};
+                             [ARG_R] = recurrent_weights(m, &r, 0, before ? 2 : gates)};
     args[RECURRENT_C0] = args[RECURRENT_C] = args[RECURRENT_H0]; /* not used */
-    args[ARG_MORE] = bias ? cg_arg_value(bias) : before ? weights(m, &r, 2, 1) : args[RECURRENT_H0];
-    if (before)
+    args[ARG_MORE] = bias ? cg_arg_value(bias) : before ? recurrent_weights(m, &r, 2, 1) : args[RECURRENT_H0];
+    const bool scratch = before || r.int8;
+    if (scratch)
         args[ARG_SCRATCH] = cg_arg_scratch(m, op);
     r.gates = gates;
     cg_key key = {.length = 0};
@@ -155,13 +161,14 @@ static bool emit(cg_module *m, const ir_op *op, int gates)
     cg_key_add(&key, "%s%s", before ? " before" : "",
                op->code == IR_RNN && ir_int(op, IR_ATTR_RECTIFIED) ? " relu" : "");
     cg_kernel k;
-    if (cg_kernel_begin(m, &k, key.text, op, ARGS + before)) {
+    if (cg_kernel_begin(m, &k, key.text, op, ARGS + scratch)) {
         recurrent_emit(&r, &k, step);
         cg_kernel_end(&k);
     }
     const cg_step_info info = {.units = (uint32_t)r.batch,
+                               .is_int8 = r.int8,
                                .macs = (uint64_t)(r.steps * r.batch * gates * r.units * r.units)};
-    cg_step_add(m, &k, op, &info, ARGS + before, args);
+    cg_step_add(m, &k, op, &info, ARGS + scratch, args);
     return true;
 }
 

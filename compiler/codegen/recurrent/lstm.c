@@ -1,6 +1,7 @@
-/* lstm.c: lstm in floats.
+/* lstm.c: lstm in floats, with recurrent weights in floats or int8.
  *
  *     for sequence in units, for step
+ *         int8: h quantized
  *         for block of 32 units                      4 gates x 2 vectors of sums
  *             i f g o = xw[step]
  *             for k: i f g o += h[k] * R[k]          one broadcast, 8 loads, 8 multiply-adds
@@ -10,6 +11,7 @@
 #include "compiler/codegen/recurrent/recurrent.h"
 
 enum { ARG_XW = RECURRENT_MORE, ARG_R, ARGS };
+enum { ARG_SCRATCH = ARGS }; /* int8 weights alone */
 enum { IN, FORGET, CELL, OUT };
 
 static void block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask)
@@ -21,7 +23,7 @@ static void block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask
     LLVMValueRef xw = cg_at(k, k->arg[ARG_XW], cg_mul_const(k, r->row, RECURRENT_GATES * r->units * 4));
     for (int g = 0; g < RECURRENT_GATES; g++)
         recurrent_load_f32(r, cg_at_const(k, xw, g * r->units * 4), first, count, mask, sums + g * count);
-    recurrent_multiply_f32(r, ARG_R, r->h, first, count, sums);
+    recurrent_multiply(r, ARG_R, first, count, sums);
     for (int v = 0; v < count; v++) {
         LLVMValueRef at = cg_mul_const(k, cg_add(k, first, cg_i64(k, v * (int)r->lanes)), 4),
                      in_mask = v == count - 1 ? mask : NULL;
@@ -36,34 +38,37 @@ static void block(recurrent *r, LLVMValueRef first, int count, LLVMValueRef mask
     }
 }
 
-static void step(recurrent *r) { recurrent_blocks(r, block); }
+static void step(recurrent *r)
+{
+    recurrent_factor(r, r->h, ARG_SCRATCH, 0);
+    recurrent_blocks(r, block);
+}
 
 bool cg_emit_lstm(cg_module *m, const ir_op *op)
 {
     recurrent r;
-    const ir_value *weights = ir_operand_value(op, 1);
-    size_t size;
     recurrent_init(m, op, RECURRENT_GATES, &r);
     if (!r.batch || !r.units)
         return true;
-    const void *packed = recurrent_pack(&r, m->arena, weights->data, r.units, 1, &size);
     cg_key key = {.length = 0};
     recurrent_key(&key, &r);
     cg_key_add(&key, " clip%a", (double)ir_float(op, IR_ATTR_CELL_CLIP));
-    const cg_arg args[ARGS] = {[RECURRENT_H0] = cg_arg_value(ir_operand_value(op, 2)),
-                               [RECURRENT_C0] = cg_arg_value(ir_operand_value(op, 3)),
-                               [RECURRENT_Y] = cg_arg_value(op->results[0]),
-                               [RECURRENT_H] = cg_arg_value(op->results[1]),
-                               [RECURRENT_C] = cg_arg_value(op->results[2]),
-                               [ARG_XW] = cg_arg_value(ir_operand_value(op, 0)),
-                               [ARG_R] = cg_arg_constant(cg_constant(m, packed, size, "weights"))};
+    cg_arg args[ARGS + 1] = {
+        [RECURRENT_H0] = cg_arg_value(ir_operand_value(op, 2)), [RECURRENT_C0] = cg_arg_value(ir_operand_value(op, 3)),
+        [RECURRENT_Y] = cg_arg_value(op->results[0]),           [RECURRENT_H] = cg_arg_value(op->results[1]),
+        [RECURRENT_C] = cg_arg_value(op->results[2]),           [ARG_XW] = cg_arg_value(ir_operand_value(op, 0)),
+        [ARG_R] = recurrent_weights(m, &r, 0, RECURRENT_GATES)};
+    if (r.int8)
+        args[ARG_SCRATCH] = cg_arg_scratch(m, op);
+    const int arg_count = ARGS + r.int8;
     cg_kernel k;
-    if (cg_kernel_begin(m, &k, key.text, op, ARGS)) {
+    if (cg_kernel_begin(m, &k, key.text, op, arg_count)) {
         recurrent_emit(&r, &k, step);
         cg_kernel_end(&k);
     }
     const cg_step_info info = {.units = (uint32_t)r.batch,
+                               .is_int8 = r.int8,
                                .macs = (uint64_t)(r.steps * r.batch * RECURRENT_GATES * r.units * r.units)};
-    cg_step_add(m, &k, op, &info, ARGS, args);
+    cg_step_add(m, &k, op, &info, arg_count, args);
     return true;
 }

@@ -35,41 +35,11 @@ typedef struct lstm_quant {
     LLVMValueRef x_row, h_row; /* in scratch memory */
 } lstm_quant;
 
-static int64_t padded(int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
 size_t cg_lstm_quant_scratch(const ir_op *op, const target_info *target)
 {
     const ir_type *x = &ir_operand_value(op, 0)->type, *h = &ir_operand_value(op, 4)->type;
     (void)target;
-    return (size_t)(h->dims[0] * (padded(x->dims[2]) + padded(h->dims[1])));
-}
-
-/* sums += weights * row, 4 bytes of the row at a time. */
-static void multiply(recurrent *r, int weights, LLVMValueRef row, int64_t depth, LLVMValueRef first, int n,
-                     LLVMValueRef sums[])
-{
-    cg_kernel *k = r->k;
-    const int64_t k_steps = (depth + 3) / 4;
-    LLVMValueRef packed = recurrent_weights_at(r, k->arg[weights], first, k_steps);
-    cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, k_steps), 1);
-    for (int i = 0; i < n; i++)
-        sums[i] = cg_loop_carry(k, &loop, sums[i]);
-    LLVMValueRef x = cg_splat(k, cg_load(k, k->m->i32, cg_at(k, row, cg_mul_const(k, loop.index, 4)), 4), r->lanes);
-    LLVMValueRef at = cg_at(k, packed, cg_mul_const(k, loop.index, n * (int)r->lanes * 4));
-    for (int i = 0; i < n; i++) {
-        LLVMValueRef w =
-            cg_load(k, cg_vector(k->m->i32, r->lanes), cg_at_const(k, at, i * (int)r->lanes * 4), r->lanes * 4);
-        cg_loop_update(k, &loop, i, cg_dot4(k, sums[i], x, w));
-    }
-    cg_loop_hint_vectorize(k, &loop, false);
-    cg_loop_end(k, &loop);
-}
-
-/* Index of the constants of vector `v` of a block: gates of a vector lie side by side. */
-static LLVMValueRef constant_index(recurrent *r, LLVMValueRef first, int gate, int v)
-{
-    const int lanes = (int)r->lanes;
-    return cg_add(r->k, cg_mul_const(r->k, first, RECURRENT_GATES), cg_i64(r->k, (v * RECURRENT_GATES + gate) * lanes));
+    return (size_t)(h->dims[0] * (recurrent_padded(x->dims[2]) + recurrent_padded(h->dims[1])));
 }
 
 static void load_biases(recurrent *r, int arg, LLVMValueRef first, int count, LLVMValueRef sums[])
@@ -79,23 +49,22 @@ static void load_biases(recurrent *r, int arg, LLVMValueRef first, int count, LL
         for (int v = 0; v < count; v++)
             sums[g * count + v] =
                 cg_load(k, cg_vector(k->m->i32, r->lanes),
-                        cg_at(k, k->arg[arg], cg_mul_const(k, constant_index(r, first, g, v), 4)), r->lanes * 4);
+                        cg_at(k, k->arg[arg], cg_mul_const(k, recurrent_constant_at(r, first, g, v), 4)), r->lanes * 4);
 }
 
 static void gate_sums(recurrent *r, LLVMValueRef first, int count, LLVMValueRef sums[])
 {
     const lstm_quant *l = r->context;
     cg_kernel *k = r->k;
-    const int n = RECURRENT_GATES * count;
     LLVMValueRef h[RECURRENT_GATES * RECURRENT_BLOCKS];
     load_biases(r, ARG_BIAS_X, first, count, sums);
     load_biases(r, ARG_BIAS_H, first, count, h);
-    multiply(r, ARG_W, l->x_row, l->inputs, first, n, sums);
-    multiply(r, ARG_R, l->h_row, r->units, first, n, h);
+    recurrent_multiply_bytes(r, ARG_W, l->x_row, l->inputs, first, count, sums);
+    recurrent_multiply_bytes(r, ARG_R, l->h_row, r->units, first, count, h);
     for (int g = 0; g < RECURRENT_GATES; g++)
         for (int v = 0; v < count; v++) {
             const int i = g * count + v;
-            LLVMValueRef index = constant_index(r, first, g, v);
+            LLVMValueRef index = recurrent_constant_at(r, first, g, v);
             sums[i] = cg_requant_apply(k, &l->x, k->arg[ARG_SCALE_X], index, sums[i]);
             h[i] = cg_requant_apply(k, &l->h, k->arg[ARG_SCALE_H], index, h[i]);
             sums[i] = cg_saturate16(k, LLVMBuildAdd(k->b, sums[i], h[i], ""));
@@ -136,7 +105,7 @@ static void step(recurrent *r)
 {
     lstm_quant *l = r->context;
     cg_kernel *k = r->k;
-    const int64_t x_bytes = padded(l->inputs), h_bytes = padded(r->units);
+    const int64_t x_bytes = recurrent_padded(l->inputs), h_bytes = recurrent_padded(r->units);
     l->x_row = cg_at(k, k->arg[ARG_SCRATCH], cg_mul_const(k, r->sequence, x_bytes + h_bytes));
     l->h_row = cg_at_const(k, l->x_row, x_bytes);
     cg_copy_run(k, cg_at(k, k->arg[ARG_X], cg_mul_const(k, r->row, l->inputs)), l->x_row, l->inputs);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/codegen/move/copy.h"
+#include "compiler/codegen/rows/dynamic.h"
 
 void recurrent_init(cg_module *m, const ir_op *op, int gates, recurrent *out)
 {
@@ -18,6 +19,7 @@ void recurrent_init(cg_module *m, const ir_op *op, int gates, recurrent *out)
                        .lanes = m->target->vector_bytes / 4};
     out->reversed = ir_has_attr(op, IR_ATTR_REVERSED) && ir_int(op, IR_ATTR_REVERSED);
     out->h_bytes = (int64_t)ir_dtype_bytes(y->dtype);
+    out->int8 = y->dtype == IR_F32 && ir_operand_value(op, 1)->type.dtype == IR_I8;
     out->c_bytes = results > 2 ? (int64_t)ir_dtype_bytes(op->results[2]->type.dtype) : 0;
 }
 
@@ -29,8 +31,9 @@ cg_fit cg_recurrent_fits(const ir_op *op, const target_info *target)
 
 void recurrent_key(cg_key *key, const recurrent *r)
 {
-    cg_key_add(key, "%s %lldx%lldx%lld%s%s", ir_op_info_of(r->op->code)->text, (long long)r->steps, (long long)r->batch,
-               (long long)r->units, r->time_first ? "t" : "", r->reversed ? "r" : "");
+    cg_key_add(key, "%s %lldx%lldx%lld%s%s%s", ir_op_info_of(r->op->code)->text, (long long)r->steps,
+               (long long)r->batch, (long long)r->units, r->time_first ? "t" : "", r->reversed ? "r" : "",
+               r->int8 ? " int8" : "");
 }
 
 /* ---- Sequences and steps ---- */
@@ -133,10 +136,37 @@ LLVMValueRef recurrent_weights_at(recurrent *r, LLVMValueRef packed, LLVMValueRe
     return cg_at(r->k, packed, cg_mul_const(r->k, first, k_steps * r->gates * 4)); /* 4 bytes a unit, gate and step */
 }
 
+LLVMValueRef recurrent_constant_at(recurrent *r, LLVMValueRef first, int gate, int v)
+{
+    return cg_add(r->k, cg_mul_const(r->k, first, r->gates), cg_i64(r->k, (v * r->gates + gate) * (int)r->lanes));
+}
+
+/* ---- Bytes ---- */
+
+void recurrent_multiply_bytes(recurrent *r, int packed, LLVMValueRef row, int64_t depth, LLVMValueRef first, int count,
+                              LLVMValueRef sums[])
+{
+    cg_kernel *k = r->k;
+    const int n = r->gates * count;
+    const int64_t k_steps = (depth + 3) / 4;
+    LLVMValueRef weights = recurrent_weights_at(r, k->arg[packed], first, k_steps);
+    cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, k_steps), 1);
+    for (int i = 0; i < n; i++)
+        sums[i] = cg_loop_carry(k, &loop, sums[i]);
+    LLVMValueRef x = cg_splat(k, cg_load(k, k->m->i32, cg_at(k, row, cg_mul_const(k, loop.index, 4)), 4), r->lanes);
+    LLVMValueRef at = cg_at(k, weights, cg_mul_const(k, loop.index, n * (int)r->lanes * 4));
+    for (int i = 0; i < n; i++) {
+        LLVMValueRef w =
+            cg_load(k, cg_vector(k->m->i32, r->lanes), cg_at_const(k, at, i * (int)r->lanes * 4), r->lanes * 4);
+        cg_loop_update(k, &loop, i, cg_dot4(k, sums[i], x, w));
+    }
+    cg_loop_hint_vectorize(k, &loop, false);
+    cg_loop_end(k, &loop);
+}
+
 /* ---- Floats ---- */
 
-void recurrent_multiply_f32(recurrent *r, int packed, LLVMValueRef row, LLVMValueRef first, int count,
-                            LLVMValueRef sums[])
+static void multiply_floats(recurrent *r, int packed, LLVMValueRef first, int count, LLVMValueRef sums[])
 {
     cg_kernel *k = r->k;
     const int n = r->gates * count;
@@ -145,7 +175,8 @@ void recurrent_multiply_f32(recurrent *r, int packed, LLVMValueRef row, LLVMValu
     cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, r->units), 1);
     for (int i = 0; i < n; i++)
         sums[i] = cg_loop_carry(k, &loop, sums[i]);
-    LLVMValueRef x = cg_splat(k, cg_load(k, k->m->f32, cg_at(k, row, cg_mul_const(k, loop.index, 4)), 1), r->lanes);
+    LLVMValueRef x =
+        cg_splat(k, cg_load(k, k->m->f32, cg_at(k, r->factor, cg_mul_const(k, loop.index, 4)), 1), r->lanes);
     LLVMValueRef at = cg_at(k, weights, cg_mul_const(k, loop.index, n * (int)r->lanes * 4));
     for (int i = 0; i < n; i++) {
         LLVMValueRef w = cg_load(k, vector, cg_at_const(k, at, i * (int)r->lanes * 4), r->lanes * 4);
@@ -153,6 +184,100 @@ void recurrent_multiply_f32(recurrent *r, int packed, LLVMValueRef row, LLVMValu
     }
     cg_loop_hint_vectorize(k, &loop, false);
     cg_loop_end(k, &loop);
+}
+
+/* ---- Floats by int8 weights ----
+ *
+ * Behind the packed weights, for each gate and unit as recurrent_constant_index has them: what sums begin with, since
+ * the bytes are 128 too large, -128 * the sum of the row's weights, i32; and the row's scale, f32. */
+
+static size_t packed_bytes(const recurrent *r)
+{
+    return (size_t)(recurrent_vectors(r) * r->gates * ((r->units + 3) / 4) * r->lanes) * 4;
+}
+
+static size_t constant_bytes(const recurrent *r) { return (size_t)(recurrent_vectors(r) * r->gates * r->lanes) * 4; }
+
+static const void *pack_int8(const recurrent *r, arena *a, const int8_t *weights, int first_gate, size_t *out_bytes)
+{
+    const ir_quant *quant = ir_operand_value(r->op, 1)->quant;
+    size_t size;
+    const void *packed = recurrent_pack(r, a, weights, r->units, 4, &size);
+    *out_bytes = size + 2 * constant_bytes(r);
+    unsigned char *all = arena_alloc(a, *out_bytes + 1);
+    int32_t *starts = (int32_t *)(void *)(all + size);
+    float *scales = (float *)(void *)(all + size + constant_bytes(r));
+    memcpy(all, packed, size);
+    memset(all + size, 0, 2 * constant_bytes(r));
+    for (int g = 0; g < r->gates; g++)
+        for (int64_t u = 0; u < r->units; u++) {
+            const int64_t at = recurrent_constant_index(r, g, u), row = g * r->units + u;
+            for (int64_t d = 0; d < r->units; d++)
+                starts[at] -= 128 * weights[row * r->units + d];
+            scales[at] = quant->scale[quant->axis < 0 ? 0 : first_gate * r->units + row];
+        }
+    return all;
+}
+
+static void multiply_int8(recurrent *r, int packed, LLVMValueRef first, int count, LLVMValueRef sums[])
+{
+    cg_kernel *k = r->k;
+    LLVMTypeRef reals = cg_vector(k->m->f32, r->lanes), ints = cg_vector(k->m->i32, r->lanes);
+    LLVMValueRef products[RECURRENT_GATES * RECURRENT_BLOCKS], at[RECURRENT_GATES * RECURRENT_BLOCKS];
+    LLVMValueRef starts = cg_at_const(k, k->arg[packed], (int64_t)packed_bytes(r));
+    for (int i = 0; i < r->gates * count; i++) {
+        at[i] = cg_mul_const(k, recurrent_constant_at(r, first, i / count, i % count), 4);
+        products[i] = cg_load(k, ints, cg_at(k, starts, at[i]), r->lanes * 4);
+    }
+    recurrent_multiply_bytes(r, packed, r->factor, r->units, first, count, products);
+    LLVMValueRef scales = cg_at_const(k, starts, (int64_t)constant_bytes(r)),
+                 by = cg_splat(k, r->factor_scale, r->lanes);
+    for (int i = 0; i < r->gates * count; i++) {
+        LLVMValueRef scale = LLVMBuildFMul(k->b, by, cg_load(k, reals, cg_at(k, scales, at[i]), r->lanes * 4), "");
+        sums[i] = cg_fma(k, LLVMBuildSIToFP(k->b, products[i], reals, ""), scale, sums[i]);
+    }
+}
+
+/* ---- Either ---- */
+
+cg_arg recurrent_weights(cg_module *m, recurrent *r, int first_gate, int gates)
+{
+    const ir_value *w = ir_operand_value(r->op, 1);
+    const size_t skipped = (size_t)(first_gate * r->units * r->units) * ir_dtype_bytes(w->type.dtype);
+    const void *from = (const unsigned char *)w->data + skipped;
+    size_t size;
+    r->gates = gates;
+    const void *packed = r->int8 ? pack_int8(r, m->arena, from, first_gate, &size)
+                                 : recurrent_pack(r, m->arena, from, r->units, 1, &size);
+    return cg_arg_constant(cg_constant(m, packed, size, "weights"));
+}
+
+size_t recurrent_factor_bytes(const ir_op *op)
+{
+    const ir_type *h = &ir_operand_value(op, 2)->type;
+    return ir_operand_value(op, 1)->type.dtype == IR_I8 ? (size_t)(h->dims[0] * recurrent_padded(h->dims[1])) : 0;
+}
+
+size_t cg_recurrent_scratch(const ir_op *op, const target_info *target)
+{
+    (void)target;
+    return recurrent_factor_bytes(op);
+}
+
+void recurrent_factor(recurrent *r, LLVMValueRef row, int scratch, int64_t offset)
+{
+    cg_kernel *k = r->k;
+    r->factor = row;
+    if (!r->int8)
+        return;
+    LLVMValueRef own = cg_mul_const(k, r->sequence, recurrent_padded(r->units));
+    r->factor = cg_at(k, cg_at_const(k, k->arg[scratch], offset), own);
+    r->factor_scale = cg_quantize_row(k, IR_METHOD_SYMMETRIC_AWAY, r->units, row, r->factor).scale;
+}
+
+void recurrent_multiply(recurrent *r, int packed, LLVMValueRef first, int count, LLVMValueRef sums[])
+{
+    (r->int8 ? multiply_int8 : multiply_floats)(r, packed, first, count, sums);
 }
 
 void recurrent_load_f32(recurrent *r, LLVMValueRef row, LLVMValueRef first, int count, LLVMValueRef mask,

@@ -26,13 +26,15 @@ typedef struct recurrent {
     bool time_first, reversed;
     unsigned lanes;
     int64_t h_bytes, c_bytes; /* of an element; c_bytes 0: no cell state */
+    bool int8;                /* floats with int8 recurrent weights, which multiply a row quantized in each step */
 
     /* While the code of a step is made: */
     cg_kernel *k;
     void *context;
-    LLVMValueRef sequence;        /* number, i64 */
-    LLVMValueRef row;             /* of the step in operand and y */
-    LLVMValueRef h, c, y, c_next; /* the state's rows: before the step, and of its results */
+    LLVMValueRef sequence;             /* number, i64 */
+    LLVMValueRef row;                  /* of the step in operand and y */
+    LLVMValueRef h, c, y, c_next;      /* the state's rows: before the step, and of its results */
+    LLVMValueRef factor, factor_scale; /* what weights multiply: its floats, or its bytes and their scale */
 } recurrent;
 
 /* Shapes from the op, whose values must all be dense; false with a diagnostic. */
@@ -51,12 +53,29 @@ const void *recurrent_pack(const recurrent *, arena *, const void *weights, int6
                            size_t *out_bytes);
 /* Address of the weights of the block at unit `first`. */
 LLVMValueRef recurrent_weights_at(recurrent *, LLVMValueRef packed, LLVMValueRef first, int64_t k_steps);
-/* sums[gate * count + vector] += the block's weights (argument `packed`, of floats) times the row of units floats. */
-void recurrent_multiply_f32(recurrent *, int packed, LLVMValueRef row, LLVMValueRef first, int count,
-                            LLVMValueRef sums[]);
+/* sums += the block's int8 weights (argument `packed`) times a row of `depth` bytes, which may be read 3 bytes further. */
+void recurrent_multiply_bytes(recurrent *, int packed, LLVMValueRef row, int64_t depth, LLVMValueRef first, int count,
+                              LLVMValueRef sums[]);
+
+/* Layers of floats, whose recurrent weights are floats or int8: */
+
+/* The weights of `gates` gates from the first on, with what else their products need. */
+cg_arg recurrent_weights(cg_module *, recurrent *, int first_gate, int gates);
+/* Scratch memory for the bytes that int8 weights multiply, of all sequences; 0 for floats. */
+size_t recurrent_factor_bytes(const ir_op *);
+/* The row of floats is what recurrent_multiply multiplies from here on.  scratch: the argument with the memory of
+ * recurrent_factor_bytes, if there is any, from `offset` on. */
+void recurrent_factor(recurrent *, LLVMValueRef row, int scratch, int64_t offset);
+/* sums[gate * count + vector] += the block's weights (argument `packed`) times the factor. */
+void recurrent_multiply(recurrent *, int packed, LLVMValueRef first, int count, LLVMValueRef sums[]);
 /* `count` vectors of floats from unit `first` on, of which the last one is masked. */
 void recurrent_load_f32(recurrent *, LLVMValueRef row, LLVMValueRef first, int count, LLVMValueRef mask,
                         LLVMValueRef out[]);
+/* Bytes of a row in scratch memory. */
+static inline int64_t recurrent_padded(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* Where the numbers of a gate lie for vector `v` of the block at unit `first`, in elements. */
+LLVMValueRef recurrent_constant_at(recurrent *, LLVMValueRef first, int gate, int v);
 /* Where the number of a gate and unit lies, in elements. */
 static inline int64_t recurrent_constant_index(const recurrent *r, int gate, int64_t unit)
 {

@@ -4,6 +4,8 @@
  *     x  ──▶ low, high (16 lanes each, folded) ──▶ scale, zero point ──▶ q, 16 at a time
  *
  * The parameters are computed in vectors of equal elements, which are as cheap as scalars. */
+#include "compiler/codegen/rows/dynamic.h"
+
 #include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/build/shape.h"
 
@@ -179,36 +181,37 @@ static void quantize_lanes(cg_kernel *k, void *context, LLVMValueRef first, LLVM
     cg_store_lanes(k, integers(s, x), cg_at(k, to, first), mask);
 }
 
-static void emit_row(dynamic *s, LLVMValueRef row)
+cg_dynamic_row cg_quantize_row(cg_kernel *k, ir_enum_METHOD method, int64_t length, LLVMValueRef from, LLVMValueRef to)
 {
-    cg_kernel *k = s->k;
-    LLVMValueRef range[2], from = cg_at(k, k->arg[0], cg_mul_const(k, row, 4 * s->length));
-    find_range(s, from, range);
-    if (s->method == IR_METHOD_SYMMETRIC_AWAY)
-        symmetric(s, range[0]);
-    else if (s->method == IR_METHOD_AFFINE_EVEN)
-        affine_even(s, range[0], range[1]);
-    else
-        affine_away(s, range[0], range[1]);
-    LLVMValueRef scale = LLVMBuildExtractElement(k->b, s->scale, cg_i32(k, 0), "");
-    LLVMValueRef zero = LLVMBuildFPToSI(k->b, LLVMBuildExtractElement(k->b, s->zero, cg_i32(k, 0), ""), k->m->i32, "");
-    if (s->method != IR_METHOD_AFFINE_EVEN)
-        zero = LLVMBuildAdd(k->b, zero, cg_i32(k, 128), "");
-    cg_store(k, scale, cg_at(k, k->arg[2], cg_mul_const(k, row, 4)), 4);
-    cg_store(k, LLVMBuildTrunc(k->b, zero, k->m->i8, ""), cg_at(k, k->arg[3], row), 1);
-    void *context[3] = {s, from, cg_at(k, k->arg[1], cg_mul_const(k, row, s->length))};
-    cg_for_lanes(k, s->length, LANES, quantize_lanes, context);
-}
-
-static void emit_rows(cg_kernel *k, const ir_op *op, int64_t length)
-{
-    dynamic s = {.k = k, .method = (ir_enum_METHOD)ir_int(op, IR_ATTR_METHOD), .length = length};
+    dynamic s = {.k = k, .method = method, .length = length};
     s.reals = cg_vector(k->m->f32, LANES);
     s.doubles = cg_vector(LLVMDoubleTypeInContext(k->m->context), LANES);
     s.ints = cg_vector(k->m->i32, LANES);
     s.bytes = cg_vector(k->m->i8, LANES);
+    LLVMValueRef range[2];
+    find_range(&s, from, range);
+    if (method == IR_METHOD_SYMMETRIC_AWAY)
+        symmetric(&s, range[0]);
+    else if (method == IR_METHOD_AFFINE_EVEN)
+        affine_even(&s, range[0], range[1]);
+    else
+        affine_away(&s, range[0], range[1]);
+    void *context[3] = {&s, from, to};
+    cg_for_lanes(k, length, LANES, quantize_lanes, context);
+    LLVMValueRef zero = LLVMBuildFPToSI(k->b, LLVMBuildExtractElement(k->b, s.zero, cg_i32(k, 0), ""), k->m->i32, "");
+    if (method != IR_METHOD_AFFINE_EVEN)
+        zero = LLVMBuildAdd(k->b, zero, cg_i32(k, 128), "");
+    return (cg_dynamic_row){LLVMBuildExtractElement(k->b, s.scale, cg_i32(k, 0), ""), zero};
+}
+
+static void emit_rows(cg_kernel *k, const ir_op *op, int64_t length)
+{
     cg_loop row = cg_loop_begin(k, k->begin, k->end, 1);
-    emit_row(&s, row.index);
+    const cg_dynamic_row made = cg_quantize_row(k, (ir_enum_METHOD)ir_int(op, IR_ATTR_METHOD), length,
+                                                cg_at(k, k->arg[0], cg_mul_const(k, row.index, 4 * length)),
+                                                cg_at(k, k->arg[1], cg_mul_const(k, row.index, length)));
+    cg_store(k, made.scale, cg_at(k, k->arg[2], cg_mul_const(k, row.index, 4)), 4);
+    cg_store(k, LLVMBuildTrunc(k->b, made.zero, k->m->i8, ""), cg_at(k, k->arg[3], row.index), 1);
     cg_loop_hint_vectorize(k, &row, false);
     cg_loop_end(k, &row);
 }

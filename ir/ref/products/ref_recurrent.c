@@ -7,8 +7,12 @@
  *     lstm       gates = xw[t] + r h; i f o = logistic, g = tanh of a quarter each
  *                c = f c + i g, clipped; h = o tanh(c)
  *     gru        z r = logistic(xw[t] + r h) of two thirds; n = tanh(xw[t] + r (R h + b)), or tanh(xw[t] + R (r h))
- * without b h = (1 - z) n + z h rnn        h = tanh(xw[t] + r h) lstm_quant the same as lstm in integers
- * (docs/quantization.md): h 8 bits, gates in Q3.12, c 16 bits */
+ *                without b; h = (1 - z) n + z h
+ *     rnn        h = tanh(xw[t] + r h)
+ *     lstm_quant the same as lstm in integers (docs/quantization.md): h 8 bits, gates in Q3.12, c 16 bits
+ *
+ * With int8 weights what they are multiplied by, h or r h, is quantized in each step: symmetrically, by its largest
+ * magnitude, as dynamic_quantize does it. */
 #include <stdlib.h>
 
 #include "arith/fixed_point.h"
@@ -37,6 +41,29 @@ static int64_t row_of(const sequences *s, int64_t step, int64_t n)
     return s->time_first ? t * s->batch + n : n * s->steps + t;
 }
 
+static bool is_symmetric(const ir_op *op, int index, diag *d)
+{
+    const ir_value *w = op->operands[index].value;
+    if (!w->quant || w->quant->axis > 0)
+        return ir_refuse(op, d, "weights need a scale, or one for each row");
+    for (int32_t i = 0; i < w->quant->count; i++)
+        if (w->quant->zero[i] || !(w->quant->scale[i] > 0) || !isfinite(w->quant->scale[i]))
+            return ir_refuse(op, d, "weights with scale %g and zero point %d", (double)w->quant->scale[i],
+                             w->quant->zero[i]);
+    return true;
+}
+
+/* Integer weights have scales, and sums of their products fit 32 bits. */
+bool ir_check_recurrent(const ir_op *op, diag *d)
+{
+    const ir_type *r = &op->operands[1].value->type;
+    if (r->dtype != IR_I8)
+        return true;
+    if (r->dims[1] > INT32_MAX / (128 * 128))
+        return ir_refuse(op, d, "%lld units, whose products do not fit 32 bits", (long long)r->dims[1]);
+    return is_symmetric(op, 1, d);
+}
+
 static float logistic(float x) { return 1.0f / (1.0f + expf(-x)); }
 
 /* ---- Floats ---- */
@@ -53,35 +80,61 @@ static void lstm_step(float gates[], float h[], float c[], int64_t units, float 
     }
 }
 
-/* sums[g] = start[first + g] + row `g` of r times h, for `count` gates; start NULL: 0 */
-static void gate_products(float sums[], int64_t count, const void *start, int64_t first, const void *r, int64_t r_row,
-                          const float h[], int64_t units)
+/* The recurrent weights, and what int8 ones need. */
+typedef struct recurrent_weights {
+    const void *data; /* [rows][units] */
+    int64_t units;
+    const ir_quant *quant; /* NULL: floats */
+    uint8_t *integers;     /* units of scratch memory for what they are multiplied by */
+} recurrent_weights;
+
+/* Row `row` times the quantized h; 128 is the zero point of both. */
+static float integer_product(const recurrent_weights *w, int64_t row, float h_scale)
 {
+    int32_t sum = 0;
+    for (int64_t u = 0; u < w->units; u++)
+        sum += (w->integers[u] - 128) * ((const int8_t *)w->data)[row * w->units + u];
+    return (float)sum * (h_scale * w->quant->scale[w->quant->axis < 0 ? 0 : row]);
+}
+
+/* sums[g] = start[first + g] + row `g` of the weights times h, for `count` gates; start NULL: 0 */
+static void gate_products(float sums[], int64_t count, const void *start, int64_t first, const recurrent_weights *w,
+                          int64_t w_row, const float h[])
+{
+    ir_dynamic q = {0};
+    if (w->quant)
+        q = ir_dynamic_of(IR_METHOD_SYMMETRIC_AWAY, h, 0, w->units);
+    for (int64_t u = 0; w->quant && u < w->units; u++)
+        w->integers[u] = ir_dynamic_apply(&q, h[u]);
     for (int64_t g = 0; g < count; g++) {
         sums[g] = start ? ir_f32_at(start, first + g) : 0;
-        for (int64_t u = 0; u < units; u++)
-            sums[g] += h[u] * ir_f32_at(r, (r_row + g) * units + u);
+        if (w->quant)
+            sums[g] += integer_product(w, w_row + g, q.scale);
+        for (int64_t u = 0; !w->quant && u < w->units; u++)
+            sums[g] += h[u] * ir_f32_at(w->data, (w_row + g) * w->units + u);
     }
 }
 
-static void lstm_next(const ir_op *op, const void *const operands[], int64_t row, int64_t units, float gates[],
-                      float h[], float c[])
+static void lstm_next(const ir_op *op, const void *const operands[], const recurrent_weights *w, int64_t row,
+                      float gates[], float h[], float c[])
 {
-    gate_products(gates, 4 * units, operands[0], row * 4 * units, operands[1], 0, h, units);
+    const int64_t units = w->units;
+    gate_products(gates, 4 * units, operands[0], row * 4 * units, w, 0, h);
     lstm_step(gates, h, c, units, ir_float(op, IR_ATTR_CELL_CLIP));
 }
 
-static void gru_next(const ir_op *op, const void *const operands[], int64_t row, int64_t units, float gates[],
-                     float h[], float c[])
+static void gru_next(const ir_op *op, const void *const operands[], const recurrent_weights *w, int64_t row,
+                     float gates[], float h[], float c[])
 {
+    const int64_t units = w->units;
     const void *b = ir_operand_value(op, 3) ? operands[3] : NULL;
     float *candidate = gates + 2 * units;
-    gate_products(gates, 2 * units, operands[0], row * 3 * units, operands[1], 0, h, units);
+    gate_products(gates, 2 * units, operands[0], row * 3 * units, w, 0, h);
     for (int64_t u = 0; u < 2 * units; u++)
         gates[u] = logistic(gates[u]);
     for (int64_t u = 0; u < units; u++)
         c[u] = b ? h[u] : gates[units + u] * h[u];
-    gate_products(candidate, units, b, 0, operands[1], 2 * units, c, units);
+    gate_products(candidate, units, b, 0, w, 2 * units, c);
     for (int64_t u = 0; u < units; u++) {
         const float x = ir_f32_at(operands[0], row * 3 * units + 2 * units + u);
         const float n = tanhf(b ? x + gates[units + u] * candidate[u] : x + candidate[u]);
@@ -89,19 +142,20 @@ static void gru_next(const ir_op *op, const void *const operands[], int64_t row,
     }
 }
 
-static void rnn_next(const ir_op *op, const void *const operands[], int64_t row, int64_t units, float gates[],
-                     float h[], float c[])
+static void rnn_next(const ir_op *op, const void *const operands[], const recurrent_weights *w, int64_t row,
+                     float gates[], float h[], float c[])
 {
+    const int64_t units = w->units;
     (void)c;
-    gate_products(gates, units, operands[0], row * units, operands[1], 0, h, units);
+    gate_products(gates, units, operands[0], row * units, w, 0, h);
     for (int64_t u = 0; u < units; u++)
         h[u] = ir_int(op, IR_ATTR_RECTIFIED) ? ir_clamp_f32(gates[u], 0, INFINITY) : tanhf(gates[u]);
 }
 
 /* One step: from row `row` of operand 0 and the states h and c to the next h and c.  gates: 4 * units of scratch
  * memory; c is that, too, where there is no cell state. */
-typedef void next_fn(const ir_op *, const void *const operands[], int64_t row, int64_t units, float gates[], float h[],
-                     float c[]);
+typedef void next_fn(const ir_op *, const void *const operands[], const recurrent_weights *, int64_t row, float gates[],
+                     float h[], float c[]);
 
 static bool run_float(const ir_op *op, const void *const operands[], void *const results[], diag *d, next_fn *next,
                       bool has_c)
@@ -109,16 +163,17 @@ static bool run_float(const ir_op *op, const void *const operands[], void *const
     const sequences s = sequences_of(op);
     const int64_t units = s.units;
     const size_t bytes = 4 * (size_t)units;
-    float *gates = malloc(((size_t)units * 6 + 1) * sizeof *gates), *h = gates + 4 * units, *c = h + units;
+    float *gates = malloc(((size_t)units * 7 + 1) * sizeof *gates), *h = gates + 4 * units, *c = h + units;
     if (!gates)
         return ir_out_of_memory(op, d);
+    const recurrent_weights w = {operands[1], units, op->operands[1].value->quant, (uint8_t *)(c + units)};
     for (int64_t n = 0; n < s.batch; n++) {
         memcpy(h, (const char *)operands[2] + (size_t)n * bytes, bytes);
         if (has_c)
             memcpy(c, (const char *)operands[3] + (size_t)n * bytes, bytes);
         for (int64_t step = 0; step < s.steps; step++) {
             const int64_t row = row_of(&s, step, n);
-            next(op, operands, row, units, gates, h, c);
+            next(op, operands, &w, row, gates, h, c);
             memcpy((char *)results[0] + (size_t)row * bytes, h, bytes);
         }
         memcpy((char *)results[1] + (size_t)n * bytes, h, bytes);
@@ -145,18 +200,6 @@ bool ir_ref_rnn(const ir_op *op, const void *const operands[], void *const resul
 }
 
 /* ---- lstm_quant ---- */
-
-static bool is_symmetric(const ir_op *op, int index, diag *d)
-{
-    const ir_value *w = op->operands[index].value;
-    if (!w->quant || w->quant->axis > 0)
-        return ir_refuse(op, d, "weights need a scale, or one for each row");
-    for (int32_t i = 0; i < w->quant->count; i++)
-        if (w->quant->zero[i] || !(w->quant->scale[i] > 0) || !isfinite(w->quant->scale[i]))
-            return ir_refuse(op, d, "weights with scale %g and zero point %d", (double)w->quant->scale[i],
-                             w->quant->zero[i]);
-    return true;
-}
 
 bool ir_check_lstm_quant(const ir_op *op, diag *d)
 {
