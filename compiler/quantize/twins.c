@@ -3,6 +3,7 @@
 
 #include "passes/common/plan.h"
 #include "passes/common/qdq.h"
+#include "passes/common/real_sum.h"
 #include "passes/common/scales.h"
 
 /* ---- Products whose bias can be corrected ---- */
@@ -158,9 +159,18 @@ ir_op **twins_ops(const ir_graph *g)
     return ops;
 }
 
+/* Sums that a product takes in are real here, and rounded all the same. */
+static void fix_sums(ir_graph *g)
+{
+    for (ir_op *op = g->first; op; op = op->next)
+        if (real_sum_product(op) >= 0)
+            fix_grid(op->results[0]);
+}
+
 static void split_all(const twins *t)
 {
     ir_op **real = twins_ops(t->real), **integer = twins_ops(t->integer);
+    fix_sums(t->integer);
     for (int i = 0; i < t->count; i++) {
         split_real(t->real, real[t->products[i].op->id]);
         split_integer(t->integer, integer[t->products[i].op->id], &t->products[i]);

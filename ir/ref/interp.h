@@ -41,6 +41,12 @@ bool ir_lookup_table(const ir_op *, uint8_t table[256], diag *);
 enum { IR_MAC_SCALE = 4, IR_MAC_ZERO = 5 }; /* operands of ops whose x is quantized at run time */
 enum { IR_MAC_GATE = 6 };                   /* operand: slopes of a gate */
 static inline bool ir_mac_is_dynamic(const ir_op *op) { return ir_operand_value(op, IR_MAC_ZERO) != NULL; }
+/* Is a residual added to a product of integers before that is rounded to them? */
+static inline bool ir_mac_adds_real(const ir_op *op)
+{
+    return ir_has_attr(op, IR_ATTR_MID_SCALE) && ir_operand_value(op, 3) && op->operands[0].value->quant &&
+           op->results[0]->quant && ir_float(op, IR_ATTR_MID_SCALE) == 0;
+}
 double ir_mac_multiplier(const ir_op *, int64_t channel);
 /* A real bias of such an op in units of its result; 0 when the bias is of integers, or absent. */
 float ir_mac_real_bias(const ir_op *, int64_t channel);

@@ -16,7 +16,7 @@ double ir_mac_multiplier(const ir_op *op, int64_t channel)
     if (ir_mac_is_dynamic(op))
         return weight_scale;
     float result_scale = y ? y->scale[0] : 1.0f;
-    if (ir_has_attr(op, IR_ATTR_MID_SCALE) && ir_operand_value(op, 3))
+    if (ir_has_attr(op, IR_ATTR_MID_SCALE) && ir_operand_value(op, 3) && ir_float(op, IR_ATTR_MID_SCALE) > 0)
         result_scale = ir_float(op, IR_ATTR_MID_SCALE);
     if (per_axis || ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_FIXED_TWICE)
         return (double)x->scale[0] * weight_scale / result_scale;
@@ -54,9 +54,9 @@ double ir_product_ratio(const ir_op *op, bool even, float s1, float s2, float sy
 
 void ir_set_rounding(ir_op *op, ir_enum_ROUNDING rounding)
 {
-    if (!ir_has_attr(op, IR_ATTR_ROUNDING) ||
-        (ir_op_info_of(op->code)->flags & IR_MAC && ir_operand_value(op, IR_MAC_GATE)))
-        return; /* a gate is there in floats alone */
+    const bool product = (ir_op_info_of(op->code)->flags & IR_MAC) != 0;
+    if (!ir_has_attr(op, IR_ATTR_ROUNDING) || (product && (ir_operand_value(op, IR_MAC_GATE) || ir_mac_adds_real(op))))
+        return; /* these are there in floats alone */
     if (rounding == IR_ROUNDING_FIXED_TWICE && op->code == IR_FULLY_CONNECTED)
         rounding = IR_ROUNDING_FIXED_ONCE;
     const ir_enum_ROUNDING now = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);

@@ -32,13 +32,18 @@ static inline int32_t ir_mul_fixed(ir_enum_ROUNDING rounding, int32_t x, arith_m
     return rounding == IR_ROUNDING_FIXED_ONCE ? arith_mul_fixed_once(x, m) : arith_mul_fixed_twice(x, m);
 }
 
+/* EVEN_F32, LITE_F32: in units of the result, before it is rounded. */
+static inline float ir_requant_real(const ir_requant *r, int32_t x)
+{
+    const float y = r->bias != 0 ? fmaf((float)x, r->scale, r->bias) : (float)x * r->scale;
+    return r->gate != 0 ? y * fminf(fmaxf(fmaf(y, r->gate, 0.5f), 0), 1) : y;
+}
+
 static inline int32_t ir_requant_apply(const ir_requant *r, int32_t x)
 {
     if (!ir_rounding_is_real(r->rounding))
         return ir_clamp_i32((int64_t)ir_mul_fixed(r->rounding, x, r->multiplier) + r->zero, r->min, r->max);
-    float y = r->bias != 0 ? fmaf((float)x, r->scale, r->bias) : (float)x * r->scale;
-    if (r->gate != 0)
-        y *= fminf(fmaxf(fmaf(y, r->gate, 0.5f), 0), 1);
+    const float y = ir_requant_real(r, x);
     return ir_round_even_f32(r->rounding == IR_ROUNDING_LITE_F32 ? roundf(y) : y, r->zero, r->min, r->max);
 }
 
@@ -144,6 +149,8 @@ typedef struct ir_mac_end {
     float add_min, add_max;
     const void *residual; /* same shape as the result, or NULL */
     bool residual_first;
+    bool adds_real;      /* the residual to the product, which is not rounded by itself: in units of the result */
+    float residual_unit; /* … and one of its integers in them */
     ir_add_quant add;
     void *result;
 } ir_mac_end;

@@ -17,6 +17,7 @@
 #include "passes/common/gate.h"
 #include "passes/common/plan.h"
 #include "passes/common/qdq.h"
+#include "passes/common/real_sum.h"
 #include "passes/common/scales.h"
 
 enum {
@@ -33,7 +34,7 @@ typedef struct scan {
     bool *shares;  /* a result of moves: its grid can spread back to where its elements come from */
     bool *reaches; /* a product reads it, or what is computed from it */
     bool real_tail;
-    bool gates;    /* products take in a hard-swish */
+    bool gates;    /* products take in a hard-swish, and a residual before they round */
     bool exchange; /* other formats have no product of integers with a real result */
 } scan;
 
@@ -189,6 +190,8 @@ static bool makes_grid(const scan *s, const ir_value *v)
         return needed;
     if (op->keep_float)
         return needed;
+    if (s->gates && real_sum_of(v))
+        return false;
     switch (plan_kind_of(op)) {
     case PLAN_PRODUCT:
         if (plan_sum_of(op) || (s->gates && gate_of(op, &behind)))

@@ -65,17 +65,9 @@ static bool spelled(ir_op *last, const ir_value *v, gate *out)
     return true;
 }
 
-/* A constant, or one that is about to be rounded. */
-static bool is_known(const ir_value *v)
-{
-    while (v->def && v->def->operand_count == 1)
-        v = v->def->operands[0].value;
-    return ir_is_const(v);
-}
-
 static bool is_product(const ir_op *op)
 {
-    return qdq_is_product(op) && is_known(op->operands[1].value) && plan_gives_reals(op->code) &&
+    return qdq_is_product(op) && pass_is_known(op->operands[1].value) && plan_gives_reals(op->code) &&
            is_free(op, IR_ACT_NONE) && !plan_sum_of(op) && !ir_operand_value(op, 4) && !ir_operand_value(op, 5) &&
            is_plain(op->results[0]);
 }

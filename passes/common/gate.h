@@ -22,7 +22,8 @@ bool gate_of(const ir_op *product, gate *out);
 ir_op *gate_product(const ir_op *op);
 /* What the gate makes of the product's result. */
 static inline ir_value *gate_result(const gate *g) { return g->ops[g->count - 1]->results[0]; }
-/* Does what these options make of the graph have gates?  Other formats and roundings in integers have none. */
+/* Does what these options make of the graph have gates, and sums that are rounded with a product (real_sum.h)?  Other
+ * formats and roundings in integers have none. */
 bool gate_is_possible(const pass_options *);
 /* A hard_swish in its second form, with these slopes. */
 void gate_spell(ir_graph *, ir_op *hard_swish, ir_value *slopes);

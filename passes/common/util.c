@@ -21,6 +21,13 @@ bool pass_evaluate(const ir_op *op, const void *const operands[], void *const re
 
 bool pass_is_number(const ir_value *v) { return ir_is_const(v) && ir_type_elements(&v->type) == 1; }
 
+bool pass_is_known(const ir_value *v)
+{
+    while (v->def && v->def->operand_count == 1)
+        v = v->def->operands[0].value;
+    return ir_is_const(v);
+}
+
 static ir_value as_row(const ir_value *v, int64_t points)
 {
     ir_value row = *v;

@@ -14,6 +14,8 @@
 bool pass_evaluate(const ir_op *, const void *const operands[], void *const results[]);
 /* A constant of one element. */
 bool pass_is_number(const ir_value *);
+/* A constant, or one that is about to be rounded. */
+bool pass_is_known(const ir_value *);
 /* The result of an op, element by element, for `points` of them: operands are rows of so many, or one constant number
  * each; at most PASS_ROW_OPERANDS of them. */
 enum { PASS_ROW_OPERANDS = 4 };

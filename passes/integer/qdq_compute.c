@@ -15,6 +15,7 @@
 #include "ir/ref/interp.h"
 #include "passes/common/gate.h"
 #include "passes/common/qdq.h"
+#include "passes/common/real_sum.h"
 
 /* ---- Operands ---- */
 
@@ -194,6 +195,32 @@ static ir_value *gated(ir_graph *g, const ir_op *last, ir_op *q)
     return NULL;
 }
 
+/* ---- A product and the residual that it adds ---- */
+
+static ir_value *with_residual(ir_graph *g, const ir_op *sum, ir_op *q, ir_enum_ACT act)
+{
+    const int index = qdq_rounding(q) == IR_ROUNDING_EVEN_F32 ? real_sum_product(sum) : -1;
+    const ir_value *y = q->results[0];
+    ir_value *x = index < 0 ? NULL : qdq_source(sum->operands[1 - index].value);
+    diag ignored = {0};
+    if (!x)
+        return NULL;
+    ir_value *r = qdq_product(g, sum->operands[index].value->def, q, y, IR_ACT_NONE);
+    if (!r)
+        return NULL;
+    if (r->def->operand_count == 2)
+        ir_set_operand(r->def, 2, NULL);
+    ir_value *flipped = qdq_as_dtype(x, y->type.dtype, r->def);
+    ir_set_operand(r->def, 3, flipped);
+    ir_set_int(r->def, IR_ATTR_ADD_ACT, act);
+    if (ir_op_supported(r->def, &ignored))
+        return r;
+    ir_op_erase(r->def);
+    if (flipped != x)
+        qdq_drop(flipped);
+    return NULL;
+}
+
 /* ---- The pass ---- */
 
 /* Paddle Lite's models say themselves what is computed in integers: of the rest only functions of one value become
@@ -207,6 +234,8 @@ static ir_value *compute(ir_graph *g, const ir_op *op, ir_op *q, ir_enum_ACT act
     ir_value *r = qdq_product(g, op, q, q->results[0], act);
     if (!r && gates && act == IR_ACT_NONE)
         r = gated(g, op, q);
+    if (!r && gates)
+        r = with_residual(g, op, q, act);
     if (!r)
         r = simple(g, op, q, act);
     if (!r && act == IR_ACT_NONE)
@@ -241,7 +270,7 @@ static ir_value *integer_form(ir_graph *g, ir_op *q, bool gates)
     if (!inner->def || inner->def->code == IR_DEQUANTIZE || pass_single_user(inner) != relu)
         return compute(g, relu, q, qdq_act(relu), false);
     bool takes = ir_has_attr(inner->def, IR_ATTR_ACT) && qdq_act(inner->def) == IR_ACT_NONE;
-    ir_value *r = compute(g, inner->def, q, takes ? qdq_act(relu) : qdq_act(inner->def), false);
+    ir_value *r = compute(g, inner->def, q, takes ? qdq_act(relu) : qdq_act(inner->def), gates && takes);
     return r && !takes ? clamp(g, relu, q, r) : r;
 }
 

@@ -20,6 +20,7 @@
 #include "passes/common/gate.h"
 #include "passes/common/plan.h"
 #include "passes/common/qdq.h"
+#include "passes/common/real_sum.h"
 #include "passes/common/scales.h"
 #include "passes/real/choose.h"
 
@@ -141,6 +142,22 @@ static bool is_inside_gate(const plan *p, const ir_op *op)
     return is_gate(p, op) && gate_of(gate_product(op), &g) && gate_result(&g) != op->results[0];
 }
 
+/* Will a product add the other operand of this sum before it rounds? */
+static bool is_real_sum(const plan *p, const ir_op *sum)
+{
+    const bool possible = p->context->options->calibration && gate_is_possible(p->context->options);
+    const int index = possible ? real_sum_product(sum) : -1;
+    const ir_op *product = index < 0 ? NULL : sum->operands[index].value->def;
+    return product && product->id < p->ids && p->integer[product->id] && is_byte(sum->operands[1 - index].value) &&
+           is_byte(sum->results[0]);
+}
+
+static bool is_in_real_sum(const plan *p, const ir_value *v)
+{
+    const ir_op *sum = real_sum_of(v);
+    return sum && is_real_sum(p, sum);
+}
+
 static bool has_reals(const ir_op *op)
 {
     for (int i = 0; i < op->operand_count; i++)
@@ -154,7 +171,7 @@ static const char *why_float(plan *p, const ir_op *op)
 {
     if (op->keep_float)
         return op->why_float;
-    if (is_bias(p, op) || is_gate(p, op))
+    if (is_bias(p, op) || is_gate(p, op) || is_real_sum(p, op))
         return NULL;
     if (op->code == IR_FAKE_QUANT && ir_int(op, IR_ATTR_BITS) != 8)
         return arena_format(p->g->arena, "simulates %lld bits", (long long)ir_int(op, IR_ATTR_BITS));
@@ -274,7 +291,7 @@ static void spend(plan *p, ir_op *op)
             ir_set_operand(op, i, on_grid(p, op->operands[i].value, op, op));
     if (is_byte(op->results[0]))
         put_on_grid(p, op->results[0], op->next, op);
-    else if (!plan_sum_of(op) && !takes_gate(p, op))
+    else if (!plan_sum_of(op) && !takes_gate(p, op) && !is_in_real_sum(p, op->results[0]))
         make_real_result(p, op);
 }
 

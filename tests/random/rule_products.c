@@ -79,6 +79,14 @@ static void add_operand(draw *d, int index, ir_value *v)
     ir_set_operand(d->op, index, v);
 }
 
+/* Can the product be added to before it is rounded? */
+static bool adds_real(const draw *d, const ir_type *result)
+{
+    const ir_value *x = d->op->operands[0].value, *b = ir_operand_value(d->op, BIAS);
+    return x->quant && ir_dtype_bytes(result->dtype) == 1 && d->op->code != IR_DEPTHWISE_CONV2D &&
+           ir_int(d->op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32 && !(b && b->type.dtype == IR_F32);
+}
+
 static void add_residual(draw *d, const ir_type *result)
 {
     const draw_want like = {.dtype = result->dtype, .kind = DRAW_QUANTIZED, .type = result};
@@ -89,6 +97,10 @@ static void add_residual(draw *d, const ir_type *result)
     ir_set_int(d->op, IR_ATTR_ADD_FIRST, draw_below(d, 2));
     if (!y->quant)
         return;
+    if (adds_real(d, result) && draw_chance(d, 50)) {
+        ir_set_int(d->op, IR_ATTR_ACT, IR_ACT_NONE);
+        return;
+    }
     ir_set_float(d->op, IR_ATTR_MID_SCALE, y->quant->scale[0] * (float)draw_between(d, 50, 200) / 100);
     ir_set_int(d->op, IR_ATTR_MID_ZERO, draw_zero(d, result->dtype));
 }

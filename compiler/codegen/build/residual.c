@@ -34,6 +34,7 @@ cg_residual cg_residual_arithmetic(cg_module *m, const ir_op *op, const ir_value
     const double mid = ir_float(op, IR_ATTR_MID_SCALE), other = r->quant->scale[0], result = y->quant->scale[0];
     cg_residual out = {.rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING),
                        .first = ir_int(op, IR_ATTR_ADD_FIRST) != 0,
+                       .to_real = ir_mac_adds_real(op),
                        .mid_zero = (int32_t)ir_int(op, IR_ATTR_MID_ZERO),
                        .zero = r->quant->zero[0],
                        .mid_factor = (float)(mid / result),
@@ -57,10 +58,10 @@ const char *cg_residual_key(const cg_module *m, const cg_residual *r)
     uint32_t bits[2];
     memcpy(&bits[0], &r->mid_factor, 4);
     memcpy(&bits[1], &r->factor, 4);
-    return arena_format(m->arena, "add.%s%d.%d.%d.%x.%x.%d.%d.%d.%lld.%lld.%lld",
-                        ir_enum_text(IR_KIND_ENUM_ROUNDING, r->rounding), r->first, r->mid_zero, r->zero, bits[0],
-                        bits[1], r->result_zero, r->min, r->max, (long long)r->batch_stride, (long long)r->row_stride,
-                        (long long)r->pixel_stride);
+    return arena_format(m->arena, "add.%s%s%d.%d.%d.%x.%x.%d.%d.%d.%lld.%lld.%lld",
+                        ir_enum_text(IR_KIND_ENUM_ROUNDING, r->rounding), r->to_real ? ".real." : "", r->first,
+                        r->mid_zero, r->zero, bits[0], bits[1], r->result_zero, r->min, r->max,
+                        (long long)r->batch_stride, (long long)r->row_stride, (long long)r->pixel_stride);
 }
 
 LLVMValueRef cg_residual_constant(cg_module *m, const cg_residual *r)

@@ -8,6 +8,7 @@
 typedef struct cg_residual {
     ir_enum_ROUNDING rounding;
     bool first;                                /* the residual is the add's first operand */
+    bool to_real;                              /* the intermediate value is not rounded (ir_mac_adds_real) */
     int32_t mid_zero, zero;                    /* of the intermediate value, of the residual */
     float mid_factor, factor;                  /* EVEN_F32: scale / result scale */
     cg_requant mid_fixed, fixed, result_fixed; /* the fixed roundings: per tensor, without bounds but the last */

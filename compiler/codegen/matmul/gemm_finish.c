@@ -66,21 +66,31 @@ static LLVMValueRef load_residual(gemm_kernel *e, LLVMValueRef tile, int row, in
     return LLVMBuildZExt(k->b, v, cg_vector(k->m->i32, 16), "");
 }
 
-/* EVEN_F32: the requantized intermediate, centred; then the add, before its rounding. */
+/* The intermediate value, centred, as it is requantized. */
+static LLVMValueRef rounded_mid(gemm_kernel *e, LLVMValueRef scaled)
+{
+    cg_kernel *k = &e->k;
+    const cg_requant *q = &e->g->requant;
+    LLVMTypeRef floats = cg_vector(k->m->f32, 16);
+    LLVMValueRef mid = cg_clamp_f32(k, scaled, q->min - q->zero, q->max - q->zero);
+    return target_has(k->m->target, TARGET_ROUND)
+               ? cg_intrinsic(k, "llvm.roundeven", &floats, 1, &mid, 1)
+               : LLVMBuildSIToFP(k->b, cg_round_to_i32(k, mid), floats, ""); /* else a call of libm */
+}
+
+/* EVEN_F32: the add, before its rounding. */
 static LLVMValueRef add_residual(gemm_kernel *e, LLVMValueRef scaled, LLVMValueRef other)
 {
     cg_kernel *k = &e->k;
     const cg_residual *r = &e->g->residual.add;
-    const cg_requant *q = &e->g->requant;
     LLVMTypeRef floats = cg_vector(k->m->f32, 16);
-    LLVMValueRef mid = cg_clamp_f32(k, scaled, q->min - q->zero, q->max - q->zero);
-    mid = target_has(k->m->target, TARGET_ROUND)
-              ? cg_intrinsic(k, "llvm.roundeven", &floats, 1, &mid, 1)
-              : LLVMBuildSIToFP(k->b, cg_round_to_i32(k, mid), floats, ""); /* else a call of libm */
+    LLVMValueRef mid = r->to_real ? scaled : rounded_mid(e, scaled);
     /* A byte as the low bits of 2^23, minus 2^23 + zero: exact, and cheaper than a conversion. */
     other = cg_bitcast(k, LLVMBuildOr(k->b, other, cg_splat_i32(k, 0x4b000000, 16), ""), floats);
     other = LLVMBuildFSub(k->b, other, cg_splat_f32(k, 8388608.0f + (float)r->zero, 16), "");
     LLVMValueRef mid_factor = cg_splat_f32(k, r->mid_factor, 16), other_factor = cg_splat_f32(k, r->factor, 16);
+    if (r->to_real)
+        return cg_fma(k, other, other_factor, mid);
     if (r->first)
         return cg_fma(k, other, other_factor, LLVMBuildFMul(k->b, mid, mid_factor, ""));
     return cg_fma(k, mid, mid_factor, LLVMBuildFMul(k->b, other, other_factor, ""));
@@ -90,7 +100,7 @@ static LLVMValueRef add_residual(gemm_kernel *e, LLVMValueRef scaled, LLVMValueR
 static bool stays_in_range(const cg_gemm *g)
 {
     const cg_residual *r = &g->residual.add;
-    return g->residual.present ? r->mid_factor < 65536.0f && r->factor < 65536.0f : g->requant.below_one;
+    return g->residual.present ? !r->to_real && r->mid_factor < 65536.0f && r->factor < 65536.0f : g->requant.below_one;
 }
 
 /* In floats: int32 results, centred and ready for the packs. */

@@ -162,7 +162,7 @@ static void bind_requant(cg_module *m, cg_gemm *g)
         real_bias[c] = ir_mac_real_bias(op, c / padded * g->columns + in_group);
         gate[c] = ir_mac_gate(op, c / padded * g->columns + in_group);
     }
-    const bool mid = g->residual.present;
+    const bool mid = g->residual.present && !ir_mac_adds_real(op);
     const float scale = mid ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant ? y->quant->scale[0] : 1.0f;
     const int32_t zero = mid ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : y->quant ? y->quant->zero[0] : 0;
     const bool narrow = mid ? ir_int(op, IR_ATTR_MID_NARROW) != 0 : y->quant && y->quant->narrow;

@@ -2,6 +2,7 @@
  *
  *     integer:  acc + bias -> requantize, clamp by act -> [add the residual, clamp by add_act] -> store
  *               (a real bias: acc -> requantize, which adds it)
+ *               acc + bias -> to real numbers -> add the residual -> round, clamp by add_act -> store
  *     real:     acc + bias -> clamp by act -> [add the residual, clamp by add_act] -> store */
 #include <stdlib.h>
 
@@ -33,6 +34,24 @@ static bool check_weights(const ir_op *op, const ir_value *w, int64_t channels, 
     return true;
 }
 
+/* Everything stays finite in front of the one rounding. */
+static bool check_real_sum(const ir_op *op, diag *d)
+{
+    const ir_value *y = op->results[0], *r = ir_operand_value(op, 3), *b = ir_operand_value(op, 2);
+    const ir_quant *w = op->operands[1].value->quant;
+    if (op->code == IR_DEPTHWISE_CONV2D || y->type.dtype == IR_I16 || act_of(op, IR_ATTR_ACT) != IR_ACT_NONE ||
+        ir_int(op, IR_ATTR_ROUNDING) != IR_ROUNDING_EVEN_F32 || ir_mac_is_dynamic(op) || !r->quant || !w ||
+        (b && b->type.dtype == IR_F32))
+        return ir_refuse(op, d,
+                         "a residual without mid_scale is for 8-bit results of conv2d and fully_connected, rounded "
+                         "by even_f32, without activation in front of it");
+    for (int32_t i = 0; i < w->count; i++)
+        if (!((double)op->operands[0].value->quant->scale[0] * w->scale[i] / y->quant->scale[0] < 0x1p30))
+            return ir_refuse(op, d, "channel %d's multiplier is out of range", (int)i);
+    return (double)r->quant->scale[0] / y->quant->scale[0] < 0x1p30 ||
+           ir_refuse(op, d, "the residual's scale is out of range");
+}
+
 static bool check_residual(const ir_op *op, diag *d)
 {
     const ir_value *r = ir_operand_value(op, 3), *y = op->results[0];
@@ -42,6 +61,8 @@ static bool check_residual(const ir_op *op, diag *d)
         return ir_refuse(op, d, "the residual's type is not the result's");
     if (y->type.dtype == IR_F32)
         return true;
+    if (ir_mac_adds_real(op))
+        return check_real_sum(op, d) && ir_check_quantized(op, r, "residual", d);
     const float mid_scale = ir_float(op, IR_ATTR_MID_SCALE);
     const int64_t mid_zero = ir_int(op, IR_ATTR_MID_ZERO);
     int32_t min, max;
@@ -168,7 +189,8 @@ static bool init_requant(ir_mac_end *e, const ir_op *op)
             e->to_real[c] = (float)ir_mac_multiplier(op, c);
         return e->to_real != NULL;
     }
-    const bool add = has_residual(op);
+    e->adds_real = ir_mac_adds_real(op);
+    const bool add = has_residual(op) && !e->adds_real;
     const float scale = add ? ir_float(op, IR_ATTR_MID_SCALE) : ir_scale_of(y);
     const int32_t zero = add ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : ir_zero_of(y);
     int32_t min, max;
@@ -182,6 +204,11 @@ static bool init_requant(ir_mac_end *e, const ir_op *op)
         e->requant[c].bias = (float)((double)e->bias_f32[c] / scale);
     for (int64_t c = 0; e->requant && ir_operand_value(op, IR_MAC_GATE) && c < e->channels; c++)
         e->requant[c].gate = ir_mac_gate(op, c);
+    if (e->adds_real) {
+        e->residual_unit = (float)((double)ir_scale_of(op->operands[3].value) / scale);
+        e->add.zero1 = ir_zero_of(op->operands[3].value);
+        ir_result_bounds(y, act_of(op, IR_ATTR_ADD_ACT), &e->add.min, &e->add.max);
+    }
     if (add) {
         const ir_quant_point mid = {scale, zero, narrow}, r = ir_point_of(op->operands[3].value);
         ir_result_bounds(y, act_of(op, IR_ATTR_ADD_ACT), &min, &max);
@@ -259,6 +286,13 @@ static void store_int(const ir_mac_end *e, int64_t index, int32_t v)
     ir_int_put(e->type, e->result, index, v);
 }
 
+static void store_sum(const ir_mac_end *e, int64_t index, float product, int32_t zero)
+{
+    const int32_t r = (int32_t)ir_int_at(e->type, e->residual, index) - e->add.zero1;
+    const float sum = fmaf((float)r, e->residual_unit, product);
+    ir_int_put(e->type, e->result, index, ir_round_even_f32(sum, zero, e->add.min, e->add.max));
+}
+
 void ir_mac_end_i32(const ir_mac_end *e, int64_t row, int64_t first, int64_t count, const int32_t acc[])
 {
     const int64_t start = row * e->channels + first;
@@ -272,6 +306,8 @@ void ir_mac_end_i32(const ir_mac_end *e, int64_t row, int64_t first, int64_t cou
             store_real(e, start + i, e->bias_f32 ? product + e->bias_f32[c] : product);
         } else if (e->type == IR_I32)
             ir_i32_put(e->result, start + i, sum);
+        else if (e->adds_real)
+            store_sum(e, start + i, ir_requant_real(&e->requant[c], sum), e->requant[c].zero);
         else
             store_int(e, start + i, ir_requant_apply(&e->requant[c], sum));
     }
