@@ -14,8 +14,8 @@ static int failures;
 
 enum { SAMPLES = 24, IN = 8 * 8 * 4, OUT = 6, VALUES = 64 };
 
-/* Weights are filled in below.  A convolution, one for each channel, one without a bias, a product with its bias in a
- * sum. */
+/* Weights are filled in below.  A convolution, one for each channel, one that is rounded with its residual, one without a
+ * bias, a product with its bias in a sum. */
 static const char text[] = "graph \"g\" {\n"
                            "  input %0:f32<1x8x8x4> \"x\"\n"
                            "  const %1:f32<6x3x3x4> \"w1\" = splat 0.1\n"
@@ -24,8 +24,11 @@ static const char text[] = "graph \"g\" {\n"
                            "  const %4:f32<1x3x3x6> \"w2\" = splat 0.1\n"
                            "  const %5:f32<6> = [0, 0.1, 0.1, -0.1, 0, 0.2]\n"
                            "  %6:f32<1x6x6x6> = depthwise_conv2d %3, %4, %5 {stride = [1, 1], act = relu6}\n"
+                           "  const %14:f32<6x1x1x6> \"w5\" = splat 0.1\n"
+                           "  %15:f32<1x6x6x6> = conv2d %6, %14\n"
+                           "  %16:f32<1x6x6x6> = add %6, %15\n"
                            "  const %7:f32<5x1x1x6> \"w3\" = splat 0.1\n"
-                           "  %8:f32<1x6x6x5> = conv2d %6, %7\n"
+                           "  %8:f32<1x6x6x5> = conv2d %16, %7\n"
                            "  %9:f32<36x5> = reshape %8\n"
                            "  const %10:f32<5x6> \"w4\" = splat 0.1\n"
                            "  %11:f32<36x6> = batch_matmul %9, %10\n"
@@ -101,11 +104,13 @@ static double error_on_integers(const ir_graph *g, const driver_options *o, cons
 {
     driver_module m = {.file = "test", .graph = ir_graph_copy(g)};
     double means[OUT];
-    int integers = 0;
+    int integers = 0, residuals = 0;
     CHECK(driver_optimize(o, &m, d));
-    for (const ir_op *op = m.graph->first; op; op = op->next)
+    for (const ir_op *op = m.graph->first; op; op = op->next) {
         integers += op->operand_count > 1 && op->operands[0].value->type.dtype == IR_U8;
-    CHECK(integers == 4); /* all products */
+        residuals += op->code == IR_CONV2D && ir_mac_adds_real(op);
+    }
+    CHECK(integers == 5 && residuals == 1); /* all products */
     means_of(m.graph, means, d);
     ir_graph_free(m.graph);
     return largest(means, real);
@@ -122,7 +127,7 @@ static void check_same_biases(const ir_graph *a, const ir_graph *b)
             CHECK(memcmp(v->data, w->data, ir_type_bytes(&v->type)) == 0);
             biases++;
         }
-    CHECK(biases == 4); /* one more than there were */
+    CHECK(biases == 5); /* two more than there were */
 }
 
 int main(void)
@@ -132,7 +137,8 @@ int main(void)
     pass_range ranges[VALUES] = {[0] = {true, 0, 1, 0, NULL},
                                  [3] = {true, 0, 9, 0, NULL},
                                  [6] = {true, 0, 6, 0, NULL},
-                                 [9] = {true, -12, 24, 0, NULL}};
+                                 [16] = {true, -4, 16, 0, NULL},
+                                 [9] = {true, -40, 60, 0, NULL}};
     const pass_calibration calibration = {.ranges = ranges, .count = VALUES, .activation_bits = 8};
     driver_options o = driver_defaults(OPTION_EVAL);
     o.calibration = &calibration;
