@@ -253,6 +253,8 @@ struct ir_op {
     bool keep_float;       /* the options want it computed in float */
     const char *why_float; /* why it is computed in float, for the report; NULL: nobody has decided that */
     ir_kernel kernel;
+    const ir_op
+        *repeats; /* the op that does the same for the first part of the batch; NULL: this is not of another part */
     ir_op *prev, *next;
     ir_graph *graph;
 };

@@ -64,8 +64,10 @@ typedef struct pass_options {
     /* How code generation will do an op, for the memory plan: false when it can't, or `forced` (NULL: any), a
      * kernel's name, can't.  The arena is the graph's.  NULL: nobody generates code. */
     bool (*choose_kernel)(const ir_op *, uint32_t targets, const char *forced, arena *, ir_kernel *out);
-    uint32_t targets;   /* a target_set, passed on to choose_kernel.  Nothing else here may depend on it: an object of
+    uint32_t targets; /* a target_set, passed on to choose_kernel.  Nothing else here may depend on it: an object of
                                 * several targets has one graph and one plan of the memory. */
+    int64_t
+        near_bytes; /* what of a batch is still in the cache when it is read; 0: half a megabyte.  Tests have less */
     pass_names kernels; /* --kernel: kernels that do what they can, whatever else would be chosen */
 } pass_options;
 

@@ -143,13 +143,26 @@ static void reference_free(reference *r)
     free(r->entries);
 }
 
+/* Is it the first of several parts of a batch? */
+static bool starts(const ir_type *part, const ir_type *whole)
+{
+    ir_type rest = *whole;
+    if (part->rank == 0 || part->dims[0] == 0 || whole->rank != part->rank || whole->dims[0] % part->dims[0] != 0)
+        return false;
+    rest.dims[0] = part->dims[0];
+    return ir_type_elements(&rest) == ir_type_elements(part);
+}
+
 /* The file's numbers for a value of the lowered graph; NULL: unknown. */
 static const double *file_reals(const comparison *c, const ir_value *v)
 {
     if (!v->name || !*v->name)
         return NULL;
     const entry *e = find(c->file, v->name);
-    return e->value && ir_type_elements(&e->value->type) == ir_type_elements(&v->type) ? e->reals : NULL;
+    return e->value && (ir_type_elements(&e->value->type) == ir_type_elements(&v->type) ||
+                        starts(&v->type, &e->value->type))
+               ? e->reals
+               : NULL;
 }
 
 /* ---- Comparison ---- */

@@ -136,6 +136,7 @@ driver_options twins_options(const driver_options *o, pass_quantize_mode mode)
     driver_options here = driver_defaults(OPTION_EVAL);
     here.quantize = mode;
     here.max_size = o->max_size;
+    here.whole_batches = true;
     return here;
 }
 

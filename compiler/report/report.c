@@ -6,7 +6,7 @@
  *               "operands": [{"type", "shape", "scale", "zero", "scale_from", "scale_note", "histogram", "difference",
  *                             "observed"}],
  *               "results": […],
- *               "macs", "weights_bytes", "seconds", "estimated_seconds"}],
+ *               "parts", "macs", "weights_bytes", "seconds", "estimated_seconds"}],
  *      "not_int8": …, "slowest_by": …, "slowest": …,                          (report_summary.c)
  *      "memory": [{"value", "kind": "int8" | "float" | "data" | "scratch" | "state", "offset", "bytes", "first", "last"}]}
  *
@@ -23,9 +23,9 @@
 #include <string.h>
 
 #include "compiler/report/report_arithmetic.h"
-#include "compiler/report/report_cost.h"
 #include "compiler/report/report_html.h"
 #include "compiler/report/report_json.h"
+#include "compiler/report/report_rows.h"
 #include "compiler/report/report_summary.h"
 #include "ir/ref/interp.h"
 #include "ir/size_limits.h"
@@ -159,7 +159,7 @@ static json_t *kernels_json(report_builder *r, const ir_op *op)
     return list;
 }
 
-static json_t *op_json(report_builder *r, const ir_op *op, int64_t index)
+static json_t *op_json(report_builder *r, const ir_op *op, const report_row *row)
 {
     const ir_op_info *info = ir_op_info_of(op->code);
     const char *why;
@@ -184,24 +184,26 @@ static json_t *op_json(report_builder *r, const ir_op *op, int64_t index)
         report_push(r, results, value_json(r, op->results[i]));
     report_put(r, o, "operands", operands);
     report_put(r, o, "results", results);
-    report_put(r, o, "macs", json_integer(report_macs(op)));
+    if (row->parts > 1)
+        report_put(r, o, "parts", json_integer(row->parts));
+    report_put(r, o, "macs", json_integer(row->macs));
     report_put(r, o, "weights_bytes", json_integer(report_constant_bytes(op)));
-    if (r->facts->seconds && r->facts->seconds[index] >= 0)
-        report_put_real(r, o, "seconds", r->facts->seconds[index]);
-    report_put_real(r, o, "estimated_seconds", report_cost(op, r->estimated_for));
+    if (row->seconds >= 0)
+        report_put_real(r, o, "seconds", row->seconds);
+    report_put_real(r, o, "estimated_seconds", row->estimated_seconds);
     return o;
 }
 
 /* ---- Memory: where in the workspace a value is, and between which ops it lives ---- */
 
-/* Position of the op that uses each value last, by id. */
-static int64_t *last_uses(const ir_graph *g)
+/* Row of the op that uses each value last, by id. */
+static int64_t *last_uses(const ir_graph *g, const report_rows *rows)
 {
-    int64_t *last = calloc((size_t)g->next_id + 1, sizeof *last), index = 0;
-    for (const ir_op *op = g->first; last && op; op = op->next, index++)
+    int64_t *last = calloc((size_t)g->next_id + 1, sizeof *last);
+    for (const ir_op *op = g->first; last && op; op = op->next)
         for (int i = 0; i < op->operand_count; i++)
             if (op->operands[i].value)
-                last[op->operands[i].value->id] = index;
+                last[op->operands[i].value->id] = rows->of_op[op->id];
     return last;
 }
 
@@ -240,16 +242,17 @@ static void push_results(report_builder *r, json_t *list, const ir_op *op, int64
                       index, index);
 }
 
-static json_t *memory_json(report_builder *r)
+static json_t *memory_json(report_builder *r, const report_rows *rows)
 {
     json_t *list = json_array();
-    int64_t *last = last_uses(r->g), index = 0;
+    int64_t *last = last_uses(r->g, rows);
     r->failed |= !last;
-    for (const ir_op *op = r->g->first; last && op; op = op->next, index++)
-        push_results(r, list, op, index, last);
+    for (const ir_op *op = r->g->first; last && op; op = op->next)
+        if (!op->repeats)
+            push_results(r, list, op, rows->of_op[op->id], last);
     if (r->g->state_bytes)
         push_lifetime(r, list, place_json(r, "state", "state", (int64_t)r->g->state_offset, r->g->state_bytes), 0,
-                      index - 1);
+                      rows->count - 1);
     free(last);
     return list;
 }
@@ -288,7 +291,7 @@ void report_totals(const ir_graph *g, int64_t *out_macs, int64_t *out_weights_by
     *out_macs = *out_weights_bytes = 0;
     for (const ir_op *op = g->first; op; op = op->next) {
         *out_macs += report_macs(op);
-        *out_weights_bytes += report_constant_bytes(op);
+        *out_weights_bytes += op->repeats ? 0 : report_constant_bytes(op);
     }
 }
 
@@ -297,19 +300,23 @@ static json_t *graph_json(report_builder *r)
     const ir_graph *g = r->g;
     const report_facts *facts = r->facts;
     json_t *o = json_object(), *ops = json_array();
-    int64_t macs[4] = {0}, weights = 0, index = 0;
+    const report_rows rows = report_rows_make(g, facts->seconds, r->estimated_for, g->arena);
+    int64_t macs[4] = {0}, weights = 0;
     int counts[4] = {0}, inferred = 0;
     double seconds = 0, estimated = 0;
     const char *why;
-    for (const ir_op *op = g->first; op; op = op->next, index++) {
+    for (const ir_op *op = g->first; op; op = op->next) {
+        if (op->repeats)
+            continue;
+        const report_row *row = &rows.row[rows.of_op[op->id]];
         const report_arithmetic kind = report_arithmetic_of(g, op, &why);
-        report_push(r, ops, op_json(r, op, index));
-        macs[kind] += report_macs(op);
+        report_push(r, ops, op_json(r, op, row));
+        macs[kind] += row->macs;
         weights += report_constant_bytes(op);
         counts[kind]++;
         inferred += has_inferred_scale(op);
-        estimated += report_cost(op, r->estimated_for);
-        seconds += facts->seconds && facts->seconds[index] > 0 ? facts->seconds[index] : 0;
+        estimated += row->estimated_seconds;
+        seconds += row->seconds > 0 ? row->seconds : 0;
     }
     report_put(r, o, "model", report_string(r, facts->name));
     const char *slash = strrchr(facts->source, '/'); /* reports travel: where the model was is not part of them */
@@ -342,7 +349,7 @@ static json_t *graph_json(report_builder *r)
     report_put(r, o, "float_is_asked_for", json_boolean(facts->float_is_asked_for));
     report_put_summary(r, o, ops);
     report_put(r, o, "ops", ops);
-    report_put(r, o, "memory", memory_json(r));
+    report_put(r, o, "memory", memory_json(r, &rows));
     return o;
 }
 

@@ -2,13 +2,14 @@
  *
  *     check-op FILE.qir… [--seed=N] [--rounds=N] [--first-round=N] [--target=T] [--opt=N] [--passes[=N]|--lowered]
  *              [--rounding=R] [--const=a,b] [--tolerance=X] [--sums] [--bounds] [--edges=N]
- *              [--kernel=NAME|--kernels]
+ *              [--kernel=NAME|--kernels] [--near=N]
  *
  * Without --passes every value gets a buffer of its own, so the emitters are tested as they are; --lowered runs the
  * passes before that which bring the graph into the backend's form; with --passes the graph goes through the whole
- * pipeline, of level --opt or N.  With --kernel=NAME that kernel does what it can; with --kernels a graph is checked
- * with each kernel that can do one of its ops and would not be chosen for it; a file without any is an error.  Inputs
- * named `w`, `bias` or `const…`, or listed in --const, become constants with random contents.
+ * pipeline, of level --opt or N, and with --near=1 all of a batch that can be goes image by image.  With --kernel=NAME
+ * that kernel does what it can; with --kernels a graph is checked with each kernel that can do one of its ops and would
+ * not be chosen for it; a file without any is an error.  Inputs named `w`, `bias` or `const…`, or listed in --const,
+ * become constants with random contents.
  *
  * With --sums the tolerance counts from an output's largest magnitude: for sums in another order than the
  * interpreter's.  With --bounds there is none: what floats may differ by follows from the ops (bounds.h).  Behind the
@@ -209,6 +210,8 @@ static bool option_parse(config *c, const char *arg)
         c->check.first_round = atoi(v);
     else if ((v = option_value(arg, "--opt")))
         c->check.opt_level = c->check.pass_level = atoi(v);
+    else if ((v = option_value(arg, "--near")))
+        c->check.near_bytes = atoi(v);
     else if ((v = option_value(arg, "--passes")))
         c->check.form = COMPILED_PIPELINE, c->check.pass_level = atoi(v);
     else if ((v = option_value(arg, "--rounding")) &&

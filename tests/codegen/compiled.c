@@ -39,6 +39,7 @@ static bool lower(ir_graph *g, const compiled_options *o, diag *d)
                                   .opt_level = o->pass_level,
                                   .choose_kernel = cg_choose_kernel,
                                   .targets = target_set_of(o->target),
+                                  .near_bytes = o->near_bytes,
                                   .kernels = {&o->kernel, o->kernel != NULL}};
     const pass_debug debug = {.verify_each = true};
 

@@ -20,6 +20,7 @@ typedef struct compiled_options {
     const char *kernel; /* does what it can (--kernel of qcc); or NULL */
     int opt_level;      /* of code generation */
     int pass_level;     /* of the passes */
+    int64_t near_bytes; /* pass_options.near_bytes: 1 computes all that can be image by image */
     compiled_form form;
     uint64_t seed; /* of the contents of inputs */
     int first_round,

@@ -63,6 +63,7 @@ static compiled_options variant_of(const config *c, uint64_t seed)
     return (compiled_options){.target = c->target,
                               .opt_level = c->opt == AS_DRAWN ? opts[a % sizeof opts] : c->opt,
                               .pass_level = c->passes == AS_DRAWN ? passes[b % sizeof passes] : c->passes,
+                              .near_bytes = b >> 32 & 1,
                               .form =
                                   c->form == AS_DRAWN ? (compiled_form)forms[f % sizeof forms] : (compiled_form)c->form,
                               .seed = seed,
@@ -118,9 +119,9 @@ static void print_failure(uint64_t seed, const compiled_options *o, const run_re
     fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, r->compiled.text);
     fprintf(
         stderr,
-        "check-op GRAPH.qir --target=%s --opt=%d%s --seed=%llu --first-round=%d --rounds=%d --edges=%d --bounds\n%s\n",
-        o->target, o->opt_level, form_option(o, form, sizeof form), (unsigned long long)o->seed, o->first_round,
-        o->rounds, o->edge_rounds, text);
+        "check-op GRAPH.qir --target=%s --opt=%d%s%s --seed=%llu --first-round=%d --rounds=%d --edges=%d --bounds\n%s\n",
+        o->target, o->opt_level, form_option(o, form, sizeof form), o->near_bytes ? " --near=1" : "",
+        (unsigned long long)o->seed, o->first_round, o->rounds, o->edge_rounds, text);
 }
 
 /* Once more, apart, and smaller. */

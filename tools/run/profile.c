@@ -33,29 +33,36 @@ double profile_peak_share(const qcc_step *step, uint64_t macs, double seconds, c
     return (double)macs / seconds / (rate * threads);
 }
 
-/* What a line of the table tells of: the steps that do the same part of one op, band by band. */
+/* What a line of the table tells of: the steps that do the same part of one layer, band by band, image by image. */
 typedef struct table_row {
     const qcc_step *step;
     double seconds;
     uint64_t macs;
 } table_row;
 
-static uint32_t rows_of(const qcc_variant *v, const double seconds[], table_row rows[])
+static bool same_row(const qcc_step *a, const qcc_step *b)
 {
-    uint32_t count = 0, first = 0; /* first: of the op at hand */
+    return a->part == b->part && strcmp(a->name, b->name) == 0 && strcmp(a->op, b->op) == 0;
+}
+
+/* slots: as many as `mask` + 1, more than there are steps, all 0; number of a row + 1. */
+static uint32_t rows_of(const qcc_variant *v, const double seconds[], table_row rows[], uint32_t slots[], uint32_t mask)
+{
+    uint32_t count = 0;
     for (uint32_t i = 0; i < v->step_count; i++) {
         const qcc_step *step = &v->steps[i];
-        if (i > 0 && step->op_index != v->steps[i - 1].op_index)
-            first = count;
-        uint32_t row = first;
-        while (row < count && rows[row].step->part != step->part)
-            row++;
-        if (row == count)
-            rows[count++] = (table_row){.step = step};
-        if (!rows[row].macs)
-            rows[row].step = step; /* what has multiply-adds says which */
-        rows[row].seconds += seconds[i];
-        rows[row].macs += step->macs;
+        uint32_t at = (uint32_t)ir_hash_bytes(step->name, strlen(step->name), step->part) & mask;
+        while (slots[at] && !same_row(rows[slots[at] - 1].step, step))
+            at = (at + 1) & mask;
+        if (!slots[at]) {
+            rows[count] = (table_row){.step = step};
+            slots[at] = ++count;
+        }
+        table_row *row = &rows[slots[at] - 1];
+        if (!row->macs)
+            row->step = step; /* what has multiply-adds says which */
+        row->seconds += seconds[i];
+        row->macs += step->macs;
     }
     return count;
 }
@@ -82,10 +89,18 @@ static void print_memory(const session *s)
 bool profile_print(const session *s, const double seconds[], diag *d)
 {
     const qcc_variant *v = s->variant;
+    uint32_t size = 2;
+    while (size <= v->step_count)
+        size *= 2;
     table_row *rows = malloc((v->step_count + 1) * sizeof *rows);
-    if (!rows)
+    uint32_t *slots = calloc(size, sizeof *slots);
+    if (!rows || !slots) {
+        free(rows);
+        free(slots);
         return diag_out_of_memory(d, NULL);
-    const uint32_t count = rows_of(v, seconds, rows);
+    }
+    const uint32_t count = rows_of(v, seconds, rows, slots, size - 1);
+    free(slots);
     const peak p = peak_measure(v->cpu_features);
     double total = 0;
     uint64_t macs = 0;
