@@ -24,6 +24,7 @@ static struct {
     int site_count;
     ElfW(Addr) objects[OBJECTS]; /* that have been looked at */
     int object_count;
+    bool hides;
 } patched;
 
 /* Not preload.c's mprotect, which looks at the code. */
@@ -160,13 +161,15 @@ static int patch_object(struct dl_phdr_info *info, size_t size, void *own_addres
         const bool ours = own >= text && own < text + p->p_memsz;
         if (p->p_type != PT_LOAD || !(p->p_flags & PF_X) || ours)
             continue;
-        if (machine_host_named() && !strstr(info->dlpi_name, "/site-packages/")) /* large, and go by cpuid's answer */
+        if (patched.hides && !strstr(info->dlpi_name, "/site-packages/")) /* large, and go by cpuid's answer */
             hide_all((uint8_t *)text, p->p_memsz, f);
         patch_all((uint8_t *)text, p->p_memsz, f, CPUID, sizeof CPUID, ZYDIS_MNEMONIC_CPUID);
         patch_all((uint8_t *)text, p->p_memsz, f, XGETBV, sizeof XGETBV, ZYDIS_MNEMONIC_XGETBV);
     }
     return 0;
 }
+
+void cpuid_setup(bool hides) { patched.hides = hides; }
 
 void cpuid_patch_objects(void) { dl_iterate_phdr(patch_object, (void *)(uintptr_t)patch_object); }
 

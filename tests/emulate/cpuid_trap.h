@@ -7,6 +7,8 @@
 
 #include "machine.h"
 
+/* Before anything else: whether objects may have, and come to, what the machine at hand is not to have (hide.h). */
+void cpuid_setup(bool hides);
 /* Makes cpuid and xgetbv of the program, and of the objects that it has loaded, instructions that trap: of what is not
  * the system's.  Again after each dlopen. */
 void cpuid_patch_objects(void);

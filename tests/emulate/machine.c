@@ -50,7 +50,8 @@ static unsigned saved_registers(unsigned which, unsigned *high)
 
 enum { XCR0_ZMM = 0xe6 };
 
-static unsigned cpu_features(void)
+/* Asked once: where a hypervisor answers, cpuid takes microseconds. */
+static unsigned ask_features(void)
 {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0, eax_1 = 0, unused, found = 0;
 
@@ -64,6 +65,16 @@ static unsigned cpu_features(void)
     if (!(found & FEATURE_AVX512) || (saved_registers(0, &unused) & XCR0_ZMM) != XCR0_ZMM)
         found &= FEATURE_AVX_VNNI;
     return found & ~(unsigned)FEATURE_OTHER;
+}
+
+static unsigned cpu_features(void)
+{
+    static _Atomic unsigned cache; /* every thread finds the same */
+    const unsigned known = 1u << 31;
+
+    if (!cache)
+        cache = ask_features() | known;
+    return cache & ~known;
 }
 
 const machine *machine_host_named(void)

@@ -98,6 +98,7 @@ __attribute__((constructor)) static void setup(void)
     translate_setup(m);
     real_sigaction()(SIGILL, &action, &of_program);
     emulated = m;
+    cpuid_setup(host && m->features & ~machine_host_features()); /* otherwise cpuid's answer keeps them from it */
     cpuid_patch_objects();
     hiding = host != NULL;
 }
