@@ -17,7 +17,7 @@
 #include "cpuid_trap.h"
 #include "failure.h"
 #include "hide.h"
-#include "translate.h"
+#include "translate/translate.h"
 
 typedef int sigaction_fn(int, const struct sigaction *, struct sigaction *);
 typedef void *dlopen_fn(const char *, int);
