@@ -15,7 +15,7 @@
 
 static const uint8_t CPUID[2] = {0x0f, 0xa2}, XGETBV[3] = {0x0f, 0x01, 0xd0}, TRAP[2] = {0x0f, 0x0b};
 
-enum { SITES = 256, OBJECTS = 256 };
+enum { SITES = 4096, OBJECTS = 256 };
 static struct {
     struct site {
         uint8_t *at;
@@ -131,8 +131,7 @@ static bool is_known(ElfW(Addr) object)
     return false;
 }
 
-/* Python, libc and LLVM go on with the CPU that there is. */
-static bool is_system(const char *name)
+bool cpuid_is_system(const char *name)
 {
     char program[PATH_MAX];
 
@@ -150,7 +149,7 @@ static int patch_object(struct dl_phdr_info *info, size_t size, void *own_addres
     const functions *f = NULL;
 
     (void)size;
-    if (is_system(info->dlpi_name) || is_known(info->dlpi_addr))
+    if (cpuid_is_system(info->dlpi_name) || is_known(info->dlpi_addr))
         return 0;
     for (int i = 0; i < info->dlpi_phnum; i++)
         if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)

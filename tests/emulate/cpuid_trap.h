@@ -9,6 +9,9 @@
 
 /* Before anything else: whether objects may have, and come to, what the machine at hand is not to have (hide.h). */
 void cpuid_setup(bool hides);
+/* The file of an object, or "" for the program: is it the system's?  Python, libc and LLVM go on with the CPU that there
+ * is. */
+bool cpuid_is_system(const char *name);
 /* Makes cpuid and xgetbv of the program, and of the objects that it has loaded, instructions that trap: of what is not
  * the system's.  Again after each dlopen. */
 void cpuid_patch_objects(void);

@@ -100,5 +100,5 @@ __attribute__((constructor)) static void setup(void)
     emulated = m;
     cpuid_setup(host && m->features & ~machine_host_features()); /* otherwise cpuid's answer keeps them from it */
     cpuid_patch_objects();
-    hiding = host != NULL;
+    hiding = host && !cpuid_is_system(""); /* a browser's JIT is not ours */
 }
