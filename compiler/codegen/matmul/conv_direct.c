@@ -5,7 +5,6 @@
 #include "compiler/codegen/build/shape.h"
 #include "compiler/codegen/matmul/mac.h"
 
-enum { LANES = 16 };
 enum { ARG_X, ARG_W, ARG_Y, ARG_BIAS, ARG_RESIDUAL, ARG_COUNT };
 
 typedef struct emitter {
@@ -13,6 +12,7 @@ typedef struct emitter {
     const ir_op *op;
     cg_shape x, y, r;
     bool depthwise, has_bias, has_residual;
+    unsigned lanes;
     int64_t kernel[2], stride[2], dilation[2], pad[2];
     int64_t depth, per_group; /* input channels of a group; output channels of one */
 } emitter;
@@ -31,10 +31,10 @@ static LLVMValueRef channels_sum(const emitter *e, LLVMValueRef x, LLVMValueRef 
     cg_kernel *k = e->k;
     if (e->depthwise)
         return LLVMBuildFMul(k->b, load_f32(e, k->arg[ARG_X], x), load_f32(e, k->arg[ARG_W], w), "");
-    LLVMTypeRef vector = cg_vector(k->m->f32, LANES);
-    cg_loop i = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, e->depth), LANES);
-    LLVMValueRef sum = cg_loop_carry(k, &i, cg_splat_f32(k, 0, LANES));
-    LLVMValueRef mask = cg_lane_mask(k, LLVMBuildSub(k->b, cg_i64(k, e->depth), i.index, ""), LANES);
+    LLVMTypeRef vector = cg_vector(k->m->f32, e->lanes);
+    cg_loop i = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, e->depth), e->lanes);
+    LLVMValueRef sum = cg_loop_carry(k, &i, cg_splat_f32(k, 0, e->lanes));
+    LLVMValueRef mask = cg_lane_mask(k, LLVMBuildSub(k->b, cg_i64(k, e->depth), i.index, ""), e->lanes);
     LLVMValueRef a =
         cg_load_masked(k, vector, cg_at(k, k->arg[ARG_X], cg_mul_const(k, cg_add(k, x, i.index), 4)), mask);
     LLVMValueRef b =
@@ -149,7 +149,7 @@ static void plan(emitter *e)
 
 bool cg_emit_conv_direct(cg_module *m, const ir_op *op)
 {
-    emitter e = {.op = op};
+    emitter e = {.op = op, .lanes = m->target->vector_bytes / 4};
     plan(&e);
     if (e.y.elements == 0)
         return true;

@@ -252,7 +252,7 @@ static void bind_requant(cg_module *m, const product *p, cg_gemm *g)
 
 /* ---- 16-bit values: plain sums in 64 bits, 16 columns at a time ---- */
 
-enum { WIDE_LANES = 16 };
+enum { WIDE_LANES = CG_BLOCK_COLUMNS };
 
 /* b[k][first…]: neighbours, or one by one where columns lie apart; what does not exist is 0. */
 static LLVMValueRef load_columns(cg_kernel *k, const product *p, LLVMValueRef row, LLVMValueRef first, int count)

@@ -36,15 +36,16 @@ size_t cg_prepacked_bytes(const cg_steps *s, int64_t groups, int64_t columns)
 /* Element index of (step, column) in a group's panels, in units of s->width elements. */
 static int64_t packed_index(const cg_steps *s, int64_t all_blocks, int blocks, int64_t step, int64_t column)
 {
-    const int64_t block = column / 16, panel = block / blocks;
+    const int64_t block = column / CG_BLOCK_COLUMNS, panel = block / blocks;
     const int64_t left = all_blocks - panel * blocks, wide = left < blocks ? left : blocks;
-    return panel * blocks * s->count * 16 + (step * wide + block % blocks) * 16 + column % 16;
+    return panel * blocks * s->count * CG_BLOCK_COLUMNS + (step * wide + block % blocks) * CG_BLOCK_COLUMNS +
+           column % CG_BLOCK_COLUMNS;
 }
 
 void *cg_prepack(arena *a, const cg_steps *s, const void *weights, int64_t groups, int64_t columns, int64_t column_size,
                  int blocks, int32_t column_sum[])
 {
-    const int64_t all_blocks = (columns + 15) / 16;
+    const int64_t all_blocks = cg_prepacked_columns(columns) / CG_BLOCK_COLUMNS;
     const size_t element = s->width == 1 ? 4 : 1, group_bytes = cg_prepacked_bytes(s, 1, columns);
     unsigned char *packed = arena_alloc(a, cg_prepacked_bytes(s, groups, columns) + 1);
     for (int64_t c = 0; c < groups * columns; c++) {

@@ -11,6 +11,10 @@
 
 #include "compiler/codegen/codegen.h"
 
+/* On every target: weights are shared by those that pack them alike, and registers that are narrower take a block in
+ * pieces (isa/).  Bytes: of one step. */
+enum { CG_BLOCK_COLUMNS = 16, CG_BLOCK_BYTES = 64 };
+
 /* Which bytes of x, and which weights of a column, each step of K multiplies. */
 typedef struct cg_steps {
     int64_t count;
@@ -28,7 +32,10 @@ typedef struct cg_steps {
  * weight r * length.  Single bytes go in steps of 4, others one by one. */
 cg_steps cg_steps_of_runs(arena *, int runs, const int64_t run_offset[], int64_t length, int64_t element);
 
-static inline int64_t cg_prepacked_columns(int64_t columns) { return (columns + 15) / 16 * 16; }
+static inline int64_t cg_prepacked_columns(int64_t columns)
+{
+    return (columns + CG_BLOCK_COLUMNS - 1) / CG_BLOCK_COLUMNS * CG_BLOCK_COLUMNS;
+}
 size_t cg_prepacked_bytes(const cg_steps *, int64_t groups, int64_t columns);
 
 /* weights: [groups * columns][column_size] of int8 or float.  column_sum (may be NULL): [groups * columns], the sum of

@@ -4,7 +4,7 @@
  * ones, 16 rows at a time. */
 #include "compiler/codegen/matmul/mac.h"
 
-enum { LONG_RUN = 48, MAX_RUNS = 32, MAX_UNROLLED = 8 };
+enum { BYTES = CG_BLOCK_BYTES, LONG_RUN = 48, MAX_RUNS = 32, MAX_UNROLLED = 8 };
 
 typedef struct sums {
     const cg_gemm *g;
@@ -12,25 +12,25 @@ typedef struct sums {
     int32_t factor;
 } sums;
 
-/* sum + the bytes of `count` at from, in 16 partial sums. */
+/* sum + the bytes of `count` at from, in as many partial sums as a block has columns. */
 static LLVMValueRef add_bytes(cg_kernel *k, LLVMValueRef sum, LLVMValueRef from, int64_t count)
 {
-    LLVMTypeRef ints = cg_vector(k->m->i32, 16), bytes = cg_vector(k->m->i8, 64);
-    LLVMValueRef v = count == 64 ? cg_load(k, bytes, from, 1)
-                                 : cg_load_masked(k, bytes, from, cg_lane_mask(k, cg_i64(k, count), 64));
-    return cg_dot4_narrow(k, sum, cg_bitcast(k, v, ints), cg_bitcast(k, cg_splat(k, cg_i8(k, 1), 64), ints));
+    LLVMTypeRef ints = cg_vector(k->m->i32, CG_BLOCK_COLUMNS), bytes = cg_vector(k->m->i8, BYTES);
+    LLVMValueRef v = count == BYTES ? cg_load(k, bytes, from, 1)
+                                    : cg_load_masked(k, bytes, from, cg_lane_mask(k, cg_i64(k, count), BYTES));
+    return cg_dot4_narrow(k, sum, cg_bitcast(k, v, ints), cg_bitcast(k, cg_splat(k, cg_i8(k, 1), BYTES), ints));
 }
 
 static LLVMValueRef add_run(cg_kernel *k, LLVMValueRef sum, LLVMValueRef from, int64_t length)
 {
-    const int64_t whole = length / 64 * 64;
-    if (whole <= 64 * MAX_UNROLLED) {
-        for (int64_t at = 0; at < whole; at += 64)
-            sum = add_bytes(k, sum, cg_at_const(k, from, at), 64);
+    const int64_t whole = length / BYTES * BYTES;
+    if (whole <= BYTES * MAX_UNROLLED) {
+        for (int64_t at = 0; at < whole; at += BYTES)
+            sum = add_bytes(k, sum, cg_at_const(k, from, at), BYTES);
     } else {
-        cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, whole), 64);
+        cg_loop loop = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, whole), BYTES);
         LLVMValueRef carried = cg_loop_carry(k, &loop, sum);
-        cg_loop_update(k, &loop, 0, add_bytes(k, carried, cg_at(k, from, loop.index), 64));
+        cg_loop_update(k, &loop, 0, add_bytes(k, carried, cg_at(k, from, loop.index), BYTES));
         cg_loop_end(k, &loop);
         sum = carried;
     }
@@ -56,7 +56,7 @@ static void emit_rows(cg_kernel *k, const sums *s)
     LLVMValueRef group = LLVMBuildUDiv(k->b, image, cg_i64(k, g->images), "");
     image = LLVMBuildURem(k->b, image, cg_i64(k, g->images), "");
     LLVMValueRef from = cg_at(k, rows_at(k, &g->x, k->arg[0], image, y, x), cg_mul_const(k, group, g->x_group));
-    LLVMTypeRef ints = cg_vector(k->m->i32, 16);
+    LLVMTypeRef ints = cg_vector(k->m->i32, CG_BLOCK_COLUMNS);
     LLVMValueRef sum = LLVMConstNull(ints);
     for (int i = 0; i < s->steps->runs; i++)
         sum = add_run(k, sum, cg_at_const(k, from, s->steps->run_offset[i]), s->steps->run_length);
@@ -110,12 +110,12 @@ static bool emit_product(cg_module *m, const sums *s)
                  .out_type = IR_I32,
                  .sum_factor = s->factor,
                  .form = target_in_pairs(m->target) ? CG_GEMM_QUADS : CG_GEMM_ANY};
-    const size_t bytes = cg_prepacked_bytes(steps, 1, 1), bias_bytes = 64 * (size_t)g->groups;
+    const size_t bytes = cg_prepacked_bytes(steps, 1, 1), bias_bytes = BYTES * (size_t)g->groups;
     uint8_t *ones = arena_alloc(m->arena, bytes * (size_t)g->groups);
     for (int64_t i = 0; i < steps->count * steps->width;
-         i++) /* column 0 of 16; bytes that a step reads twice count once */
+         i++) /* column 0 of a block; bytes that a step reads twice count once */
         for (int64_t group = 0; group < g->groups; group++)
-            ones[(size_t)group * bytes + (size_t)(i / 4 * 64 + i % 4)] = steps->weight[i] >= 0;
+            ones[(size_t)group * bytes + (size_t)(i / 4 * BYTES + i % 4)] = steps->weight[i] >= 0;
     p.weights = cg_arg_constant(cg_constant(m, ones, bytes * (size_t)g->groups, "ones"));
     p.bias = cg_arg_constant(cg_constant(m, arena_alloc(m->arena, bias_bytes), bias_bytes, "zeros"));
     cg_gemm_flatten(&p);

@@ -13,7 +13,7 @@
 #include "compiler/codegen/matmul/mac.h"
 #include "ir/ref/interp.h"
 
-enum { CHUNK = 256, MAX_BLOCKS = 4 };
+enum { COLUMNS = CG_BLOCK_COLUMNS, CHUNK = 256, MAX_BLOCKS = 4 };
 enum { ARG_X, ARG_WEIGHTS, ARG_BIAS, ARG_PARAMS, ARG_OFFSETS, ARG_OUT, ARG_COUNT };
 
 typedef struct wide {
@@ -25,9 +25,9 @@ typedef struct wide {
     LLVMValueRef left;    /* columns of the group from the panel's first on */
 } wide;
 
-static int64_t padded_columns(const wide *w) { return w->panels * w->blocks * 16; }
+static int64_t padded_columns(const wide *w) { return w->panels * w->blocks * COLUMNS; }
 
-/* [group][panel][step][block][16] of int16, zero points taken off. */
+/* [group][panel][step][block][column] of int16, zero points taken off. */
 static const void *pack(cg_module *m, const wide *w, const cg_steps *steps, int64_t column_size, size_t *out_bytes)
 {
     const cg_gemm *g = w->g;
@@ -35,11 +35,12 @@ static const void *pack(cg_module *m, const wide *w, const cg_steps *steps, int6
     const int64_t padded = padded_columns(w);
     int16_t *packed = arena_alloc(m->arena, *out_bytes = (size_t)(g->groups * padded * steps->count) * 2);
     for (int64_t c = 0; c < g->groups * g->columns; c++) {
-        const int64_t group = c / g->columns, in_group = c % g->columns, panel = in_group / (16 * w->blocks);
+        const int64_t group = c / g->columns, in_group = c % g->columns, panel = in_group / (COLUMNS * w->blocks);
         const int32_t zero = v->quant->zero[v->quant->axis >= 0 ? c : 0];
-        int16_t *to = packed + (group * padded + panel * 16 * w->blocks) * steps->count + in_group % (16 * w->blocks);
+        int16_t *to =
+            packed + (group * padded + panel * COLUMNS * w->blocks) * steps->count + in_group % (COLUMNS * w->blocks);
         for (int64_t s = 0; s < steps->count && steps->weight[s] >= 0; s++)
-            to[s * 16 * w->blocks] =
+            to[s * COLUMNS * w->blocks] =
                 (int16_t)(ir_const_int(v, cg_mac_weight_index(g->op, c, column_size, steps->weight[s])) - zero);
     }
     return packed;
@@ -74,16 +75,17 @@ static void sum_steps(wide *w, LLVMValueRef from, LLVMValueRef to, LLVMValueRef 
                       LLVMValueRef sum[])
 {
     cg_kernel *k = &w->k;
-    LLVMTypeRef ints = cg_vector(k->m->i32, 16), shorts = cg_vector(k->m->i16, 16);
+    LLVMTypeRef ints = cg_vector(k->m->i32, COLUMNS), shorts = cg_vector(k->m->i16, COLUMNS);
     cg_loop step = cg_loop_begin(k, from, to, 1);
     for (int b = 0; b < w->blocks; b++)
         sum[b] = cg_loop_carry(k, &step, LLVMConstNull(ints));
     LLVMValueRef offset = cg_load(k, k->m->i32, cg_at(k, k->arg[ARG_OFFSETS], cg_mul_const(k, step.index, 4)), 4);
     LLVMValueRef at = cg_at(k, x, LLVMBuildSExt(k->b, offset, k->m->i64, ""));
-    LLVMValueRef v = cg_splat(k, LLVMBuildSExt(k->b, cg_load(k, k->m->i16, at, 1), k->m->i32, ""), 16);
-    LLVMValueRef row = cg_at(k, panel, cg_mul_const(k, step.index, 32 * w->blocks));
+    LLVMValueRef v = cg_splat(k, LLVMBuildSExt(k->b, cg_load(k, k->m->i16, at, 1), k->m->i32, ""), COLUMNS);
+    LLVMValueRef row = cg_at(k, panel, cg_mul_const(k, step.index, 2 * COLUMNS * w->blocks));
     for (int b = 0; b < w->blocks; b++) {
-        LLVMValueRef weights = LLVMBuildSExt(k->b, cg_load(k, shorts, cg_at_const(k, row, 32 * b), 32), ints, "");
+        LLVMValueRef weights =
+            LLVMBuildSExt(k->b, cg_load(k, shorts, cg_at_const(k, row, 2 * COLUMNS * b), 2 * COLUMNS), ints, "");
         cg_loop_update(k, &step, b, LLVMBuildAdd(k->b, sum[b], LLVMBuildMul(k->b, v, weights, ""), ""));
     }
     cg_loop_hint_vectorize(k, &step, false);
@@ -93,7 +95,7 @@ static void sum_steps(wide *w, LLVMValueRef from, LLVMValueRef to, LLVMValueRef 
 static void multiply(wide *w, LLVMValueRef x, LLVMValueRef panel, LLVMValueRef acc[])
 {
     cg_kernel *k = &w->k;
-    LLVMTypeRef longs = cg_vector(k->m->i64, 16);
+    LLVMTypeRef longs = cg_vector(k->m->i64, COLUMNS);
     LLVMValueRef bias = cg_at(k, k->arg[ARG_BIAS], cg_mul_const(k, w->channel, 8)), sum[MAX_BLOCKS];
     cg_loop chunk = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, w->g->steps), CHUNK);
     for (int b = 0; b < w->blocks; b++)
@@ -104,7 +106,8 @@ static void multiply(wide *w, LLVMValueRef x, LLVMValueRef panel, LLVMValueRef a
         cg_loop_update(k, &chunk, b, LLVMBuildAdd(k->b, acc[b], LLVMBuildSExt(k->b, sum[b], longs, ""), ""));
     cg_loop_end(k, &chunk);
     for (int b = 0; b < w->blocks; b++)
-        acc[b] = LLVMBuildAdd(k->b, acc[b], cg_load(k, longs, cg_at_const(k, bias, 128 * b), 64), "");
+        acc[b] =
+            LLVMBuildAdd(k->b, acc[b], cg_load(k, longs, cg_at_const(k, bias, 8 * COLUMNS * b), CG_BLOCK_BYTES), "");
 }
 
 static void finish(wide *w, LLVMValueRef acc[], LLVMValueRef out)
@@ -113,17 +116,18 @@ static void finish(wide *w, LLVMValueRef acc[], LLVMValueRef out)
     const cg_gemm *g = w->g;
     const bool real = g->out_type == IR_F32;
     for (int b = 0; b < w->blocks; b++) {
-        LLVMValueRef channel = cg_add(k, w->channel, cg_i64(k, 16 * b)), v;
+        LLVMValueRef channel = cg_add(k, w->channel, cg_i64(k, COLUMNS * b)), v;
         if (real) {
-            v = LLVMBuildSIToFP(k->b, acc[b], cg_vector(k->m->f32, 16), "");
-            v = LLVMBuildFMul(k->b, v, cg_requant_load(k, &g->requant, k->arg[ARG_PARAMS], channel, 16).scale, "");
+            v = LLVMBuildSIToFP(k->b, acc[b], cg_vector(k->m->f32, COLUMNS), "");
+            v = LLVMBuildFMul(k->b, v, cg_requant_load(k, &g->requant, k->arg[ARG_PARAMS], channel, COLUMNS).scale, "");
             v = cg_clamp_f32(k, v, g->min, g->max);
         } else {
             v = cg_requant_apply_i64(k, &g->requant, k->arg[ARG_PARAMS], channel, acc[b]);
-            v = LLVMBuildTrunc(k->b, v, cg_vector(k->m->i16, 16), "");
+            v = LLVMBuildTrunc(k->b, v, cg_vector(k->m->i16, COLUMNS), "");
         }
-        LLVMValueRef mask = cg_lane_mask(k, cg_max(k, cg_add(k, w->left, cg_i64(k, -16 * b)), cg_i64(k, 0)), 16);
-        cg_store_masked(k, v, cg_at_const(k, out, 16 * b * (real ? 4 : 2)), mask);
+        LLVMValueRef mask =
+            cg_lane_mask(k, cg_max(k, cg_add(k, w->left, cg_i64(k, -COLUMNS * b)), cg_i64(k, 0)), COLUMNS);
+        cg_store_masked(k, v, cg_at_const(k, out, COLUMNS * b * (real ? 4 : 2)), mask);
     }
 }
 
@@ -131,7 +135,7 @@ static void emit_units(wide *w)
 {
     cg_kernel *k = &w->k;
     const cg_gemm *g = w->g;
-    const int64_t wide_columns = 16 * w->blocks, element = g->out_type == IR_F32 ? 4 : 2;
+    const int64_t wide_columns = COLUMNS * w->blocks, element = g->out_type == IR_F32 ? 4 : 2;
     cg_loop unit = cg_loop_begin(k, k->begin, k->end, 1);
     LLVMValueRef rest = unit.index, index[5];
     const int64_t extents[5] = {w->panels, g->groups, g->width, g->height, g->images};
@@ -171,7 +175,7 @@ static const char *key_of(cg_module *m, const wide *w)
 
 bool cg_wide_emit(cg_module *m, cg_gemm *g, const cg_steps *steps, int64_t column_size)
 {
-    const int64_t blocks = (g->columns + 15) / 16;
+    const int64_t blocks = (g->columns + COLUMNS - 1) / COLUMNS;
     wide w = {.g = g, .blocks = blocks < MAX_BLOCKS ? (int)blocks : MAX_BLOCKS};
     w.panels = (blocks + w.blocks - 1) / w.blocks;
     g->steps = steps->count;
