@@ -2,6 +2,7 @@
  * emitted. */
 #include "compiler/codegen/object/module.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -151,11 +152,21 @@ static bool all_lie_well(const kernel_row *row, const ir_op *op)
     return well;
 }
 
+/* What a kernel needs follows from op and target alone; nothing may have changed since it was chosen. */
+static bool is_as_planned(const kernel_row *row, const ir_op *op, const target_info *target)
+{
+    assert(row->fits(op, target).how != CG_CANNOT);
+    return (int64_t)row->scratch(op, target) <= op->kernel.scratch_bytes;
+}
+
 bool cg_emit_op(cg_module *m, const ir_op *op, int nth)
 {
     const kernel_row *row = row_of(op, nth);
     if (!row)
         return refuse(m, op);
+    if (!is_as_planned(row, op, m->target))
+        return diag_error(m->diag, &op->loc, "internal error: %s: kernel %s needs more memory than was planned",
+                          ir_op_info_of(op->code)->text, row->name);
     if (!all_lie_well(row, op))
         return diag_error(m->diag, &op->loc, "internal error: %s: kernel %s can't work on values that lie so in memory",
                           ir_op_info_of(op->code)->text, row->name);
