@@ -1,5 +1,5 @@
-"""Protects the ways in that the README and the pages promise to who has an .onnx file and a picture: to the name of what is on it with one
-command of the installed programs, with three lines of Python, and with four lines of CMake.  All are played as the pages have them."""
+"""Protects the ways in that the README promises to who has an .onnx file and a picture: to the name of what is on it with three
+commands of the installed programs, with three lines of Python, and with four lines of CMake.  All are played as it has them."""
 import os
 import re
 import shutil
@@ -63,27 +63,33 @@ class Newcomer(Case):
 
     def test_command(self):
         """The README's own; what the model was trained with is its owner's to say."""
-        command = block("README.md", "sh", "--labels=names.txt")
-        self.assertEqual(len(command.splitlines()), 1)
-        command, changed = re.subn(r"--preprocess=\w+", "--preprocess=raw", command)
+        commands = block("README.md", "sh", "--labels=names.txt")
+        self.assertEqual(len(commands.splitlines()), 3)
+        commands, changed = re.subn(r"--preprocess=\w+", "--preprocess=raw", commands)
         self.assertEqual(changed, 1)
         programs = self.folder / "bin"
         programs.mkdir()
-        (programs / "qcc-run").symlink_to(QCC_RUN)
-        out = self.fine("sh", "-e", "-c", command, cwd=self.folder, environment={"PATH": f"{programs}:{os.environ['PATH']}"}).decode()
+        for program in (QCC, QCC_RUN):
+            (programs / Path(program).name).symlink_to(program)
+        out = self.fine("sh", "-e", "-c", commands, cwd=self.folder, environment={"PATH": f"{programs}:{os.environ['PATH']}"}).decode()
+        self.assertIn("model.onnx: ONNX, can be compiled", out)
         self.assertRegex(out, r"scores: 5 best of 10 classes\n +0\.99\d+  class 7: seven\n")
+        for name in ("model.o", "model.h", "model.html"):
+            self.assertTrue((self.folder / name).is_file(), name)
 
     def test_python(self):
         if run(sys.executable, "-c", "import numpy, PIL")[0] != 0:
             self.skipTest("this Python has no NumPy or no Pillow")
-        lines = block("docs/python.md", "python", 'qcc.compile("model.onnx")')
+        lines = block("README.md", "python", 'qcc.compile("model.onnx")')
+        self.assertEqual(lines, block("docs/python.md", "python", 'qcc.compile("model.onnx")'))
         self.assertEqual(len(lines.splitlines()), 3)
         environment = {"PYTHONPATH": str(ROOT / "python")}
         self.assertEqual(self.fine(sys.executable, "-c", PYTHON.format(lines=lines), cwd=self.folder, environment=environment), b"7\n")
 
     @unittest.skipUnless(shutil.which("cmake") and shutil.which("make"), "no cmake or no make")
     def test_cmake(self):
-        lines = block("docs/building.md", "cmake", "qcc_add_model")
+        lines = block("README.md", "cmake", "qcc_add_model")
+        self.assertEqual(lines, block("docs/building.md", "cmake", "qcc_add_model"))
         self.assertEqual(len(lines.splitlines()), 4)
         (self.folder / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.18)\nproject(program C)\n"
                                                     + lines.replace("digits.tflite", "model.onnx"))

@@ -45,12 +45,18 @@ def blocks(page, language):
 
 
 def to_play(block):
-    """The commands of a block that are played here; one that ends inside quotes goes on in the next line."""
+    """The commands of a block that are played here; one goes on in the next line that ends inside quotes, with && or with a backslash."""
     played, text = [], ""
     for line in block.splitlines():
         text += line
         if text.count("'") % 2:
             text += "\n"
+            continue
+        if text.endswith("&&"):
+            text += " "
+            continue
+        if text.endswith("\\"):
+            text = text[:-1]
             continue
         if not any(re.match(pattern, text) for pattern, _ in ELSEWHERE):
             if all(possible() for pattern, possible in NEEDS if re.search(pattern, text)):
