@@ -22,14 +22,16 @@ static void *buffer_new(size_t bytes)
 
 /* ---- Buffers ---- */
 
-static size_t bytes_of_sample(const session *s, uint32_t shared_inputs)
+int layers_fitting(const session *s, uint32_t shared_inputs, int samples, size_t budget)
 {
-    size_t bytes = (size_t)qcc_model_workspace_bytes(s->model);
+    const ir_graph *g = s->module.graph;
+    size_t bytes = g->workspace_bytes + 1;
     for (uint32_t i = 0; i < shared_inputs; i++)
-        bytes += s->inputs[i].bytes;
-    for (uint32_t i = 0; i < s->output_count; i++)
-        bytes += s->outputs[i].bytes;
-    return bytes;
+        bytes += ir_type_bytes(&g->inputs[i]->type);
+    for (int32_t i = 0; i < g->output_count; i++)
+        bytes += ir_type_bytes(&g->outputs[i]->type);
+    const size_t most = budget / bytes;
+    return (size_t)samples <= most ? samples : most ? (int)most : 1;
 }
 
 static bool add_sample(layers *l, int sample)
@@ -58,12 +60,10 @@ static void find_outputs(layers *l)
                 l->at[i] = index;
 }
 
-bool layers_open(layers *l, session *s, uint32_t shared_inputs, int samples, size_t budget, diag *d)
+bool layers_open(layers *l, session *s, uint32_t shared_inputs, int samples, diag *d)
 {
-    const size_t each = bytes_of_sample(s, shared_inputs);
-    const size_t most = budget / (each ? each : 1);
-    const size_t count = (size_t)samples <= most ? (size_t)samples : most ? most : 1;
-    *l = (layers){.session = s, .shared_inputs = shared_inputs, .samples = (int)count};
+    const size_t count = (size_t)samples;
+    *l = (layers){.session = s, .shared_inputs = shared_inputs, .samples = samples};
     l->workspaces = calloc(count, sizeof *l->workspaces);
     l->inputs = calloc(count * s->input_count + 1, sizeof *l->inputs);
     l->outputs = calloc(count * s->output_count + 1, sizeof *l->outputs);

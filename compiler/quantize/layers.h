@@ -3,7 +3,7 @@
  * one run.
  *
  *     layers l;
- *     if (layers_open(&l, session, samples, budget, d)) {
+ *     if (layers_open(&l, session, shared_inputs, samples, d)) {
  *         … fill layers_input(&l, sample, input) …
  *         layers_run(&l, reached, context);          reached(context, output) when all samples have output i
  *     }
@@ -23,8 +23,9 @@ typedef struct layers {
     uint32_t *at;           /* by output: index of the op that makes it */
 } layers;
 
-/* For at most `samples`, fewer where they would take more than `budget` bytes, but one at least. */
-bool layers_open(layers *, session *, uint32_t shared_inputs, int samples, size_t budget, diag *);
+/* How many of `samples` take no more than `budget` bytes together, but one at least.  The session is lowered. */
+int layers_fitting(const session *, uint32_t shared_inputs, int samples, size_t budget);
+bool layers_open(layers *, session *, uint32_t shared_inputs, int samples, diag *);
 void layers_close(layers *);
 
 void *layers_input(const layers *, int sample, uint32_t input);

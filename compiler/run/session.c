@@ -116,27 +116,30 @@ static bool open_interpreted(session *s, const driver_options *o, const char *fi
     return true;
 }
 
-/* Of the module's graph. */
-static bool compile(session *s, const driver_options *o, diag *d)
+/* The module's graph. */
+static bool lower(session *s, const driver_options *o, diag *d)
 {
     const char *reason = target_set_lacking(o->targets);
     char names[TARGET_SET_TEXT];
     if (reason)
         return diag_error(d, NULL, "can't run code for target %s here: %s", target_set_text(o->targets, names), reason);
-    if (!driver_lower(o, &s->module, d))
-        return false;
+    return driver_lower(o, &s->module, d);
+}
+
+static bool compile(session *s, const driver_options *o, diag *d)
+{
     cg_output code = {0};
     if (!driver_compile(o, &s->module, CG_EMIT_OBJECT, &code, d))
         return false;
     s->jit = cg_jit_load(&code, d);
-    s->model = s->jit ? cg_jit_symbol(s->jit, o->name, d) : NULL;
     cg_output_free(&code);
+    s->model = s->jit ? cg_jit_symbol(s->jit, o->name, d) : NULL;
     return s->model != NULL;
 }
 
 static bool open_compiled(session *s, const driver_options *o, const char *file, diag *d)
 {
-    return driver_import(o, file, &s->module, d) && compile(s, o, d);
+    return driver_import(o, file, &s->module, d) && lower(s, o, d) && compile(s, o, d);
 }
 
 static bool choose(session *s, const ir_loc *loc, diag *d)
@@ -239,14 +242,28 @@ bool session_open(session *s, const driver_options *o, const char *file, bool in
     return good;
 }
 
-bool session_open_graph(session *s, const driver_options *o, ir_graph *g, unsigned threads, diag *d)
+bool session_lower_graph(session *s, const driver_options *o, ir_graph *g, unsigned threads, diag *d)
 {
     const ir_loc loc = ir_graph_loc(g);
     *s = (session){.threads = threads, .module = {.file = loc.file ? loc.file : "graph", .graph = g}};
+    const bool good = lower(s, o, d);
+    if (!good)
+        session_close(s);
+    return good;
+}
+
+bool session_compile(session *s, const driver_options *o, diag *d)
+{
+    const ir_loc loc = ir_graph_loc(s->module.graph);
     const bool good = compile(s, o, d) && get_ready(s, &loc, d);
     if (!good)
         session_close(s);
     return good;
+}
+
+bool session_open_graph(session *s, const driver_options *o, ir_graph *g, unsigned threads, diag *d)
+{
+    return session_lower_graph(s, o, g, threads, d) && session_compile(s, o, d);
 }
 
 bool session_open_beside(session *s, const session *first, diag *d)

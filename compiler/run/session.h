@@ -28,6 +28,9 @@ typedef struct session {
 bool session_open(session *, const driver_options *, const char *file, bool interpret, unsigned threads, diag *);
 /* The same of a graph, which becomes the session's, also on failure. */
 bool session_open_graph(session *, const driver_options *, ir_graph *, unsigned threads, diag *);
+/* The two halves of it: after the first one the session knows its lowered graph, after the second one it can run. */
+bool session_lower_graph(session *, const driver_options *, ir_graph *, unsigned threads, diag *);
+bool session_compile(session *, const driver_options *, diag *);
 /* One more session of the same model, with memory of its own; the first one has to live longer. */
 bool session_open_beside(session *, const session *first, diag *);
 void session_close(session *);

@@ -12,6 +12,7 @@
 
 struct cg_jit {
     LLVMOrcLLJITRef jit;
+    char *object; /* until it has been linked, which the first symbol that is looked up brings about */
 };
 
 /* Reports and consumes an LLVM error; true when there was none. */
@@ -28,11 +29,9 @@ static bool check(LLVMErrorRef error, diag *d)
 }
 
 /* The object in one piece; NULL: out of memory. */
-static LLVMMemoryBufferRef joined(const cg_output *object)
+static char *joined(const cg_output *object, size_t *out_size)
 {
-    const size_t all = object->size + object->parts_bytes;
-    LLVMMemoryBufferRef buffer;
-    char *bytes = malloc(all + 1), *to = bytes;
+    char *bytes = malloc(*out_size = object->size + object->parts_bytes), *to = bytes;
 
     if (!bytes)
         return NULL;
@@ -40,12 +39,10 @@ static LLVMMemoryBufferRef joined(const cg_output *object)
     to += object->size;
     for (size_t i = 0; i < object->part_count; to += object->parts[i++].size)
         memcpy(to, object->parts[i].bytes, object->parts[i].size);
-    buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes, all, "model");
-    free(bytes);
-    return buffer;
+    return bytes;
 }
 
-static bool load(cg_jit *j, LLVMMemoryBufferRef buffer, diag *d)
+static bool load(cg_jit *j, size_t size, diag *d)
 {
     LLVMOrcDefinitionGeneratorRef process;
     LLVMOrcJITDylibRef library;
@@ -58,7 +55,9 @@ static bool load(cg_jit *j, LLVMMemoryBufferRef buffer, diag *d)
                d))
         return false;
     LLVMOrcJITDylibAddGenerator(library, process);
-    return check(LLVMOrcLLJITAddObjectFile(j->jit, library, buffer), d);
+    return check(LLVMOrcLLJITAddObjectFile(j->jit, library,
+                                           LLVMCreateMemoryBufferWithMemoryRange(j->object, size, "model", false)),
+                 d);
 }
 
 cg_jit *cg_jit_load(const cg_output *object, diag *d)
@@ -66,9 +65,9 @@ cg_jit *cg_jit_load(const cg_output *object, diag *d)
     cg_jit *j = calloc(1, sizeof *j);
     /* A program loads the other kind of weights itself. */
     const cg_output code = {.bytes = object->bytes, .size = object->size};
-    LLVMMemoryBufferRef buffer = joined(object->separate ? &code : object);
+    size_t size;
 
-    if (!j || !buffer) {
+    if (!j || !(j->object = joined(object->separate ? &code : object, &size))) {
         free(j);
         diag_out_of_memory(d, NULL);
         return NULL;
@@ -76,7 +75,7 @@ cg_jit *cg_jit_load(const cg_output *object, diag *d)
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
-    if (load(j, buffer, d))
+    if (load(j, size, d))
         return j;
     cg_jit_free(j);
     return NULL;
@@ -86,7 +85,11 @@ void *cg_jit_symbol(cg_jit *j, const char *name, diag *d)
 {
     LLVMOrcExecutorAddress address = 0;
 
-    return check(LLVMOrcLLJITLookup(j->jit, &address, name), d) ? (void *)(uintptr_t)address : NULL;
+    if (!check(LLVMOrcLLJITLookup(j->jit, &address, name), d))
+        return NULL;
+    free(j->object);
+    j->object = NULL;
+    return (void *)(uintptr_t)address;
 }
 
 void cg_jit_free(cg_jit *j)
@@ -95,5 +98,6 @@ void cg_jit_free(cg_jit *j)
         return;
     if (j->jit)
         LLVMConsumeError(LLVMOrcDisposeLLJIT(j->jit));
+    free(j->object);
     free(j);
 }

@@ -1,6 +1,7 @@
 /* jit.h: runs an object that cg_compile made, in this process.  No LLVM types.
  *
  *     cg_jit *jit = cg_jit_load(&output, diag);
+ *     cg_output_free(&output);                // not needed any more; the model's memory is taken by what follows
  *     const qcc_model *model = cg_jit_symbol(jit, "model", diag);
  *     …
  *     cg_jit_free(jit);                       // the model is gone

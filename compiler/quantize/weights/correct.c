@@ -3,7 +3,9 @@
  *
  *                  ┌ conv ─ mean ┐ ┌ + b ─ relu ─┐ ┌ conv ─ mean ┐ …      each box over all samples before the next
  *     sample 0…n ──┘             └─┘             └─┘             └─
- *                                b = mean of the real twin - mean */
+ *                                b = mean of the real twin - mean
+ *
+ * The real twin has seen all samples, and is gone, before there is code of the other: only one is in memory. */
 #include "compiler/quantize/weights/correct.h"
 
 #include <math.h>
@@ -13,7 +15,7 @@
 #include "compiler/quantize/twins.h"
 #include "ir/size_limits.h"
 
-static const size_t BUDGET = (size_t)192 << 20; /* bytes of the samples that are under way together */
+static const size_t BUDGET = (size_t)176 << 20; /* bytes of the samples that are under way together */
 
 typedef struct correction {
     ir_graph *graph;
@@ -25,6 +27,7 @@ typedef struct correction {
     twins twins;
     session real, integer;
     layers layers;
+    int count;      /* of samples */
     double **means; /* of the real twin, by product */
     uint32_t first; /* output that is the mean of product 0 */
     bool good;
@@ -32,20 +35,19 @@ typedef struct correction {
 
 /* ---- Twins ---- */
 
-static bool open_twins(correction *c)
+/* The twins as graphs, the one on integers lowered: then it is known how many samples there is room for. */
+static bool make_twins(correction *c)
 {
-    const driver_options real = twins_options(c->options, PASS_QUANTIZE_NONE),
-                         integer = twins_options(c->options, PASS_QUANTIZE_AUTO);
+    const driver_options integer = twins_options(c->options, PASS_QUANTIZE_AUTO);
     if (!twins_make(c->graph, c->before, c->options, &c->twins, c->diag) || c->twins.count == 0)
         return !c->diag->failed;
-    ir_graph *graphs[2] = {c->twins.real, c->twins.integer};
-    c->twins.real = c->twins.integer = NULL;
-    const bool opened = session_open_graph(&c->real, &real, graphs[0], c->threads, c->diag);
-    if (!opened) {
-        ir_graph_free(graphs[1]);
+    ir_graph *g = c->twins.integer;
+    c->twins.integer = NULL;
+    c->first = (uint32_t)c->graph->output_count;
+    if (!session_lower_graph(&c->integer, &integer, g, c->threads, c->diag))
         return false;
-    }
-    return session_open_graph(&c->integer, &integer, graphs[1], c->threads, c->diag);
+    c->count = layers_fitting(&c->integer, (uint32_t)c->graph->input_count, c->samples->count, BUDGET);
+    return true;
 }
 
 /* ---- Means ---- */
@@ -59,9 +61,31 @@ static bool run_real(correction *c, int sample)
     for (int i = 0; i < c->twins.count; i++) {
         const float *from = c->real.output_buffers[c->first + (uint32_t)i];
         for (int64_t k = 0; k < c->twins.products[i].channels; k++)
-            c->means[i][k] += (double)from[k] / c->layers.samples;
+            c->means[i][k] += (double)from[k] / c->count;
     }
     return true;
+}
+
+static bool find_means(correction *c)
+{
+    const driver_options real = twins_options(c->options, PASS_QUANTIZE_NONE);
+    ir_graph *g = c->twins.real;
+    c->twins.real = NULL;
+    c->means = ARENA_ARRAY(c->graph->arena, double *, c->twins.count);
+    for (int i = 0; i < c->twins.count; i++)
+        c->means[i] = ARENA_ARRAY(c->graph->arena, double, c->twins.products[i].channels);
+    bool good = session_open_graph(&c->real, &real, g, c->threads, c->diag);
+    for (int i = 0; good && i < c->count; i++)
+        good = run_real(c, i);
+    session_close(&c->real);
+    return good;
+}
+
+static bool open_integer(correction *c)
+{
+    const driver_options integer = twins_options(c->options, PASS_QUANTIZE_AUTO);
+    return session_compile(&c->integer, &integer, c->diag) &&
+           layers_open(&c->layers, &c->integer, (uint32_t)c->graph->input_count, c->count, c->diag);
 }
 
 static bool fill_integer(correction *c, int sample)
@@ -82,9 +106,9 @@ static void settle(void *context, uint32_t output)
     float *bias = c->integer.input_buffers[p->input];
     for (int64_t k = 0; k < p->channels; k++) {
         double mean = 0;
-        for (int i = 0; i < c->layers.samples; i++)
+        for (int i = 0; i < c->count; i++)
             mean += (double)((const float *)layers_output(&c->layers, i, output))[k];
-        bias[k] = (float)(c->means[output - c->first][k] - mean / c->layers.samples);
+        bias[k] = (float)(c->means[output - c->first][k] - mean / c->count);
     }
 }
 
@@ -114,18 +138,14 @@ static void set_bias(ir_graph *g, const twin_product *p, const float *bias)
 
 static bool correct(correction *c)
 {
-    if (!open_twins(c))
+    if (!make_twins(c))
         return false;
     if (c->twins.count == 0)
         return true;
-    c->first = (uint32_t)c->graph->output_count;
-    if (!layers_open(&c->layers, &c->integer, (uint32_t)c->graph->input_count, c->samples->count, BUDGET, c->diag))
+    if (!find_means(c) || !open_integer(c))
         return false;
-    c->means = ARENA_ARRAY(c->graph->arena, double *, c->twins.count);
-    for (int i = 0; i < c->twins.count; i++)
-        c->means[i] = ARENA_ARRAY(c->graph->arena, double, c->twins.products[i].channels);
-    for (int i = 0; i < c->layers.samples; i++)
-        if (!run_real(c, i) || !fill_integer(c, i))
+    for (int i = 0; i < c->count; i++)
+        if (!fill_integer(c, i))
             return false;
     layers_run(&c->layers, settle, c);
     for (int i = 0; i < c->twins.count; i++) {
