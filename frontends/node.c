@@ -302,10 +302,35 @@ ir_value *node_reals(frontend_node *n, int rank, const int64_t dims[], const flo
 {
     ir_graph *g = n->model->graph;
     ir_type type = ir_type_make(IR_F32, rank, dims);
+    const int64_t nan = ir_first_nan(&type, values);
+    if (nan >= 0) {
+        node_error(n, "what its constants come to is not a number at element %lld", (long long)nan);
+        return NULL;
+    }
     return ir_const_new(g, type, NULL, arena_copy(g->arena, values, ir_type_bytes(&type)));
 }
 
 ir_value *node_real(frontend_node *n, float x) { return node_reals(n, 0, NULL, &x); }
+
+ir_value *node_batch_norm(frontend_node *n, ir_value *x, int at, ir_value *const p[4], double epsilon)
+{
+    const int rank = x->type.rank;
+    const int64_t channels = x->type.dims[at];
+    int64_t dims[IR_MAX_RANK];
+    if (!model_charge(n->model, &n->loc, channels * 16))
+        return NULL;
+    float *factor = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
+    float *offset = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
+    for (int i = 0; i < rank; i++)
+        dims[i] = i == at ? channels : 1;
+    for (int64_t c = 0; c < channels; c++) {
+        const double f = ir_const_real(p[0], c) / sqrt(ir_const_real(p[3], c) + epsilon);
+        factor[c] = (float)f;
+        offset[c] = (float)(ir_const_real(p[1], c) - ir_const_real(p[2], c) * f);
+    }
+    x = node_binary(n, IR_MUL, x, node_reals(n, rank, dims, factor));
+    return node_binary(n, IR_ADD, x, node_reals(n, rank, dims, offset));
+}
 
 /* ---- Parameters ---- */
 

@@ -199,8 +199,12 @@ ir_value *node_reshaped(frontend_node *, ir_value *, int rank, const int64_t dim
 ir_value *node_transposed(frontend_node *, ir_value *, const int64_t perm[]);
 
 ir_value *node_ints(frontend_node *, ir_dtype, int rank, int64_t count, const int64_t values[]); /* rank 0 or 1 */
-ir_value *node_reals(frontend_node *, int rank, const int64_t dims[], const float values[]);
+ir_value *node_reals(frontend_node *, int rank, const int64_t dims[],
+                     const float values[]);  /* an error if one is NaN */
 ir_value *node_real(frontend_node *, float); /* of rank 0 */
+/* A batch norm that nothing trains any more: x * factor + offset along dimension `at`, by constants of a number for each
+ * channel: scale, offset, mean and variance. */
+ir_value *node_batch_norm(frontend_node *, ir_value *x, int at, ir_value *const parameters[4], double epsilon);
 
 /* The constant that v (NULL: an error already) comes to if it is computed of constants alone, whatever its size; or else
  * v.  NULL after a diagnostic. */
@@ -275,6 +279,7 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define node_transposed(x, ...) node_transposed(&(x)->common, __VA_ARGS__)
 #define node_ints(x, ...) node_ints(&(x)->common, __VA_ARGS__)
 #define node_reals(x, ...) node_reals(&(x)->common, __VA_ARGS__)
+#define node_batch_norm(x, ...) node_batch_norm(&(x)->common, __VA_ARGS__)
 #define node_real(x, ...) node_real(&(x)->common, __VA_ARGS__)
 #define node_known(x, ...) node_known(&(x)->common, __VA_ARGS__)
 #define node_selected(x, ...) node_selected(&(x)->common, __VA_ARGS__)

@@ -364,16 +364,7 @@ bool paddle_op_batch_norm(paddle_node *n)
         if (p[i]->type.dtype != IR_F32 || ir_type_elements(&p[i]->type) != channels)
             return node_error(n, "operand %s must be %lld numbers", names[i], (long long)channels);
     }
-    float *factor = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
-    float *offset = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
-    double epsilon = paddle_float(n, "epsilon", 1e-5f);
-    for (int64_t c = 0; c < channels; c++) {
-        double f = ir_const_real(p[0], c) / sqrt(ir_const_real(p[3], c) + epsilon);
-        factor[c] = (float)f;
-        offset[c] = (float)(ir_const_real(p[1], c) - ir_const_real(p[2], c) * f);
-    }
-    x = node_binary_act(n, IR_MUL, x, node_reals(n, 1, &channels, factor), IR_ACT_NONE);
-    x = node_binary_act(n, IR_ADD, x, node_reals(n, 1, &channels, offset), IR_ACT_NONE);
+    x = node_batch_norm(n, x, x->type.rank - 1, p, paddle_float(n, "epsilon", 1e-5f));
     return paddle_put(n, "Y", x, LAYOUT_LAST);
 }
 

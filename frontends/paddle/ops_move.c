@@ -368,7 +368,7 @@ bool paddle_op_assign_value(paddle_node *n)
     if ((dtype == IR_F32 ? reals : count) != wanted)
         return node_error(n, "attribute %s does not have the %lld numbers of the shape", name, (long long)wanted);
     ir_value *v = dtype == IR_F32 ? node_reals(n, rank, dims, numbers) : integers(n, dtype, 1, wanted, values);
-    return paddle_put(n, "Out", node_reshaped(n, v, rank, dims), LAYOUT_PLAIN);
+    return v && paddle_put(n, "Out", node_reshaped(n, v, rank, dims), LAYOUT_PLAIN);
 }
 
 /* ---- Resizing ---- */

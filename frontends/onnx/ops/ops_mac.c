@@ -222,6 +222,8 @@ bool ort_op_matmul_narrow(ort_node *n)
                 (float)((q - zero_of(&w, row, block)) * ir_const_real(w.scales, row * w.blocks + block));
         }
     ir_value *matrix = node_reals(n, 2, (int64_t[]){w.rows, w.columns}, real);
+    if (!matrix)
+        return false;
     ir_op *op = node_emit(n, IR_FULLY_CONNECTED, bias ? 3 : 2, (ir_value *[]){x, matrix, bias});
     return ort_put(n, 0, node_done(n, op), LAYOUT_PLAIN);
 }

@@ -334,6 +334,8 @@ static ir_value *weighted(ort_node *n, const resizing *r, const line *l, ir_valu
         if (!weigh(n, r, l, (double)position(r, l, i), rows + i * l->extent))
             return NULL;
     ir_value *matrix = node_reals(n, 2, dims, rows);
+    if (!matrix)
+        return NULL;
     if (inner == 1) {
         x = node_reshaped(n, x, 2, (int64_t[]){outer, l->extent});
         x = x ? node_done(n, node_emit2(n, IR_FULLY_CONNECTED, x, matrix)) : NULL;

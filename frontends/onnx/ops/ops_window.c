@@ -159,7 +159,6 @@ bool ort_op_instance_norm(ort_node *n)
     return ort_put(n, 0, node_binary(n, IR_ADD, node_binary(n, IR_MUL, y, g), b), LAYOUT_LAST);
 }
 
-/* y = x * factor + offset, a number each for a channel. */
 bool ort_op_batch_norm(ort_node *n)
 {
     node_layout layout = ort_layout_of(n, 0);
@@ -169,25 +168,12 @@ bool ort_op_batch_norm(ort_node *n)
             return false;
     if (x->type.rank < 2)
         return node_error(n, "the operand has no channels");
-    int at = node_dim(layout, x->type.rank, 1);
-    int64_t channels = x->type.dims[at], dims[IR_MAX_RANK];
+    const int at = node_dim(layout, x->type.rank, 1);
+    const int64_t channels = x->type.dims[at];
     for (int i = 0; i < 4; i++)
         if (ir_type_elements(&p[i]->type) != channels || p[i]->type.dtype != IR_F32)
             return node_error(n, "parameters for %lld channels", (long long)channels);
-    for (int i = 0; i < x->type.rank; i++)
-        dims[i] = i == at ? channels : 1;
-    if (!model_charge(n->model, &n->loc, channels * 16))
-        return false;
-    float *factor = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
-    float *offset = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
-    const double epsilon = (double)ort_float(n, "epsilon", 1e-5f);
-    for (int64_t c = 0; c < channels; c++) {
-        double f = ir_const_real(p[0], c) / sqrt(ir_const_real(p[3], c) + epsilon);
-        factor[c] = (float)f;
-        offset[c] = (float)(ir_const_real(p[1], c) - ir_const_real(p[2], c) * f);
-    }
-    x = node_binary(n, IR_MUL, x, node_reals(n, x->type.rank, dims, factor));
-    return x && ort_put(n, 0, node_binary(n, IR_ADD, x, node_reals(n, x->type.rank, dims, offset)), layout);
+    return ort_put(n, 0, node_batch_norm(n, x, at, p, ort_float(n, "epsilon", 1e-5f)), layout);
 }
 
 static int dimensions_from(int axis, int rank, int64_t out[])
