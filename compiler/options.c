@@ -261,13 +261,18 @@ static const option_row *nearest(option_program program, const char *name, size_
     return best;
 }
 
-/* What may have been meant by "--name=value": an option of another program, or one that is spelled otherwise. */
+/* What is wrong with "--name=value": an option that takes none, one of another program, or one that is spelled otherwise. */
 static void explain_unknown(option_program program, const char *argument, char *text, size_t size)
 {
     const char *name = argument + (strncmp(argument, "--", 2) == 0 ? 2 : 0);
     const size_t length = strcspn(name, "=");
     if (name == argument)
         return;
+    for (int i = 0; i < ROWS; i++)
+        if (listed(&rows[i], program) && strlen(rows[i].text) == length && strncmp(rows[i].text, name, length) == 0) {
+            snprintf(text, size, ": --%s takes no value", rows[i].text);
+            return;
+        }
     for (int i = 0; i < ROWS; i++)
         for (size_t p = 0; p < sizeof programs / sizeof programs[0]; p++)
             if (listed(&rows[i], programs[p].program) && strlen(rows[i].text) == length &&

@@ -1,6 +1,7 @@
 """Model files -> Model, by the program qcc."""
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy
 
 from ._library import Library
 from ._model import Model
-from ._programs import options, run
+from ._programs import Error, options, run
 
 
 def _in_memory(model):
@@ -68,4 +69,8 @@ def quantize(model, samples, threads=1, **keywords):
     inputs, of dictionaries by the inputs' names.  Keywords are those of compile, and the options of the calibration: algo="mse",
     effort=0, activation_scales="symmetric", …"""
     with tempfile.TemporaryDirectory(prefix="qcc.") as folder:
-        return _compile(model, threads, keywords, _write_samples(samples, folder))
+        more = _write_samples(samples, folder)
+        try:
+            return _compile(model, threads, keywords, more)
+        except Error as problem:  # whose files are the caller's samples
+            raise Error(re.sub(rf"{re.escape(folder)}/\d+/0*(\d+)\.npy", r"sample \1", str(problem))) from None

@@ -37,7 +37,8 @@ class Usage(Case):
                 (QCC, "--no-haeder", "--no-haeder is not a valid option; did you mean --no-header? (see"),
                 (QCC, "--keep_float=a", "; did you mean --keep-float?"), (QCC_RUN, "--toleranze=1", "; did you mean --tolerance?"),
                 (QCC_EVAL, "--label=x", None), (QCC, "--threads=2", "--threads=2 is not a valid option of qcc, but of qcc-run"),
-                (QCC_RUN, "--header=x", "is not a valid option of qcc-run, but of qcc"), (QCC, "--frobnicate", "--frobnicate is not a valid option (see"),
+                (QCC_RUN, "--header=x", "is not a valid option of qcc-run, but of qcc"), (QCC_RUN, "--profile=1", "--profile=1 is not a valid option: --profile takes no value (see"),
+                (QCC, "--frobnicate", "--frobnicate is not a valid option (see"),
                 (QCC, "--" + "x" * 3000, None), (QCC, "-Z", "-Z is not a valid option (see")):
             code, _, err = run(program, self.add, option)
             self.assertNotEqual(code, 0)

@@ -234,7 +234,7 @@ class Failures(Case):
                 ("text.so: not a shared library that can be loaded", lambda: qcc.load(text)),
                 ("absent.so: No such file", lambda: qcc.load(self.folder / "absent.so")),
                 ("not a shared library made by qcc", lambda: qcc.load(numpy.linalg._umath_linalg.__file__)),
-                ("a sample is .*, the model's input 'x'", lambda: qcc.quantize(LARGE.encode(), [numpy.zeros(3, numpy.float32)])),
+                ("^sample 0: error: a sample is .*, the model's input 'x'", lambda: qcc.quantize(LARGE.encode(), [numpy.zeros(3, numpy.float32)])),
                 ("no samples for input 'b'", lambda: qcc.quantize(ADD.encode(), [{"a": numpy.zeros((1, 5), numpy.float32)}]))):
             with self.subTest(text), self.assertRaisesRegex(qcc.Error, text):
                 call()

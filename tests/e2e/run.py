@@ -136,6 +136,9 @@ class Run(Case):
         self.assertEqual(bench["target"], native())
         lines = self.fine(QCC_RUN, DIGITS, "--profile", "--bench=0.01").decode().splitlines()
         self.assertTrue(any("conv2d" in line for line in lines))
+        names = [line.split()[0] for line in lines[1:-2]]
+        self.assertIn("functional_1/add_1/Add", names)
+        self.assertTrue(any(len(name) == 48 and name.startswith("..") and name.endswith("/batchnorm/sub1") for name in names), names)
         self.assertRegex(lines[-2], r"^total .* 1 thread, target \w+; peak of a core: .*$")
         self.assertRegex(lines[-1], r"^memory: workspace \S+ KiB, inputs 64 B, outputs 10 B$")
 

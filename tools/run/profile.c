@@ -12,6 +12,7 @@
 #include "runtime/variant.h"
 
 enum { MAX_NAME_WIDTH = 48, MAX_PROFILED_RUNS = 1000, WARM_UP_RUNS = 3 };
+static const char cut_mark[] = ".."; /* in place of what a name is too long by */
 
 int profile_compare(const void *a, const void *b)
 {
@@ -121,9 +122,10 @@ bool profile_print(const session *s, const double seconds[], diag *d)
     for (uint32_t i = 0; i < count; i++) {
         const qcc_step *step = rows[i].step;
         const double time = rows[i].seconds, share = profile_peak_share(step, rows[i].macs, time, &p, s->threads);
-        const size_t length = strlen(step->name), cut = length > (size_t)name_width ? length - (size_t)name_width : 0;
-        printf("%-*s  %-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, name_width, step->name + cut, op_width, step->op,
-               part_width, profile_part(step), shape_width, step->shape, time * 1e6,
+        const int length = (int)strlen(step->name), mark = length > name_width ? (int)strlen(cut_mark) : 0;
+        const char *name = mark ? step->name + length - name_width + mark : step->name;
+        printf("%s%-*s  %-*s  %-*s  %-*s  %9.2f  %5.1f%%  %12" PRIu64, mark ? cut_mark : "", name_width - mark, name,
+               op_width, step->op, part_width, profile_part(step), shape_width, step->shape, time * 1e6,
                total > 0 ? 100 * time / total : 0.0, rows[i].macs);
         if (share < 0)
             printf("  %6s\n", "-");
