@@ -163,6 +163,14 @@ class Pages(Case):
         self.assertGreater(len(lines), 4)
         self.assertLessEqual(set(lines), set((ROOT / "docs" / "performance.md").read_text().splitlines()))
 
+    def test_files_of_the_source(self):
+        """A path in a page is there; capitals, as in NAME.c, stand for any."""
+        folders = "|".join(sorted(folder.name for folder in ROOT.iterdir() if folder.is_dir() and not folder.name.startswith((".", "build"))))
+        for page in PAGES:
+            for path in re.findall(rf"`((?:{folders})/[\w./*-]*)`", page.read_text()):
+                if not re.search(r"[A-Z]{4}", path):
+                    self.assertTrue(list(ROOT.glob(path.rstrip("/"))), f"{page.name}: {path}")
+
     def test_links(self):
         """To files, and to headings of pages."""
         for page in PAGES:
