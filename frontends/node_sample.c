@@ -233,3 +233,48 @@ ir_value *node_sampled(frontend_node *n, ir_value *x, ir_value *grid, const node
     x = x && grid ? sum_over(n, x, &all) : NULL;
     return x ? node_reshaped(n, x, result.rank, result.dims) : NULL;
 }
+
+/* ---- Grids ---- */
+
+/* Of each place its coordinates x, y, z, and 1. */
+static ir_value *regular_grid(frontend_node *n, int spatial, const int64_t extents[], bool corners)
+{
+    int64_t places = 1;
+    for (int i = 0; i < spatial; i++)
+        places *= extents[i];
+    if (!model_charge(n->model, &n->loc, 8 * places * (spatial + 1)))
+        return NULL;
+    float *grid = ARENA_ARRAY(n->model->graph->arena, float, places *(spatial + 1) + 1);
+    for (int64_t i = 0; i < places; i++) {
+        int64_t rest = i;
+        grid[i * (spatial + 1) + spatial] = 1;
+        for (int d = spatial - 1; d >= 0; d--, rest /= extents[d + 1]) {
+            const double at = (double)(rest % extents[d]), extent = (double)extents[d];
+            grid[i * (spatial + 1) + spatial - 1 - d] =
+                (float)(corners ? 2 * at / (extent - 1) - 1 : (2 * at + 1) / extent - 1);
+        }
+    }
+    return node_reals(n, 3, (int64_t[]){1, places, spatial + 1}, grid);
+}
+
+ir_value *node_affine_grid(frontend_node *n, ir_value *theta, int spatial, const int64_t extents[], bool corners)
+{
+    ir_type type = {.dtype = IR_F32, .rank = spatial + 2};
+    bool fits = theta->type.rank == 3 && theta->type.dims[1] == spatial && theta->type.dims[2] == spatial + 1;
+    type.dims[0] = theta->type.dims[0];
+    type.dims[spatial + 1] = spatial;
+    for (int i = 0; i < spatial; i++) {
+        type.dims[1 + i] = extents[i];
+        fits &= extents[i] > (corners ? 1 : 0);
+    }
+    if (!fits || !ir_type_valid(&type)) {
+        node_error(n, "the matrices or the extents of the grid are not supported");
+        return NULL;
+    }
+    ir_value *regular = regular_grid(n, spatial, extents, corners);
+    ir_op *op = regular ? node_emit2(n, IR_BATCH_MATMUL, regular, theta) : NULL;
+    if (!op)
+        return NULL;
+    ir_set_int(op, IR_ATTR_ADJ_B, 1);
+    return node_reshaped(n, node_done(n, op), type.rank, type.dims);
+}

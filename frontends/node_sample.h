@@ -20,7 +20,12 @@ typedef struct node_sampler {
  * the order x, y, z.  [N, result..., C], or NULL after a diagnostic. */
 ir_value *node_sampled(frontend_node *, ir_value *x, ir_value *grid, const node_sampler *);
 
+/* Grids for it: places of a regular grid of these extents (depth, height, width, or the latter two), `spatial` of them, of each
+ * of N images by its matrix.  theta: [N, spatial, spatial + 1].  [N, extents..., spatial], or NULL after a diagnostic. */
+ir_value *node_affine_grid(frontend_node *, ir_value *theta, int spatial, const int64_t extents[], bool corners);
+
 #ifndef FRONTEND_COMMON
+#define node_affine_grid(x, ...) node_affine_grid(&(x)->common, __VA_ARGS__)
 #define node_sampled(x, ...) node_sampled(&(x)->common, __VA_ARGS__)
 #endif
 

@@ -26,7 +26,9 @@ typedef enum qcc_dtype {
     QCC_I16 = 4,
     QCC_I32 = 5,
     QCC_I64 = 6,
-    QCC_BOOL = 7
+    QCC_BOOL = 7,
+    QCC_F16 = 8, /* half precision: the bits of IEEE's binary16, as uint16_t in C */
+    QCC_F64 = 9
 } qcc_dtype;
 
 typedef enum qcc_status {

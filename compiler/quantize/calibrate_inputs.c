@@ -3,10 +3,13 @@
 #include "compiler/quantize/calibrate_inputs.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "compiler/run/npy.h"
+#include "compiler/run/preprocess.h"
 #include "compiler/run/session.h"
 
 /* ---- Which path is for which input ---- */
@@ -163,12 +166,12 @@ static bool check_finite(const calibrate_inputs *c, int input, int index, const 
 {
     const qcc_tensor_info *info = &c->infos[input];
     char name[SAMPLE_NAME_BYTES];
-    for (size_t i = 0; info->dtype == QCC_F32 && i < info->bytes / sizeof(float); i++) {
-        uint32_t bits;
-        memcpy(&bits, (const char *)data + i * sizeof bits, sizeof bits);
-        if ((bits & 0x7f800000u) == 0x7f800000u)
-            return diag_error(d, NULL, "%s: element %zu is %s", sample_name(&c->sets[input], c->order[index], name), i,
-                              bits & 0x7fffffu ? "not a number" : "infinite");
+    const ir_type type = preprocess_type(info);
+    for (int64_t i = 0; ir_dtype_is_float(type.dtype) && i < ir_type_elements(&type); i++) {
+        const double real = npy_element(&type, data, i);
+        if (!isfinite(real))
+            return diag_error(d, NULL, "%s: element %lld is %s", sample_name(&c->sets[input], c->order[index], name),
+                              (long long)i, isnan(real) ? "not a number" : "infinite");
     }
     return true;
 }

@@ -130,7 +130,7 @@ bool preprocess_set(preprocessing *p, option_id id, const char *value, bool *out
 
 ir_type preprocess_type(const qcc_tensor_info *info)
 {
-    return ir_type_make((ir_dtype)info->dtype, (int)info->rank, info->dims); /* the first seven numbers agree */
+    return ir_type_make((ir_dtype)info->dtype, (int)info->rank, info->dims); /* the numbers agree */
 }
 
 static void store_real(const qcc_tensor_info *info, uint8_t *to, int64_t index, double real)
@@ -138,6 +138,15 @@ static void store_real(const qcc_tensor_info *info, uint8_t *to, int64_t index, 
     const float f = (float)real;
     if (info->dtype == QCC_F32) {
         memcpy(to + 4 * index, &f, sizeof f);
+        return;
+    }
+    if (info->dtype == QCC_F16) {
+        const uint16_t half = ir_f32_to_f16(f);
+        memcpy(to + 2 * index, &half, sizeof half);
+        return;
+    }
+    if (info->dtype == QCC_F64) {
+        memcpy(to + 8 * index, &real, sizeof real);
         return;
     }
     double low = 0, high = 255;
@@ -321,7 +330,8 @@ bool preprocess_array(const ir_type *from, const void *elements, const char *pat
     const ir_type type = preprocess_type(info);
     char have[IR_TYPE_TEXT_BYTES], wanted[IR_TYPE_TEXT_BYTES];
     const int64_t count = ir_type_elements(from);
-    const bool equal = from->dtype == type.dtype, reals = type.dtype == IR_F32 || ir_dtype_bytes(type.dtype) <= 2;
+    const bool equal = from->dtype == type.dtype,
+               reals = ir_dtype_is_float(type.dtype) || ir_dtype_bytes(type.dtype) <= 2;
     if (count != ir_type_elements(&type) || (!equal && !reals))
         return diag_error(d, &loc, "a sample is %s, the model's input '%s' takes %s", ir_type_text(from, have),
                           info->name, ir_type_text(&type, wanted));

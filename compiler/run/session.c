@@ -15,6 +15,7 @@
 #include "compiler/run/preprocess.h"
 #include "compiler/shapes.h"
 #include "compiler/target/target.h"
+#include "ir/ref/interp.h"
 #include "runtime/variant.h"
 
 enum { ALIGNMENT = 64 };
@@ -396,6 +397,8 @@ void session_fill_random(session *s, uint32_t input, uint32_t seed)
         const int16_t half = (int16_t)((int32_t)(h >> 16) - 32768);
         switch (type->dtype) {
         case IR_F32: memcpy(to, &real, size); break;
+        case IR_F64: memcpy(to, &(double){(double)real}, size); break;
+        case IR_F16: memcpy(to, &(uint16_t){ir_f32_to_f16(real)}, size); break;
         case IR_U8: *to = (uint8_t)(h >> 24); break;
         case IR_I8: *to = (uint8_t)((h >> 24) - 128); break;
         case IR_I16: memcpy(to, &half, size); break;

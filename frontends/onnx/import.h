@@ -36,6 +36,7 @@ typedef struct ort_model {
     ort_name **names;      /* open addressing */
     uint32_t name_slots, name_count;
     uint32_t node_count;
+    bool has_double;
     int32_t scopes; /* graphs imported so far, beside the model's own */
 } ort_model;
 

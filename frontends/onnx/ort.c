@@ -50,33 +50,61 @@ ort_name *ort_find_name(ort_model *m, const char *text)
 
 /* ---- Tensors ---- */
 
-enum { ONNX_FLOAT16 = 10, ONNX_BFLOAT16 = 16 };
+enum { ONNX_FLOAT16 = 10, ONNX_DOUBLE = 11, ONNX_BFLOAT16 = 16 };
 
-static bool is_half(int64_t type) { return type == ONNX_FLOAT16 || type == ONNX_BFLOAT16; }
+/* Bytes of an element in the file, of types that are computed as f32; else 0. */
+static size_t other_real_bytes(int64_t type)
+{
+    return type == ONNX_FLOAT16 || type == ONNX_BFLOAT16 ? 2 : type == ONNX_DOUBLE ? 8 : 0;
+}
 
-/* Values of 16 bits are computed as f32, which has all of theirs. */
+/* What the outside sees of values that are computed as f32; NONE: no such difference. */
+static ir_dtype outer_dtype(int64_t type)
+{
+    return type == ONNX_FLOAT16 ? IR_F16 : type == ONNX_DOUBLE ? IR_F64 : IR_DTYPE_NONE;
+}
+
+/* f32 has all of half precision's values, and of double precision's 24 bits. */
 ir_dtype ort_dtype(int64_t type)
 {
     static const ir_dtype dtypes[] = {
         [1] = IR_F32, [2] = IR_U8,   [3] = IR_I8,   [4] = IR_U16,  [5] = IR_I16,  [6] = IR_I32,
-        [7] = IR_I64, [9] = IR_BOOL, [10] = IR_F32, [11] = IR_F64, [12] = IR_U32, [16] = IR_F32};
+        [7] = IR_I64, [9] = IR_BOOL, [10] = IR_F32, [11] = IR_F32, [12] = IR_U32, [16] = IR_F32};
     return type > 0 && type < (int64_t)(sizeof dtypes / sizeof *dtypes) ? dtypes[type] : IR_DTYPE_NONE;
 }
 
-/* Half precision (of either kind) as f32; NULL after a diagnostic. */
-static const void *widened(ort_model *m, const ir_loc *loc, const onnx_tensor *t, int64_t count)
+/* Once for each model: it is less than the file asks for. */
+static void remark_double(ort_model *m, int64_t type)
+{
+    const ir_loc loc = model_loc(m);
+    if (type == ONNX_DOUBLE && !m->has_double)
+        diag_warn(m->diag, &loc, "values of double precision are computed in float32");
+    m->has_double |= type == ONNX_DOUBLE;
+}
+
+static float real_of(const onnx_tensor *t, int64_t i)
+{
+    double wide;
+    float brain;
+    if (t->type == ONNX_DOUBLE) {
+        memcpy(&wide, t->data + 8 * i, sizeof wide);
+        return (float)wide;
+    }
+    const uint16_t bits = (uint16_t)(t->data[2 * i] | t->data[2 * i + 1] << 8);
+    if (t->type == ONNX_FLOAT16)
+        return ir_f16_to_f32(bits);
+    memcpy(&brain, &(uint32_t){(uint32_t)bits << 16}, sizeof brain);
+    return brain;
+}
+
+/* Real numbers of another type as f32; NULL after a diagnostic. */
+static const void *as_f32(ort_model *m, const ir_loc *loc, const onnx_tensor *t, int64_t count)
 {
     if (!model_charge(m, loc, 4 * count))
         return NULL;
     float *out = ARENA_ARRAY(m->graph->arena, float, count + 1);
-    for (int64_t i = 0; i < count; i++) {
-        const uint16_t bits = (uint16_t)(t->data[2 * i] | t->data[2 * i + 1] << 8);
-        const uint32_t brain = (uint32_t)bits << 16;
-        if (t->type == ONNX_FLOAT16)
-            out[i] = ir_f16_to_f32(bits);
-        else
-            memcpy(&out[i], &brain, sizeof brain);
-    }
+    for (int64_t i = 0; i < count; i++)
+        out[i] = real_of(t, i);
     return out;
 }
 
@@ -90,11 +118,13 @@ ir_value *ort_tensor_constant(ort_model *m, const ir_loc *loc, const onnx_tensor
     }
     type.rank = (int)t->rank;
     memcpy(type.dims, t->dims, t->rank * sizeof *t->dims);
-    if (!ir_type_valid(&type) || ir_type_bytes(&type) / (is_half(t->type) ? 2 : 1) != t->size) {
+    const size_t other = other_real_bytes(t->type), each = other ? other : ir_dtype_bytes(type.dtype);
+    if (!ir_type_valid(&type) || (size_t)ir_type_elements(&type) * each != t->size) {
         diag_error(m->diag, loc, "constant '%s' has %zu bytes of data, which its shape does not fit", t->name, t->size);
         return NULL;
     }
-    const void *data = !t->size ? "" : is_half(t->type) ? widened(m, loc, t, ir_type_elements(&type)) : t->data;
+    remark_double(m, t->type);
+    const void *data = !t->size ? "" : other ? as_f32(m, loc, t, ir_type_elements(&type)) : t->data;
     return data ? model_constant(m, loc, t->name, type, NULL, data) : NULL;
 }
 
@@ -117,13 +147,38 @@ bool ort_read_names(ort_model *m, const onnx_graph *graph)
 
 /* ---- Inputs ---- */
 
-static bool refuse_half(ort_model *m, const char *what, const char *name)
+static bool refuse_brain(ort_model *m, const char *what, const char *name)
 {
     const ir_loc loc = model_loc(m);
     return diag_error(m->diag, &loc,
-                      "%s '%s' is of half precision, which no compiled model has: convert the model so that inputs and "
+                      "%s '%s' is of bfloat16, which no compiled model has: convert the model so that inputs and "
                       "outputs stay float32 (keep_io_types); what lies between is computed in float32",
                       what, name);
+}
+
+/* A node that stands for what the model's inputs and outputs need. */
+static ort_node border(ort_model *m)
+{
+    static const ort_op_entry none = {.domain = "", .name = "border"};
+    return (ort_node){.model = m, .entry = &none, .loc = model_loc(m)};
+}
+
+/* x, of real numbers, in another type; NULL after a diagnostic. */
+static ir_value *as_type(ort_model *m, ir_value *x, ir_dtype dtype)
+{
+    ort_node n = border(m);
+    return node_done_quant(&n, node_emit1(&n, IR_CAST, x), dtype, NULL);
+}
+
+/* The input's value as the graph computes on it. */
+static ir_value *make_input(ort_model *m, const ort_name *name, ir_type type)
+{
+    const ir_dtype outer = outer_dtype(name->info->type);
+    remark_double(m, name->info->type);
+    if (!outer)
+        return ir_input_new(m->graph, type, NULL, name->text);
+    type.dtype = outer;
+    return as_type(m, ir_input_new(m->graph, type, NULL, name->text), IR_F32);
 }
 
 static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
@@ -133,8 +188,8 @@ static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
     if (!info || !info->is_tensor)
         return diag_error(m->diag, &loc, "input '%s' is not a tensor", name->text);
     *out = (ir_type){.dtype = ort_dtype(info->type)};
-    if (is_half(info->type))
-        return refuse_half(m, "input", name->text);
+    if (info->type == ONNX_BFLOAT16)
+        return refuse_brain(m, "input", name->text);
     if (!out->dtype || !info->has_shape || info->rank > IR_MAX_RANK)
         return diag_error(m->diag, &loc, "input '%s' has an element type that is not supported, or no shape",
                           name->text);
@@ -161,7 +216,9 @@ static bool make_inputs(ort_model *m)
         if (!known && !model_goes_on(m))
             return false;
         name->is_input = true;
-        name->forms[LAYOUT_PLAIN] = known ? ir_input_new(m->graph, type, NULL, name->text) : m->unknown;
+        name->forms[LAYOUT_PLAIN] = known ? make_input(m, name, type) : m->unknown;
+        if (!name->forms[LAYOUT_PLAIN])
+            return false;
     }
     return model_input_shapes_used(m);
 }
@@ -396,6 +453,18 @@ bool ort_import_nodes(ort_model *m, const onnx_graph *graph, int32_t scope)
 
 /* ---- The model ---- */
 
+/* An output as the file declares it; NULL after a diagnostic. */
+static ir_value *make_output(ort_model *m, const ort_name *name, ir_value *v)
+{
+    const int64_t type = name->info ? name->info->type : 0;
+    if (type == ONNX_BFLOAT16) {
+        refuse_brain(m, "output", name->text);
+        return NULL;
+    }
+    remark_double(m, type);
+    return outer_dtype(type) && v != m->unknown && v->type.dtype == IR_F32 ? as_type(m, v, outer_dtype(type)) : v;
+}
+
 static bool make_outputs(ort_model *m)
 {
     const ir_loc loc = model_loc(m);
@@ -404,12 +473,13 @@ static bool make_outputs(ort_model *m)
         return diag_error(m->diag, &loc, "%u outputs", outputs->count);
     for (uint32_t i = 0; i < outputs->count; i++) {
         ort_name *name = ort_find_name(m, outputs->text[i]);
-        static const ort_op_entry none = {.domain = "", .name = "output"};
         bool read;
-        ort_node n = {.model = m, .entry = &none, .loc = loc, .inputs = &name, .inputs_read = &read, .input_count = 1};
+        ort_node n = border(m);
+        n.inputs = &name;
+        n.inputs_read = &read;
+        n.input_count = 1;
         ir_value *out = ort_plain(&n, 0);
-        if (out && name->info && is_half(name->info->type) && !refuse_half(m, "output", name->text))
-            out = NULL;
+        out = out ? make_output(m, name, out) : NULL;
         if (!out && !model_goes_on(m))
             return false;
         if (out)

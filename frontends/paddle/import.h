@@ -95,6 +95,10 @@ bool paddle_ints(paddle_node *, const char *name, int max, int64_t out[], int *o
 bool paddle_floats(paddle_node *, const char *name, int64_t max, float out[],
                    int64_t *out_count); /* out NULL: only counts */
 
+/* The numbers of `parameter` if it is there, else of the attribute. */
+bool paddle_numbers(paddle_node *, const char *parameter, const char *attribute, int64_t out[IR_MAX_RANK],
+                    int *out_count);
+
 /* ---- Building ---- */
 ir_value *paddle_sliced(paddle_node *, ir_value *, const int64_t begin[], const int64_t dims[]);
 ir_value *paddle_quantized(paddle_node *, ir_value *, float scale); /* real or 8-bit to int8 of that scale */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "frontends/node_recurrent.h"
+#include "frontends/node_sample.h"
 #include "frontends/paddle/import.h"
 
 static ir_value *times(paddle_node *n, ir_value *a, ir_value *b) { return node_binary(n, IR_MUL, a, b); }
@@ -296,4 +297,33 @@ bool paddle_op_prior_box(paddle_node *n)
     }
     return paddle_put(n, "Boxes", node_reals(n, 4, dims, boxes), LAYOUT_PLAIN) &&
            paddle_put(n, "Variances", node_reals(n, 4, dims, all), LAYOUT_PLAIN);
+}
+
+/* ---- Sampling ---- */
+
+bool paddle_op_grid_sampler(paddle_node *n)
+{
+    const char *around = paddle_text(n, "padding_mode", "zeros");
+    const node_sampler s = {
+        .sampling = strcmp(paddle_text(n, "mode", "bilinear"), "nearest") == 0 ? SAMPLING_NEAREST : SAMPLING_LINEAR,
+        .around = strcmp(around, "zeros") == 0    ? AROUND_ZEROS
+                  : strcmp(around, "border") == 0 ? AROUND_EDGE
+                                                  : AROUND_MIRRORED,
+        .corners = paddle_int(n, "align_corners", 1),
+    };
+    ir_value *x = paddle_in(n, "X", 0, LAYOUT_LAST), *grid = x ? paddle_plain(n, "Grid") : NULL;
+    return grid && paddle_put(n, "Output", node_sampled(n, x, grid, &s), LAYOUT_LAST);
+}
+
+bool paddle_op_affine_grid(paddle_node *n)
+{
+    ir_value *theta = paddle_plain(n, "Theta");
+    int64_t size[IR_MAX_RANK];
+    int count = 0;
+    if (!theta || !paddle_numbers(n, "OutputShape", "output_shape", size, &count))
+        return false;
+    if (count < 4 || count > 5 || size[0] != theta->type.dims[0])
+        return node_error(n, "an output_shape of %d extents for the matrices given", count);
+    return paddle_put(n, "Output", node_affine_grid(n, theta, count - 2, size + 2, paddle_int(n, "align_corners", 1)),
+                      LAYOUT_PLAIN);
 }

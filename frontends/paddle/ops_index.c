@@ -6,8 +6,7 @@
 
 /* ---- Repeating ---- */
 
-/* The numbers of `parameter` if it is there, else of the attribute. */
-static bool numbers(paddle_node *n, const char *parameter, const char *attribute, int64_t out[IR_MAX_RANK],
+bool paddle_numbers(paddle_node *n, const char *parameter, const char *attribute, int64_t out[IR_MAX_RANK],
                     int *out_count)
 {
     if (!paddle_count(n, parameter))
@@ -55,7 +54,7 @@ bool paddle_op_expand(paddle_node *n)
     int64_t by[IR_MAX_RANK], dims[IR_MAX_RANK];
     int count;
     if (!x || !paddle_absent(n, "expand_times_tensor") || !paddle_absent(n, "repeat_times_tensor") ||
-        !paddle_absent(n, "expand_shapes_tensor") || !numbers(n, parameter, attribute, by, &count))
+        !paddle_absent(n, "expand_shapes_tensor") || !paddle_numbers(n, parameter, attribute, by, &count))
         return false;
     int rank = count > x->type.rank ? count : x->type.rank;
     if ((!times && count < x->type.rank) || (count && !(x = lifted(n, x, rank))))

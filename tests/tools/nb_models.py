@@ -726,6 +726,26 @@ def bitwise(p):
 
 
 @case
+def sampling(p):
+    """Places within the image, at its edges and outside."""
+    p.input("x", "float32", [2, 3, 5, 6])
+    p.input("grid", "float32", [2, 4, 7, 2])
+    p.input("theta", "float32", [2, 2, 3])
+    for corners in (True, False):
+        for mode in ("bilinear", "nearest"):
+            for around in ("zeros", "border", "reflection"):
+                name = f"{mode}.{around}.{corners}"
+                p.op("grid_sampler", {"X": ["x"], "Grid": ["grid"]}, {"Output": [name]}, mode=mode, padding_mode=around, align_corners=corners)
+                p.output(name)
+        p.op("affine_grid", {"Theta": ["theta"]}, {"Output": [f"places.{corners}"]}, output_shape=[2, 3, 4, 5], align_corners=corners)
+        p.output(f"places.{corners}")
+        p.op("grid_sampler", {"X": ["x"], "Grid": [f"places.{corners}"]}, {"Output": [f"turned.{corners}"]}, mode="bilinear", padding_mode="zeros",
+             align_corners=corners)
+        p.output(f"turned.{corners}")
+    return [noise(131, (2, 3, 5, 6)), noise(132, (2, 4, 7, 2), -1.4, 1.4), noise(133, (2, 2, 3))]
+
+
+@case
 def suppression(p):
     p.input("boxes", "float32", [2, 40, 4])
     p.input("scores", "float32", [2, 3, 40])

@@ -130,6 +130,13 @@ def functions(seed=36):
     small = g.op("Clip", x, g.real(-1), g.real(1))
     g.output(g.op("Asin", small))
     g.output(g.op("Acos", small))
+    for kind in ("Sinh", "Cosh", "Asinh"):
+        for scale in (1e-4, 1, 30, 3e10):
+            if kind == "Asinh" or scale < 1e9:
+                g.output(g.op(kind, g.op("Mul", x, g.real(scale))))
+    for scale in (1e-4, 1):
+        g.output(g.op("Atanh", g.op("Mul", x, g.real(scale))))
+        g.output(g.op("Acosh", g.op("Add", g.op("Mul", x, g.real(scale)), g.real(1 + scale))))
     infinite = g.op("Div", x, g.op("Relu", x))
     g.output(g.op("IsInf", infinite))
     g.output(g.op("IsInf", infinite, detect_negative=0))
@@ -140,6 +147,18 @@ def functions(seed=36):
     g.output(g.op("LRN", x, size=5))
     g.output(g.op("MeanVarianceNormalization", x))
     g.output(g.op("GroupNormalization", x, g.normal(6), g.normal(6), num_groups=3))
+    return g.model()
+
+
+def pads(seed=38):
+    """Pads that copy, mirror more than once, take away."""
+    g = Graph(seed, 21)
+    x = g.input("x", [2, 3, 5, 4])
+    for mode in ("edge", "wrap", "reflect", "constant"):
+        g.output(g.op("Pad", x, g.ints(0, 1, 2, 3, 1, 0, 4, 1), mode=mode) if mode != "reflect" else
+                 g.op("Pad", x, g.ints(0, 1, 2, 3, 0, 0, 4, 1), mode=mode))
+        g.output(g.op("Pad", x, g.ints(0, -1, -2, 1, 0, 0, 1, -1), mode=mode))
+    g.output(g.op("Pad", g.op("Relu", g.op("MaxPool", x, kernel_shape=[2, 2])), g.ints(1, 1, 2, 3), "", g.ints(2, -1), mode="edge"))
     return g.model()
 
 
@@ -166,7 +185,7 @@ def one_node(kind, shape, *operands, **attributes):
 
 
 MODELS = {"element_indices_float": element_indices, "running_float": running, "attend_float": attend, "einsum_float": einsum,
-          "rotary_float": rotary, "functions_float": functions, "windows_float": pools,
+          "rotary_float": rotary, "functions_float": functions, "windows_float": pools, "pads_float": pads,
           "bits": bits, "suppression_float": suppression}
 
 REFUSED = {

@@ -78,7 +78,7 @@ def typed(model):
     """The outputs with the types that ONNX Runtime infers."""
     kinds = {"tensor(float)": TensorProto.FLOAT, "tensor(uint8)": TensorProto.UINT8, "tensor(int8)": TensorProto.INT8,
              "tensor(int64)": TensorProto.INT64, "tensor(int32)": TensorProto.INT32, "tensor(bool)": TensorProto.BOOL,
-             "tensor(int16)": TensorProto.INT16}
+             "tensor(int16)": TensorProto.INT16, "tensor(float16)": TensorProto.FLOAT16, "tensor(double)": TensorProto.DOUBLE}
     infos = [helper.make_tensor_value_info(o.name, kinds[o.type], o.shape) for o in session(model).get_outputs()]
     del model.graph.output[:]
     model.graph.output.extend(infos)

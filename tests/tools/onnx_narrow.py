@@ -38,4 +38,34 @@ def narrow(seed=36):
     return g.model()
 
 
-MODELS = {"halves_float": halves, "narrow_float": narrow}
+def ends(seed=37):
+    """Half and double precision that the outside sees, and constants of them."""
+    g = Graph(seed)
+    x, z = g.input("x", [2, 3, 5], TensorProto.FLOAT16), g.input("z", [3, 5], TensorProto.DOUBLE)
+    y = g.op("Add", x, g.constant(np.array([1.5, -0.25, 1e-7, 6e4, 3], np.float16)))
+    g.output(y)
+    g.output(g.op("Cast", y, to=TensorProto.FLOAT))
+    g.output(x)
+    w = g.op("Mul", z, g.constant(np.array([0.1, 1e4, -3, 1 / 3, 7])))
+    g.output(w)
+    g.output(g.op("Cast", w, to=TensorProto.FLOAT16))
+    g.output(g.op("Cast", g.op("Cast", x, to=TensorProto.DOUBLE), to=TensorProto.INT32))
+    return g.model()
+
+
+def stored_lstm(seed=38):
+    """Weights of 8 bits, with a scale for each direction, or for each of its gates' rows."""
+    g = Graph(seed)
+    x = g.input("x", [5, 2, 6])
+    for ways, direction, kind, each in ((1, "forward", np.int8, ()), (1, "reverse", np.uint8, (16,)), (2, "bidirectional", np.int8, (16,))):
+        low, high, zero = (-127, 128, 0) if kind == np.int8 else (0, 256, 128)
+        w, r = (g.constant(g.random.integers(low, high, (ways, extent, 16)).astype(kind)) for extent in (6, 4))
+        s, t = (g.constant((g.random.random((ways, *each)) * 0.005 + 0.002).astype(np.float32)) for _ in "wr")
+        z, u = (g.constant(np.full((ways, *each), zero).astype(kind)) for _ in "wr")
+        for y in g.op("DynamicQuantizeLSTM", x, w, r, g.normal(ways, 32), "", "", "", "", s, z, t, u, outputs=3, domain="com.microsoft",
+                      hidden_size=4, direction=direction, activations=["Sigmoid", "Tanh", "Tanh"] * ways):
+            g.output(y)
+    return g.model()
+
+
+MODELS = {"stored_lstm_float": stored_lstm, "ends_float": ends, "halves_float": halves, "narrow_float": narrow}

@@ -56,4 +56,16 @@ def sampled(seed=34):
     return g.model()
 
 
-MODELS = {"resized_float": resized, "sampled_float": sampled}
+def turned(seed=39):
+    """Grids of two and three dimensions, and an image at the places of one."""
+    g = Graph(seed, 20)
+    image, flat, solid = g.input("image", [2, 3, 5, 6]), g.input("flat", [2, 2, 3]), g.input("solid", [1, 3, 4])
+    for corners in (0, 1):
+        grid = g.op("AffineGrid", flat, g.ints(2, 3, 4, 7), align_corners=corners)
+        g.output(grid)
+        g.output(g.op("AffineGrid", solid, g.ints(1, 2, 3, 4, 5), align_corners=corners))
+        g.output(g.op("GridSample", image, grid, align_corners=corners))
+    return g.model()
+
+
+MODELS = {"turned_float": turned, "resized_float": resized, "sampled_float": sampled}

@@ -59,6 +59,32 @@ LLVMValueRef cg_elt_half(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
     return cg_bitcast(k, LLVMBuildOr(k->b, bits, sign, ""), real);
 }
 
+/* Without the instruction, ties to even: a half of normal size is the float's bits with another bias, rounded by a sum; one
+ * below is what a sum with 1/2, whose last bit is 2^-24, leaves in its fraction; what is too large is infinite. */
+LLVMValueRef cg_elt_to_half(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x)
+{
+    LLVMTypeRef wide = cg_elt_type(k, e, IR_I32), real = cg_elt_type(k, e, IR_F32), half = cg_elt_type(k, e, IR_F16);
+    LLVMValueRef bits, sign, size, odd, normal, small, special, y;
+
+    if (target_has(k->m->target, TARGET_F16C))
+        return LLVMBuildFPTrunc(k->b, x, half, "");
+    bits = cg_bitcast(k, x, wide);
+    size = LLVMBuildAnd(k->b, bits, cg_elt_i32(k, e, 0x7fffffff), "");
+    sign = LLVMBuildAnd(k->b, LLVMBuildLShr(k->b, bits, cg_elt_i32(k, e, 16), ""), cg_elt_i32(k, e, 0x8000), "");
+    odd = LLVMBuildAnd(k->b, LLVMBuildLShr(k->b, size, cg_elt_i32(k, e, 13), ""), cg_elt_i32(k, e, 1), "");
+    normal = LLVMBuildAdd(k->b, LLVMBuildSub(k->b, size, cg_elt_i32(k, e, (112 << 23) - 0xfff), ""), odd, "");
+    normal = LLVMBuildLShr(k->b, normal, cg_elt_i32(k, e, 13), "");
+    small = LLVMBuildFAdd(k->b, cg_bitcast(k, size, real), cg_elt_f32(k, e, 0.5f), "");
+    small = LLVMBuildSub(k->b, cg_bitcast(k, small, wide), cg_elt_i32(k, e, 126 << 23), "");
+    special = LLVMBuildSelect(k->b, LLVMBuildICmp(k->b, LLVMIntSGT, size, cg_elt_i32(k, e, 0x7f800000), ""),
+                              cg_elt_i32(k, e, 0x7e00), cg_elt_i32(k, e, 0x7c00), "");
+    y = LLVMBuildSelect(k->b, LLVMBuildICmp(k->b, LLVMIntSLT, size, cg_elt_i32(k, e, 113 << 23), ""), small, normal,
+                        "");
+    y = LLVMBuildSelect(k->b, LLVMBuildICmp(k->b, LLVMIntSGE, size, cg_elt_i32(k, e, 143 << 23), ""), special, y, "");
+    y = LLVMBuildTrunc(k->b, LLVMBuildOr(k->b, y, sign, ""), cg_elt_type(k, e, IR_I16), "");
+    return cg_bitcast(k, y, half);
+}
+
 /* ---- Shapes ---- */
 
 /* Strides of v along the result's dimensions: 0 where it is broadcast. */

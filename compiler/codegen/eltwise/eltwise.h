@@ -45,5 +45,6 @@ LLVMTypeRef cg_elt_type(cg_kernel *, const cg_eltwise *, ir_dtype);
 
 /* f16 -> f32. */
 LLVMValueRef cg_elt_half(cg_kernel *, const cg_eltwise *, LLVMValueRef);
+LLVMValueRef cg_elt_to_half(cg_kernel *, const cg_eltwise *, LLVMValueRef); /* and back */
 
 #endif

@@ -248,6 +248,8 @@ static LLVMValueRef cast_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in
 
     if (from == IR_F16 && to == IR_F32)
         return cg_elt_half(k, e, in[0]);
+    if (from == IR_F32 && to == IR_F16)
+        return cg_elt_to_half(k, e, in[0]);
     if (ir_dtype_is_float(from) && ir_dtype_is_float(to))
         return LLVMBuildFPCast(k->b, in[0], cg_elt_type(k, e, to), "");
     if (ir_dtype_is_float(from))

@@ -116,6 +116,75 @@ static ir_value *other_side(ort_node *n, ir_value *x)
 static ir_value *arc_sine(ort_node *n, ir_value *x) { return node_binary(n, IR_ATAN2, x, other_side(n, x)); }
 static ir_value *arc_cosine(ort_node *n, ir_value *x) { return node_binary(n, IR_ATAN2, other_side(n, x), x); }
 
+/* ---- Hyperbolic functions and their inverses: of |x|, times x's sign where they have one ---- */
+
+static ir_value *plus(ort_node *n, ir_value *x, float constant)
+{
+    return node_binary(n, IR_ADD, x, node_real(n, constant));
+}
+
+static ir_value *with_sign_of(ort_node *n, ir_value *x, ir_value *y)
+{
+    return node_binary(n, IR_MUL, node_unary(n, IR_SIGN, x), y);
+}
+
+/* log(1 + y), also where 1 + y has lost digits of y: they are in the quotient. */
+static ir_value *log_of_one_plus(ort_node *n, ir_value *y)
+{
+    ir_value *u = plus(n, y, 1), *log = node_unary(n, IR_LOG, u), *kept = plus(n, u, -1);
+    ir_value *small = node_binary(n, IR_MUL, log, node_binary(n, IR_DIV, y, kept));
+    ir_value *none = kept ? compared(n, IR_EQUAL, kept, node_real(n, 0)) : NULL;
+    small = selected(n, none, y, small);
+    return y ? selected(n, compared(n, IR_LESS, y, node_real(n, 1)), small, log) : NULL;
+}
+
+/* Half of factor times e^|x|, which is infinite no sooner than that. */
+static ir_value *half_of_exponential(ort_node *n, ir_value *x, ir_value *factor)
+{
+    ir_value *half = node_binary(n, IR_MUL, node_unary(n, IR_ABS, x), node_real(n, 0.5f));
+    ir_value *root = node_unary(n, IR_EXP, half), *less = node_binary(n, IR_MUL, factor, node_real(n, 0.5f));
+    return node_binary(n, IR_MUL, node_binary(n, IR_MUL, root, less), root);
+}
+
+/* (m + m e^|x|) / 2, m being 1 - e^-|x|. */
+static ir_value *hyperbolic_sine(ort_node *n, ir_value *x)
+{
+    ir_value *m = node_unary(n, IR_NEG, node_unary(n, IR_ELU, node_unary(n, IR_NEG, node_unary(n, IR_ABS, x))));
+    ir_value *half = node_binary(n, IR_MUL, m, node_real(n, 0.5f));
+    return with_sign_of(n, x, node_binary(n, IR_ADD, half, half_of_exponential(n, x, m)));
+}
+
+static ir_value *hyperbolic_cosine(ort_node *n, ir_value *x)
+{
+    ir_value *half = half_of_exponential(n, x, node_real(n, 1));
+    return node_binary(n, IR_ADD, half, node_binary(n, IR_DIV, node_real(n, 0.25f), half));
+}
+
+/* log(1 + |x| + x² / (1 + √(1 + x²))); where 1 makes no difference any more, log |x| + log 2. */
+static ir_value *inverse_hyperbolic_sine(ort_node *n, ir_value *x)
+{
+    ir_value *size = node_unary(n, IR_ABS, x), *square = node_binary(n, IR_MUL, x, x);
+    ir_value *below = plus(n, node_unary(n, IR_SQRT, plus(n, square, 1)), 1);
+    ir_value *near = log_of_one_plus(n, node_binary(n, IR_ADD, size, node_binary(n, IR_DIV, square, below)));
+    ir_value *far = plus(n, node_unary(n, IR_LOG, size), 0.693147181f);
+    return size ? with_sign_of(n, x, selected(n, compared(n, IR_LESS, size, node_real(n, 1e6f)), near, far)) : NULL;
+}
+
+/* log(1 + (y + √y √(x + 1))), y being x - 1. */
+static ir_value *inverse_hyperbolic_cosine(ort_node *n, ir_value *x)
+{
+    ir_value *y = plus(n, x, -1);
+    ir_value *root = node_binary(n, IR_MUL, node_unary(n, IR_SQRT, y), node_unary(n, IR_SQRT, plus(n, x, 1)));
+    return log_of_one_plus(n, node_binary(n, IR_ADD, y, root));
+}
+
+static ir_value *inverse_hyperbolic_tangent(ort_node *n, ir_value *x)
+{
+    ir_value *size = node_unary(n, IR_ABS, x), *twice = node_binary(n, IR_ADD, size, size);
+    ir_value *y = node_binary(n, IR_DIV, twice, node_binary(n, IR_SUB, node_real(n, 1), size));
+    return with_sign_of(n, x, node_binary(n, IR_MUL, log_of_one_plus(n, y), node_real(n, 0.5f)));
+}
+
 /* ---- What is not finite ---- */
 
 static ir_value *is_nan(ort_node *n, ir_value *x) { return compared(n, IR_NOT_EQUAL, x, x); }
@@ -138,6 +207,11 @@ bool ort_op_tan(ort_node *n) { return apply(n, tangent); }
 bool ort_op_atan(ort_node *n) { return apply(n, arc_tangent); }
 bool ort_op_asin(ort_node *n) { return apply(n, arc_sine); }
 bool ort_op_acos(ort_node *n) { return apply(n, arc_cosine); }
+bool ort_op_sinh(ort_node *n) { return apply(n, hyperbolic_sine); }
+bool ort_op_cosh(ort_node *n) { return apply(n, hyperbolic_cosine); }
+bool ort_op_asinh(ort_node *n) { return apply(n, inverse_hyperbolic_sine); }
+bool ort_op_acosh(ort_node *n) { return apply(n, inverse_hyperbolic_cosine); }
+bool ort_op_atanh(ort_node *n) { return apply(n, inverse_hyperbolic_tangent); }
 bool ort_op_is_nan(ort_node *n) { return apply(n, is_nan); }
 bool ort_op_is_inf(ort_node *n) { return apply(n, is_infinite); }
 

@@ -214,9 +214,8 @@ static bool cast(ort_node *n, ir_dtype dtype, int64_t to)
     ir_value *x = ort_in(n, 0, layout);
     if (!x)
         return false;
-    if (!dtype || dtype == IR_U16 || dtype == IR_F64 || dtype == IR_U32)
-        return node_error(n, "casting to type %lld is not supported%s", (long long)to,
-                          dtype == IR_F64 ? ": export the model in float32, not in double precision" : "");
+    if (!dtype || dtype == IR_U16 || dtype == IR_U32)
+        return node_error(n, "casting to type %lld is not supported", (long long)to);
     if (x->type.dtype == dtype && !x->quant)
         return ort_put(n, 0, x, layout);
     return ort_put(n, 0, node_done_quant(n, node_emit1(n, IR_CAST, x), dtype, NULL), layout);

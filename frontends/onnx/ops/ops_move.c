@@ -118,45 +118,126 @@ bool ort_op_slice(ort_node *n)
     return ort_put(n, 0, ir_type_equal(&type, &x->type) && !step_count ? x : ort_cut(n, x, begin, step, &type), layout);
 }
 
-bool ort_op_pad(ort_node *n)
+/* ---- Pad ---- */
+
+enum { MOST_PAD = 1 << 24 };
+
+/* Of each dimension as x is held; negative ones take elements away. */
+static bool read_pads(ort_node *n, const ir_type *x, node_layout layout, int64_t before[], int64_t after[])
 {
-    node_layout layout = ort_layout_of(n, 0);
-    ir_value *x = ort_in(n, 0, layout);
-    int64_t pads[2 * IR_MAX_RANK], axes[IR_MAX_RANK], before[IR_MAX_RANK] = {0}, after[IR_MAX_RANK] = {0};
+    int64_t pads[2 * IR_MAX_RANK], axes[IR_MAX_RANK];
     int count = 0, axis_count = 0;
-    float value = ort_float(n, "value", 0);
-    if (!x)
-        return false;
     if (ort_has(n, 1) ? !ort_param_ints(n, 1, "pads", 2 * IR_MAX_RANK, pads, &count)
                       : !ort_ints(n, "pads", 2 * IR_MAX_RANK, pads, &count))
         return false;
-    if ((ort_has(n, 2) && !ort_param_real(n, 2, "value", &value)) ||
-        (ort_has(n, 3) && !ort_param_ints(n, 3, "dimensions", IR_MAX_RANK, axes, &axis_count)))
+    if (ort_has(n, 3) && !ort_param_ints(n, 3, "dimensions", IR_MAX_RANK, axes, &axis_count))
         return false;
-    int pairs = ort_has(n, 3) ? axis_count : x->type.rank;
+    const int pairs = ort_has(n, 3) ? axis_count : x->rank;
     if (count != 2 * pairs)
         return node_error(n, "%d pads for %d dimensions", count, pairs);
     for (int i = 0; i < pairs; i++) {
         int axis;
-        if (!node_axis(n, ort_has(n, 3) ? axes[i] : i, x->type.rank, &axis))
+        if (!node_axis(n, ort_has(n, 3) ? axes[i] : i, x->rank, &axis))
             return false;
-        int at = node_dim(layout, x->type.rank, axis);
+        const int at = node_dim(layout, x->rank, axis);
         before[at] = pads[i];
         after[at] = pads[pairs + i];
-        if (before[at] < 0 || after[at] < 0)
-            return node_error(n, "negative pads are not supported");
+        if (before[at] < -MOST_PAD || before[at] > MOST_PAD || after[at] < -MOST_PAD || after[at] > MOST_PAD ||
+            x->dims[at] + before[at] + after[at] < 1 || x->dims[at] < 1 - before[at] || x->dims[at] < 1 - after[at])
+            return node_error(n, "pads of %lld and %lld for an extent of %lld are not supported", (long long)before[at],
+                              (long long)after[at], (long long)x->dims[at]);
     }
-    const bool constant = strcmp(ort_text(n, "mode", "constant"), "constant") == 0;
-    if (x->quant)
-        value = ((float)value - (float)x->quant->zero[0]) * x->quant->scale[0];
-    ir_op *op = node_emit1(n, constant ? IR_PAD : IR_MIRROR_PAD, x);
+    return true;
+}
+
+/* x without what negative pads take away; they are 0 then. */
+static ir_value *cropped(ort_node *n, ir_value *x, int64_t before[], int64_t after[])
+{
+    int64_t begin[IR_MAX_RANK], step[IR_MAX_RANK];
+    ir_type type = x->type;
+    for (int i = 0; i < type.rank; i++) {
+        begin[i] = before[i] < 0 ? -before[i] : 0;
+        step[i] = 1;
+        type.dims[i] += (before[i] < 0 ? before[i] : 0) + (after[i] < 0 ? after[i] : 0);
+        before[i] = before[i] < 0 ? 0 : before[i];
+        after[i] = after[i] < 0 ? 0 : after[i];
+    }
+    return ir_type_equal(&type, &x->type) ? x : ort_cut(n, x, begin, step, &type);
+}
+
+/* The element of a dimension that place i, which may be outside, has a copy of. */
+static int64_t copied_from(const char *mode, int64_t i, int64_t extent)
+{
+    if (strcmp(mode, "edge") == 0)
+        return i < 0 ? 0 : i < extent ? i : extent - 1;
+    if (strcmp(mode, "wrap") == 0)
+        return (i % extent + extent) % extent;
+    const int64_t period = extent > 1 ? 2 * (extent - 1) : 1, place = (i % period + period) % period;
+    return place < extent ? place : period - place;
+}
+
+/* A dimension after the other. */
+static ir_value *padded_with_copies(ort_node *n, ir_value *x, const char *mode, const int64_t before[],
+                                    const int64_t after[])
+{
+    for (int axis = 0; x && axis < x->type.rank; axis++) {
+        const int64_t extent = x->type.dims[axis], count = before[axis] + extent + after[axis];
+        if (!before[axis] && !after[axis])
+            continue;
+        if (!model_charge(n->model, &n->loc, 16 * count))
+            return NULL;
+        int64_t *from = ARENA_ARRAY(n->model->graph->arena, int64_t, count);
+        for (int64_t i = 0; i < count; i++)
+            from[i] = copied_from(mode, i - before[axis], extent);
+        ir_op *op = node_gather(n, x, node_ints(n, IR_I64, 1, count, from), axis, NEGATIVE_OUTSIDE);
+        x = op ? node_done(n, op) : NULL;
+    }
+    return x;
+}
+
+static ir_value *padded(ort_node *n, ir_value *x, const int64_t before[], const int64_t after[], float value)
+{
+    ir_op *op = node_emit1(n, IR_PAD, x);
     ir_set_ints(op, IR_ATTR_BEFORE, x->type.rank, before);
     ir_set_ints(op, IR_ATTR_AFTER, x->type.rank, after);
-    if (constant)
-        ir_set_float(op, IR_ATTR_VALUE, value);
+    ir_set_float(op, IR_ATTR_VALUE, x->quant ? (value - (float)x->quant->zero[0]) * x->quant->scale[0] : value);
+    return node_done(n, op);
+}
+
+static bool mirrors_once(const ir_type *x, const int64_t before[], const int64_t after[])
+{
+    for (int i = 0; i < x->rank; i++)
+        if (before[i] >= x->dims[i] || after[i] >= x->dims[i])
+            return false;
+    return true;
+}
+
+static ir_value *mirrored(ort_node *n, ir_value *x, const int64_t before[], const int64_t after[])
+{
+    ir_op *op = node_emit1(n, IR_MIRROR_PAD, x);
+    ir_set_ints(op, IR_ATTR_BEFORE, x->type.rank, before);
+    ir_set_ints(op, IR_ATTR_AFTER, x->type.rank, after);
+    ir_set_int(op, IR_ATTR_MIRROR, IR_MIRROR_REFLECT);
+    return node_done(n, op);
+}
+
+bool ort_op_pad(ort_node *n)
+{
+    const node_layout layout = ort_layout_of(n, 0);
+    ir_value *x = ort_in(n, 0, layout);
+    int64_t before[IR_MAX_RANK] = {0}, after[IR_MAX_RANK] = {0};
+    const char *mode = ort_text(n, "mode", "constant");
+    float value = ort_float(n, "value", 0);
+    if (!x || (ort_has(n, 2) && !ort_param_real(n, 2, "value", &value)) ||
+        !read_pads(n, &x->type, layout, before, after) || !(x = cropped(n, x, before, after)))
+        return false;
+    if (strcmp(mode, "constant") == 0)
+        x = padded(n, x, before, after, value);
+    else if (strcmp(mode, "reflect") == 0 && mirrors_once(&x->type, before, after))
+        x = mirrored(n, x, before, after);
     else
-        ir_set_int(op, IR_ATTR_MIRROR, IR_MIRROR_REFLECT);
-    return ort_put(n, 0, node_done(n, op), layout);
+        x = padded_with_copies(n, x, mode, before, after);
+    return ort_put(n, 0, x, layout);
 }
 
 bool ort_op_gather(ort_node *n)

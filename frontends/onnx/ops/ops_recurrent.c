@@ -2,6 +2,7 @@
  *
  *     X [T, N, I], W [D, 4H, I], R [D, 4H, H], B [D, 8H], h and c [D, N, H]   ->   Y [T, D, N, H], Y_h, Y_c [D, N, H]
  *
+ * DynamicQuantizeLSTM has integers for W and R, [D, I, 4H] and [D, H, 4H], which become the real numbers that they stand for.
  * GRU has three gates and RNN one, both no c.  Each direction is a layer of its own.  Gates come as input, output,
  * forget, cell; as update, reset, candidate. */
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "frontends/onnx/import.h"
 
 enum { MAX_DIRECTIONS = 2 };
-enum { IN_X, IN_W, IN_R, IN_B, IN_LENGTHS, IN_H, IN_C, IN_PEEPHOLE };
+enum { IN_X, IN_W, IN_R, IN_B, IN_LENGTHS, IN_H, IN_C, IN_PEEPHOLE, IN_W_SCALE, IN_R_SCALE = 10 };
 static const int lstm_order[] = {0, 2, 3, 1}, gru_order[] = {0, 1, 2};
 
 typedef struct layer {
@@ -54,13 +55,55 @@ static bool has_shape(const ir_value *v, int rank, const int64_t dims[])
     return !v || ir_type_equal(&v->type, &type);
 }
 
+static bool is_quantized(const ort_node *n) { return strcmp(n->entry->name, "DynamicQuantizeLSTM") == 0; }
+
+/* [D, columns, rows] integers, with a scale and a zero point (operands `scale`, and the next) for each of D or of D x rows, as
+ * [D, rows, columns] real numbers. */
+static ir_value *real_weights(ort_node *n, int index, int scale)
+{
+    ir_value *q = ort_param(n, index, "weights"), *s = q ? ort_param(n, scale, "scale") : NULL,
+             *z = s ? ort_param(n, scale + 1, "zero point") : NULL;
+    if (!z)
+        return NULL;
+    const int64_t *d = q->type.dims, scales = ir_type_elements(&s->type), total = ir_type_elements(&q->type);
+    if (q->type.rank != 3 || (q->type.dtype != IR_I8 && q->type.dtype != IR_U8) || s->type.dtype != IR_F32 ||
+        z->type.dtype != q->type.dtype || ir_type_elements(&z->type) != scales || scales < 1 ||
+        (scales != d[0] && scales != d[0] * d[2])) {
+        node_error(n, "%lld scales for weights of type %s and rank %d are not supported", (long long)scales,
+                   ir_dtype_text(q->type.dtype), q->type.rank);
+        return NULL;
+    }
+    if (!model_charge(n->model, &n->loc, 8 * total))
+        return NULL;
+    float *out = ARENA_ARRAY(n->model->graph->arena, float, total + 1);
+    for (int64_t i = 0; i < total; i++) {
+        const int64_t row = i % d[2], column = i / d[2] % d[1], part = i / d[2] / d[1];
+        const int64_t at = scales == d[0] ? part : part * d[2] + row;
+        out[(part * d[2] + row) * d[1] + column] =
+            (float)(ir_const_int(q, i) - ir_const_int(z, at)) * (float)ir_const_real(s, at);
+    }
+    return node_reals(n, 3, (int64_t[]){d[0], d[2], d[1]}, out);
+}
+
+static bool read_weights(ort_node *n, layer *l)
+{
+    if (is_quantized(n)) {
+        l->w = real_weights(n, IN_W, IN_W_SCALE);
+        l->r = l->w ? real_weights(n, IN_R, IN_R_SCALE) : NULL;
+    } else {
+        l->w = ort_param(n, IN_W, "weights");
+        l->r = l->w ? ort_param(n, IN_R, "recurrent weights") : NULL;
+    }
+    return l->r != NULL;
+}
+
 static bool read_layer(ort_node *n, layer *l)
 {
     l->x = ort_plain(n, IN_X);
-    l->w = l->x ? ort_param(n, IN_W, "weights") : NULL;
-    l->r = l->w ? ort_param(n, IN_R, "recurrent weights") : NULL;
-    l->b = l->r && ort_has(n, IN_B) ? ort_param(n, IN_B, "biases") : NULL;
-    if (!l->r || (ort_has(n, IN_B) && !l->b) || !ort_optional(n, IN_H, &l->h) || !ort_optional(n, IN_C, &l->c))
+    if (!l->x || !read_weights(n, l))
+        return false;
+    l->b = ort_has(n, IN_B) ? ort_param(n, IN_B, "biases") : NULL;
+    if ((ort_has(n, IN_B) && !l->b) || !ort_optional(n, IN_H, &l->h) || !ort_optional(n, IN_C, &l->c))
         return false;
     l->gates = n->entry->code == IR_LSTM ? 4 : n->entry->code == IR_GRU ? 3 : 1;
     if (l->x->type.rank != 3 || l->r->type.rank != 3 || l->x->type.dtype != IR_F32)

@@ -449,3 +449,15 @@ bool ort_op_grid_sample(ort_node *n)
     ir_value *x = ort_in(n, 0, LAYOUT_LAST), *grid = x ? ort_plain(n, 1) : NULL;
     return grid && ort_put(n, 0, node_sampled(n, x, grid, &s), LAYOUT_LAST);
 }
+
+bool ort_op_affine_grid(ort_node *n)
+{
+    ir_value *theta = ort_plain(n, 0);
+    int64_t size[5];
+    int count;
+    if (!theta || !ort_param_ints(n, 1, "size", 5, size, &count))
+        return false;
+    if (count < 4 || size[0] != theta->type.dims[0])
+        return node_error(n, "a size of %d extents for the matrices given", count);
+    return ort_put(n, 0, node_affine_grid(n, theta, count - 2, size + 2, ort_int(n, "align_corners", 0)), LAYOUT_PLAIN);
+}
