@@ -8,6 +8,7 @@
 
 #include "compiler/quantize/weights/correct.h"
 #include "ir/ref/interp.h"
+#include "tests/quantize/noise.h"
 
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: %s\n", __LINE__, #x)))
@@ -36,13 +37,6 @@ static const char text[] = "graph \"g\" {\n"
                            "  %13:f32<36x6> = add %11, %12\n"
                            "  output %13 \"y\"\n"
                            "}\n";
-
-static float noise(uint32_t i)
-{
-    i = (i ^ 61u ^ i >> 16) * 9u;
-    i = (i ^ i >> 4) * 0x27d4eb2du;
-    return (float)((i ^ i >> 15) >> 8) / 8388608.0f - 1.0f;
-}
 
 /* Rounding moves most weights of a channel to the same side: all but one are just above the middle between two
  * integers. */

@@ -8,6 +8,7 @@
 
 #include "compiler/quantize/correction.h"
 #include "compiler/quantize/weights/round.h"
+#include "tests/quantize/noise.h"
 
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: %s\n", __LINE__, #x)))
@@ -20,13 +21,6 @@ static const char text[] = "graph \"g\" {\n"
                            "  %2:f32<1x8> = fully_connected %0, %1\n"
                            "  output %2 \"y\"\n"
                            "}\n";
-
-static float noise(uint32_t i)
-{
-    i = (i ^ 61u ^ i >> 16) * 9u;
-    i = (i ^ i >> 4) * 0x27d4eb2du;
-    return (float)((i ^ i >> 15) >> 8) / 8388608.0f - 1.0f;
-}
 
 static ir_graph *parse(diag *d)
 {

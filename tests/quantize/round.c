@@ -10,18 +10,12 @@
 #include "compiler/quantize/weights/round.h"
 #include "compiler/quantize/weights/round_rows.h"
 #include "passes/common/plan.h"
+#include "tests/quantize/noise.h"
 
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: %s\n", __LINE__, #x)))
 
 enum { N = 6, SAMPLES = 16, IN = 6 * 6 * 4, VALUES = 64 };
-
-static float noise(uint32_t i)
-{
-    i = (i ^ 61u ^ i >> 16) * 9u;
-    i = (i ^ i >> 4) * 0x27d4eb2du;
-    return (float)((i ^ i >> 15) >> 8) / 8388608.0f - 1.0f;
-}
 
 /* ---- One row ---- */
 

@@ -7,6 +7,7 @@
 
 #include "compiler/tune/simulate.h"
 #include "ir/ref/interp.h"
+#include "tests/quantize/noise.h"
 
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: %s\n", __LINE__, #x)))
@@ -35,13 +36,6 @@ static const char text[] = "graph \"g\" {\n"
                            "  output %10 \"y3\"\n"
                            "  output %13 \"y4\"\n"
                            "}\n";
-
-static float noise(uint32_t i)
-{
-    i = (i ^ 61u ^ i >> 16) * 9u;
-    i = (i ^ i >> 4) * 0x27d4eb2du;
-    return (float)((i ^ i >> 15) >> 8) / 8388608.0f - 1.0f;
-}
 
 static void fill_weights(ir_graph *g)
 {
