@@ -33,6 +33,9 @@ PLAYED_SO = (  # what of a command is another here
     (r"\.\./before/build", "build"),
     (r"meson devenv -C build -w \. ", f"meson devenv -C {BUILD} -w {ROOT} "),
 )
+# Objects of the default target run as the machine that they are for; what asks for the CPU's own target sees the CPU.
+EMULATED = os.environ.pop("QCC_EMULATE", None)
+OF_DEFAULT_TARGET = r"\./program|qcc-run ocr\.so"
 NEEDS = (  # where it can't be played
     (r"--target=avx2 ", lambda: runs_here("avx2")),
     (r"meson devenv", lambda: run("python3", "-c", "import numpy")[0] == 0),
@@ -92,7 +95,8 @@ class Pages(Case):
                             "LD_LIBRARY_PATH": str(BUILD / "runtime")}
 
     def play(self, command):
-        return self.fine("sh", "-e", "-c", command, cwd=self.folder, environment=self.environment)
+        machine = {"QCC_EMULATE": EMULATED} if EMULATED and re.search(OF_DEFAULT_TARGET, command) else {}
+        return self.fine("sh", "-e", "-c", command, cwd=self.folder, environment=self.environment | machine)
 
     def play_page(self, name, least):
         """All commands of it in their order, of which there are at least so many; returns what they print."""

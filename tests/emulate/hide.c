@@ -44,6 +44,14 @@ void hide_code(uint8_t *code, size_t bytes)
     whole = lengths;
     ZydisDecoderEnableMode(&lengths, ZYDIS_DECODER_MODE_MINIMAL, ZYAN_TRUE);
     for (size_t at = 0; at < bytes; at += in.length) {
+        if (hide_is_hidden(code + at)) { /* seen before */
+            uint8_t shown[ZYDIS_MAX_INSTRUCTION_LENGTH];
+            const size_t left = bytes - at < sizeof shown ? bytes - at : sizeof shown;
+            hide_reveal(code + at, shown, left);
+            if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&lengths, &context, shown, left, &in)))
+                in.length = 1;
+            continue;
+        }
         if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&lengths, &context, code + at, bytes - at, &in)))
             in.length = 1;
         else if ((in.encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX || in.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) &&
