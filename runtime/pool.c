@@ -149,8 +149,12 @@ qcc_pool *qcc_pool_create(unsigned threads)
     pool->spins = threads <= qcc_pool_cpus() ? SPINS : 0;
     pool->process = getpid();
 
-    sigset_t all, before; /* the program's signals are not for our workers */
+    /* The program's signals are not for our workers; those of a fault in a worker have nobody else to go to. */
+    static const int faults[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV};
+    sigset_t all, before;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     unsigned started = 0;
     for (; started < threads - 1; started++) {

@@ -1,8 +1,10 @@
 /* Protects qcc_run's contract with a model written by hand: arguments are checked, steps run in order, every unit
  * runs exactly once whatever the number of threads, runs on separate pools don't disturb one another, state is reset,
- * the caller's floating-point environment comes back, a pool survives a fork. */
+ * the caller's floating-point environment comes back, workers block the program's signals and not their own faults', a
+ * pool survives a fork. */
 #include <fenv.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -172,6 +174,42 @@ static void test_environment(void)
         }
     fesetround(FE_TONEAREST);
     feclearexcept(FE_ALL_EXCEPT);
+}
+
+/* z[i] = whether the thread that computes it takes a program's signals, and those of its own faults. */
+static void look_at_signals(const qcc_frame *frame, uint32_t begin, uint32_t end)
+{
+    int32_t *z = frame->outputs[0];
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    for (uint32_t i = begin; i < end; i++)
+        z[i] = (sigismember(&blocked, SIGTERM) ? 0 : 1) | (sigismember(&blocked, SIGSEGV) ? 0 : 2);
+}
+
+/* Workers leave the program its signals; what a fault of theirs raises is not held back, or a program's handler would
+ * never see it. */
+static void test_signals(void)
+{
+    static const qcc_step step = {look_at_signals, 64, 64, "a", "look", "64", 0, 0, 0, 0};
+    static const qcc_tensor_info result = {"y", QCC_I32, 1, {64}, 256, 0, 0};
+    qcc_pool *pool = qcc_pool_create(3);
+    struct qcc_model m = model;
+    int32_t z[64];
+    void *outputs[] = {z};
+    m.input_count = 0;
+    m.variants = &(const qcc_variant){"none", &step, 1, 0};
+    m.outputs = &result;
+    m.workspace_bytes = 0;
+    int both = 0, faults = 0; /* of the caller, of workers */
+    for (int times = 0; times < 20; times++) {
+        CHECK(qcc_run(&m, NULL, outputs, NULL, pool) == QCC_OK);
+        for (int i = 0; i < 64; i++) {
+            both += z[i] == 3;
+            faults += z[i] == 2;
+        }
+    }
+    CHECK(both + faults == 20 * 64);
+    qcc_pool_destroy(pool);
 }
 
 /* The child has no workers: it computes alone, destroys the copy, and may make a pool of its own. */
@@ -399,6 +437,7 @@ int main(void)
     test_choice();
     test_variant_runs();
     test_environment();
+    test_signals();
     test_fork();
     test_refusals();
     test_weights();
