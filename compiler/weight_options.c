@@ -30,11 +30,29 @@ static bool choose(const word words[2], const char *value, bool *out, char *erro
     return false;
 }
 
+/* Fewer bits are those of an experiment: 8 are what multiplications take. */
+static bool set_bits(pass_calibration *c, const char *value, char *error, size_t size)
+{
+    long bits;
+    if (!options_number(value, 2, 8, &bits, error, size))
+        return false;
+    c->weight_bits = (int)bits;
+    return true;
+}
+
+const char *weight_options_problem(const pass_calibration *c)
+{
+    return c->weights_mse && c->weight_bits && c->weight_bits < 8
+               ? "--weight-algo=mse cuts weights off at 8 bits: it does not go with --weight-bits"
+               : NULL;
+}
+
 bool weight_options_set(pass_calibration *c, option_id id, const char *value, bool *out_known, char *error, size_t size)
 {
     *out_known = true;
     switch (id) {
     case OPT_WEIGHT_ALGO: return choose(algorithms, value, &c->weights_mse, error, size);
+    case OPT_WEIGHT_BITS: return set_bits(c, value, error, size);
     case OPT_WEIGHT_SCALES: return choose(scales, value, &c->weights_per_tensor, error, size);
     default: *out_known = false; return true;
     }

@@ -5,7 +5,9 @@
 #include "compiler/options.h"
 #include "passes/pass.h"
 
-/* Takes --weight-algo and --weight-scales; *out_known is false when it is neither. */
+/* Takes --weight-algo, --weight-bits and --weight-scales; *out_known is false when it is none. */
 bool weight_options_set(pass_calibration *, option_id, const char *value, bool *out_known, char *error, size_t size);
+/* What they say together; NULL, or what is wrong. */
+const char *weight_options_problem(const pass_calibration *);
 
 #endif

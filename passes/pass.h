@@ -45,6 +45,7 @@ typedef struct pass_calibration {
     /* --activation-scales=symmetric: zero point 0; otherwise one that lets the range fill the integers. */
     bool symmetric;
     int activation_bits;     /* --activation-bits: 8 or 16 */
+    int weight_bits;         /* --weight-bits: 2 to 8, of the 8 that a weight takes; 0: 8 */
     bool weights_mse;        /* --weight-algo=mse: weights may be cut off where that costs less than coarse steps */
     bool weights_per_tensor; /* --weight-scales=tensor: one scale for all channels */
 } pass_calibration;

@@ -159,7 +159,8 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
     if (c->given && !calibrate_is_asked(c))
         return "options of calibration need samples, --calib, statistics, --load-stats, or ranges, --scales";
     if (c->weights_given && !calibrate_is_asked(c) && o->quantize != PASS_QUANTIZE_DYNAMIC)
-        return "--weight-algo and --weight-scales need --quantize=dynamic, or what calibration does (--calib, --scales)";
+        return "--weight-algo, --weight-bits and --weight-scales need --quantize=dynamic, or what calibration does (--calib, "
+               "--scales)";
     if (c->prepares && !c->others_prepare && c->samples.count == 0)
         return "how pictures and numbers become samples is of use with samples only, --calib";
     if ((c->min_sqnr > 0 || c->max_drop >= 0) && c->samples.count == 0)
@@ -168,5 +169,5 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
         return "--effort beyond 0 needs samples, --calib: statistics alone say nothing about biases";
     if (calibrate_algo(c) == THRESHOLD_AUTO && c->samples.count == 0)
         return "--algo=auto needs samples, --calib: the model is run on them";
-    return NULL;
+    return weight_options_problem(&c->scheme);
 }

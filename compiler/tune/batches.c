@@ -65,10 +65,12 @@ bool batches_open(batches *b, const batch_options *o, const sample_set *set, con
                   const qcc_tensor_info *info, diag *d)
 {
     *b = (batches){.options = o, .set = set, .preprocessing = p, .info = *info, .epoch = -1, .room = KEPT_BYTES};
-    if (o->augmentation.flip || o->augmentation.shift) {
-        if (info->dtype != QCC_F32 || info->rank != 4)
-            return diag_error(d, NULL, "--augment changes pictures, and the model's input '%s' is none", info->name);
-    }
+    const batch_augmentation *a = &o->augmentation;
+    if ((a->flip || a->shift) && (info->dtype != QCC_F32 || info->rank != 4))
+        return diag_error(d, NULL, "--augment=flip and shift change pictures, and the model's input '%s' is none",
+                          info->name);
+    if (a->mix && info->dtype != QCC_F32)
+        return diag_error(d, NULL, "--augment=mix takes real numbers, and the model's input '%s' has none", info->name);
     if (split(b, d))
         return true;
     batches_close(b);
@@ -120,13 +122,24 @@ static picture picture_of(const batches *b)
 
 static int64_t within(int64_t x, int64_t count) { return x < 0 ? 0 : x < count ? x : count - 1; }
 
-static bool augment(const batches *b, int index, int64_t epoch, float *to, diag *d)
+static bool mix(batches *b, chance *c, float *to, diag *d)
+{
+    const float share = (float)(next(c) >> 40) / 0x1p24f;
+    const int other = b->epoch_order[below(c, b->training)];
+    float *from = malloc(b->info.bytes + 1);
+    const bool good = (from || diag_out_of_memory(d, NULL)) && read_sample(b, other, from, d);
+    for (size_t i = 0; good && i < b->info.bytes / sizeof *to; i++)
+        to[i] = share * to[i] + (1 - share) * from[i];
+    free(from);
+    return good;
+}
+
+static bool move(const batches *b, chance *c, float *to, diag *d)
 {
     const batch_augmentation *a = &b->options->augmentation;
-    chance c = chance_of(b->options->seed, epoch, index);
     const picture p = picture_of(b);
-    const bool flip = (next(&c) & 1) && a->flip;
-    const int64_t down = below(&c, 2 * a->shift + 1) - a->shift, right = below(&c, 2 * a->shift + 1) - a->shift;
+    const bool flip = (next(c) & 1) && a->flip;
+    const int64_t down = below(c, 2 * a->shift + 1) - a->shift, right = below(c, 2 * a->shift + 1) - a->shift;
     float *from = malloc(b->info.bytes + 1);
     if (!from)
         return diag_out_of_memory(d, NULL);
@@ -140,6 +153,13 @@ static bool augment(const batches *b, int index, int64_t epoch, float *to, diag 
         }
     free(from);
     return true;
+}
+
+static bool augment(batches *b, int index, int64_t epoch, float *to, diag *d)
+{
+    const batch_augmentation *a = &b->options->augmentation;
+    chance c = chance_of(b->options->seed, epoch, index);
+    return ((!a->flip && !a->shift) || move(b, &c, to, d)) && (!a->mix || (next(&c) & 1) || mix(b, &c, to, d));
 }
 
 /* ---- A batch ---- */
@@ -156,7 +176,8 @@ static void enter_epoch(batches *b, int64_t epoch)
 bool batches_fill(batches *b, int64_t step, void *input, int samples[], diag *d)
 {
     const int64_t steps = batches_per_epoch(b), epoch = step / steps, first = step % steps * b->options->batch;
-    const bool changes = b->options->augmentation.flip || b->options->augmentation.shift;
+    const batch_augmentation *a = &b->options->augmentation;
+    const bool changes = a->flip || a->shift || a->mix;
     enter_epoch(b, epoch);
     for (long i = 0; i < b->options->batch; i++) {
         uint8_t *to = (uint8_t *)input + (size_t)i * b->info.bytes;

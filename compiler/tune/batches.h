@@ -10,10 +10,11 @@
 
 #include "compiler/run/samples.h"
 
-/* Pictures are changed at random before a step sees them. */
+/* Samples are changed at random before a step sees them; pictures by flip and shift. */
 typedef struct batch_augmentation {
     bool flip;  /* left and right, every second one */
     long shift; /* by up to so many pixels in each direction, what comes in repeating the border */
+    bool mix;   /* every second one with another, in any proportion: what a label says nothing of */
 } batch_augmentation;
 
 typedef struct batch_options {

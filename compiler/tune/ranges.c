@@ -80,7 +80,7 @@ void ranges_take_gradient(ranges *r, int i, const float gradient[3], void *const
     item->gradient[1] = item->start[1] > 0 ? gradient[1] - (mirrored ? gradient[0] : 0) : 0;
 }
 
-int ranges_blocks(ranges *r, bool in_proportion, optimizer_block blocks[])
+int ranges_blocks(ranges *r, bool in_proportion, float share, optimizer_block blocks[])
 {
     const bool is_factor = r->options->kind == RANGES_LSQ;
     int count = 0;
@@ -94,7 +94,7 @@ int ranges_blocks(ranges *r, bool in_proportion, optimizer_block blocks[])
                                                 .second = item->second,
                                                 .count = is_factor ? 1 : 2,
                                                 .decay = is_factor ? 0 : (float)r->options->decay,
-                                                .share = in_proportion && !is_factor ? size : 1};
+                                                .share = share * (in_proportion && !is_factor ? size : 1)};
     }
     return count;
 }

@@ -45,8 +45,8 @@ bool ranges_are_trained(const range_options *);
 void ranges_see(ranges *, void *const outputs[]);
 /* Of range i: the gradients by low, high and scale, and the inputs that the run had. */
 void ranges_take_gradient(ranges *, int i, const float gradient[3], void *const inputs[]);
-/* One block for each range, with steps in proportion to it or not; returns their number. */
-int ranges_blocks(ranges *, bool in_proportion, optimizer_block blocks[]);
+/* One block for each range, with this share of the rate, and steps in proportion to the range or not; returns their number. */
+int ranges_blocks(ranges *, bool in_proportion, float share, optimizer_block blocks[]);
 /* Sets the ranges to what the blocks have become. */
 void ranges_settle(ranges *);
 /* Sets the ranges to what `items` say, which have been replaced. */

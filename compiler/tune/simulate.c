@@ -160,7 +160,7 @@ static bool is_trained_in(const ir_op *op, int slot)
 
 static bool is_parameter(const ir_value *v)
 {
-    if (!v || !ir_is_const(v) || v->type.dtype != IR_F32 || v->quant || ir_value_is_output(v))
+    if (!v || !ir_is_const(v) || v->type.dtype != IR_F32 || v->quant || v->as || ir_value_is_output(v))
         return false;
     for (const ir_operand *slot = v->uses; slot; slot = slot->next_use)
         if (!is_trained_in(slot->user, (int)(slot - slot->user->operands)))

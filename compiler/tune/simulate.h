@@ -20,7 +20,7 @@
 
 #include "compiler/driver.h"
 
-/* A constant of the graph that is trained. */
+/* A constant of the graph that is trained: weights and biases of products, but those that are rounded from samples already. */
 typedef struct simulated_parameter {
     ir_value *value; /* in the graph; its data are `numbers` */
     float *numbers;  /* ir_type_elements of them, in the graph's arena */

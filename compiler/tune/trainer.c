@@ -123,6 +123,12 @@ static float size_of(const float *numbers, int64_t count)
     return (float)fmax(sqrt(sum / (double)(count ? count : 1)), 1e-3);
 }
 
+/* Ranges have a rate of their own. */
+static float share_of_ranges(const trainer *t)
+{
+    return t->options->range_rate > 0 ? (float)(t->options->range_rate / t->optimizer.rate) : 1;
+}
+
 /* Adam's steps have the size of its rate, whatever the numbers are: here they are in proportion to these. */
 static void make_blocks(trainer *t)
 {
@@ -143,7 +149,8 @@ static void make_blocks(trainer *t)
                                          .decay = p->decays ? (float)t->options->decay : 0,
                                          .share = in_proportion ? size_of(p->numbers, p->count) : 1};
     }
-    t->block_count = s->parameter_count + ranges_blocks(&t->ranges, in_proportion, &t->blocks[s->parameter_count]);
+    t->block_count = s->parameter_count +
+                     ranges_blocks(&t->ranges, in_proportion, share_of_ranges(t), &t->blocks[s->parameter_count]);
 }
 
 static bool open(trainer *t, const driver_options *o, const char *file, ir_graph *graph, const preprocessing *p,

@@ -27,6 +27,7 @@ typedef struct trainer_options {
     range_options ranges;
     trainer_loss loss; /* auto: cross entropy where there are labels or a softmax */
     double decay;      /* of weights */
+    double range_rate; /* of what is trained of ranges; 0: that of the optimizer */
     long epochs;
     unsigned threads;
 } trainer_options;

@@ -29,6 +29,7 @@ typedef struct tune_options {
     long validate_every;           /* steps; 0: an epoch */
     const char *checkpoint;        /* file; NULL: none */
     bool resume;
+    bool ranges_given;
     void (*report)(void *context, const tune_report *); /* after each step; NULL: nobody wants to know */
     void *report_context;
 } tune_options;

@@ -1,10 +1,12 @@
 /* tune_options.c: options of training, one by one and together. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compiler/tune/tune.h"
+#include "compiler/weight_options.h"
 
-static const double sgd_rate = 1e-3, adam_rate = 5e-4;
+static const double sgd_rate = 1e-3, adam_rate = 5e-4, adam_range_rate = 5e-3;
 enum { CALIBRATION_SAMPLES = 256, MOST = 1000000000 };
 
 tune_options tune_defaults(void)
@@ -63,7 +65,7 @@ static bool set_ranges(range_options *o, const char *value, char *error, size_t 
     return fail(error, size, "'%s' is none of moving-average, range, lsq", value);
 }
 
-/* "flip,shift:4" */
+/* "flip,shift:4,mix" */
 static bool set_augment(batch_augmentation *a, const char *value, char *error, size_t size)
 {
     for (const char *at = value; *at;) {
@@ -71,14 +73,16 @@ static bool set_augment(batch_augmentation *a, const char *value, char *error, s
         char *end = NULL;
         if (length == 4 && strncmp(at, "flip", length) == 0)
             a->flip = true;
+        else if (length == 3 && strncmp(at, "mix", length) == 0)
+            a->mix = true;
         else if (strncmp(at, "shift:", 6) == 0 && (a->shift = strtol(at + 6, &end, 10)) > 0 && a->shift <= 1024 &&
                  end == at + length)
             ;
         else
-            return fail(error, size, "'%s' is not made of flip and shift:N, between commas", value);
+            return fail(error, size, "'%s' is not made of flip, shift:N and mix, between commas", value);
         at += length + (at[length] == ',');
     }
-    return a->flip || a->shift > 0 || fail(error, size, "%s", "nothing to change");
+    return a->flip || a->shift > 0 || a->mix || fail(error, size, "%s", "nothing to change");
 }
 
 static bool set_optimizer(optimizer_options *o, option_id id, const char *value, char *error, size_t size)
@@ -127,8 +131,14 @@ static bool set_training(tune_options *o, option_id id, const char *value, bool 
         good = set_word(&word, value, "cross-entropy", "squared-error", error, size);
         t->loss = word ? TRAINER_SQUARED_ERROR : TRAINER_CROSS_ENTROPY;
         return good;
-    case OPT_RANGES: return set_ranges(&t->ranges, value, error, size);
-    case OPT_PACT: t->ranges.kind = RANGES_PACT; return set_real(&t->ranges.decay, value, error, size);
+    case OPT_RANGE_RATE:
+        return set_real(&t->range_rate, value, error, size) &&
+               (t->range_rate > 0 || fail(error, size, "it is %s", value));
+    case OPT_RANGES: o->ranges_given = true; return set_ranges(&t->ranges, value, error, size);
+    case OPT_PACT:
+        o->ranges_given = true;
+        t->ranges.kind = RANGES_PACT;
+        return set_real(&t->ranges.decay, value, error, size);
     case OPT_AUGMENT: return set_augment(&t->batches.augmentation, value, error, size);
     case OPT_VALIDATION: return set_validation(&t->batches.validation, value, error, size);
     case OPT_VALIDATE_EVERY: return options_number(value, 1, MOST, &o->validate_every, error, size);
@@ -173,11 +183,17 @@ const char *tune_complete(tune_options *o)
         return "no samples given: --data is missing";
     if (o->resume && !o->checkpoint)
         return "--resume goes on from a file: --checkpoint is missing";
-    if (o->calibration.effort > 1)
-        return "training begins with --effort=0 or 1: it rounds weights itself";
+    if (t->batches.augmentation.mix && o->samples.labels)
+        return "--augment=mix goes without --labels: what two samples together are no label says";
+    if (weight_options_problem(&o->calibration.scheme))
+        return weight_options_problem(&o->calibration.scheme);
+    if (!o->ranges_given && !o->samples.labels)
+        t->ranges.kind = RANGES_LSQ;
     if (t->loss == TRAINER_SQUARED_ERROR && o->samples.labels)
         return "--labels goes with --loss=cross-entropy";
     if (t->optimizer.rate == 0)
         t->optimizer.rate = t->optimizer.kind == OPTIMIZER_ADAM ? adam_rate : sgd_rate;
+    if (t->range_rate == 0 && t->optimizer.kind == OPTIMIZER_ADAM)
+        t->range_rate = fmax(adam_range_rate, t->optimizer.rate);
     return NULL;
 }

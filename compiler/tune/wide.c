@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "passes/common/scales.h"
+
 static int op_count(const ir_graph *g)
 {
     int count = 0;
@@ -88,6 +90,7 @@ void wide_take(wide *w)
             if (!taken[v->id]) {
                 taken[v->id] = ir_const_new(g, v->type, NULL, v->data);
                 taken[v->id]->name = v->name;
+                scales_copy(taken[v->id], v);
             }
             ir_set_operand(w->wide_ops[i], slot, taken[v->id]);
         }

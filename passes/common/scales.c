@@ -115,6 +115,11 @@ void scales_integers(const ir_value *v, unsigned char *to)
     }
 }
 
+int scales_most_weight(const pass_calibration *c)
+{
+    return c && c->weight_bits ? (1 << (c->weight_bits - 1)) - 1 : INT8_MAX;
+}
+
 bool scales_can_join(const ir_value *x, const ir_value *r)
 {
     return !scales_is_fixed(r) || scales_equal(x, r) || (!scales_is_fixed(x) && pass_single_user(x) != NULL);

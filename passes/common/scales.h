@@ -66,6 +66,8 @@ const ir_quant *scales_moved(ir_graph *, const ir_op *, const ir_quant *);
 int scales_weight_axis(const ir_op *);
 /* Which operand of op are its weights; -1: none. */
 int scales_weight_index(const ir_op *);
+/* The largest integer that a weight may become, the smallest being its negative; NULL: 127. */
+int scales_most_weight(const pass_calibration *);
 /* Which integers the real constant v, weights of op, is to stand for, in a value that is nothing else: `as` and its
  * origin.  The file's where v is on them; where it isn't, none, unless the choice is `ours`: then --weight-algo and
  * --weight-scales say how (weight_scales.c). */

@@ -8,6 +8,7 @@
  * of the file: around 0 where they fit, otherwise with a zero point, one for all channels if that is possible.
  * Weights that say nothing may be on a grid all the same, which common_step.c finds: the file has folded their fake
  * ops.  Elsewhere: the largest magnitude / 127, or what of it has the least squared error (--weight-algo=mse); with
+ * --weight-bits fewer than 127, also where weights are on a grid of more; with
  * --weight-scales=tensor one scale for all channels, where neither the file nor the weights say any.  A channel
  * without weights gets a scale in which its bias fits; so does one whose bias is too large for its weights.
  *
@@ -43,6 +44,7 @@ typedef struct weights {
     bool given; /* the file says which grid */
     bool ours;  /* another one may be chosen */
     bool mse;   /* by the squared error */
+    int most;   /* the largest integer, if another grid is chosen */
     arena *scratch;
 } weights;
 
@@ -67,6 +69,7 @@ static weights measure(const ir_op *op, const ir_value *v, bool ours, const pass
     weights w = {v, .count = 1, .inner = 1, .axis = scales_weight_axis(op), .given = v->as != NULL, .ours = ours};
     arena *a = w.scratch = context->scratch;
     w.mse = how && how->weights_mse;
+    w.most = scales_most_weight(ours ? how : NULL);
     if (how && how->weights_per_tensor && ours && !w.given)
         w.axis = -1;
     if (w.axis >= 0)
@@ -100,12 +103,13 @@ static void find_step(const weights *w, int64_t i)
     const scales_series series = w->count > 1 ? (scales_series){w->value, i * w->inner, w->inner, block, all / w->count}
                                               : (scales_series){w->value, 0, all, all, all};
     const double step = (double)scales_common_step(&series);
-    c->kept = step >= FLT_MIN && (c->high - c->low) / step < 255.5;
+    c->kept = step >= FLT_MIN && (c->high - c->low) / step < 255.5 &&
+              (w->most == INT8_MAX || most_of(c) / step < w->most + 0.5);
     if (!c->kept)
         return;
     const double steps = nearbyint(most_of(c) / step);
     /* No coarser than it has to be: the bias counts in it. */
-    c->scale = (float)(steps > 127 ? step : step / floor(127 / steps));
+    c->scale = (float)(steps > w->most ? step : step / floor(w->most / steps));
 }
 
 /* The zero point with which the integers from low to high are bytes, 0 if possible; false: there is none. */
@@ -123,6 +127,8 @@ static const ir_quant *common_grid(ir_graph *g, const weights *w)
     const int64_t count = ir_type_elements(&v->type);
     double low = 0, high = 0, step = (double)w->channels[0].scale;
     int32_t zero;
+    if (!w->given && w->most < INT8_MAX) /* channels differ: each has its few integers to itself */
+        return NULL;
     if (!w->given)
         step = (double)scales_common_step(&(scales_series){v, 0, count, count, count});
     for (int64_t c = 0; c < w->count; c++) {
@@ -150,11 +156,11 @@ static double least_scale(const ir_op *op, const weights *w, int64_t c)
     return most / ((double)x->as->scale[0] * MOST_BIAS);
 }
 
-static double squared_error(const double *x, int64_t count, double scale)
+static double squared_error(const double *x, int64_t count, double scale, int most)
 {
     double sum = 0;
     for (int64_t i = 0; i < count; i++) {
-        const double q = fmin(fmax(nearbyint(x[i] / scale), -127), 127), error = x[i] - q * scale;
+        const double q = fmin(fmax(nearbyint(x[i] / scale), -most), most), error = x[i] - q * scale;
         sum += error * error;
     }
     return sum;
@@ -169,7 +175,7 @@ static double least_error(const weights *w, int64_t c, double largest)
         for (int64_t i = 0; i < w->inner; i++)
             x[n++] = ir_const_real(w->value, at + i);
     for (int share = 100; share >= LEAST_SHARE; share--) {
-        const double error = squared_error(x, count, largest * share / 100);
+        const double error = squared_error(x, count, largest * share / 100, w->most);
         if (error < least) {
             least = error;
             best = largest * share / 100;
@@ -182,7 +188,7 @@ static double least_error(const weights *w, int64_t c, double largest)
 static void set_free(const weights *w, int64_t i)
 {
     channel *c = &w->channels[i];
-    const double largest = most_of(c) / 127;
+    const double largest = most_of(c) / w->most;
     c->scale = (float)(w->mse && largest >= FLT_MIN ? least_error(w, i, largest) : largest);
     c->zero = 0;
     c->kept = false;

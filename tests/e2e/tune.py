@@ -74,7 +74,7 @@ class Tune(Case):
         self.assertAlmostEqual(self.top1(self.folder / "all.qir"), float(best[5]), delta=3)
 
     def test_ranges_are_learned(self):
-        for arguments in (["--activation-quantize=lsq"], ["--pact=0.0001"], ["--activation-quantize=range"],
+        for arguments in (["--activation-quantize=lsq", "--range-lr=0.2"], ["--pact=0.0001"], ["--activation-quantize=range"],
                           ["--activation-scales=symmetric", "--pact=0.0001"]):
             with self.subTest(arguments):
                 lines = self.tune("ranges.qir", "--epochs=6", "--lr=0.1", *arguments)
@@ -87,6 +87,31 @@ class Tune(Case):
         self.assertLess(float(lines[-1][4]), 0.1)
         out = self.fine(QCC_EVAL, self.folder / "taught.qir", *SAMPLES[:1], f"--compare={self.model}").decode()
         self.assertGreater(float(re.search(r"same class for ([\d.]+)", out).group(1)), 80)
+
+    def test_rounded_weights_stay(self):
+        """With --effort=2 ranges and biases alone are trained: weights are rounded from the samples before."""
+        text = [self.folder / "before.qir", self.folder / "after.qir"]
+        self.fine(QCC, self.model, SAMPLES[0].replace("data", "calib"), "--effort=2", "--calib-samples=100", "--seed=0", "-o", text[0])
+        self.tune("after.qir", SAMPLES[0].replace("data", "calib"), "--effort=2", "--calib-samples=100", "--epochs=2", samples=SAMPLES[:1])
+        weights = [re.findall(r"const %\d+:i8<([\dx]+).*= (.*)", t.read_text(encoding="utf-8")) for t in text]
+        self.assertEqual(len(weights[0]), 3)
+        self.assertEqual(weights[0], weights[1])
+        self.assertNotEqual(text[0].read_bytes(), text[1].read_bytes())
+
+    def test_few_bits(self):
+        """What 3 bits cost comes back."""
+        self.tune("learned.tflite", "--epochs=12", "--lr=0.3", "--weight-bits=3")
+        integers = re.findall(r"const %\d+:i8<[^=]*= dense<0x([0-9a-f]*)>", (self.fine(
+            QCC, self.folder / "learned.tflite", "--emit=ir", "-o", "-")).decode())
+        values = {v - 256 if v > 127 else v for each in integers for v in bytes.fromhex(each)}
+        self.assertLessEqual(values, set(range(-3, 4)))
+        self.assertGreater(len(values), 5)
+        self.assertGreater(self.top1(self.folder / "learned.tflite"), 75)
+
+    def test_mixed_samples(self):
+        """The model of real numbers says what two samples together are."""
+        lines = self.tune("mixed.qir", "--epochs=2", "--augment=mix,flip", samples=SAMPLES[:1])
+        self.assertLess(float(lines[-1][4]), 0.1)
 
     def test_threads_do_not_matter(self):
         arguments = ["--epochs=1", "--optimizer=sgd", "--lr=0.01", "--clip=1", "--warmup=2", "--augment=flip,shift:1", "--weight-decay=0.01"]
@@ -135,7 +160,8 @@ class Tune(Case):
     def test_refused(self):
         output = ["-o", self.folder / "out.qir"]
         for arguments in (["--lerning-rate=1"], ["--optimizer=lbfgs"], ["--augment=turn"], ["--augment=shift:0"], ["--validation=1"],
-                          ["--lr=0"], ["--lr=-1"], ["--momentum=1"], ["--resume"], ["--effort=2"], ["--loss=squared-error"]):
+                          ["--lr=0"], ["--lr=-1"], ["--momentum=1"], ["--resume"], ["--loss=squared-error"],
+                          ["--range-lr=0"], ["--augment=mix"], ["--weight-bits=1"], ["--weight-bits=9"], ["--weight-bits=4", "--weight-algo=mse"]):
             with self.subTest(arguments):
                 self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, *arguments)
         self.refused(2, QCC_TUNE, self.model, *output)

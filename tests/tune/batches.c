@@ -2,6 +2,7 @@
  * order of its own that the seed and nothing else decides; pictures are mirrored and moved, and nothing else. */
 #include "compiler/tune/batches.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,29 @@ static void check_augmentation(const sample_set *set, const preprocessing *p, co
     CHECK(!d.failed);
 }
 
+/* Every second sample, about, is one of those that are trained with and another. */
+static void check_mixing(const sample_set *set, const preprocessing *p, const qcc_tensor_info *info)
+{
+    diag d = {0};
+    const batch_options o = {.batch = BATCH, .validation = 0.5, .augmentation = {.mix = true}};
+    batches b;
+    float input[BATCH * PIXELS];
+    int numbers[BATCH], mixed = 0, all = 0;
+    CHECK(batches_open(&b, &o, set, p, info, &d));
+    for (int64_t step = 0; step < 20; step++) {
+        CHECK(batches_fill(&b, step, input, numbers, &d));
+        for (int i = 0; i < BATCH; i++) {
+            const float *x = &input[i * PIXELS], place = x[0] / 100;
+            CHECK(place >= 0 && place < COUNT && fabsf(x[PIXELS - 1] - x[0] - 34) < 1e-2f);
+            mixed += fabsf(place - (float)numbers[i]) > 1e-3f;
+            all++;
+        }
+    }
+    CHECK(mixed > all / 3 && mixed < all * 2 / 3);
+    batches_close(&b);
+    CHECK(!d.failed);
+}
+
 int main(void)
 {
     char path[] = "/tmp/qcc-batches-XXXXXX";
@@ -109,6 +133,7 @@ int main(void)
     CHECK(samples_load(path, &p.raw, &info, &set, &d));
     check_orders(&set, &p, &info);
     check_augmentation(&set, &p, &info);
+    check_mixing(&set, &p, &info);
     const batch_options o = {.batch = COUNT, .validation = 0.1};
     batches b;
     CHECK(!batches_open(&b, &o, &set, &p, &info, &d) && strstr(d.text, "fill no batch of 50"));

@@ -16,8 +16,6 @@
 #include "passes/common/scales.h"
 #include "runtime/pool.h"
 
-enum { MOST = 127 };
-
 typedef struct layer {
     ir_op *op;
     const ir_quant *as; /* of the weights */
@@ -32,6 +30,7 @@ typedef struct rounding {
     const correct_samples *samples;
     int32_t longest;
     unsigned threads;
+    int most; /* integer that a weight may become */
     diag *diag;
     session session;
     layer *layers;
@@ -156,8 +155,8 @@ static void round_rows(const qcc_frame *frame, uint32_t begin, uint32_t end)
     const float *from = j->layer->op->operands[1].value->data;
     for (uint32_t row = begin; row < end; row++) {
         const int64_t at = gram_weights(m, j->number, row);
-        round_row(j->block, from + at, m->weight_stride, scale_of(j->layer, gram_channel(m, j->number, row)), MOST,
-                  j->weights + at, j->scratch + 3 * j->block->n * row);
+        round_row(j->block, from + at, m->weight_stride, scale_of(j->layer, gram_channel(m, j->number, row)),
+                  j->rounding->most, j->weights + at, j->scratch + 3 * j->block->n * row);
     }
 }
 
@@ -228,6 +227,7 @@ bool round_weights(ir_graph *graph, const driver_options *o, const correct_sampl
     if (samples->count == 0)
         return true;
     rounding r = {.graph = graph, .options = o, .samples = samples, .longest = longest, .threads = threads, .diag = d};
+    r.most = scales_most_weight(o->calibration);
     const ir_loc loc = ir_graph_loc(graph);
     const arena_outcome outcome = arena_guard(round_guarded, &r);
     for (int i = 0; i < r.count; i++)
