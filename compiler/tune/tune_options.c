@@ -131,6 +131,9 @@ static bool set_training(tune_options *o, option_id id, const char *value, bool 
         good = set_word(&word, value, "cross-entropy", "squared-error", error, size);
         t->loss = word ? TRAINER_SQUARED_ERROR : TRAINER_CROSS_ENTROPY;
         return good;
+    case OPT_MOVING_RATE:
+        return set_real(&t->ranges.rate, value, error, size) &&
+               (t->ranges.rate < 1 || fail(error, size, "'%s' is not less than 1", value));
     case OPT_RANGE_RATE:
         return set_real(&t->range_rate, value, error, size) &&
                (t->range_rate > 0 || fail(error, size, "it is %s", value));
@@ -189,6 +192,9 @@ const char *tune_complete(tune_options *o)
         return weight_options_problem(&o->calibration.scheme);
     if (!o->ranges_given && !o->samples.labels)
         t->ranges.kind = RANGES_LSQ;
+    const int bits = o->calibration.scheme.weight_bits;
+    if (!o->calibration.effort_given && !o->samples.labels && (bits == 0 || bits == 8))
+        o->calibration.effort = 2;
     if (t->loss == TRAINER_SQUARED_ERROR && o->samples.labels)
         return "--labels goes with --loss=cross-entropy";
     if (t->optimizer.rate == 0)

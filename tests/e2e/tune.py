@@ -1,5 +1,6 @@
 """Protects qcc-tune: a network learns, what is written computes as it did in training; the bytes do not depend on threads, nor
 on an interruption; what can't be trained, or what options can't mean, is refused."""
+import json
 import random
 import re
 import signal
@@ -112,6 +113,38 @@ class Tune(Case):
         """The model of real numbers says what two samples together are."""
         lines = self.tune("mixed.qir", "--epochs=2", "--augment=mix,flip", samples=SAMPLES[:1])
         self.assertLess(float(lines[-1][4]), 0.1)
+
+    def config(self, **keys):
+        path = self.folder / "config.json"
+        path.write_text(json.dumps(keys), encoding="utf-8")
+        return f"--config={path}"
+
+    def test_configuration(self):
+        """Keys are options: the same bytes."""
+        self.tune("keys.qir", "--epochs=1", self.config(
+            weight_quantize_type="abs_max", activation_quantize_type="moving_average_abs_max", weight_preprocess_type=None,
+            activation_preprocess_type="PACT", weight_bits=7, activation_bits=8, moving_rate=0.8, window_size=10000,
+            quantizable_layer_type=["Conv2D", "Linear"], not_quant_pattern=["skip_quant", "depthw"], dtype="int8", for_tensorrt=False,
+            is_full_quantize=False, onnx_format=True))
+        self.tune("options.qir", "--epochs=1", "--weight-scales=tensor", "--pact=0.0001", "--weight-bits=7", "--moving-rate=0.8",
+                  "--quantized-ops=conv2d,depthwise_conv2d,fc", "--keep-float=*depthw*")
+        self.assertEqual((self.folder / "keys.qir").read_bytes(), (self.folder / "options.qir").read_bytes())
+
+    def test_configuration_refused(self):
+        output = ["-o", self.folder / "out.qir"]
+        for keys, reason in (({"weight_bit": 8}, "'weight_bit' is no key"), ({"weight_preprocess_type": "PACT"}, "weight_preprocess_type"),
+                             ({"activation_quantize_type": "abs_max"}, "known before"), ({"activation_bits": 4}, "is not 8"),
+                             ({"weight_bits": "8"}, "is no number"), ({"moving_rate": 1}, "not less than 1"), ({"dtype": "int4"}, "is not int8"),
+                             ({"quantize_op_types": ["conv2d", 3]}, "is no name"), ({"for_tensorrt": True}, "is not false"),
+                             ({"not_quant_pattern": ["x"] * 65}, "too long"), ({"window_size": 0}, "steps")):
+            with self.subTest(keys):
+                self.assertIn(reason, self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, self.config(**keys)))
+        path = self.folder / "config.json"
+        for text, reason in (("[]", "no object"), ("{", "line 1"), ('{"dtype": "int8", "dtype": "int8"}', "duplicate")):
+            path.write_text(text, encoding="utf-8")
+            self.assertIn(reason, self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, f"--config={path}"))
+        self.assertIn("config", self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, f"--config={self.folder}/none.json"))
+        self.assertIn("second", self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, self.config(), self.config()))
 
     def test_threads_do_not_matter(self):
         arguments = ["--epochs=1", "--optimizer=sgd", "--lr=0.01", "--clip=1", "--warmup=2", "--augment=flip,shift:1", "--weight-decay=0.01"]
