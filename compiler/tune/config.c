@@ -114,7 +114,8 @@ static bool window(reader *r, const json_t *value)
 
 static bool take_op(reader *r, const char *name)
 {
-    static const word layers[] = {{"Conv2D", "conv2d,depthwise_conv2d"}, {"Conv2DTranspose", "transpose_conv2d"}, {"Linear", "fc"}};
+    static const word layers[] = {
+        {"Conv2D", "conv2d,depthwise_conv2d"}, {"Conv2DTranspose", "transpose_conv2d"}, {"Linear", "fc"}};
     for (int i = 0; i < 3; i++)
         if (strcmp(name, layers[i].name) == 0)
             return give(r, OPT_QUANTIZED_OPS, layers[i].value);
@@ -147,7 +148,10 @@ static bool dtype(reader *r, const json_t *value)
 }
 
 static bool no(reader *r, const json_t *value) { return json_is_false(value) || fail(r, "is not false"); }
-static bool either(reader *r, const json_t *value) { return json_is_boolean(value) || fail(r, "is neither true nor false"); }
+static bool either(reader *r, const json_t *value)
+{
+    return json_is_boolean(value) || fail(r, "is neither true nor false");
+}
 
 /* In the order in which options count: PACT takes the place of how ranges are found otherwise. */
 static const struct {
@@ -176,7 +180,8 @@ static bool check_keys(reader *r, json_t *root)
 {
     const char *key;
     json_t *value;
-    json_object_foreach (root, key, value) {
+    json_object_foreach(root, key, value)
+    {
         bool known = false;
         for (int i = 0; i < KEYS; i++)
             known = known || strcmp(key, keys[i].name) == 0;

@@ -141,13 +141,16 @@ static void make_blocks(trainer *t)
     for (int i = 0; i < s->parameter_count; i++) {
         const simulated_parameter *p = &s->parameters[i];
         t->best_numbers[i] = ARENA_ARRAY(a, float, p->count + 1);
+        const bool stays = p->decays && t->options->keep_weights;
         t->blocks[i] = (optimizer_block){.numbers = p->numbers,
                                          .gradient = ARENA_ARRAY(a, float, p->count + 1),
                                          .first = ARENA_ARRAY(a, float, p->count + 1),
                                          .second = ARENA_ARRAY(a, float, p->count + 1),
                                          .count = p->count,
                                          .decay = p->decays ? (float)t->options->decay : 0,
-                                         .share = in_proportion ? size_of(p->numbers, p->count) : 1};
+                                         .share = stays           ? 0
+                                                  : in_proportion ? size_of(p->numbers, p->count)
+                                                                  : 1};
     }
     t->block_count = s->parameter_count +
                      ranges_blocks(&t->ranges, in_proportion, share_of_ranges(t), &t->blocks[s->parameter_count]);

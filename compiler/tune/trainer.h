@@ -26,6 +26,7 @@ typedef struct trainer_options {
     batch_options batches;
     range_options ranges;
     trainer_loss loss; /* auto: cross entropy where there are labels or a softmax */
+    bool keep_weights; /* biases and ranges are trained alone */
     double decay;      /* of weights */
     double range_rate; /* of what is trained of ranges; 0: that of the optimizer */
     long epochs;

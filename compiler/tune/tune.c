@@ -147,7 +147,7 @@ static bool calibrate(const tune_options *o, const driver_options *driver, ir_gr
 {
     driver_options calibrated = *driver;
     calibrate_options c = o->calibration;
-    c.keep_weights = true;
+    c.keep_weights = c.effort < 2; /* then they are trained */
     if (c.samples.count == 0)
         c.samples = (driver_list){.item = {o->samples.data}, .count = 1};
     calibrate_install(&c, &calibrated);

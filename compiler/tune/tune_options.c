@@ -195,6 +195,7 @@ const char *tune_complete(tune_options *o)
     const int bits = o->calibration.scheme.weight_bits;
     if (!o->calibration.effort_given && !o->samples.labels && (bits == 0 || bits == 8))
         o->calibration.effort = 2;
+    t->keep_weights = o->calibration.effort >= 2;
     if (t->loss == TRAINER_SQUARED_ERROR && o->samples.labels)
         return "--labels goes with --loss=cross-entropy";
     if (t->optimizer.rate == 0)
