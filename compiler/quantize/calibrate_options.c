@@ -148,6 +148,8 @@ bool calibrate_is_asked(const calibrate_options *c)
     return c->samples.count > 0 || c->load_stats.count > 0 || c->scales;
 }
 
+const char *calibrate_weights_problem(const calibrate_options *c) { return weight_options_problem(&c->scheme); }
+
 const char *calibrate_complete(const calibrate_options *c, const driver_options *o)
 {
     if (calibrate_is_asked(c) && o->quantize == PASS_QUANTIZE_NONE)
@@ -169,5 +171,5 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
         return "--effort beyond 0 needs samples, --calib: statistics alone say nothing about biases";
     if (calibrate_algo(c) == THRESHOLD_AUTO && c->samples.count == 0)
         return "--algo=auto needs samples, --calib: the model is run on them";
-    return weight_options_problem(&c->scheme);
+    return calibrate_weights_problem(c);
 }

@@ -37,6 +37,8 @@ calibrate_options calibrate_defaults(void);
 bool calibrate_set(calibrate_options *, option_id, const char *value, bool *out_known, char *error, size_t error_size);
 /* What options say together; NULL, or what is wrong. */
 const char *calibrate_complete(const calibrate_options *, const driver_options *);
+/* That part of it which is about weights alone. */
+const char *calibrate_weights_problem(const calibrate_options *);
 /* The one that is given, or that the effort means. */
 threshold_algo calibrate_algo(const calibrate_options *);
 /* Is there anything to calibrate with? */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "compiler/tune/tune.h"
-#include "compiler/weight_options.h"
 
 static const double sgd_rate = 1e-3, adam_rate = 5e-4, adam_range_rate = 5e-3;
 enum { CALIBRATION_SAMPLES = 256, MOST = 1000000000 };
@@ -188,8 +187,8 @@ const char *tune_complete(tune_options *o)
         return "--resume goes on from a file: --checkpoint is missing";
     if (t->batches.augmentation.mix && o->samples.labels)
         return "--augment=mix goes without --labels: what two samples together are no label says";
-    if (weight_options_problem(&o->calibration.scheme))
-        return weight_options_problem(&o->calibration.scheme);
+    if (calibrate_weights_problem(&o->calibration))
+        return calibrate_weights_problem(&o->calibration);
     if (!o->ranges_given && !o->samples.labels)
         t->ranges.kind = RANGES_LSQ;
     const int bits = o->calibration.scheme.weight_bits;
