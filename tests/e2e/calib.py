@@ -483,7 +483,8 @@ class Calibration(Case):
     def test_readme(self):
         """The command that README.md has for this: integers as accurate as the real numbers were."""
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        command = next(line for line in readme.splitlines() if "--calib=examples" in line and line.startswith("build/compiler/qcc"))
+        lines = readme.replace("\\\n", " ").replace("&&\n", "&& ").splitlines()
+        command = next(line for line in lines if "--calib=examples" in line and line.startswith("build/compiler/qcc"))
         compile_it, evaluate = (part.split()[1:] for part in command.split(" && "))
         output = self.folder / "digits.o"
         compile_it[compile_it.index("-o") + 1] = output
