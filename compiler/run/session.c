@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -201,9 +202,26 @@ static bool options_match(const qcc_model *model, const driver_options *o)
     return true;
 }
 
-static bool shape_missing(const ir_loc *loc, diag *d)
+/* Says which there are: "x 1x3x32x100, or x 1x3x32x320, …", as many as fit. */
+static bool shape_missing(const qcc_model *all, const ir_loc *loc, diag *d)
 {
-    return diag_error(d, loc, "the library was not compiled for these shapes of its inputs");
+    char list[512] = "", text[IR_TYPE_TEXT_BYTES];
+    size_t used = 0;
+    for (unsigned i = 0; i < qcc_model_shape_count(all); i++) {
+        const qcc_model *model = qcc_model_shape(all, i);
+        for (unsigned k = 0; k < qcc_model_input_count(model) && used < sizeof list; k++) {
+            const qcc_tensor_info *info = qcc_model_input(model, k);
+            const ir_type type = ir_type_make(IR_U8, (int)info->rank, info->dims);
+            const char *shape = strchr(ir_type_text(&type, text), '<') + 1;
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s %.*s",
+                                     k   ? " and "
+                                     : i ? ", or "
+                                         : "",
+                                     info->name, (int)strcspn(shape, ">"), shape);
+        }
+    }
+    return diag_error(d, loc, "the library was not compiled for these shapes of its inputs, but for %s%s", list,
+                      used < sizeof list ? "" : "…");
 }
 
 /* Of a library, what the options ask for; of a library with one shape they ask nothing. */
@@ -220,7 +238,7 @@ static bool choose_by_options(session *s, const driver_options *o, const ir_loc 
             s->model = o->batch || o->input_shapes.count ? qcc_model_shape(all, i) : all;
             return true;
         }
-    return shape_missing(loc, d);
+    return shape_missing(all, loc, d);
 }
 
 /* ---- Opening and closing ---- */
@@ -319,7 +337,7 @@ bool session_take_shapes(session *s, const ir_type inputs[], uint32_t count, dia
     const qcc_model *chosen = qcc_model_with_shapes(all, dims);
     free(dims);
     if (!chosen)
-        return shape_missing(NULL, d);
+        return shape_missing(all, NULL, d);
     free_buffers(s);
     s->all_shapes = all;
     s->model = chosen;
