@@ -9,6 +9,7 @@
  *     node_index.c        gathers by indices (node_index.h)
  *     node_recurrent.c    recurrent layers (node_recurrent.h)
  *     node_sample.c       images sampled at places (node_sample.h)
+ *     node_spectrum.c     spectra of samples (node_spectrum.h)
  *
  * An importer's own structs of a model and of a node begin with FRONTEND_MODEL and FRONTEND_NODE, and the functions
  * take pointers to them as they are (macros at the end).  Those that return false or NULL do so after one diagnostic.

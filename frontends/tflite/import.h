@@ -12,6 +12,7 @@
 #ifndef QCC_TFLITE_IMPORT_H
 #define QCC_TFLITE_IMPORT_H
 
+#include "frontends/flexbuffer.h"
 #include "frontends/node_conv.h"
 #include "frontends/tflite/schema.h"
 
@@ -133,6 +134,12 @@ ir_value *tflite_param(tflite_node *, int index, const char *what);
 /* Integers of a parameter of rank 0 or 1; false with a diagnostic when there are more than max. */
 bool tflite_param_ints(tflite_node *, int index, const char *what, int max, int64_t out[], int *out_count);
 bool tflite_param_int(tflite_node *, int index, const char *what, int64_t *out);
+
+/* ---- Options of custom operators (ops_misc.c) ---- */
+bool tflite_custom_map(tflite_node *, flex_map *out);
+/* A number; *value stays when it is absent, which is an error where it is required. */
+bool tflite_custom_number(tflite_node *, const flex_map *, const char *key, bool required, double low, double high,
+                          double *value);
 
 /* ---- Results ---- */
 /* Types the result of `op` as the node's tensor `output` and makes it that tensor's value.  dims: the result's

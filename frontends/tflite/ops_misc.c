@@ -2,7 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "frontends/flexbuffer.h"
 #include "frontends/tflite/import.h"
 
 /* ---- Resizing ---- */
@@ -48,15 +47,23 @@ static bool custom_options(tflite_node *n, const uint8_t **out_bytes, size_t *ou
     return true;
 }
 
-/* ---- TFLite_Detection_PostProcess ---- */
+bool tflite_custom_map(tflite_node *n, flex_map *out)
+{
+    const uint8_t *bytes;
+    size_t size;
+    return custom_options(n, &bytes, &size) &&
+           ((bytes && flex_root_map(bytes, size, out)) || node_error(n, "the options are missing or malformed"));
+}
 
-static bool option(tflite_node *n, const flex_map *m, const char *key, bool required, double low, double high,
-                   double *value)
+bool tflite_custom_number(tflite_node *n, const flex_map *m, const char *key, bool required, double low, double high,
+                          double *value)
 {
     if (!flex_number(m, key, value) && required)
         return node_error(n, "option '%s' is missing", key);
     return (*value >= low && *value <= high) || node_error(n, "option '%s' is %g", key, *value);
 }
+
+/* ---- TFLite_Detection_PostProcess ---- */
 
 /* The kernel works on real values. */
 static ir_value *real_operand(tflite_node *n, int index)
@@ -85,25 +92,19 @@ bool tflite_op_detection(tflite_node *n)
 {
     static const char *const scale_keys[4] = {"y_scale", "x_scale", "h_scale", "w_scale"};
     const double big = 1 << 20;
-    const uint8_t *bytes;
-    size_t size;
     flex_map m;
     double detections, classes_per, per_class = 100, classes, regular = 0, score, iou, scale;
     float scales[4];
-    if (!custom_options(n, &bytes, &size))
-        return false;
-    if (!bytes || !flex_root_map(bytes, size, &m))
-        return node_error(n, "the options are missing or malformed");
-    if (!option(n, &m, "max_detections", true, 1, big, &detections) ||
-        !option(n, &m, "max_classes_per_detection", true, 1, big, &classes_per) ||
-        !option(n, &m, "detections_per_class", false, 1, big, &per_class) ||
-        !option(n, &m, "num_classes", true, 1, big, &classes) ||
-        !option(n, &m, "use_regular_nms", false, 0, 1, &regular) ||
-        !option(n, &m, "nms_score_threshold", true, -1e30, 1e30, &score) ||
-        !option(n, &m, "nms_iou_threshold", true, 0, 1, &iou))
+    if (!tflite_custom_map(n, &m) || !tflite_custom_number(n, &m, "max_detections", true, 1, big, &detections) ||
+        !tflite_custom_number(n, &m, "max_classes_per_detection", true, 1, big, &classes_per) ||
+        !tflite_custom_number(n, &m, "detections_per_class", false, 1, big, &per_class) ||
+        !tflite_custom_number(n, &m, "num_classes", true, 1, big, &classes) ||
+        !tflite_custom_number(n, &m, "use_regular_nms", false, 0, 1, &regular) ||
+        !tflite_custom_number(n, &m, "nms_score_threshold", true, -1e30, 1e30, &score) ||
+        !tflite_custom_number(n, &m, "nms_iou_threshold", true, 0, 1, &iou))
         return false;
     for (int i = 0; i < 4; i++) {
-        if (!option(n, &m, scale_keys[i], true, 1e-30, 1e30, &scale))
+        if (!tflite_custom_number(n, &m, scale_keys[i], true, 1e-30, 1e30, &scale))
             return false;
         scales[i] = (float)scale;
     }

@@ -83,6 +83,26 @@ def lstm(seed, dtype, shape=(2, 7, 19), units=13, time_major=False, clip=0.0, ce
     return c.done()
 
 
+def spectrogram(seed, samples=1600, channels=1, window=400, stride=160, squared=True):
+    c = Case(seed)
+    x = c.m.input("x", "float32", [samples, channels])
+    length = 1 << (window - 1).bit_length()
+    y = c.output("float32", [channels, 1 + (samples - window) // stride, length // 2 + 1])
+    c.m.op("AudioSpectrogram", [x], [y], custom={"window_size": window, "stride": stride, "magnitude_squared": squared})
+    return c.done()
+
+
+def mfcc(seed, shape=(1, 7, 257), rate=16000, high=4000, low=20, channels=40, coefficients=13):
+    """Of the squares of an input, since powers are not negative."""
+    c = Case(seed)
+    x, powers = c.m.input("x", "float32", shape), c.m.tensor("powers", "float32", shape)
+    c.m.op("SQUARE", [x], [powers], "SquareOptions")
+    c.m.op("Mfcc", [powers, c.ints("rate", [rate])], [c.output("float32", [*shape[:2], coefficients])], custom={
+        "upper_frequency_limit": high, "lower_frequency_limit": low, "filterbank_channel_count": channels,
+        "dct_coefficient_count": coefficients})
+    return c.done()
+
+
 def cases(seed):
     def named(name, make, *a, **k):
         return name, make(seed + len(name), *a, **k)
@@ -106,3 +126,11 @@ def cases(seed):
     for bits in range(7):
         yield named(f"lstm_int8_cell{bits}", lstm, "int8", cell_bits=bits)
     yield named("lstm_float32_coupled", lstm, "float32", coupled=True)
+    yield named("AudioSpectrogram", spectrogram)
+    yield named("AudioSpectrogram_roots_of_two", spectrogram, channels=2, squared=False)
+    yield named("AudioSpectrogram_second", spectrogram, 16000, 1, 640, 320)
+    yield named("AudioSpectrogram_odd", spectrogram, 90, 2, 31, 7)
+    yield named("AudioSpectrogram_shortest", spectrogram, 9, 1, 2, 1)
+    yield named("Mfcc", mfcc)
+    yield named("Mfcc_all", mfcc, (2, 3, 129), 8000, 4000, 0, 20, 20)
+    yield named("Mfcc_narrow", mfcc, channels=80)

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 
+import tflite_audio
 import tflite_control
 import tflite_tables
 import tflite_windows
@@ -451,7 +452,7 @@ def fake_quant():
 IMPORTED = [conv_int8, int4, epsilon, pool_bytes, wide_results, diagonals, conv_uint8, hybrid, float_ops, shapes, scalar,
             slices, slices_at_run_time, data_movement, composite, sparse, detection, state, lstm, lstm_int8,
             fake_quant]
-IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_control.IMPORTED, **tflite_tables.IMPORTED,
+IMPORTED = {**{make.__name__: make for make in IMPORTED}, **tflite_audio.IMPORTED, **tflite_control.IMPORTED, **tflite_tables.IMPORTED,
             **tflite_windows.IMPORTED}
 
 
@@ -742,6 +743,7 @@ REFUSED = {
     "lstm_weight_shape": lambda: changed(lstm_layer(), lambda m: m.graph.operators[0].inputs.__setitem__(6, 3)),
     "detection_option": lambda: detection(num_classes=7),
     "detection_range": lambda: detection(max_detections=0),
+    **tflite_audio.REFUSED,
     **tflite_control.REFUSED,
     **tflite_tables.REFUSED,
     **tflite_windows.REFUSED,
