@@ -34,11 +34,6 @@ EXCEPTIONS = {
     ("ppocrv3_*", "Sigmoid", "*", "f32"): (2e-3, "ONNX Runtime's Sigmoid is right to 2^-23 of 1, and all results here are near 0"),
 }
 
-# What qcc refuses with a diagnostic: model pattern -> what the diagnostic says.
-NOT_SUPPORTED = {
-    "silero_vad_op18_*": "the condition depends on the inputs",
-}
-
 # How classifiers want their images; the least agreement of classes, and the least cosine on average.
 CLASSIFIERS = {
     "mobilenet_v2_qdq_int8": ("torch", 0.99, 0.999),
@@ -154,12 +149,11 @@ def main():
     for path, name in models(a.patterns):
         if "ops" in a.what:
             problems, count, quantized, differ = check_ops(a.eval_ops, path, name)
-            expected = problems and any(fnmatch.fnmatch(name, p) and t in problems[0] for p, t in NOT_SUPPORTED.items())
-            print(f"{name:50} {'refused' if expected else 'DIFFERS' if problems else 'same':8} {count:4} results"
+            print(f"{name:50} {'DIFFERS' if problems else 'same':8} {count:4} results"
                   f"{f', {quantized} of 8 bits: {differ} elements a step apart' if quantized else ''}", flush=True)
             for p in problems[:6]:
                 print(f"    {p}")
-            broken += bool(problems) and not expected
+            broken += bool(problems)
         if "images" in a.what and model_set.root() and any(name.startswith(c) for c in CLASSIFIERS):
             bad, text = check_images(a.qcc, path, name, a.images)
             print(f"{name:50} {text}{'  BROKEN' if bad else ''}", flush=True)

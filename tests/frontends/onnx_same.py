@@ -4,7 +4,8 @@
     onnx_same.py QCC IMPORT DATA        (needs onnx and onnxruntime: exit 77 without)
 
 Protects: the two readers say the same of the same graph.  Each .ort of the folder becomes an .onnx, node by node; each .onnx
-becomes an .ort, by ONNX Runtime with its optimizations disabled, which makes initializers of constant nodes, as the reader does."""
+becomes an .ort, by ONNX Runtime with its optimizations disabled, which makes initializers of constant nodes, as the reader does.
+So do networks of several kinds, made anew as files of the operator sets 7 to 21 (onnx_opsets.py)."""
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 try:
     import onnx
+    import onnx_opsets
     import ort_onnx
     import ort_writer
     from onnx_graph import session
@@ -82,6 +84,11 @@ def pairs(data, folder):
         else:
             continue
         yield name, ort, proto
+    for name, model in onnx_opsets.models():
+        ort, proto = os.path.join(folder, name + ".ort"), os.path.join(folder, name + ".onnx")
+        onnx.save(model, proto)
+        write_as_ort(model, ort)
+        yield name + ".onnx", ort, proto
 
 
 def main():
