@@ -33,8 +33,9 @@ except ImportError as missing:
     print(missing)
     sys.exit(77)
 
-ACCEPTED = {"1.23": 1340}
+ACCEPTED = {"1.23": 1460}
 RELATIVE, ABSOLUTE = 1e-5, 1e-6
+HALF = 2.0**-10  # a step of half precision: what is computed in it, and rounded after each operator, is a step off now and then
 TOLERANCES = {"test_averagepool_2d_ceil_last_window_starts_on_pad": (0, 3e-4),  # its outputs are written with four digits
               "test_gridsample_bicubic": (0, 2e-5),  # so are its
               # the interpreter sums thousands of weights one after the other: up to n 2^-24, a few in a hundred of it here
@@ -59,6 +60,8 @@ def difference(case, got, want):
     if not np.array_equal(real[odd], expected[odd], equal_nan=True) or not np.isfinite(real[~odd]).all():
         return "infinities or NaN differ"
     relative, absolute = TOLERANCES.get(case.name.removesuffix("_expanded"), (RELATIVE, ABSOLUTE))
+    if want.dtype == np.float16:
+        relative = max(relative, HALF)
     largest = np.abs(expected[~odd]).max(initial=0)
     gap = np.abs(real[~odd] - expected[~odd])
     if (gap <= relative * np.abs(expected[~odd]) + absolute * largest).all():
@@ -74,8 +77,8 @@ def meant(case, got, want):
 
 def refusal_of(text):
     """Of several the one that constants may mend, else the first."""
-    reasons = [line.split("error: ")[-1] for line in text.strip().split("\n")]
-    return next((r for r in reasons if "constant" in r), reasons[0])
+    reasons = [line.split("error: ")[-1] for line in text.strip().split("\n") if "error: " in line]
+    return next((r for r in reasons if "constant" in r), (reasons or ["no reason"])[0])
 
 
 def run(qcc_run, case):

@@ -62,7 +62,7 @@ def written_node(b, index, node, version):
 
 
 def written_graph(b, graph, version):
-    infos = {i.name: i for i in [*graph.input, *graph.value_info]}
+    infos = {i.name: i for i in [*graph.input, *graph.value_info, *graph.output]}
     fields = [(0, offsets(b, [written_tensor(b, t) for t in graph.initializer])),
               (1, offsets(b, [written_value(b, i) for i in infos.values()])),
               (2, offsets(b, [written_node(b, k, n, version) for k, n in enumerate(graph.node)])),
