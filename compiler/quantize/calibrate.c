@@ -246,4 +246,5 @@ void calibrate_uninstall(driver_options *o)
     o->calibrate = NULL;
     o->calibration = NULL;
     o->quantize = PASS_QUANTIZE_AUTO;
+    o->quantized_ops.count = o->keep_float.count = 0; /* layers of the model that was calibrated */
 }

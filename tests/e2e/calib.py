@@ -480,6 +480,23 @@ class Calibration(Case):
         for wrong in (("--layers",), ("--layers", f"--compare={self.model}", "--interp")):
             self.assertEqual(run(QCC_EVAL, self.model, f"--data={self.all}", *wrong)[0], 2)
 
+    def test_workflows(self):
+        """What users of other quantizers do, with their words, on a trained network: its accuracy stays."""
+        digits = ROOT / "examples" / "digits"
+        model, samples = digits / "digits_float.tflite", f"--calib={digits / 'calibration.npy'}"
+        evaluate = (f"--data={digits / 'held_out.npy'}", f"--labels={digits / 'held_out.txt'}", f"--compare={model}", "--json")
+        for name, options in (("KL", ["--algo=KL"]), ("direct", ["--algo=direct"]), ("chosen types", ["--quantized-ops=conv2d,depthwise_conv2d"]),
+                              ("batches", ["--algo=avg", "--calib-batch=10", "--calib-samples=80"]),
+                              ("percentile", ["--algo=HistQuantizer", "--hist-percent=0.9999", "--keep-float=last"])):
+            with self.subTest(name):
+                got = json.loads(self.fine(QCC_EVAL, model, samples, *options, *evaluate))
+                self.assertEqual(got["samples"], 300)
+                self.assertGreaterEqual(got["top1"], got["other_top1"] - 0.02)
+                saved = self.folder / "saved.tflite"
+                self.fine(QCC, model, samples, *options, "-o", saved)
+                again = json.loads(self.fine(QCC_EVAL, saved, *evaluate))
+                self.assertGreaterEqual(again["top1"], got["other_top1"] - 0.02)
+
     def test_readme(self):
         """The command that README.md has for this: integers as accurate as the real numbers were."""
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
