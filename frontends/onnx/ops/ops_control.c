@@ -304,7 +304,7 @@ static bool run_scan(ort_node *n, ort_subgraph *body, const scan *s, ort_held in
 bool ort_op_scan(ort_node *n)
 {
     arena *a = n->model->graph->arena;
-    scan s;
+    scan s = {0};
     ort_subgraph body;
     if (!read_scan(n, &s) || !ort_subgraph_open(&body, n, "body", n->input_count, n->output_count))
         return false;
