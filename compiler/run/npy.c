@@ -98,7 +98,7 @@ static bool parse_text(char *text, size_t length, ir_type *type, const ir_loc *l
 
 static bool parse(const uint8_t *bytes, size_t size, npy_array *out, const ir_loc *loc, diag *d)
 {
-    size_t start, length;
+    size_t start = 0, length = 0;
     if (!parse_preamble(bytes, size, &start, &length, loc, d))
         return false;
     if (length > size - start)
@@ -170,7 +170,7 @@ static bool open_array(npy_file *f, const ir_loc *loc, diag *d)
 {
     struct stat info;
     uint8_t preamble[PREAMBLE_MOST];
-    size_t start, length;
+    size_t start = 0, length = 0;
     if (fstat(f->descriptor, &info) != 0)
         return diag_error(d, loc, "%s", strerror(errno));
     const size_t head = info.st_size < PREAMBLE_MOST ? (size_t)info.st_size : PREAMBLE_MOST;

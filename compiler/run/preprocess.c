@@ -278,7 +278,7 @@ static const char *channels_text(const double x[3], char text[64])
 
 bool preprocess_describe(const preprocessing *p, const qcc_tensor_info *info, char text[PREPROCESS_TEXT], diag *d)
 {
-    input_shape shape;
+    input_shape shape = {0};
     char part[32] = "", mean[64], std[64], numbers[160];
     if (!shape_of_input(info, p->layout, &shape, d))
         return false;

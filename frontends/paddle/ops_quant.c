@@ -427,8 +427,8 @@ bool paddle_op_fake_channel_dequant(paddle_node *n)
 
 bool paddle_op_dequantize_linear(paddle_node *n)
 {
-    const float *t;
-    int64_t count;
+    const float *t = NULL;
+    int64_t count = 0;
     int64_t bits;
     float most;
     if (!thresholds(n, "Scale", 0, &t, &count) || !linear_bits(n, &bits, &most))
