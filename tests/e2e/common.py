@@ -121,6 +121,13 @@ def write_compiler(path, *flags):
     path.chmod(0o755)
 
 
+def segments_end(library):
+    """Where the loadable segments of an ELF64 file end; what debuggers read comes behind."""
+    first, size, count = (struct.unpack_from(form, library, at)[0] for form, at in (("<Q", 32), ("<H", 54), ("<H", 56)))
+    rows = [struct.unpack_from("<IIQQQQ", library, first + i * size) for i in range(count)]  # type, flags, offset, addresses, bytes
+    return max(row[2] + row[5] for row in rows if row[0] == 1)
+
+
 def npy(dtype, shape, values):
     """Bytes of a .npy file; dtype as NumPy spells it, e.g. '<f4'."""
     letter = {"<f4": "f", "|i1": "b", "|u1": "B", "<i4": "i"}[dtype]

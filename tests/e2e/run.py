@@ -4,7 +4,7 @@ import json
 import os
 import random
 
-from common import DIGITS, QCC, QCC_RUN, Case, default_targets, main, native, npy, read_npy, run, runs_here, targets
+from common import DIGITS, QCC, QCC_RUN, Case, default_targets, main, native, npy, read_npy, run, runs_here, segments_end, targets
 
 
 class Run(Case):
@@ -216,7 +216,7 @@ class Run(Case):
                       self.refused(1, QCC_RUN, self.folder / "m.o"))
         self.fine(QCC, self.add, "-o", self.folder / "m.so")
         library, cut = (self.folder / "m.so").read_bytes(), self.folder / "cut.so"
-        for size in (64, 200, 4096, len(library) // 2):
+        for size in (64, 200, 4096, segments_end(library) - 1):
             cut.write_bytes(library[:size])
             self.assertIn("cut.so: error: not a shared library that can be loaded: it ends before its segments do", self.refused(1, QCC_RUN, cut))
         other = self.folder / "other.npy"
