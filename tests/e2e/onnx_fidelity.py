@@ -31,6 +31,7 @@ FLOAT_TOLERANCE = 1e-4
 
 # (model pattern, operator, op, type) -> (largest difference in steps, or over the magnitude; cause)
 EXCEPTIONS = {
+    ("stored_lstm_float", "DynamicQuantizeLSTM", "*", "f32"): (1e-2, "ONNX Runtime rounds x and h to 8 bits at each step, qcc does not"),
     ("ppocrv3_*", "Sigmoid", "*", "f32"): (2e-3, "ONNX Runtime's Sigmoid is right to 2^-23 of 1, and all results here are near 0"),
 }
 
