@@ -198,7 +198,9 @@ bool tflite_op_mfcc(tflite_node *n)
         return node_error(n, "a band up to %lld Hz of %lld samples a second", (long long)b.high, (long long)rate);
     ir_value *weights = band_weights(n, &b, bins, 0.5 * (double)rate / (double)(bins - 1));
     x = weights ? node_unary(n, IR_SQRT, node_reshaped(n, x, 2, (int64_t[]){rows, bins})) : NULL;
-    x = node_binary(n, IR_MAXIMUM, product(n, x, weights), node_real(n, 1e-12f));
-    x = product(n, node_unary(n, IR_LOG, x), x ? cosines(n, &b) : NULL);
+    x = product(n, x, weights); /* one after the other: compilers differ in the order of arguments */
+    x = node_binary(n, IR_MAXIMUM, x, node_real(n, 1e-12f));
+    x = node_unary(n, IR_LOG, x);
+    x = product(n, x, x ? cosines(n, &b) : NULL);
     return x && tflite_bind(n, 0, node_emit1(n, IR_RESHAPE, x), 3, dims);
 }
