@@ -162,7 +162,8 @@ static bool reach_and_correct(const calibrate_options *c, const driver_options *
 
 /* ---- Which algorithm ---- */
 
-static const threshold_algo algorithms[] = {THRESHOLD_MINMAX, THRESHOLD_HIST, THRESHOLD_MSE, THRESHOLD_KL};
+static const threshold_algo algorithms[] = {THRESHOLD_MINMAX, THRESHOLD_AVG, THRESHOLD_HIST, THRESHOLD_MSE,
+                                            THRESHOLD_KL};
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
 typedef struct candidate {

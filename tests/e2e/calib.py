@@ -130,12 +130,12 @@ class Calibration(Case):
         def sqnr(*options):
             result = self.fine(QCC_EVAL, self.model, f"--calib={self.all}", f"--data={self.all}", f"--compare={self.model}", "--json", *options)
             return json.loads(result)["sqnr_db"]
-        best = max(sqnr("--effort=2", f"--algo={algo}") for algo in ("minmax", "hist", "mse", "kl"))
+        best = max(sqnr("--effort=2", f"--algo={algo}") for algo in ("minmax", "avg", "hist", "mse", "kl"))
         self.assertAlmostEqual(sqnr("--effort=3"), best, places=3)
         self.assertAlmostEqual(sqnr("--effort=2", "--algo=auto"), best, places=3)
         text = self.text(f"--calib={self.all}", "--effort=3", "--jobs=1")
         self.assertEqual(self.text(f"--calib={self.all}", "--effort=3", "--jobs=3"), text)
-        self.assertRegex(text, f'"(minmax|hist|mse|kl) of {SAMPLES} samples"')
+        self.assertRegex(text, f'"(minmax|avg|hist|mse|kl) of {SAMPLES} samples"')
         self.assertEqual(run(QCC, self.model, "-o", self.folder / "m.o", f"--scales={self.all}", "--algo=auto")[0], 2)
 
     def test_forms_of_samples(self):
