@@ -16,7 +16,10 @@ typedef struct qcc_op_class_nms {
     int32_t pixels; /* 1: extents include the last pixel */
     int32_t
         empty_stays; /* 1: a box without area overlaps none; 0: its overlap with itself is not a number, and it goes */
+    int32_t unused;  /* 0: all bytes are part of the object, which padding would leave to chance */
 } qcc_op_class_nms;
+
+_Static_assert(sizeof(qcc_op_class_nms) == 7 * sizeof(int64_t) + 6 * sizeof(int32_t), "no padding");
 
 /* Bytes of scratch: arrays from multiples of 64 on. */
 static inline int64_t qcc_op_class_nms_scratch(const qcc_op_class_nms *o)
