@@ -528,16 +528,17 @@ static bool combine(pir *p, const js_value *json)
     return true;
 }
 
-/* builtin.split: a list to its values; builtin.slice: to one of them. */
-static bool take_apart(pir *p, const js_value *json, int64_t index)
+/* builtin.split: a list to its values. */
+static bool take_apart(pir *p, const js_value *json)
 {
+    int64_t index = 0;
     const js_value *operand = js_first(js_member(json, "I"));
     const pir_value *list = operand ? operand_at(p, operand) : NULL;
     if (!list)
         return malformed(p, json, "a list that is no value");
     for (const js_value *o = js_first(js_member(json, "O")); o; o = o->next, index++) {
         pir_value *v = write_value(p, o, "", NULL);
-        if (!v || index < 0 || index >= list->names.count)
+        if (!v || index >= list->names.count)
             return malformed(p, o, "a value that is not in its list");
         if (v->output) /* who wrote the list has the same names */
             list->names.text[index] = v->output;
@@ -566,7 +567,7 @@ static bool read_any(pir *p, const js_value *json)
     if (strcmp(name, "0.combine") == 0)
         return combine(p, json);
     if (strcmp(name, "0.split") == 0)
-        return take_apart(p, json, 0);
+        return take_apart(p, json);
     return dot && dot[1] ? read_op(p, json, dot + 1) : malformed(p, json, "an operator without a name");
 }
 

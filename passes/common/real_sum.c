@@ -4,6 +4,7 @@
 #include "passes/common/plan.h"
 #include "passes/common/qdq.h"
 #include "passes/common/scales.h"
+#include "passes/common/util.h"
 
 static bool has_form(const ir_op *product)
 {
@@ -40,13 +41,7 @@ int real_sum_product(const ir_op *sum)
 {
     if (sum->code != IR_ADD || sum->keep_float || sum->results[0]->type.dtype != IR_F32)
         return -1;
-    const bool first = can_take(sum, 0), second = can_take(sum, 1);
-    if (!first || !second)
-        return first ? 0 : second ? 1 : -1;
-    for (const ir_op *op = sum->operands[0].value->def; op != sum; op = op->next)
-        if (op == sum->operands[1].value->def)
-            return 1;
-    return 0;
+    return pass_later_operand(sum, can_take(sum, 0), can_take(sum, 1));
 }
 
 ir_op *real_sum_of(const ir_value *v)

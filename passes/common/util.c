@@ -119,6 +119,16 @@ bool pass_is_weight(const ir_op *op, int index)
 
 ir_op *pass_single_user(const ir_value *v) { return ir_use_count(v) == 1 && v->uses ? v->uses->user : NULL; }
 
+int pass_later_operand(const ir_op *user, bool first, bool second)
+{
+    if (!first || !second)
+        return second ? 1 : first ? 0 : -1;
+    for (const ir_op *op = user->operands[0].value->def; op != user; op = op->next)
+        if (op == user->operands[1].value->def)
+            return 1;
+    return 0;
+}
+
 void pass_takes_over(ir_value *v, ir_value *from)
 {
     v->name = from->name;

@@ -39,6 +39,9 @@ bool pass_is_recurrent(const ir_op *);
 void pass_inherit_choice(ir_op *to, const ir_op *from);
 /* The one op that uses v; NULL when there is another use, or v is a graph output. */
 ir_op *pass_single_user(const ir_value *);
+/* Which of an op's first two operands, as far as they are candidates, is computed later, so that the other is finished by
+ * then: 1, 0, or -1 for none. */
+int pass_later_operand(const ir_op *, bool first, bool second);
 /* v takes over all uses of `from`, its name, and the integers that it stands for. */
 void pass_takes_over(ir_value *v, ir_value *from);
 

@@ -60,25 +60,13 @@ static void fuse(ir_op *add, int index)
     ir_op_erase(add);
 }
 
-/* With two candidates the later one, so that the other is finished by then: 1, 0, or -1 for none. */
-static int choose(const ir_op *add)
-{
-    bool first = can_fuse(add, 0), second = can_fuse(add, 1);
-    if (!first || !second)
-        return second ? 1 : first ? 0 : -1;
-    for (const ir_op *op = add->operands[0].value->def; op != add; op = op->next)
-        if (op == add->operands[1].value->def)
-            return 1;
-    return 0;
-}
-
 pass_result pass_fuse_add(ir_graph *g, pass_context *c)
 {
     (void)c;
     pass_result result = PASS_UNCHANGED;
     for (ir_op *op = g->first, *next; op; op = next) {
         next = op->next;
-        int index = op->code == IR_ADD ? choose(op) : -1;
+        int index = op->code == IR_ADD ? pass_later_operand(op, can_fuse(op, 0), can_fuse(op, 1)) : -1;
         if (index < 0)
             continue;
         fuse(op, index);
