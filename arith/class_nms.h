@@ -3,7 +3,7 @@
 #ifndef QCC_ARITH_CLASS_NMS_H
 #define QCC_ARITH_CLASS_NMS_H
 
-#include <stdint.h>
+#include "arith/boxes.h"
 
 typedef struct qcc_op_class_nms {
     int64_t images, boxes, classes;
@@ -28,7 +28,7 @@ static inline int64_t qcc_op_class_nms_scratch(const qcc_op_class_nms *o)
                             o->classes * o->candidates};
     int64_t bytes = 0;
     for (int i = 0; i < 5; i++)
-        bytes += (each[i] + 63) / 64 * 64;
+        bytes += qcc_op_rounded(each[i]);
     return bytes;
 }
 

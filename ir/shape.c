@@ -731,6 +731,7 @@ static const struct {
     [IR_RNN] = {infer_recurrent, 0},
     [IR_LSTM_QUANT] = {infer_lstm_quant, 0},
     [IR_CLASS_NMS] = {as_stated, FREE_DTYPE},
+    [IR_MATRIX_NMS] = {as_stated, FREE_DTYPE},
     [IR_DETECTION_POSTPROCESS] = {as_stated, FREE_DTYPE},
     [IR_READ_VARIABLE] = {as_stated, FREE_DTYPE},
 };

@@ -42,6 +42,7 @@ enum { MAX_ANCHORS = 64 };
 typedef struct yolo {
     int64_t images, anchors, height, width, classes;
     int64_t sizes[2 * MAX_ANCHORS]; /* of anchors, in pixels: width, height */
+    bool iou_aware;                 /* a channel for each anchor, its overlap, is in front of all others */
     ir_value *image;                /* [N, 1, 1, 1, 2]: width and height of images, real */
 } yolo;
 
@@ -69,8 +70,9 @@ static bool read_yolo(paddle_node *n, const ir_value *x, yolo *y)
         return false;
     y->classes = paddle_int(n, "class_num", 0);
     y->anchors = count / 2;
+    y->iou_aware = paddle_int(n, "iou_aware", 0);
     if (x->type.rank != 4 || count < 2 || count % 2 || y->classes < 1 || y->classes > 1 << 20 ||
-        x->type.dims[1] != y->anchors * (5 + y->classes))
+        x->type.dims[1] != y->anchors * (5 + y->classes + y->iou_aware))
         return node_error(n, "%d numbers of anchors and %lld classes don't fit the operand", count,
                           (long long)y->classes);
     y->images = x->type.dims[0];
@@ -123,6 +125,27 @@ static ir_value *where_likely(paddle_node *n, ir_value *unlikely, ir_value *v)
     return node_done_quant(n, node_emit(n, IR_SELECT, 3, (ir_value *[]){unlikely, node_real(n, 0), v}), IR_F32, NULL);
 }
 
+/* Channels from..from + count of x [N, C, H, W] as [N, A, H, W, count / A]. */
+static ir_value *rows_of(paddle_node *n, const yolo *y, ir_value *x, int64_t from, int64_t count)
+{
+    const int64_t begin[] = {0, from, 0, 0}, dims[] = {y->images, count, y->height, y->width};
+    ir_value *part = count == x->type.dims[1] ? x : paddle_sliced(n, x, begin, dims);
+    part = node_reshaped(n, part, 5, (int64_t[]){y->images, y->anchors, count / y->anchors, y->height, y->width});
+    return node_transposed(n, part, (int64_t[]){0, 1, 3, 4, 2});
+}
+
+/* How likely there is an object, [N, A, H, W, 1]: with overlaps object^(1 - factor) * overlap^factor. */
+static ir_value *likelihood(paddle_node *n, const yolo *y, ir_value *x, ir_value *rows)
+{
+    const float factor = paddle_float(n, "iou_aware_factor", 0.5f);
+    ir_value *object = node_unary(n, IR_LOGISTIC, columns(n, rows, 4, 1));
+    if (!y->iou_aware || !object)
+        return object;
+    ir_value *overlap = node_unary(n, IR_LOGISTIC, rows_of(n, y, x, 0, y->anchors));
+    return times(n, node_binary(n, IR_POW, object, node_real(n, 1 - factor)),
+                 node_binary(n, IR_POW, overlap, node_real(n, factor)));
+}
+
 bool paddle_op_yolo_box(paddle_node *n)
 {
     yolo y;
@@ -130,11 +153,10 @@ bool paddle_op_yolo_box(paddle_node *n)
     if (!x || !read_yolo(n, x, &y))
         return false;
     const int64_t boxes = y.anchors * y.height * y.width;
-    ir_value *rows = node_reshaped(n, x, 5, (int64_t[]){y.images, y.anchors, 5 + y.classes, y.height, y.width});
-    rows = node_transposed(n, rows, (int64_t[]){0, 1, 3, 4, 2});
+    ir_value *rows = rows_of(n, &y, x, y.iou_aware ? y.anchors : 0, y.anchors * (5 + y.classes));
     if (!rows || !yolo_corners(n, &y, rows, both))
         return false;
-    ir_value *object = node_unary(n, IR_LOGISTIC, columns(n, rows, 4, 1)), *classes = columns(n, rows, 5, y.classes);
+    ir_value *object = likelihood(n, &y, x, rows), *classes = columns(n, rows, 5, y.classes);
     if (!object || !classes)
         return false;
     ir_value *unlikely = node_done_quant(
@@ -175,27 +197,70 @@ static bool variances(paddle_node *n, int64_t axis, ir_value **out)
     return (*out = node_reals(n, 1, (int64_t[]){4}, given)) != NULL;
 }
 
-bool paddle_op_box_coder(paddle_node *n)
+/* Sizes [..., 2] of boxes [..., 4]. */
+static ir_value *sizes_of(paddle_node *n, ir_value *boxes, float wider)
+{
+    ir_value *size = minus(n, columns(n, boxes, 2, 2), columns(n, boxes, 0, 2));
+    return wider != 0 ? plus(n, size, node_real(n, wider)) : size;
+}
+
+static ir_value *middles_of(paddle_node *n, ir_value *boxes, ir_value *size)
+{
+    return plus(n, columns(n, boxes, 0, 2), times(n, size, node_real(n, 0.5f)));
+}
+
+/* target [N, 4] and prior [1, M, 4] -> [N, M, 4]: how far apart middles are, in sizes of the prior, and the logarithm of the
+ * ratio of sizes.  Where the last pixel counts, it does not for middles of targets. */
+static ir_value *encoded(paddle_node *n, ir_value *target, ir_value *prior, float wider)
+{
+    ir_value *boxes = node_reshaped(n, target, 3, (int64_t[]){target->type.dims[0], 1, 4});
+    ir_value *size = sizes_of(n, boxes, wider), *prior_size = sizes_of(n, prior, wider);
+    ir_value *middle = times(n, plus(n, columns(n, boxes, 2, 2), columns(n, boxes, 0, 2)), node_real(n, 0.5f));
+    ir_value *both[] = {
+        node_binary(n, IR_DIV, minus(n, middle, middles_of(n, prior, prior_size)), prior_size),
+        node_unary(n, IR_LOG, node_unary(n, IR_ABS, node_binary(n, IR_DIV, size, prior_size))),
+    };
+    return both[0] && both[1] ? node_joined(n, 2, both, 2) : NULL;
+}
+
+static bool encode(paddle_node *n, ir_value *target, float wider)
+{
+    ir_value *scale;
+    if (target->type.rank != 2 || target->type.dims[1] != 4)
+        return node_error(n, "boxes to encode must be [N, 4]");
+    ir_value *prior = facing(n, paddle_plain(n, "PriorBox"), 0);
+    if (!prior || !variances(n, 0, &scale))
+        return false;
+    return paddle_put(n, "OutputBox", node_binary(n, IR_DIV, encoded(n, target, prior, wider), scale), LAYOUT_PLAIN);
+}
+
+static bool decode(paddle_node *n, ir_value *target, float wider)
 {
     const int64_t axis = paddle_int(n, "axis", 0);
-    const float wider = paddle_int(n, "box_normalized", 1) ? 0 : 1;
-    ir_value *target = paddle_plain(n, "TargetBox"), *scale = NULL, *both[2];
-    if (strcmp(paddle_text(n, "code_type", "encode_center_size"), "decode_center_size") != 0)
-        return node_error(n, "only boxes that are decoded are supported");
-    if (!target || target->type.rank != 3 || target->type.dims[2] != 4 || (axis != 0 && axis != 1))
-        return target && node_error(n, "deltas must be [N, boxes, 4], and the axis of boxes 0 or 1");
+    ir_value *scale = NULL, *both[2];
+    if (target->type.rank != 3 || target->type.dims[2] != 4 || (axis != 0 && axis != 1))
+        return node_error(n, "deltas must be [N, boxes, 4], and the axis of boxes 0 or 1");
     ir_value *prior = facing(n, paddle_plain(n, "PriorBox"), axis);
     if (!prior || !variances(n, axis, &scale))
         return false;
-    ir_value *deltas = times(n, target, scale), *low = columns(n, prior, 0, 2);
-    ir_value *size = minus(n, columns(n, prior, 2, 2), low);
-    if (wider != 0)
-        size = plus(n, size, node_real(n, wider));
-    ir_value *middle = plus(n, low, times(n, size, node_real(n, 0.5f))), *growth = columns(n, deltas, 2, 2);
-    middle = plus(n, times(n, columns(n, deltas, 0, 2), size), middle);
+    ir_value *deltas = times(n, target, scale), *growth = columns(n, deltas, 2, 2), *size = sizes_of(n, prior, wider);
+    ir_value *middle = plus(n, times(n, columns(n, deltas, 0, 2), size), middles_of(n, prior, size));
     size = times(n, node_unary(n, IR_EXP, growth), size);
     return corners(n, middle, size, wider, both) &&
            paddle_put(n, "OutputBox", node_joined(n, 2, both, 2), LAYOUT_PLAIN);
+}
+
+bool paddle_op_box_coder(paddle_node *n)
+{
+    const float wider = paddle_int(n, "box_normalized", 1) ? 0 : 1;
+    const char *type = paddle_text(n, "code_type", "encode_center_size");
+    ir_value *target = paddle_plain(n, "TargetBox");
+    if (!target)
+        return false;
+    if (strcmp(type, "decode_center_size") == 0)
+        return decode(n, target, wider);
+    return strcmp(type, "encode_center_size") == 0 ? encode(n, target, wider)
+                                                   : node_error(n, "a code_type '%s' is not supported", type);
 }
 
 /* ---- prior_box: constants that follow from extents ---- */

@@ -1,4 +1,4 @@
-/* ops_index.c: repeating, stacking, padding, picking by index, suppression of boxes. */
+/* ops_index.c: repeating, stacking, padding, picking by index. */
 #include <string.h>
 
 #include "frontends/node_index.h"
@@ -354,36 +354,4 @@ bool paddle_op_strided_slice(paddle_node *n)
     ir_set_ints(op, IR_ATTR_BEGIN, type.rank, begin);
     ir_set_ints(op, IR_ATTR_STEP, type.rank, step);
     return paddle_put(n, "Out", node_typed(n, op, type, x->quant), LAYOUT_PLAIN);
-}
-
-/* ---- Detection ---- */
-
-/* As many rows as there can be, so that the result's size does not depend on the data; the count says how many are
- * meant. */
-bool paddle_op_nms(paddle_node *n)
-{
-    ir_value *boxes = paddle_plain(n, "BBoxes"), *scores = boxes ? paddle_plain(n, "Scores") : NULL;
-    if (!scores || !paddle_absent(n, "RoisNum"))
-        return false;
-    if (boxes->type.rank != 3 || scores->type.rank != 3 || boxes->type.dims[2] != 4)
-        return node_error(n, "boxes must be [images, boxes, 4], and scores [images, classes, boxes]");
-    const int64_t *s = scores->type.dims, rows = paddle_int(n, "keep_top_k", -1), top = paddle_int(n, "nms_top_k", -1);
-    if (rows < 1 || rows > INT32_MAX / 64)
-        return node_error(n, "keep_top_k %lld: the result's size would depend on the data", (long long)rows);
-    ir_op *op = node_emit2(n, IR_CLASS_NMS, boxes, scores);
-    ir_set_int(op, IR_ATTR_MAX_DETECTIONS, rows);
-    ir_set_int(op, IR_ATTR_BACKGROUND, paddle_int(n, "background_label", 0));
-    ir_set_int(op, IR_ATTR_CANDIDATES, top > 0 && top < s[2] ? top : s[2]);
-    ir_set_float(op, IR_ATTR_SCORE_THRESHOLD, paddle_float(n, "score_threshold", 0));
-    ir_set_float(op, IR_ATTR_IOU_THRESHOLD, paddle_float(n, "nms_threshold", 0.3f));
-    ir_set_float(op, IR_ATTR_ETA, paddle_float(n, "nms_eta", 1));
-    ir_set_int(op, IR_ATTR_PIXELS, !paddle_int(n, "normalized", 1));
-    ir_result_set(op, 0, ir_type_make(IR_F32, 2, (int64_t[]){s[0] * rows, 6}), NULL);
-    ir_result_set(op, 1, ir_type_make(IR_I32, 2, (int64_t[]){s[0] * rows, 1}), NULL);
-    ir_result_set(op, 2, ir_type_make(IR_I32, 1, s), NULL);
-    if (!ir_type_valid(&op->results[0]->type) || !node_check(n, op))
-        return n->model->diag->failed ? false : node_error(n, "the result is too large");
-    return paddle_put(n, "Out", op->results[0], LAYOUT_PLAIN) &&
-           (!paddle_result_count(n, "Index") || paddle_put(n, "Index", op->results[1], LAYOUT_PLAIN)) &&
-           (!paddle_result_count(n, "NmsRoisNum") || paddle_put(n, "NmsRoisNum", op->results[2], LAYOUT_PLAIN));
 }

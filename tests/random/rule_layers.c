@@ -140,7 +140,7 @@ bool rule_detection(draw *d, ir_opcode code, const draw_types *t)
     return true;
 }
 
-bool rule_class_nms(draw *d, ir_opcode code, const draw_types *t)
+bool rule_nms(draw *d, ir_opcode code, const draw_types *t)
 {
     const int64_t images = draw_between(d, 1, 3), n = draw_between(d, 1, 30), classes = draw_between(d, 1, 5),
                   rows = draw_between(d, 1, 20);
@@ -153,11 +153,16 @@ bool rule_class_nms(draw *d, ir_opcode code, const draw_types *t)
     ir_set_int(d->op, IR_ATTR_BACKGROUND, draw_between(d, -1, classes - 1));
     ir_set_int(d->op, IR_ATTR_CANDIDATES, draw_between(d, 1, n));
     ir_set_float(d->op, IR_ATTR_SCORE_THRESHOLD, (float)draw_between(d, -20, 60) / 100);
-    ir_set_float(d->op, IR_ATTR_IOU_THRESHOLD, (float)draw_between(d, 10, 90) / 100);
-    ir_set_float(d->op, IR_ATTR_ETA, draw_chance(d, 60) ? 1 : 0.9f);
     ir_set_int(d->op, IR_ATTR_PIXELS, draw_below(d, 2));
-    ir_set_int(d->op, IR_ATTR_CLASS_LIMIT, draw_below(d, 5));
-    ir_set_int(d->op, IR_ATTR_EMPTY_STAYS, draw_below(d, 2));
+    if (code == IR_CLASS_NMS) {
+        ir_set_float(d->op, IR_ATTR_IOU_THRESHOLD, (float)draw_between(d, 10, 90) / 100);
+        ir_set_float(d->op, IR_ATTR_ETA, draw_chance(d, 60) ? 1 : 0.9f);
+        ir_set_int(d->op, IR_ATTR_CLASS_LIMIT, draw_below(d, 5));
+        ir_set_int(d->op, IR_ATTR_EMPTY_STAYS, draw_below(d, 2));
+    } else {
+        ir_set_float(d->op, IR_ATTR_POST_THRESHOLD, (float)draw_between(d, -20, 60) / 100);
+        ir_set_float(d->op, IR_ATTR_SIGMA, draw_chance(d, 50) ? 0 : (float)draw_between(d, 5, 300) / 100);
+    }
     for (int i = 0; i < 3; i++)
         draw_result_as(d, i, &results[i], NULL);
     return true;

@@ -119,10 +119,11 @@ def one_hot(op, values):
 def nms(op, values):
     """As many rows as there can be; those that Paddle does not make are -1."""
     made = run_paddle(op, values)
-    out, index, count = (made[k][0] for k in ("Out", "Index", "NmsRoisNum"))
+    counted = "RoisNum" if op.kind == "matrix_nms" else "NmsRoisNum"
+    out, index, count = (made[k][0] for k in ("Out", "Index", counted))
     rows = op.attributes["keep_top_k"] * len(count)
     return {"Out": np.concatenate([out, np.full((rows - len(out), 6), -1, np.float32)]),
-            "Index": np.concatenate([index, np.full((rows - len(index), 1), -1, np.int32)]), "NmsRoisNum": count}
+            "Index": np.concatenate([index, np.full((rows - len(index), 1), -1, np.int32)]), counted: count}
 
 
 def lite_elementwise(op, values):
@@ -184,7 +185,7 @@ def run(program, feeds):
             x = np.asarray(values[op.inputs["X"][0]])
             outputs.append(x.reshape(1) if x.ndim == 0 else x)
             continue
-        own = {"fc": lite_float_fc, "scale": scale, "fusion_elementwise_add_activation": lite_add, "pad2d": pad2d, "hard_swish": hard_swish, "swish": swish, "multiclass_nms3": nms}.get(op.kind)
+        own = {"fc": lite_float_fc, "scale": scale, "fusion_elementwise_add_activation": lite_add, "pad2d": pad2d, "hard_swish": hard_swish, "swish": swish, "multiclass_nms3": nms, "matrix_nms": nms}.get(op.kind)
         if op.attributes.get("allow_out_of_range"):
             own = one_hot
         if is_lite(op):

@@ -761,6 +761,48 @@ def suppression(p):
 
 
 @case
+def suppression_matrix(p):
+    """Scores that decay."""
+    p.input("boxes", "float32", [2, 40, 4])
+    p.input("scores", "float32", [2, 3, 40])
+    for name, more in (("few", {"keep_top_k": 8}), ("all", {"keep_top_k": 100, "background_label": 1}), ("best", {"nms_top_k": 5, "keep_top_k": 30}),
+                       ("smooth", {"use_gaussian": True, "keep_top_k": 60, "nms_top_k": -1}), ("pixels", {"normalized": False, "keep_top_k": 60}),
+                       ("none", {"post_threshold": 1.5, "keep_top_k": 3})):
+        settings = {"background_label": -1, "score_threshold": 0.3, "post_threshold": 0.1, "nms_top_k": 100, "normalized": True, "use_gaussian": False,
+                    "gaussian_sigma": 1.5}
+        p.op("matrix_nms", {"BBoxes": ["boxes"], "Scores": ["scores"]}, {"Out": [name], "Index": [name + ".at"], "RoisNum": [name + ".count"]},
+             **{**settings, **more})
+        for output in (name, name + ".at", name + ".count"):
+            p.output(output)
+    corner, size = noise(191, (2, 40, 2), 0, 8), noise(192, (2, 40, 2), 1, 5)
+    return [np.concatenate([corner, corner + size], 2), noise(193, (2, 3, 40), 0, 1)]
+
+
+@case
+def boxes_encoded(p):
+    """Boxes of cells that say how far they overlap, and boxes as what their anchors differ by."""
+    p.input("x", "float32", [2, 24, 3, 4])
+    p.input("sizes", "int32", [2, 2])
+    settings = {"anchors": [10, 13, 16, 30, 33, 23], "class_num": 2, "conf_thresh": 0.3, "downsample_ratio": 32, "clip_bbox": True, "scale_x_y": 1.0,
+                "iou_aware": True}
+    for name, factor in (("half", 0.5), ("less", 0.3)):
+        p.op("yolo_box", {"X": ["x"], "ImgSize": ["sizes"]}, {"Boxes": [name + ".boxes"], "Scores": [name + ".scores"]}, **settings, iou_aware_factor=factor)
+        p.output(name + ".boxes")
+        p.output(name + ".scores")
+    p.input("boxes", "float32", [5, 4])
+    corner, size = noise(160, (6, 2), 0, 8), noise(161, (6, 2), 1, 5)
+    p.param("prior", np.concatenate([corner, corner + size], 1))
+    p.param("variance", noise(162, (6, 4), 0.1, 0.3))
+    for form, operands, more in (("operand", {"PriorBoxVar": ["variance"]}, {"variance": []}),
+                                 ("attribute", {}, {"variance": [0.1, 0.2, 0.3, 0.4], "box_normalized": False}), ("none", {}, {"variance": []})):
+        p.op("box_coder", {"PriorBox": ["prior"], "TargetBox": ["boxes"], **operands}, {"OutputBox": [form]},
+             **{"code_type": "encode_center_size", "box_normalized": True, "axis": 0, **more})
+        p.output(form)
+    corner, size = noise(163, (5, 2), 0, 8), noise(164, (5, 2), 1, 5)
+    return [noise(165, (2, 24, 3, 4), -2, 2), np.array([[90, 120], [64, 200]], np.int32), np.concatenate([corner, corner + size], 1)]
+
+
+@case
 def boxes(p):
     """Boxes of cells, of anchors, and decoded ones."""
     p.input("x", "float32", [2, 21, 3, 4])

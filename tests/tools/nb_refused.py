@@ -200,7 +200,14 @@ def yolo_classes(p):
 @refused
 def box_encoded(p):
     p.param("prior", noise(1, (5, 4)))
-    one(p, "box_coder", {"PriorBox": ["prior"], "TargetBox": ["x"]}, {"OutputBox": ["y"]}, extents=(6, 4), code_type="encode_center_size")
+    one(p, "box_coder", {"PriorBox": ["prior"], "TargetBox": ["x"]}, {"OutputBox": ["y"]}, extents=(3, 2, 4), code_type="encode_center_size")
+
+
+@refused
+def nms_sigma(p):
+    p.input("b", "float32", [1, 8, 4])
+    p.input("s", "float32", [1, 2, 8])
+    one(p, "matrix_nms", {"BBoxes": ["b"], "Scores": ["s"]}, {"Out": ["y"]}, extents=None, keep_top_k=9, use_gaussian=True, gaussian_sigma=0.0)
 
 
 @refused
