@@ -3,7 +3,7 @@
 #include <string.h>
 
 #define FRONTEND_COMMON
-#include "frontends/node.h"
+#include "frontends/node/node.h"
 
 static const char *copied(frontend_description *d, const char *text)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define FRONTEND_COMMON
-#include "frontends/node.h"
+#include "frontends/node/node.h"
 #include "ir/size_limits.h"
 
 bool model_open(frontend_model *m, const uint8_t *bytes, size_t size, const char *file, const frontend_options *options,

@@ -10,7 +10,7 @@
 #ifndef QCC_ORT_IMPORT_H
 #define QCC_ORT_IMPORT_H
 
-#include "frontends/node_attributes.h"
+#include "frontends/node/node_attributes.h"
 #include "frontends/onnx/onnx_graph.h"
 
 /* Limits on what a file can make the compiler do. */

@@ -6,7 +6,7 @@
 #ifndef QCC_ONNX_GRAPH_H
 #define QCC_ONNX_GRAPH_H
 
-#include "frontends/node.h"
+#include "frontends/node/node.h"
 
 /* Limits on what a file can make the compiler do. */
 enum {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "frontends/node_attributes.h"
+#include "frontends/node/node_attributes.h"
 #include "frontends/paddle/import.h"
 
 /* ---- Operands ---- */

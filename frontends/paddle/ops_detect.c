@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "frontends/node_recurrent.h"
-#include "frontends/node_sample.h"
+#include "frontends/node/node_recurrent.h"
+#include "frontends/node/node_sample.h"
 #include "frontends/paddle/import.h"
 
 static ir_value *times(paddle_node *n, ir_value *a, ir_value *b) { return node_binary(n, IR_MUL, a, b); }

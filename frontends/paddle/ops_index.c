@@ -1,7 +1,7 @@
 /* ops_index.c: repeating, stacking, padding, picking by index. */
 #include <string.h>
 
-#include "frontends/node_index.h"
+#include "frontends/node/node_index.h"
 #include "frontends/paddle/import.h"
 
 /* ---- Repeating ---- */

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "frontends/node_conv.h"
+#include "frontends/node/node_conv.h"
 #include "frontends/paddle/import.h"
 
 static bool pair(paddle_node *n, const char *name, int64_t def, int64_t low, int64_t out[2])

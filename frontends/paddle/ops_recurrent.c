@@ -8,7 +8,7 @@
  * mode LSTM, as reset, update, candidate in mode GRU; there is one in RNN_TANH and RNN_RELU.  Only LSTM has a c. */
 #include <string.h>
 
-#include "frontends/node_recurrent.h"
+#include "frontends/node/node_recurrent.h"
 #include "frontends/paddle/import.h"
 
 enum { MAX_LAYERS = 64, MAX_STATES = 2 };

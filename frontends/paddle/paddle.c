@@ -3,7 +3,7 @@
  * The operators `feed` and `fetch` say which variables are inputs and outputs. */
 #include <string.h>
 
-#include "frontends/node_attributes.h"
+#include "frontends/node/node_attributes.h"
 #include "frontends/paddle/import.h"
 
 static const paddle_op_entry known_ops[] = {

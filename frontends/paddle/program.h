@@ -3,7 +3,7 @@
 #ifndef QCC_PADDLE_PROGRAM_H
 #define QCC_PADDLE_PROGRAM_H
 
-#include "frontends/node.h"
+#include "frontends/node/node.h"
 
 /* Limits on what a file can make the compiler do. */
 enum {

@@ -13,7 +13,7 @@
 #define QCC_TFLITE_IMPORT_H
 
 #include "frontends/flexbuffer.h"
-#include "frontends/node_conv.h"
+#include "frontends/node/node_conv.h"
 #include "frontends/tflite/schema.h"
 
 /* Limits on what a file can make the compiler do; generous for models, tight for hostile files. */

@@ -7,7 +7,7 @@
  * A band is a triangle over the mel scale, 1 in its middle and 0 in the middles of its neighbours. */
 #include <math.h>
 
-#include "frontends/node_spectrum.h"
+#include "frontends/node/node_spectrum.h"
 #include "frontends/tflite/import.h"
 
 enum { MAX_CHANNELS = 1 << 12 }; /* of the bands of Mfcc, and its coefficients */

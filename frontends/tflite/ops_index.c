@@ -2,7 +2,7 @@
  * diagonals, whose indices are known.
  *
  * TFLite's kernels know no negative indices, and fail at run time on one that is outside. */
-#include "frontends/node_index.h"
+#include "frontends/node/node_index.h"
 #include "frontends/tflite/import.h"
 
 /* ---- Gathers ---- */

@@ -12,7 +12,7 @@
  * floats it gets those of the forget gate with the sign turned. */
 #include <string.h>
 
-#include "frontends/node_recurrent.h"
+#include "frontends/node/node_recurrent.h"
 #include "frontends/tflite/import.h"
 
 enum { GATES = 4 };

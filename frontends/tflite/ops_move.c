@@ -1,5 +1,5 @@
 /* ops_move.c: operators that move elements to other places: borders, permutations, blocks. */
-#include "frontends/node_index.h"
+#include "frontends/node/node_index.h"
 #include "frontends/tflite/import.h"
 
 /* ---- Borders ---- */

@@ -5,7 +5,7 @@
  *     SLICE(x, begin, 2)       ──▶  gather x (begin, moved until it fits, + [0, 1]), where begin is known at run time only
  *     UNPACK                   ──▶  slices, each reshaped
  *     PACK                     ──▶  operands reshaped, concatenated */
-#include "frontends/node_index.h"
+#include "frontends/node/node_index.h"
 #include "frontends/tflite/import.h"
 
 /* ---- Slices ---- */

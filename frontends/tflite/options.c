@@ -3,7 +3,7 @@
  * A file sets fields by their places; the operator's row in ops.def has their names in this order. */
 #include <string.h>
 
-#include "frontends/node_attributes.h"
+#include "frontends/node/node_attributes.h"
 #include "frontends/tflite/import.h"
 
 enum { MAX_FIELDS = 64 }; /* none of the schema's tables has as many */

@@ -1,4 +1,4 @@
-/* print.c: the text form of a graph.  parse.c reads exactly this; docs/ir.md describes it.
+/* print.c: the text form of a graph.  parse.c reads exactly this; docs/developing/ir.md describes it.
  *
  *     graph "m" {
  *       input %0:u8<1x4; 0.5, 128> "x"

@@ -11,6 +11,7 @@ from calib import PIXELS, SAMPLES, floats, network
 from common import DIGITS, QCC, QCC_RUN, ROOT, Case, main, npy, read_npy, run
 
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
+sys.path.insert(0, str(ROOT / "tests" / "tools" / "tflite_models"))
 sys.path.insert(0, str(ROOT / "tests" / "ops"))
 import tflite_reference  # noqa: E402
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../unit/test.h"
-#include "frontends/node_attributes.h"
+#include "frontends/node/node_attributes.h"
 
 static const char declared[] = "axis mode:DCR|CRD saturate=1 precision=0|1 seed~ axis_of";
 

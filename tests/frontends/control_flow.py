@@ -4,14 +4,14 @@
     control_flow.py QCC_RUN                (exit 77 without LiteRT)
 
 Protects: IF takes the branch that its condition says, whichever way and whenever that is known; WHILE runs as often as its
-condition holds (docs/tflite.md, "Control flow").  The models are those of tests/tools/tflite_control.py."""
+condition holds (docs/tflite.md, "Control flow").  The models are those of tests/tools/tflite_models/tflite_control.py."""
 import itertools
 import os
 import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools", "tflite_models"))
 try:
     import numpy as np
 

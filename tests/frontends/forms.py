@@ -20,6 +20,7 @@ except ImportError:
     np = None  # the reference isn't there either, which main() reports
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools", "tflite_models"))
 import tflite_reference  # noqa: E402
 import tflite_writer  # noqa: E402
 from tflite_writer import Model, RELU, SAME, VALID  # noqa: E402

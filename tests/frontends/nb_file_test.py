@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tests/tools/nb_file.py, which writes the models that the importer is tested with, against files that others wrote.
+"""tests/tools/paddle_models/nb_file.py, which writes the models that the importer is tested with, against files that others wrote.
 
     nb_file_test.py QCC FOLDER      exit 77 without numpy and flatbuffers
 
@@ -13,6 +13,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "tools"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "tools", "paddle_models"))
 import nb_file  # noqa: E402
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The Paddle Lite models of tests/data/nb against what Paddle computed for them (tests/tools/make_nb_models.py).
+"""The Paddle Lite models of tests/data/nb against what Paddle computed for them (tests/tools/paddle_models/make_nb_models.py).
 
     nb_golden.py QCC_RUN FOLDER [NAME...]
 

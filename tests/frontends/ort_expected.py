@@ -8,10 +8,10 @@ model set is asked for and not here.
 
 Protects: the importer's operators, layouts and quantization (docs/onnx.md).
 
-Models and outputs lie in tests/data/onnx (tests/tools/make_onnx_models.py), and more in ../shared/models, beside the tree,
+Models and outputs lie in tests/data/onnx (tests/tools/onnx_models/make_onnx_models.py), and more in ../shared/models, beside the tree,
 where that is present.  Inputs are made from a hash of their index.  Outputs of models with quantized values inside must be equal, real ones agree to TOLERANCE of their
 largest magnitude (or of 0.01, if that is more).  STEPPED are fake-quantized models that ONNX Runtime computed in floats: a
-step of difference early in a network is several at its end (bert_toy_dynquant has floats between its integers); tests/e2e/onnx_fidelity.py compares them op by op."""
+step of difference early in a network is several at its end (bert_toy_dynquant has floats between its integers); tests/fidelity/onnx_fidelity.py compares them op by op."""
 import array
 import ast
 import glob

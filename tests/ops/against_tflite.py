@@ -19,6 +19,7 @@ except ImportError:
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(here, "..", "tools"))
+sys.path.insert(0, os.path.join(here, "..", "tools", "tflite_models"))
 import tflite_reference  # noqa: E402
 import tflite_writer  # noqa: E402
 import per_op  # noqa: E402

@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 here = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(here, "..", "tools"))
+sys.path.insert(0, os.path.join(here, "..", "tools", "tflite_models"))
 import tflite_writer  # noqa: E402
 
 FLOAT_TOLERANCE = 1e-4

@@ -13,6 +13,7 @@ import tempfile
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(here, "..", "tools"))
+sys.path.insert(0, os.path.join(here, "..", "tools", "tflite_models"))
 import tflite_cases  # noqa: E402
 import tflite_reference  # noqa: E402
 

@@ -4,7 +4,7 @@
  * its own; one spatial dimension is imported as two, the first of extent 1, and three as node_conv.h says. */
 #include <string.h>
 
-#include "frontends/node_conv.h"
+#include "frontends/node/node_conv.h"
 #include "frontends/onnx/import.h"
 
 /* A number for each dimension, 1 where the attribute is absent. */

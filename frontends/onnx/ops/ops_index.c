@@ -7,7 +7,7 @@
  *     ScatterElements   tuples of row and index [rows * k, 2], updates [rows * k] ──scatter_nd──▶ [rows, extent] */
 #include <string.h>
 
-#include "frontends/node_index.h"
+#include "frontends/node/node_index.h"
 #include "frontends/onnx/import.h"
 
 /* Exchanges `axis` and the last dimension; its own inverse. */

@@ -1,7 +1,7 @@
 /* ops_move.c: operators that move elements: concat, split, slice, pad, gather, depth to space. */
 #include <string.h>
 
-#include "frontends/node_index.h"
+#include "frontends/node/node_index.h"
 #include "frontends/onnx/import.h"
 
 bool ort_op_concat(ort_node *n)

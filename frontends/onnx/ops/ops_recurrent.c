@@ -7,7 +7,7 @@
  * forget, cell; as update, reset, candidate. */
 #include <string.h>
 
-#include "frontends/node_recurrent.h"
+#include "frontends/node/node_recurrent.h"
 #include "frontends/onnx/import.h"
 
 enum { MAX_DIRECTIONS = 2 };

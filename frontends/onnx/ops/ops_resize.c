@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "frontends/node_index.h"
-#include "frontends/node_sample.h"
+#include "frontends/node/node_index.h"
+#include "frontends/node/node_sample.h"
 #include "frontends/onnx/import.h"
 
 enum { MAX_EXTENT = 1 << 24, MAX_TAPS_EACH_WAY = 1 << 16 };

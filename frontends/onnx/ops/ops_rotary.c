@@ -2,7 +2,7 @@
  *
  *     [.., size] ──slice──▶ the pairs' first and second elements [.., half], and what is not turned
  *     first * cos - second * sin, first * sin + second * cos ──concat──▶ [.., size] */
-#include "frontends/node_index.h"
+#include "frontends/node/node_index.h"
 #include "frontends/onnx/import.h"
 
 typedef struct rotary {

@@ -1,7 +1,7 @@
 /* ops_window.c: reductions and normalisations, composed of the IR's own ops where it has none. */
 #include <math.h>
 
-#include "frontends/node_index.h"
+#include "frontends/node/node_index.h"
 #include "frontends/onnx/import.h"
 
 ir_value *ort_reduced(ort_node *n, ir_opcode code, ir_value *x, int count, const int64_t axes[], bool keep)
