@@ -4,6 +4,7 @@
     bench/compare.py --qcc m.so --tflite m_int8.tflite --onnx m_int8.onnx --openvino m_int8.xml
     bench/compare.py --stem resnet50 --models DIR --qcc build/resnet50.so --threads 1,2 --json results.jsonl
     bench/compare.py --ratio all --models DIR --models PEERS --compiler build/compiler/qcc
+    bench/compare.py --qcc m1.so --qcc m8.so --images 8
 
 Each contender is a process of its own, pinned to the same cores.  The driver asks them in turn for a slice of runs
 (A B C A B C ...), so that a drift of the clock meets all alike, and prints the median and the least time of each, the
@@ -11,6 +12,8 @@ spread of the slices' medians, and how many times as fast as the best other syst
 AVX-512 VNNI: OpenVINO through ONEDNN_MAX_CPU_ISA, the others by denying the process AMX.  --machine=avx2|avx512
 restricts the others further, on a CPU that has more: oneDNN by the same variable, ONNX Runtime and XNNPACK, which ask
 the CPU, by the tests' emulator (--emulator, tests/emulate/libqcc-emulate.so of a build), which answers for it.
+
+--images N compares batches: N images, which lie apart, are a run, however many calls they take (of qcc's libraries alone).
 
 --stem NAME with --models DIR looks for NAME_int8.tflite, NAME_int8_u8s8.onnx, NAME_int8_s8s8.onnx,
 NAME_int8_nncf.xml, and with --float also NAME_fp32.tflite and NAME_fp32.onnx.
@@ -80,7 +83,7 @@ class TensorInfo(ctypes.Structure):  # qcc_tensor_info
     ]
 
 
-def open_qcc(path, threads):
+def open_qcc(path, threads, images):
     import numpy
 
     library, pointer = ctypes.CDLL(os.path.abspath(path)), ctypes.c_void_p
@@ -98,26 +101,28 @@ def open_qcc(path, threads):
         function.restype, function.argtypes = result, arguments
     model = ctypes.addressof(ctypes.c_char.in_dll(library, "qcc_default_model"))
     infos = [library.qcc_model_input(model, i).contents for i in range(library.qcc_model_input_count(model))]
-    inputs = [sample([t.dims[i] for i in range(t.rank)], NUMPY_OF_QCC[t.dtype]) for t in infos]
+    calls = images // infos[0].dims[0] if images else 1
+    inputs = [sample([t.dims[i] for i in range(t.rank)], NUMPY_OF_QCC[t.dtype]) for _ in range(calls) for t in infos]
     sizes = [library.qcc_model_output(model, i).contents.bytes for i in range(library.qcc_model_output_count(model))]
     outputs = [numpy.zeros(max(1, size), numpy.uint8) for size in sizes]
     memory = numpy.zeros(library.qcc_model_workspace_bytes(model) + 64, numpy.uint8)
     workspace = (memory.ctypes.data + 63) & ~63
     library.qcc_reset(model, workspace)
     pool = library.qcc_pool_create(threads) if threads > 1 else None
-    ins = (pointer * len(inputs))(*[x.ctypes.data for x in inputs])
+    ins = [(pointer * len(infos))(*[x.ctypes.data for x in inputs[i:i + len(infos)]]) for i in range(0, len(inputs), len(infos))]
     outs = (pointer * len(outputs))(*[y.ctypes.data for y in outputs])
     kept = (library, inputs, outputs, memory)
 
     def run(_kept=kept):
-        status = library.qcc_run(model, ins, outs, workspace, pool)
-        if status:
-            raise RuntimeError(f"qcc_run: status {status}")
+        for call in ins:
+            status = library.qcc_run(model, call, outs, workspace, pool)
+            if status:
+                raise RuntimeError(f"qcc_run: status {status}")
 
     return run
 
 
-def open_tflite(path, threads):
+def open_tflite(path, threads, _images):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(path, num_threads=threads)
@@ -127,7 +132,7 @@ def open_tflite(path, threads):
     return interpreter.invoke
 
 
-def open_onnx(path, threads):
+def open_onnx(path, threads, _images):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -144,7 +149,7 @@ def open_onnx(path, threads):
     return lambda: session.run_with_iobinding(binding)
 
 
-def open_openvino(path, threads):
+def open_openvino(path, threads, _images):
     import openvino
 
     core = openvino.Core()
@@ -170,7 +175,7 @@ def work(spec):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:spec["threads"]])
     deny_amx()
     started = time.perf_counter()
-    run = OPENERS[spec["kind"]](spec["path"], spec["threads"])
+    run = OPENERS[spec["kind"]](spec["path"], spec["threads"], spec["images"])
     loaded = time.perf_counter() - started
     run()
     print(json.dumps({"load_s": loaded}), flush=True)
@@ -194,9 +199,9 @@ def machine_of(options, kind):
 
 
 class Contender:
-    def __init__(self, name, kind, path, threads, machine):
+    def __init__(self, name, kind, path, threads, images, machine):
         self.name, self.kind, self.slices = name, kind, []
-        spec = json.dumps({"kind": kind, "path": path, "threads": threads})
+        spec = json.dumps({"kind": kind, "path": path, "threads": threads, "images": images})
         self.process = subprocess.Popen(
             [sys.executable, os.path.abspath(__file__), "--worker", spec], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, env={**os.environ, **machine, "OMP_NUM_THREADS": str(threads)})
@@ -243,7 +248,7 @@ def find_model(options, name):
 
 def time_all(options, threads, specs):
     """[(kind, result)] of all that load, interleaved."""
-    contenders = [Contender(name, kind, path, threads, machine_of(options, kind)) for name, kind, path in specs]
+    contenders = [Contender(name, kind, path, threads, options.images, machine_of(options, kind)) for name, kind, path in specs]
     for one in [c for c in contenders if not c.ready]:
         print(f"{one.name}: does not load", file=sys.stderr)
         contenders.remove(one)
@@ -330,6 +335,7 @@ def main():
     parser.add_argument("--emulator", help="libqcc-emulate.so, for a --machine below avx512vnni")
     parser.add_argument("--scratch", help="folder for what --ratio compiles (about 1 GB)")
     parser.add_argument("--float", action="store_true", help="with --stem: the float models too")
+    parser.add_argument("--images", type=int, metavar="N", help="a run is of N images, in batches as the model takes them")
     parser.add_argument("--threads", default="1", help="comma-separated list")
     parser.add_argument("--rounds", type=int, default=7, help="slices of each contender")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each contender, over all slices")
@@ -337,6 +343,8 @@ def main():
     options = parser.parse_args()
     if options.machine != "avx512vnni" and not options.emulator:
         parser.error("--machine needs --emulator")
+    if options.images and (options.tflite or options.onnx or options.openvino or options.stem or options.ratio):
+        parser.error("--images is of --qcc alone")
     if options.ratio:
         return ratios(options)
     for threads in map(int, options.threads.split(",")):

@@ -3,7 +3,8 @@
 
     bench/make_bert.py --out DIR [--only bert_base,bert_two] [--operators]
 
-For each network STEM of NETWORKS (token and segment numbers and a mask, 1x128, to the logits of a classifier) the files are
+For each network STEM of NETWORKS (token and segment numbers and a mask, batch x 128, to the logits of a classifier; the batch is open,
+and 1 unless `qcc --batch=N` says otherwise) the files are
 
     STEM_fp32.onnx  STEM_fp32.ort    float, as exporters of training frameworks leave it: layer norm and gelu spelled out
     STEM_qdq.onnx   STEM_qdq.ort     QuantizeLinear/DequantizeLinear around what ONNX Runtime's quantizer is told to
@@ -38,8 +39,9 @@ class Graph:
     def __init__(self, operators):
         self.random, self.operators = numpy.random.default_rng(SEED), operators
         self.nodes, self.constants, self.floats = [], [], []
-        self.shape_heads = self.constant(numpy.array([1, SEQUENCE, HEADS, HIDDEN // HEADS], numpy.int64), "shape")
-        self.shape_rows = self.constant(numpy.array([SEQUENCE, HIDDEN], numpy.int64), "shape")
+        self.shape_heads = self.constant(numpy.array([-1, SEQUENCE, HEADS, HIDDEN // HEADS], numpy.int64), "shape")
+        self.shape_rows = self.constant(numpy.array([-1, HIDDEN], numpy.int64), "shape")
+        self.shape_texts = self.constant(numpy.array([-1, SEQUENCE, HIDDEN], numpy.int64), "shape")
 
     def node(self, kind, inputs, name, **attributes):
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
@@ -123,14 +125,15 @@ class Graph:
         for i in range(layers):
             x = self.layer(x, mask, f"layer{i}")
         first = self.constant(numpy.array([0], numpy.int64), "first")
-        x = self.linear(self.node("Gather", [x, first], "first_row", axis=0), HIDDEN, HIDDEN, "pooler")
+        x = self.node("Gather", [self.node("Reshape", [x, self.shape_texts], "texts"), first], "first_tokens", axis=1)
+        x = self.linear(self.node("Reshape", [x, self.shape_rows], "first_rows"), HIDDEN, HIDDEN, "pooler")
         return self.linear(self.node("Tanh", [x], "pooled"), HIDDEN, CLASSES, "logits")
 
     def model(self, layers):
         result = self.encoder(layers)
-        inputs = [helper.make_tensor_value_info(name, kind, [1, SEQUENCE]) for name, kind in (
+        inputs = [helper.make_tensor_value_info(name, kind, ["batch", SEQUENCE]) for name, kind in (
             ("input_ids", TensorProto.INT64), ("token_type_ids", TensorProto.INT64), ("attention_mask", TensorProto.FLOAT))]
-        outputs = [helper.make_tensor_value_info(result, TensorProto.FLOAT, [1, CLASSES])]
+        outputs = [helper.make_tensor_value_info(result, TensorProto.FLOAT, ["batch", CLASSES])]
         graph = helper.make_graph(self.nodes, "encoder", inputs, outputs, self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20 if self.operators else 13)], ir_version=9)
         onnx.checker.check_model(model)

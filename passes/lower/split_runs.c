@@ -8,6 +8,9 @@
  *     whole op    weights + operands + results + step
  *     run of ops  parts * (weights, as far as not hidden, + step) + values from outside + values used outside
  *
+ * That takes weights to come from the third-level cache each time but the first, so that a run ends where its weights are
+ * more than have a place there: each part would have them from memory.
+ *
  * docs/performance.md, "Batches", has what was measured.  The cheapest way through the list of ops is found by dynamic
  * programming over where runs begin and end. */
 #include <limits.h>
@@ -17,9 +20,10 @@
 #include "passes/lower/split.h"
 
 enum {
-    STEP_SHARE = 16,  /* one more step costs as much as this part of the cache: about a microsecond */
-    HIDING_ROWS = 16, /* n times as many rows hide the weights' way behind their arithmetic but for 1 / n of it */
-    LONGEST = 512     /* ops of a run, so that the search takes linear time */
+    STEP_SHARE = 16,       /* one more step costs as much as this part of the cache: about a microsecond */
+    HIDING_ROWS = 16,      /* n times as many rows hide the weights' way behind their arithmetic but for 1 / n of it */
+    LONGEST = 512,         /* ops of a run, so that the search takes linear time */
+    MOST_WEIGHTS = 8 << 20 /* bytes of a run: what a core may count on of a third-level cache that it shares */
 };
 
 typedef struct lifetime {
@@ -64,18 +68,26 @@ static double far_bytes(const search *s, const ir_value *v)
     return bytes > s->near_bytes ? bytes : 0;
 }
 
-/* Bytes of what all parts share that come from far, when the op is computed for 1 / parts of the batch at once. */
+/* Bytes of what all parts share: constants, and of an op that is computed part by part what is not cut.  Of a table that
+ * rows are taken from as many as are taken. */
+static double shared_bytes(const ir_op *op, bool by_parts)
+{
+    double bytes = 0;
+    for (int i = 0; i < op->operand_count; i++) {
+        const ir_value *v = op->operands[i].value;
+        if (v && (ir_is_const(v) || (by_parts && !split_cuts(op, i))))
+            bytes += (double)ir_type_bytes(&v->type);
+    }
+    return op->code == IR_GATHER ? fmin(bytes, (double)ir_type_bytes(&op->results[0]->type)) : bytes;
+}
+
+/* Of those what comes from far, when the op is computed for 1 / parts of the batch at once. */
 static double weights_bytes(const ir_op *op, int64_t parts)
 {
     if (!ir_op_info_of(op->code)->results)
         return 0;
     const ir_type *y = &op->results[0]->type;
-    double bytes = 0;
-    for (int i = 0; i < op->operand_count; i++) {
-        const ir_value *v = op->operands[i].value;
-        if (v && (ir_is_const(v) || (parts > 1 && !split_cuts(op, i))))
-            bytes += (double)ir_type_bytes(&v->type);
-    }
+    const double bytes = shared_bytes(op, parts > 1);
     const double columns = y->rank > 0 ? fmax(1, (double)y->dims[y->rank - 1]) : 1,
                  rows = (double)ir_type_elements(y) / columns / (double)parts;
     return bytes * fmin(1, HIDING_ROWS / fmax(1, rows));
@@ -121,9 +133,12 @@ static double outside_bytes(const search *s, int32_t first, int32_t at)
 static void extend_run(search *s, int32_t first)
 {
     double ends[LONGEST] = {0}; /* bytes of the run's own values by the op that uses them last */
-    double cost = s->best[first], used_later = 0;
+    double cost = s->best[first], used_later = 0, shared = 0;
     for (int32_t at = first; at < s->count && at - first < LONGEST && split_can(s->ops[at], s->parts); at++) {
         const ir_op *op = s->ops[at];
+        shared += shared_bytes(op, true);
+        if (at > first && shared > MOST_WEIGHTS)
+            return;
         cost += (double)s->parts * (weights_bytes(op, s->parts) + s->step_bytes) + outside_bytes(s, first, at);
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
             const ir_value *v = op->results[i];
