@@ -31,7 +31,8 @@ typedef struct paddle_model {
     ir_value **inputs, **outputs; /* by column of feed and fetch */
     const char **output_names;
     int input_count, output_count;
-    bool integers; /* some operators are of integers: the others are meant to be real */
+    bool integers;     /* some operators are of integers: the others are meant to be real */
+    uint32_t repeated; /* operators of blocks, as often as they have been imported */
 } paddle_model;
 
 typedef struct paddle_op_entry paddle_op_entry;
@@ -41,6 +42,8 @@ typedef struct paddle_node {
     const paddle_op_entry *entry;
     paddle_list *inputs, *outputs;
     uint32_t input_count, output_count;
+    const paddle_block *blocks;
+    uint32_t block_count;
 } paddle_node;
 
 typedef bool paddle_import_fn(paddle_node *);
@@ -66,6 +69,8 @@ bool paddle_proto_parameters(paddle_model *);
 /* Of PaddlePaddle 3's (pir.c), whose parameters lie as those of proto.c. */
 bool paddle_pir_program(paddle_model *);
 ir_dtype paddle_dtype(int64_t type); /* of the file's number; IR_DTYPE_NONE: not supported */
+/* The operators of a block, whose inputs its variables hold; so they do its results then.  False: the import ends. */
+bool paddle_import_block(paddle_node *around, const paddle_block *);
 bool paddle_import_feed(paddle_node *);
 bool paddle_import_fetch(paddle_node *);
 

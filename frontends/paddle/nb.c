@@ -92,13 +92,14 @@ static bool read_block(paddle_model *m, fb_table block)
     ir_loc loc = model_loc(m);
     paddle_program *p = &m->program;
     const fb_vector vars = fb_vec(block, BLOCK_VARS, 4), ops = fb_vec(block, BLOCK_OPS, 4);
-    *p = (paddle_program){vars.count, ops.count, ARENA_ARRAY(m->graph->arena, paddle_desc, vars.count + 1),
-                          ARENA_ARRAY(m->graph->arena, paddle_op, ops.count + 1)};
+    *p = (paddle_program){vars.count,
+                          ARENA_ARRAY(m->graph->arena, paddle_desc, vars.count + 1),
+                          {.op_count = ops.count, .ops = ARENA_ARRAY(m->graph->arena, paddle_op, ops.count + 1)}};
     for (uint32_t i = 0; i < vars.count && fb_ok(&m->reader); i++)
         read_variable(m, fb_vec_table(vars, i), &p->variables[i]);
     for (uint32_t i = 0; i < ops.count && fb_ok(&m->reader); i++) {
-        read_op(m, fb_vec_table(ops, i), &p->ops[i]);
-        loc = (ir_loc){.file = m->file, .subgraph = 0, .node = (int32_t)i, .kind = p->ops[i].type};
+        read_op(m, fb_vec_table(ops, i), &p->main.ops[i]);
+        loc = (ir_loc){.file = m->file, .subgraph = 0, .node = (int32_t)i, .kind = p->main.ops[i].type};
     }
     return fb_ok(&m->reader) || model_malformed(m, &loc);
 }

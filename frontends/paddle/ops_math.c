@@ -244,6 +244,18 @@ static ir_value *scale_activated(paddle_node *n, ir_value *x)
     return NULL;
 }
 
+/* x with a number of its type: that of integers is whole. */
+static ir_value *with_number(paddle_node *n, ir_opcode code, ir_value *x, float number)
+{
+    const int64_t whole = (int64_t)number;
+    if (!x)
+        return NULL;
+    return node_binary(n, code, x,
+                       x->type.dtype == IR_F32 ? node_real(n, number) : node_ints(n, x->type.dtype, 0, 1, &whole));
+}
+
+static bool is_whole(float x) { return fabsf(x) < 1 << 24 && x == truncf(x); }
+
 bool paddle_op_scale(paddle_node *n)
 {
     node_layout layout = paddle_layout_of(n, "X", 0);
@@ -251,15 +263,19 @@ bool paddle_op_scale(paddle_node *n)
     float scale = paddle_float(n, "scale", 1), bias = paddle_float(n, "bias", 0);
     if (!x || !paddle_absent(n, "ScaleTensor"))
         return false;
-    if (x->type.dtype != IR_F32)
+    const bool integers = x->type.dtype == IR_I32 || x->type.dtype == IR_I64;
+    if (x->type.dtype != IR_F32 && !integers)
         return node_error(n, "values of type %s are not supported", ir_dtype_text(x->type.dtype));
+    if (integers && (!is_whole(scale) || !is_whole(bias) || *paddle_text(n, "activation_type", "")))
+        return node_error(n, "integers times %g and plus %g, or with an activation, are not supported", (double)scale,
+                          (double)bias);
     bool after = paddle_int(n, "bias_after_scale", 1);
     if (!after && bias != 0)
-        x = node_binary_act(n, IR_ADD, x, node_real(n, bias), IR_ACT_NONE);
+        x = with_number(n, IR_ADD, x, bias);
     if (scale != 1)
-        x = node_binary_act(n, IR_MUL, x, node_real(n, scale), IR_ACT_NONE);
+        x = with_number(n, IR_MUL, x, scale);
     if (after && bias != 0)
-        x = node_binary_act(n, IR_ADD, x, node_real(n, bias), IR_ACT_NONE);
+        x = with_number(n, IR_ADD, x, bias);
     return paddle_put(n, "Out", x ? scale_activated(n, x) : NULL, layout);
 }
 

@@ -214,11 +214,11 @@ static bool check_attributes(paddle_node *n)
     return true;
 }
 
-static bool read_node(paddle_model *m, uint32_t index, paddle_node *n)
+static bool read_node(paddle_model *m, const paddle_block *block, uint32_t index, paddle_node *n)
 {
-    const paddle_op *op = &m->program.ops[index];
-    *n = (paddle_node){.model = m};
-    n->loc = (ir_loc){.file = m->file, .subgraph = 0, .node = (int32_t)index, .kind = op->type};
+    const paddle_op *op = &block->ops[index];
+    *n = (paddle_node){.model = m, .blocks = op->blocks, .block_count = op->block_count};
+    n->loc = (ir_loc){.file = m->file, .subgraph = block->number, .node = (int32_t)index, .kind = op->type};
     n->entry = entry_of(op->type);
     n->declared = n->entry ? n->entry->attributes : NULL;
     n->declared_by_all = all_may_have;
@@ -247,7 +247,7 @@ static bool is(const paddle_node *n, paddle_import_fn *import) { return n->entry
 static bool make_inputs(paddle_model *m, paddle_node *nodes)
 {
     int32_t *feed = ARENA_ARRAY(m->graph->arena, int32_t, PADDLE_MAX_OPERANDS);
-    for (uint32_t i = 0; i < m->program.op_count; i++) {
+    for (uint32_t i = 0; i < m->program.main.op_count; i++) {
         int64_t col;
         if (!is(&nodes[i], paddle_import_feed))
             continue;
@@ -319,17 +319,32 @@ static bool import_operator(paddle_node *n)
     return true;
 }
 
+bool paddle_import_block(paddle_node *around, const paddle_block *block)
+{
+    paddle_model *m = around->model;
+    m->repeated += block->op_count + 1; /* one without operators counts, too */
+    if (m->repeated > PADDLE_MAX_NODES)
+        return node_malformed(around, "with all that it repeats the program has more than %d operators",
+                              PADDLE_MAX_NODES);
+    for (uint32_t i = 0; i < block->op_count; i++) {
+        paddle_node n;
+        if (!read_node(m, block, i, &n) || !import_operator(&n))
+            return false;
+    }
+    return true;
+}
+
 static bool import_operators(paddle_model *m)
 {
-    paddle_node *nodes = ARENA_ARRAY(m->graph->arena, paddle_node, m->program.op_count);
-    for (uint32_t i = 0; i < m->program.op_count; i++)
-        if (!read_node(m, i, &nodes[i]))
+    paddle_node *nodes = ARENA_ARRAY(m->graph->arena, paddle_node, m->program.main.op_count);
+    for (uint32_t i = 0; i < m->program.main.op_count; i++)
+        if (!read_node(m, &m->program.main, i, &nodes[i]))
             return false;
     if (!make_inputs(m, nodes))
         return false;
-    for (uint32_t i = 0; i < m->program.op_count; i++)
+    for (uint32_t i = 0; i < m->program.main.op_count; i++)
         m->integers = m->integers || is(&nodes[i], paddle_op_calib) || paddle_int(&nodes[i], "enable_int8", 0);
-    for (uint32_t i = 0; i < m->program.op_count; i++)
+    for (uint32_t i = 0; i < m->program.main.op_count; i++)
         if (!import_operator(&nodes[i]))
             return false;
     return true;
@@ -338,8 +353,8 @@ static bool import_operators(paddle_model *m)
 static bool import_program(paddle_model *m, bool (*read_parameters)(paddle_model *))
 {
     const ir_loc loc = model_loc(m);
-    if (m->program.op_count > PADDLE_MAX_NODES)
-        return diag_error(m->diag, &loc, "the program has %u operators, more than %d", m->program.op_count,
+    if (m->program.main.op_count > PADDLE_MAX_NODES)
+        return diag_error(m->diag, &loc, "the program has %u operators, more than %d", m->program.main.op_count,
                           PADDLE_MAX_NODES);
     m->inputs = ARENA_ARRAY(m->graph->arena, ir_value *, PADDLE_MAX_OPERANDS);
     m->outputs = ARENA_ARRAY(m->graph->arena, ir_value *, PADDLE_MAX_OPERANDS);

@@ -5,20 +5,15 @@
  *        {"#": "p", "A": [0, 1, 1, "w"], "O": {"%": 1, "TT": …}},            a parameter
  *        {"#": "1.relu", "A": [{"N": name, "AT": {"#": kind, "D": data}}, …], "I": [{"%": 1}], "O": [{"%": 2, "TT": …}]}
  *
- * Values have numbers and are written once; 0 is an operand that is absent.  They become variables named after their
+ * Values have numbers, in any order, and are written once; 0 is an operand that is absent.  They become variables named after their
  * operator and number, but for inputs, parameters and outputs, which have names.  Operators become those of ops.def
  * (pir.def); what they take as operands and ProgramDesc has as attributes are constants of the file. */
-#include <string.h>
+#include <stdlib.h>
 
-#include "frontends/json.h"
-#include "frontends/paddle/import.h"
+#include "frontends/paddle/pir.h"
 #include "ir/ref/interp.h"
 
-enum { NEWEST_VERSION = 4, OTHER_TYPE = 1 << 10 /* of elements: none of paddle_dtype */ };
-
-typedef struct pir_entry {
-    const char *name, *operator_name, *operands, *results, *attributes;
-} pir_entry;
+enum { NEWEST_VERSION = 4 };
 
 static const pir_entry entries[] = {
 #define PIR_OP(name, operator_name, operands, results, attributes)                                                     \
@@ -27,101 +22,41 @@ static const pir_entry entries[] = {
 #undef PIR_OP
 };
 
-typedef struct pir_value {
-    frontend_names names;        /* of its variables: more than one of a list */
-    const frontend_value *known; /* what it is, where it is a constant of the file */
-    const char *output;          /* what the model calls it; NULL: it is no output */
-    bool written;
-} pir_value;
-
-typedef struct pir {
-    paddle_model *model;
-    arena *arena;
-    pir_value *values; /* by their number */
-    int64_t value_count;
-    int64_t feeds;
-} pir;
-
-static bool malformed(pir *p, const js_value *at, const char *what)
-{
-    const ir_loc loc = model_loc(p->model);
-    fb_fail(&p->model->reader, at ? at->at : 0, what);
-    return model_malformed(p->model, &loc);
-}
-
-/* ---- Words of pir.def ---- */
-
-typedef struct word {
-    const char *text;
-    size_t length;
-} word;
-
-static bool next_word(const char **rest, word *out)
-{
-    *rest += strspn(*rest, " ");
-    *out = (word){*rest, strcspn(*rest, " ")};
-    *rest += out->length;
-    return out->length > 0;
-}
-
-static bool word_is(word w, const char *text)
-{
-    return strlen(text) == w.length && memcmp(w.text, text, w.length) == 0;
-}
-
-static const char *word_text(pir *p, word w) { return arena_string(p->arena, w.text, w.length); }
-
-/* ---- Types ---- */
-
-static int32_t type_number(const char *name)
-{
-    static const struct {
-        const char *long_name, *short_name;
-        int32_t number;
-    } types[] = {{"bool", "bool", 0},   {"int16", "i16", 1},
-                 {"int32", "i32", 2},   {"int64", "i64", 3},
-                 {"float16", "f16", 4}, {"float32", "f32", 5},
-                 {"float64", "f64", 6}, {"uint8", "ui8", 20},
-                 {"int8", "i8", 21},    {"Undefined(ALL_DTYPE)", "", -1}};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(name, types[i].long_name) == 0 || strcmp(name, types[i].short_name) == 0)
-            return types[i].number;
-    return OTHER_TYPE;
-}
-
-/* {"#": "0.t_dtensor", "D": [{"#": "0.t_f32"}, [-1, 10], …]} */
-static void read_type(pir *p, const js_value *type, paddle_desc *out)
-{
-    const js_value *data = js_member(type, "D"), *dims = js_at(data, 1);
-    const char *element = js_text(js_member(js_at(data, 0), "#")), *mark = strstr(element, ".t_");
-    out->is_tensor = strcmp(js_text(js_member(type, "#")), "0.t_dtensor") == 0;
-    out->type = mark ? type_number(mark + 3) : OTHER_TYPE;
-    out->rank = js_is(dims, JS_ARRAY) ? dims->count : 0;
-    int64_t *all = ARENA_ARRAY(p->arena, int64_t, out->rank + 1);
-    uint32_t i = 0;
-    for (const js_value *d = js_first(dims); d; d = d->next)
-        all[i++] = js_integer(d);
-    out->dims = all;
-}
-
 /* ---- Values ---- */
+
+/* {"%": 1}, or {"#": -1} of what a block is given; NULL: it has none. */
+static const js_value *number_of(const js_value *reference)
+{
+    const js_value *number = js_member(reference, "%");
+    number = number ? number : js_member(reference, "#");
+    return js_is(number, JS_NUMBER) ? number : NULL;
+}
 
 static pir_value *value_at(pir *p, const js_value *reference)
 {
-    const js_value *number = js_member(reference, "%");
-    const int64_t i = js_integer(number);
-    if (!js_is(number, JS_NUMBER) || i < 0 || i >= p->value_count) {
-        malformed(p, reference, "a value without a number, or beyond all values");
-        return NULL;
+    const js_value *number = number_of(reference);
+    const int64_t wanted = js_integer(number);
+    if (number && !wanted)
+        return &p->absent;
+    int64_t low = 0, high = p->value_count;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (p->values[middle].number < wanted)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return &p->values[i];
+    if (number && low < p->value_count && p->values[low].number == wanted)
+        return &p->values[low];
+    pir_malformed(p, reference, "a value without a number, or one that nothing writes");
+    return NULL;
 }
 
 static pir_value *operand_at(pir *p, const js_value *reference)
 {
     pir_value *v = value_at(p, reference);
-    if (v && v != p->values && !v->written) {
-        malformed(p, reference, "an operand that nothing has written");
+    if (v && v != &p->absent && !v->written) {
+        pir_malformed(p, reference, "an operand that nothing has written");
         return NULL;
     }
     return v;
@@ -136,17 +71,17 @@ static pir_value *write_value(pir *p, const js_value *result, const char *kind, 
     pir_value *v = value_at(p, result);
     if (!v)
         return NULL;
-    if (v == p->values || v->written) {
-        malformed(p, result, "a value that is written twice, or has no number");
+    if (v == &p->absent || v->written) {
+        pir_malformed(p, result, "a value that is written twice, or has no number");
         return NULL;
     }
     v->written = true;
     v->names = (frontend_names){count, ARENA_ARRAY(p->arena, const char *, count + 1)};
     for (uint32_t i = 0; i < count; i++)
-        v->names.text[i] = list        ? arena_format(p->arena, "%s:%d.%u", kind, (int)(v - p->values), i)
+        v->names.text[i] = list        ? arena_format(p->arena, "%s:%lld.%u", kind, (long long)v->number, i)
                            : name      ? name
                            : v->output ? v->output
-                                       : arena_format(p->arena, "%s:%d", kind, (int)(v - p->values));
+                                       : arena_format(p->arena, "%s:%lld", kind, (long long)v->number);
     return v;
 }
 
@@ -155,128 +90,7 @@ static void describe(pir *p, const js_value *result, const char *name, bool pers
     paddle_program *program = &p->model->program;
     paddle_desc *d = &program->variables[program->variable_count++];
     *d = (paddle_desc){.name = name, .persistable = persistable};
-    read_type(p, js_member(result, "TT"), d);
-}
-
-/* ---- Attributes ---- */
-
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t length = strlen(text), n = strlen(end);
-    return length >= n && strcmp(text + length - n, end) == 0;
-}
-
-/* An attribute's kind behind its dialect as a type of program.h; of a list, that of its elements; -1: none. */
-static int scalar_type(const char *kind)
-{
-    return ends_with(kind, ".a_bool")                               ? TYPE_BOOLEAN
-           : ends_with(kind, ".a_i32")                              ? TYPE_INT
-           : ends_with(kind, ".a_i64")                              ? TYPE_LONG
-           : ends_with(kind, ".a_f32") || ends_with(kind, ".a_f64") ? TYPE_FLOAT
-           : ends_with(kind, ".a_str")                              ? TYPE_STRING
-                                                                    : -1;
-}
-
-static int list_type(int scalar)
-{
-    static const int lists[] = {[TYPE_INT] = TYPE_INTS,
-                                [TYPE_FLOAT] = TYPE_FLOATS,
-                                [TYPE_STRING] = TYPE_STRINGS,
-                                [TYPE_BOOLEAN] = TYPE_BOOLEANS,
-                                [TYPE_LONG] = TYPE_LONGS};
-    return lists[scalar];
-}
-
-static bool right_kind(const js_value *data, int type)
-{
-    return type == TYPE_STRING    ? js_is(data, JS_STRING)
-           : type == TYPE_BOOLEAN ? js_is(data, JS_TRUE) || js_is(data, JS_FALSE)
-                                  : js_is(data, JS_NUMBER);
-}
-
-/* Elements as {"#": kind, "D": data}, all of a kind, or as mere numbers of type `plain`. */
-static bool read_list(pir *p, const js_value *list, int plain, frontend_value *v)
-{
-    int64_t *ints = ARENA_ARRAY(p->arena, int64_t, list->count + 1);
-    float *floats = ARENA_ARRAY(p->arena, float, list->count + 1);
-    int type = plain;
-    for (const js_value *e = js_first(list); e; e = e->next) {
-        const js_value *data = plain < 0 ? js_member(e, "D") : e;
-        const int its = plain < 0 ? scalar_type(js_text(js_member(e, "#"))) : plain;
-        if (its < 0 || (v->count && its != type) || !right_kind(data, its))
-            return malformed(p, e, "an element that is no value, or of another kind than the others");
-        type = its;
-        ints[v->count] = js_integer(data);
-        floats[v->count++] = (float)data->real;
-    }
-    v->type = list_type(type < 0 ? TYPE_INT : type);
-    if (v->type == TYPE_FLOATS)
-        v->floats = floats;
-    else if (v->type == TYPE_INTS || v->type == TYPE_LONGS)
-        v->ints = ints;
-    return true;
-}
-
-/* {"#": "0.a_i32", "D": 1}; NULL after a diagnostic. */
-static const frontend_value *read_value(pir *p, const js_value *attribute)
-{
-    frontend_value *v = ARENA_NEW(p->arena, frontend_value);
-    const char *kind = js_text(js_member(attribute, "#"));
-    const js_value *data = js_member(attribute, "D");
-    const int scalar = scalar_type(kind);
-    const bool numbers = ends_with(kind, ".a_intarray");
-    v->s = "";
-    if (numbers || ends_with(kind, ".a_array")) {
-        if (js_is(data, JS_ARRAY))
-            return read_list(p, data, numbers ? TYPE_LONG : -1, v) ? v : NULL;
-    } else if (ends_with(kind, ".a_dtype") && js_is(data, JS_STRING)) {
-        v->type = TYPE_INT;
-        v->i = type_number(js_text(data));
-        return v;
-    } else if (scalar >= 0 && right_kind(data, scalar)) {
-        v->type = scalar;
-        v->i = js_integer(data);
-        v->f = (float)data->real;
-        v->s = js_text(data);
-        v->count = scalar == TYPE_STRING ? data->count : 0;
-        return v;
-    }
-    malformed(p, attribute, "an attribute of a kind that is not known, or whose data is not of its kind");
-    return NULL;
-}
-
-/* What pir.def makes of an attribute's name; NULL: it has no bearing on the result. */
-static const char *renamed(pir *p, const pir_entry *entry, const char *name)
-{
-    const char *rest = entry ? entry->attributes : "";
-    for (word w; next_word(&rest, &w);) {
-        const word from = {w.text, (size_t)((const char *)memchr(w.text, '>', w.length) - w.text)};
-        const word to = {from.text + from.length + 1, w.length - from.length - 1};
-        if (word_is(from, name))
-            return word_is(to, "-") ? NULL : word_text(p, to);
-    }
-    return name;
-}
-
-static void add_attribute(paddle_op *op, const char *name, const frontend_value *value)
-{
-    op->attributes[op->attribute_count++] = (frontend_attribute){.name = name, .value = value};
-}
-
-/* Where a value lies, and what Python's layer was called, has no bearing on any result. */
-static bool read_attributes(pir *p, const js_value *list, const pir_entry *entry, paddle_op *op)
-{
-    for (const js_value *a = js_first(list); a; a = a->next) {
-        const js_value *attribute = js_member(a, "AT");
-        const char *name = js_text(js_member(a, "N")), *to = renamed(p, entry, name);
-        if (!to || strcmp(name, "struct_name") == 0 || ends_with(js_text(js_member(attribute, "#")), ".a_place"))
-            continue;
-        const frontend_value *value = read_value(p, attribute);
-        if (!value)
-            return false;
-        add_attribute(op, to, value);
-    }
-    return true;
+    pir_read_type(p, js_member(result, "TT"), d);
 }
 
 static const frontend_value *attribute_of(const paddle_op *op, const char *name)
@@ -297,7 +111,7 @@ static void add_operand(paddle_op *op, const char *parameter, const pir_value *v
 /* An operand that ProgramDesc's operator has not, or not so. */
 static bool strange(pir *p, const paddle_op *op, int index)
 {
-    const ir_loc loc = {p->model->file, 0, (int32_t)(op - p->model->program.ops), op->type};
+    const ir_loc loc = {p->model->file, p->block->number, (int32_t)(op - p->block->ops), op->type};
     return diag_error(p->model->diag, &loc,
                       "operand %d is computed, or a list, or one more than there are, which is not supported", index);
 }
@@ -308,10 +122,10 @@ static bool place_operand(pir *p, paddle_op *op, word w, const pir_value *v, int
     const bool attribute = *w.text == '@', list = *w.text == '*';
     const char *bar = memchr(w.text, '|', w.length);
     const word name = {w.text + (attribute || list), (bar ? (size_t)(bar - w.text) : w.length) - (attribute || list)};
-    if (v == p->values || word_is(w, "-"))
+    if (v == &p->absent || word_is(w, "-"))
         return true;
     if (attribute && v->known) {
-        add_attribute(op, word_text(p, name), v->known);
+        pir_add_attribute(op, word_text(p, name), v->known);
         return true;
     }
     if ((attribute && !bar) || (!list && v->names.count != 1))
@@ -329,11 +143,11 @@ static bool read_operands(pir *p, const js_value *list, const pir_entry *entry, 
         word w;
         if (!v)
             return false;
-        if (entry && !next_word(&rest, &w) && v != p->values)
+        if (entry && !next_word(&rest, &w) && v != &p->absent)
             return strange(p, op, index);
         if (!entry)
             add_operand(op, "X", v);
-        else if (v != p->values && !place_operand(p, op, w, v, index))
+        else if (v != &p->absent && !place_operand(p, op, w, v, index))
             return false;
         index++;
     }
@@ -384,7 +198,7 @@ static const frontend_value *known_number(pir *p, paddle_op *op, const js_value 
         return v;
     *text = (frontend_value){.type = TYPE_STRING, .s = arena_format(p->arena, "%lld", (long long)v->i)};
     text->count = (uint32_t)strlen(text->s);
-    add_attribute(op, "str_value", text);
+    pir_add_attribute(op, "str_value", text);
     return v;
 }
 
@@ -398,7 +212,7 @@ static const frontend_value *known_numbers(pir *p, paddle_op *op)
         return NULL;
     *extent = value->count;
     *shape = (frontend_value){.type = TYPE_LONGS, .s = "", .count = 1, .ints = extent};
-    add_attribute(op, "shape", shape);
+    pir_add_attribute(op, "shape", shape);
     *v = *value;
     v->type = TYPE_LONGS;
     for (uint32_t i = 0; paddle_dtype(dtype->i) == IR_I32 && i < op->attribute_count; i++)
@@ -453,12 +267,20 @@ static const char *input_name(const js_value *op)
     return NULL;
 }
 
+static int64_t attribute_integer(const js_value *op, const char *name)
+{
+    for (const js_value *a = js_first(js_member(op, "A")); a; a = a->next)
+        if (strcmp(js_text(js_member(a, "N")), name) == 0)
+            return js_integer(js_member(js_member(a, "AT"), "D"));
+    return -1;
+}
+
 static void feed(pir *p, const js_value *json, paddle_op *op)
 {
     frontend_value *column = ARENA_NEW(p->arena, frontend_value);
     *column = (frontend_value){.type = TYPE_LONG, .s = "", .i = p->feeds++};
     if (!attribute_of(op, "col"))
-        add_attribute(op, "col", column);
+        pir_add_attribute(op, "col", column);
     for (const js_value *o = js_first(js_member(json, "O")); o && op->output_count; o = o->next)
         describe(p, o, op->outputs[0].names.count ? op->outputs[0].names.text[0] : "", false);
 }
@@ -471,13 +293,13 @@ static bool read_op(pir *p, const js_value *json, const char *name)
     const pir_entry *entry = entry_of(name);
     const char *type = entry ? entry->operator_name : name;
     const bool is_feed = strcmp(type, "feed") == 0, is_fetch = strcmp(type, "fetch") == 0;
-    paddle_op *op = &p->model->program.ops[p->model->program.op_count++];
+    paddle_op *op = &p->block->ops[p->block->op_count++];
     *op = (paddle_op){.type = type,
                       .inputs = ARENA_ARRAY(p->arena, paddle_list, length_of(operands) + 1),
                       .outputs = ARENA_ARRAY(p->arena, paddle_list, length_of(results) + 1),
                       .attributes = ARENA_ARRAY(p->arena, frontend_attribute,
                                                 length_of(attributes) + length_of(operands) + MADE_ATTRIBUTES)};
-    if (!read_attributes(p, attributes, entry, op) || !read_operands(p, operands, entry, op) ||
+    if (!pir_read_attributes(p, attributes, entry, op) || !read_operands(p, operands, entry, op) ||
         !read_results(p, is_fetch ? NULL : results, entry, name, is_feed ? input_name(json) : NULL, op))
         return false;
     const frontend_value *known = NULL;
@@ -516,12 +338,12 @@ static bool combine(pir *p, const js_value *json)
     pir_value *list = result ? write_value(p, result, "", NULL) : NULL;
     const uint32_t count = length_of(operands);
     if (!list)
-        return malformed(p, json, "a list that is no value");
+        return pir_malformed(p, json, "a list that is no value");
     list->names = (frontend_names){0, ARENA_ARRAY(p->arena, const char *, count + 1)};
     for (const js_value *i = js_first(operands); i; i = i->next) {
         const pir_value *v = operand_at(p, i);
         if (!v || v->names.count != 1)
-            return malformed(p, i, "a list of what are no single values");
+            return pir_malformed(p, i, "a list of what are no single values");
         list->names.text[list->names.count++] = v->names.text[0];
     }
     list->known = known_list(p, operands);
@@ -535,11 +357,11 @@ static bool take_apart(pir *p, const js_value *json)
     const js_value *operand = js_first(js_member(json, "I"));
     const pir_value *list = operand ? operand_at(p, operand) : NULL;
     if (!list)
-        return malformed(p, json, "a list that is no value");
+        return pir_malformed(p, json, "a list that is no value");
     for (const js_value *o = js_first(js_member(json, "O")); o; o = o->next, index++) {
         pir_value *v = write_value(p, o, "", NULL);
         if (!v || index >= list->names.count)
-            return malformed(p, o, "a value that is not in its list");
+            return pir_malformed(p, o, "a value that is not in its list");
         if (v->output) /* who wrote the list has the same names */
             list->names.text[index] = v->output;
         v->names.count = 1;
@@ -548,15 +370,113 @@ static bool take_apart(pir *p, const js_value *json)
     return true;
 }
 
-/* {"#": "p", "A": [distributed, parameter, clipped, name], "O": {…}} */
+/* builtin.slice: one value of a list. */
+static bool take_one(pir *p, const js_value *json)
+{
+    const js_value *operand = js_first(js_member(json, "I")), *result = js_first(js_member(json, "O"));
+    const pir_value *list = operand ? operand_at(p, operand) : NULL;
+    const int64_t index = attribute_integer(json, "index");
+    pir_value *v = list && result ? write_value(p, result, "", NULL) : NULL;
+    if (!v || index < 0 || index >= list->names.count)
+        return pir_malformed(p, json, "a value that is not in its list");
+    if (v->output)
+        list->names.text[index] = v->output;
+    v->names = (frontend_names){1, &list->names.text[index]};
+    return true;
+}
+
+/* {"#": "p", "A": [distributed, parameter, clipped, name], "O": {…}, "OA": [persistable, …]}: only those that persist are in
+ * the file. */
 static bool parameter(pir *p, const js_value *json)
 {
-    const js_value *result = js_member(json, "O");
+    const js_value *result = js_member(json, "O"), *persists = js_at(js_member(json, "OA"), 0);
     const char *name = js_text(js_at(js_member(json, "A"), 3));
     if (!*name || !write_value(p, result, "", name))
-        return malformed(p, json, "a parameter without a name or a value");
-    describe(p, result, name, true);
+        return pir_malformed(p, json, "a parameter without a name or a value");
+    describe(p, result, name, !persists || js_integer(persists));
     return true;
+}
+
+/* The one of its kind; NULL after a diagnostic. */
+static const js_value *only(pir *p, const js_value *around, const char *name)
+{
+    const js_value *list = js_member(around, name);
+    if (length_of(list) == 1)
+        return js_first(list);
+    const ir_loc loc = model_loc(p->model);
+    diag_error(p->model->diag, &loc, "%u %s where there is one in programs: the file is not supported", length_of(list),
+               name);
+    return NULL;
+}
+
+/* ---- Control flow ---- */
+
+/* One variable each. */
+static bool read_names(pir *p, const js_value *list, frontend_names *out)
+{
+    *out = (frontend_names){0, ARENA_ARRAY(p->arena, const char *, length_of(list) + 1)};
+    for (const js_value *i = js_first(list); i; i = i->next) {
+        const pir_value *v = operand_at(p, i);
+        if (!v)
+            return false;
+        if (v->names.count != 1)
+            return pir_malformed(p, i, "an absent value, or a list, where control flow needs a value");
+        out->text[out->count++] = v->names.text[0];
+    }
+    return true;
+}
+
+static bool write_names(pir *p, const js_value *list, const char *kind, frontend_names *out)
+{
+    for (const js_value *o = js_first(list); o; o = o->next)
+        if (!write_value(p, o, kind, NULL))
+            return false;
+    return read_names(p, list, out);
+}
+
+static bool read_any(pir *p, const js_value *json);
+
+/* The operators of {"args": [{"#": -1, "TT": …}], "ops": […]}. */
+static bool read_block(pir *p, const js_value *json, paddle_block *out)
+{
+    paddle_block *around = p->block;
+    const js_value *ops = js_member(json, "ops");
+    out->ops = ARENA_ARRAY(p->arena, paddle_op, length_of(ops) + 1);
+    if (!write_names(p, js_member(json, "args"), "block", &out->inputs))
+        return false;
+    p->block = out;
+    for (const js_value *op = js_first(ops); op; op = op->next)
+        if (!read_any(p, op))
+            return false;
+    p->block = around;
+    return true;
+}
+
+/* {"#": "1.if", "I": [condition, what a loop carries, …], "O": […], "regions": [{"blocks": [{"ops": […]}]}, …]} */
+static bool control(pir *p, const js_value *json, const char *name)
+{
+    const js_value *operands = js_member(json, "I"), *regions = js_member(json, "regions");
+    paddle_op *op = &p->block->ops[p->block->op_count++];
+    frontend_names all;
+    *op = (paddle_op){.type = name,
+                      .inputs = ARENA_ARRAY(p->arena, paddle_list, 2),
+                      .outputs = ARENA_ARRAY(p->arena, paddle_list, 1),
+                      .blocks = ARENA_ARRAY(p->arena, paddle_block, length_of(regions) + 1)};
+    if (!read_names(p, operands, &all))
+        return false;
+    if (!all.count)
+        return pir_malformed(p, json, "control flow without a condition");
+    op->inputs[op->input_count++] = (paddle_list){"Cond", {1, all.text}};
+    op->inputs[op->input_count++] = (paddle_list){"X", {all.count - 1, all.text + 1}};
+    for (const js_value *r = js_first(regions); r; r = r->next) {
+        const js_value *block = only(p, r, "blocks");
+        paddle_block *b = &op->blocks[op->block_count++];
+        b->number = ++p->blocks;
+        if (!block || !read_block(p, block, b))
+            return false;
+    }
+    op->outputs[op->output_count++].parameter = "Out";
+    return write_names(p, js_member(json, "O"), name, &op->outputs[0].names);
 }
 
 static bool read_any(pir *p, const js_value *json)
@@ -568,7 +488,13 @@ static bool read_any(pir *p, const js_value *json)
         return combine(p, json);
     if (strcmp(name, "0.split") == 0)
         return take_apart(p, json);
-    return dot && dot[1] ? read_op(p, json, dot + 1) : malformed(p, json, "an operator without a name");
+    if (strcmp(name, "0.slice") == 0)
+        return take_one(p, json);
+    if (dot && strcmp(dot, ".yield") == 0)
+        return read_names(p, js_member(json, "I"), &p->block->results);
+    if (dot && js_member(json, "regions"))
+        return control(p, json, dot + 1);
+    return dot && dot[1] ? read_op(p, json, dot + 1) : pir_malformed(p, json, "an operator without a name");
 }
 
 /* Values that are fetched have the names that they are fetched by: the first of several. */
@@ -587,15 +513,46 @@ static bool name_outputs(pir *p, const js_value *ops)
     return true;
 }
 
-/* The one list of a program without control flow; NULL after a diagnostic. */
-static const js_value *only(pir *p, const js_value *around, const char *name)
+/* ---- Numbers ---- */
+
+static void add_number(pir *p, const js_value *written, bool store)
 {
-    const js_value *list = js_member(around, name);
-    if (length_of(list) == 1)
-        return js_first(list);
-    const ir_loc loc = model_loc(p->model);
-    diag_error(p->model->diag, &loc, "the program has %u %s: control flow is not supported", length_of(list), name);
-    return NULL;
+    const js_value *number = number_of(written);
+    if (store)
+        p->values[p->value_count].number = js_integer(number);
+    p->value_count++;
+}
+
+/* All values that a block and those within it write: counted, or stored as well. */
+static void add_numbers(pir *p, const js_value *block, bool store)
+{
+    for (const js_value *a = js_first(js_member(block, "args")); a; a = a->next)
+        add_number(p, a, store);
+    for (const js_value *op = js_first(js_member(block, "ops")); op; op = op->next) {
+        const js_value *results = js_member(op, "O");
+        if (js_is(results, JS_OBJECT))
+            add_number(p, results, store);
+        for (const js_value *o = js_first(results); o; o = o->next)
+            add_number(p, o, store);
+        for (const js_value *r = js_first(js_member(op, "regions")); r; r = r->next)
+            for (const js_value *b = js_first(js_member(r, "blocks")); b; b = b->next)
+                add_numbers(p, b, store);
+    }
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const int64_t x = ((const pir_value *)a)->number, y = ((const pir_value *)b)->number;
+    return (x > y) - (x < y);
+}
+
+static void number_values(pir *p, const js_value *program)
+{
+    add_numbers(p, program, false);
+    p->values = ARENA_ARRAY(p->arena, pir_value, p->value_count + 1);
+    p->value_count = 0;
+    add_numbers(p, program, true);
+    qsort(p->values, (size_t)p->value_count, sizeof *p->values, by_number);
 }
 
 static bool right_version(paddle_model *m, const js_value *root)
@@ -623,16 +580,9 @@ bool paddle_pir_program(paddle_model *m)
     const js_value *block = region ? only(&p, region, "blocks") : NULL, *ops = js_member(block, "ops");
     if (!block)
         return false;
-    p.value_count = 1;
-    for (const js_value *op = js_first(ops); op; op = op->next)
-        p.value_count += js_is(js_member(op, "O"), JS_ARRAY) ? js_member(op, "O")->count : 1;
-    p.values = ARENA_ARRAY(p.arena, pir_value, p.value_count);
-    m->program.ops = ARENA_ARRAY(p.arena, paddle_op, length_of(ops) + 1);
-    m->program.variables = ARENA_ARRAY(p.arena, paddle_desc, p.value_count);
+    number_values(&p, block);
+    m->program.variables = ARENA_ARRAY(p.arena, paddle_desc, p.value_count + 1);
     if (!name_outputs(&p, ops))
         return false;
-    for (const js_value *op = js_first(ops); op; op = op->next)
-        if (!read_any(&p, op))
-            return false;
-    return true;
+    return read_block(&p, block, &m->program.main);
 }

@@ -37,12 +37,21 @@ typedef struct paddle_op {
     uint32_t input_count, output_count, attribute_count;
     paddle_list *inputs, *outputs;
     frontend_attribute *attributes;
+    uint32_t block_count;
+    struct paddle_block *blocks; /* branches, or a loop's body */
 } paddle_op;
 
-typedef struct paddle_program { /* its one block */
-    uint32_t variable_count, op_count;
-    paddle_desc *variables;
+typedef struct paddle_block { /* operators in their order */
+    uint32_t op_count;
     paddle_op *ops;
+    int32_t number;                 /* 0: the program itself */
+    frontend_names inputs, results; /* of one within: the variables that it is given, and that it leaves */
+} paddle_block;
+
+typedef struct paddle_program {
+    uint32_t variable_count;
+    paddle_desc *variables;
+    paddle_block main;
 } paddle_program;
 
 #endif

@@ -139,12 +139,12 @@ static void read_block(paddle_model *m, pb_message message)
 {
     paddle_program *p = &m->program;
     p->variables = ARENA_ARRAY(m->graph->arena, paddle_desc, pb_count(message, BLOCK_VARS) + 1);
-    p->ops = ARENA_ARRAY(m->graph->arena, paddle_op, pb_count(message, BLOCK_OPS) + 1);
+    p->main.ops = ARENA_ARRAY(m->graph->arena, paddle_op, pb_count(message, BLOCK_OPS) + 1);
     for (pb_field f; pb_next(&message, &f);)
         if (f.number == BLOCK_VARS)
             read_variable(m, pb_sub(&f), &p->variables[p->variable_count++]);
         else if (f.number == BLOCK_OPS)
-            read_op(m, pb_sub(&f), &p->ops[p->op_count++]);
+            read_op(m, pb_sub(&f), &p->main.ops[p->main.op_count++]);
 }
 
 bool paddle_proto_program(paddle_model *m)

@@ -13,6 +13,9 @@ try:
     import numpy as np
     import paddle
     import paddle.nn.functional as F
+    from paddle.quantization import PTQ, QAT, QuantConfig
+    from paddle.quantization.observers import AbsmaxObserver
+    from paddle.quantization.quanters import FakeQuanterWithAbsMaxObserver
     from paddle.vision.models import mobilenet_v3_small
     if int(paddle.__version__.split(".")[0]) < 3:
         raise ImportError(f"PaddlePaddle {paddle.__version__} saves no .json")
@@ -83,7 +86,107 @@ class Boxes(nn.Layer):
         return boxes, scores, priors, ops.box_coder(known, [0.1, 0.1, 0.2, 0.2], deltas, "decode_center_size", axis=0)
 
 
+class Recurrent(nn.Layer):
+    """Layers that carry a state, on [2, 5, 8]."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.gru, self.rnn = nn.LSTM(8, 6, num_layers=2, direction="bidirect"), nn.GRU(8, 6), nn.SimpleRNN(8, 6)
+
+    def forward(self, x):
+        (a, (h, c)), (b, g), (d, _) = self.lstm(x), self.gru(x), self.rnn(x)
+        return a, h, c, b, g, d
+
+
+class Chosen(nn.Layer):
+    """Branches, on [2, 3, 4, 4] and [1]: what the first input decides, and what is decided here; one within the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2D(3, 3, 1)
+
+    def forward(self, x, n):
+        if paddle.mean(x) > 0.0:
+            y = self.conv(x)
+            z = y + 1.0
+        else:
+            y = x - 1.0
+            if paddle.max(n) > 4:
+                z = paddle.exp(x)
+            else:
+                z = paddle.abs(x)
+        if paddle.full([1], 3) > 2:
+            y = y * 2.0
+        return F.relu(y), z
+
+
+class Repeated(nn.Layer):
+    """Loops whose passes can be counted, on [2, 4]."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        i, first, second = paddle.full([1], 0, "int64"), x, x + 1.0
+        while i < 3:
+            first, second = second, F.relu(self.linear(first)) + 1.0
+            k = paddle.full([1], 4, "int64")
+            while k > i:
+                first, k = first * 0.5, k - 1
+            i = i + 1
+        return first, second, i
+
+
+class Lists(nn.Layer):
+    """One value of a list, on [2, 4, 3]."""
+
+    def forward(self, x):
+        parts = paddle.split(x, 4, axis=1)
+        return parts[1] + parts[3]
+
+
+class Layered(nn.Layer):
+    """What is quantized, on [1, 3, 8, 8]."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.deep = nn.Conv2D(3, 8, 3, padding=1), nn.BatchNorm2D(8), nn.Conv2D(8, 8, 3, groups=8)
+        self.pool, self.linear = nn.AdaptiveAvgPool2D(1), nn.Linear(8, 5)
+
+    def forward(self, x):
+        y = F.relu(self.deep(F.relu(self.norm(self.conv(x)))))
+        return self.linear(paddle.flatten(self.pool(y), 1))
+
+
+def trained():
+    """With fake quantization, as training for it leaves it."""
+    quanter = FakeQuanterWithAbsMaxObserver(moving_rate=0.9)
+    model = QAT(QuantConfig(activation=quanter, weight=quanter)).quantize(Layered())
+    for _ in range(3):
+        model(paddle.randn([4, 3, 8, 8]))
+    return model
+
+
+def observed():
+    """With scales that were observed after training: what comes of that does not run as a program in PaddlePaddle 3.3, which takes a
+    scale of one number for one of each channel, but as a layer."""
+    layer, observer = Layered(), AbsmaxObserver(quant_bits=8)
+    layer.eval()
+    quantization = PTQ(QuantConfig(activation=observer, weight=observer))
+    model = quantization.quantize(layer)
+    for _ in range(3):
+        model(paddle.randn([4, 3, 8, 8]))
+    return quantization.convert(model)
+
+
 MODELS = {
+    "trained": (trained, {"x": ([1, 3, 8, 8], "float32")}),
+    "observed": (observed, {"x": ([1, 3, 8, 8], "float32")}),
+    "recurrent": (Recurrent, {"x": ([2, 5, 8], "float32")}),
+    "chosen": (Chosen, {"x": ([2, 3, 4, 4], "float32"), "n": ([1], "int64")}),
+    "repeated": (Repeated, {"x": ([2, 4], "float32")}),
+    "lists": (Lists, {"x": ([2, 4, 3], "float32")}),
     "lenet": (LeNet, {"x": ([None, 1, 28, 28], "float32")}),
     "mobilenet_v3": (mobilenet_v3_small, {"x": ([None, 3, 64, 64], "float32")}),
     "layers": (Layers, {"x": ([1, 3, 8, 8], "float32"), "ids": ([1, 3], "int64")}),
@@ -98,13 +201,13 @@ def save(name, folder):
     model.eval()
     spec = [paddle.static.InputSpec(shape, dtype, key) for key, (shape, dtype) in inputs.items()]
     paddle.jit.save(model, os.path.join(folder, "m"), input_spec=spec)
-    return inputs
+    return inputs, model
 
 
-def run(folder, inputs):
-    """What the saved program gives."""
-    model, random = paddle.jit.load(os.path.join(folder, "m")), np.random.default_rng(3)
-    arrays = []
+def run(name, folder, inputs, layer):
+    """What the saved program gives, or, of `observed`, the layer."""
+    model = layer if name == "observed" else paddle.jit.load(os.path.join(folder, "m"))
+    arrays, random = [], np.random.default_rng(3)
     for shape, dtype in inputs.values():
         extents = [max(extent or 1, 1) for extent in shape]
         arrays.append(random.standard_normal(extents).astype(np.float32) if dtype == "float32" else random.integers(0, 9, extents).astype(dtype))
@@ -139,7 +242,7 @@ def main():
     for name in MODELS:
         folder = os.path.join(sys.argv[1], name)
         os.makedirs(folder)
-        run(folder, save(name, folder))
+        run(name, folder, *save(name, folder))
     return 0
 
 
