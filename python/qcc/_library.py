@@ -29,6 +29,8 @@ _FUNCTIONS = {  # name: result, arguments after the first, which is the model wh
     "qcc_model_output_count": (ctypes.c_uint, [ctypes.c_void_p]),
     "qcc_model_input": (ctypes.POINTER(TensorInfo), [ctypes.c_void_p, ctypes.c_uint]),
     "qcc_model_output": (ctypes.POINTER(TensorInfo), [ctypes.c_void_p, ctypes.c_uint]),
+    "qcc_model_shape_count": (ctypes.c_uint, [ctypes.c_void_p]),
+    "qcc_model_shape": (ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_uint]),
     "qcc_model_workspace_bytes": (ctypes.c_size_t, [ctypes.c_void_p]),
     "qcc_model_target": (ctypes.c_char_p, [ctypes.c_void_p]),
     "qcc_run": (ctypes.c_int, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_void_p), ctypes.c_void_p,

@@ -42,6 +42,16 @@ class Tensor:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What the inputs and outputs are for one of the shapes that a model was compiled for."""
+    inputs: tuple
+    outputs: tuple
+
+    def __str__(self):
+        return ", ".join(f"{tensor.name} {tensor.shape}" for tensor in self.inputs)
+
+
+@dataclass(frozen=True)
 class Step:
     """A step of a compiled model, as Model.profile measures it."""
     name: str
@@ -67,6 +77,11 @@ def _tensors(count, info_of):
     return tuple(tensors)
 
 
+def _shape(library, model):
+    return Shape(_tensors(library.qcc_model_input_count(model), lambda i: library.qcc_model_input(model, i)),
+                 _tensors(library.qcc_model_output_count(model), lambda i: library.qcc_model_output(model, i)))
+
+
 def _aligned(size):
     room = numpy.zeros(size + 2 * _ALIGNMENT, numpy.uint8)
     start = -room.ctypes.data % _ALIGNMENT
@@ -82,16 +97,14 @@ def _converted(tensor, value):
     return exact
 
 
-def _readable(tensor, value):
-    """The array itself where it can be read as it lies."""
+def _typed(tensor, value):
+    """The array itself, or one of a list or number; of whatever shape."""
     array = value if isinstance(value, numpy.ndarray) else _converted(tensor, value)
     if array.dtype != tensor.dtype:
         real = tensor.scale > 0 and array.dtype.kind == "f"
         raise TypeError(f"input '{tensor.name}' takes {tensor.dtype}, not {array.dtype}: "
                         + (".quantize(array) of this one of the model's inputs gives that" if real else f".astype('{tensor.dtype}') gives that"))
-    if array.shape != tensor.shape:
-        raise ValueError(f"input '{tensor.name}' has the shape {tensor.shape}, not {array.shape}")
-    return numpy.ascontiguousarray(array).reshape(tensor.shape)
+    return array
 
 
 def _writable(tensor, array):
@@ -105,6 +118,11 @@ def _writable(tensor, array):
         raise ValueError(f"output '{tensor.name}' goes into an array that is contiguous and writable")
 
 
+def _readable(array):
+    """The array itself where it can be read as it lies."""
+    return numpy.ascontiguousarray(array).reshape(array.shape)
+
+
 def _pointers(arrays):
     return (ctypes.c_void_p * max(len(arrays), 1))(*(array.ctypes.data for array in arrays))
 
@@ -116,8 +134,9 @@ class Model:
     def __init__(self, library, threads=1):
         self._library = library
         model = library.model
-        self.inputs = _tensors(library.qcc_model_input_count(model), lambda i: library.qcc_model_input(model, i))
-        self.outputs = _tensors(library.qcc_model_output_count(model), lambda i: library.qcc_model_output(model, i))
+        self._models = [library.qcc_model_shape(model, i) for i in range(library.qcc_model_shape_count(model))]
+        self.shapes = tuple(_shape(library, one) for one in self._models)
+        self.inputs, self.outputs = self.shapes[0].inputs, self.shapes[0].outputs
         self._workspace = _aligned(library.qcc_model_workspace_bytes(model))
         self._lock = threading.Lock()
         self._pool, self._release_pool = None, lambda: None
@@ -150,14 +169,26 @@ class Model:
 
     def __call__(self, *inputs, out=None, **named):
         """Arrays in the model's order, or one dictionary, or keywords -> the output, or a tuple of them.  Arrays that are contiguous
-        are read and written where they are; `out`, an array or as many as there are outputs, takes the results."""
-        given = self._arrange(inputs, named)
-        read = [_readable(tensor, value) for tensor, value in zip(self.inputs, given)]
-        written = self._places(out, read)
+        are read and written where they are; `out`, an array or as many as there are outputs, takes the results.  Of a model of several
+        shapes the one runs that the arrays have."""
+        read, index = self._read(inputs, named)
+        written = self._places(out, read, self.shapes[index].outputs)
         with self._lock:
-            self._library.check(self._library.qcc_run(self._library.model, _pointers(read), _pointers(written),
+            self._library.check(self._library.qcc_run(self._models[index], _pointers(read), _pointers(written),
                                                       self._workspace.ctypes.data, self._pool))
         return written[0] if len(written) == 1 else tuple(written)
+
+    def _read(self, inputs, named):
+        """The arrays, as the model reads them, and which of its shapes they have."""
+        arrays = [_typed(tensor, value) for tensor, value in zip(self.inputs, self._arrange(inputs, named))]
+        for i, shape in enumerate(self.shapes):
+            if all(tensor.shape == array.shape for tensor, array in zip(shape.inputs, arrays)):
+                return [_readable(array) for array in arrays], i
+        if len(self.shapes) == 1:
+            tensor, array = next((t, a) for t, a in zip(self.inputs, arrays) if t.shape != a.shape)
+            raise ValueError(f"input '{tensor.name}' has the shape {tensor.shape}, not {array.shape}")
+        given = ", ".join(f"{tensor.name} {array.shape}" for tensor, array in zip(self.inputs, arrays))
+        raise ValueError(f"the model was not compiled for {given}, but for {'; '.join(map(str, self.shapes))}")
 
     def _arrange(self, inputs, named):
         if len(inputs) == 1 and isinstance(inputs[0], dict):
@@ -172,13 +203,14 @@ class Model:
                             f"{' and some without names' if inputs else ''}")
         return [named[name] for name in names]
 
-    def _places(self, out, read):
+    @staticmethod
+    def _places(out, read, outputs):
         if out is None:
-            return [numpy.empty(tensor.shape, tensor.dtype) for tensor in self.outputs]
+            return [numpy.empty(tensor.shape, tensor.dtype) for tensor in outputs]
         places = [out] if isinstance(out, numpy.ndarray) else list(out)
-        if len(places) != len(self.outputs):
-            raise TypeError(f"{len(places)} arrays for {len(self.outputs)} outputs")
-        for i, (tensor, array) in enumerate(zip(self.outputs, places)):
+        if len(places) != len(outputs):
+            raise TypeError(f"{len(places)} arrays for {len(outputs)} outputs")
+        for i, (tensor, array) in enumerate(zip(outputs, places)):
             _writable(tensor, array)
             if any(numpy.may_share_memory(array, other) for other in read + places[:i]):
                 raise ValueError(f"output '{tensor.name}' would go where another array is")
@@ -195,15 +227,15 @@ class Model:
 
     def profile(self, *inputs, seconds=1.0, threads=None, **named):
         """The steps, slowest first, each with its median time over runs for about so many seconds; qcc-run measures it, on these
-        inputs or on made-up ones."""
+        inputs or on made-up ones of the first shape."""
         with tempfile.TemporaryDirectory(prefix="qcc.") as folder:
             library = Path(folder, "model.so")
             self.save(library)
             line = ["--profile", "--json", f"--bench={seconds}", f"--threads={threads or self.threads}"]
             if inputs or named:
-                for i, (tensor, value) in enumerate(zip(self.inputs, self._arrange(inputs, named))):
+                for i, array in enumerate(self._read(inputs, named)[0]):
                     path = Path(folder, f"{i}.npy")
-                    numpy.save(path, _readable(tensor, value))
+                    numpy.save(path, array)
                     line.append(f"--input={path}")
             found = json.loads(run("qcc-run", library, *line))
         return [Step(**step) for step in found["steps"]]
@@ -215,7 +247,8 @@ class Model:
     def __repr__(self):
         def text(tensors):
             return ", ".join(f"{t.name}: {t.dtype}{list(t.shape)}" for t in tensors)
-        return f"<qcc.Model {text(self.inputs)} -> {text(self.outputs)}, {self.target}>"
+        more = f" and {len(self.shapes) - 1} shapes more" if len(self.shapes) > 1 else ""
+        return f"<qcc.Model {text(self.inputs)} -> {text(self.outputs)}{more}, {self.target}>"
 
 
 def load(path, threads=1, weights=None):

@@ -31,15 +31,22 @@ def find(name):
 _SHAPES = ("input_shape", "resize", "crop")  # options that write (1, 3) as 1x3; others, as 1,3
 
 
+_CHOICES = ("input_shape", "batch")  # options that write [1, 8] as {1,8}; others are repeated
+
+
+def _extent(value):
+    return "{" + ",".join(map(str, value)) + "}" if isinstance(value, list) else str(value)
+
+
 def _texts(keyword, value):
-    """A value of an option as text: {"x": (1, 3)} is x:1x3; a list stands for several options."""
+    """A value of an option as text: {"x": (1, [3, 5])} is x:1x{3,5}; a list stands for several options, or for choices among numbers."""
     if isinstance(value, dict):
         return [f"{name}:{text}" for name, one in value.items() for text in _texts(keyword, one)]
-    if isinstance(value, list):
+    if isinstance(value, list) and not (keyword in _CHOICES and all(isinstance(one, int) for one in value)):
         return [text for one in value for text in _texts(keyword, one)]
     if isinstance(value, tuple):
-        return [("x" if keyword in _SHAPES else ",").join(map(str, value))]
-    return [str(value)]
+        return [("x" if keyword in _SHAPES else ",").join(map(_extent, value))]
+    return [_extent(value)]
 
 
 def options(keywords):

@@ -92,6 +92,37 @@ class Arrays(Case):
         numpy.testing.assert_array_equal(q, numpy.int8([[-3, 2, 3, 4, 5, 7, 127]]))
         numpy.testing.assert_array_equal(made.real(model(q))[:, :6], real[:, :6])
 
+    def test_shapes(self):
+        """A call takes the shape that the arrays have, and computes what a model of that shape alone does."""
+        images = ROOT / "tests" / "data" / "onnx" / "cnn_qdq_u8s8.ort"
+        model = qcc.compile(images, input_shape={"image": ([1, 3], 3, [12, 20], 12)})
+        self.assertEqual([shape.inputs[0].shape for shape in model.shapes], [(n, 3, h, 12) for n in (1, 3) for h in (12, 20)])
+        self.assertEqual((model.inputs, model.outputs), (model.shapes[0].inputs, model.shapes[0].outputs))
+        for shape in model.shapes:
+            x = numpy.random.default_rng(1).standard_normal(shape.inputs[0].shape).astype(numpy.float32)
+            alone = qcc.compile(images, input_shape={"image": x.shape})
+            self.assertEqual(alone.outputs, shape.outputs)
+            out = [numpy.empty(tensor.shape, tensor.dtype) for tensor in shape.outputs]
+            for made in (model(x), model.stream()(image=x.tolist(), out=out)):
+                for y, wanted in zip(made, alone(x)):
+                    numpy.testing.assert_array_equal(y, wanted)
+        with self.assertRaisesRegex(ValueError, r"compiled for image \(1, 3, 16, 12\), but for image \(1, 3, 12, 12\); .*\(3, 3, 20, 12\)$"):
+            model(numpy.zeros((1, 3, 16, 12), numpy.float32))
+        with self.assertRaisesRegex(ValueError, "output '.*' has the shape"):
+            model(x[:1], out=out)
+        with self.assertRaisesRegex(TypeError, "takes float32, not float64"):
+            model(numpy.zeros((1, 3, 16, 12)))
+        self.assertEqual({step.shape[0] for step in model.profile(x, seconds=0.01) if step.macs}, {"3"})
+        self.assertIn("and 3 shapes more", repr(model))
+
+    def test_batches(self):
+        """Of a file, and of a library."""
+        model = qcc.compile(DIGITS, batch=[1, 5])
+        x = numpy.random.default_rng(1).integers(-128, 128, (5, 8, 8, 1), numpy.int8)
+        model.save(self.folder / "digits.so")
+        for one in (model, qcc.load(self.folder / "digits.so")):
+            numpy.testing.assert_array_equal(one(x), numpy.concatenate([one(x[i:i + 1]) for i in range(5)]))
+
     def test_state(self):
         model = qcc.compile(COUNTER.encode())
         x = numpy.float32([[1, 2, 3, 4]])
