@@ -34,7 +34,7 @@ static bool fail(char *error, size_t size, const char *format, const char *value
     return false;
 }
 
-static bool append(driver_list *list, const char *value, char *error, size_t error_size)
+bool driver_list_add(driver_list *list, const char *value, char *error, size_t error_size)
 {
     if (list->count == DRIVER_MAX_LIST)
         return fail(error, error_size, "%s", "given too often");
@@ -83,12 +83,23 @@ static bool set_input_shape(driver_options *o, const char *value, char *error, s
     const char *colon = strrchr(value, ':'); /* names may contain colons themselves */
     if (!colon || colon == value || !shapes_well_formed(colon + 1))
         return fail(error, error_size, "'%s' is not of the form NAME:1x224x224x3", value);
-    return append(&o->input_shapes, value, error, error_size);
+    const size_t name = (size_t)(colon - value) + 1;
+    for (int i = 0; i < o->input_shapes.count; i++)
+        if (strncmp(o->input_shapes.item[i], value, name) == 0)
+            return fail(error, error_size,
+                        "'%s' is another shape of that name; several are a list, which shells leave "
+                        "alone in quotes: 'NAME:1x{224,320}x3'",
+                        value);
+    return driver_list_add(&o->input_shapes, value, error, error_size);
 }
 
 static bool set_batch(driver_options *o, const char *value, char *error, size_t error_size)
 {
-    o->batches = NULL;
+    if (o->batch || o->batches)
+        return fail(error, error_size,
+                    "'%s' is another batch; several are a list, which shells leave alone in quotes: "
+                    "'{1,8}'",
+                    value);
     if (*value != '{')
         return options_number(value, 1, MAX_BATCH, &o->batch, error, error_size);
     if (!shapes_well_formed(value) || strchr(value, 'x'))
@@ -126,11 +137,11 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
     case OPT_INPUT_SHAPE: return set_input_shape(o, value, error, error_size);
     case OPT_ROUNDING: return set_rounding(o, value, error, error_size);
     case OPT_QUANTIZE: return set_quantize(o, value, error, error_size);
-    case OPT_QUANTIZED_OPS: return append(&o->quantized_ops, value, error, error_size);
+    case OPT_QUANTIZED_OPS: return driver_list_add(&o->quantized_ops, value, error, error_size);
     case OPT_PARAMS: o->params = value; return true;
     case OPT_INFER_SCALES: o->infer_scales = true; return true;
     case OPT_MAX_SIZE: return options_size(value, &o->max_size, error, error_size);
-    case OPT_KEEP_FLOAT: return append(&o->keep_float, value, error, error_size);
+    case OPT_KEEP_FLOAT: return driver_list_add(&o->keep_float, value, error, error_size);
     case OPT_TARGET:
     case OPT_TARGET_HERE: return set_target(o, value, error, error_size);
     case OPT_OPTIMIZE:
@@ -140,11 +151,12 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
         return true;
     case OPT_DEBUG: o->debug = true; return true;
     case OPT_JOBS: return options_number(value, 1, 1024, &o->jobs, error, error_size);
-    case OPT_KERNEL: return kernel_named(value, error, error_size) && append(&o->kernels, value, error, error_size);
+    case OPT_KERNEL:
+        return kernel_named(value, error, error_size) && driver_list_add(&o->kernels, value, error, error_size);
     case OPT_PRINT_BEFORE:
-        return pass_named(value, error, error_size) && append(&o->print_before, value, error, error_size);
+        return pass_named(value, error, error_size) && driver_list_add(&o->print_before, value, error, error_size);
     case OPT_PRINT_AFTER:
-        return pass_named(value, error, error_size) && append(&o->print_after, value, error, error_size);
+        return pass_named(value, error, error_size) && driver_list_add(&o->print_after, value, error, error_size);
     case OPT_PRINT_AFTER_ALL: o->print_after_all = true; return true;
     case OPT_DUMP_DIR: o->dump_dir = value; return true;
     case OPT_VERIFY_EACH: o->verify_each = true; return true;

@@ -26,6 +26,9 @@ typedef struct driver_list {
     int count;
 } driver_list;
 
+/* For an option that may be repeated; false with the reason when it was too often. */
+bool driver_list_add(driver_list *, const char *value, char *error, size_t error_size);
+
 struct driver_options;
 /* Finds ranges for the graph between the phases `real` and `integer`, and may correct its weights and biases; `out`
  * lives as long as the graph. */

@@ -60,9 +60,9 @@ static bool set_weights(emission *c, const char *value)
 static bool set_report(emission *c, const char *value, char *error, size_t size)
 {
     const char *dot = strrchr(value, '.');
-    c->report = value;
-    return (dot && (strcmp(dot, ".json") == 0 || strcmp(dot, ".html") == 0)) ||
-           fail(error, size, "'%s' ends neither in .json nor in .html", value);
+    if (!dot || (strcmp(dot, ".json") != 0 && strcmp(dot, ".html") != 0))
+        return fail(error, size, "'%s' ends neither in .json nor in .html", value);
+    return driver_list_add(&c->reports, value, error, size);
 }
 
 bool emission_set(emission *c, option_id id, const char *value, bool *out_known, char *error, size_t size)
@@ -139,7 +139,7 @@ const char *emission_complete(emission *c)
         return "the output's extension is none of .o .so .s .ll .qir .tflite, and there is no --emit";
     if (c->options.external_weights && c->kind != EMISSION_OBJECT && c->kind != EMISSION_SHARED)
         return "--weights=FILE goes with objects and shared libraries only";
-    if (shapes_count(&c->options) > 1 && (emission_is_graph(c) || c->report || c->dot))
+    if (shapes_count(&c->options) > 1 && (emission_is_graph(c) || c->reports.count || c->dot))
         return "lists of shapes go with machine code only, and without --report and --dot, which tell of one shape";
     if (c->header && emission_is_graph(c))
         return "--header=FILE goes with machine code only";
@@ -161,7 +161,8 @@ const char *emission_complete(emission *c)
 
 typedef struct outputs {
     output_set set;
-    int main, header, report, dot, weights; /* OUTPUT_NONE: not asked for */
+    int main, header, dot, weights; /* OUTPUT_NONE: not asked for */
+    int reports[DRIVER_MAX_LIST];   /* as many as emission.reports */
 } outputs;
 
 static bool declare(outputs *o, int *out_file, const char *path, unsigned mode, diag *d)
@@ -187,13 +188,21 @@ static bool declare_default_header(const emission *c, outputs *o, diag *d)
     return good;
 }
 
+static bool declare_reports(const emission *c, outputs *o, diag *d)
+{
+    for (int i = 0; i < c->reports.count; i++)
+        if (!declare(o, &o->reports[i], c->reports.item[i], 0666, d))
+            return false;
+    return true;
+}
+
 /* Everything that this command reads and writes, before it does. */
 static bool declare_all(const emission *c, outputs *o, diag *d)
 {
     return output_keep(&o->set, c->model, d) &&
            declare(o, &o->main, c->output, c->kind == EMISSION_SHARED ? 0777 : 0666, d) &&
            (c->header ? declare(o, &o->header, c->header, 0666, d) : declare_default_header(c, o, d)) &&
-           declare(o, &o->weights, c->weights, 0666, d) && declare(o, &o->report, c->report, 0666, d) &&
+           declare(o, &o->weights, c->weights, 0666, d) && declare_reports(c, o, d) &&
            declare(o, &o->dot, c->dot, 0666, d);
 }
 
@@ -227,9 +236,9 @@ static bool add_views(const emission *c, const driver_module *m, const cg_output
                                 .targets = c->options.targets,
                                 .float_is_asked_for = driver_wants_float(&c->options),
                                 .object_bytes = code->size + (code->separate ? 0 : code->parts_bytes)};
-    if (o->report != OUTPUT_NONE) {
-        char *text = report_text(m->graph, &facts, strcmp(strrchr(c->report, '.'), ".html") == 0, &length);
-        if (!add_text(&o->set, o->report, text, length, d))
+    for (int i = 0; i < c->reports.count; i++) {
+        char *text = report_text(m->graph, &facts, report_is_html(c->reports.item[i]), &length);
+        if (!add_text(&o->set, o->reports[i], text, length, d))
             return false;
     }
     if (o->dot == OUTPUT_NONE)

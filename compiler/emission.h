@@ -24,7 +24,8 @@ typedef enum emission_kind {
 
 typedef struct emission {
     driver_options options;
-    const char *model, *output, *header, *report, *dot, *weights;
+    const char *model, *output, *header, *dot, *weights;
+    driver_list reports;
     char *default_output; /* owned */
     char name[EMISSION_NAME_BYTES];
     bool no_header;

@@ -10,6 +10,7 @@
 #include "compiler/output/program.h"
 #include "compiler/progress.h"
 #include "compiler/quantize/calibrate.h"
+#include "compiler/shapes.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -70,8 +71,10 @@ static const char *complete_description(command *c)
     if (!c->emission.model)
         return "no model given";
     const emission *e = &c->emission;
-    if (e->output || e->header || e->report || e->dot || e->weights || e->kind != EMISSION_NONE)
+    if (e->output || e->header || e->reports.count || e->dot || e->weights || e->kind != EMISSION_NONE)
         return "--describe writes no files";
+    if (shapes_count(&e->options) > 1)
+        return "--describe tells of one shape, not of lists";
     return NULL;
 }
 

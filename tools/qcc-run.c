@@ -25,8 +25,8 @@ enum { EXIT_USAGE = 2, DEFAULT_TOP = 5, SEED_PER_STEP = 1000 };
 typedef struct command {
     driver_options options;
     calibrate_options calibration;
-    const char *file, *report;
-    driver_list inputs, outputs, expected;
+    const char *file;
+    driver_list inputs, outputs, expected, reports;
     driver_list *open_list; /* takes further .npy arguments */
     long seed, threads, steps;
     double tolerance, bench_seconds;
@@ -36,7 +36,7 @@ typedef struct command {
 
 typedef struct outputs {
     output_set set;
-    int arrays[DRIVER_MAX_LIST], report; /* as many as command.outputs; OUTPUT_NONE: not asked for */
+    int arrays[DRIVER_MAX_LIST], reports[DRIVER_MAX_LIST]; /* as many as command.outputs, command.reports */
 } outputs;
 
 /* ---- Options ---- */
@@ -75,6 +75,13 @@ static bool set_argument(command *c, const char *value, char *error, size_t size
     return true;
 }
 
+static bool set_report(command *c, const char *value, char *error, size_t size)
+{
+    if (!has_extension(value, ".json") && !has_extension(value, ".html"))
+        return fail(error, size, "'%s' ends neither in .json nor in .html", value);
+    return driver_list_add(&c->reports, value, error, size);
+}
+
 static bool set_option(void *context, option_id id, const char *value, char *error, size_t size)
 {
     command *c = context;
@@ -93,7 +100,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_LABEL_OFFSET: return options_number(value, 0, 1000000, &c->classes.offset, error, size);
     case OPT_TOP: return options_number(value, 1, 1000000, &c->classes.top, error, size);
     case OPT_INTERP: c->interpret = true; return true;
-    case OPT_REPORT: c->report = value; return true;
+    case OPT_REPORT: return set_report(c, value, error, size);
     case OPT_PROFILE: c->profile = true; return true;
     case OPT_JSON: c->json = true; return true;
     case OPT_BENCH: c->bench = true; return !value || options_real(value, &c->bench_seconds, error, size);
@@ -111,11 +118,9 @@ static const char *complete(const command *c)
         return "no model given";
     if (c->interpret && c->profile)
         return "--profile is about compiled code, --interp runs none";
-    if (c->report && !has_extension(c->report, ".json") && !has_extension(c->report, ".html"))
-        return "--report takes a file .json or .html";
-    if (c->report && shapes_count(&c->options) > 1)
+    if (c->reports.count && shapes_count(&c->options) > 1)
         return "--report tells of one shape: --batch and --input-shape can't have lists";
-    if (c->report && c->interpret)
+    if (c->reports.count && c->interpret)
         return "--report is about compiled code, --interp runs none";
     if (c->json && !c->profile)
         return "--json goes with --profile";
@@ -255,7 +260,7 @@ static bool measure(const command *c, session *s, outputs *o, diag *d)
         return false;
     if (c->bench && !json)
         bench_print(s, &times);
-    if (!c->profile && !c->report)
+    if (!c->profile && !c->reports.count)
         return true;
     double *seconds = profile_measure(s, c->bench_seconds, d);
     bool printed = seconds != NULL;
@@ -263,7 +268,8 @@ static bool measure(const command *c, session *s, outputs *o, diag *d)
         printed = profile_print_json(s, seconds, c->bench ? &times : NULL, d);
     else if (printed && c->profile)
         printed = profile_print(s, seconds, d);
-    const bool good = printed && (!c->report || run_report_add(s, &c->options, seconds, &o->set, o->report, d));
+    const bool good = printed && (!c->reports.count ||
+                                  run_report_add(s, &c->options, seconds, &o->set, o->reports, c->reports.count, d));
     free(seconds);
     return good;
 }
@@ -288,8 +294,12 @@ static bool declare_all(const command *c, outputs *o, diag *d)
         if (o->arrays[i] == OUTPUT_NONE)
             return false;
     }
-    o->report = c->report ? output_declare(&o->set, c->report, 0666, d) : OUTPUT_NONE;
-    return !c->report || o->report != OUTPUT_NONE;
+    for (int i = 0; i < c->reports.count; i++) {
+        o->reports[i] = output_declare(&o->set, c->reports.item[i], 0666, d);
+        if (o->reports[i] == OUTPUT_NONE)
+            return false;
+    }
+    return true;
 }
 
 /* What there is to see where nothing else is asked for. */
@@ -317,13 +327,13 @@ static bool run_session(const command *c, session *s, outputs *o, bool *out_with
     for (long step = 0; good && step < c->steps; step++)
         good = fill_inputs(c, s, step, d) && session_run(s, d);
     good = good && add_outputs(c, s, o, d) && compare_outputs(c, s, out_within, d);
-    if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile && !c->report)
+    if (good && !c->outputs.count && !c->expected.count && !c->bench && !c->profile && !c->reports.count)
         good = show(c, s, d);
     else if (good && c->classes.top)
         good = classes_print(s, &c->classes, d);
-    if (good && (c->bench || c->profile || c->report))
+    if (good && (c->bench || c->profile || c->reports.count))
         remark_threads(s, d);
-    if (good && (c->bench || c->profile || c->report))
+    if (good && (c->bench || c->profile || c->reports.count))
         good = measure(c, s, o, d);
     return good && output_commit(&o->set, d);
 }

@@ -29,14 +29,6 @@ static bool fail(char *error, size_t size, const char *format, const char *value
     return false;
 }
 
-static bool add(driver_list *list, const char *value, char *error, size_t size)
-{
-    if (list->count == DRIVER_MAX_LIST)
-        return fail(error, size, "%s", "given too often");
-    list->item[list->count++] = value;
-    return true;
-}
-
 /* One of two words. */
 static bool set_either(bool *out, const char *value, const char *no, const char *yes, char *error, size_t size)
 {
@@ -102,14 +94,14 @@ static bool set_own(calibrate_options *c, option_id id, const char *value, bool 
 {
     *out_known = true;
     switch (id) {
-    case OPT_CALIB: return add(&c->samples, value, error, size);
+    case OPT_CALIB: return driver_list_add(&c->samples, value, error, size);
     case OPT_CALIB_SAMPLES: return options_number(value, 1, 1000000000, &c->sample_count, error, size);
     case OPT_CALIB_BATCH: return options_number(value, 1, 1000000000, &c->batch, error, size);
     case OPT_SEED: c->seed_given = true; return options_number(value, 0, 1000000000, &c->seed, error, size);
     case OPT_SAVE_SCALES: c->save_scales = value; return true;
     case OPT_SCALES: c->scales = value; return true;
     case OPT_SAVE_STATS: c->save_stats = value; return true;
-    case OPT_LOAD_STATS: return add(&c->load_stats, value, error, size);
+    case OPT_LOAD_STATS: return driver_list_add(&c->load_stats, value, error, size);
     case OPT_ALGO: return set_algo(c, value, error, size);
     case OPT_HIST_PERCENT: return set_percentile(c, value, error, size);
     case OPT_MIN_SQNR: return set_min_sqnr(c, value, error, size);

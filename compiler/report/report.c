@@ -353,6 +353,8 @@ static json_t *graph_json(report_builder *r)
     return o;
 }
 
+bool report_is_html(const char *path) { return strcmp(strrchr(path, '.'), ".html") == 0; }
+
 char *report_text(const ir_graph *g, const report_facts *facts, bool html, size_t *out_length)
 {
     char *text = NULL;

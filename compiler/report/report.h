@@ -30,6 +30,9 @@ typedef struct report_facts {
 /* What the ops of a lowered graph come to. */
 void report_totals(const ir_graph *, int64_t *out_macs, int64_t *out_weights_bytes);
 
+/* By the extension of a report's file, which is .html or .json. */
+bool report_is_html(const char *path);
+
 /* The graph is lowered.  The text, to be freed; NULL: out of memory. */
 char *report_text(const ir_graph *, const report_facts *, bool html, size_t *out_length);
 

@@ -197,7 +197,8 @@ class Outputs(Case):
         facts = json.loads(report.read_text())
         self.assertEqual(facts["ops_float"], 0)
         self.assertTrue(all(op["why"] and op["arithmetic"] == "int8" and len(op["kernels"]) == 1 for op in facts["ops"]))
-        self.fine(QCC, DIGITS, "-o", self.folder / "d.o", f"--report={page}")
+        self.fine(QCC, DIGITS, "-o", self.folder / "d.o", f"--report={page}", f"--report={report}")
+        self.assertIn("conv2d", {op["op"] for op in json.loads(report.read_text())["ops"]})  # facts, of before, has none
         text = page.read_text()
         self.assertTrue(text.startswith("<!DOCTYPE html>") and "conv2d" in text and "<small>conv</small>" in text and "http" not in text)
         self.fine(QCC, ROOT / "tests" / "data" / "hybrid.tflite", "-o", self.folder / "h.o", f"--report={report}")

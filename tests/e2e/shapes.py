@@ -128,6 +128,9 @@ class Shapes(Case):
                           ["--input-shape=image:{1,2"], ["--batch={1,2}", "--emit=ir"], ["--batch={1,2}", f"--report={o}.html"],
                           ["--batch={1,2}", "--scales=s.txt"]):
             self.refused(2, QCC, CNN, *arguments, "-o", o)
+        for arguments in (["--batch=1", "--batch=2"], [f"--input-shape=image:1x3x{height}x12" for height in (12, 20)]):
+            self.assertIn("in quotes", self.refused(2, QCC, CNN, *arguments, "-o", o))  # as shells expand {1,2}
+        self.assertIn("one shape", self.refused(2, QCC, CNN, "--describe", "--batch={1,2}"))
         self.refused(2, QCC_EVAL, CNN, "--batch={1,2}", "--data=x", "--labels=y")
 
 

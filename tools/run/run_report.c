@@ -32,11 +32,19 @@ static double *seconds_of_ops(const session *s, const double seconds[], diag *d)
 
 enum { NAME_BYTES = 256 };
 
-bool run_report_add(const session *s, const driver_options *options, const double seconds[], output_set *files,
-                    int file, diag *d)
+static bool add_text(output_set *set, int file, const ir_graph *g, const report_facts *facts, diag *d)
 {
-    const char *path = files->file[file].path;
-    const ir_loc loc = {.file = path, .subgraph = -1, .node = -1};
+    size_t length;
+    char *text = report_text(g, facts, report_is_html(set->file[file].path), &length);
+    const bool good = text ? output_add(set, file, text, length, d) : diag_error(d, NULL, "out of memory");
+    free(text);
+    return good;
+}
+
+bool run_report_add(const session *s, const driver_options *options, const double seconds[], output_set *set,
+                    const int files[], int count, diag *d)
+{
+    const ir_loc loc = {.file = set->file[files[0]].path, .subgraph = -1, .node = -1};
     if (!s->module.graph)
         return diag_error(d, &loc, "a compiled library knows no graph: --report needs the model file");
     const size_t ids = (size_t)s->module.graph->next_id + 1;
@@ -58,10 +66,8 @@ bool run_report_add(const session *s, const driver_options *options, const doubl
                                     .seconds = of_ops,
                                     .activations = seen,
                                     .differences = differences};
-        size_t length;
-        char *text = report_text(s->module.graph, &facts, strcmp(strrchr(path, '.'), ".html") == 0, &length);
-        good = text ? output_add(files, file, text, length, d) : diag_error(d, NULL, "out of memory");
-        free(text);
+        for (int i = 0; good && i < count; i++)
+            good = add_text(set, files[i], s->module.graph, &facts, d);
     }
     free(of_ops);
     free(seen);

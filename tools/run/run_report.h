@@ -5,7 +5,9 @@
 #include "compiler/run/session.h"
 
 /* seconds: of each step of s->model, which was compiled from a model file; the values that it reports on follow from
- * the inputs in the session's buffers.  Adds the report to the set of outputs. */
-bool run_report_add(const session *, const driver_options *, const double seconds[], output_set *, int file, diag *);
+ * the inputs in the session's buffers.  Adds the report to the set of outputs, to
+ * each of these files in the form that its extension names. */
+bool run_report_add(const session *, const driver_options *, const double seconds[], output_set *, const int files[],
+                    int count, diag *);
 
 #endif
