@@ -93,6 +93,14 @@ static bool set_input_shape(driver_options *o, const char *value, char *error, s
     return driver_list_add(&o->input_shapes, value, error, error_size);
 }
 
+static bool set_input_value(driver_options *o, const char *value, char *error, size_t error_size)
+{
+    const char *colon = strrchr(value, ':');
+    if (!colon || colon == value || !colon[1])
+        return fail(error, error_size, "'%s' is not of the form NAME:16000", value);
+    return driver_list_add(&o->input_values, value, error, error_size);
+}
+
 static bool set_batch(driver_options *o, const char *value, char *error, size_t error_size)
 {
     if (o->batch || o->batches)
@@ -135,6 +143,7 @@ bool driver_set(driver_options *o, option_id id, const char *value, bool *out_kn
     switch (id) {
     case OPT_BATCH: return set_batch(o, value, error, error_size);
     case OPT_INPUT_SHAPE: return set_input_shape(o, value, error, error_size);
+    case OPT_INPUT_VALUE: return set_input_value(o, value, error, error_size);
     case OPT_ROUNDING: return set_rounding(o, value, error, error_size);
     case OPT_QUANTIZE: return set_quantize(o, value, error, error_size);
     case OPT_QUANTIZED_OPS: return driver_list_add(&o->quantized_ops, value, error, error_size);
@@ -249,6 +258,8 @@ static ir_graph *import_shape(const driver_options *o, driver_module *m, const c
     const frontend_options options = {.batch = o->batch,
                                       .input_shapes = o->input_shapes.item,
                                       .input_shape_count = o->input_shapes.count,
+                                      .input_values = o->input_values.item,
+                                      .input_value_count = o->input_values.count,
                                       .open = model_files_open,
                                       .open_context = &m->beside,
                                       .params = params,

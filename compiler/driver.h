@@ -41,6 +41,7 @@ typedef struct driver_options {
     long batch;               /* 0: as the file says */
     const char *batches;      /* "{1,8}": a list of them; NULL: there is none */
     driver_list input_shapes; /* "NAME:1x224x224x3" */
+    driver_list input_values; /* "NAME:16000" */
     ir_enum_ROUNDING rounding;
     bool rounding_given;
     pass_quantize_mode quantize;

@@ -76,6 +76,8 @@ static void note_inputs(frontend_model *m, const frontend_input *in)
     if (!in)
         return;
     note_inputs(m, in->next);
+    if (in->fixed)
+        return;
     frontend_described *to = note_value(d, in->name, true);
     to->type = in->type;
     to->in_file = in->in_file;

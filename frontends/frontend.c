@@ -190,13 +190,13 @@ static ir_graph *import(const uint8_t *bytes, size_t size, const char *file, con
     case FORMAT_TEXT: break;
     case FORMAT_NONE: return NULL;
     }
-    if (!options->batch && !options->input_shape_count) {
+    if (!options->batch && !options->input_shape_count && !options->input_value_count) {
         ir_graph *g = import_text((const char *)bytes, size, file, ir_limits_of(size, options->max_bytes), d);
         if (g && options->description)
             frontend_describe_graph(g, options->description);
         return g;
     }
-    diag_error(d, &loc, "the shapes of textual IR can't be changed");
+    diag_error(d, &loc, "the shapes of textual IR can't be changed, nor the values of its inputs");
     return NULL;
 }
 

@@ -42,6 +42,8 @@ typedef struct frontend_options {
     int64_t batch;                   /* 0: as the file says */
     const char *const *input_shapes; /* "NAME:1x224x224x3" */
     int input_shape_count;
+    const char *const *input_values; /* "NAME:1,2,3": what the input always is */
+    int input_value_count;
     frontend_open_fn *open; /* NULL: models must hold all that they name */
     void *open_context;
     const char *params; /* of a Paddle program: the file that has them all, "": a file for each; NULL: look for it */

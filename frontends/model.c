@@ -18,6 +18,7 @@ bool model_open(frontend_model *m, const uint8_t *bytes, size_t size, const char
     m->graph = ir_graph_new_within(ir_limits_of(size, options->max_bytes));
     m->dense_budget = m->graph->limits.bytes;
     m->shapes_used = ARENA_ARRAY(m->graph->arena, bool, options->input_shape_count + 1);
+    m->values_used = ARENA_ARRAY(m->graph->arena, bool, options->input_value_count + 1);
     m->unknown = ARENA_NEW(m->graph->arena, ir_value);
     m->unknown->name = "";
     fb_open(&m->reader, bytes, size);
@@ -72,6 +73,8 @@ bool model_goes_on(frontend_model *m)
     if (m->misfit)
         say_shapes(m, m->fed, MOST_INPUTS);
     m->misfit = false;
+    if (m->undecided)
+        diag_add(m->diag, "; the inputs decide whether this branch is taken" NODE_DECIDED);
     return fb_ok(&m->reader) && diag_put_off(m->diag);
 }
 
@@ -304,7 +307,7 @@ bool model_input_type(frontend_model *m, const char *name, const char *other_nam
     return ir_type_valid(type) || diag_error(m->diag, &loc, "input '%s' is too large", name);
 }
 
-bool model_input_shapes_used(frontend_model *m)
+bool model_input_options_used(frontend_model *m)
 {
     const ir_loc loc = model_loc(m);
     for (int i = 0; i < m->options->input_shape_count; i++) {
@@ -315,5 +318,5 @@ bool model_input_shapes_used(frontend_model *m)
         if (!model_goes_on(m))
             return false;
     }
-    return true;
+    return model_input_values_used(m);
 }

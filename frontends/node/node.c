@@ -416,9 +416,10 @@ ir_value *node_selected(frontend_node *n, int output, ir_value *condition, ir_va
         ir_op *op = node_emit(n, IR_SELECT, 3, (ir_value *[]){condition, yes, no});
         return node_done_quant(n, op, yes->type.dtype, yes->quant);
     }
-    node_error(n,
-               "control flow is not supported: result %d is %s in one branch, %s%s in the other, and the inputs decide",
-               output, ir_type_text(&yes->type, text[0]), ir_type_text(&no->type, text[1]),
-               ir_type_equal(&yes->type, &no->type) ? " with another quantization" : "");
+    node_error(
+        n,
+        "control flow is not supported: result %d is %s in one branch, %s%s in the other, and the inputs decide" NODE_DECIDED,
+        output, ir_type_text(&yes->type, text[0]), ir_type_text(&no->type, text[1]),
+        ir_type_equal(&yes->type, &no->type) ? " with another quantization" : "");
     return NULL;
 }

@@ -41,7 +41,7 @@ typedef struct frontend_input {
     const char *const *dim_names; /* what the file calls its open dimensions; NULL: nothing */
     ir_type in_file;              /* -1: open */
     ir_type type;                 /* as it is imported */
-    bool shaped, batched;         /* by --input-shape, by --batch */
+    bool shaped, batched, fixed;  /* by --input-shape, by --batch, by --input-value */
 } frontend_input;
 
 #define FRONTEND_MODEL_FIELDS                                                                                          \
@@ -50,10 +50,12 @@ typedef struct frontend_input {
     const char *file;                                                                                                  \
     const frontend_options *options;                                                                                   \
     bool *shapes_used; /* which of the options' input shapes found their input */                                      \
+    bool *values_used; /* the same of input values */                                                                  \
     const frontend_folding *folding;                                                                                   \
     diag *diag;                                                                                                        \
     ir_graph *graph;                                                                                                   \
     bool misfit;         /* what failed are shapes that don't fit each other */                                        \
+    int undecided;       /* branches around the node at hand that the inputs choose among */                           \
     bool shapes_fit;     /* those of the file itself do: inputs that nobody reshaped are not to blame */               \
     frontend_input *fed; /* its inputs, the last one first */                                                          \
     ir_value **known;    /* node_known.c: by the ids of values */                                                      \
@@ -156,7 +158,12 @@ const uint8_t *model_file(frontend_model *, const ir_loc *, const char *name, si
  * dim_names: what the file calls the open ones, NULL where it does not, or NULL at all. */
 bool model_input_type(frontend_model *, const char *name, const char *other_name, const char *const dim_names[],
                       ir_type *type);
-bool model_input_shapes_used(frontend_model *); /* an --input-shape that names no input is an error */
+bool model_input_options_used(frontend_model *); /* an --input-shape or --input-value that names no input is an error */
+
+/* ---- model_fixed.c ---- */
+/* An input of that type, or the constant that --input-value says it is; NULL after a diagnostic. */
+ir_value *model_input(frontend_model *, const char *name, const char *other_name, ir_type, const ir_quant *);
+bool model_input_values_used(frontend_model *);
 
 /* ---- description.c, for whoever asks for one ---- */
 void model_note_node(frontend_model *, const char *operator_name); /* refused, if the diag says so at the moment */
@@ -210,6 +217,8 @@ ir_value *node_batch_norm(frontend_node *, ir_value *x, int at, ir_value *const 
 /* The constant that v (NULL: an error already) comes to if it is computed of constants alone, whatever its size; or else
  * v.  NULL after a diagnostic. */
 ir_value *node_known(frontend_node *, ir_value *v);
+/* How what the inputs decide can be known while importing. */
+#define NODE_DECIDED "; --input-value can make one of them a constant"
 /* Result `output` of an operator with two branches that the inputs choose between: `yes` where the condition, of rank 0,
  * holds, else `no`.  NULL after a diagnostic. */
 ir_value *node_selected(frontend_node *, int output, ir_value *condition, ir_value *yes, ir_value *no);
@@ -256,7 +265,8 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define model_constant(x, ...) model_constant(&(x)->common, __VA_ARGS__)
 #define model_file(x, ...) model_file(&(x)->common, __VA_ARGS__)
 #define model_input_type(x, ...) model_input_type(&(x)->common, __VA_ARGS__)
-#define model_input_shapes_used(x) model_input_shapes_used(&(x)->common)
+#define model_input_options_used(x) model_input_options_used(&(x)->common)
+#define model_input(x, ...) model_input(&(x)->common, __VA_ARGS__)
 #define model_note_node(x, ...) model_note_node(&(x)->common, __VA_ARGS__)
 #define model_note_output(x, ...) model_note_output(&(x)->common, __VA_ARGS__)
 #define node_error(x, ...) node_error(&(x)->common, __VA_ARGS__)

@@ -176,9 +176,10 @@ static ir_value *make_input(ort_model *m, const ort_name *name, ir_type type)
     const ir_dtype outer = outer_dtype(name->info->type);
     remark_double(m, name->info->type);
     if (!outer)
-        return ir_input_new(m->graph, type, NULL, name->text);
+        return model_input(m, name->text, NULL, type, NULL);
     type.dtype = outer;
-    return as_type(m, ir_input_new(m->graph, type, NULL, name->text), IR_F32);
+    ir_value *x = model_input(m, name->text, NULL, type, NULL);
+    return x ? as_type(m, x, IR_F32) : NULL;
 }
 
 static bool input_type(ort_model *m, const ort_name *name, ir_type *out)
@@ -220,7 +221,7 @@ static bool make_inputs(ort_model *m)
         if (!name->forms[LAYOUT_PLAIN])
             return false;
     }
-    return model_input_shapes_used(m);
+    return model_input_options_used(m);
 }
 
 /* ---- Nodes ---- */

@@ -90,13 +90,16 @@ bool paddle_op_if(paddle_node *n)
         const paddle_block *taken = &n->blocks[ir_const_int(condition, 0) ? 0 : 1];
         return paddle_import_block(n, taken) && hold_all(n, results, &taken->results);
     }
-    for (int branch = 0; branch < 2; branch++) {
-        if (!paddle_import_block(n, &n->blocks[branch]))
-            return false;
-        for (uint32_t i = 0; i < results->count; i++)
-            if (!held(n, n->blocks[branch].results.text[i], &v))
-                return false;
+    bool both = true;
+    n->model->undecided++;
+    for (int branch = 0; both && branch < 2; branch++) {
+        both = paddle_import_block(n, &n->blocks[branch]);
+        for (uint32_t i = 0; both && i < results->count; i++)
+            both = held(n, n->blocks[branch].results.text[i], &v);
     }
+    n->model->undecided--;
+    if (!both)
+        return false;
     for (uint32_t i = 0; i < results->count; i++)
         if (!put_selected(n, (int)i, condition))
             return false;
@@ -127,6 +130,6 @@ bool paddle_op_while(paddle_node *n)
     if (!ir_is_const(condition))
         return node_error(n,
                           "control flow is not supported: how often the loop runs must be constant, and its condition "
-                          "depends on the inputs");
+                          "depends on the inputs" NODE_DECIDED);
     return hold_all(n, results, &body->inputs);
 }

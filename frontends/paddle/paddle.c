@@ -268,9 +268,11 @@ static bool make_inputs(paddle_model *m, paddle_node *nodes)
         const bool known = input_type(n, v, &type);
         if (!known && !model_goes_on(m))
             return false;
-        m->inputs[col] = known ? ir_input_new(m->graph, type, NULL, v->text) : m->unknown;
+        m->inputs[col] = known ? model_input(m, v->text, NULL, type, NULL) : m->unknown;
+        if (!m->inputs[col])
+            return false;
     }
-    return model_input_shapes_used(m);
+    return model_input_options_used(m);
 }
 
 static bool is_unknown(const paddle_model *m, const paddle_variable *v)

@@ -79,11 +79,15 @@ bool tflite_op_if(tflite_node *n)
                bind_all(n, yes);
     condition = node_reshaped(n, condition, 0, NULL);
     const ir_op *last = n->model->graph->last;
-    if (!condition || !import(n, IF_THEN, "branch", inputs, in, outputs, yes) ||
-        !import(n, IF_ELSE, "branch", inputs, in, outputs, no))
+    n->model->undecided++;
+    const bool both = condition && import(n, IF_THEN, "branch", inputs, in, outputs, yes) &&
+                      import(n, IF_ELSE, "branch", inputs, in, outputs, no);
+    n->model->undecided--;
+    if (!both)
         return false;
     if (sets_variable(n->model->graph, last))
-        return node_error(n, "control flow is not supported: a branch sets a variable, and the inputs decide whether");
+        return node_error(
+            n, "control flow is not supported: a branch sets a variable, and the inputs decide whether" NODE_DECIDED);
     for (int i = 0; i < outputs; i++)
         if (!(yes[i] = node_selected(n, i, condition, yes[i], no[i])))
             return false;
@@ -103,7 +107,7 @@ static bool holds(tflite_node *n, int count, ir_value *const values[], bool *out
     if (!ir_is_const(c))
         return node_error(
             n, "control flow is not supported: how often the loop runs must be constant, and its condition depends on "
-               "the inputs");
+               "the inputs" NODE_DECIDED);
     *out = ir_const_int(c, 0) != 0;
     return true;
 }

@@ -343,9 +343,11 @@ static bool make_inputs(tflite_model *m, tflite_scope *s, fb_vector in)
         const bool known = model_input_type(m, name, t.name, NULL, &t.type);
         if (!known && !model_goes_on(m))
             return false;
-        s->values[index] = known ? ir_input_new(m->graph, t.type, t.quant, name) : m->unknown;
+        s->values[index] = known ? model_input(m, name, t.name, t.type, t.quant) : m->unknown;
+        if (!s->values[index])
+            return false;
     }
-    if (!model_input_shapes_used(m))
+    if (!model_input_options_used(m))
         return false;
     return fb_ok(&m->reader) || model_malformed(m, &loc);
 }

@@ -59,7 +59,10 @@ bool ort_op_if(ort_node *n)
         return import_branch(n, taken ? "then_branch" : "else_branch", yes) && put_first(n, n->output_count, yes);
     }
     condition = node_reshaped(n, condition, 0, NULL);
-    if (!condition || !import_branch(n, "then_branch", yes) || !import_branch(n, "else_branch", no))
+    n->model->undecided++;
+    const bool both = condition && import_branch(n, "then_branch", yes) && import_branch(n, "else_branch", no);
+    n->model->undecided--;
+    if (!both)
         return false;
     for (int i = 0; i < n->output_count; i++)
         if (!put_selected(n, i, condition, yes[i], no[i]))
@@ -136,7 +139,7 @@ static bool one_constant(ort_node *n, ir_value **value, ir_dtype dtype, const ch
         return node_error(n, "the %s is not one %s", what, ir_dtype_text(dtype));
     return ir_is_const(v) || node_error(n,
                                         "control flow is not supported: how often the loop runs must be constant, and "
-                                        "its %s depends on the inputs",
+                                        "its %s depends on the inputs" NODE_DECIDED,
                                         what);
 }
 
