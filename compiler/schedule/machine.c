@@ -1,6 +1,6 @@
 /* machine.c: from a target's registers and traits to the numbers of the cost model.
  *
- * The model counts in vectors of 16 columns.  With registers of 64 bytes such a vector is one register, otherwise a
+ * The model counts in vectors of a block's 16 sums.  With registers of 64 bytes such a vector is one register, otherwise a
  * few: all that is done to it takes as many instructions, and as many fewer fit.  Beside the sums, a tile needs its
  * weights, one broadcast, and where bytes are multiplied in two instructions (vpmaddubsw, vpmaddwd) a constant and an
  * intermediate result.  Measured where docs/performance.md says so: 64-byte registers with VNNI on Zen 5, 32-byte
@@ -9,7 +9,7 @@
 
 #include <limits.h>
 
-enum { VECTOR_BYTES = 64, MAX_ROWS = 16 };
+enum { VECTOR_BYTES = 4 * SCHEDULE_BLOCK, MAX_ROWS = 16 };
 
 schedule_machine schedule_machine_of(const target_info *t, schedule_numbers numbers)
 {

@@ -64,7 +64,8 @@ typedef struct search {
 /* Tiles of `other` pixels along the uncut direction. */
 static void try_cut(search *s, int blocks, const cut *c, int64_t other, bool vertical)
 {
-    const int64_t all_blocks = (s->columns + 15) / 16, panels = all_blocks / blocks, tail = all_blocks % blocks;
+    const int64_t all_blocks = (s->columns + SCHEDULE_BLOCK - 1) / SCHEDULE_BLOCK, panels = all_blocks / blocks,
+                  tail = all_blocks % blocks;
     const int64_t repeat = s->images * (vertical ? 1 : s->height);
     double cycles = 0;
     for (int i = 0; i < 2; i++) {
@@ -97,7 +98,7 @@ schedule_tiles schedule_tile(const schedule_machine *m, int64_t images, int64_t 
     search s = {m, images, height, width, columns, steps, {0}};
     for (int i = 0; i < 4; i++) {
         const int blocks = choices[i];
-        if ((wanted && blocks != wanted) || (blocks > 1 && 16 * (blocks / 2) >= columns))
+        if ((wanted && blocks != wanted) || (blocks > 1 && SCHEDULE_BLOCK * (blocks / 2) >= columns))
             continue;
         for (int64_t size = 1; size <= width && fits(m, size, blocks); size++) {
             const cut a = cut_with_remainder(width, size), b = cut_evenly(width, size);

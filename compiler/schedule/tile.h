@@ -1,7 +1,7 @@
 /* tile.h: how a matrix product is cut into register tiles.
  *
  * Rows are output pixels, images x height x width of them; columns are output channels in blocks of 16, one vector
- * register each.  A tile is `rows` x `cols` pixels times `blocks` vectors; its accumulators stay in registers for the
+ * each.  A tile is `rows` x `cols` pixels times `blocks` vectors; its accumulators stay in registers for the
  * whole of K.  At most two kinds of tile cover the rows, so that a kernel stays small:
  *
  *     width 30, tiles of 1 x 10         height 7, width 7, tiles of 2 x 7 and 1 x 7
@@ -14,8 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { SCHEDULE_BLOCK = 16 }; /* columns; on every target: compiler/codegen/matmul/prepack.h */
+
 typedef struct schedule_machine {
-    int registers;   /* vector registers of 16 32-bit lanes that a tile may use */
+    int registers;   /* vector registers of SCHEDULE_BLOCK 32-bit lanes that a tile may use */
     int max_rows;    /* rows of a tile at most */
     double multiply; /* cycles per step and vector of sums */
     double prepare;  /* cycles per step and vector of weights, before they can be multiplied */
@@ -37,7 +39,7 @@ typedef struct schedule_kind {
 } schedule_kind;
 
 typedef struct schedule_tiles {
-    int blocks; /* vectors of 16 columns in a panel */
+    int blocks; /* blocks in a panel */
     int kinds;  /* 1 or 2; up to 4 of tiles that a kernel cuts itself */
     schedule_kind kind[4];
     double cycles; /* estimate for everything */

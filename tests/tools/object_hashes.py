@@ -45,15 +45,15 @@ def main():
     parser.add_argument("--against", type=Path, help="print only what differs from these lines")
     parser.add_argument("--models", type=Path, default=MODELS)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("options", nargs="*", help="options of qcc, behind --")
-    arguments = parser.parse_args()
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    arguments, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1:]
     if not arguments.models.is_dir():
         print(f"no models in {arguments.models}")
         return 77
 
     models = sorted(p for p in arguments.models.rglob("*") if p.suffix in (".tflite", ".ort", ".nb") and p.is_file())
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        outcomes = pool.map(lambda model: outcome(arguments.qcc, model, arguments.options), models)
+        outcomes = pool.map(lambda model: outcome(arguments.qcc, model, options), models)
         lines = {str(model.relative_to(arguments.models)): text for model, text in zip(models, outcomes)}
     if arguments.against:
         before = dict(line.split("\t", 1) for line in arguments.against.read_text(encoding="utf-8").splitlines())

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { COLUMNS = 16, DEPTH = 4, LANES = COLUMNS * DEPTH / 2, LARGEST = 128 };
+enum { LANES = CG_BLOCK_BYTES / 2, LARGEST = 128 };
 enum { EVEN_A, EVEN_B, ODD_A, ODD_B, PARTS }; /* of two steps, in the order in which they give something up */
 
 /* The packed weights, by block and step. */
@@ -20,7 +20,7 @@ static int8_t *step_of(const walk *w, int64_t block, int64_t step)
     const int64_t left = w->all_blocks - panel * w->panel_blocks,
                   wide = left < w->panel_blocks ? left : w->panel_blocks;
     const int64_t before = group * w->all_blocks + panel * w->panel_blocks;
-    return w->packed + COLUMNS * DEPTH * (before * w->steps->count + step * wide + in_group % w->panel_blocks);
+    return w->packed + CG_BLOCK_BYTES * (before * w->steps->count + step * wide + in_group % w->panel_blocks);
 }
 
 /* What the weights of one lane and one sign have to give up, so that they add up to no more than LARGEST. */
@@ -96,7 +96,7 @@ static void move_part(int8_t *w, int odd, const int16_t rest[LANES], int32_t off
 
 static walk walk_of(const cg_steps *s, int64_t columns, int panel_blocks, void *packed)
 {
-    return (walk){s, cg_prepacked_columns(columns) / COLUMNS, panel_blocks, packed};
+    return (walk){s, cg_prepacked_blocks(columns), panel_blocks, packed};
 }
 
 cg_excess cg_excess_find(arena *a, const cg_steps *s, const void *packed, int64_t groups, int64_t columns,

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { BLOCK = 64, ENOUGH_TILES = 4 };
+enum { BLOCK = CG_BLOCK_BYTES, ENOUGH_TILES = 4 };
 
 void cg_flip_bias(const cg_gemm *g, const int8_t weights[], int64_t column_size, int32_t bias[])
 {

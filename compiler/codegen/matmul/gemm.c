@@ -1,6 +1,6 @@
 /* gemm.c: emits the matrix product of gemm.h.
  *
- *     for panel in units                            16 * blocks columns
+ *     for panel in units                            blocks of 16 columns
  *         for each kind of tile, for tile of it     rows x blocks accumulators
  *             acc[r][c] = bias[c]
  *             for step in K
@@ -13,8 +13,8 @@
 
 #include "compiler/codegen/matmul/gemm_private.h"
 
-enum { STREAM_AHEAD = 32768 }; /* bytes */
-enum { RESIDUAL_COST = 1 };    /* a residual doubles what a result vector costs */
+enum { STREAM_AHEAD = 32768, LINE = 64 }; /* bytes; of the cache */
+enum { RESIDUAL_COST = 1 };               /* a residual doubles what a result vector costs */
 static const double SHARING_COST = 1.03;
 
 static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->workspace; }
@@ -140,7 +140,7 @@ void cg_gemm_flatten(cg_gemm *g)
 
 /* ---- The kernel ---- */
 
-static int64_t blocks_of(const cg_gemm *g) { return (g->columns + 15) / 16; }
+static int64_t blocks_of(const cg_gemm *g) { return cg_prepacked_blocks(g->columns); }
 static int64_t tiles_of(const cg_gemm *g, const schedule_kind *kind)
 {
     return g->images * kind->count_y * kind->count_x;
@@ -170,29 +170,32 @@ LLVMValueRef gemm_row_number(gemm_kernel *e, LLVMTypeRef type, LLVMValueRef poin
 {
     cg_kernel *k = &e->k;
     LLVMValueRef at = cg_at_const(k, gemm_rows_at(e, pointer, rows), gemm_row_distance(e, rows, row));
-    return cg_splat(k, cg_load(k, type, at, 1), 16);
+    return cg_splat(k, cg_load(k, type, at, 1), CG_BLOCK_COLUMNS);
 }
 
 static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
 {
     cg_kernel *k = &e->k;
-    LLVMTypeRef type = cg_vector(e->g->is_float ? k->m->f32 : k->m->i32, 16);
+    LLVMTypeRef type = cg_vector(e->g->is_float ? k->m->f32 : k->m->i32, CG_BLOCK_COLUMNS);
     LLVMValueRef bias = e->slot[GEMM_BIAS], start[GEMM_MAX_BLOCKS];
     if (bias)
         bias = cg_at(k, bias, cg_mul_const(k, e->channel, 4));
     for (int c = 0; c < e->blocks; c++)
-        start[c] = bias ? cg_load(k, type, cg_at_const(k, bias, 64 * c), 64) : LLVMConstNull(type);
+        start[c] =
+            bias ? cg_load(k, type, cg_at_const(k, bias, CG_BLOCK_SUMS * c), CG_BLOCK_SUMS) : LLVMConstNull(type);
     LLVMValueRef sums = NULL, factor[GEMM_MAX_BLOCKS] = {0};
     for (int c = 0; c < e->blocks && e->slot[GEMM_COLUMN_ZEROS]; c++)
         factor[c] = cg_load(
-            k, type, cg_at_const(k, cg_at(k, e->slot[GEMM_COLUMN_ZEROS], cg_mul_const(k, e->channel, 4)), 64 * c), 64);
+            k, type,
+            cg_at_const(k, cg_at(k, e->slot[GEMM_COLUMN_ZEROS], cg_mul_const(k, e->channel, 4)), CG_BLOCK_SUMS * c),
+            CG_BLOCK_SUMS);
     if (e->g->weight_zero)
         sums = cg_at(k, gemm_rows_at(e, e->slot[GEMM_SUMS], &e->g->sums), cg_mul_const(k, e->group, e->g->sums_group));
     for (int r = 0; r < e->rows; r++) {
         LLVMValueRef sum = NULL;
         if (sums) {
             LLVMValueRef at = cg_at_const(k, sums, gemm_row_distance(e, &e->g->sums, r));
-            sum = cg_splat(k, cg_load(k, k->m->i32, at, 4), 16);
+            sum = cg_splat(k, cg_load(k, k->m->i32, at, 4), CG_BLOCK_COLUMNS);
         }
         LLVMValueRef zero = NULL;
         if (e->slot[GEMM_ZEROS])
@@ -213,21 +216,21 @@ static void start_accumulators(gemm_kernel *e, LLVMValueRef acc[])
 static void plan_prefetch(gemm_kernel *e, LLVMValueRef panel, LLVMValueRef tile)
 {
     cg_kernel *k = &e->k;
-    const int64_t lines = cg_gemm_step_bytes(e->g->form) / 64 * e->blocks; /* a step */
-    const int64_t bytes = 64 * e->g->steps, tiles = e->panel_tiles;
+    const int64_t lines = cg_gemm_step_bytes(e->g->form) / LINE * e->blocks; /* a step */
+    const int64_t bytes = LINE * e->g->steps, tiles = e->panel_tiles;
     LLVMValueRef offset;
     e->lines_ahead = (int)((lines + tiles - 1) / tiles);
     if (tiles == 1) {
         offset = cg_i64(k, STREAM_AHEAD);
         e->ahead = LLVMBuildGEP2(k->b, k->m->i8, panel, &offset, 1, "");
-        e->ahead_step = cg_i64(k, 64);
+        e->ahead_step = cg_i64(k, LINE);
         return;
     }
     offset = cg_add(k, cg_i64(k, bytes * lines), cg_mul_const(k, tile, bytes * e->lines_ahead));
     LLVMValueRef next = LLVMBuildGEP2(k->b, k->m->i8, panel, &offset, 1, "");
     LLVMValueRef fetches = LLVMBuildICmp(k->b, LLVMIntSLT, cg_mul_const(k, tile, e->lines_ahead), cg_i64(k, lines), "");
     e->ahead = LLVMBuildSelect(k->b, fetches, next, panel, "");
-    e->ahead_step = LLVMBuildSelect(k->b, fetches, cg_i64(k, 64), cg_i64(k, 0), "");
+    e->ahead_step = LLVMBuildSelect(k->b, fetches, cg_i64(k, LINE), cg_i64(k, 0), "");
 }
 
 static void emit_tile(gemm_kernel *e, LLVMValueRef panel, LLVMValueRef x)
@@ -277,7 +280,8 @@ static void emit_panel(gemm_kernel *e, int blocks, bool is_last, LLVMValueRef fi
     int64_t number = 0;
     e->blocks = blocks;
     e->panel_tiles = cg_gemm_tile_count(e->g, e->tiles);
-    e->columns = is_last ? (int)(e->g->columns - (blocks_of(e->g) - blocks) * 16) : blocks * 16;
+    e->columns =
+        is_last ? (int)(e->g->columns - (blocks_of(e->g) - blocks) * CG_BLOCK_COLUMNS) : blocks * CG_BLOCK_COLUMNS;
     for (int i = 0; i < e->tiles->kinds; i++) {
         emit_kind(e, &e->tiles->kind[i], number, first, last, panel, x);
         number += tiles_of(e->g, &e->tiles->kind[i]);
@@ -288,8 +292,8 @@ static void emit_body(gemm_kernel *e, int64_t tiles, int64_t panels)
 {
     cg_kernel *k = &e->k;
     const cg_gemm *g = e->g;
-    const int wide = e->tiles->blocks;
-    const int64_t all_blocks = blocks_of(g), tail = g->columns % (16 * wide), whole = g->columns / (16 * wide);
+    const int wide = e->tiles->blocks, wide_columns = wide * CG_BLOCK_COLUMNS;
+    const int64_t all_blocks = blocks_of(g), tail = g->columns % wide_columns, whole = g->columns / wide_columns;
     const int64_t element = g->out_type == IR_F32 || g->out_type == IR_I32 ? 4 : 1;
     const int64_t block_bytes = g->steps * cg_gemm_step_bytes(g->form);
     LLVMValueRef first_panel = LLVMBuildUDiv(k->b, k->begin, cg_i64(k, tiles), "");
@@ -309,8 +313,9 @@ static void emit_body(gemm_kernel *e, int64_t tiles, int64_t panels)
         panel = cg_at(
             k, panel,
             cg_add(k, cg_mul_const(k, group, all_blocks * block_bytes), cg_mul_const(k, in_group, wide * block_bytes)));
-    e->channel = cg_add(k, cg_mul_const(k, group, all_blocks * 16), cg_mul_const(k, in_group, wide * 16));
-    e->column = cg_add(k, cg_mul_const(k, group, g->out_group), cg_mul_const(k, in_group, wide * 16 * element));
+    e->channel =
+        cg_add(k, cg_mul_const(k, group, all_blocks * CG_BLOCK_COLUMNS), cg_mul_const(k, in_group, wide_columns));
+    e->column = cg_add(k, cg_mul_const(k, group, g->out_group), cg_mul_const(k, in_group, wide_columns * element));
     const int last_blocks = (int)(all_blocks - whole * wide);
     if (whole && tail) {
         cg_if full = cg_if_begin(k, LLVMBuildICmp(k->b, LLVMIntSLT, in_group, cg_i64(k, whole), ""));

@@ -3,7 +3,7 @@
  *     out[row][column] = finish(bias[column] + sum over steps s of  x[row + offset(s)] . weights[s][column])
  *
  * Rows are pixels of a window of images x height x width; x is addressed directly through byte strides, nothing is
- * gathered.  A step is 4 neighbouring bytes (u8 x s8 products in int32) or one float.  The result is requantized, may
+ * gathered.  A step is CG_STEP_BYTES neighbouring bytes (u8 x s8 products in int32) or one float.  The result is requantized, may
  * get a residual added, is clamped and stored with strides of its own: no accumulator ever reaches memory.
  *
  * x quantized at run time: bias holds minus the sums of the weights, which the row's zero point multiplies, and
@@ -54,8 +54,11 @@ static inline bool cg_gemm_is_large(cg_gemm_form form)
     return form == CG_GEMM_FLIPPED_APART || form == CG_GEMM_WORDS;
 }
 
-/* Bytes of a step's weights of 16 columns. */
-static inline int64_t cg_gemm_step_bytes(cg_gemm_form form) { return form == CG_GEMM_FLIPPED_APART ? 128 : 64; }
+/* Bytes of a block's weights of one step. */
+static inline int64_t cg_gemm_step_bytes(cg_gemm_form form)
+{
+    return form == CG_GEMM_FLIPPED_APART ? 2 * CG_BLOCK_BYTES : CG_BLOCK_BYTES;
+}
 
 typedef struct cg_gemm {
     const ir_op *op;
@@ -63,7 +66,7 @@ typedef struct cg_gemm {
     int64_t images, height, width; /* rows */
     int64_t columns, groups;       /* columns of a group, each with its own weights */
     int64_t steps;
-    bool linear;    /* step s is at byte 4 * s of x; otherwise at offsets[s] */
+    bool linear;    /* step s is at byte CG_STEP_BYTES * s of x; otherwise at offsets[s] */
     cg_arg offsets; /* int32[steps] */
     cg_gemm_rows x, out;
     int64_t x_group, out_group,

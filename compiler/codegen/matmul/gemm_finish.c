@@ -13,11 +13,13 @@
 #include "compiler/codegen/matmul/gemm_private.h"
 #include "ir/ref/interp.h"
 
+enum { PIECES = 4, PACKED = PIECES * CG_BLOCK_COLUMNS }; /* vectors of sums that become one of bytes; its bytes */
+
 /* Columns of block `block` that exist. */
 static int columns_in(const gemm_kernel *e, int block)
 {
-    const int left = e->columns - 16 * block;
-    return left < 16 ? left : 16;
+    const int left = e->columns - CG_BLOCK_COLUMNS * block;
+    return left < CG_BLOCK_COLUMNS ? left : CG_BLOCK_COLUMNS;
 }
 
 /* The first `count` elements of v, by stores of powers of two. */
@@ -28,7 +30,7 @@ static void store_first(cg_kernel *k, LLVMValueRef v, int count, int element_byt
         if (done + size > count)
             continue;
         LLVMValueRef at = cg_at_const(k, to, (int64_t)done * element_bytes);
-        int lanes[64];
+        int lanes[PACKED];
         for (int i = 0; i < size; i++)
             lanes[i] = done + i;
         if (size == all)
@@ -43,15 +45,16 @@ static void store_first(cg_kernel *k, LLVMValueRef v, int count, int element_byt
 
 static LLVMValueRef load_first(cg_kernel *k, LLVMTypeRef element, int count, LLVMValueRef from)
 {
-    if (count == 16)
-        return cg_load(k, cg_vector(element, 16), from, 1);
-    return cg_load_masked(k, cg_vector(element, 16), from, cg_lane_mask(k, cg_i64(k, count), 16));
+    LLVMTypeRef type = cg_vector(element, CG_BLOCK_COLUMNS);
+    if (count == CG_BLOCK_COLUMNS)
+        return cg_load(k, type, from, 1);
+    return cg_load_masked(k, type, from, cg_lane_mask(k, cg_i64(k, count), CG_BLOCK_COLUMNS));
 }
 
 static LLVMValueRef row_pointer(gemm_kernel *e, LLVMValueRef tile, const cg_gemm_rows *rows, int row, int block,
                                 int element_bytes)
 {
-    return cg_at_const(&e->k, tile, gemm_row_distance(e, rows, row) + 16 * block * element_bytes);
+    return cg_at_const(&e->k, tile, gemm_row_distance(e, rows, row) + CG_BLOCK_COLUMNS * block * element_bytes);
 }
 
 /* The residual of one vector of results: floats, or raw integers. */
@@ -63,7 +66,7 @@ static LLVMValueRef load_residual(gemm_kernel *e, LLVMValueRef tile, int row, in
     if (e->g->out_type == IR_F32)
         return load_first(k, k->m->f32, columns, row_pointer(e, tile, &r->rows, row, block, 4));
     LLVMValueRef v = load_first(k, k->m->i8, columns, row_pointer(e, tile, &r->rows, row, block, 1));
-    return LLVMBuildZExt(k->b, v, cg_vector(k->m->i32, 16), "");
+    return LLVMBuildZExt(k->b, v, cg_vector(k->m->i32, CG_BLOCK_COLUMNS), "");
 }
 
 /* The intermediate value, centred, as it is requantized. */
@@ -71,7 +74,7 @@ static LLVMValueRef rounded_mid(gemm_kernel *e, LLVMValueRef scaled)
 {
     cg_kernel *k = &e->k;
     const cg_requant *q = &e->g->requant;
-    LLVMTypeRef floats = cg_vector(k->m->f32, 16);
+    LLVMTypeRef floats = cg_vector(k->m->f32, CG_BLOCK_COLUMNS);
     LLVMValueRef mid = cg_clamp_f32(k, scaled, q->min - q->zero, q->max - q->zero);
     return target_has(k->m->target, TARGET_ROUND)
                ? cg_intrinsic(k, "llvm.roundeven", &floats, 1, &mid, 1)
@@ -83,12 +86,13 @@ static LLVMValueRef add_residual(gemm_kernel *e, LLVMValueRef scaled, LLVMValueR
 {
     cg_kernel *k = &e->k;
     const cg_residual *r = &e->g->residual.add;
-    LLVMTypeRef floats = cg_vector(k->m->f32, 16);
+    LLVMTypeRef floats = cg_vector(k->m->f32, CG_BLOCK_COLUMNS);
     LLVMValueRef mid = r->to_real ? scaled : rounded_mid(e, scaled);
     /* A byte as the low bits of 2^23, minus 2^23 + zero: exact, and cheaper than a conversion. */
-    other = cg_bitcast(k, LLVMBuildOr(k->b, other, cg_splat_i32(k, 0x4b000000, 16), ""), floats);
-    other = LLVMBuildFSub(k->b, other, cg_splat_f32(k, 8388608.0f + (float)r->zero, 16), "");
-    LLVMValueRef mid_factor = cg_splat_f32(k, r->mid_factor, 16), other_factor = cg_splat_f32(k, r->factor, 16);
+    other = cg_bitcast(k, LLVMBuildOr(k->b, other, cg_splat_i32(k, 0x4b000000, CG_BLOCK_COLUMNS), ""), floats);
+    other = LLVMBuildFSub(k->b, other, cg_splat_f32(k, 8388608.0f + (float)r->zero, CG_BLOCK_COLUMNS), "");
+    LLVMValueRef mid_factor = cg_splat_f32(k, r->mid_factor, CG_BLOCK_COLUMNS),
+                 other_factor = cg_splat_f32(k, r->factor, CG_BLOCK_COLUMNS);
     if (r->to_real)
         return cg_fma(k, other, other_factor, mid);
     if (r->first)
@@ -119,47 +123,47 @@ static LLVMValueRef round_real(gemm_kernel *e, LLVMValueRef acc, const cg_requan
 
 static LLVMValueRef pack_words(cg_kernel *k, LLVMValueRef a, LLVMValueRef b, int32_t zero)
 {
-    LLVMTypeRef words = cg_vector(k->m->i16, 32);
+    LLVMTypeRef words = cg_vector(k->m->i16, PACKED / 2);
     LLVMValueRef v = cg_pack_words(k, a, b);
     if (!zero)
         return v;
-    LLVMValueRef sum[2] = {v, cg_splat(k, LLVMConstInt(k->m->i16, (uint64_t)zero, 0), 32)};
+    LLVMValueRef sum[2] = {v, cg_splat(k, LLVMConstInt(k->m->i16, (uint64_t)zero, 0), PACKED / 2)};
     return cg_intrinsic(k, "llvm.sadd.sat", &words, 1, sum, 2);
 }
 
-/* Four vectors of centred int32 -> 64 bytes, in order. */
-static LLVMValueRef pack_bytes(cg_kernel *k, int32_t zero, int32_t min, int32_t max, LLVMValueRef v[4])
+/* Four vectors of centred int32 -> one of bytes, in order. */
+static LLVMValueRef pack_bytes(cg_kernel *k, int32_t zero, int32_t min, int32_t max, LLVMValueRef v[PIECES])
 {
-    static const int order[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
-    LLVMTypeRef bytes = cg_vector(k->m->i8, 64);
+    static const int order[PACKED / 4] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
+    LLVMTypeRef bytes = cg_vector(k->m->i8, PACKED);
     LLVMValueRef low_half = pack_words(k, v[0], v[1], zero);
     LLVMValueRef packed = cg_pack_bytes(k, low_half, pack_words(k, v[2], v[3], zero));
-    LLVMValueRef low[2] = {packed, cg_splat(k, cg_i8(k, min), 64)};
+    LLVMValueRef low[2] = {packed, cg_splat(k, cg_i8(k, min), PACKED)};
     if (min > 0)
         packed = cg_intrinsic(k, "llvm.umax", &bytes, 1, low, 2);
-    LLVMValueRef high[2] = {packed, cg_splat(k, cg_i8(k, max), 64)};
+    LLVMValueRef high[2] = {packed, cg_splat(k, cg_i8(k, max), PACKED)};
     if (max < 255)
         packed = cg_intrinsic(k, "llvm.umin", &bytes, 1, high, 2);
-    packed = cg_shuffle(k, cg_bitcast(k, packed, cg_vector(k->m->i32, 16)), NULL, order, 16);
+    packed = cg_shuffle(k, cg_bitcast(k, packed, cg_vector(k->m->i32, PACKED / 4)), NULL, order, PACKED / 4);
     return cg_bitcast(k, packed, bytes);
 }
 
-/* Stores pieces first…first+3 of the tile's rows x blocks pieces of 16 bytes. */
+/* Stores pieces first… of the tile's rows x blocks pieces of 16 bytes. */
 static void store_pieces(gemm_kernel *e, LLVMValueRef bytes, LLVMValueRef out, int first)
 {
     cg_kernel *k = &e->k;
-    const int all = e->rows * e->blocks, end = first + 4 < all ? first + 4 : all;
+    const int all = e->rows * e->blocks, end = first + PIECES < all ? first + PIECES : all;
     for (int i = first; i < end;) {
         int pieces = 1;
         while (i + pieces < end && (i + pieces) % e->blocks != 0)
             pieces++;
         const int from = i - first, row = i / e->blocks, block = i % e->blocks;
-        const int count = 16 * (pieces - 1) + columns_in(e, block + pieces - 1);
-        int lanes[64];
-        for (int j = 0; j < 64; j++)
-            lanes[j] = 16 * from + j < 64 ? 16 * from + j : -1;
-        const unsigned width = pieces > 2 ? 64 : 16u * (unsigned)pieces;
-        LLVMValueRef part = width == 64 && from == 0 ? bytes : cg_shuffle(k, bytes, NULL, lanes, width);
+        const int count = CG_BLOCK_COLUMNS * (pieces - 1) + columns_in(e, block + pieces - 1);
+        int lanes[PACKED];
+        for (int j = 0; j < PACKED; j++)
+            lanes[j] = CG_BLOCK_COLUMNS * from + j < PACKED ? CG_BLOCK_COLUMNS * from + j : -1;
+        const int width = pieces > 2 ? PACKED : CG_BLOCK_COLUMNS * pieces;
+        LLVMValueRef part = width == PACKED && from == 0 ? bytes : cg_shuffle(k, bytes, NULL, lanes, (unsigned)width);
         store_first(k, part, count, 1, row_pointer(e, out, &e->g->out, row, block, 1));
         i += pieces;
     }
@@ -176,12 +180,12 @@ static void finish_packed(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, 
     const int all = e->rows * e->blocks;
     cg_requant_factors factors[GEMM_MAX_BLOCKS];
     for (int c = 0; c < e->blocks; c++) {
-        LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, 16 * c));
-        factors[c] = cg_requant_load(k, &g->requant, e->slot[GEMM_PARAMS], channel, 16);
+        LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, CG_BLOCK_COLUMNS * c));
+        factors[c] = cg_requant_load(k, &g->requant, e->slot[GEMM_PARAMS], channel, CG_BLOCK_COLUMNS);
     }
-    for (int i = 0; i < all; i += 4) {
-        LLVMValueRef v[4];
-        for (int j = 0; j < 4; j++) {
+    for (int i = 0; i < all; i += PIECES) {
+        LLVMValueRef v[PIECES];
+        for (int j = 0; j < PIECES; j++) {
             const int at = i + j, block = at % e->blocks;
             v[j] = at < all ? round_real(e, acc[at], &factors[block], residual, at / e->blocks, block) : v[j - 1];
         }
@@ -196,7 +200,7 @@ static void finish_plain(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
     const cg_gemm *g = e->g;
     for (int i = 0; i < e->rows * e->blocks; i++) {
         const int row = i / e->blocks, block = i % e->blocks;
-        LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, 16 * block)), v;
+        LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, CG_BLOCK_COLUMNS * block)), v;
         v = cg_requant_apply(k, &g->requant, e->slot[GEMM_PARAMS], channel, acc[i]);
         if (g->residual.present)
             v = cg_residual_apply(k, &g->residual.add, e->slot[GEMM_ADD_PARAMS], v,
@@ -214,18 +218,19 @@ static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
         const int row = i / e->blocks, block = i % e->blocks;
         LLVMValueRef v = acc[i];
         if (!g->is_float && g->out_type == IR_F32) {
-            LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, 16 * block));
-            const cg_requant_factors factors = cg_requant_load(k, &g->requant, e->slot[GEMM_PARAMS], channel, 16);
+            LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, CG_BLOCK_COLUMNS * block));
+            const cg_requant_factors factors =
+                cg_requant_load(k, &g->requant, e->slot[GEMM_PARAMS], channel, CG_BLOCK_COLUMNS);
             LLVMValueRef scale = factors.scale;
             if (e->slot[GEMM_SCALES])
                 scale = LLVMBuildFMul(k->b, gemm_row_number(e, k->m->f32, e->slot[GEMM_SCALES], &g->scales, row), scale,
                                       "");
-            v = LLVMBuildSIToFP(k->b, v, cg_vector(k->m->f32, 16), "");
+            v = LLVMBuildSIToFP(k->b, v, cg_vector(k->m->f32, CG_BLOCK_COLUMNS), "");
             v = LLVMBuildFMul(k->b, v, scale, "");
             v = factors.bias ? LLVMBuildFAdd(k->b, v, factors.bias, "") : v; /* two roundings: docs/quantization.md */
         }
         if (g->out_type == IR_I32)
-            v = LLVMBuildMul(k->b, v, cg_splat_i32(k, g->sum_factor, 16), "");
+            v = LLVMBuildMul(k->b, v, cg_splat_i32(k, g->sum_factor, CG_BLOCK_COLUMNS), "");
         if (g->out_type == IR_F32) {
             v = cg_clamp_f32(k, v, g->min, g->max);
             if (g->residual.present) {

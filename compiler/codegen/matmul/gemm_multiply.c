@@ -1,5 +1,10 @@
 /* gemm_multiply.c: the sums of a tile over all of K. */
+#include <assert.h>
+
 #include "compiler/codegen/matmul/gemm_private.h"
+
+enum { WORDS = CG_BLOCK_BYTES / 2 };     /* of a step's weights of a block, in words */
+enum { SIDE = 4, PLANES = SIDE * SIDE }; /* of winograd.c's tiles */
 
 /* Of one step: where the rows' bytes begin, and its weights; flipped: |w|, and what x is to be xored with. */
 typedef struct step_of_k {
@@ -14,22 +19,22 @@ static LLVMValueRef dot(gemm_kernel *e, LLVMValueRef sum, LLVMValueRef x, const 
     if (e->g->form == CG_GEMM_ANY)
         return cg_dot4(k, sum, x, s->w[c]);
     if (e->g->form == CG_GEMM_WORDS)
-        return cg_dot2(k, sum, cg_bitcast(k, x, cg_vector(k->m->i16, 32)),
-                       cg_bitcast(k, s->w[c], cg_vector(k->m->i16, 32)));
+        return cg_dot2(k, sum, cg_bitcast(k, x, cg_vector(k->m->i16, WORDS)),
+                       cg_bitcast(k, s->w[c], cg_vector(k->m->i16, WORDS)));
     if (!s->flip[c])
         return cg_dot4_narrow(k, sum, x, s->w[c]);
     return cg_dot4_narrow(k, sum, s->w[c],
-                          LLVMBuildXor(k->b, cg_bitcast(k, x, cg_vector(k->m->i8, 64)), s->flip[c], ""));
+                          LLVMBuildXor(k->b, cg_bitcast(k, x, cg_vector(k->m->i8, CG_BLOCK_BYTES)), s->flip[c], ""));
 }
 
 /* Done once for all rows. */
 static void flip(gemm_kernel *e, LLVMValueRef *w, LLVMValueRef *flip)
 {
     cg_kernel *k = &e->k;
-    LLVMTypeRef bytes = cg_vector(k->m->i8, 64);
+    LLVMTypeRef bytes = cg_vector(k->m->i8, CG_BLOCK_BYTES);
     *w = cg_bitcast(k, *w, bytes);
-    LLVMValueRef negative = LLVMBuildAShr(k->b, *w, cg_splat(k, cg_i8(k, 7), 64), "");
-    *flip = LLVMBuildXor(k->b, negative, cg_splat(k, cg_i8(k, 0x80), 64), "");
+    LLVMValueRef negative = LLVMBuildAShr(k->b, *w, cg_splat(k, cg_i8(k, 7), CG_BLOCK_BYTES), "");
+    *flip = LLVMBuildXor(k->b, negative, cg_splat(k, cg_i8(k, 0x80), CG_BLOCK_BYTES), "");
     LLVMValueRef abs[2] = {*w, LLVMConstInt(k->m->i1, 0, 0)};
     *w = cg_intrinsic(k, "llvm.abs", &bytes, 1, abs, 2);
 }
@@ -37,8 +42,8 @@ static void flip(gemm_kernel *e, LLVMValueRef *w, LLVMValueRef *flip)
 static step_of_k step_at(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel, LLVMValueRef step)
 {
     cg_kernel *k = &e->k;
-    LLVMTypeRef type = cg_vector(e->g->is_float ? k->m->f32 : k->m->i32, 16);
-    LLVMValueRef offset = cg_mul_const(k, step, 4);
+    LLVMTypeRef type = cg_vector(e->g->is_float ? k->m->f32 : k->m->i32, CG_BLOCK_COLUMNS);
+    LLVMValueRef offset = cg_mul_const(k, step, e->g->linear ? CG_STEP_BYTES : 4);
     if (!e->g->linear) {
         offset = cg_load(k, k->m->i32, cg_at(k, e->slot[GEMM_OFFSETS], offset), 4);
         offset = LLVMBuildSExt(k->b, offset, k->m->i64, "");
@@ -47,9 +52,10 @@ static step_of_k step_at(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef panel
     const int64_t block = cg_gemm_step_bytes(e->g->form);
     LLVMValueRef w = cg_at(k, panel, cg_mul_const(k, step, block * e->blocks));
     for (int c = 0; c < e->blocks; c++) {
-        s.w[c] = cg_load(k, type, cg_at_const(k, w, block * c), 64);
+        s.w[c] = cg_load(k, type, cg_at_const(k, w, block * c), CG_BLOCK_BYTES);
         if (e->g->form == CG_GEMM_FLIPPED_APART)
-            s.flip[c] = cg_load(k, cg_vector(k->m->i8, 64), cg_at_const(k, w, block * c + 64), 64);
+            s.flip[c] = cg_load(k, cg_vector(k->m->i8, CG_BLOCK_BYTES), cg_at_const(k, w, block * c + CG_BLOCK_BYTES),
+                                CG_BLOCK_BYTES);
         else if (e->g->form == CG_GEMM_FLIPPED)
             flip(e, &s.w[c], &s.flip[c]);
     }
@@ -60,7 +66,7 @@ static LLVMValueRef row_of(gemm_kernel *e, const step_of_k *s, int row)
 {
     cg_kernel *k = &e->k;
     LLVMValueRef at = cg_at_const(k, s->x, gemm_row_distance(e, &e->g->x, row));
-    return cg_splat(k, cg_load(k, e->g->is_float ? k->m->f32 : k->m->i32, at, 1), 16);
+    return cg_splat(k, cg_load(k, e->g->is_float ? k->m->f32 : k->m->i32, at, 1), CG_BLOCK_COLUMNS);
 }
 
 /* One step, or two at once (excess.h). */
@@ -85,12 +91,13 @@ static void multiply_step(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef pane
 static void multiply_entry(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef entry, bool odd, int c, LLVMValueRef acc[])
 {
     cg_kernel *k = &e->k;
-    LLVMTypeRef words = cg_vector(k->m->i16, 32);
+    LLVMTypeRef words = cg_vector(k->m->i16, WORDS);
     LLVMValueRef offset = cg_load(k, k->m->i32, cg_at(k, e->slot[GEMM_EXCESS_OFFSETS], cg_mul_const(k, entry, 4)), 4);
     const step_of_k s = {.x = cg_at(k, x_tile, LLVMBuildSExt(k->b, offset, k->m->i64, ""))};
-    LLVMValueRef w = cg_load(k, words, cg_at(k, e->slot[GEMM_EXCESS_WEIGHTS], cg_mul_const(k, entry, 64)), 64);
-    LLVMValueRef low = cg_splat(k, LLVMConstInt(k->m->i16, 255, 0), 32),
-                 eight = cg_splat(k, LLVMConstInt(k->m->i16, 8, 0), 32);
+    LLVMValueRef w = cg_load(k, words, cg_at(k, e->slot[GEMM_EXCESS_WEIGHTS], cg_mul_const(k, entry, CG_BLOCK_BYTES)),
+                             CG_BLOCK_BYTES);
+    LLVMValueRef low = cg_splat(k, LLVMConstInt(k->m->i16, 255, 0), WORDS),
+                 eight = cg_splat(k, LLVMConstInt(k->m->i16, 8, 0), WORDS);
     for (int r = 0; r < e->rows; r++) {
         LLVMValueRef x = cg_bitcast(k, row_of(e, &s, r), words);
         x = odd ? LLVMBuildLShr(k->b, x, eight, "") : LLVMBuildAnd(k->b, x, low, "");
@@ -102,8 +109,9 @@ static void multiply_entry(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef ent
 static void add_excess(gemm_kernel *e, LLVMValueRef x_tile, bool odd, int c, LLVMValueRef acc[])
 {
     cg_kernel *k = &e->k;
-    LLVMValueRef block =
-        cg_at(k, e->slot[GEMM_EXCESS_FIRST], LLVMBuildLShr(k->b, e->channel, cg_i64(k, 1), "")); /* channel / 16 * 8 */
+    /* Of each block two bounds of 4 bytes: channel / CG_BLOCK_COLUMNS * 8. */
+    static_assert(CG_BLOCK_COLUMNS == 2 * 8, "the shift");
+    LLVMValueRef block = cg_at(k, e->slot[GEMM_EXCESS_FIRST], LLVMBuildLShr(k->b, e->channel, cg_i64(k, 1), ""));
     LLVMValueRef bound[2], carried[GEMM_MAX_SUMS];
     for (int i = 0; i < 2; i++)
         bound[i] =
@@ -132,15 +140,15 @@ static LLVMValueRef untransform(cg_kernel *k, LLVMValueRef in[], int step, int r
 void gemm_untransform(gemm_kernel *e, LLVMValueRef x_tile, LLVMValueRef acc[])
 {
     cg_kernel *k = &e->k;
-    LLVMTypeRef type = cg_vector(k->m->i32, 16);
-    LLVMValueRef base = cg_at(k, x_tile, cg_mul_const(k, e->channel, 4)), two = cg_splat_i32(k, 2, 16);
+    LLVMTypeRef type = cg_vector(k->m->i32, CG_BLOCK_COLUMNS);
+    LLVMValueRef base = cg_at(k, x_tile, cg_mul_const(k, e->channel, 4)), two = cg_splat_i32(k, 2, CG_BLOCK_COLUMNS);
     for (int c = 0; c < e->blocks; c++) {
-        LLVMValueRef plane[16], line[4];
-        for (int i = 0; i < 16; i++)
-            plane[i] = cg_load(k, type, cg_at_const(k, base, i * e->g->x_group + 64 * c), 64);
+        LLVMValueRef plane[PLANES], line[SIDE];
+        for (int i = 0; i < PLANES; i++)
+            plane[i] = cg_load(k, type, cg_at_const(k, base, i * e->g->x_group + CG_BLOCK_SUMS * c), CG_BLOCK_SUMS);
         for (int row = 0; row < e->rows; row++) {
-            for (int x = 0; x < 4; x++)
-                line[x] = untransform(k, plane + x, 4, (int)(row / e->kind->cols));
+            for (int x = 0; x < SIDE; x++)
+                line[x] = untransform(k, plane + x, SIDE, (int)(row / e->kind->cols));
             LLVMValueRef sum = untransform(k, line, 1, (int)(row % e->kind->cols));
             LLVMValueRef *to = &acc[row * e->blocks + c];
             *to = LLVMBuildAdd(k->b, *to, LLVMBuildAShr(k->b, sum, two, ""), "");

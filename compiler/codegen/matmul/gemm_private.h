@@ -56,11 +56,11 @@ void gemm_prefetch_residual(gemm_kernel *);
  * as below. */
 void gemm_multiply(gemm_kernel *, LLVMValueRef x_tile, LLVMValueRef panel, LLVMValueRef acc[]);
 
-/* CG_GEMM_TILES: adds the 2x2 results, or those of them that exist, of the 16 numbers that each channel of the tile has
+/* CG_GEMM_TILES: adds the 2x2 results, or those of them that exist, of the 4x4 numbers that each channel of the tile has
  * in as many planes from x_tile on. */
 void gemm_untransform(gemm_kernel *, LLVMValueRef x_tile, LLVMValueRef acc[]);
 
-/* acc[row * blocks + block], vectors of 16: from sums to stored results. */
+/* acc[row * blocks + block], vectors of a block's sums: from sums to stored results. */
 void gemm_finish(gemm_kernel *, LLVMValueRef acc[]);
 
 #endif

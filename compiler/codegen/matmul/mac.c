@@ -189,14 +189,15 @@ static void bind_excess(cg_module *m, cg_gemm *g, const cg_excess *e)
     g->excess_first =
         cg_arg_constant(cg_constant_in_place(m, e->first, 4 * (size_t)(2 * e->blocks + 1), "excess_first"));
     g->excess_offsets = cg_arg_constant(cg_constant_in_place(m, e->offset, 4 * (size_t)e->count, "excess_offsets"));
-    g->excess_weights = cg_arg_constant(cg_constant_in_place(m, e->weights, 64 * (size_t)e->count, "excess_weights"));
+    g->excess_weights =
+        cg_arg_constant(cg_constant_in_place(m, e->weights, CG_BLOCK_BYTES * (size_t)e->count, "excess_weights"));
 }
 
 /* The cheapest form for these weights.  A bias that a zero point from run time multiplies can't hold what flipping
  * leaves. */
 static void choose_form(cg_module *m, cg_gemm *g, const cg_steps *steps, const schedule_tiles *tiles, void *packed)
 {
-    const int64_t all = g->groups * cg_prepacked_columns(g->columns) / 16 * steps->count;
+    const int64_t all = g->groups * cg_prepacked_blocks(g->columns) * steps->count;
     g->form = ir_mac_is_dynamic(g->op)     ? CG_GEMM_ANY
               : cg_flip_gains(m, g, tiles) ? CG_GEMM_FLIPPED_APART
                                            : CG_GEMM_FLIPPED;

@@ -6,9 +6,10 @@
 
 cg_steps cg_steps_of_runs(arena *a, int runs, const int64_t run_offset[], int64_t length, int64_t element)
 {
-    const int width = element == 1 ? 4 : 1;
+    const int width = element == 1 ? CG_STEP_BYTES : 1;
     const int64_t per_run = (length + width - 1) / width;
-    cg_steps s = {.count = runs * per_run, .width = width, .linear = true, .overreads = element == 1 && length < 4};
+    cg_steps s = {
+        .count = runs * per_run, .width = width, .linear = true, .overreads = element == 1 && length < CG_STEP_BYTES};
     s.runs = runs;
     s.run_length = length;
     s.run_offset = arena_copy(a, run_offset, (size_t)runs * sizeof *run_offset);
@@ -20,7 +21,7 @@ cg_steps cg_steps_of_runs(arena *a, int runs, const int64_t run_offset[], int64_
             /* The last group of a run reaches back rather than past the end; what was read before weighs nothing. */
             const int64_t begin = first + width > length && length >= width ? length - width : first;
             s.offset[step] = (int32_t)(run_offset[r] + begin * element);
-            s.linear &= s.offset[step] == 4 * step;
+            s.linear &= s.offset[step] == CG_STEP_BYTES * step;
             for (int64_t i = 0; i < width; i++)
                 s.weight[step * width + i] =
                     begin + i >= first && begin + i < length ? (int32_t)(r * length + begin + i) : -1;
@@ -30,7 +31,7 @@ cg_steps cg_steps_of_runs(arena *a, int runs, const int64_t run_offset[], int64_
 
 size_t cg_prepacked_bytes(const cg_steps *s, int64_t groups, int64_t columns)
 {
-    return (size_t)(groups * cg_prepacked_columns(columns) * s->count * 4);
+    return (size_t)(groups * cg_prepacked_columns(columns) * s->count * CG_STEP_BYTES);
 }
 
 /* Element index of (step, column) in a group's panels, in units of s->width elements. */
@@ -45,14 +46,14 @@ static int64_t packed_index(const cg_steps *s, int64_t all_blocks, int blocks, i
 void *cg_prepack(arena *a, const cg_steps *s, const void *weights, int64_t groups, int64_t columns, int64_t column_size,
                  int blocks, int32_t column_sum[])
 {
-    const int64_t all_blocks = cg_prepacked_columns(columns) / CG_BLOCK_COLUMNS;
-    const size_t element = s->width == 1 ? 4 : 1, group_bytes = cg_prepacked_bytes(s, 1, columns);
+    const int64_t all_blocks = cg_prepacked_blocks(columns);
+    const size_t element = s->width == 1 ? CG_STEP_BYTES : 1, group_bytes = cg_prepacked_bytes(s, 1, columns);
     unsigned char *packed = arena_alloc(a, cg_prepacked_bytes(s, groups, columns) + 1);
     for (int64_t c = 0; c < groups * columns; c++) {
         const unsigned char *from = (const unsigned char *)weights + (size_t)(c * column_size) * element;
         unsigned char *to = packed + (size_t)(c / columns) * group_bytes;
         for (int64_t step = 0; step < s->count; step++) {
-            unsigned char *slot = to + 4 * packed_index(s, all_blocks, blocks, step, c % columns);
+            unsigned char *slot = to + CG_STEP_BYTES * packed_index(s, all_blocks, blocks, step, c % columns);
             for (int i = 0; i < s->width; i++) {
                 const int32_t index = s->weight[step * s->width + i];
                 assert(index < column_size);

@@ -10,32 +10,39 @@
 #define QCC_PREPACK_H
 
 #include "compiler/codegen/codegen.h"
+#include "compiler/schedule/tile.h"
 
-/* On every target: weights are shared by those that pack them alike, and registers that are narrower take a block in
- * pieces (isa/).  Bytes: of one step. */
-enum { CG_BLOCK_COLUMNS = 16, CG_BLOCK_BYTES = 64 };
+/* On every target: weights are shared by those that pack them alike, registers that are narrower take a block in pieces
+ * (isa/), and tiles that are deeper take several steps of it at once. */
+enum {
+    CG_BLOCK_COLUMNS = SCHEDULE_BLOCK,
+    CG_STEP_BYTES = 4,                                 /* of a row, and of a column's weights */
+    CG_BLOCK_BYTES = CG_BLOCK_COLUMNS * CG_STEP_BYTES, /* of one step's weights */
+    CG_BLOCK_SUMS = CG_BLOCK_COLUMNS * 4,              /* bytes of sums, and of whatever else has 4 bytes a column */
+};
 
 /* Which bytes of x, and which weights of a column, each step of K multiplies. */
 typedef struct cg_steps {
     int64_t count;
-    int width;       /* elements a step: 4 (8-bit) or 1 (wider) */
+    int width;       /* elements a step: CG_STEP_BYTES (8-bit) or 1 (wider) */
     int32_t *offset; /* [count] byte offset from the row's first byte */
     int32_t *weight; /* [count][width] index into a column's weights, -1: nothing */
-    bool linear;     /* offset[s] == 4 * s */
+    bool linear;     /* offset[s] == CG_STEP_BYTES * s */
     int runs;        /* what the steps were made of */
     const int64_t *run_offset;
     int64_t run_length;
-    bool overreads; /* a run is shorter than 4 bytes: up to 3 bytes behind it are read (with weight 0) */
+    bool overreads; /* a run is shorter than a step: up to 3 bytes behind it are read (with weight 0) */
 } cg_steps;
 
 /* `runs` runs of `length` neighbouring elements of 1, 2 or 4 bytes; run r begins at byte run_offset[r] of x and at
- * weight r * length.  Single bytes go in steps of 4, others one by one. */
+ * weight r * length.  Single bytes go in steps of CG_STEP_BYTES, others one by one. */
 cg_steps cg_steps_of_runs(arena *, int runs, const int64_t run_offset[], int64_t length, int64_t element);
 
-static inline int64_t cg_prepacked_columns(int64_t columns)
+static inline int64_t cg_prepacked_blocks(int64_t columns)
 {
-    return (columns + CG_BLOCK_COLUMNS - 1) / CG_BLOCK_COLUMNS * CG_BLOCK_COLUMNS;
+    return (columns + CG_BLOCK_COLUMNS - 1) / CG_BLOCK_COLUMNS;
 }
+static inline int64_t cg_prepacked_columns(int64_t columns) { return cg_prepacked_blocks(columns) * CG_BLOCK_COLUMNS; }
 size_t cg_prepacked_bytes(const cg_steps *, int64_t groups, int64_t columns);
 
 /* weights: [groups * columns][column_size] of int8 or float.  column_sum (may be NULL): [groups * columns], the sum of
