@@ -7,6 +7,7 @@
 
 #include "ir/ref/interp.h"
 #include "passes/pass.h"
+#include "tests/tools/parsed.h"
 
 enum { ELEMENTS = 1 << 12 };
 
@@ -22,12 +23,6 @@ static void fill(float *to, int count)
         double x = (double)(next_random(&state) >> 8) * 0x1p-23 - 1;
         to[i] = (float)(i % 37 == 0 ? 20 * x : 2 * x);
     }
-}
-
-static ir_graph *parse(const char *text, diag *d)
-{
-    ir_graph *g = ir_parse(text, strlen(text), "test", d);
-    return g && ir_verify(g, d) ? g : NULL;
 }
 
 static bool run(const ir_graph *g, float *out, diag *d)
@@ -77,7 +72,7 @@ static void check(const char *name, const char *body, double step, double allowe
     snprintf(text, sizeof text, "graph \"%s\" {\n%s}\n", name, body);
     for (int k = 0; k < 2; k++) {
         diag d = {0};
-        ir_graph *g = parse(text, &d);
+        ir_graph *g = parsed(text, &d);
         double far = INFINITY;
         if (g && run(g, before, &d) && rewrite(g, levels[k], &d) && run(g, after[k], &d))
             far = farthest(g, before, after[k]) / step;
@@ -103,7 +98,7 @@ static void check(const char *name, const char *body, double step, double allowe
     "  const %4:f32<2> = [0.7, -1.3]\n  const %5:f32<2> = [0.1, 0.2]\n"                                                \
     "  %6:f32<1x4x4x2> = conv2d %1, %3\n  %7:f32<1x4x4x2> = mul %6, %4\n  %8:f32<1x4x4x2> = add %7, %5\n"
 
-int main(void)
+static void check_products(void)
 {
     check("plain",
           X W "  %6:f32<1x4x4x2> = conv2d %1, %3\n"
@@ -126,6 +121,10 @@ int main(void)
                    "  %13:f32<1x4x4x2> = minimum %8, %11\n  %14:f32<1x4x4x2> = maximum %13, %12\n"
                    "  %15:f32<1x4x4x2> = fake_quant %14 {min = -1.27, max = 1.27, narrow = 1}\n  output %15\n",
           0.01, 1);
+}
+
+static void check_weights(void)
+{
     check("weights of integers, -128 turned round",
           X "  const %2:i8<2x1x1x4; axis 0: [0.01, 0.02], 0> = [1, -128, 3, 127, -50, 60, -128, 8]\n"
             "  %3:f32<2x1x1x4> = dequantize %2\n" NORM
@@ -152,6 +151,10 @@ int main(void)
           "  %6:f32<1x4x4x2> = conv2d %1, %2, %5 {act = relu6}\n"
           "  %9:f32<1x4x4x2> = fake_quant %6 {min = 0, max = 6}\n  output %9\n",
           6.0 / 255, 1);
+}
+
+static void check_others(void)
+{
     check(
         "depthwise, padded",
         X
@@ -180,5 +183,12 @@ int main(void)
             "  %5:f32<1x2x2x8> = concat %3, %4 {axis = 3}\n"
             "  %9:f32<1x2x2x8> = fake_quant %5 {min = -2, max = 2.01}\n  output %9\n",
           4.01 / 255, 1);
+}
+
+int main(void)
+{
+    check_products();
+    check_weights();
+    check_others();
     return failures != 0;
 }

@@ -300,70 +300,91 @@ static void warn(void *context, const char *text)
     fprintf(stderr, "%s\n", text);
 }
 
+typedef struct arguments {
+    const char *model;
+    const char *shapes[MOST_SHAPES];
+    int shape_count;
+    ir_enum_ROUNDING rounding;
+    bool passes;
+} arguments;
+
+static bool parse_arguments(int argc, char **argv, arguments *a, session *s)
+{
+    *a = (arguments){.rounding = IR_ROUNDING_EVEN_F32};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--chain") == 0)
+            s->chain = true;
+        else if (strcmp(argv[i], "--passes") == 0)
+            a->passes = true;
+        else if (strncmp(argv[i], "--input-shape=", 14) == 0 && a->shape_count < MOST_SHAPES)
+            a->shapes[a->shape_count++] = argv[i] + 14;
+        else if (strcmp(argv[i], "--rounding=tflite") == 0)
+            a->rounding = IR_ROUNDING_FIXED_TWICE;
+        else if (strcmp(argv[i], "--rounding=once") == 0)
+            a->rounding = IR_ROUNDING_FIXED_ONCE;
+        else if (strcmp(argv[i], "--rounding=fp32") == 0)
+            a->rounding = IR_ROUNDING_EVEN_F32;
+        else if (!a->model)
+            a->model = argv[i];
+        else
+            s->dir = argv[i];
+    }
+    return a->model && s->dir;
+}
+
+static bool evaluate_all(session *s, const ir_graph *g, diag *d)
+{
+    s->slot_count = (size_t)g->next_id + 1;
+    s->slots = calloc(s->slot_count, sizeof *s->slots);
+    for (int i = 0; i < g->input_count; i++)
+        s->slots[g->inputs[i]->id] = load_theirs(s, g->inputs[i]);
+    for (const ir_op *op = g->first; op; op = op->next)
+        if (!evaluate(s, op, d))
+            return false;
+    return true;
+}
+
+/* Imports the model, of these bytes, and evaluates it. */
+static bool run(session *s, const arguments *a, const uint8_t *bytes, size_t size, diag *d)
+{
+    model_files beside = {.model = a->model};
+    const frontend_options options = {.input_shapes = a->shapes,
+                                      .input_shape_count = a->shape_count,
+                                      .open = model_files_open,
+                                      .open_context = &beside};
+    const pass_options unfused = {.keep_unfused = true, .opt_level = 1};
+    ir_graph *g = frontend_import(bytes, size, a->model, &options, d);
+    bool fine = g && (!a->passes || pass_run(g, &unfused, NULL, NULL, 0, d));
+    if (fine) {
+        set_rounding(g, a->rounding);
+        fine = evaluate_all(s, g, d);
+    }
+    ir_graph_free(g);
+    model_files_free(&beside);
+    return fine;
+}
+
 int main(int argc, char **argv)
 {
     session s = {0};
-    const char *model = NULL;
-    ir_enum_ROUNDING rounding = IR_ROUNDING_EVEN_F32;
-    bool passes = false;
-    const char *shapes[MOST_SHAPES];
-    model_files beside = {0};
-    frontend_options options = {.input_shapes = shapes, .open = model_files_open, .open_context = &beside};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--chain") == 0)
-            s.chain = true;
-        else if (strcmp(argv[i], "--passes") == 0)
-            passes = true;
-        else if (strncmp(argv[i], "--input-shape=", 14) == 0 && options.input_shape_count < MOST_SHAPES)
-            shapes[options.input_shape_count++] = argv[i] + 14;
-        else if (strcmp(argv[i], "--rounding=tflite") == 0)
-            rounding = IR_ROUNDING_FIXED_TWICE;
-        else if (strcmp(argv[i], "--rounding=once") == 0)
-            rounding = IR_ROUNDING_FIXED_ONCE;
-        else if (strcmp(argv[i], "--rounding=fp32") == 0)
-            rounding = IR_ROUNDING_EVEN_F32;
-        else if (!model)
-            model = argv[i];
-        else
-            s.dir = argv[i];
-    }
-    if (!model || !s.dir) {
+    arguments a;
+    if (!parse_arguments(argc, argv, &a, &s)) {
         fprintf(
             stderr,
             "usage: eval_ops MODEL DIR [--rounding=fp32|tflite|once] [--chain] [--passes] [--input-shape=NAME:1x8 ...]\n");
         return 2;
     }
     size_t size = 0;
-    uint8_t *bytes = read_file(model, &size);
+    uint8_t *bytes = read_file(a.model, &size);
     if (!bytes || !read_names(&s)) {
-        fprintf(stderr, "eval_ops: can't read %s or %s/names.txt: %s\n", model, s.dir, strerror(errno));
+        fprintf(stderr, "eval_ops: can't read %s or %s/names.txt: %s\n", a.model, s.dir, strerror(errno));
         return 1;
     }
-    beside.model = model;
     diag d = {.warn = warn};
-    ir_graph *g = frontend_import(bytes, size, model, &options, &d);
-    const pass_options unfused = {.keep_unfused = true, .opt_level = 1};
-    if (!g || (passes && !pass_run(g, &unfused, NULL, NULL, 0, &d))) {
-        fprintf(stderr, "%s\n", d.text);
-        ir_graph_free(g);
-        session_free(&s);
-        model_files_free(&beside);
-        free(bytes);
-        return 1;
-    }
-    set_rounding(g, rounding);
-    s.slot_count = (size_t)g->next_id + 1;
-    s.slots = calloc(s.slot_count, sizeof *s.slots);
-    for (int i = 0; i < g->input_count; i++)
-        s.slots[g->inputs[i]->id] = load_theirs(&s, g->inputs[i]);
-    bool fine = true;
-    for (const ir_op *op = g->first; op && fine; op = op->next)
-        fine = evaluate(&s, op, &d);
+    const bool fine = run(&s, &a, bytes, size, &d);
     if (!fine)
         fprintf(stderr, "%s\n", d.text);
     session_free(&s);
-    ir_graph_free(g);
-    model_files_free(&beside);
     free(bytes);
     return fine ? 0 : 1;
 }

@@ -15,6 +15,7 @@ import numpy as np
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import nb_file  # noqa: E402
 from nb_kernels import run  # noqa: E402
+import nb_quantized  # noqa: E402, F401
 from nb_models import CASES  # noqa: E402
 from nb_refused import REFUSED, damaged  # noqa: E402
 
