@@ -1,7 +1,7 @@
 /* copy.c: a second graph of the same ops, to be changed while the first one stays as it is.
  *
  * Values and ops keep their ids, so that what is found out about the copy can be looked up for the original. */
-#include <string.h>
+#include <assert.h>
 
 #include "ir/ir.h"
 
@@ -33,22 +33,33 @@ static ir_value *copy_of(const copier *c, const ir_value *v)
     return describe(c, ir_const_new(c->to, v->type, v->quant, v->data), v);
 }
 
+void ir_attrs_copy(ir_op *to, const ir_op *from)
+{
+    assert(to->code == from->code);
+    for (int i = 0; i < ir_op_info_of(from->code)->attr_count; i++)
+        to->attrs[i] = from->attrs[i];
+}
+
+ir_op *ir_op_copy(ir_graph *g, const ir_op *like, ir_op *before, ir_value *const operands[])
+{
+    ir_op *op = ir_op_new(g, like->code, before, like->operand_count, operands);
+    ir_attrs_copy(op, like);
+    op->loc = like->loc;
+    op->name = like->name;
+    op->keep_float = like->keep_float;
+    op->why_float = like->why_float;
+    return op;
+}
+
 static void copy_op(const copier *c, const ir_op *from)
 {
     ir_value **operands = ARENA_ARRAY(c->to->arena, ir_value *, from->operand_count);
     for (int i = 0; i < from->operand_count; i++)
         operands[i] = copy_of(c, from->operands[i].value);
-    ir_op *op = ir_op_new(c->to, from->code, NULL, from->operand_count, operands);
-    const ir_op_info *info = ir_op_info_of(from->code);
-    for (int i = 0; i < info->results; i++)
+    ir_op *op = ir_op_copy(c->to, from, NULL, operands);
+    for (int i = 0; i < ir_op_info_of(from->code)->results; i++)
         describe(c, op->results[i], from->results[i]);
-    for (int i = 0; i < info->attr_count; i++)
-        op->attrs[i] = from->attrs[i];
-    op->loc = from->loc;
     op->id = from->id;
-    op->name = from->name;
-    op->keep_float = from->keep_float;
-    op->why_float = from->why_float;
     op->kernel = from->kernel;
 }
 

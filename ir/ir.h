@@ -164,7 +164,17 @@ typedef enum ir_opcode {
     IR_OPCODE_COUNT
 } ir_opcode;
 
-enum { IR_PURE = 1, IR_ELEMENTWISE = 2, IR_SAME_QUANT = 4, IR_MAC = 8, IR_LOOKUP = 16, IR_STATE = 32 };
+enum {
+    IR_PURE = 1,
+    IR_ELEMENTWISE = 2,
+    IR_SAME_QUANT = 4,
+    IR_MAC = 8,
+    IR_LOOKUP = 16,
+    IR_STATE = 32,
+    IR_UNSCALED = 64,
+    IR_IMAGES = 128,
+    IR_ROWS = 256
+};
 enum { IR_MAX_OPERANDS_NAMED = 6, IR_MAX_ATTRS = 16 };
 
 typedef struct ir_op_info {
@@ -315,6 +325,10 @@ ir_quant *ir_quant_tensor(ir_graph *, float scale, int32_t zero);
 /* Appends before `before` (NULL: at the end).  Operands may be NULL where optional.  Attributes get their defaults
  * (required ones 0 / empty until set).  Results get their types and quantization by ir_result_set. */
 ir_op *ir_op_new(ir_graph *, ir_opcode, ir_op *before, int operand_count, ir_value *const operands[]);
+/* An op of other operands that does what `like` does, for the same reasons: its attributes, name, place in the file and
+ * choice between integers and floats, but not its kernel.  `like` may be of another graph; results have no type yet. */
+ir_op *ir_op_copy(ir_graph *, const ir_op *like, ir_op *before, ir_value *const operands[]);
+void ir_attrs_copy(ir_op *to, const ir_op *from); /* of the same code */
 void ir_result_set(ir_op *, int result, ir_type, const ir_quant *);
 void ir_set_operand(ir_op *, int index, ir_value *); /* index may be one past the end: appends (for r?) */
 void ir_replace_uses(ir_value *from, ir_value *to);  /* all uses, and graph outputs */

@@ -146,6 +146,9 @@ enum {
 #define MAC IR_MAC
 #define LOOKUP IR_LOOKUP
 #define STATE IR_STATE
+#define UNSCALED IR_UNSCALED
+#define IMAGES IR_IMAGES
+#define ROWS IR_ROWS
 #define A(NAME) IR_ATTR_##NAME,
 static const ir_op_info op_infos[IR_OPCODE_COUNT] = {
 #define OP(CODE, text_, operands_, results_, flags_, attributes_, doc_)                                                \

@@ -123,6 +123,8 @@ const char *ort_text(ort_node *, const char *name, const char *def);
 bool ort_texts_are(ort_node *, const char *name, int count, const char *const expected[]);
 /* *out_count stays when absent. */
 bool ort_ints(ort_node *, const char *name, int max, int64_t out[], int *out_count);
+/* `count` of them, from 1 to `most`; all 1 when absent. */
+bool ort_counts(ort_node *, const char *name, int count, int64_t most, int64_t out[]);
 int ort_floats(ort_node *, const char *name, int max, float out[]); /* count */
 const onnx_tensor *ort_tensor_attr(ort_node *, const char *name);   /* NULL: absent */
 const onnx_graph *ort_graph_attr(ort_node *, const char *name);

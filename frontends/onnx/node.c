@@ -220,6 +220,21 @@ bool ort_ints(ort_node *n, const char *name, int max, int64_t out[], int *out_co
     return true;
 }
 
+bool ort_counts(ort_node *n, const char *name, int count, int64_t most, int64_t out[])
+{
+    int there = 0;
+    for (int i = 0; i < count; i++)
+        out[i] = 1;
+    if (!ort_ints(n, name, count, out, &there))
+        return false;
+    if (there && there != count)
+        return node_error(n, "attribute %s has %d numbers, expected %d", name, there, count);
+    for (int i = 0; i < count; i++)
+        if (out[i] < 1 || out[i] > most)
+            return node_error(n, "attribute %s: %lld is not supported", name, (long long)out[i]);
+    return true;
+}
+
 int ort_floats(ort_node *n, const char *name, int max, float out[])
 {
     const frontend_value *v = attribute(n, name, TYPE_FLOATS);

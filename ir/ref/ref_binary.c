@@ -231,21 +231,6 @@ static void quantized_run(const quantized *q, const ir_op *op, const ir_rows *r,
 
 /* ---- All of them ---- */
 
-static bool plain_numbers_only(ir_opcode code)
-{
-    switch (code) {
-    case IR_POW:
-    case IR_FLOOR_DIV:
-    case IR_FLOOR_MOD:
-    case IR_BITWISE_AND:
-    case IR_BITWISE_OR:
-    case IR_BITWISE_XOR:
-    case IR_SHIFT_LEFT:
-    case IR_SHIFT_RIGHT: return true;
-    default: return false;
-    }
-}
-
 bool ir_check_binary(const ir_op *op, diag *d)
 {
     const ir_value *a = op->operands[0].value, *b = op->operands[1].value, *y = op->results[0];
@@ -256,7 +241,7 @@ bool ir_check_binary(const ir_op *op, diag *d)
         return true;
     if (!a->quant && !b->quant && !y->quant)
         return op->code != IR_PRELU || ir_refuse(op, d, "integers without quantization");
-    if (plain_numbers_only(op->code))
+    if (ir_op_info_of(op->code)->flags & IR_UNSCALED)
         return ir_refuse(op, d, "not supported for quantized values");
     return ir_check_quantized(op, a, "first operand", d) && ir_check_quantized(op, b, "second operand", d) &&
            ir_check_quantized(op, y, "result", d);

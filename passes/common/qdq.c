@@ -65,8 +65,7 @@ ir_value *qdq_clone(const ir_op *like, ir_op *before, ir_value *const operands[]
     type.dtype = dtype;
     diag ignored = {0};
     ir_value *y = pass_op1(like->graph, like->code, before, like, like->operand_count, operands, type, quant);
-    for (int i = 0; i < ir_op_info_of(like->code)->attr_count; i++)
-        y->def->attrs[i] = like->attrs[i];
+    ir_attrs_copy(y->def, like);
     if (ir_has_attr(y->def, IR_ATTR_ACT))
         ir_set_int(y->def, IR_ATTR_ACT, act);
     if (ir_has_attr(y->def, IR_ATTR_ROUNDING))

@@ -203,8 +203,7 @@ ir_value *qdq_product(ir_graph *g, const ir_op *op, ir_op *before, const ir_valu
     ir_op *slim = ir_op_new(g, p.op->code, before, bias ? 3 : 2, operands);
     slim->loc = p.op->loc;
     ir_result_set(slim, 0, p.op->results[0]->type, NULL);
-    for (int i = 0; i < ir_op_info_of(slim->code)->attr_count; i++)
-        slim->attrs[i] = p.op->attrs[i];
+    ir_attrs_copy(slim, p.op);
     ir_value *r = qdq_clone(slim, before, operands, y->type.dtype, y->quant, act);
     ir_op_erase(slim);
     return r;

@@ -108,8 +108,7 @@ static ir_value *resizing(gradient *s, int axis, int64_t in, int64_t out)
     kept[axis] = ratio[axis];
     ir_value *x = ir_const_new(s->g, ir_type_make(IR_F32, 4, from), NULL, unit);
     ir_op *op = gradient_new(s, s->op->code, 1, &x);
-    for (int i = 0; i < ir_op_info_of(op->code)->attr_count; i++)
-        op->attrs[i] = s->op->attrs[i];
+    ir_attrs_copy(op, s->op);
     ir_set_floats(op, IR_ATTR_RATIO, GRADIENT_AXES, kept);
     gradient_end_as(s, op, 4, to);
     const bool good = ir_eval_op(op, (const void *[]){unit}, (void *[]){rows}, s->d);

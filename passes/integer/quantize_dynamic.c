@@ -136,12 +136,6 @@ static ir_value *bias_of(dynamic *s, ir_op *op, ir_op **out_last)
     return to;
 }
 
-static void copy_attributes(ir_op *to, const ir_op *from)
-{
-    for (int i = 0; i < ir_op_info_of(from->code)->attr_count; i++)
-        to->attrs[i] = from->attrs[i];
-}
-
 /* Returns the op behind the last one that is gone. */
 static ir_op *make_dynamic(dynamic *s, ir_op *op)
 {
@@ -156,7 +150,7 @@ static ir_op *make_dynamic(dynamic *s, ir_op *op)
     if (matrix)
         ir_set_int(y->def, IR_ATTR_ACT, qdq_act(last));
     else
-        copy_attributes(y->def, op);
+        ir_attrs_copy(y->def, op);
     diag ignored = {0};
     if (!ir_op_supported(y->def, &ignored)) {
         ir_op_erase(y->def);

@@ -89,19 +89,14 @@ static const char *layer_name(ir_graph *g, const ir_op *op)
 
 static void add_part(splitter *s, const ir_op *op, const char *name, int64_t part)
 {
-    const ir_op_info *info = ir_op_info_of(op->code);
     ir_value **operands = ARENA_ARRAY(s->scratch, ir_value *, op->operand_count);
     for (int i = 0; i < op->operand_count; i++) {
         ir_value *v = op->operands[i].value;
         operands[i] = v && split_cuts(op, i) ? part_of(s, v, op, part) : v;
     }
-    ir_op *to = ir_op_new(s->g, op->code, s->before, op->operand_count, operands);
-    memcpy(to->attrs, op->attrs, (size_t)info->attr_count * sizeof *to->attrs);
-    to->loc = op->loc;
+    ir_op *to = ir_op_copy(s->g, op, s->before, operands);
     to->name = name;
-    to->keep_float = op->keep_float;
-    to->why_float = op->why_float;
-    for (int i = 0; i < info->results; i++) {
+    for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
         const ir_value *v = op->results[i];
         ir_result_set(to, i, part_type(s, v), v->quant);
         to->results[i]->scale_from = v->scale_from;

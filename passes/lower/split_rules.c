@@ -56,24 +56,13 @@ static bool has_first_axis(const ir_op *op)
 /* Is the first dimension one of those that the op does not mix?  Beside what the operands' and results' shapes say. */
 static bool keeps_first(const ir_op *op)
 {
-    const ir_type *x = &op->operands[0].value->type;
+    const unsigned flags = ir_op_info_of(op->code)->flags;
+    if (flags & (IR_ELEMENTWISE | IR_IMAGES))
+        return true;
+    if (flags & IR_ROWS)
+        return op->operands[0].value->type.rank > 1;
     switch (op->code) {
-    case IR_CONV2D:
-    case IR_DEPTHWISE_CONV2D:
-    case IR_TRANSPOSE_CONV2D:
-    case IR_MAX_POOL2D:
-    case IR_AVG_POOL2D:
-    case IR_DEPTH_TO_SPACE:
-    case IR_SPACE_TO_DEPTH:
-    case IR_RESIZE_NEAREST:
-    case IR_RESIZE_BILINEAR:
     case IR_RESHAPE: return true;
-    case IR_FULLY_CONNECTED:
-    case IR_SOFTMAX:
-    case IR_LOG_SOFTMAX:
-    case IR_LAYER_NORM:
-    case IR_L2_NORMALIZE:
-    case IR_TOP_K: return x->rank > 1;
     case IR_BATCH_MATMUL: return op->results[0]->type.rank > 2;
     case IR_TRANSPOSE: return ir_ints_at(op, IR_ATTR_PERM, 0) == 0;
     case IR_CONCAT:
@@ -92,7 +81,7 @@ static bool keeps_first(const ir_op *op)
     case IR_REDUCE_ALL: return !has_first_axis(op);
     case IR_GATHER: return ir_int(op, IR_ATTR_BATCH_DIMS) == 0;
     case IR_DYNAMIC_QUANTIZE: return ir_int(op, IR_ATTR_OUTER) > 0;
-    default: return ir_op_info_of(op->code)->flags & IR_ELEMENTWISE;
+    default: return false;
     }
 }
 

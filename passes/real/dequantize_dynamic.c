@@ -19,8 +19,7 @@ static bool to_float(ir_graph *g, ir_op *op)
     ir_value *r = op->results[0], *real = x->def->operands[0].value, *bias = ir_operand_value(op, 2);
     ir_value *operands[3] = {real, plan_real_constant(g, w), bias};
     ir_value *y = pass_op1(g, op->code, op, op, bias ? 3 : 2, operands, r->type, NULL);
-    for (int i = 0; i < ir_op_info_of(op->code)->attr_count; i++)
-        y->def->attrs[i] = op->attrs[i];
+    ir_attrs_copy(y->def, op);
     y->def->name = op->name;
     y->name = r->name;
     ir_replace_uses(r, y);

@@ -144,8 +144,7 @@ static ir_op *real_op(rewrite *w, ir_op *op, diag *d)
     to->loc = op->loc;
     to->name = op->name;
     pass_inherit_choice(to, op);
-    for (int i = 0; i < info->attr_count; i++)
-        to->attrs[i] = op->attrs[i];
+    ir_attrs_copy(to, op);
     if (ir_has_attr(to, IR_ATTR_MID_SCALE)) {
         ir_set_float(to, IR_ATTR_MID_SCALE, 0);
         ir_set_int(to, IR_ATTR_MID_ZERO, 0);

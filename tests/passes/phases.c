@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "passes/pass.h"
+#include "tests/tools/parsed.h"
 
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: %s\n", __LINE__, #x)))
@@ -27,15 +28,6 @@ static const char graph[] = "graph \"g\" {\n"
                             "}\n";
 
 static const pass_options options = {.opt_level = 3, .lower = true};
-
-static ir_graph *parse(diag *d)
-{
-    ir_graph *g = ir_parse(graph, strlen(graph), "test", d);
-    if (g && ir_verify(g, d))
-        return g;
-    fprintf(stderr, "%s\n", d->text);
-    exit(EXIT_FAILURE);
-}
 
 static char *text_of(const ir_graph *g)
 {
@@ -82,7 +74,7 @@ static void check_phases(void)
     diag d = {0};
     seen s = {0};
     const pass_debug debug = {.verify_each = true, .dump = dump, .context = &s};
-    ir_graph *together = parse(&d), *apart = parse(&d);
+    ir_graph *together = parsed(graph, &d), *apart = parsed(graph, &d);
     CHECK(pass_run(together, &options, &debug, NULL, 0, &d));
     CHECK(run_apart(apart, &d) == s.next);
     char *expected = text_of(together), *found = text_of(apart);
@@ -113,7 +105,7 @@ static void check_ids(const ir_graph *g, const ir_graph *copy)
 static void check_copy(void)
 {
     diag d = {0};
-    ir_graph *g = parse(&d);
+    ir_graph *g = parsed(graph, &d);
     CHECK(pass_run_phases(g, &options, NULL, PASS_PHASE_real, PASS_PHASE_real, &d));
     ir_graph *copy = ir_graph_copy(g);
     char *before = text_of(g), *copied = text_of(copy);

@@ -7,6 +7,7 @@
 
 #include "ir/ref/interp.h"
 #include "passes/pass.h"
+#include "tests/tools/parsed.h"
 
 enum { ELEMENTS = 1 << 12 };
 
@@ -22,12 +23,6 @@ static void fill(uint8_t *to, size_t size, uint32_t seed)
         uint32_t r = next_random(&state) >> 16;
         to[i] = (uint8_t)(r % 11 == 0 ? 0 : r % 11 == 1 ? 255 : r % 11 == 2 ? 127 : r >> 4);
     }
-}
-
-static ir_graph *parse(const char *text, diag *d)
-{
-    ir_graph *g = ir_parse(text, strlen(text), "test", d);
-    return g && ir_verify(g, d) ? g : NULL;
 }
 
 static bool run(const ir_graph *g, uint8_t *out, diag *d)
@@ -62,7 +57,7 @@ static void check(const char *text)
 {
     static uint8_t before[ELEMENTS], after[ELEMENTS];
     diag d = {0};
-    ir_graph *g = parse(text, &d);
+    ir_graph *g = parsed(text, &d);
     int far = -1, left = 0;
     if (g && run(g, before, &d) && rewrite(g, &d) && run(g, after, &d))
         far = farthest(g->outputs[0], before, after);

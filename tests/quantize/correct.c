@@ -9,6 +9,7 @@
 #include "compiler/quantize/weights/correct.h"
 #include "ir/ref/interp.h"
 #include "tests/quantize/noise.h"
+#include "tests/tools/parsed.h"
 
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: %s\n", __LINE__, #x)))
@@ -56,9 +57,7 @@ static void fill_weights(ir_graph *g)
 
 static ir_graph *parse(diag *d)
 {
-    ir_graph *g = ir_parse(text, strlen(text), "test", d);
-    if (!g)
-        exit((fprintf(stderr, "%s\n", d->text), EXIT_FAILURE));
+    ir_graph *g = parsed(text, d);
     fill_weights(g);
     return g;
 }

@@ -9,6 +9,7 @@
 #include "compiler/quantize/correction.h"
 #include "compiler/quantize/weights/round.h"
 #include "tests/quantize/noise.h"
+#include "tests/tools/parsed.h"
 
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: %s\n", __LINE__, #x)))
@@ -24,9 +25,7 @@ static const char text[] = "graph \"g\" {\n"
 
 static ir_graph *parse(diag *d)
 {
-    ir_graph *g = ir_parse(text, strlen(text), "test", d);
-    if (!g)
-        exit((fprintf(stderr, "%s\n", d->text), EXIT_FAILURE));
+    ir_graph *g = parsed(text, d);
     ir_value *w = g->first->operands[1].value;
     float *to = ARENA_ARRAY(g->arena, float, 8 * IN);
     for (uint32_t i = 0; i < 8 * IN; i++)

@@ -11,6 +11,7 @@
 #include "compiler/quantize/weights/round_rows.h"
 #include "passes/common/plan.h"
 #include "tests/quantize/noise.h"
+#include "tests/tools/parsed.h"
 
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: %s\n", __LINE__, #x)))
@@ -99,9 +100,7 @@ static const char text[] = "graph \"g\" {\n"
 
 static ir_graph *parse(diag *d)
 {
-    ir_graph *g = ir_parse(text, strlen(text), "test", d);
-    if (!g)
-        exit((fprintf(stderr, "%s\n", d->text), EXIT_FAILURE));
+    ir_graph *g = parsed(text, d);
     for (ir_op *op = g->first; op; op = op->next)
         for (int i = 1; i < op->operand_count; i++) {
             ir_value *v = op->operands[i].value;

@@ -66,24 +66,9 @@ static double binary_magnitude(ir_opcode code, double a, double b, const ir_valu
     }
 }
 
-static bool plain_numbers_only(ir_opcode code)
-{
-    switch (code) {
-    case IR_POW:
-    case IR_FLOOR_DIV:
-    case IR_FLOOR_MOD:
-    case IR_BITWISE_AND:
-    case IR_BITWISE_OR:
-    case IR_BITWISE_XOR:
-    case IR_SHIFT_LEFT:
-    case IR_SHIFT_RIGHT: return true;
-    default: return false;
-    }
-}
-
 bool rule_binary(draw *d, ir_opcode code, const draw_types *t)
 {
-    const bool whole = plain_numbers_only(code);
+    const bool whole = ir_op_info_of(code)->flags & IR_UNSCALED;
     const draw_kind kind = whole || (code != IR_PRELU && draw_chance(d, 10)) ? DRAW_PLAIN : DRAW_QUANTIZED;
     ir_value *b, *a = draw_two(d, t, kind, &b);
     ir_value *operands[] = {a, b};

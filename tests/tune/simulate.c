@@ -8,6 +8,7 @@
 #include "compiler/tune/simulate.h"
 #include "ir/ref/interp.h"
 #include "tests/quantize/noise.h"
+#include "tests/tools/parsed.h"
 
 static int failures;
 #define CHECK(x) ((x) ? (void)0 : (void)(failures++, fprintf(stderr, "line %d: %s\n", __LINE__, #x)))
@@ -87,9 +88,7 @@ static void check_inputs(const simulation *s)
 static void check(bool symmetric)
 {
     diag d = {0};
-    ir_graph *g = ir_parse(text, strlen(text), "test", &d);
-    if (!g)
-        exit((fprintf(stderr, "%s\n", d.text), EXIT_FAILURE));
+    ir_graph *g = parsed(text, &d);
     fill_weights(g);
     pass_range ranges[VALUES] = {
         [0] = {true, -1, 1, 0, NULL},   [3] = {true, 0, 4, 0, NULL},  [6] = {true, 0, 3, 0, NULL},

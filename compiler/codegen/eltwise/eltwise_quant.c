@@ -250,7 +250,7 @@ static bool pair_table(cg_module *m, const ir_op *op, uint8_t table[65536])
         operands[i] = ir_input_new(g, ir_type_make(v->type.dtype, 2, dims[i]), v->quant, "x");
     }
     twin = ir_op_new(g, op->code, NULL, 2, operands);
-    memcpy(twin->attrs, op->attrs, (size_t)ir_op_info_of(op->code)->attr_count * sizeof *op->attrs);
+    ir_attrs_copy(twin, op);
     ir_result_set(twin, 0, ir_type_make(op->results[0]->type.dtype, 2, dims[2]), op->results[0]->quant);
     ok = ir_eval_op(twin, (const void *const[]){bytes, bytes}, (void *const[]){table}, m->diag);
     ir_graph_free(g);

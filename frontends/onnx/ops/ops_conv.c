@@ -7,21 +7,7 @@
 #include "frontends/node/node_conv.h"
 #include "frontends/onnx/import.h"
 
-/* A number for each dimension, 1 where the attribute is absent. */
-static bool read_numbers(ort_node *n, const char *name, int spatial, int64_t out[])
-{
-    int count = 0;
-    for (int i = 0; i < spatial; i++)
-        out[i] = 1;
-    if (!ort_ints(n, name, spatial, out, &count))
-        return false;
-    if (count && count != spatial)
-        return node_error(n, "attribute %s has %d numbers, expected %d", name, count, spatial);
-    for (int i = 0; i < count; i++)
-        if (out[i] < 1 || out[i] > 1 << 20)
-            return node_error(n, "attribute %s is out of range", name);
-    return true;
-}
+enum { MOST = 1 << 20 }; /* taps, strides, dilations */
 
 /* kernel_shape says again what the filters say. */
 static bool kernel_agrees(ort_node *n, int spatial, const int64_t taps[])
@@ -61,8 +47,8 @@ static bool read_attributes(ort_node *n, int spatial, const int64_t taps[], node
 {
     int64_t pads[2 * NODE_MAX_SPATIAL] = {0};
     int count = 0;
-    if (!kernel_agrees(n, spatial, taps) || !read_numbers(n, "strides", spatial, out->stride) ||
-        !read_numbers(n, "dilations", spatial, out->dilation) || !ort_ints(n, "pads", 2 * spatial, pads, &count))
+    if (!kernel_agrees(n, spatial, taps) || !ort_counts(n, "strides", spatial, MOST, out->stride) ||
+        !ort_counts(n, "dilations", spatial, MOST, out->dilation) || !ort_ints(n, "pads", 2 * spatial, pads, &count))
         return false;
     if (count && count != 2 * spatial)
         return node_error(n, "attribute pads has %d numbers, expected %d", count, 2 * spatial);
@@ -308,7 +294,7 @@ static bool read_pool(ort_node *n, const ir_value *x, int spatial, bool average,
 {
     node_window w;
     kernel[0] = 1;
-    if (!read_numbers(n, "kernel_shape", spatial, kernel + 2 - spatial) ||
+    if (!ort_counts(n, "kernel_shape", spatial, MOST, kernel + 2 - spatial) ||
         !read_window(n, spatial, &x->type.dims[1], kernel, &w))
         return false;
     for (int i = 0; i < 2; i++) {

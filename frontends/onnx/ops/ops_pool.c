@@ -21,21 +21,6 @@ typedef struct line {
 
 typedef enum pool { LARGEST, AVERAGE, NORM } pool;
 
-static bool read_list(ort_node *n, const char *name, int spatial, int64_t most, int64_t out[])
-{
-    int count = 0;
-    for (int i = 0; i < spatial; i++)
-        out[i] = 1;
-    if (!ort_ints(n, name, spatial, out, &count))
-        return false;
-    if (count && count != spatial)
-        return node_error(n, "attribute %s has %d numbers, expected %d", name, count, spatial);
-    for (int i = 0; i < spatial; i++)
-        if (out[i] < 1 || out[i] > most)
-            return node_error(n, "attribute %s: %lld is not supported", name, (long long)out[i]);
-    return true;
-}
-
 /* With ceil_mode one more window, unless it would start behind the image. */
 static bool count_windows(ort_node *n, line *l, bool up)
 {
@@ -55,8 +40,9 @@ static bool read_lines(ort_node *n, const ir_type *shape, line lines[])
     const int spatial = shape->rank - 2;
     int64_t taps[MAX_SPATIAL], strides[MAX_SPATIAL], dilations[MAX_SPATIAL], pads[2 * MAX_SPATIAL] = {0};
     int count = 0;
-    if (!read_list(n, "kernel_shape", spatial, MAX_TAPS, taps) || !read_list(n, "strides", spatial, 1 << 20, strides) ||
-        !read_list(n, "dilations", spatial, 1 << 20, dilations) || !ort_ints(n, "pads", 2 * spatial, pads, &count))
+    if (!ort_counts(n, "kernel_shape", spatial, MAX_TAPS, taps) ||
+        !ort_counts(n, "strides", spatial, 1 << 20, strides) ||
+        !ort_counts(n, "dilations", spatial, 1 << 20, dilations) || !ort_ints(n, "pads", 2 * spatial, pads, &count))
         return false;
     if (count && count != 2 * spatial)
         return node_error(n, "attribute pads has %d numbers, expected %d", count, 2 * spatial);

@@ -235,17 +235,26 @@ bool ort_op_layer_norm(ort_node *n)
     return ort_put(n, 0, layer_norm(n, x, axis, 1, 2, epsilon), LAYOUT_PLAIN) && put_moments(n, x, axis, epsilon);
 }
 
-bool ort_op_skip_layer_norm(ort_node *n)
+/* What the two skip norms normalise, and give as result 3: operands 0 and 1 and, if it is there, operand bias_operand, added
+ * up; NULL after a diagnostic. */
+static ir_value *skip_sum(ort_node *n, int bias_operand)
 {
     ir_value *x = ort_plain(n, 0), *skip = x ? ort_plain(n, 1) : NULL, *bias;
-    if (!skip || !ort_optional(n, 4, &bias))
-        return false;
-    if (x->type.rank < 1)
-        return node_error(n, "the operand has no dimensions");
+    if (!skip || !ort_optional(n, bias_operand, &bias))
+        return NULL;
+    if (x->type.rank < 1) {
+        node_error(n, "the operand has no dimensions");
+        return NULL;
+    }
     x = node_binary(n, IR_ADD, x, skip);
     x = bias ? node_binary(n, IR_ADD, x, bias) : x;
-    return x && ort_put(n, 3, x, LAYOUT_PLAIN) &&
-           ort_put(n, 0, layer_norm(n, x, x->type.rank - 1, 2, 3, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
+    return x && ort_put(n, 3, x, LAYOUT_PLAIN) ? x : NULL;
+}
+
+bool ort_op_skip_layer_norm(ort_node *n)
+{
+    ir_value *x = skip_sum(n, 4);
+    return x && ort_put(n, 0, layer_norm(n, x, x->type.rank - 1, 2, 3, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
 }
 
 /* Rows `number` of a table, for whole numbers of any shape. */
@@ -313,15 +322,8 @@ bool ort_op_rms_norm(ort_node *n)
 
 bool ort_op_skip_rms_norm(ort_node *n)
 {
-    ir_value *x = ort_plain(n, 0), *skip = x ? ort_plain(n, 1) : NULL, *bias;
-    if (!skip || !ort_optional(n, 3, &bias))
-        return false;
-    if (x->type.rank < 1)
-        return node_error(n, "the operand has no dimensions");
-    x = node_binary(n, IR_ADD, x, skip);
-    x = bias ? node_binary(n, IR_ADD, x, bias) : x;
-    return x && ort_put(n, 3, x, LAYOUT_PLAIN) &&
-           ort_put(n, 0, rms_norm(n, x, x->type.rank - 1, 2, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
+    ir_value *x = skip_sum(n, 3);
+    return x && ort_put(n, 0, rms_norm(n, x, x->type.rank - 1, 2, ort_float(n, "epsilon", 1e-12f)), LAYOUT_PLAIN);
 }
 
 /* ---- Softmax ---- */
