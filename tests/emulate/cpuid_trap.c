@@ -42,9 +42,10 @@ static void patch(uint8_t *at, bool xgetbv)
     if (patched.site_count == SITES)
         failure("too many cpuid instructions");
     patched.sites[patched.site_count++] = (struct site){at, xgetbv};
-    protect(first, 2 * page, PROT_READ | PROT_WRITE | PROT_EXEC);
+    const size_t bytes = (size_t)(at + sizeof TRAP - first); /* no page behind: it may be another segment's, or none */
+    protect(first, bytes, PROT_READ | PROT_WRITE | PROT_EXEC);
     memcpy(at, TRAP, sizeof TRAP);
-    protect(first, 2 * page, PROT_READ | PROT_EXEC);
+    protect(first, bytes, PROT_READ | PROT_EXEC);
 }
 
 /* An object's table of functions, as unwinders find it (.eh_frame_hdr), in the form that linkers write. */

@@ -7,7 +7,8 @@
 
 #include "machine.h"
 
-/* Before anything else: whether objects may have, and come to, what the machine at hand is not to have (hide.h). */
+/* Before anything else.  hides: in objects, too, instructions are hidden that the machine at hand is not to have
+ * (hide.h); otherwise they are left as they are, and cpuid's answer keeps the program from them. */
 void cpuid_setup(bool hides);
 /* The file of an object, or "" for the program: is it the system's?  Python, libc and LLVM go on with the CPU that there
  * is. */

@@ -22,9 +22,17 @@ _Noreturn void failure_at(const char *what, const void *code)
     uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
     char line[256];
 
-    hide_reveal(code, bytes, sizeof bytes);
-    const bool known =
-        ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, (uintptr_t)code, bytes, sizeof bytes, &in));
+    enum { PAGE = 4096 };
+    const size_t here = PAGE - (uintptr_t)code % PAGE, most = sizeof bytes;
+    bool known = false;
+
+    for (size_t count = here < most ? here : most; !known;
+         count = most) { /* beyond the page only if it goes on there */
+        hide_reveal(code, bytes, count);
+        known = ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, (uintptr_t)code, bytes, count, &in));
+        if (count == most)
+            break;
+    }
 
     snprintf(line, sizeof line, "%s: %s", what, known ? in.text : "no instruction");
     failure(line);

@@ -73,10 +73,10 @@ bool hide_is_hidden(const uint8_t *code)
 
 void hide_reveal(const uint8_t *code, uint8_t *out, size_t count)
 {
-    uint8_t *first = out + prefixes(code);
+    const size_t first = prefixes(code);
 
     memcpy(out, code, count);
-    for (int i = 0; i < PAIRS; i++)
-        if (*first == pairs[i].hidden)
-            *first = pairs[i].shown;
+    for (int i = 0; i < PAIRS && first < count; i++)
+        if (out[first] == pairs[i].hidden)
+            out[first] = pairs[i].shown;
 }

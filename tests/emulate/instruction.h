@@ -5,8 +5,9 @@
  *
  * The CPU at hand has sixteen ymm registers, the machine that is emulated thirty-two zmm and eight mask registers:
  *
- *     z[0..15]   bytes 0..31: the CPU's ymm, copied in and out around emulated instructions      bytes 32..63: here
- * alone z[16..31], k[0..7]: here alone
+ *     z[0..15]           bytes 0..31    the CPU's ymm, copied in and out around emulated instructions
+ *                        bytes 32..63   here alone
+ *     z[16..31], k[0..7]                here alone
  *
  * A VEX instruction zeroes the upper half of the register that it writes; the CPU does so with its own registers, the
  * translated code notes it in `stale` (translate.c).  On a CPU that has AVX-512 but lacks single instructions all of z

@@ -29,15 +29,24 @@ bool machine_host_suffices(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && ecx & bit_F16C;
 }
 
+enum {
+    BIT_VP2INTERSECT = 1 << 8,
+    BIT_AMX_BF16 = 1 << 22,
+    BIT_FP16 = 1 << 23,
+    BIT_AMX_TILE = 1 << 24,
+    BIT_AMX_INT8 = 1 << 25
+};
+
 /* Bits of cpuid's leaf 7 that stand for a feature; eax is subleaf 1's. */
 static const struct {
-    unsigned feature, ebx, ecx, eax_1;
+    unsigned feature, ebx, ecx, edx, eax_1;
 } bits[] = {
-    {FEATURE_AVX512, bit_AVX512F | bit_AVX512CD | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL, 0, 0},
-    {FEATURE_VNNI, 0, bit_AVX512VNNI, 0},
-    {FEATURE_VBMI, 0, bit_AVX512VBMI, 0},
-    {FEATURE_AVX_VNNI, 0, 0, bit_AVXVNNI},
-    {FEATURE_OTHER, bit_AVX512IFMA, bit_AVX512VBMI2 | bit_AVX512BITALG | bit_AVX512VPOPCNTDQ, bit_AVX512BF16},
+    {FEATURE_AVX512, bit_AVX512F | bit_AVX512CD | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL, 0, 0, 0},
+    {FEATURE_VNNI, 0, bit_AVX512VNNI, 0, 0},
+    {FEATURE_VBMI, 0, bit_AVX512VBMI, 0, 0},
+    {FEATURE_AVX_VNNI, 0, 0, 0, bit_AVXVNNI},
+    {FEATURE_OTHER, bit_AVX512IFMA, bit_AVX512VBMI2 | bit_AVX512BITALG | bit_AVX512VPOPCNTDQ,
+     BIT_VP2INTERSECT | BIT_FP16 | BIT_AMX_BF16 | BIT_AMX_TILE | BIT_AMX_INT8, bit_AVX512BF16},
 };
 
 static unsigned saved_registers(unsigned which, unsigned *high)
@@ -143,6 +152,7 @@ void machine_cpuid(const machine *m, unsigned leaf, unsigned subleaf, unsigned a
         const unsigned set = m->features & bits[i].feature ? ~0u : 0;
         answer[1] &= subleaf ? ~0u : ~bits[i].ebx;
         answer[2] &= subleaf ? ~0u : ~bits[i].ecx;
+        answer[3] &= subleaf ? ~0u : ~bits[i].edx;
         answer[0] &= subleaf == 1 ? ~bits[i].eax_1 : ~0u;
         ebx |= bits[i].ebx & set;
         ecx |= bits[i].ecx & set;

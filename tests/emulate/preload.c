@@ -38,7 +38,8 @@ static void on_sigill(int signal_number, siginfo_t *info, void *context)
     (void)info;
     if (cpuid_answer(emulated, m))
         return;
-    if (!decode(code, &d) || !translate_needed(&d)) { /* the program's own: it traps again */
+    if (!decode(code, &d) || !translate_needed(&d)) {
+        /* The program's own: it traps again, to the program's handler or its end.  From then on nothing is emulated. */
         real_sigaction()(signal_number, &of_program, NULL);
         return;
     }

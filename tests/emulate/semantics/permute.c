@@ -8,8 +8,7 @@
 
 #define PER_16(T) (16 / WIDTH(T))
 #define FIXED (in->o[2].kind == OPERAND_IMMEDIATE)
-/* Which quarter of its source quarter q of the result is: two bits of the immediate each of four, one bit each of two.
- */
+/* Which quarter of its source quarter q of the result is: of four quarters two bits of the immediate each, of two one. */
 #define SHUFFLED_QUARTER(q, quarters) ((quarters) == 4 ? imm >> 2 * (q)&3 : imm >> (q)&1)
 
 /* Active lanes side by side; the others stay, or become zero, in memory they stay. */
