@@ -376,13 +376,44 @@ static void run_calibration(void *context)
     c->good = c->options->calibrate(c->options->calibrate_context, c->options, c->module->graph, c->out, c->diag);
 }
 
+typedef struct settling {
+    const ir_graph *from;
+    ir_graph *to;
+} settling;
+
+static void copy_whole(void *context)
+{
+    settling *s = context;
+    s->to = ir_graph_copy_whole(s->from);
+}
+
+/* Gives back what the graph needs no more: the bytes of the file, and the weights as they were in front of each pass.  For
+ * the samples the model is compiled beside the graph, several times. */
+static bool settle(driver_module *m, diag *d)
+{
+    const ir_loc loc = {.file = m->file, .subgraph = -1, .node = -1};
+    settling s = {.from = m->graph};
+    const arena_outcome outcome = arena_guard(copy_whole, &s);
+    if (outcome != ARENA_DONE)
+        return ir_limits_memory(d, &loc, outcome);
+    ir_graph_free(m->graph);
+    m->graph = s.to;
+    if (m->further_count > 0) /* these alias the bytes, too */
+        return true;
+    free(m->bytes);
+    m->bytes = NULL;
+    m->size = 0;
+    model_files_free(&m->beside);
+    return true;
+}
+
 /* The pipeline, and in the middle of it the samples. */
 static bool run_calibrated(const driver_options *o, driver_module *m, bool lower, const pass_debug *debug, diag *d)
 {
     pass_options options = driver_pass_options(o, lower);
     pass_calibration found = {0};
     calibration_call call = {o, m, &found, d, false};
-    if (!pass_run_phases(m->graph, &options, debug, o->first_phase, PASS_PHASE_real, d))
+    if (!pass_run_phases(m->graph, &options, debug, o->first_phase, PASS_PHASE_real, d) || !settle(m, d))
         return false;
     const ir_loc loc = {.file = m->file, .subgraph = -1, .node = -1};
     const arena_outcome outcome = arena_guard(run_calibration, &call);
@@ -440,7 +471,9 @@ bool driver_lower(const driver_options *o, driver_module *m, diag *d)
 {
     for (int i = 0; i < m->further_count; i++) {
         driver_module of = {.file = m->file, .graph = m->further[i]};
-        if (!lower(o, &of, d))
+        const bool good = lower(o, &of, d);
+        m->further[i] = of.graph; /* another one, after calibration */
+        if (!good)
             return false;
     }
     return lower(o, m, d);

@@ -75,7 +75,7 @@ typedef struct driver_options {
 typedef struct driver_module {
     const char *file; /* as diagnostics name it */
     char *found;      /* the same, when it is the program of a folder */
-    uint8_t *bytes;   /* the model file; constants of the graph alias it */
+    uint8_t *bytes;   /* the model file; constants of the graph alias it; NULL: none does any more */
     size_t size;
     model_files beside; /* files that the model names; the graph's constants alias them, too */
     ir_graph *graph;
@@ -99,7 +99,8 @@ bool driver_read_model(const char *path, uint8_t **out_bytes, size_t *out_size, 
 
 /* A graph for each shape of the inputs that the options list. */
 bool driver_import(const driver_options *, const char *path, driver_module *out, diag *);
-/* Runs the pipeline: without the lowering, the graph is what the interpreter runs and --emit=ir prints. */
+/* Runs the pipeline, which may put another graph in the place of the module's: without the lowering, it is what the
+ * interpreter runs and --emit=ir prints. */
 bool driver_optimize(const driver_options *, driver_module *, diag *);
 bool driver_lower(const driver_options *, driver_module *, diag *);
 /* Whether a model that computes on real numbers is what the options ask for, or all that samples could make of it. */

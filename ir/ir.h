@@ -309,6 +309,9 @@ void ir_graph_free(ir_graph *);
 /* The same graph once more: ops and values of the same ids.  It shares what nobody changes (the bytes of constants,
  * names, scales) with the original, which has to live longer. */
 ir_graph *ir_graph_copy(const ir_graph *);
+/* The same, but it shares nothing: the original, and the file that its constants are in, may go.  It holds what the graph
+ * needs now, while an original's memory holds what each pass before has made of constants. */
+ir_graph *ir_graph_copy_whole(const ir_graph *);
 /* The file that the graph comes from, for a diagnostic about the whole. */
 ir_loc ir_graph_loc(const ir_graph *);
 

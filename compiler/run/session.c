@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +136,7 @@ static bool compile(session *s, const driver_options *o, diag *d)
         return false;
     s->jit = cg_jit_load(&code, d);
     cg_output_free(&code);
+    malloc_trim(0); /* weights are about to be there once more, in memory that is not malloc's */
     s->model = s->jit ? cg_jit_symbol(s->jit, o->name, d) : NULL;
     return s->model != NULL;
 }
