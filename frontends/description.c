@@ -98,12 +98,14 @@ void model_note_inputs(frontend_model *m)
         note_inputs(m, m->fed);
 }
 
-void frontend_describe_graph(const ir_graph *g, frontend_description *d)
+void frontend_describe_graph(const ir_graph *g, int64_t batch, frontend_description *d)
 {
     for (int i = 0; i < g->input_count; i++) {
         frontend_described *to = note_value(d, g->input_names[i], true);
         note_type(to, g->inputs[i]);
         to->in_file = to->type;
+        if (batch)
+            to->in_file.dims[0] = 1;
     }
     for (int i = 0; i < g->output_count; i++)
         note_type(note_value(d, g->output_names[i], false), g->outputs[i]);

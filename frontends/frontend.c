@@ -16,6 +16,7 @@
 
 #include "frontends/flatbuffer.h"
 #include "frontends/protobuf.h"
+#include "ir/batch.h"
 #include "ir/ref/interp.h"
 #include "ir/size_limits.h"
 
@@ -158,14 +159,27 @@ bool frontend_recognise(const uint8_t *head, size_t size, const char *file, diag
 }
 
 /* Text may say what is not well-formed or has no meaning. */
-static ir_graph *import_text(const char *text, size_t size, const char *file, ir_limits limits, diag *d)
+static bool is_sound(const ir_graph *g, diag *d)
 {
-    ir_graph *g = ir_parse_within(text, size, file, limits, d);
-    bool sound = g && ir_verify(g, d);
-    for (const ir_op *op = g ? g->first : NULL; op && sound; op = op->next)
+    bool sound = ir_verify(g, d);
+    for (const ir_op *op = g->first; op && sound; op = op->next)
         sound = ir_op_supported(op, d);
-    if (sound)
+    return sound;
+}
+
+static ir_graph *import_text(const char *text, size_t size, const char *file, const frontend_options *o, diag *d)
+{
+    const ir_loc loc = {.file = file, .subgraph = -1, .node = -1};
+    if (o->input_shape_count || o->input_value_count) {
+        diag_error(d, &loc, "the shapes of textual IR can't be changed but by --batch, nor the values of its inputs");
+        return NULL;
+    }
+    ir_graph *g = ir_parse_within(text, size, file, ir_limits_of(size, o->max_bytes), d);
+    if (g && is_sound(g, d) && (!o->batch || ir_batch_set(g, o->batch, d))) {
+        if (o->description)
+            frontend_describe_graph(g, o->batch, o->description);
         return g;
+    }
     ir_graph_free(g);
     return NULL;
 }
@@ -187,16 +201,9 @@ static ir_graph *import(const uint8_t *bytes, size_t size, const char *file, con
     case FORMAT_PROGRAM: return frontend_import_paddle_program(bytes, size, file, options, d);
     case FORMAT_PIR: return frontend_import_paddle_json(bytes, size, file, options, d);
     case FORMAT_PADDLE: return frontend_import_paddle(bytes, size, file, options, d);
-    case FORMAT_TEXT: break;
-    case FORMAT_NONE: return NULL;
+    case FORMAT_TEXT: return import_text((const char *)bytes, size, file, options, d);
+    case FORMAT_NONE: break;
     }
-    if (!options->batch && !options->input_shape_count && !options->input_value_count) {
-        ir_graph *g = import_text((const char *)bytes, size, file, ir_limits_of(size, options->max_bytes), d);
-        if (g && options->description)
-            frontend_describe_graph(g, options->description);
-        return g;
-    }
-    diag_error(d, &loc, "the shapes of textual IR can't be changed, nor the values of its inputs");
     return NULL;
 }
 

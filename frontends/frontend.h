@@ -55,8 +55,8 @@ typedef struct frontend_options {
  * until the graph is freed.  `file` is the name that diagnostics show. */
 ir_graph *frontend_import(const uint8_t *bytes, size_t size, const char *file, const frontend_options *, diag *);
 
-/* A graph that says itself what it is. */
-void frontend_describe_graph(const ir_graph *, frontend_description *);
+/* A graph that says itself what it is, for one sample if it is one for `batch` now; 0: as it is. */
+void frontend_describe_graph(const ir_graph *, int64_t batch, frontend_description *);
 
 /* Whether a file that begins with these bytes can be a model, so that the rest is read only then; false with a
  * diagnostic.  FRONTEND_HEAD_BYTES of them, or the whole file, say it. */

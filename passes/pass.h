@@ -60,6 +60,7 @@ typedef struct pass_options {
     bool rounding_given; /* --rounding */
     bool keep_unfused;   /* stop before fusion and lowering: what --emit=ir of the imported model shows */
     bool exchange;       /* the graph is to be written as a model of another format */
+    bool trains;         /* constants will be trained: those that are equal only as they begin stay apart */
     bool lower;          /* run the passes that prepare for the backend (unsigned form, memory plan) */
     int opt_level;       /* 0: only what the backend needs */
     /* How code generation will do an op, for the memory plan: false when it can't, or `forced` (NULL: any), a

@@ -28,6 +28,13 @@ static bool run_passes(ir_graph *g, const driver_options *o, const char *const n
 
 /* ---- What will be integers ---- */
 
+static bool is_real(const driver_options *o) { return o->quantize == PASS_QUANTIZE_NONE; }
+
+static bool give_scales(ir_graph *g, const driver_options *o, diag *d)
+{
+    return is_real(o) || twins_give_scales(g, o, d);
+}
+
 static bool has_form(const ir_op *op)
 {
     const plan_kind kind = plan_kind_of(op);
@@ -275,7 +282,7 @@ static bool make(maker *m, const driver_options *o, diag *d)
     m->rounded = ARENA_ARRAY(a, ir_value *, m->ids);
     s->grids = ARENA_ARRAY(a, simulated_grid, m->ids);
     s->ranges = ARENA_ARRAY(a, simulated_range, m->ids);
-    if (!find_integer_ops(m, o, d))
+    if (!is_real(o) && !find_integer_ops(m, o, d))
         return false;
     ir_op **ops = twins_ops(m->g);
     make_parameters_inputs(m, ops);
@@ -293,7 +300,7 @@ bool simulate(ir_graph *graph, const driver_options *o, simulation *s, diag *d)
     maker m = {.s = s, .parameter_of = ARENA_ARRAY(graph->arena, int, graph->next_id)};
     find_parameters(s, graph, m.parameter_of);
     m.g = s->graph = ir_graph_copy(graph);
-    if (twins_give_scales(m.g, o, d) && make(&m, o, d))
+    if (give_scales(m.g, o, d) && make(&m, o, d))
         return true;
     simulate_free(s);
     return false;
@@ -350,7 +357,7 @@ static bool fill_grids(const simulation *s, const ir_graph *scaled, void *const 
 bool simulate_inputs(const simulation *s, const driver_options *o, void *const inputs[], diag *d)
 {
     ir_graph *scaled = ir_graph_copy(s->of);
-    bool good = twins_give_scales(scaled, o, d);
+    bool good = give_scales(scaled, o, d);
     if (good) {
         fill_parameters(s, twins_ops(scaled), inputs);
         good = fill_grids(s, scaled, inputs, d);

@@ -58,8 +58,8 @@ typedef struct simulation {
     int parameter_count, use_count, grid_count, range_count;
 } simulation;
 
-/* `graph` is one at the start of PHASE(integer), the options have ranges for it.  Its constants that are trained get
- * memory of their own.  False with a diagnostic. */
+/* `graph` is one at the start of PHASE(integer), the options have ranges for it, or quantize nothing.  Its constants
+ * that are trained get memory of their own.  False with a diagnostic. */
 bool simulate(ir_graph *graph, const driver_options *, simulation *out, diag *);
 void simulate_free(simulation *);
 

@@ -147,6 +147,10 @@ static bool calibrate(const tune_options *o, const driver_options *driver, ir_gr
 {
     driver_options calibrated = *driver;
     calibrate_options c = o->calibration;
+    if (o->real) {
+        *out = c.scheme;
+        return true;
+    }
     c.keep_weights = c.effort < 2; /* then they are trained */
     if (c.samples.count == 0)
         c.samples = (driver_list){.item = {o->samples.data}, .count = 1};
@@ -188,5 +192,6 @@ void tune_install(tune_options *t, driver_options *o)
 {
     o->calibrate = tune;
     o->calibrate_context = t;
-    o->quantize = PASS_QUANTIZE_STATIC;
+    o->trains = true;
+    o->quantize = t->real ? PASS_QUANTIZE_NONE : PASS_QUANTIZE_STATIC;
 }

@@ -4,7 +4,8 @@
  *     … tune_set(&t, OPT_EPOCHS, "10", …) …
  *     tune_install(&t, &driver_options);     the driver's pipeline stops for it
  *
- * What training begins with is what calibration makes of the model; what it leaves goes on as calibrated models do. */
+ * What training begins with is what calibration makes of the model; what it leaves goes on as calibrated models do.  With
+ * --quantize=none it begins with the model, and leaves one of real numbers. */
 #ifndef QCC_TUNE_TUNE_H
 #define QCC_TUNE_TUNE_H
 
@@ -30,6 +31,7 @@ typedef struct tune_options {
     const char *checkpoint;        /* file; NULL: none */
     bool resume;
     bool ranges_given;
+    bool real;                                          /* no integers: real numbers are trained, and stay */
     void (*report)(void *context, const tune_report *); /* after each step; NULL: nobody wants to know */
     void *report_context;
 } tune_options;
@@ -40,7 +42,7 @@ bool tune_set(tune_options *, option_id, const char *value, bool *out_known, cha
 /* What options say together; NULL, or what is wrong. */
 const char *tune_complete(tune_options *);
 
-/* The driver's hook, and --quantize=static.  Both options stay where they are. */
+/* The driver's hook, and --quantize=static or none.  Both options stay where they are. */
 void tune_install(tune_options *, driver_options *);
 
 #endif

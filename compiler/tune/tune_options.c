@@ -142,6 +142,10 @@ static bool set_training(tune_options *o, option_id id, const char *value, bool 
         t->ranges.kind = RANGES_PACT;
         return set_real(&t->ranges.decay, value, error, size);
     case OPT_AUGMENT: return set_augment(&t->batches.augmentation, value, error, size);
+    case OPT_TUNE_QUANTIZE:
+        good = set_word(&word, value, "static", "none", error, size);
+        o->real = word;
+        return good;
     case OPT_VALIDATION: return set_validation(&t->batches.validation, value, error, size);
     case OPT_VALIDATE_EVERY: return options_number(value, 1, MOST, &o->validate_every, error, size);
     case OPT_CHECKPOINT: o->checkpoint = value; return true;
@@ -178,6 +182,17 @@ bool tune_set(tune_options *o, option_id id, const char *value, bool *out_known,
     return *out_known ? good : (*out_known = true, set_samples(o, id, value, out_known, error, size));
 }
 
+/* What is trained in real numbers has no use for ranges. */
+static const char *real_problem(const tune_options *o)
+{
+    const calibrate_options *c = &o->calibration;
+    if (!o->samples.labels)
+        return "--quantize=none goes with --labels: there are no integers to be taught by the model of real numbers";
+    if (o->ranges_given || c->samples.count || c->algo_given || c->effort_given || c->weights_given)
+        return "--quantize=none makes no integers: options that say how they are chosen mean nothing";
+    return NULL;
+}
+
 const char *tune_complete(tune_options *o)
 {
     trainer_options *t = &o->training;
@@ -187,6 +202,8 @@ const char *tune_complete(tune_options *o)
         return "--resume goes on from a file: --checkpoint is missing";
     if (t->batches.augmentation.mix && o->samples.labels)
         return "--augment=mix goes without --labels: what two samples together are no label says";
+    if (o->real && real_problem(o))
+        return real_problem(o);
     if (calibrate_weights_problem(&o->calibration))
         return calibrate_weights_problem(&o->calibration);
     if (!o->ranges_given && !o->samples.labels)

@@ -1,4 +1,4 @@
-/* Held-out pictures of digits.tflite, made by train.py: 8x8 pixels, quantized as the model's input. */
+/* Held-out pictures of digits.tflite, made by pictures.py: 8x8 pixels, quantized as the model's input. */
 #include <stdint.h>
 
 enum { IMAGE_COUNT = 300, IMAGE_BYTES = 64 };

@@ -1,91 +1,83 @@
-"""Trains a small convolutional network on the handwritten digits that come with scikit-learn, quantizes it to int8, and
-writes what this example needs:
-
-    digits.tflite         the quantized model
-    images.h              the held-out pictures and their classes, as C arrays
-
-and what it takes to let qcc quantize it:
+"""Makes a small convolutional network of random weights, trains it on handwritten digits, and makes integers of it, by qcc's programs alone:
 
     digits_float.tflite   the model as it was trained
-    calibration.npy       100 of the pictures that it was trained on
-    held_out.npy, .txt    the held-out pictures, and their classes, a line each
+    digits.tflite         the same on 8-bit integers, which its input and output are as well
 
-    python3 -m venv venv && venv/bin/pip install tensorflow-cpu scikit-learn && venv/bin/python train.py
+    python3 train.py [FOLDER [OPTION OF qcc-tune]...]
 """
-import numpy as np
-import tensorflow as tf
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
+import random
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
-HELD_OUT = 300
+HERE = Path(__file__).resolve().parent
+SEED = 7
+TRAINING = ["--quantize=none", f"--seed={SEED}", "--epochs=60", "--lr=0.05", "--weight-decay=0.01", "--validation=0"]
 
-tf.keras.utils.set_random_seed(7)
-images, classes = load_digits(return_X_y=True)
-images = images.reshape(-1, 8, 8, 1).astype(np.float32) / 16  # 0..16 -> 0..1
-train_x, test_x, train_y, test_y = train_test_split(images, classes, test_size=HELD_OUT, random_state=7, stratify=classes)
+rng = random.Random(SEED)
 
-layers = tf.keras.layers
-inputs = layers.Input((8, 8, 1), batch_size=1)
-x = layers.Conv2D(16, 3, padding="same", use_bias=False)(inputs)
-x = layers.BatchNormalization()(x)
-x = skip = layers.ReLU(6)(x)
-x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
-x = layers.BatchNormalization()(x)
-x = layers.ReLU(6)(x)
-x = layers.Conv2D(16, 1, use_bias=False)(x)
-x = layers.BatchNormalization()(x)
-x = layers.Add()([x, skip])
-x = layers.MaxPooling2D(2)(x)
-x = layers.Conv2D(32, 3, padding="same", use_bias=False)(x)
-x = layers.BatchNormalization()(x)
-x = layers.ReLU(6)(x)
-x = layers.GlobalAveragePooling2D(keepdims=True)(x)
-x = layers.Flatten()(x)
-outputs = layers.Dense(10, activation="softmax")(x)
-one = tf.keras.Model(inputs, outputs)
 
-# The same layers for batches of any size, for training.
-many_inputs = layers.Input((8, 8, 1))
-many = tf.keras.models.clone_model(one, input_tensors=many_inputs)
-many.compile(optimizer=tf.keras.optimizers.Adam(2e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-many.fit(train_x, train_y, epochs=60, batch_size=64, verbose=2, validation_data=(test_x, test_y))
-one.set_weights(many.get_weights())
+def weights(shape, fan_in):
+    """Uniform numbers of the deviation with which results keep the size of what they are computed from."""
+    count, most = 1, (6 / fan_in) ** 0.5
+    for extent in shape:
+        count *= extent
+    numbers = struct.pack(f"<{count}f", *(rng.uniform(-most, most) for _ in range(count)))
+    return f"f32<{'x'.join(map(str, shape))}>", f"dense<0x{numbers.hex()}>"
 
-converter = tf.lite.TFLiteConverter.from_keras_model(one)
-converter.optimizations = [tf.lite.Optimize.DEFAULT]
-converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-converter.inference_input_type = converter.inference_output_type = tf.int8
-converter.representative_dataset = lambda: ([sample[None]] for sample in train_x)
-model = converter.convert()
-with open("digits.tflite", "wb") as file:
-    file.write(model)
 
-interpreter = tf.lite.Interpreter(model_content=model)
-interpreter.allocate_tensors()
-entry, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-scale, zero = entry["quantization"]
-quantized = np.clip(np.round(test_x / scale) + zero, -128, 127).astype(np.int8)
-right = 0
-for sample, wanted in zip(quantized, test_y):
-    interpreter.set_tensor(entry["index"], sample[None])
-    interpreter.invoke()
-    right += int(np.argmax(interpreter.get_tensor(result["index"])) == wanted)
-print(f"{len(model)} bytes, {right} of {HELD_OUT} right")
+def layer(name, op, x, result, shape, fan_in, attributes="", act=None):
+    kind, numbers = weights(shape, fan_in)
+    channels = result[-1]
+    attributes = ", ".join(filter(None, (attributes, act and f"act = {act}")))
+    return f"""  const %{name}_w:{kind} "{name}.weight" = {numbers}
+  const %{name}_b:f32<{channels}> "{name}.bias" = splat 0
+  %{name}:f32<{'x'.join(map(str, result))}> "{name}" = {op} {x}, %{name}_w, %{name}_b{attributes and f" {{{attributes}}}"}
+"""
 
-with open("images.h", "w", encoding="ascii") as file:
-    file.write("/* Held-out pictures of digits.tflite, made by train.py: 8x8 pixels, quantized as the model's input. */\n")
-    file.write("#include <stdint.h>\n\n")
-    file.write(f"enum {{ IMAGE_COUNT = {HELD_OUT}, IMAGE_BYTES = 64 }};\n\nstatic const int8_t images[IMAGE_COUNT][IMAGE_BYTES] = {{\n")
-    for sample in quantized:
-        file.write("    {" + ",".join(str(v) for v in sample.ravel()) + "},\n")
-    file.write("};\n\nstatic const uint8_t classes[IMAGE_COUNT] = {\n")
-    for i in range(0, HELD_OUT, 40):
-        file.write("    " + ",".join(str(v) for v in test_y[i : i + 40]) + ",\n")
-    file.write("};\n")
 
-with open("digits_float.tflite", "wb") as file:
-    file.write(tf.lite.TFLiteConverter.from_keras_model(one).convert())
-np.save("calibration.npy", train_x[:100].astype(np.float16))  # sixteenths: half floats are exact
-np.save("held_out.npy", test_x.astype(np.float16))
-with open("held_out.txt", "w", encoding="ascii") as file:
-    file.writelines(f"{wanted}\n" for wanted in test_y)
+def network():
+    edge = "pad = [1, 1, 1, 1]"
+    return ('graph "digits" {\n  input %picture:f32<1x8x8x1> "picture"\n'
+            + layer("conv1", "conv2d", "%picture", (1, 8, 8, 16), (16, 3, 3, 1), 9, edge, "relu6")
+            + layer("conv2", "depthwise_conv2d", "%conv1", (1, 8, 8, 16), (1, 3, 3, 16), 9, edge, "relu6")
+            + layer("conv3", "conv2d", "%conv2", (1, 8, 8, 16), (16, 1, 1, 16), 16)
+            + '  %sum:f32<1x8x8x16> "sum" = add %conv3, %conv1\n'
+            + '  %pool:f32<1x4x4x16> "pool" = max_pool2d %sum {kernel = [2, 2], stride = [2, 2]}\n'
+            + layer("conv4", "conv2d", "%pool", (1, 4, 4, 32), (32, 3, 3, 16), 144, edge, "relu6")
+            + '  %mean:f32<1x32> "mean" = mean %conv4 {axes = [1, 2]}\n'
+            + layer("fc", "fully_connected", "%mean", (1, 10), (10, 32), 32)
+            + '  %scores:f32<1x10> "scores" = softmax %fc\n  output %scores "scores"\n}\n')
+
+
+def with_integer_ends(text):
+    """A graph on integers without the conversions of its input and its output: what was behind them are its input and output."""
+    real, integer, kind = re.search(r"  (%\d+):(i8<.*?>) .*= quantize (%\d+)", text).group(3, 1, 2)
+    text = re.sub(r"  %\d+:i8<.* = quantize .*\n", "", text)
+    text = re.sub(rf"  input {real}:f32<.*?>", f"  input {integer}:{kind}", text)
+    text = re.sub(r"  (%\d+):f32<.* = dequantize (%\d+).*\n  (%\d+):f32<1x10>(.*) = softmax \1", r"  \3:i8<1x10; 0.00390625, -128>\4 = softmax \2", text)
+    return text
+
+
+def main(folder=".", *options):
+    folder = Path(folder)
+    real, integers = folder / "digits_float.tflite", folder / "digits.tflite"
+
+    def run(*command):
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="ascii").stdout
+
+    with tempfile.TemporaryDirectory() as place:
+        model, calibrated = Path(place) / "digits.qir", Path(place) / "digits.tflite"
+        model.write_text(network(), encoding="ascii")
+        run("qcc-tune", model, f"--data={HERE / 'train.npy'}", f"--labels={HERE / 'train.txt'}", *TRAINING, *options, "-o", real)
+        run("qcc", real, f"--calib={HERE / 'calibration.npy'}", "-o", calibrated)
+        model.write_text(with_integer_ends(run("qcc", calibrated, "-O0", "--emit=ir", "-o", "-")), encoding="ascii")
+        run("qcc", model, "-o", integers)
+    for path in (real, integers):
+        print(f"{path.name}:", run("qcc-eval", path, f"--data={HERE / 'held_out.npy'}", f"--labels={HERE / 'held_out.txt'}"), end="")
+
+
+main(*sys.argv[1:])

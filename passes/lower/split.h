@@ -1,16 +1,8 @@
-/* split.h: ops of a batch, computed for one part of it after the other.
- *
- * A part is one image, or a few: a range of the first dimension of what an op makes and of the operands that are cut
- * likewise; others (weights, a scale) are whole for each part. */
+/* split.h: ops of a batch, computed for one part of it (ir/batch.h) after the other. */
 #ifndef QCC_PASS_SPLIT_H
 #define QCC_PASS_SPLIT_H
 
 #include "ir/ir.h"
-
-/* Is operand `slot` cut when the op is?  Of an op that can be split. */
-bool split_cuts(const ir_op *, int slot);
-/* Can the op be computed in so many equal parts? */
-bool split_can(const ir_op *, int64_t parts);
 
 /* Ops first … last of the graph, by position. */
 typedef struct split_run {

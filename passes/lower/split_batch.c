@@ -12,6 +12,7 @@
  * rows stay whole: split_runs.c chooses. */
 #include <string.h>
 
+#include "ir/batch.h"
 #include "passes/common/util.h"
 #include "passes/lower/split.h"
 
@@ -92,7 +93,7 @@ static void add_part(splitter *s, const ir_op *op, const char *name, int64_t par
     ir_value **operands = ARENA_ARRAY(s->scratch, ir_value *, op->operand_count);
     for (int i = 0; i < op->operand_count; i++) {
         ir_value *v = op->operands[i].value;
-        operands[i] = v && split_cuts(op, i) ? part_of(s, v, op, part) : v;
+        operands[i] = v && ir_batch_cuts(op, i) ? part_of(s, v, op, part) : v;
     }
     ir_op *to = ir_op_copy(s->g, op, s->before, operands);
     to->name = name;

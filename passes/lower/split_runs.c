@@ -17,6 +17,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ir/batch.h"
 #include "passes/lower/split.h"
 
 enum {
@@ -75,7 +76,7 @@ static double shared_bytes(const ir_op *op, bool by_parts)
     double bytes = 0;
     for (int i = 0; i < op->operand_count; i++) {
         const ir_value *v = op->operands[i].value;
-        if (v && (ir_is_const(v) || (by_parts && !split_cuts(op, i))))
+        if (v && (ir_is_const(v) || (by_parts && !ir_batch_cuts(op, i))))
             bytes += (double)ir_type_bytes(&v->type);
     }
     return op->code == IR_GATHER ? fmin(bytes, (double)ir_type_bytes(&op->results[0]->type)) : bytes;
@@ -134,7 +135,7 @@ static void extend_run(search *s, int32_t first)
 {
     double ends[LONGEST] = {0}; /* bytes of the run's own values by the op that uses them last */
     double cost = s->best[first], used_later = 0, shared = 0;
-    for (int32_t at = first; at < s->count && at - first < LONGEST && split_can(s->ops[at], s->parts); at++) {
+    for (int32_t at = first; at < s->count && at - first < LONGEST && ir_batch_splits(s->ops[at], s->parts); at++) {
         const ir_op *op = s->ops[at];
         shared += shared_bytes(op, true);
         if (at > first && shared > MOST_WEIGHTS)

@@ -1,4 +1,4 @@
-/* cse.c: equal ops on equal operands are computed once, equal constants are one.
+/* cse.c: equal ops on equal operands are computed once, equal constants are one; but those that training will make different.
  *
  *     %1 = abs %0                  %1 = abs %0
  *     %2 = abs %0
@@ -45,7 +45,15 @@ static bool same_const(const void *x, const void *y)
            (a->data == b->data || memcmp(a->data, b->data, ir_type_bytes(&a->type)) == 0);
 }
 
-static bool merge_constants(ir_graph *g, arena *scratch)
+/* As biases are before training: equal ones are so by chance. */
+static bool is_untrained(const ir_value *v)
+{
+    const size_t each = ir_dtype_bytes(v->type.dtype), bytes = ir_type_bytes(&v->type);
+    const uint8_t *data = v->data;
+    return v->type.dtype == IR_F32 && bytes > each && memcmp(data, data + each, bytes - each) == 0;
+}
+
+static bool merge_constants(ir_graph *g, bool trains, arena *scratch)
 {
     size_t slots = 0;
     for (const ir_op *op = g->first; op; op = op->next)
@@ -55,7 +63,7 @@ static bool merge_constants(ir_graph *g, arena *scratch)
     for (ir_op *op = g->first; op; op = op->next) {
         for (int i = 0; i < op->operand_count; i++) {
             ir_value *v = op->operands[i].value;
-            if (!v || !ir_is_const(v))
+            if (!v || !ir_is_const(v) || (trains && is_untrained(v)))
                 continue;
             uint64_t hash = ir_hash_bytes(v->data, ir_type_bytes(&v->type), (uint64_t)v->type.dtype);
             ir_value *first = find_or_add(&t, v, hash, same_const);
@@ -95,7 +103,7 @@ static bool merge_ops(ir_graph *g, arena *scratch)
 
 pass_result pass_cse(ir_graph *g, pass_context *c)
 {
-    bool changed = merge_constants(g, c->scratch);
+    bool changed = merge_constants(g, c->options->trains, c->scratch);
     changed |= merge_ops(g, c->scratch);
     return changed ? PASS_CHANGED : PASS_UNCHANGED;
 }

@@ -75,7 +75,7 @@ class Pictures(Program):
         out = self.fine(QCC_RUN, DIGITS, "-i", EXAMPLE / "seven.png", f"--labels={NAMES}", "--top=2").decode().splitlines()
         self.assertEqual(out[0], f"target: {native()}")
         self.assertRegex(out[1], r"seven.png: the middle in the proportions of the input, scaled to 8x8, grey, bytes as they are$")
-        self.assertEqual(out[2:4], ["output_0: 2 best of 10 classes", "    0.9961  class 7: seven"])
+        self.assertEqual(out[2:4], ["scores: 2 best of 10 classes", "    0.9961  class 7: seven"])
         self.assertEqual(len(out), 5)
         self.assertEqual(len(self.fine(QCC_RUN, DIGITS, "--top=30").splitlines()), 12)
         background = self.folder / "nine.txt"

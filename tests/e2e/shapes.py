@@ -117,6 +117,46 @@ class Shapes(Case):
                       self.folder / "digits.o", LIBRARY, "-lm", "-lpthread", *LINK_ARGS, "-o", self.folder / "p")
             self.fine(self.folder / "p", self.folder / "w.bin")
 
+    def test_batches_of_text(self):
+        """A graph in text form for a batch is that of the file that it was written from."""
+        for model in (DIGITS, DIGITS.with_name("digits_float.tflite"), DIGITS.with_name("digits.onnx")):
+            text = self.folder / "one.qir"
+            self.fine(QCC, model, "-O0", "--emit=ir", "-o", text)
+            wanted, given = (self.fine(QCC, source, "-O0", "--batch=6", "--emit=ir", "-o", "-") for source in (model, text))
+            self.assertEqual(given, wanted)
+        for op in ("fully_connected %x, %w", "mul %x, %c", "mean %x {axes = [1]}", "reshape %x", "concat %x, %x {axis = 1}",
+                   "slice %x {begin = [0, 1], step = [1, 1]}", "gather %x, %k {axis = 1}"):
+            self.fine(QCC, self.with_op(op), "--batch=3", "--emit=ir", "-o", "-")
+        for op, why in (("transpose %x {perm = [1, 0]}", "not its result's first dimension"), ("mean %x {axes = [0, 1]}", "one number"),
+                        ("mean %x {axes = [0], keep_dims = 1}", "not its result's first"), ("concat %x, %c {axis = 0}", "not its result's first"),
+                        ("batch_matmul %x, %x {adj_a = 1}", "not its result's"), ("cumsum %x {axis = 0}", "each sample by itself"),
+                        ("reverse %x {axes = [0]}", "each sample by itself"), ("slice %x {begin = [0, 1], step = [2, 1]}", "elements 0 to 4 of 3"),
+                        ("concat %x, %c {axis = 1}", "")):
+            with self.subTest(op):
+                self.assertIn(why, self.refused(1, QCC, self.with_op(op), "--batch=3", "--emit=ir", "-o", "-"))
+        self.assertIn("has not 1 for its first", self.refused(1, QCC, self.with_op("abs %x", rows=2), "--batch=3", "-o", self.folder / "x.o"))
+        self.assertIn("too large", self.refused(1, QCC, self.with_op("abs %x", columns=1 << 20), "--batch=65536", "-o", self.folder / "x.o"))
+        self.assertIn("but by --batch", self.refused(1, QCC, self.with_op("abs %x"), "--input-shape=x:3x4", "-o", self.folder / "x.o"))
+
+    RESULTS = {"fully_connected": "1x5", "mean %x {axes = [1]}": "1", "mean %x {axes = [0, 1]}": "", "reshape": "2x2", "concat %x, %x": "1x8",
+               "concat %x, %c {axis = 0}": "2x4", "concat %x, %c {axis = 1}": "1x8", "slice %x {begin = [0, 1], step = [1": "1x2", "slice": "1x3", "gather": "1x2",
+               "transpose": "4x1", "batch_matmul": "4x4"}
+
+    def with_op(self, op, rows=1, columns=4):
+        """x goes through one op."""
+        result = next((shape for start, shape in self.RESULTS.items() if op.startswith(start)), f"{rows}x{columns}")
+        path = self.folder / "op.qir"
+        path.write_text(f"""graph "op" {{
+  input %x:f32<{rows}x{columns}> "x"
+  const %w:f32<5x4> = splat 2
+  const %c:f32<1x4> = splat 3
+  const %k:i32<2> = [0, 2]
+  %y:f32<{result}> = {op}
+  output %y "y"
+}}
+""", encoding="utf-8")
+        return path
+
     def test_refused(self):
         o = self.folder / "x.o"
         for arguments in (["--batch={1,1}"], ["--batch={1,2}", "--input-shape=image:{1,1}x3x12x12"],

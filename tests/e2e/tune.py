@@ -1,12 +1,15 @@
 """Protects qcc-tune: a network learns, what is written computes as it did in training; the bytes do not depend on threads, nor
 on an interruption; what can't be trained, or what options can't mean, is refused."""
 import json
+import os
 import random
 import re
 import signal
 import struct
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 from common import QCC, QCC_EVAL, QCC_TUNE, ROOT, Case, main
 
@@ -146,6 +149,27 @@ class Tune(Case):
         self.assertIn("config", self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, f"--config={self.folder}/none.json"))
         self.assertIn("second", self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, self.config(), self.config()))
 
+    def test_examples_digits(self):
+        """The model of examples/digits is trained from nothing: here for a shorter time."""
+        path = {"PATH": os.pathsep.join(str(Path(program).parent) for program in (QCC, QCC_TUNE)) + os.pathsep + os.environ["PATH"]}
+        folders = self.folder / "one", self.folder / "two"
+        for threads, folder in enumerate(folders, 1):
+            folder.mkdir()
+            self.fine(sys.executable, DIGITS / "train.py", folder, f"--threads={threads}", "--epochs=15", environment=path)
+        for name in ("digits.tflite", "digits_float.tflite"):
+            self.assertEqual(*((folder / name).read_bytes() for folder in folders))
+            right = [float(re.search(r"top-1 ([\d.]+)", self.fine(QCC_EVAL, model, *SAMPLES).decode()).group(1))
+                     for model in (folders[0] / name, DIGITS / name)]
+            self.assertGreaterEqual(right[0], 94)
+            self.assertGreaterEqual(right[1], 98.6)
+
+    def test_equal_biases_are_trained_apart(self):
+        """Those of layers that begin with the same numbers."""
+        self.model = self.folder / "text.qir"
+        self.tune("real.qir", "--epochs=1", "--quantize=none", "--lr=0.1")
+        biases = re.findall(r"const %\d+:f32<16> .*", (self.folder / "real.qir").read_text(encoding="utf-8"))
+        self.assertEqual(len(biases), 2)
+
     def test_threads_do_not_matter(self):
         arguments = ["--epochs=1", "--optimizer=sgd", "--lr=0.01", "--clip=1", "--warmup=2", "--augment=flip,shift:1", "--weight-decay=0.01"]
         self.tune("one.qir", "--threads=1", *arguments)
@@ -194,10 +218,12 @@ class Tune(Case):
         output = ["-o", self.folder / "out.qir"]
         for arguments in (["--lerning-rate=1"], ["--optimizer=lbfgs"], ["--augment=turn"], ["--augment=shift:0"], ["--validation=1"],
                           ["--lr=0"], ["--lr=-1"], ["--momentum=1"], ["--resume"], ["--loss=squared-error"],
-                          ["--range-lr=0"], ["--augment=mix"], ["--weight-bits=1"], ["--weight-bits=9"], ["--weight-bits=4", "--weight-algo=mse"]):
+                          ["--range-lr=0"], ["--augment=mix"], ["--quantize=dynamic"], ["--quantize=none", "--pact=1"], ["--quantize=none", "--effort=1"],
+                          ["--quantize=none", "--weight-bits=4"], ["--weight-bits=1"], ["--weight-bits=9"], ["--weight-bits=4", "--weight-algo=mse"]):
             with self.subTest(arguments):
                 self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, *arguments)
         self.refused(2, QCC_TUNE, self.model, *output)
+        self.refused(2, QCC_TUNE, self.model, *SAMPLES[:1], "--quantize=none", *output)
         self.refused(1, QCC_TUNE, self.folder / "none.qir", *SAMPLES, *output)
         for arguments, reason in ((["--batch=1000"], "fill no batch"), (["--label-offset=5"], "the model has 10"),
                                   (["--lr=3e38", "--schedule=constant"], "any more"),

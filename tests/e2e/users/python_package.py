@@ -184,7 +184,7 @@ class Files(Case):
 
     def test_options(self):
         self.assertEqual(qcc.compile(DIGITS, batch=3, target="generic").inputs[0].shape, (3, 8, 8, 1))
-        model = qcc.compile(DIGITS, input_shape={"keras_tensor": (2, 8, 8, 1)}, target=("generic", "avx2"), infer_scales=True, debug=False)
+        model = qcc.compile(DIGITS, input_shape={"picture": (2, 8, 8, 1)}, target=("generic", "avx2"), infer_scales=True, debug=False)
         self.assertEqual(model.outputs[0].shape, (2, 10))
 
     def test_quantize(self):

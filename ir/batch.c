@@ -1,5 +1,12 @@
-/* split_rules.c: which ops compute each index of the first dimension by itself, and from which operands' same index. */
-#include "passes/lower/split.h"
+/* batch.c: which ops compute each index of the first dimension by itself, and from which operands' same index; and what
+ * follows for a batch.
+ *
+ *     input %0:f32<1x8x8x1>                    input %0:f32<32x8x8x1>
+ *     %2:f32<1x6x6x4> = conv2d %0, %1          %2:f32<32x6x6x4> = conv2d %0, %1
+ *     %3:f32<36x4> = reshape %2                %3:f32<1152x4> = reshape %2 */
+#include "ir/batch.h"
+
+#include "ir/shape.h"
 
 typedef enum share { WHOLE, CUT, MIXED /* every part needs parts of it that are no range */ } share;
 
@@ -92,9 +99,9 @@ static bool divides(const ir_value *v, int64_t parts)
            !(v->quant && v->quant->axis == 0);
 }
 
-bool split_cuts(const ir_op *op, int slot) { return share_of(op, slot) == CUT; }
+bool ir_batch_cuts(const ir_op *op, int slot) { return share_of(op, slot) == CUT; }
 
-bool split_can(const ir_op *op, int64_t parts)
+bool ir_batch_splits(const ir_op *op, int64_t parts)
 {
     if (!op->operand_count || !op->operands[0].value || !keeps_first(op))
         return false;
@@ -111,4 +118,84 @@ bool split_can(const ir_op *op, int64_t parts)
     for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
         any = any && divides(op->results[i], parts);
     return any;
+}
+
+/* ---- A graph of one sample for a batch ---- */
+
+typedef struct widening {
+    ir_graph *g;
+    int64_t batch;
+    bool *wide; /* by id: it has the samples of the batch in its first dimension */
+    diag *d;
+} widening;
+
+static bool refuse(const widening *w, const ir_op *op, const char *why)
+{
+    return diag_error(w->d, &op->loc, "%s: %s: the graph can't be one for a batch", ir_op_info_of(op->code)->text, why);
+}
+
+static bool widen_type(const widening *w, const ir_op *op, ir_type *type)
+{
+    if (type->rank == 0 || type->dims[0] > IR_MAX_BYTES / w->batch)
+        return refuse(w, op, type->rank ? "the result would be too large" : "one number of all samples");
+    type->dims[0] *= w->batch;
+    return true;
+}
+
+static bool widen_inputs(const widening *w)
+{
+    const ir_loc loc = ir_graph_loc(w->g);
+    for (int32_t i = 0; i < w->g->input_count; i++) {
+        ir_value *v = w->g->inputs[i];
+        if (v->type.rank < 1 || v->type.dims[0] != 1)
+            return diag_error(w->d, &loc,
+                              "input '%s' has not 1 for its first dimension: the graph can't be one for a batch",
+                              w->g->input_names[i]);
+        v->type.dims[0] = w->batch;
+        if (!ir_type_valid(&v->type))
+            return diag_error(w->d, &loc, "input '%s' would be too large", w->g->input_names[i]);
+        w->wide[v->id] = true;
+    }
+    return true;
+}
+
+/* Cut is what is wide, and nothing else. */
+static bool computes_each(const widening *w, const ir_op *op)
+{
+    bool each = ir_batch_splits(op, w->batch);
+    for (int i = 0; each && i < op->operand_count; i++) {
+        const ir_value *v = op->operands[i].value;
+        each = !v || ir_batch_cuts(op, i) == w->wide[v->id];
+    }
+    return each;
+}
+
+static bool widen_op(const widening *w, ir_op *op)
+{
+    bool any = false;
+    for (int i = 0; i < op->operand_count; i++)
+        any = any || (op->operands[i].value && w->wide[op->operands[i].value->id]);
+    for (int i = 0; any && i < ir_op_info_of(op->code)->results; i++) {
+        ir_value *r = op->results[i];
+        ir_type follows;
+        w->wide[r->id] = true;
+        if (!widen_type(w, op, &r->type) || !ir_infer_shape(op, i, &follows, w->d))
+            return false;
+        if (!ir_type_equal(&r->type, &follows))
+            return refuse(w, op, "samples are not its result's first dimension");
+    }
+    return !any || computes_each(w, op) || refuse(w, op, "it does not compute each sample by itself");
+}
+
+bool ir_batch_set(ir_graph *g, int64_t batch, diag *d)
+{
+    const widening w = {g, batch, ARENA_ARRAY(g->arena, bool, g->next_id), d};
+    if (batch == 1)
+        return true;
+    if (!widen_inputs(&w))
+        return false;
+    for (ir_op *op = g->first; op; op = op->next)
+        if (!widen_op(&w, op))
+            return false;
+    return true;
 }
