@@ -157,11 +157,26 @@ static bool read_operator(tflite_node *n, int32_t index)
            node_malformed(n, "the model has more than %d operators", TFLITE_MAX_NODES);
 }
 
+/* Converters of TensorFlow write its own operators, called Flex…, when they are told to. */
+static const char *why_unknown(const tflite_opcode *code)
+{
+    static const char lists[] = "FlexTensorList", flex[] = "Flex";
+    if (!code->custom)
+        return "this operator is not known";
+    if (strncmp(code->name, lists, sizeof lists - 1) == 0)
+        return "lists of tensors are not supported: convert with a fixed batch size and with "
+               "_experimental_lower_tensor_list_ops, which is the default without SELECT_TF_OPS, or make the layer with "
+               "unroll=True";
+    if (strncmp(code->name, flex, sizeof flex - 1) == 0)
+        return "operators of TensorFlow itself are not supported: convert without SELECT_TF_OPS";
+    return "this custom operator is not known";
+}
+
 /* What can be said of a node whatever its operands are. */
 static bool check_operator(tflite_node *n)
 {
     if (!n->entry)
-        return node_error(n, n->code->custom ? "this custom operator is not known" : "this operator is not known");
+        return node_error(n, "%s", why_unknown(n->code));
     if (!n->entry->import)
         return node_error(n, "%s", n->entry->reason ? n->entry->reason : "this operator is not supported");
     if (n->code->version > n->entry->newest)
