@@ -2,12 +2,14 @@
 #include "compiler/quantize/calibrate.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compiler/quantize/calibrate_run.h"
 #include "compiler/quantize/compare.h"
 #include "compiler/quantize/correction.h"
+#include "compiler/quantize/cuts.h"
 #include "compiler/quantize/goal.h"
 #include "compiler/quantize/observed.h"
 #include "compiler/quantize/statistics/ranges_file.h"
@@ -85,6 +87,7 @@ static bool give_ranges(const calibrate_options *c, threshold_algo algo, const i
                         pass_calibration *out, diag *d)
 {
     pass_range *ranges = ARENA_ARRAY(g->arena, pass_range, g->next_id);
+    algo = algo == THRESHOLD_AUTO ? THRESHOLD_MINMAX : algo; /* as far as it isn't cut */
     const char *note = arena_format(g->arena, "%s of %lld samples", threshold_name(algo), (long long)s->samples);
     const threshold_options options = {c->percentile, c->scheme.symmetric, c->scheme.activation_bits};
     *out = c->scheme;
@@ -160,10 +163,61 @@ static bool reach_and_correct(const calibrate_options *c, const driver_options *
     return correction_choose(&how, g, d) && reach(c, &how, g, inputs, d) && correction_apply(&how, g, d);
 }
 
+/* ---- Ranges ---- */
+
+/* The report hears of what is left of a range. */
+static void narrow(const ir_graph *g, const stats *s, const cut_share shares[], pass_range ranges[])
+{
+    for (int i = 0; i < s->count; i++) {
+        const uint32_t id = s->values[i].value->id;
+        pass_range *range = &ranges[id];
+        const double left = fmin((double)shares[id].low, (double)shares[id].high);
+        if (left == 1)
+            continue;
+        cuts_apply(shares[id], range);
+        range->note = arena_format(g->arena, "auto of %lld samples, %.2f of minmax", (long long)s->samples, left);
+        if (range->observed)
+            tell(g, &s->values[i].seen, THRESHOLD_AUTO, range->note, range);
+    }
+}
+
+/* What --algo=auto leaves of the ranges.  With ranges of a file all are as they are. */
+static bool cut(const calibrate_options *c, const driver_options *o, const ir_graph *g, const stats *s,
+                const correct_samples *samples, pass_calibration *ranges, cut_share shares[], diag *d)
+{
+    driver_options calibrated = *o;
+    calibrated.calibrate = NULL;
+    calibrated.calibration = ranges;
+    if (c->effort == 0 || samples->count == 0 || c->scales)
+        return true;
+    if (!cuts_find(g, &calibrated, samples, calibrate_threads(o, INT_MAX), shares, d))
+        return false;
+    narrow(g, s, shares, ranges->ranges);
+    return true;
+}
+
+/* By one algorithm, for channels as they are then.  `file` gets them for channels as they were. */
+static bool make_ranges(const calibrate_options *c, const driver_options *o, threshold_algo algo, ir_graph *g,
+                        const stats *s, const correct_samples *samples, int file, pass_calibration *out, diag *d)
+{
+    if (!give_ranges(c, algo, g, s, out, d))
+        return false;
+    cut_share *shares = ARENA_ARRAY(g->arena, cut_share, out->count);
+    pass_range *before = ARENA_ARRAY(g->arena, pass_range, out->count);
+    memcpy(before, out->ranges, out->count * sizeof *before);
+    for (uint32_t i = 0; i < out->count; i++)
+        shares[i] = (cut_share){1, 1};
+    if (!equalize(c, o, g, s, out, d) || (algo == THRESHOLD_AUTO && !cut(c, o, g, s, samples, out, shares, d)))
+        return false;
+    for (uint32_t i = 0; i < out->count; i++)
+        cuts_apply(shares[i], &before[i]);
+    return file == OUTPUT_NONE || save(o, ranges_file_text(s, before), file, d);
+}
+
 /* ---- Which algorithm ---- */
 
-static const threshold_algo algorithms[] = {THRESHOLD_MINMAX, THRESHOLD_AVG, THRESHOLD_HIST, THRESHOLD_MSE,
-                                            THRESHOLD_KL};
+static const threshold_algo algorithms[] = {THRESHOLD_AUTO, THRESHOLD_MINMAX, THRESHOLD_AVG,
+                                            THRESHOLD_HIST, THRESHOLD_MSE,    THRESHOLD_KL};
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
 typedef struct candidate {
@@ -176,28 +230,26 @@ typedef struct candidate {
 static bool prepare_candidate(const void *context, int way, ir_graph *copy, pass_calibration *out, diag *d)
 {
     const candidate *k = context;
-    if (!give_ranges(k->options, algorithms[way], copy, k->stats, out, d) ||
-        !equalize(k->options, k->driver, copy, k->stats, out, d))
+    if (!make_ranges(k->options, k->driver, algorithms[way], copy, k->stats, &k->samples, OUTPUT_NONE, out, d))
         return false;
     const correction how =
         correction_make(k->options->effort, k->driver, out, &k->samples, calibrate_threads(k->driver, INT_MAX));
     return correction_apply(&how, copy, d);
 }
 
-static bool choose(const calibrate_options *c, const driver_options *o, const ir_graph *g, const stats *s,
+static bool choose(const calibrate_options *c, const driver_options *o, ir_graph *g, const stats *s,
                    calibrate_inputs *inputs, int file, pass_calibration *out, diag *d)
 {
-    threshold_algo algo = calibrate_algo(c);
+    threshold_algo algo = c->algo;
     const candidate context = {c, o, s, {fill, inputs, inputs->count}};
-    if (algo == THRESHOLD_AUTO) {
+    if (algo == THRESHOLD_AUTO && c->effort == 3) {
         int way;
         if (!compare_ways(g, o, prepare_candidate, &context, ALGORITHMS, &context.samples,
                           calibrate_threads(o, INT_MAX), &way, d))
             return false;
         algo = algorithms[way];
     }
-    return give_ranges(c, algo, g, s, out, d) &&
-           (file == OUTPUT_NONE || save(o, ranges_file_text(s, out->ranges), file, d));
+    return make_ranges(c, o, algo, g, s, &context.samples, file, out, d);
 }
 
 static bool take_steps(const calibrate_options *c, const driver_options *o, ir_graph *g, stats *s,
@@ -207,7 +259,7 @@ static bool take_steps(const calibrate_options *c, const driver_options *o, ir_g
     files outputs;
     const bool good = (c->samples.count == 0 || calibrate_inputs_open(c, g, &inputs, d)) &&
                       prepare(c, o, s, &outputs, d) && observe(c, o, g, &inputs, s, outputs.stats, d) &&
-                      choose(c, o, g, s, &inputs, outputs.ranges, out, d) && equalize(c, o, g, s, out, d) &&
+                      choose(c, o, g, s, &inputs, outputs.ranges, out, d) &&
                       reach_and_correct(c, o, g, &inputs, out, d);
     calibrate_inputs_close(&inputs);
     return good;

@@ -17,7 +17,7 @@ calibrate_options calibrate_defaults(void)
 {
     return (calibrate_options){.preprocessing = PREPROCESSING_NONE,
                                .batch = 1,
-                               .algo = THRESHOLD_MINMAX,
+                               .algo = THRESHOLD_AUTO,
                                .effort = 1,
                                .max_drop = -1,
                                .scheme = {.activation_bits = 8}};
@@ -130,11 +130,6 @@ bool calibrate_set(calibrate_options *c, option_id id, const char *value, bool *
     return good;
 }
 
-threshold_algo calibrate_algo(const calibrate_options *c)
-{
-    return c->effort == 3 && !c->algo_given ? THRESHOLD_AUTO : c->algo;
-}
-
 bool calibrate_is_asked(const calibrate_options *c)
 {
     return c->samples.count > 0 || c->load_stats.count > 0 || c->scales;
@@ -161,7 +156,7 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
         return "--min-sqnr and --max-drop need samples, --calib: the model is run on them";
     if (c->effort_given && c->effort > 0 && c->samples.count == 0)
         return "--effort beyond 0 needs samples, --calib: statistics alone say nothing about biases";
-    if (calibrate_algo(c) == THRESHOLD_AUTO && c->samples.count == 0)
+    if (c->algo_given && c->algo == THRESHOLD_AUTO && c->samples.count == 0)
         return "--algo=auto needs samples, --calib: the model is run on them";
     return calibrate_weights_problem(c);
 }

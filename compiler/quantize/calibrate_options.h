@@ -39,8 +39,6 @@ bool calibrate_set(calibrate_options *, option_id, const char *value, bool *out_
 const char *calibrate_complete(const calibrate_options *, const driver_options *);
 /* That part of it which is about weights alone. */
 const char *calibrate_weights_problem(const calibrate_options *);
-/* The one that is given, or that the effort means. */
-threshold_algo calibrate_algo(const calibrate_options *);
 /* Is there anything to calibrate with? */
 bool calibrate_is_asked(const calibrate_options *);
 

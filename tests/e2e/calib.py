@@ -125,17 +125,27 @@ class Calibration(Case):
         self.fine(QCC, self.model, "-o", self.folder / "m.o", f"--calib={self.all}", f"--report={page}")
         self.assertIn('class="threshold"', page.read_text(encoding="utf-8"))
 
-    def test_algorithm_auto(self):
-        """No worse over its samples than the algorithms that it tries; named in the report; the same for any number of threads."""
+    def test_algorithms_compared(self):
+        """--effort=3: no worse over its samples than the algorithms that it tries; named in the report; the same for any number of threads."""
         def sqnr(*options):
             result = self.fine(QCC_EVAL, self.model, f"--calib={self.all}", f"--data={self.all}", f"--compare={self.model}", "--json", *options)
             return json.loads(result)["sqnr_db"]
-        best = max(sqnr("--effort=2", f"--algo={algo}") for algo in ("minmax", "avg", "hist", "mse", "kl"))
+        best = max(sqnr("--effort=2", f"--algo={algo}") for algo in ("auto", "minmax", "avg", "hist", "mse", "kl"))
         self.assertAlmostEqual(sqnr("--effort=3"), best, places=3)
-        self.assertAlmostEqual(sqnr("--effort=2", "--algo=auto"), best, places=3)
         text = self.text(f"--calib={self.all}", "--effort=3", "--jobs=1")
         self.assertEqual(self.text(f"--calib={self.all}", "--effort=3", "--jobs=3"), text)
-        self.assertRegex(text, f'"(minmax|avg|hist|mse|kl) of {SAMPLES} samples"')
+        self.assertRegex(text, f'"(auto|minmax|avg|hist|mse|kl) of {SAMPLES} samples')
+
+    def test_algorithm_auto(self):
+        """The default; a range that it cuts is said so, saved so, and the same for any number of threads."""
+        scales = self.folder / "scales.txt"
+        text = self.text(f"--calib={self.all}", f"--save-scales={scales}", "--jobs=1")
+        self.assertEqual(self.text(f"--calib={self.all}", "--algo=auto", "--jobs=3"), text)
+        widest = self.folder / "widest.txt"
+        self.text(f"--calib={self.all}", "--algo=minmax", f"--save-scales={widest}")
+        parts = re.findall(rf'"auto of {SAMPLES} samples, ([0-9.]+) of minmax"', text)
+        self.assertTrue(all(0.1 < float(part) < 1 for part in parts), parts)
+        self.assertEqual(scales.read_text() != widest.read_text(), len(parts) > 0)
         self.assertEqual(run(QCC, self.model, "-o", self.folder / "m.o", f"--scales={self.all}", "--algo=auto")[0], 2)
 
     def test_forms_of_samples(self):

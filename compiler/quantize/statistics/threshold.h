@@ -22,7 +22,8 @@ const char *threshold_doc(threshold_algo);
 /* By name or synonym; case, '-' and '_' don't count. */
 bool threshold_find(const char *name, threshold_algo *out);
 
-/* A range with 0 in it; of THRESHOLD_AUTO, a choice among others (auto.h), that of minmax.  False: no numbers have been seen. */
+/* A range with 0 in it; of THRESHOLD_AUTO, which the outputs decide on (cuts.h), that of minmax.  False: no numbers have been
+ * seen. */
 bool threshold_choose(threshold_algo, const observer *, const threshold_options *, float *out_low, float *out_high);
 
 #endif

@@ -1,0 +1,378 @@
+/* cuts.c: for each value and each part of its range the squared error of the outputs, sample by sample.
+ *
+ *     sample ─▶ value x ────────────────┬─▶ cut c = what lies outside, moved to the end, - x
+ *        └────▶ gradient of outputs g   └─▶ rounding r = grid - what lies inside          for each part of the range
+ *
+ *     error² = (sum of g (c - mean of c))² + sum of (g r)²
+ *
+ * The mean, of each channel over all samples, is what correcting biases takes back.  What is cut off has one sign, so it
+ * is summed before it is squared; roundings are as good as independent, and summed as squares they vary less.  A part is
+ * taken for what it gains on average less twice the standard error of that: the most of these, if it is above 0. */
+#include "compiler/quantize/cuts.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "compiler/quantize/twins.h"
+#include "compiler/run/session.h"
+#include "ir/size_limits.h"
+#include "passes/common/real_sum.h"
+#include "passes/gradients/gradients.h"
+#include "runtime/pool.h"
+
+enum {
+    PARTS = 12, /* of a range: all of it, then each 2^(-1/4) of the one before */
+    MOST = 100, /* samples */
+    SURE = 2    /* standard errors that a gain has to be above 0 */
+};
+
+typedef struct cut_value {
+    ir_value *value; /* in the graph */
+    int64_t channels, count;
+    bool is_input;
+    int32_t index, gradient; /* where the session has the value, and the gradient by it */
+    double *cut;             /* PARTS x channels: sums over all samples */
+    double *slopes;          /* samples x channels: sums of the gradient */
+    double *products;        /* samples x PARTS: sums of gradient times cut */
+    double *squares;         /* samples x PARTS: sums of squares of gradient times rounding */
+    float *row;              /* 3 x channels: those of one part of one sample */
+} cut_value;
+
+typedef struct cuts {
+    const ir_graph *graph;
+    const driver_options *options;
+    const correct_samples *samples;
+    unsigned threads;
+    cut_share *shares;
+    arena *scratch;
+    diag *diag;
+    session session;
+    uint32_t signs; /* the first input that signs are; one for each output that is real */
+    cut_value *values;
+    int count, sample_count;
+    bool good;
+} cuts;
+
+/* Magnitudes up to a part of the largest. */
+static cut_share share_of(const pass_range *range, int part)
+{
+    const float low = fminf(range->low, 0), high = fmaxf(range->high, 0);
+    const float most = (float)(fmax(-(double)low, (double)high) * exp2(-part / 4.0));
+    return (cut_share){low < -most ? -most / low : 1, high > most ? most / high : 1};
+}
+
+void cuts_apply(cut_share share, pass_range *range)
+{
+    range->low *= share.low;
+    range->high *= share.high;
+}
+
+/* ---- Which values ---- */
+
+static bool is_cut(const pass_calibration *c, const ir_value *scaled)
+{
+    return scaled->id < c->count && c->ranges[scaled->id].known && scaled->as && scaled->as->axis < 0 &&
+           scaled->type.dtype == IR_F32 && scaled->type.rank > 0 && ir_type_elements(&scaled->type) > 0 &&
+           !ir_is_const(scaled) && !real_sum_of(scaled);
+}
+
+static void add_value(cuts *c, const bool wanted[], ir_value *v)
+{
+    if (!wanted[v->id])
+        return;
+    arena *a = c->scratch;
+    cut_value *to = &c->values[c->count++];
+    *to = (cut_value){.value = v, .channels = v->type.dims[v->type.rank - 1], .count = ir_type_elements(&v->type)};
+    to->cut = ARENA_ARRAY(a, double, PARTS * to->channels);
+    to->slopes = ARENA_ARRAY(a, double, c->sample_count * to->channels);
+    to->products = ARENA_ARRAY(a, double, c->sample_count *PARTS);
+    to->squares = ARENA_ARRAY(a, double, c->sample_count *PARTS);
+    to->row = ARENA_ARRAY(a, float, 3 * to->channels);
+}
+
+static bool find_values(cuts *c)
+{
+    const ir_graph *g = c->graph;
+    const pass_calibration *given = c->options->calibration;
+    ir_graph *scaled = ir_graph_copy(g);
+    bool *wanted = ARENA_ARRAY(c->scratch, bool, g->next_id);
+    const bool good = twins_give_scales(scaled, c->options, c->diag);
+    for (int32_t i = 0; good && i < scaled->input_count; i++)
+        wanted[scaled->inputs[i]->id] = is_cut(given, scaled->inputs[i]);
+    for (const ir_op *op = scaled->first; good && op; op = op->next)
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+            wanted[op->results[i]->id] = is_cut(given, op->results[i]);
+    ir_graph_free(scaled);
+    c->values = ARENA_ARRAY(c->scratch, cut_value, g->next_id);
+    for (int32_t i = 0; i < g->input_count; i++)
+        add_value(c, wanted, g->inputs[i]);
+    for (const ir_op *op = g->first; op; op = op->next)
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
+            add_value(c, wanted, op->results[i]);
+    return good;
+}
+
+/* ---- The graph with gradients ---- */
+
+static ir_value *sum_of_all(ir_graph *g, ir_value *v)
+{
+    int64_t axes[IR_MAX_RANK];
+    for (int i = 0; i < v->type.rank; i++)
+        axes[i] = i;
+    ir_value *r = pass_op1(g, IR_SUM, NULL, v->def, 1, &v, ir_type_make(IR_F32, 0, NULL), NULL);
+    ir_set_ints(r->def, IR_ATTR_AXES, v->type.rank, axes);
+    return r;
+}
+
+/* Of all outputs, with signs that are inputs; NULL: none is real. */
+static ir_value *add_loss(ir_graph *g)
+{
+    ir_value *loss = NULL;
+    for (int32_t i = 0, outputs = g->output_count; i < outputs; i++) {
+        ir_value *r = g->outputs[i];
+        if (r->type.dtype != IR_F32 || !r->def)
+            continue;
+        ir_value *signs = ir_input_new(g, r->type, NULL, arena_format(g->arena, "signs %d", i));
+        ir_value *operands[2] = {r, signs};
+        ir_value *sum = sum_of_all(g, pass_op1(g, IR_MUL, NULL, r->def, 2, operands, r->type, NULL));
+        ir_value *both[2] = {loss, sum};
+        loss = loss ? pass_op1(g, IR_ADD, NULL, r->def, 2, both, sum->type, NULL) : sum;
+    }
+    return loss;
+}
+
+static int32_t output_of(ir_graph *g, ir_value *v)
+{
+    if (!ir_value_is_output(v))
+        ir_output_add(g, v, "");
+    return v->first_output;
+}
+
+static int32_t input_of(const ir_graph *g, const ir_value *v)
+{
+    for (int32_t i = 0; i < g->input_count; i++)
+        if (g->inputs[i] == v)
+            return i;
+    return -1;
+}
+
+static int result_of(const ir_value *v)
+{
+    int i = 0;
+    while (v->def->results[i] != v)
+        i++;
+    return i;
+}
+
+/* False: an op has no gradient. */
+static bool add_gradients(cuts *c, ir_graph *g)
+{
+    ir_value **by = ARENA_ARRAY(g->arena, ir_value *, c->count), **of = ARENA_ARRAY(g->arena, ir_value *, c->count);
+    ir_op **ops = twins_ops(g);
+    diag ignored = {0};
+    c->signs = (uint32_t)g->input_count;
+    ir_value *loss = add_loss(g);
+    for (int i = 0; i < c->count; i++) {
+        const ir_value *v = c->values[i].value;
+        of[i] = v->def ? ops[v->def->id]->results[result_of(v)] : g->inputs[input_of(c->graph, v)];
+    }
+    if (!loss || !pass_gradients(g, loss, of, (size_t)c->count, by, &ignored)) {
+        pass_ignore(&ignored);
+        return false;
+    }
+    for (int i = 0; i < c->count; i++) {
+        cut_value *v = &c->values[i];
+        v->is_input = of[i]->is_input;
+        v->index = v->is_input ? input_of(g, of[i]) : output_of(g, of[i]);
+        v->gradient = output_of(g, by[i]);
+    }
+    return true;
+}
+
+/* ---- Samples ---- */
+
+/* A sign for each number, drawn from its place and the sample. */
+static void fill_signs(cuts *c, int sample)
+{
+    const session *s = &c->session;
+    for (uint32_t i = c->signs; i < s->input_count; i++) {
+        float *to = s->input_buffers[i];
+        uint64_t state = (uint64_t)sample * 0x9e3779b97f4a7c15u + i + 1;
+        for (size_t k = 0; k < s->inputs[i].bytes / sizeof *to; k++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            to[k] = state >> 63 ? 1.0f : -1.0f;
+        }
+    }
+}
+
+typedef struct cut_grid {
+    float low, high, scale, inverse;
+} cut_grid;
+
+static cut_grid grid_of(const pass_calibration *c, const pass_range *range, int part)
+{
+    pass_range cut = *range;
+    cuts_apply(share_of(range, part), &cut);
+    const double low = fmin((double)cut.low, 0), high = fmax((double)cut.high, 0);
+    if (c->symmetric) {
+        const double most = fmax(-low, high), scale = most / 127;
+        return (cut_grid){(float)-most, (float)most, (float)scale, (float)(1 / scale)};
+    }
+    const double scale = (high - low) / 255, zero = nearbyint(-low / scale);
+    return (cut_grid){(float)(-zero * scale), (float)((255 - zero) * scale), (float)scale, (float)(1 / scale)};
+}
+
+/* Of a row of channels: adds what the grid cuts off, that times the gradient, and the square of rounding times it. */
+static void add_errors(const cut_grid *grid, const float x[], const float g[], int64_t n, float cut[], float products[],
+                       float squares[])
+{
+    const float magic = 12582912; /* adding it leaves no place for a fraction */
+    const cut_grid on = *grid;
+    for (int64_t i = 0; i < n; i++) {
+        const float inside = x[i] < on.low ? on.low : x[i] > on.high ? on.high : x[i];
+        const float whole = inside * on.inverse + magic - magic;
+        const float rounding = (whole * on.scale - inside) * g[i];
+        cut[i] += inside - x[i];
+        products[i] += (inside - x[i]) * g[i];
+        squares[i] += rounding * rounding;
+    }
+}
+
+static void look_at(const cuts *c, cut_value *v, int sample)
+{
+    const session *s = &c->session;
+    const float *x = v->is_input ? s->input_buffers[v->index] : s->output_buffers[v->index];
+    const float *g = s->output_buffers[v->gradient];
+    const int64_t n = v->channels;
+    float *row = v->row;
+    for (int part = 0; part < PARTS; part++) {
+        const pass_range *range = &c->options->calibration->ranges[v->value->id];
+        const cut_grid grid = grid_of(c->options->calibration, range, part);
+        double product = 0, square = 0;
+        memset(row, 0, (size_t)n * 3 * sizeof *row);
+        for (int64_t i = 0; i < v->count; i += n)
+            add_errors(&grid, x + i, g + i, n, row, row + n, row + 2 * n);
+        for (int64_t k = 0; k < n; k++) {
+            v->cut[part * n + k] += (double)row[k];
+            product += (double)row[n + k];
+            square += (double)row[2 * n + k];
+        }
+        v->products[sample * PARTS + part] = product;
+        v->squares[sample * PARTS + part] = square;
+    }
+    for (int64_t i = 0; i < v->count; i++)
+        v->slopes[sample * v->channels + i % v->channels] += (double)g[i];
+}
+
+typedef struct job {
+    qcc_frame unused; /* of the pool, which hands on what it gets */
+    const cuts *cuts;
+    int sample;
+} job;
+
+static void look(const qcc_frame *frame, uint32_t begin, uint32_t end)
+{
+    const job *j = (const job *)(const void *)frame;
+    for (uint32_t i = begin; i < end; i++)
+        look_at(j->cuts, &j->cuts->values[i], j->sample);
+}
+
+static bool run_sample(cuts *c, int sample)
+{
+    session *s = &c->session;
+    session_reset(s);
+    fill_signs(c, sample);
+    const int at = (int)((int64_t)sample * c->samples->count / c->sample_count);
+    if (!c->samples->fill(c->samples->context, at, s->input_buffers, c->diag) || !session_run(s, c->diag))
+        return false;
+    job j = {.cuts = c, .sample = sample};
+    const qcc_step step = {.run = look, .units = (uint32_t)c->count, .max_threads = (uint32_t)c->count};
+    const uint32_t mode = qcc_float_mode_default();
+    qcc_pool_run_step(qcc_pool_here(s->pool), &step, &j.unused);
+    qcc_float_mode_restore(mode);
+    return true;
+}
+
+/* ---- Choice ---- */
+
+/* Squared error of the outputs of a sample with a part of the range. */
+static double price(const cuts *c, const cut_value *v, int part, int sample)
+{
+    const double each = (double)c->sample_count * (double)(v->count / v->channels);
+    double error = v->products[sample * PARTS + part];
+    for (int64_t k = 0; k < v->channels; k++)
+        error -= v->slopes[sample * v->channels + k] * v->cut[part * v->channels + k] / each;
+    return error * error + v->squares[sample * PARTS + part];
+}
+
+/* What a part gains, for each sample, less what that may be by chance. */
+static double gain_of(const cuts *c, const cut_value *v, int part)
+{
+    double sum = 0, squares = 0;
+    for (int sample = 0; sample < c->sample_count; sample++) {
+        const double gain = price(c, v, 0, sample) - price(c, v, part, sample);
+        sum += gain;
+        squares += gain * gain;
+    }
+    const double mean = sum / c->sample_count, variance = squares / c->sample_count - mean * mean;
+    return mean - SURE * sqrt(fmax(variance, 0) / c->sample_count);
+}
+
+static void choose(cuts *c, const cut_value *v)
+{
+    double most = 0;
+    int best = 0;
+    for (int part = 1; part < PARTS; part++) {
+        const double gain = gain_of(c, v, part);
+        if (gain > most) {
+            most = gain;
+            best = part;
+        }
+    }
+    c->shares[v->value->id] = share_of(&c->options->calibration->ranges[v->value->id], best);
+}
+
+static bool find(cuts *c)
+{
+    const driver_options *o = c->options;
+    driver_options real = twins_options(o, PASS_QUANTIZE_NONE);
+    real.first_phase = PASS_PHASE_integer;
+    c->sample_count = c->samples->count < MOST ? c->samples->count : MOST;
+    if (!find_values(c) || c->count == 0)
+        return !c->diag->failed;
+    ir_graph *g = ir_graph_copy(c->graph);
+    if (!add_gradients(c, g)) {
+        ir_graph_free(g);
+        return true;
+    }
+    if (!session_open_graph(&c->session, &real, g, c->threads, c->diag))
+        return false;
+    for (int i = 0; i < c->sample_count; i++)
+        if (!run_sample(c, i))
+            return false;
+    for (int i = 0; i < c->count; i++)
+        choose(c, &c->values[i]);
+    return true;
+}
+
+static void find_guarded(void *context)
+{
+    cuts *c = context;
+    c->good = find(c);
+}
+
+bool cuts_find(const ir_graph *graph, const driver_options *o, const correct_samples *samples, unsigned threads,
+               cut_share shares[], diag *d)
+{
+    for (uint32_t i = 0; i < o->calibration->count; i++)
+        shares[i] = (cut_share){1, 1};
+    if (samples->count == 0 || o->calibration->activation_bits != 8)
+        return true;
+    cuts c = {.graph = graph, .options = o, .samples = samples, .threads = threads, .shares = shares, .diag = d};
+    c.scratch = arena_new();
+    const ir_loc loc = ir_graph_loc(graph);
+    const arena_outcome outcome = arena_guard(find_guarded, &c);
+    session_close(&c.session);
+    arena_free(c.scratch);
+    return outcome == ARENA_DONE ? c.good : ir_limits_memory(d, &loc, outcome);
+}
