@@ -23,7 +23,8 @@
 enum {
     PARTS = 12, /* of a range: all of it, then each 2^(-1/4) of the one before */
     MOST = 100, /* samples */
-    SURE = 2    /* standard errors that a gain has to be above 0 */
+    SURE = 2,   /* standard errors that a gain has to be above 0 */
+    NEAR = 4096 /* numbers of a value that are looked at together */
 };
 
 typedef struct cut_value {
@@ -238,30 +239,40 @@ static void add_errors(const cut_grid *grid, const float x[], const float g[], i
     }
 }
 
-static void look_at(const cuts *c, cut_value *v, int sample)
+/* Of some rows, for all parts: they are in the cache then. */
+static void look_at_rows(const cuts *c, cut_value *v, int sample, const float x[], const float g[], int64_t count)
 {
-    const session *s = &c->session;
-    const float *x = v->is_input ? s->input_buffers[v->index] : s->output_buffers[v->index];
-    const float *g = s->output_buffers[v->gradient];
     const int64_t n = v->channels;
-    float *row = v->row;
+    const pass_range *range = &c->options->calibration->ranges[v->value->id];
     for (int part = 0; part < PARTS; part++) {
-        const pass_range *range = &c->options->calibration->ranges[v->value->id];
         const cut_grid grid = grid_of(c->options->calibration, range, part);
+        float *row = v->row;
         double product = 0, square = 0;
         memset(row, 0, (size_t)n * 3 * sizeof *row);
-        for (int64_t i = 0; i < v->count; i += n)
+        for (int64_t i = 0; i < count; i += n)
             add_errors(&grid, x + i, g + i, n, row, row + n, row + 2 * n);
         for (int64_t k = 0; k < n; k++) {
             v->cut[part * n + k] += (double)row[k];
             product += (double)row[n + k];
             square += (double)row[2 * n + k];
         }
-        v->products[sample * PARTS + part] = product;
-        v->squares[sample * PARTS + part] = square;
+        v->products[sample * PARTS + part] += product;
+        v->squares[sample * PARTS + part] += square;
     }
-    for (int64_t i = 0; i < v->count; i++)
-        v->slopes[sample * v->channels + i % v->channels] += (double)g[i];
+}
+
+static void look_at(const cuts *c, cut_value *v, int sample)
+{
+    const session *s = &c->session;
+    const float *x = v->is_input ? s->input_buffers[v->index] : s->output_buffers[v->index];
+    const float *g = s->output_buffers[v->gradient];
+    const int64_t rows = NEAR / v->channels + 1, at_once = rows * v->channels;
+    for (int64_t i = 0; i < v->count; i += at_once)
+        look_at_rows(c, v, sample, x + i, g + i, v->count - i < at_once ? v->count - i : at_once);
+    double *slopes = &v->slopes[sample * v->channels];
+    for (int64_t i = 0; i < v->count; i += v->channels)
+        for (int64_t k = 0; k < v->channels; k++)
+            slopes[k] += (double)g[i + k];
 }
 
 typedef struct job {
