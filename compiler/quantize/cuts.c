@@ -16,20 +16,26 @@
 #include "compiler/quantize/twins.h"
 #include "compiler/run/session.h"
 #include "ir/size_limits.h"
+#include "passes/common/plan.h"
 #include "passes/common/real_sum.h"
 #include "passes/gradients/gradients.h"
 #include "runtime/pool.h"
 
 enum {
     PARTS = 12, /* of a range: all of it, then each 2^(-1/4) of the one before */
-    MOST = 100, /* samples */
-    SURE = 2,   /* standard errors that a gain has to be above 0 */
-    NEAR = 4096 /* numbers of a value that are looked at together */
+    LEAST = 16,
+    MOST = 100,    /* samples */
+    FIRST = 4,     /* of these say which parts are hopeless: */
+    HOPELESS = 10, /* times as dear as all of the range */
+    SURE = 2,      /* standard errors that a gain has to be above 0 */
+    NEAR = 4096    /* numbers of a value that are looked at together */
 };
+static const double BUDGET = 9e9; /* multiply-adds of the real model for all samples */
 
 typedef struct cut_value {
     ir_value *value; /* in the graph */
     int64_t channels, count;
+    int parts; /* that are still looked at: the widest */
     bool is_input;
     int32_t index, gradient; /* where the session has the value, and the gradient by it */
     double *cut;             /* PARTS x channels: sums over all samples */
@@ -83,7 +89,8 @@ static void add_value(cuts *c, const bool wanted[], ir_value *v)
         return;
     arena *a = c->scratch;
     cut_value *to = &c->values[c->count++];
-    *to = (cut_value){.value = v, .channels = v->type.dims[v->type.rank - 1], .count = ir_type_elements(&v->type)};
+    *to = (cut_value){
+        .value = v, .channels = v->type.dims[v->type.rank - 1], .count = ir_type_elements(&v->type), .parts = PARTS};
     to->cut = ARENA_ARRAY(a, double, PARTS * to->channels);
     to->slopes = ARENA_ARRAY(a, double, c->sample_count * to->channels);
     to->products = ARENA_ARRAY(a, double, c->sample_count *PARTS);
@@ -239,12 +246,38 @@ static void add_errors(const cut_grid *grid, const float x[], const float g[], i
     }
 }
 
+/* Squared error of the outputs of one of the first `count` samples, with a part of the range. */
+static double price(const cut_value *v, int part, int sample, int count)
+{
+    const double each = (double)count * (double)(v->count / v->channels);
+    double error = v->products[sample * PARTS + part];
+    for (int64_t k = 0; k < v->channels; k++)
+        error -= v->slopes[sample * v->channels + k] * v->cut[part * v->channels + k] / each;
+    return error * error + v->squares[sample * PARTS + part];
+}
+
+static double price_of_first(const cut_value *v, int part)
+{
+    double sum = 0;
+    for (int sample = 0; sample < FIRST; sample++)
+        sum += price(v, part, sample, FIRST);
+    return sum;
+}
+
+/* The least parts, as far as they are hopeless. */
+static void forget_parts(cut_value *v)
+{
+    const double all = price_of_first(v, 0);
+    while (v->parts > 1 && price_of_first(v, v->parts - 1) > HOPELESS * all)
+        v->parts--;
+}
+
 /* Of some rows, for all parts: they are in the cache then. */
 static void look_at_rows(const cuts *c, cut_value *v, int sample, const float x[], const float g[], int64_t count)
 {
     const int64_t n = v->channels;
     const pass_range *range = &c->options->calibration->ranges[v->value->id];
-    for (int part = 0; part < PARTS; part++) {
+    for (int part = 0; part < v->parts; part++) {
         const cut_grid grid = grid_of(c->options->calibration, range, part);
         float *row = v->row;
         double product = 0, square = 0;
@@ -273,6 +306,8 @@ static void look_at(const cuts *c, cut_value *v, int sample)
     for (int64_t i = 0; i < v->count; i += v->channels)
         for (int64_t k = 0; k < v->channels; k++)
             slopes[k] += (double)g[i + k];
+    if (sample == FIRST - 1)
+        forget_parts(v);
 }
 
 typedef struct job {
@@ -306,22 +341,12 @@ static bool run_sample(cuts *c, int sample)
 
 /* ---- Choice ---- */
 
-/* Squared error of the outputs of a sample with a part of the range. */
-static double price(const cuts *c, const cut_value *v, int part, int sample)
-{
-    const double each = (double)c->sample_count * (double)(v->count / v->channels);
-    double error = v->products[sample * PARTS + part];
-    for (int64_t k = 0; k < v->channels; k++)
-        error -= v->slopes[sample * v->channels + k] * v->cut[part * v->channels + k] / each;
-    return error * error + v->squares[sample * PARTS + part];
-}
-
 /* What a part gains, for each sample, less what that may be by chance. */
 static double gain_of(const cuts *c, const cut_value *v, int part)
 {
     double sum = 0, squares = 0;
     for (int sample = 0; sample < c->sample_count; sample++) {
-        const double gain = price(c, v, 0, sample) - price(c, v, part, sample);
+        const double gain = price(v, 0, sample, c->sample_count) - price(v, part, sample, c->sample_count);
         sum += gain;
         squares += gain * gain;
     }
@@ -333,7 +358,7 @@ static void choose(cuts *c, const cut_value *v)
 {
     double most = 0;
     int best = 0;
-    for (int part = 1; part < PARTS; part++) {
+    for (int part = 1; part < v->parts; part++) {
         const double gain = gain_of(c, v, part);
         if (gain > most) {
             most = gain;
@@ -343,12 +368,22 @@ static void choose(cuts *c, const cut_value *v)
     c->shares[v->value->id] = share_of(&c->options->calibration->ranges[v->value->id], best);
 }
 
+/* As many as the budget has room for. */
+static int samples_for(const cuts *c)
+{
+    double each = 1;
+    for (const ir_op *op = c->graph->first; op; op = op->next)
+        each += plan_kind_of(op) == PLAN_PRODUCT ? plan_multiply_adds(op) : 0;
+    const double most = fmin(fmax(floor(BUDGET / each), LEAST), MOST);
+    return c->samples->count < most ? c->samples->count : (int)most;
+}
+
 static bool find(cuts *c)
 {
     const driver_options *o = c->options;
     driver_options real = twins_options(o, PASS_QUANTIZE_NONE);
     real.first_phase = PASS_PHASE_integer;
-    c->sample_count = c->samples->count < MOST ? c->samples->count : MOST;
+    c->sample_count = samples_for(c);
     if (!find_values(c) || c->count == 0)
         return !c->diag->failed;
     ir_graph *g = ir_graph_copy(c->graph);
