@@ -16,21 +16,18 @@
 #include "compiler/quantize/twins.h"
 #include "compiler/run/session.h"
 #include "ir/size_limits.h"
-#include "passes/common/plan.h"
 #include "passes/common/real_sum.h"
 #include "passes/gradients/gradients.h"
 #include "runtime/pool.h"
 
 enum {
-    PARTS = 12, /* of a range: all of it, then each 2^(-1/4) of the one before */
-    LEAST = 16,
-    MOST = 100,    /* samples */
+    PARTS = 12,    /* of a range: all of it, then each 2^(-1/4) of the one before */
+    LEAST = 16,    /* samples */
     FIRST = 4,     /* of these say which parts are hopeless: */
     HOPELESS = 10, /* times as dear as all of the range */
     SURE = 2,      /* standard errors that a gain has to be above 0 */
     NEAR = 4096    /* numbers of a value that are looked at together */
 };
-static const double BUDGET = 9e9; /* multiply-adds of the real model for all samples */
 
 typedef struct cut_value {
     ir_value *value; /* in the graph */
@@ -368,22 +365,12 @@ static void choose(cuts *c, const cut_value *v)
     c->shares[v->value->id] = share_of(&c->options->calibration->ranges[v->value->id], best);
 }
 
-/* As many as the budget has room for. */
-static int samples_for(const cuts *c)
-{
-    double each = 1;
-    for (const ir_op *op = c->graph->first; op; op = op->next)
-        each += plan_kind_of(op) == PLAN_PRODUCT ? plan_multiply_adds(op) : 0;
-    const double most = fmin(fmax(floor(BUDGET / each), LEAST), MOST);
-    return c->samples->count < most ? c->samples->count : (int)most;
-}
-
 static bool find(cuts *c)
 {
     const driver_options *o = c->options;
     driver_options real = twins_options(o, PASS_QUANTIZE_NONE);
     real.first_phase = PASS_PHASE_integer;
-    c->sample_count = samples_for(c);
+    c->sample_count = correct_samples_within(c->samples, c->graph, LEAST);
     if (!find_values(c) || c->count == 0)
         return !c->diag->failed;
     ir_graph *g = ir_graph_copy(c->graph);

@@ -14,8 +14,12 @@
 #include "compiler/quantize/layers.h"
 #include "compiler/quantize/twins.h"
 #include "ir/size_limits.h"
+#include "passes/common/plan.h"
 
 static const size_t BUDGET = (size_t)176 << 20; /* bytes of the samples that are under way together */
+
+static const double FEW_BUDGET = 9e9; /* multiply-adds */
+enum { FEW_MOST = 100 };
 
 typedef struct correction {
     ir_graph *graph;
@@ -32,6 +36,15 @@ typedef struct correction {
     uint32_t first; /* output that is the mean of product 0 */
     bool good;
 } correction;
+
+int correct_samples_within(const correct_samples *samples, const ir_graph *g, int least)
+{
+    double each = 1;
+    for (const ir_op *op = g->first; op; op = op->next)
+        each += plan_kind_of(op) == PLAN_PRODUCT ? plan_multiply_adds(op) : 0;
+    const double most = fmin(fmax(floor(FEW_BUDGET / each), least), FEW_MOST);
+    return samples->count < most ? samples->count : (int)most;
+}
 
 /* ---- Twins ---- */
 

@@ -15,6 +15,10 @@ typedef struct correct_samples {
     int count;
 } correct_samples;
 
+/* How many of them are run where 100 would do and a few will: so many that the real model takes 9 billion multiply-adds for
+ * all together, but `least`.  Of n samples these are the ones at i * count / n. */
+int correct_samples_within(const correct_samples *, const ir_graph *, int least);
+
 /* Changes the biases of `graph`, one at the start of PHASE(integer), which is to be compiled with the options, ranges
  * included.  Runs at most as many of the samples as a bounded memory holds.  False with a diagnostic. */
 bool correct_biases(ir_graph *graph, const driver_options *, const correct_samples *, unsigned threads, diag *);

@@ -16,6 +16,8 @@
 #include "passes/common/scales.h"
 #include "runtime/pool.h"
 
+enum { LEAST_SHORT = 32 /* samples for short rows */ };
+
 typedef struct layer {
     ir_op *op;
     const ir_quant *as; /* of the weights */
@@ -131,11 +133,19 @@ static void share(rounding *r, job *j, void (*run)(const qcc_frame *, uint32_t, 
     qcc_float_mode_restore(mode);
 }
 
+/* With the places of each, the least show a row of ROUND_SHORT numbers 32 times as often as it is long. */
+static int samples_wanted(const rounding *r)
+{
+    return r->longest == ROUND_SHORT ? correct_samples_within(r->samples, r->graph, LEAST_SHORT) : r->samples->count;
+}
+
 static bool count_samples(rounding *r)
 {
     job j = {.rounding = r};
-    for (int i = 0; i < r->samples->count; i++) {
-        if (!r->samples->fill(r->samples->context, i, r->session.input_buffers, r->diag) ||
+    const int wanted = samples_wanted(r);
+    for (int i = 0; i < wanted; i++) {
+        const int at = (int)((int64_t)i * r->samples->count / wanted);
+        if (!r->samples->fill(r->samples->context, at, r->session.input_buffers, r->diag) ||
             !session_run(&r->session, r->diag))
             return false;
         session_reset(&r->session);
