@@ -2,10 +2,16 @@
 """onnx_same.py: a graph gives the same object whichever of ONNX's boxes it lies in.
 
     onnx_same.py QCC IMPORT DATA        (needs onnx and onnxruntime: exit 77 without)
+    onnx_same.py QCC --published        (77 also where the model set is not)
 
 Protects: the two readers say the same of the same graph.  Each .ort of the folder becomes an .onnx, node by node; each .onnx
 becomes an .ort, by ONNX Runtime with its optimizations disabled, which makes initializers of constant nodes, as the reader does.
-So do networks of several kinds, made anew as files of the operator sets 7 to 21 (onnx_opsets.py)."""
+So do networks of several kinds, made anew as files of the operator sets 7 to 21 (onnx_opsets.py).
+
+--published: the same of each .ort of the model set, whose graph is exported again as an .onnx by the package onnx, and from that as an
+.ort by ONNX Runtime, and of the .onnx that ONNX Runtime's package comes with."""
+import glob
+import json
 import os
 import re
 import shutil
@@ -17,10 +23,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools", "onnx_models"))
 try:
     import onnx
+    import onnxruntime
     import onnx_opsets
     import ort_onnx
     import ort_writer
     from onnx_graph import session
+    from ort_expected import models_dir
 except ImportError as missing:
     print(missing)
     sys.exit(77)
@@ -41,8 +49,14 @@ def imported(program, path):
     return good, re.sub(r" loc\(.*\)$", "", text, flags=re.M) if good else text
 
 
-def compiled(qcc, path):
-    good, text = output([qcc, path, "--target=avx2", "--name=m", "-o", path + ".o"])
+def open_dimensions(qcc, path):
+    """What --describe says that has to be set, all to a number that most networks take."""
+    inputs = json.loads(output([qcc, "--describe", "--json", path])[1])["inputs"]
+    return sorted({o["option"].replace("N", "64") for i in inputs for o in i.get("open", []) if o["dimension"]})
+
+
+def compiled(qcc, path, *options):
+    good, text = output([qcc, path, "--target=avx2", "--name=m", "-o", path + ".o", *options])
     if not good:
         return good, text
     with open(path + ".o", "rb") as f:
@@ -92,7 +106,41 @@ def pairs(data, folder):
         yield name + ".onnx", ort, proto
 
 
+def published(models, folder):
+    """(name, a model's graph as .ort, the same as .onnx)"""
+    datasets = os.path.join(os.path.dirname(onnxruntime.__file__), "datasets")
+    for path in sorted(glob.glob(os.path.join(models, "ort", "**", "*.ort"), recursive=True) + glob.glob(os.path.join(datasets, "*.onnx"))):
+        name, ort, proto = os.path.basename(path), os.path.join(folder, "m.ort"), os.path.join(folder, "m.onnx")
+        model = ort_onnx.load(path) if path.endswith(".ort") else onnx.load(path)
+        onnx.save(model, proto)
+        write_as_ort(model, ort)
+        yield name, ort, proto
+
+
+def check_published(qcc):
+    models = models_dir()
+    if not models:
+        print("skipped: the model set is not here")
+        return 77
+    bad = count = refused = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name, ort, proto in published(models, folder):
+            count += 1
+            shapes = open_dimensions(qcc, proto)
+            results = [compiled(qcc, path, *shapes) for path in (ort, proto)]
+            refused += not results[0][0]
+            if results[0] != results[1]:
+                bad += 1
+                print(f"BAD {name}: " + "; ".join("differs" if good else text for good, text in results))
+            elif not results[0][0]:
+                print(f"refused alike: {name}: {results[0][1].strip()}")
+    print(f"{count} models, {refused} are refused, {bad} differ")
+    return 1 if bad or not count else 0
+
+
 def main():
+    if sys.argv[2] == "--published":
+        return check_published(sys.argv[1])
     qcc, program, data = sys.argv[1:]
     bad = count = 0
     with tempfile.TemporaryDirectory() as folder:
