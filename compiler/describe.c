@@ -113,6 +113,8 @@ static json_t *description_json(report_builder *r, const describe_facts *facts)
     report_put(r, o, "operators", operators_json(r, facts->description));
     for (int i = 0; i < refusals->count; i++)
         report_push(r, list, report_string(r, refusals->text[i]));
+    if (refusals->full)
+        report_push(r, list, report_string(r, refusals->summary));
     if (facts->failure)
         report_push(r, list, report_string(r, facts->failure));
     report_put(r, o, "refusals", list);

@@ -57,7 +57,7 @@ static void say_shapes(frontend_model *m, const frontend_input *i, int most)
     if (!i || !most)
         return;
     say_shapes(m, i->next, most - 1);
-    if ((m->shapes_fit && !i->shaped && !i->batched) || next_open(&i->type, 0) < i->type.rank)
+    if (!i->type.dtype || (m->shapes_fit && !i->shaped && !i->batched) || next_open(&i->type, 0) < i->type.rank)
         return;
     diag_add(m->diag, "; input '%.40s' is ", i->name);
     for (int d = 0; d < i->type.rank; d++)
@@ -305,6 +305,18 @@ bool model_input_type(frontend_model *m, const char *name, const char *other_nam
     if (!all_closed(m, in))
         return false;
     return ir_type_valid(type) || diag_error(m->diag, &loc, "input '%s' is too large", name);
+}
+
+bool model_input_unknown(frontend_model *m, const char *name)
+{
+    frontend_input *in = ARENA_NEW(m->graph->arena, frontend_input);
+    *in = (frontend_input){.next = m->fed, .name = name};
+    m->fed = in;
+    for (int i = 0; i < m->options->input_shape_count; i++) {
+        const char *option = m->options->input_shapes[i], *colon = strrchr(option, ':');
+        m->shapes_used[i] |= colon && names(option, (size_t)(colon - option), name);
+    }
+    return false;
 }
 
 bool model_input_options_used(frontend_model *m)

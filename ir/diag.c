@@ -129,8 +129,8 @@ bool diag_put_off(diag *d)
             r->more[i]++;
             return true;
         }
-    r->kinds++;
-    if (r->count == DIAG_MOST_REFUSALS)
+    r->full = r->count == DIAG_MOST_REFUSALS;
+    if (r->full)
         return true;
     r->what_at[r->count] = d->what_at;
     memcpy(r->text[r->count++], d->text, sizeof d->text);
@@ -143,8 +143,8 @@ bool diag_settle(diag *d, const ir_loc *loc)
     if (!r || !r->count || d->failed)
         return d->failed;
     if (r->places > 1) {
-        diag_error(d, loc, "refused at %d places, for %d reason%s%s", r->places, r->kinds, r->kinds == 1 ? "" : "s",
-                   r->kinds > r->count ? ", the first of which are above" : "");
+        diag_error(d, loc, "refused at %d places, for %s%d reason%s", r->places, r->full ? "more than the above " : "",
+                   r->count, r->count == 1 ? "" : "s");
         memcpy(r->summary, d->text, sizeof r->summary);
     }
     memcpy(d->text, r->text[0], sizeof d->text);

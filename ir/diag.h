@@ -18,7 +18,7 @@ enum { DIAG_TEXT_BYTES = 1024, DIAG_MOST_REFUSALS = 20 };
 /* Errors after which work went on.  Those that differ in nothing but the node are one, told at the first. */
 typedef struct diag_refusals {
     int count;                       /* of the texts */
-    int kinds;                       /* of errors, which may be more */
+    bool full;                       /* there were other errors, for which there is no room */
     int places;                      /* where there was one */
     int more[DIAG_MOST_REFUSALS];    /* places of the same error beside the first */
     int what_at[DIAG_MOST_REFUSALS]; /* see diag */

@@ -158,6 +158,8 @@ const uint8_t *model_file(frontend_model *, const ir_loc *, const char *name, si
  * dim_names: what the file calls the open ones, NULL where it does not, or NULL at all. */
 bool model_input_type(frontend_model *, const char *name, const char *other_name, const char *const dim_names[],
                       ir_type *type);
+/* An input whose type has been refused: it is told of all the same.  Returns false. */
+bool model_input_unknown(frontend_model *, const char *name);
 bool model_input_options_used(frontend_model *); /* an --input-shape or --input-value that names no input is an error */
 
 /* ---- model_fixed.c ---- */
@@ -265,6 +267,7 @@ ir_value *node_to_layout(frontend_node *, ir_value *, node_layout from, node_lay
 #define model_constant(x, ...) model_constant(&(x)->common, __VA_ARGS__)
 #define model_file(x, ...) model_file(&(x)->common, __VA_ARGS__)
 #define model_input_type(x, ...) model_input_type(&(x)->common, __VA_ARGS__)
+#define model_input_unknown(x, ...) model_input_unknown(&(x)->common, __VA_ARGS__)
 #define model_input_options_used(x) model_input_options_used(&(x)->common)
 #define model_input(x, ...) model_input(&(x)->common, __VA_ARGS__)
 #define model_note_node(x, ...) model_note_node(&(x)->common, __VA_ARGS__)

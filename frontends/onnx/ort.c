@@ -212,8 +212,9 @@ static bool make_inputs(ort_model *m)
             continue; /* a default that the caller could replace stays what it is */
         if (!name || name->is_input)
             return diag_error(m->diag, &loc, "input %u has no name, or that of another one", i);
-        const bool known =
-            input_type(m, name, &type) && model_input_type(m, name->text, NULL, name->info->dim_names, &type);
+        const bool known = input_type(m, name, &type)
+                               ? model_input_type(m, name->text, NULL, name->info->dim_names, &type)
+                               : model_input_unknown(m, name->text);
         if (!known && !model_goes_on(m))
             return false;
         name->is_input = true;

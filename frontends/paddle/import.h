@@ -40,6 +40,7 @@ typedef struct paddle_op_entry paddle_op_entry;
 typedef struct paddle_node {
     FRONTEND_NODE(paddle_model);
     const paddle_op_entry *entry;
+    const char *refused; /* paddle_op.refused */
     paddle_list *inputs, *outputs;
     uint32_t input_count, output_count;
     const paddle_block *blocks;

@@ -138,7 +138,8 @@ static bool input_type(paddle_node *n, const paddle_variable *v, ir_type *out)
     const paddle_desc *d = v->desc;
     *out = (ir_type){.dtype = d ? paddle_dtype(d->type) : IR_DTYPE_NONE};
     if (!d || !d->is_tensor || d->rank < 1 || d->rank > IR_MAX_RANK || out->dtype == IR_DTYPE_NONE)
-        return node_error(n, "input '%s' is no tensor of a supported type", v->text);
+        return node_error(n, "input '%s' is no tensor of a supported type", v->text) ||
+               model_input_unknown(n->model, v->text);
     out->rank = (int)d->rank;
     memcpy(out->dims, d->dims, d->rank * sizeof *d->dims);
     return model_input_type(n->model, v->text, NULL, NULL, out);
@@ -220,6 +221,7 @@ static bool read_node(paddle_model *m, const paddle_block *block, uint32_t index
     *n = (paddle_node){.model = m, .blocks = op->blocks, .block_count = op->block_count};
     n->loc = (ir_loc){.file = m->file, .subgraph = block->number, .node = (int32_t)index, .kind = op->type};
     n->entry = entry_of(op->type);
+    n->refused = op->refused;
     n->declared = n->entry ? n->entry->attributes : NULL;
     n->declared_by_all = all_may_have;
     n->inputs = op->inputs;
@@ -238,6 +240,8 @@ static bool check_node(paddle_node *n)
         return node_error(n, "this operator is not known");
     if (!n->entry->import)
         return node_error(n, "%s", n->entry->reason);
+    if (n->refused)
+        return node_error(n, "%s", n->refused);
     return check_attributes(n) && node_attributes_known(n, paddle_attribute_allowed);
 }
 

@@ -109,29 +109,26 @@ static void add_operand(paddle_op *op, const char *parameter, const pir_value *v
 }
 
 /* An operand that ProgramDesc's operator has not, or not so. */
-static bool strange(pir *p, const paddle_op *op, int index)
+static void strange(pir *p, paddle_op *op, int index)
 {
-    const ir_loc loc = {p->model->file, p->block->number, (int32_t)(op - p->block->ops), op->type};
-    return diag_error(p->model->diag, &loc,
-                      "operand %d is computed, or a list, or one more than there are, which is not supported", index);
+    op->refused = arena_format(
+        p->arena, "operand %d is computed, or a list, or one more than there are, which is not supported", index);
 }
 
 /* Operand number `index`, which pir.def has `w` for. */
-static bool place_operand(pir *p, paddle_op *op, word w, const pir_value *v, int index)
+static void place_operand(pir *p, paddle_op *op, word w, const pir_value *v, int index)
 {
     const bool attribute = *w.text == '@', list = *w.text == '*';
     const char *bar = memchr(w.text, '|', w.length);
     const word name = {w.text + (attribute || list), (bar ? (size_t)(bar - w.text) : w.length) - (attribute || list)};
     if (v == &p->absent || word_is(w, "-"))
-        return true;
-    if (attribute && v->known) {
+        return;
+    if (attribute && v->known)
         pir_add_attribute(op, word_text(p, name), v->known);
-        return true;
-    }
-    if ((attribute && !bar) || (!list && v->names.count != 1))
-        return strange(p, op, index);
-    add_operand(op, word_text(p, bar ? (word){bar + 1, w.length - (size_t)(bar + 1 - w.text)} : name), v);
-    return true;
+    else if ((attribute && !bar) || (!list && v->names.count != 1))
+        strange(p, op, index);
+    else
+        add_operand(op, word_text(p, bar ? (word){bar + 1, w.length - (size_t)(bar + 1 - w.text)} : name), v);
 }
 
 static bool read_operands(pir *p, const js_value *list, const pir_entry *entry, paddle_op *op)
@@ -143,12 +140,12 @@ static bool read_operands(pir *p, const js_value *list, const pir_entry *entry, 
         word w;
         if (!v)
             return false;
-        if (entry && !next_word(&rest, &w) && v != &p->absent)
-            return strange(p, op, index);
         if (!entry)
             add_operand(op, "X", v);
-        else if (v != &p->absent && !place_operand(p, op, w, v, index))
-            return false;
+        else if (next_word(&rest, &w))
+            place_operand(p, op, w, v, index);
+        else if (v != &p->absent)
+            strange(p, op, index);
         index++;
     }
     return true;

@@ -34,6 +34,7 @@ typedef struct paddle_desc {
 
 typedef struct paddle_op {
     const char *type;
+    const char *refused; /* what the file's form says that this one can't; NULL: nothing */
     uint32_t input_count, output_count, attribute_count;
     paddle_list *inputs, *outputs;
     frontend_attribute *attributes;

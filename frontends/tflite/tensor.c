@@ -121,13 +121,13 @@ static bool read_tensor(tflite_scope *s, const ir_loc *loc, int32_t index, bool 
     int type = fb_u8(table, TENSOR_TYPE, TYPE_F32);
     if (!fb_ok(&m->reader))
         return model_malformed(m, loc);
+    uint32_t length;
+    const char *name = fb_string(table, TENSOR_NAME, &length);
+    out->name = name ? arena_string(m->graph->arena, name, length) : arena_format(m->graph->arena, "tensor_%d", index);
     out->packed = type == TYPE_I4 && narrow;
     out->type.dtype = out->packed ? IR_I8 : type < TYPE_COUNT ? types[type].dtype : IR_DTYPE_NONE;
     if (out->type.dtype == IR_DTYPE_NONE)
         return diag_error(m->diag, loc, "tensor %d has type %s, which is not supported", index, tflite_type_text(type));
-    uint32_t length;
-    const char *name = fb_string(table, TENSOR_NAME, &length);
-    out->name = name ? arena_string(m->graph->arena, name, length) : arena_format(m->graph->arena, "tensor_%d", index);
     if (!read_shape(s, loc, index, out) || !read_quantization(s, loc, index, out))
         return false;
     return fb_ok(&m->reader) || model_malformed(m, loc);

@@ -350,12 +350,13 @@ static bool make_inputs(tflite_model *m, tflite_scope *s, fb_vector in)
     for (uint32_t i = 0; i < in.count; i++) {
         int32_t index = fb_vec_i32(in, i);
         tflite_tensor t;
-        if (!check_tensor_index(s, &loc, index) || !tflite_tensor_read(s, &loc, index, &t))
+        if (!check_tensor_index(s, &loc, index))
             return false;
         if (s->values[index])
-            return diag_error(m->diag, &loc, "tensor %d is an input twice", index);
+            return diag_final(m->diag, &loc, "tensor %d is an input twice", index);
+        const bool read = tflite_tensor_read(s, &loc, index, &t);
         const char *name = signature_name(m, SIGNATURE_INPUTS, index, t.name);
-        const bool known = model_input_type(m, name, t.name, NULL, &t.type);
+        const bool known = read ? model_input_type(m, name, t.name, NULL, &t.type) : model_input_unknown(m, name);
         if (!known && !model_goes_on(m))
             return false;
         s->values[index] = known ? model_input(m, name, t.name, t.type, t.quant) : m->unknown;
@@ -376,8 +377,11 @@ static bool make_outputs(tflite_model *m, tflite_scope *s, fb_vector out)
         int32_t index = fb_vec_i32(out, i);
         ir_value *v = output_value(s, &loc, index);
         tflite_tensor t;
-        if (!v || !tflite_tensor_read(s, &loc, index, &t))
-            return false;
+        if (!v || !tflite_tensor_read(s, &loc, index, &t)) {
+            if (!model_goes_on(m))
+                return false;
+            v = m->unknown;
+        }
         const char *name = signature_name(m, SIGNATURE_OUTPUTS, index, t.name);
         model_note_output(m, name, v);
         if (v != m->unknown)
