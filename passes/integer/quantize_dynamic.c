@@ -14,7 +14,9 @@
  *     %2:…, %3:… = rnn %0, const %1:f32<8x8>, %h          …rnn %0, const %4:i8<8x8; axis 0: […], 0>, %h
  *
  * Recurrent layers get int8 weights for their products with the state, which they quantize themselves, step by step.
- * What has scales already is left alone: this is for what is real at the end.  Everything else learns why it stays so. */
+ * What has scales already is left alone: this is for what is real at the end.  So are operands whose quantization takes
+ * longer than integers save in all products that read them, unless --quantized-ops asks for one of these.  Everything
+ * that stays real learns why. */
 #include <math.h>
 
 #include "ir/ref/interp.h"
@@ -25,12 +27,23 @@
 
 #define MOST_TAPS (INT32_MAX / (UINT8_MAX * 128)) /* of a sum of bytes by bytes in 32 bits */
 
+/* In multiply-adds that are computed on integers instead of in float, of which each saves about 1/75 ns where there are
+ * 64-byte registers and VNNI: measured (docs/calibration.md), and the same for all targets. */
+enum {
+    ROW_COST = 2200,   /* a row of the operand: its range, its scale */
+    ELEMENT_COST = 10, /* of the row */
+    RESULT_COST = 2,   /* a result that is made real again */
+    COLUMNS = 16       /* come at once, however few are wanted */
+};
+
 typedef struct dynamic {
     ir_graph *g;
     pass_context *context;
     uint32_t ids;
     ir_op **quantized; /* by id of a value: its latest dynamic_quantize of this pass, or NULL */
+    bool *pays;        /* by id of a product whose operand is quantized */
     int count;         /* of products that it made integers of */
+    int small;         /* of those that stay real because that takes less time */
 } dynamic;
 
 /* ---- What can be done ---- */
@@ -79,6 +92,51 @@ static const char *why_no_product(const dynamic *s, const ir_op *op)
 
 /* NULL: the recurrent layer's products with its state can be. */
 static const char *why_no_recurrence(const ir_op *op) { return op->keep_float ? op->why_float : why_no_weights(op); }
+
+/* ---- What pays ---- */
+
+static const char small_text[] =
+    "integers save less than it takes to quantize its operand; --quantized-ops asks for it";
+
+/* Of a product with constant weights, for each row of its operand; without end: it is asked for. */
+static double gain_of(const dynamic *s, const ir_op *op)
+{
+    const ir_type *w = &op->operands[1].value->type;
+    const int64_t results = w->dims[scales_weight_axis(op)], elements = ir_type_elements(w) / results;
+    if (s->context->options->quantized_ops.count > 0) /* what these don't name is kept real already */
+        return INFINITY;
+    return (double)elements * (double)((results + COLUMNS - 1) / COLUMNS * COLUMNS) - RESULT_COST * (double)results;
+}
+
+static bool pays(double gain, int64_t elements) { return gain >= ROW_COST + ELEMENT_COST * (double)elements; }
+
+/* A product that reads rows, each quantized by itself, and could be computed on integers? */
+static bool reads_rows(const dynamic *s, const ir_op *op)
+{
+    return qdq_is_product(op) && !ir_mac_is_dynamic(op) && !is_window(op) && !why_no_product(s, op);
+}
+
+/* Products that read a value share its integers, so they are weighed together. */
+static void find_what_pays(dynamic *s)
+{
+    double *gains = ARENA_ARRAY(s->context->scratch, double, s->ids); /* by id of the value */
+    for (const ir_op *op = s->g->first; op; op = op->next)
+        if (reads_rows(s, op))
+            gains[op->operands[0].value->id] += gain_of(s, op);
+    for (const ir_op *op = s->g->first; op; op = op->next)
+        if (reads_rows(s, op)) {
+            const ir_value *x = op->operands[0].value;
+            s->pays[op->id] = pays(gains[x->id], x->type.dims[x->type.rank - 1]);
+        }
+}
+
+static const char *why_not_worth_it(dynamic *s, const ir_op *op)
+{
+    const bool good = pass_is_recurrent(op) ? pays(gain_of(s, op), op->operands[1].value->type.dims[1])
+                                            : is_window(op) /* which is asked for */ || s->pays[op->id];
+    s->small += !good;
+    return good ? NULL : small_text;
+}
 
 /* ---- The product ---- */
 
@@ -188,10 +246,10 @@ static bool gives_reals(const ir_op *op)
     return ir_op_info_of(op->code)->results > 0 && op->results[0]->type.dtype == IR_F32;
 }
 
-/* What is asked for by name has to be done. */
+/* What is asked for by name has to be done, but for what only moves the data of a node of that name. */
 static bool refuse(const dynamic *s, const ir_op *op, const char *why)
 {
-    if (op->keep_float || !choose_is_asked_for(s->context->options, op))
+    if (op->keep_float || plan_kind_of(op) == PLAN_MOVES || !choose_is_asked_for(s->context->options, op))
         return true;
     return diag_error(s->context->diag, &op->loc,
                       "%s '%s' is one of --quantized-ops, but can't be quantized at run time: %s",
@@ -209,6 +267,7 @@ static bool visit(dynamic *s, ir_op *op, ir_op **out_next)
     const char *why = product                 ? why_no_product(s, op)
                       : pass_is_recurrent(op) ? why_no_recurrence(op)
                                               : "only products by constant weights are quantized at run time";
+    why = why ? why : why_not_worth_it(s, op);
     if (!why && product) {
         *out_next = make_dynamic(s, op);
         return true;
@@ -226,11 +285,22 @@ pass_result pass_quantize_dynamic(ir_graph *g, pass_context *c)
         return PASS_UNCHANGED;
     dynamic s = {.g = g, .context = c, .ids = g->next_id};
     s.quantized = ARENA_ARRAY(c->scratch, ir_op *, s.ids);
+    s.pays = ARENA_ARRAY(c->scratch, bool, s.ids);
+    find_what_pays(&s);
     for (ir_op *op = g->first, *next; op; op = next)
         if (!visit(&s, op, &next))
             return PASS_FAILED;
     if (s.count > 0)
         return PASS_CHANGED;
+    if (s.small > 0) {
+        const ir_loc loc = ir_graph_loc(g);
+        diag_warn(
+            c->diag, &loc,
+            "--quantize=dynamic changes nothing: integers save less than it takes to quantize the operands of such "
+            "small products (%d of them); --quantized-ops=fc,matmul,lstm,gru,rnn does it all the same",
+            s.small);
+        return PASS_UNCHANGED;
+    }
     diag_error(
         c->diag, NULL,
         "--quantize=dynamic: no product by constant weights is left to be quantized at run time (of convolutions "

@@ -8,12 +8,13 @@ import random
 import sys
 
 from calib import floats
-from common import QCC, QCC_EVAL, QCC_RUN, ROOT, Case, main, npy, read_npy
+from common import QCC, QCC_EVAL, QCC_RUN, ROOT, Case, main, npy, read_npy, run
 
 sys.path.insert(0, str(ROOT / "tests" / "tools"))
 import tflite_reference  # noqa: E402
 
-ROWS, WIDTH, HIDDEN, CLASSES = 6, 24, 48, 10
+ROWS, WIDTH, HIDDEN, CLASSES = 6, 64, 72, 48
+ASKED = "--quantized-ops=fc,matmul,lstm,gru,rnn"  # whether that pays or not
 
 
 def draw(seed, count, scale=0.3):
@@ -81,6 +82,30 @@ class Dynamic(Case):
         self.assertIn(("fully_connected", "float", "kept in float by --keep-float"), ops)
         self.assertTrue(any(op == "conv2d" and "--quantized-ops asks for it" in why for op, _, why in ops))
         self.assertIn(("rnn", "int8", "int8, the state quantized at run time"), ops)
+
+    def test_small(self):
+        """Where it takes longer than it saves, layers stay real; what else reads the operand can change that, and so does asking for it."""
+        wide, narrow = (f"const %{i}:f32<{rows}x8> = splat 0.5" for i, rows in ((1, 512), (3, 16)))
+        two = """graph "two" {{
+  input %0:f32<4x8> "x"
+  {}
+  {}
+  %4:f32<4x16> "narrow" = fully_connected %0, %3
+  {}
+  output %4
+  {}
+}}
+"""
+        both = two.format(wide, narrow, '%2:f32<4x512> "wide" = fully_connected %0, %1', "output %2")
+        for text, options, count in ((both, (), 2), (two.format("", narrow, "", ""), (ASKED,), 1), (two.format("", narrow, "", ""), (), 0)):
+            self.model.write_text(text, encoding="utf-8")
+            code, out, err = run(QCC, self.model, "--emit=ir", "-o", "-", "--quantize=dynamic", *options)
+            self.assertEqual(code, 0)
+            self.assertEqual(out.decode().count(":i8<"), count, text)
+            self.assertEqual("such small products (1 of them)" in err, count == 0)
+        report = self.folder / "r.json"
+        self.fine(QCC, self.model, "-o", self.folder / "m.o", "--quantize=dynamic", f"--report={report}")
+        self.assertIn("integers save less", json.loads(report.read_text())["ops"][0]["why"])
 
     def test_options(self):
         self.assertNotEqual(self.text("--quantize=dynamic"), self.text("--quantize=dynamic", "--weight-scales=tensor"))
@@ -164,13 +189,13 @@ def products():
     return onnx_graph(nodes, [ROWS, WIDTH], [ROWS, CLASSES], constants)
 
 
-def recurrent(kind, gates, steps=9, batch=3, units=37, **attributes):
+def recurrent(kind, gates, steps=9, batch=3, units=37, width=24, **attributes):
     """One recurrent layer; its units are no multiple of a vector."""
     from onnx.helper import make_node as node
-    constants = [constant("w", (1, gates * units, WIDTH), 1), constant("r", (1, gates * units, units), 2, 0.02),
+    constants = [constant("w", (1, gates * units, width), 1), constant("r", (1, gates * units, units), 2, 0.02),
                  constant("b", (1, 2 * gates * units), 3)]
     nodes = [node(kind, ["x", "w", "r", "b"], ["y"], hidden_size=units, **attributes)]
-    return onnx_graph(nodes, [steps, batch, WIDTH], [steps, 1, batch, units], constants)
+    return onnx_graph(nodes, [steps, batch, width], [steps, 1, batch, units], constants)
 
 
 def compared_with_onnxruntime(case, make):
@@ -187,7 +212,7 @@ def compared_with_onnxruntime(case, make):
     x = np.array(draw(7, math.prod(shape), 1), np.float32).reshape(shape)
     np.save(case.x, x)
     real, theirs = (onnxruntime.InferenceSession(path).run(None, {"x": x})[0].reshape(-1).tolist() for path in map(str, paths))
-    return real, theirs, case.output("--quantize=dynamic", model=paths[0])
+    return real, theirs, case.output("--quantize=dynamic", ASKED, model=paths[0])
 
 
 if __name__ == "__main__":
