@@ -6,6 +6,7 @@
 #include "passes/gradients/gradients.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "ir/size_limits.h"
 #include "passes/gradients/rule.h"
@@ -32,19 +33,30 @@ static rule_row rule_of(ir_opcode code)
     return (rule_row){NULL, "there is no such op"};
 }
 
-static bool *mark_wanted(const ir_graph *g, arena *a, ir_value *const wrt[], size_t count)
+/* Room for all values that there are. */
+static void make_room(gradient *s)
 {
-    bool *wanted = ARENA_ARRAY(a, bool, g->next_id);
-    for (size_t i = 0; i < count; i++)
-        wanted[wrt[i]->id] = true;
-    for (const ir_op *op = g->first; op; op = op->next) {
+    const uint32_t ids = s->g->next_id;
+    bool *wanted = ARENA_ARRAY(s->scratch, bool, ids);
+    ir_value **by = ARENA_ARRAY(s->scratch, ir_value *, ids);
+    if (s->ids) {
+        memcpy(wanted, s->wanted, s->ids * sizeof *wanted);
+        memcpy(by, s->by, s->ids * sizeof(ir_value *));
+    }
+    s->wanted = wanted;
+    s->by = by;
+    s->ids = ids;
+}
+
+static void mark_wanted(gradient *s, const ir_op *first)
+{
+    for (const ir_op *op = first; op; op = op->next) {
         bool depends = false;
         for (int i = 0; i < op->operand_count; i++)
-            depends |= op->operands[i].value && wanted[op->operands[i].value->id];
+            depends |= op->operands[i].value && s->wanted[op->operands[i].value->id];
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
-            wanted[op->results[i]->id] |= depends && ir_dtype_is_float(op->results[i]->type.dtype);
+            s->wanted[op->results[i]->id] |= depends && ir_dtype_is_float(op->results[i]->type.dtype);
     }
-    return wanted;
 }
 
 /* Of the results of an op; those of which nothing reaches the loss are zeros, unless none does. */
@@ -98,9 +110,10 @@ static bool differentiate(gradient *s)
     return undo_fusion(s) && row.rule(s);
 }
 
-static bool walk(gradient *s)
+/* From the last op that there is back to the one behind `before`. */
+static bool walk(gradient *s, const ir_op *before)
 {
-    for (const ir_op *op = s->g->last, *previous; op; op = previous) {
+    for (const ir_op *op = s->g->last, *previous; op != before; op = previous) {
         previous = op->prev;
         bool wants = false;
         s->op = op;
@@ -110,6 +123,23 @@ static bool walk(gradient *s)
             return false;
     }
     return true;
+}
+
+bool gradient_through_ops(gradient *s, ir_op *before, int count, ir_value *const results[])
+{
+    const ir_op *spelled = s->op;
+    make_room(s);
+    mark_wanted(s, before->next);
+    for (int i = 0; i < count; i++) {
+        ir_value *by = results[i] ? i == 0 ? s->by_result : s->by[spelled->results[i]->id] : NULL;
+        if (!by)
+            continue;
+        ir_value **sum = &s->by[results[i]->id];
+        *sum = *sum ? gradient_binary(s, IR_ADD, *sum, by) : by;
+    }
+    const bool good = walk(s, before);
+    s->op = spelled;
+    return good;
 }
 
 typedef struct call {
@@ -124,10 +154,13 @@ static void run(void *context)
 {
     call *c = context;
     arena *scratch = arena_new_beside(c->g->arena);
-    gradient s = {.g = c->g, .d = c->d, .wanted = mark_wanted(c->g, scratch, c->wrt, c->count)};
-    s.by = ARENA_ARRAY(scratch, ir_value *, c->g->next_id);
+    gradient s = {.g = c->g, .d = c->d, .scratch = scratch};
+    make_room(&s);
+    for (size_t i = 0; i < c->count; i++)
+        s.wanted[c->wrt[i]->id] = true;
+    mark_wanted(&s, c->g->first);
     s.by[c->loss->id] = gradient_full(&s, &c->loss->type, 1);
-    c->good = walk(&s);
+    c->good = walk(&s, NULL);
     for (size_t i = 0; c->good && i < c->count; i++) {
         ir_value *by = s.by[c->wrt[i]->id];
         c->out[i] = by ? by : gradient_full(&s, &c->wrt[i]->type, 0);

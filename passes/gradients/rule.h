@@ -20,8 +20,10 @@ typedef struct gradient {
     const ir_op *op;
     ir_value *by_result; /* gradient by result 0, of its type; never NULL */
     diag *d;
-    const bool *wanted; /* by id: does it depend on what gradients are asked for? */
-    ir_value **by;      /* by id: the gradient by that value, as far as it is summed up; NULL: none yet */
+    bool *wanted;  /* by id: does it depend on what gradients are asked for? */
+    ir_value **by; /* by id: the gradient by that value, as far as it is summed up; NULL: none yet */
+    uint32_t ids;  /* of both */
+    arena *scratch;
 } gradient;
 
 /* False after a diagnostic. */
@@ -42,6 +44,9 @@ bool gradient_wants(const gradient *, int i);
 /* Adds to it: v has the operand's shape, or one that it broadcasts to and over whose stretched dimensions v is summed,
  * or, for a reshaped operand, as many elements. */
 void gradient_give(gradient *, int i, ir_value *v);
+/* Gives what ops behind `before`, which have been added for this, do to their operands: those that compute results
+ * 0…count - 1 of the op once more, NULL: not there. */
+bool gradient_through_ops(gradient *, ir_op *before, int count, ir_value *const results[]);
 /* The op in this form has no gradient; names it. */
 bool gradient_refuse(const gradient *, const char *why);
 

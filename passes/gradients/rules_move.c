@@ -1,6 +1,4 @@
 /* rules_move.c: moving data: the gradient moves back, and meets what went to several places in a sum. */
-#include <string.h>
-
 #include "passes/gradients/rule.h"
 
 static int rank_of(const gradient *s) { return gradient_operand_type(s, 0)->rank; }
@@ -128,97 +126,6 @@ bool gradient_of_reverse(gradient *s)
     const int64_t *axes;
     const int32_t count = ir_ints(s->op, IR_ATTR_AXES, &axes);
     gradient_give(s, 0, gradient_reverse(s, s->by_result, count, axes));
-    return true;
-}
-
-/* ---- Gathering: what was read several times gets the sum ---- */
-
-static ir_value *integer(gradient *s, ir_dtype type, int64_t value)
-{
-    char *data = arena_alloc(s->g->arena, sizeof value);
-    memcpy(data, &value, sizeof value); /* little-endian: the narrower integer is its beginning */
-    return ir_const_new(s->g, ir_type_make(type, 0, NULL), NULL, data);
-}
-
-/* Indices as gather reads them: counted from the end where they are negative, and clamped. */
-static ir_value *places(gradient *s, ir_value *indices, int64_t extent)
-{
-    const ir_dtype type = indices->type.dtype;
-    ir_value *zero = integer(s, type, 0);
-    if (ir_int(s->op, IR_ATTR_FROM_END)) {
-        ir_value *below = gradient_binary(s, IR_LESS, indices, zero);
-        ir_value *shifted = gradient_binary(s, IR_ADD, indices, integer(s, type, extent));
-        indices = gradient_end(s, gradient_new(s, IR_SELECT, 3, (ir_value *[]){below, shifted, indices}));
-    }
-    indices = gradient_binary(s, IR_MAXIMUM, indices, zero);
-    return gradient_binary(s, IR_MINIMUM, indices, integer(s, type, extent - 1));
-}
-
-/* scatter_nd knows these alone. */
-static ir_value *widened(gradient *s, ir_value *indices)
-{
-    if (indices->type.dtype == IR_I32 || indices->type.dtype == IR_I64)
-        return indices;
-    ir_op *op = gradient_new(s, IR_CAST, 1, &indices);
-    ir_type type = indices->type;
-    type.dtype = IR_I32;
-    ir_result_set(op, 0, type, NULL);
-    return op->results[0];
-}
-
-static ir_value *scattered(gradient *s, ir_value *indices, ir_value *updates, int rank, const int64_t dims[])
-{
-    ir_op *op = gradient_new(s, IR_SCATTER_ND, 2, (ir_value *[]){indices, updates});
-    ir_result_set(op, 0, ir_type_make(IR_F32, rank, dims), NULL);
-    return gradient_end(s, op);
-}
-
-/* The gathered dimension comes first, on both sides: x[extent, rest], by[picked, rest]. */
-bool gradient_of_gather(gradient *s)
-{
-    const ir_type *x = gradient_operand_type(s, 0);
-    const int axis = (int)ir_int(s->op, IR_ATTR_AXIS);
-    ir_value *indices = widened(s, gradient_operand(s, 1)), *by = s->by_result;
-    int64_t outer = 1, inner = 1;
-    if (ir_int(s->op, IR_ATTR_BATCH_DIMS) > 0)
-        return gradient_refuse(s, "batch_dims are not covered");
-    for (int d = 0; d < x->rank; d++)
-        *(d < axis ? &outer : &inner) *= d == axis ? 1 : x->dims[d];
-    const int64_t extent = x->dims[axis], picked = ir_type_elements(&indices->type);
-    indices = gradient_reshape(s, places(s, indices, extent), 2, (int64_t[]){picked, 1});
-    by = gradient_reshape(s, by, 3, (int64_t[]){outer, picked, inner});
-    if (outer > 1)
-        by = gradient_transpose(s, by, (int64_t[]){1, 0, 2});
-    by = gradient_reshape(s, by, 2, (int64_t[]){picked, outer * inner});
-    by = scattered(s, indices, by, 2, (int64_t[]){extent, outer * inner});
-    if (outer > 1)
-        by = gradient_transpose(s, gradient_reshape(s, by, 3, (int64_t[]){extent, outer, inner}), (int64_t[]){1, 0, 2});
-    gradient_give(s, 0, by);
-    return true;
-}
-
-bool gradient_of_gather_nd(gradient *s)
-{
-    const ir_type *x = gradient_operand_type(s, 0);
-    ir_value *indices = widened(s, gradient_operand(s, 1));
-    const ir_type *t = &indices->type;
-    const int64_t tuple = t->dims[t->rank - 1];
-    if (tuple == 0)
-        return gradient_refuse(s, "index tuples of no elements are not covered");
-    ir_value **parts = ARENA_ARRAY(s->g->arena, ir_value *, tuple);
-    for (int64_t i = 0; i < tuple; i++) {
-        ir_type column = *t;
-        int64_t begin[IR_MAX_RANK] = {0};
-        begin[t->rank - 1] = i;
-        column.dims[t->rank - 1] = 1;
-        parts[i] = places(s, gradient_slice(s, indices, begin, NULL, column.dims), x->dims[i]);
-    }
-    if (tuple > 1) {
-        ir_op *op = gradient_new(s, IR_CONCAT, (int)tuple, parts);
-        ir_set_int(op, IR_ATTR_AXIS, t->rank - 1);
-        parts[0] = gradient_end(s, op);
-    }
-    gradient_give(s, 0, scattered(s, parts[0], s->by_result, x->rank, x->dims));
     return true;
 }
 

@@ -42,6 +42,21 @@ bool gradient_of_reduce_extreme(gradient *s)
     return true;
 }
 
+/* Of each element the product of all others: with 1 in place of zeros, and none where another is 0. */
+bool gradient_of_reduce_prod(gradient *s)
+{
+    const int64_t *axes;
+    const int32_t count = ir_ints(s->op, IR_ATTR_AXES, &axes);
+    ir_value *x = gradient_operand(s, 0), *one = gradient_number(s, 1), *by = kept(s, s->by_result);
+    ir_value *is_zero = gradient_where(s, IR_EQUAL, x, 0, one, NULL);
+    ir_value *filled = gradient_where(s, IR_EQUAL, x, 0, one, x);
+    ir_value *zeros = count ? gradient_reduce(s, IR_SUM, is_zero, count, axes, true) : is_zero;
+    ir_value *product = count ? gradient_reduce(s, IR_REDUCE_PROD, filled, count, axes, true) : filled;
+    ir_value *others = gradient_binary(s, IR_DIV, product, filled);
+    gradient_give(s, 0, mul(s, by, gradient_where(s, IR_EQUAL, sub(s, zeros, is_zero), 0, others, NULL)));
+    return true;
+}
+
 /* The running sum from the other end. */
 bool gradient_of_cumsum(gradient *s)
 {

@@ -31,7 +31,11 @@ def unary_cases():
     yield "erf", unary("erf", ops.erf)
     yield "hard_swish", unary("hard_swish", ops.hard_swish, scale=3)
     yield "observe", unary("observe", lambda x: x, min=-1.0, max=1.0)
-    yield "floor", unary("floor", np.floor)
+    for name, function in (("floor", np.floor), ("ceil", np.ceil), ("sign", np.sign)):
+        yield name, unary(name, function)
+    yield "cast", unary("cast", lambda x: x)
+    yield "round", unary("round", lambda x: x)  # straight through, as the next
+    yield "fake_quant", unary("fake_quant", lambda x: np.clip(x, -1, 1.55), min=-1.0, max=1.55)
 
 
 BROADCASTS = [((3, 4), (3, 4)), ((2, 3, 4), (4,)), ((2, 1, 4), (3, 1)), ((), (2, 3)), ((5,), ())]
@@ -49,7 +53,7 @@ def binary_cases():
     table = [("add", np.add, False), ("sub", np.subtract, False), ("mul", np.multiply, False), ("div", np.divide, True),
              ("minimum", np.minimum, False), ("maximum", np.maximum, False), ("pow", np.power, True),
              ("squared_difference", lambda a, b: (a - b) ** 2, False), ("floor_mod", np.mod, True),
-             ("atan2", np.arctan2, False), ("prelu", lambda x, a: np.where(x < 0, a * x, x), False)]
+             ("floor_div", np.floor_divide, True), ("atan2", np.arctan2, False), ("prelu", lambda x, a: np.where(x < 0, a * x, x), False)]
     for name, function, positive in table:
         for shapes in BROADCASTS:
             if name == "prelu" and len(shapes[1]) > len(shapes[0]):
@@ -142,6 +146,10 @@ def row_cases():
         for name, function in (("sum", np.sum), ("mean", np.mean), ("reduce_max", np.max), ("reduce_min", np.min)):
             yield f"{name} {axes} {keep}", lambda g, n=name, f=function, a=axes, k=keep: g.op(
                 n, lambda x: f(x, axis=tuple(a), keepdims=bool(k)), g.input((2, 3, 4)), axes=a, keep_dims=k)
+        yield f"reduce_prod {axes} {keep}", lambda g, a=axes, k=keep: g.op(
+            "reduce_prod", lambda x: np.prod(x, axis=tuple(a), keepdims=bool(k)), g.input((2, 3, 4)), axes=a, keep_dims=k)
+    for zeros in ([0], [1, 4], [0, 5, 2]):
+        yield f"reduce_prod of zeros {zeros}", lambda g, zeros=zeros: with_zeros(g, zeros)
     yield "cumsum", lambda g: g.op("cumsum", lambda x: np.cumsum(x, 1), g.input((2, 5, 3)), axis=1)
     yield "softmax", lambda g: g.op("softmax", lambda x: ops.softmax(x, beta=0.5), g.input((3, 6), 2), beta=0.5)
     yield "softmax mask", lambda g: g.op("softmax", lambda x, m: ops.softmax(x, m, 0.5), g.input((2, 3, 6), 2),
@@ -155,6 +163,13 @@ def row_cases():
     yield "l2_normalize", lambda g: g.op("l2_normalize", ops.l2_normalize, g.input((4, 8)))
     yield "l2_normalize epsilon", lambda g: g.op("l2_normalize", lambda x: ops.l2_normalize(x, 2.75), g.input((6, 8)),
                                                  epsilon=2.75)
+
+
+def with_zeros(g, zeros):
+    """In the first of two rows."""
+    x = g.rng.normal(0, 1.5, (2, 6))
+    x[0, zeros] = 0
+    return g.op("reduce_prod", lambda x: np.prod(x, axis=1), g.input(x.shape, array=x), axes=[1])
 
 
 def move_cases():
@@ -177,9 +192,35 @@ def move_cases():
     yield "gather", gather(0, 0)
     yield "gather columns", gather(1, 0)
     yield "gather from end", gather(1, 1)
+    yield "gather of a batch", gather_of_batch
     yield "gather_nd", gather_nd
+    for shape, k in (((3, 7), 3), ((9,), 1), ((2, 3, 5), 5)):
+        yield f"top_k {shape} {k}", lambda g, shape=shape, k=k: g.op(
+            "top_k", lambda x: -np.sort(-x, -1)[..., :k], g.input(shape), further=[(shape[:-1] + (k,), "i32")], k=k)
+    for combine in ("add", "replace"):
+        for base in (False, True):
+            for length in (1, 2):
+                yield f"scatter_nd {combine} {base} {length}", scatter_nd(combine, base, length)
+    for begin in ((0, 1, 2), (2, -5, 1), (9, 0, 9)):
+        yield f"dynamic_update_slice {begin}", update_slice(begin)
+    yield "space_to_batch", lambda g: g.op("space_to_batch", space_to_batch, g.input((2, 3, 4, 2)), block=[2, 3], pad=[1, 0, 0, 2])
+    yield "batch_to_space", lambda g: g.op("batch_to_space", batch_to_space, g.input((12, 2, 3, 2)), block=[2, 3], crops=[1, 0, 0, 1])
     yield "depth_to_space", lambda g: g.op("depth_to_space", depth_to_space, g.input((2, 2, 3, 8)), block=[2, 2])
     yield "space_to_depth", lambda g: g.op("space_to_depth", space_to_depth, g.input((2, 4, 6, 2)), block=[2, 2])
+
+
+def space_to_batch(x):
+    """Blocks of 2x3, after padding of one line in front and two columns behind."""
+    x = np.pad(x, ((0, 0), (1, 0), (0, 2), (0, 0)))
+    n, h, w, c = x.shape
+    return x.reshape(n, h // 2, 2, w // 3, 3, c).transpose(2, 4, 0, 1, 3, 5).reshape(6 * n, h // 2, w // 3, c)
+
+
+def batch_to_space(x):
+    """The other way, but a line in front and a column behind."""
+    n, h, w, c = x.shape
+    x = x.reshape(2, 3, n // 6, h, w, c).transpose(2, 3, 0, 4, 1, 5).reshape(n // 6, 2 * h, 3 * w, c)
+    return x[:, 1:, :-1]
 
 
 def gather(axis, from_end):
@@ -200,6 +241,67 @@ def gather_nd(g):
     return g.op("gather_nd", lambda x, i: x[i[:, 0], i[:, 1]], x, i)
 
 
+def gather_of_batch(g):
+    x, i = g.input((2, 4, 3)), g.input((2, 5), array=[[0, 3, 3, -1, 2], [9, 1, 0, 1, 1]], kind="i32")
+    return g.op("gather", lambda x, i: np.take_along_axis(x, np.clip(i, 0, 3)[..., None], 1), x, i, axis=1, batch_dims=1)
+
+
+def scatter_nd(combine, base, length):
+    """Two updates meet, one is outside."""
+    tuples = np.array([[0, 1], [2, 3], [0, 1], [1, 0], [3, 2], [2, -1]])[:, :length]
+    shape = (3, 4, 2)
+
+    def scattered(i, u, x=np.zeros(shape)):
+        y = np.array(x)
+        for at, update in zip(i, u):
+            if all(0 <= k < n for k, n in zip(at, shape)):
+                y[tuple(at)] = update + (y[tuple(at)] if combine == "add" else 0)
+        return y
+
+    def build(g):
+        operands = [g.input(tuples.shape, array=tuples, kind="i32"), g.input((len(tuples),) + shape[length:])]
+        return g.op("scatter_nd", scattered, *operands, *([g.input(shape)] if base else []), combine=combine)
+    return build
+
+
+def update_slice(begin):
+    def updated(x, u, b):
+        y, at = np.array(x), [int(np.clip(k, 0, n - m)) for k, n, m in zip(b, x.shape, u.shape)]
+        y[tuple(slice(k, k + m) for k, m in zip(at, u.shape))] = u
+        return y
+    return lambda g: g.op("dynamic_update_slice", updated, g.input((3, 4, 5)), g.input((2, 3, 2)),
+                          g.input((3,), array=np.array(begin), kind="i32"))
+
+
+def recurrent_cases():
+    steps, batch, units = 4, 3, 5
+    for name, gates in (("lstm", 4), ("gru", 3), ("rnn", 1)):
+        for axis, reverse, more in ((0, 0, {}), (1, 0, {}), (0, 1, {}), (1, 1, dict(variant=1))):
+            def build(g, name=name, gates=gates, axis=axis, reverse=reverse, more=more):
+                variant = more.get("variant", 0)
+                shape = (steps, batch) if axis == 0 else (batch, steps)
+                operands = [g.input(shape + (gates * units,)), g.input((gates * units, units), 0.5), g.input((batch, units))]
+                attributes = dict(time_axis=axis, reversed=reverse)
+                if name == "lstm":
+                    operands.append(g.input((batch, units)))
+                    attributes |= dict(cell_clip=1.25) if variant else {}
+                elif name == "gru" and not variant:
+                    operands.append(g.input((units,)))
+                elif name == "rnn":
+                    attributes |= dict(rectified=variant)
+                clip = float(np.float32(attributes.get("cell_clip", 0)))
+                results = [(lambda *v, k=k: ops.recurrent(name, *v, axis=axis, reverse=reverse, clip=clip, rectified=variant)[k])
+                           for k in range(3 if name == "lstm" else 2)]
+                y, *last = g.ops(name, results, *operands, **attributes)
+                sums = [g.op("sum", lambda v: v.sum(axis), v, axes=[axis]) if k == 0 else v for k, v in enumerate([y, *last])]
+                total = sums[0]
+                for k, v in enumerate(sums[1:]):
+                    total = g.op("add", np.add, total, g.op("mul", np.multiply, v, g.input((batch, units), fixed=True)))
+                return g.op("concat", lambda *v: np.concatenate(v, 1), total, g.op(
+                    "reshape", lambda v: v.reshape(batch, -1), y), axis=1)
+            yield f"{name} {axis} {reverse} {more}", build
+
+
 def depth_to_space(x):
     n, h, w, c = x.shape
     return x.reshape(n, h, w, 2, 2, c // 4).transpose(0, 1, 3, 2, 4, 5).reshape(n, 2 * h, 2 * w, c // 4)
@@ -211,5 +313,5 @@ def space_to_depth(x):
 
 
 def all_cases():
-    for group in (unary_cases, binary_cases, product_cases, window_cases, row_cases, move_cases, networks.network_cases):
+    for group in (unary_cases, binary_cases, product_cases, window_cases, row_cases, move_cases, recurrent_cases, networks.network_cases):
         yield from group()

@@ -51,13 +51,21 @@ class Graph:
         self.lines.append(f"  const %{v.number}:f32<> = [{np.float32(number)!r}]".replace("np.float32(", "").replace(")", ""))
         return v
 
-    def op(self, name, function, *operands, kind="f32", **attributes):
-        array = function(*(self.values[o.number] for o in operands))
-        v = self._value(np.shape(array), kind, array)
+    def op(self, name, function, *operands, **named):
+        return self.ops(name, [function], *operands, **named)[0]
+
+    def ops(self, name, functions, *operands, kind="f32", further=(), **attributes):
+        """A function, and a value, for each result; further: types of results that nobody looks at."""
+        results = []
+        for function in functions:
+            array = function(*(self.values[o.number] for o in operands))
+            results.append(self._value(np.shape(array), kind, array))
+            self.steps.append((function, [o.number for o in operands], results[-1].number))
         names = ", ".join(f"%{o.number}" for o in operands)
-        self.lines.append(f"  %{v.number}:{shape_text(v.shape, kind)} = {name} {names}{attributes_text(attributes)}")
-        self.steps.append((function, [o.number for o in operands], v.number))
-        return v
+        types = [f"%{v.number}:{shape_text(v.shape, kind)}" for v in results]
+        types += [f"%{self._value(shape, other, None).number}:{shape_text(shape, other)}" for shape, other in further]
+        self.lines.append(f"  {', '.join(types)} = {name} {names}{attributes_text(attributes)}")
+        return results
 
     def loss(self, y):
         """Σ y c: every element of y counts, each by another weight."""

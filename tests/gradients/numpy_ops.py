@@ -118,3 +118,28 @@ def bilinear(x, out, half_pixel=0, align=0):
             rows[i, high] += at - low
         return rows
     return np.einsum("ay,nyxc,bx->nabc", taps(x.shape[1], out[0]), x, taps(x.shape[2], out[1]))
+
+
+def logistic(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def recurrent(kind, x, r, h, other=None, axis=0, reverse=0, clip=0, rectified=0):
+    """Every state, the last one, and of an lstm the last cell state.  other: the cell state of an lstm, the bias of a gru."""
+    x = np.swapaxes(x, 0, 1) if axis else x
+    units, c, y = h.shape[1], other, np.zeros(x.shape[:2] + h.shape[1:])
+    for t in range(len(x))[::-1 if reverse else 1]:
+        if kind == "lstm":
+            i, f, g, o = np.split(x[t] + h @ r.T, 4, 1)
+            c = logistic(f) * c + logistic(i) * np.tanh(g)
+            c = np.clip(c, -clip, clip) if clip else c
+            h = logistic(o) * np.tanh(c)
+        elif kind == "gru":
+            z, reset = (logistic(v) for v in np.split(x[t][:, :2 * units] + h @ r[:2 * units].T, 2, 1))
+            past = (reset * h) @ r[2 * units:].T if other is None else reset * (h @ r[2 * units:].T + other)
+            n = np.tanh(x[t][:, 2 * units:] + past)
+            h = (1 - z) * n + z * h
+        else:
+            h = np.maximum(x[t] + h @ r.T, 0) if rectified else np.tanh(x[t] + h @ r.T)
+        y[t] = h
+    return np.swapaxes(y, 0, 1) if axis else y, h, c
