@@ -6,7 +6,7 @@
  *     %3:f32<36x4> = reshape %2                %3:f32<1152x4> = reshape %2 */
 #include "ir/batch.h"
 
-#include "ir/shape.h"
+#include "ir/shape/shape.h"
 
 typedef enum share { WHOLE, CUT, MIXED /* every part needs parts of it that are no range */ } share;
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "ir/private.h"
-#include "ir/shape.h"
+#include "ir/shape/shape.h"
 
 /* What attributes may be, whatever op carries them.  count: length of lists, -1 any, -2 the first operand's rank. */
 typedef struct attr_range {

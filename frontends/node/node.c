@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "ir/ref/interp.h"
-#include "ir/shape.h"
+#include "ir/shape/shape.h"
 
 bool node_error(frontend_node *n, const char *format, ...)
 {

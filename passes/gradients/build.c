@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "ir/ref/interp.h"
-#include "ir/shape.h"
+#include "ir/shape/shape.h"
 #include "passes/gradients/rule.h"
 
 bool gradient_wants(const gradient *s, int i)

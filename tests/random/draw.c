@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/shape.h"
+#include "ir/shape/shape.h"
 #include "tests/codegen/fill.h"
 
 /* ---- Numbers ---- */

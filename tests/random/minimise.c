@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/shape.h"
+#include "ir/shape/shape.h"
 
 typedef struct search {
     char *text;
