@@ -1,4 +1,4 @@
-/* scan.h: characters, words, strings, numbers and lists of the text form; the lower half of the parser (parse.c).
+/* scan.h: characters, words, strings, numbers and lists of the text form; what values.c and parse.c are made of.
  * Each function skips white space and comments first; those that return false have reported the defect. */
 #ifndef QCC_IR_SCAN_H
 #define QCC_IR_SCAN_H
