@@ -108,6 +108,28 @@ channel_pair channel_of_weight(const ir_op *op, int64_t i)
 
 /* ---- Other ops ---- */
 
+static bool is_scale(const ir_value *v, int64_t channels)
+{
+    return is_per_channel(v, channels) || (is_real_constant(v) && pass_is_number(v));
+}
+
+int channel_scale_operand(const ir_op *op, bool gates)
+{
+    const int constant = op->operand_count == 2 && ir_is_const(op->operands[0].value) ? 0 : 1;
+    if (!gates || op->code != IR_MUL || qdq_act(op) != IR_ACT_NONE)
+        return -1;
+    const ir_value *x = op->operands[!constant].value, *r = op->results[0];
+    const bool behind = x->def && x->def->code == IR_HARD_SWISH && gate_product(x->def) && pass_single_user(x);
+    return behind && is_scale(op->operands[constant].value, channels_of(r)) ? constant : -1;
+}
+
+/* What it is added to is real, so a number can be one of each channel just as well. */
+static bool takes_number(const channel_classes *c, const ir_value *v, const ir_value *other)
+{
+    return is_real_constant(v) && pass_is_number(v) && other->def && channel_scale_operand(other->def, c->gates) >= 0 &&
+           pass_single_user(other);
+}
+
 static void link_sum(channel_classes *c, const ir_op *op)
 {
     const ir_value *r = op->results[0];
@@ -115,7 +137,7 @@ static void link_sum(channel_classes *c, const ir_op *op)
         const ir_value *v = op->operands[i].value;
         if (!ir_is_const(v))
             same(c, v, r);
-        else if (!is_per_channel(v, channels_of(r)))
+        else if (!is_per_channel(v, channels_of(r)) && !takes_number(c, v, op->operands[!i].value))
             fix(c, r);
     }
 }
@@ -124,6 +146,8 @@ static void link_sum(channel_classes *c, const ir_op *op)
 static void link_product(channel_classes *c, const ir_op *op)
 {
     const ir_value *a = op->operands[0].value, *b = op->operands[1].value, *r = op->results[0];
+    if (channel_scale_operand(op, c->gates) >= 0)
+        return;
     const bool a_is_factor =
         op->code == IR_MUL &&
         (ir_is_const(a) || (!ir_is_const(b) && ir_type_elements(&a->type) < ir_type_elements(&b->type)));

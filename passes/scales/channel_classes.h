@@ -36,5 +36,8 @@ typedef struct channel_pair {
     int64_t in, out;
 } channel_pair;
 channel_pair channel_of_weight(const ir_op *, int64_t i);
+/* Which operand of a product element by element is a real constant, a number or one for each channel, that takes factors as well:
+ * behind a product's hard-swish, where everything is real up to its result; -1. */
+int channel_scale_operand(const ir_op *, bool gates);
 
 #endif

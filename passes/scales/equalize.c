@@ -7,6 +7,7 @@
  *     %2: channels up to 8 and up to 0.1       %2: channels up to 8 and up to 8
  *
  *     %4 = hard_swish %2                       %4 = mul %2, (add (mul %2, f / 6), 1/2 {act = relu_0_to_1})
+ *     %6 = add (mul (hard_swish %5), 2), 1     %6 = add (mul (hard_swish %5), 2 / f), 1 / f          a number for each channel
  *
  * No result changes but by the rounding of floats.  Also concats whose operands differ in magnitude, and what is behind
  * a layer norm, whose gamma and beta are divided.  The ranges of calibration are those of the new values. */
@@ -48,17 +49,20 @@ static void move_range(const channel_factors *f, const pass_calibration *c, cons
     range->observed = same ? range->observed : NULL; /* it is of other numbers */
 }
 
-/* A constant a channel of v, divided by v's factors. */
-static void divide(ir_graph *g, const channel_factors *f, ir_op *op, int operand, const ir_value *v)
+/* A number, or one for each channel of v, divided by v's factors, and times those of `from` (NULL: 1). */
+static void divide(ir_graph *g, const channel_factors *f, ir_op *op, int operand, const ir_value *v,
+                   const ir_value *from)
 {
     const ir_value *old = ir_operand_value(op, operand);
     if (!old)
         return;
-    const int64_t count = ir_type_elements(&old->type);
+    const int64_t count = f->classes.count[v->id];
+    const bool number = pass_is_number(old);
     float *to = ARENA_ARRAY(g->arena, float, count + 1);
     for (int64_t i = 0; i < count; i++)
-        to[i] = (float)ir_const_real(old, i) / channel_factor(f, v, i);
-    ir_value *constant = ir_const_new(g, old->type, NULL, to);
+        to[i] = (float)ir_const_real(old, number ? 0 : i) * (from ? channel_factor(f, from, i) : 1) /
+                channel_factor(f, v, i);
+    ir_value *constant = ir_const_new(g, number ? ir_type_make(IR_F32, 1, &count) : old->type, NULL, to);
     constant->name = old->name;
     ir_set_operand(op, operand, constant);
 }
@@ -98,18 +102,21 @@ static ir_value *slopes_for(ir_graph *g, const channel_factors *f, const ir_valu
 static void apply(ir_graph *g, const channel_factors *f, ir_op *op)
 {
     ir_value *r = op->results[0];
+    const int scale = channel_scale_operand(op, f->classes.gates);
     if (channel_takes_factors(op) && (is_divided(f, op->operands[0].value) || is_divided(f, r))) {
         scale_weights(g, f, op);
-        divide(g, f, op, 2, r);
+        divide(g, f, op, 2, r, NULL);
     } else if (op->code == IR_LAYER_NORM && is_divided(f, r)) {
-        divide(g, f, op, 1, r);
-        divide(g, f, op, 2, r);
+        divide(g, f, op, 1, r, NULL);
+        divide(g, f, op, 2, r, NULL);
     } else if (op->code == IR_HARD_SWISH && is_divided(f, r)) {
         gate_spell(g, op, slopes_for(g, f, r));
+    } else if (scale >= 0 && (is_divided(f, r) || is_divided(f, op->operands[!scale].value))) {
+        divide(g, f, op, scale, r, op->operands[!scale].value);
     } else if ((op->code == IR_ADD || op->code == IR_SUB) && is_divided(f, r)) {
         for (int i = 0; i < 2; i++)
             if (ir_is_const(op->operands[i].value))
-                divide(g, f, op, i, r);
+                divide(g, f, op, i, r, NULL);
     }
 }
 
