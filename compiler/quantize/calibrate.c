@@ -12,9 +12,11 @@
 #include "compiler/quantize/cuts.h"
 #include "compiler/quantize/goal.h"
 #include "compiler/quantize/observed.h"
+#include "compiler/quantize/picture_bytes.h"
 #include "compiler/quantize/statistics/ranges_file.h"
 #include "compiler/quantize/statistics/stats_file.h"
 #include "passes/common/calibrated_values.h"
+#include "passes/common/gate.h"
 
 typedef struct files {
     int stats, ranges; /* to be written; OUTPUT_NONE: nobody wants that */
@@ -82,6 +84,15 @@ static void tell(const ir_graph *g, const observer *seen, threshold_algo algo, c
         range->observed = observed_make(g->arena, seen, algorithm, (double)range->low, (double)range->high);
 }
 
+/* Whatever was seen of them, bytes are 0…255. */
+static void give_bytes_range(const ir_graph *g, pass_range ranges[])
+{
+    picture_bytes given;
+    const ir_value *v = picture_bytes_value(g, &given);
+    if (v && ranges[v->id].known)
+        ranges[v->id] = (pass_range){.low = 0, .high = UINT8_MAX, .known = true, .note = "bytes of pictures"};
+}
+
 /* By one algorithm, or from a file.  In the graph's arena. */
 static bool give_ranges(const calibrate_options *c, threshold_algo algo, const ir_graph *g, const stats *s,
                         pass_calibration *out, diag *d)
@@ -101,6 +112,7 @@ static bool give_ranges(const calibrate_options *c, threshold_algo algo, const i
     const char *from_file = c->scales ? arena_format(g->arena, "--scales=%s", c->scales) : NULL;
     if (c->scales && !ranges_file_read(c->scales, s, ranges, from_file, d))
         return false;
+    give_bytes_range(g, ranges);
     for (int i = 0; i < s->count; i++)
         tell(g, &s->values[i].seen, algo, note, &ranges[s->values[i].value->id]);
     return true;
@@ -265,10 +277,29 @@ static bool take_steps(const calibrate_options *c, const driver_options *o, ir_g
     return good;
 }
 
+/* Statistics and ranges in files are of the model without. */
+static bool give_bytes(const calibrate_options *c, const driver_options *o, ir_graph *g, diag *d)
+{
+    const pass_options options = driver_pass_options(o, true);
+    const bool in_files = c->load_stats.count > 0 || c->save_stats || c->save_scales || c->scales;
+    calibrate_inputs inputs = {0};
+    picture_bytes found = {.channels = 0};
+    if (c->effort == 0 || c->samples.count == 0 || in_files || c->scheme.symmetric || c->scheme.activation_bits > 8 ||
+        !gate_is_possible(&options))
+        return true;
+    const bool good = calibrate_inputs_open(c, g, &inputs, d) && picture_bytes_find(g, &inputs, &found, d);
+    calibrate_inputs_close(&inputs);
+    if (good && found.channels > 0)
+        picture_bytes_give(g, &found);
+    return good;
+}
+
 static bool calibrate(const void *context, const driver_options *o, ir_graph *g, pass_calibration *out, diag *d)
 {
     const pass_options options = driver_pass_options(o, true);
     stats s;
+    if (!give_bytes(context, o, g, d))
+        return false;
     arena *scratch = arena_new();
     bool good = stats_init(&s, g, calibrated_values(g, &options, scratch), d);
     arena_free(scratch);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "compiler/quantize/picture_bytes.h"
 #include "compiler/quantize/twins.h"
 #include "ir/ref/interp.h"
 #include "passes/common/plan.h"
@@ -235,7 +236,9 @@ static void add_end(ir_graph *g, ir_opcode code, ir_value *v)
 
 static void observe(maker *m, const pass_calibration *c, ir_value *v)
 {
-    if (v->id >= c->count || !c->ranges[v->id].known || !v->as || v->type.rank == 0)
+    picture_bytes given;
+    const ir_value *bytes = picture_bytes_value(m->s->of, &given); /* have the grid that they have */
+    if (v->id >= c->count || !c->ranges[v->id].known || !v->as || v->type.rank == 0 || (bytes && bytes->id == v->id))
         return;
     simulated_range *range = &m->s->ranges[m->s->range_count++];
     *range = (simulated_range){v->id, -1, (uint32_t)m->g->output_count, (uint32_t)m->g->output_count + 1};

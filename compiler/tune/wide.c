@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "compiler/quantize/picture_bytes.h"
 #include "passes/common/scales.h"
 
 static int op_count(const ir_graph *g)
@@ -42,6 +43,14 @@ static bool pair(wide *w, long batch, diag *d)
     return same || diag_error(d, &loc, "with a batch of %ld the model has other operations than with one of 1", batch);
 }
 
+/* As calibration has done. */
+static void give_bytes(wide *w)
+{
+    picture_bytes given;
+    if (picture_bytes_value(w->narrow, &given))
+        picture_bytes_give(w->module.graph, &given);
+}
+
 bool wide_open(wide *w, const driver_options *o, const char *file, long batch, ir_graph *narrow, diag *d)
 {
     driver_options many = *o;
@@ -53,8 +62,11 @@ bool wide_open(wide *w, const driver_options *o, const char *file, long batch, i
         return false;
     const pass_options passes = driver_pass_options(&many, true);
     const pass_debug quiet = {.number = NULL};
-    if (pass_run_phases(w->module.graph, &passes, &quiet, many.first_phase, PASS_PHASE_real, d) && pair(w, batch, d))
-        return true;
+    if (pass_run_phases(w->module.graph, &passes, &quiet, many.first_phase, PASS_PHASE_real, d)) {
+        give_bytes(w);
+        if (pair(w, batch, d))
+            return true;
+    }
     wide_close(w);
     return false;
 }
