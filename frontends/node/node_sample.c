@@ -108,7 +108,7 @@ static ir_value *number_of(frontend_node *n, ir_value *pixel, int64_t extent, co
 static bool taps_along(frontend_node *n, ir_value *x, int64_t extent, const node_sampler *s, taps *out)
 {
     ir_value *inside;
-    x = place_of(n, x, extent, s->corners);
+    x = s->pixels ? x : place_of(n, x, extent, s->corners);
     out->count = s->sampling == SAMPLING_NEAREST ? 1 : s->sampling == SAMPLING_LINEAR ? 2 : 4;
     if (out->count == 1) {
         x = place_inside(n, node_unary(n, IR_ROUND, x), extent, s);

@@ -14,6 +14,7 @@ typedef struct node_sampler {
     node_sampling sampling;
     node_surroundings around;
     bool corners; /* -1 and 1 are the middles of the outermost pixels, not their outer ends */
+    bool pixels;  /* the grid has places among pixels, whose middles are 0 to extent - 1 */
 } node_sampler;
 
 /* x: [N, spatial..., C] with two or three spatial dimensions (cubic: two); grid: [N, result..., 2 or 3], reals from -1 to 1 in

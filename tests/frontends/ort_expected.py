@@ -31,6 +31,7 @@ STEPPED = {'cnn_qdq_open': TOLERANCE, 'mobilenet_edgetpu_slice_qdq_int8.basic': 
            'stored_lstm_float': 0.02,  # which rounds x and h to 8 bits; we don't
            'halves_float': 2e-3}  # which rounds to 11 bits after each operator; we don't
 RUN = ('loop_if_4031_v5', 'matmulnbits_add_v6', 'scan9_v4')  # of the set's folder of models that may be refused
+UNKNOWN = ('roialign10_v4',)  # which is supported, too, but came without results: regions_float is compared
 SLOW = ('ppocrv3', 'super_resolution', 'vittrack', 'mobilenet_v2', 'edgetpu')  # left to --only when interpreted
 
 
@@ -153,6 +154,8 @@ def main():
         print('ok  ' if good else 'BAD ', name, problem if worst is None else '%.3g' % worst, flush=True)
     for model in sorted(glob.glob(os.path.join(base, 'reject', 'ort', '*.ort'))) if base and not only else []:
         name = os.path.splitext(os.path.basename(model))[0]
+        if name in UNKNOWN:
+            continue
         if name in RUN:
             worst, problem = run(sys.argv[1], model, os.path.join(base, 'expected', 'reject', 'ort', name + '.json'), compiled)
             good = worst is not None and worst <= TOLERANCE

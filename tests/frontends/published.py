@@ -21,7 +21,7 @@ REFUSED = {
     "litert_static_w8_a16_quantized_*": "batch_matmul: not supported for types i16, i8 -> i16",
 }
 
-RUN = ("loop_if_4031_v5.ort", "matmulnbits_add_v6.ort", "scan9_v4.ort")  # they are supported by now; ort_expected.py runs them
+RUN = ("loop_if_4031_v5.ort", "matmulnbits_add_v6.ort", "roialign10_v4.ort", "scan9_v4.ort")  # they are supported by now; ort_expected.py runs them
 
 
 def run(program, paths):

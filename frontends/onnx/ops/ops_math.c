@@ -312,8 +312,8 @@ bool ort_op_mod(ort_node *n)
     if (!ort_pair(n, 0, 1, &a, &b, &layout))
         return false;
     const bool of_dividend = ort_int(n, "fmod", 0);
-    if (ir_dtype_is_float(a->type.dtype) && !of_dividend)
-        return node_error(n, "remainders of real numbers are defined with fmod only");
+    if (ir_dtype_is_float(a->type.dtype) && !of_dividend && n->since < 28)
+        return node_error(n, "remainders of real numbers are defined with fmod only before operator set 28");
     if (!of_dividend || a->type.dtype == IR_U8)
         return ort_put(n, 0, floor_mod(n, a, b), layout);
     if (a->type.dtype != IR_F32) /* the quotient loses its fraction */

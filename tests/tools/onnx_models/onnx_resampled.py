@@ -68,4 +68,23 @@ def turned(seed=39):
     return g.model()
 
 
-MODELS = {"turned_float": turned, "resized_float": resized, "sampled_float": sampled}
+def regions(seed=41):
+    """Regions of several images, inside and outside them, with the determinants of what they are."""
+    g = Graph(seed, 17)
+    images, corners, sizes = g.input("images", [3, 5, 12, 15]), g.input("corners", [6, 2]), g.input("sizes", [6, 2])
+    low = g.op("Mul", corners, g.real(6.0))
+    boxes = g.op("Concat", low, g.op("Add", low, g.op("Abs", g.op("Mul", sizes, g.real(9.0)))), axis=1)
+    which = g.ints(0, 2, 1, 1, 0, 2)
+    for attributes in ({"sampling_ratio": 2, "output_height": 3, "output_width": 4, "spatial_scale": 0.5},
+                       {"sampling_ratio": 3, "output_height": 2, "output_width": 1, "coordinate_transformation_mode": "output_half_pixel"}):
+        g.output(g.op("RoiAlign", images, boxes, which, **attributes))
+    for rows in (1, 2, 3, 4):
+        g.output(g.op("Det", g.op("Slice", images, g.ints(0, 0), g.ints(rows, rows), g.ints(2, 3))))
+    for name in ("Hann", "Hamming", "Blackman"):
+        g.output(g.op("Mul", g.op("ReduceMean", images, axes=[0, 1, 2], keepdims=0), g.op(f"{name}Window", g.constant(np.array(15)), periodic=len(name) % 2)))
+    mean = g.op("ReduceMean", images, axes=[0, 1], keepdims=0)
+    g.output(g.op("Add", mean, g.op("EyeLike", mean, k=2)))
+    return g.model()
+
+
+MODELS = {"regions_float": regions, "turned_float": turned, "resized_float": resized, "sampled_float": sampled}
