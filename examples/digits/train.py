@@ -80,4 +80,5 @@ def main(folder=".", *options):
         print(f"{path.name}:", run("qcc-eval", path, f"--data={HERE / 'held_out.npy'}", f"--labels={HERE / 'held_out.txt'}"), end="")
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

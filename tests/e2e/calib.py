@@ -8,9 +8,13 @@ import re
 import signal
 import struct
 import subprocess
+import sys
 import time
 
-from common import QCC, QCC_EVAL, QCC_RUN, ROOT, Case, main, npy, read_npy, run
+from common import QCC, QCC_EVAL, QCC_RUN, QCC_TUNE, ROOT, Case, main, npy, read_npy, run
+
+sys.path.insert(0, str(ROOT / "examples" / "digits"))
+import train  # noqa: E402
 
 PIXELS, SAMPLES = 8 * 8 * 3, 12
 
@@ -69,6 +73,22 @@ def stateful():
   output %6 "y"
 }}
 """
+
+
+def squeezed():
+    """For the example's digits: two convolutions, the second with squeeze-and-excitation, of random weights."""
+    edge = "pad = [1, 1, 1, 1]"
+    return ('graph "squeezed" {\n  input %picture:f32<1x8x8x1> "picture"\n'
+            + train.layer("conv1", "conv2d", "%picture", (1, 8, 8, 16), (16, 3, 3, 1), 9, edge, "relu6")
+            + '  %pool:f32<1x4x4x16> "pool" = max_pool2d %conv1 {kernel = [2, 2], stride = [2, 2]}\n'
+            + train.layer("conv2", "conv2d", "%pool", (1, 4, 4, 32), (32, 3, 3, 16), 144, edge, "relu6")
+            + '  %squeezed:f32<1x1x1x32> "squeezed" = mean %conv2 {axes = [1, 2], keep_dims = 1}\n'
+            + train.layer("squeeze", "conv2d", "%squeezed", (1, 1, 1, 8), (8, 1, 1, 32), 32, "", "relu")
+            + train.layer("excite", "conv2d", "%squeeze", (1, 1, 1, 32), (32, 1, 1, 8), 8)
+            + '  %gate:f32<1x1x1x32> "gate" = logistic %excite\n  %scaled:f32<1x4x4x32> "scaled" = mul %conv2, %gate\n'
+            + '  %mean:f32<1x32> "mean" = mean %scaled {axes = [1, 2]}\n'
+            + train.layer("fc", "fully_connected", "%mean", (1, 10), (10, 32), 32)
+            + '  %scores:f32<1x10> "scores" = softmax %fc\n  output %scores "scores"\n}\n')
 
 
 class Calibration(Case):
@@ -506,6 +526,25 @@ class Calibration(Case):
                 self.fine(QCC, model, samples, *options, "-o", saved)
                 again = json.loads(self.fine(QCC_EVAL, saved, *evaluate))
                 self.assertGreaterEqual(again["top1"], got["other_top1"] - 0.02)
+
+    def test_workflow_without_squeeze(self):
+        """Percentiles, squeeze-and-excitation left in float, on a network with such blocks that the example's script trains; saved and
+        evaluated."""
+        digits = ROOT / "examples" / "digits"
+        real, saved, report = (self.folder / name for name in ("real.tflite", "saved.tflite", "r.json"))
+        self.model.write_text(squeezed(), encoding="ascii")
+        self.fine(QCC_TUNE, self.model, f"--data={digits / 'train.npy'}", f"--labels={digits / 'train.txt'}", "--quantize=none", "--seed=7",
+                  "--epochs=6", "--lr=0.05", "--validation=0", "-o", real)
+        evaluate = (f"--data={digits / 'held_out.npy'}", f"--labels={digits / 'held_out.txt'}", f"--compare={real}", "--json")
+        options = (f"--calib={digits / 'calibration.npy'}", "--algo=hist", "--hist-percent=0.9999", "--keep-float=se")
+        got = json.loads(self.fine(QCC_EVAL, real, *options, *evaluate))
+        self.assertGreater(got["other_top1"], 0.9)
+        self.assertGreaterEqual(got["top1"], got["other_top1"] - 0.02)
+        self.fine(QCC, real, *options, "-o", saved)
+        self.assertGreaterEqual(json.loads(self.fine(QCC_EVAL, saved, *evaluate))["top1"], got["other_top1"] - 0.02)
+        self.fine(QCC, real, *options, "-o", self.folder / "m.o", f"--report={report}")
+        kept = [op["name"] for op in json.loads(report.read_text())["ops"] if "--keep-float" in (op["why"] or "")]
+        self.assertEqual(sorted(set(kept)), ["excite", "gate", "scaled", "squeeze", "squeezed"])
 
     def test_readme(self):
         """The command that README.md has for this: integers as accurate as the real numbers were."""
