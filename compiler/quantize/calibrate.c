@@ -216,6 +216,7 @@ static bool make_ranges(const calibrate_options *c, const driver_options *o, thr
         return false;
     cut_share *shares = ARENA_ARRAY(g->arena, cut_share, out->count);
     pass_range *before = ARENA_ARRAY(g->arena, pass_range, out->count);
+    const char *const *names = ranges_file_names(s, g->arena); /* as they were */
     memcpy(before, out->ranges, out->count * sizeof *before);
     for (uint32_t i = 0; i < out->count; i++)
         shares[i] = (cut_share){1, 1};
@@ -223,7 +224,7 @@ static bool make_ranges(const calibrate_options *c, const driver_options *o, thr
         return false;
     for (uint32_t i = 0; i < out->count; i++)
         cuts_apply(shares[i], &before[i]);
-    return file == OUTPUT_NONE || save(o, ranges_file_text(s, before), file, d);
+    return file == OUTPUT_NONE || save(o, ranges_file_text(s, names, before), file, d);
 }
 
 /* ---- Which algorithm ---- */

@@ -143,8 +143,8 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
         return "--quantize=none and calibration exclude each other";
     if ((calibrate_is_asked(c) || c->given) && o->quantize == PASS_QUANTIZE_DYNAMIC)
         return "--quantize=dynamic and calibration exclude each other: ranges are found at run time";
-    if (calibrate_is_asked(c) && shapes_count(o) > 1)
-        return "calibration goes with one shape: --batch and --input-shape can't have lists";
+    if ((c->samples.count > 0 || c->load_stats.count > 0) && shapes_count(o) > 1)
+        return "samples are of one shape; lists of shapes take the ranges of one (--save-scales=FILE) by --scales=FILE";
     if (c->given && !calibrate_is_asked(c))
         return "options of calibration need samples, --calib, statistics, --load-stats, or ranges, --scales";
     if (c->weights_given && !calibrate_is_asked(c) && o->quantize != PASS_QUANTIZE_DYNAMIC)

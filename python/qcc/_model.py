@@ -247,7 +247,7 @@ class Model:
     def __repr__(self):
         def text(tensors):
             return ", ".join(f"{t.name}: {t.dtype}{list(t.shape)}" for t in tensors)
-        more = f" and {len(self.shapes) - 1} shapes more" if len(self.shapes) > 1 else ""
+        more = f", first of {len(self.shapes)} shapes" if len(self.shapes) > 1 else ""
         return f"<qcc.Model {text(self.inputs)} -> {text(self.outputs)}{more}, {self.target}>"
 
 

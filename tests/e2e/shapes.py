@@ -108,6 +108,20 @@ class Shapes(Case):
             sizes[batches] = weights.stat().st_size
         self.assertLessEqual(sizes["{1,7}"], max(sizes["1"], sizes["7"]) * 1.02)
 
+    def test_quantized_from_samples(self):
+        """Ranges of one shape are taken by each; they are what an object of that shape alone makes of them."""
+        floats, scales, many, y = CNN.with_name("cnn_float.ort"), self.folder / "s.txt", self.folder / "many.so", self.folder / "y.npy"
+        samples, lists = f"--calib={self.array((1, 3, 20, 20))}", "--input-shape=image:1x3x{20,24}x20"
+        self.assertIn("--scales=FILE", self.refused(2, QCC, floats, lists, samples, "-o", many))
+        self.fine(QCC, floats, samples, f"--save-scales={scales}", "-o", self.folder / "one.o")
+        self.fine(QCC, floats, lists, f"--scales={scales}", f"--target={native()}", "-o", many)
+        x, results = self.array((1, 3, 24, 20)), []
+        for model, options in ((many, []), (floats, ["--input-shape=image:1x3x24x20", f"--scales={scales}"]), (floats, ["--input-shape=image:1x3x24x20"])):
+            self.fine(QCC_RUN, model, *options, "-i", x, "-o", y)
+            results.append(read_npy(y))
+        self.assertEqual(results[0], results[1])
+        self.assertNotEqual(results[0], results[2])
+
     def test_programs(self):
         program = self.folder / "p.c"
         program.write_text(PROGRAM, encoding="utf-8")
@@ -166,7 +180,7 @@ class Shapes(Case):
         self.refused(1, QCC_RUN, CNN, "--batch={1,2}", "--interp")
         for arguments in (["--batch={1,0}"], ["--batch={1"], ["--batch={}"], ["--batch={1,2}x3"], ["--batch={1,,2}"], ["--input-shape=image:1x{}"],
                           ["--input-shape=image:{1,2"], ["--batch={1,2}", "--emit=ir"], ["--batch={1,2}", f"--report={o}.html"],
-                          ["--batch={1,2}", "--scales=s.txt"]):
+                          ["--batch={1,2}", "--calib=x.npy"]):
             self.refused(2, QCC, CNN, *arguments, "-o", o)
         for arguments in (["--batch=1", "--batch=2"], [f"--input-shape=image:1x3x{height}x12" for height in (12, 20)]):
             self.assertIn("in quotes", self.refused(2, QCC, CNN, *arguments, "-o", o))  # as shells expand {1,2}

@@ -9,19 +9,29 @@
 
 #include "compiler/driver.h"
 
-char *ranges_file_text(const stats *of, const pass_range ranges[])
+const char *const *ranges_file_names(const stats *of, arena *a)
 {
-    char *text = NULL, name[STATS_NAME_BYTES];
+    char name[STATS_NAME_BYTES];
+    const char **names = ARENA_ARRAY(a, const char *, of->count + 1);
+    for (int i = 0; i < of->count; i++) {
+        stats_name(of->values[i].value, name);
+        names[i] = arena_string(a, name, strlen(name));
+    }
+    return names;
+}
+
+char *ranges_file_text(const stats *of, const char *const names[], const pass_range ranges[])
+{
+    char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
     if (!out)
         return NULL;
     fprintf(out, "# low high value\n");
     for (int i = 0; i < of->count; i++) {
-        const ir_value *v = of->values[i].value;
-        const pass_range *r = &ranges[v->id];
+        const pass_range *r = &ranges[of->values[i].value->id];
         if (r->known)
-            fprintf(out, "%.9g %.9g %s\n", (double)r->low, (double)r->high, stats_name(v, name));
+            fprintf(out, "%.9g %.9g %s\n", (double)r->low, (double)r->high, names[i]);
     }
     const bool good = !ferror(out);
     if (fclose(out) == 0 && good)

@@ -10,8 +10,10 @@
 #include "compiler/quantize/statistics/stats.h"
 #include "passes/pass.h"
 
-/* The ranges (by value id) of the values that `of` lists; free().  NULL: out of memory. */
-char *ranges_file_text(const stats *of, const pass_range ranges[]);
+/* What the values that `of` lists are called before passes give them other names, as a file is read. */
+const char *const *ranges_file_names(const stats *of, arena *);
+/* The ranges (by value id) of these values; free().  NULL: out of memory. */
+char *ranges_file_text(const stats *of, const char *const names[], const pass_range ranges[]);
 /* Sets the ranges that a file has; the others stay as they are. */
 bool ranges_file_read(const char *path, const stats *of, pass_range ranges[], const char *note, diag *);
 

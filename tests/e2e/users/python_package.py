@@ -113,7 +113,7 @@ class Arrays(Case):
         with self.assertRaisesRegex(TypeError, "takes float32, not float64"):
             model(numpy.zeros((1, 3, 16, 12)))
         self.assertEqual({step.shape[0] for step in model.profile(x, seconds=0.01) if step.macs}, {"3"})
-        self.assertIn("and 3 shapes more", repr(model))
+        self.assertIn("first of 4 shapes", repr(model))
 
     def test_batches(self):
         """Of a file, and of a library."""
