@@ -177,6 +177,9 @@ static bool reach_and_correct(const calibrate_options *c, const driver_options *
 
 /* ---- Ranges ---- */
 
+/* Multiply-adds: what gradients of larger models take, in time and memory, is not the default's. */
+static const double CUT_MOST = 1.5e9;
+
 /* The report hears of what is left of a range. */
 static void narrow(const ir_graph *g, const stats *s, const cut_share shares[], pass_range ranges[])
 {
@@ -202,7 +205,8 @@ static bool cut(const calibrate_options *c, const driver_options *o, const ir_gr
     calibrated.calibration = ranges;
     if (c->effort == 0 || samples->count == 0 || c->scales)
         return true;
-    if (!cuts_find(g, &calibrated, samples, calibrate_threads(o, INT_MAX), shares, d))
+    if (!cuts_find(g, &calibrated, samples, c->effort < 2 ? CUT_MOST : INFINITY, calibrate_threads(o, INT_MAX), shares,
+                   d))
         return false;
     narrow(g, s, shares, ranges->ranges);
     return true;

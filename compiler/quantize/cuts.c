@@ -394,12 +394,12 @@ static void find_guarded(void *context)
     c->good = find(c);
 }
 
-bool cuts_find(const ir_graph *graph, const driver_options *o, const correct_samples *samples, unsigned threads,
-               cut_share shares[], diag *d)
+bool cuts_find(const ir_graph *graph, const driver_options *o, const correct_samples *samples, double most,
+               unsigned threads, cut_share shares[], diag *d)
 {
     for (uint32_t i = 0; i < o->calibration->count; i++)
         shares[i] = (cut_share){1, 1};
-    if (samples->count == 0 || o->calibration->activation_bits != 8)
+    if (samples->count == 0 || o->calibration->activation_bits != 8 || correct_multiply_adds(graph) > most)
         return true;
     cuts c = {.graph = graph, .options = o, .samples = samples, .threads = threads, .shares = shares, .diag = d};
     c.scratch = arena_new();

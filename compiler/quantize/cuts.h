@@ -15,10 +15,11 @@ typedef struct cut_share {
 } cut_share;
 
 /* By id of a value of a graph at the start of PHASE(integer), as many as the options' calibration has ranges, whose scales are
- * not known better.  Where an op has no gradient, all ends stay.  The same for any number of threads.  False with a
+ * not known better.  Where an op has no gradient, or products take more than `most`
+ * multiply-adds, all ends stay.  The same for any number of threads.  False with a
  * diagnostic. */
-bool cuts_find(const ir_graph *, const driver_options *, const correct_samples *, unsigned threads, cut_share shares[],
-               diag *);
+bool cuts_find(const ir_graph *, const driver_options *, const correct_samples *, double most, unsigned threads,
+               cut_share shares[], diag *);
 /* That part of a range. */
 void cuts_apply(cut_share, pass_range *);
 

@@ -37,12 +37,17 @@ typedef struct correction {
     bool good;
 } correction;
 
+double correct_multiply_adds(const ir_graph *g)
+{
+    double all = 0;
+    for (const ir_op *op = g->first; op; op = op->next)
+        all += plan_kind_of(op) == PLAN_PRODUCT ? plan_multiply_adds(op) : 0;
+    return all;
+}
+
 int correct_samples_within(const correct_samples *samples, const ir_graph *g, int least)
 {
-    double each = 1;
-    for (const ir_op *op = g->first; op; op = op->next)
-        each += plan_kind_of(op) == PLAN_PRODUCT ? plan_multiply_adds(op) : 0;
-    const double most = fmin(fmax(floor(FEW_BUDGET / each), least), FEW_MOST);
+    const double most = fmin(fmax(floor(FEW_BUDGET / (correct_multiply_adds(g) + 1)), least), FEW_MOST);
     return samples->count < most ? samples->count : (int)most;
 }
 

@@ -15,6 +15,7 @@ typedef struct correct_samples {
     int count;
 } correct_samples;
 
+double correct_multiply_adds(const ir_graph *); /* of its products */
 /* How many of them are run where 100 would do and a few will: so many that the real model takes 9 billion multiply-adds for
  * all together, but `least`.  Of n samples these are the ones at i * count / n. */
 int correct_samples_within(const correct_samples *, const ir_graph *, int least);
