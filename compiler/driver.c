@@ -357,6 +357,7 @@ pass_options driver_pass_options(const driver_options *o, bool lower)
         .opt_level = o->opt_level,
         .choose_kernel = cg_choose_kernel,
         .targets = o->targets,
+        .live_bytes = o->live_bytes,
         .trains = o->trains,
         .near_bytes = o->whole_batches ? INT64_MAX : 0,
         .kernels = {o->kernels.item, o->kernels.count},

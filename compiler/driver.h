@@ -51,6 +51,7 @@ typedef struct driver_options {
     const pass_calibration *calibration; /* NULL: scales come from the file alone, or from `calibrate` */
     driver_calibrate_fn *calibrate;      /* NULL: nobody asks for calibration */
     const void *calibrate_context;
+    int64_t live_bytes;                /* pass_options.live_bytes */
     bool trains;                       /* the model's constants are trained before they become integers */
     bool whole_batches;                /* all of a batch goes through one op after the other, which compiles faster */
     pass_phase first_phase;            /* that the pipeline starts with */

@@ -60,9 +60,11 @@ typedef struct pass_options {
     bool rounding_given; /* --rounding */
     bool keep_unfused;   /* stop before fusion and lowering: what --emit=ir of the imported model shows */
     bool exchange;       /* the graph is to be written as a model of another format */
-    bool trains;         /* constants will be trained: those that are equal only as they begin stay apart */
-    bool lower;          /* run the passes that prepare for the backend (unsigned form, memory plan) */
-    int opt_level;       /* 0: only what the backend needs */
+    int64_t
+        live_bytes; /* what the workspace may hold at a time before values are computed anew; 0: as much as there is */
+    bool trains;    /* constants will be trained: those that are equal only as they begin stay apart */
+    bool lower;     /* run the passes that prepare for the backend (unsigned form, memory plan) */
+    int opt_level;  /* 0: only what the backend needs */
     /* How code generation will do an op, for the memory plan: false when it can't, or `forced` (NULL: any), a
      * kernel's name, can't.  The arena is the graph's.  NULL: nobody generates code. */
     bool (*choose_kernel)(const ir_op *, uint32_t targets, const char *forced, arena *, ir_kernel *out);

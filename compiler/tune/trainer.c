@@ -101,15 +101,47 @@ static bool add_gradients(trainer *t, diag *d)
     return true;
 }
 
+/* How much a step's workspace takes when no more than `live` bytes of values are to be kept at a time; 0 after a diagnostic. */
+static size_t lower_within(trainer *t, driver_options *real, const ir_graph *g, size_t live, diag *d)
+{
+    session_close(&t->step);
+    real->live_bytes = (int64_t)live;
+    return session_lower_graph(&t->step, real, ir_graph_copy(g), t->options->threads, d)
+               ? t->step.module.graph->workspace_bytes
+               : 0;
+}
+
+/* With as much kept as fits: values do not lie side by side without gaps, so what may be kept is found by halving. */
+static bool lower_step(trainer *t, driver_options *real, const ir_graph *g, diag *d)
+{
+    enum { HALVINGS = 6 };
+    const size_t most = t->options->memory;
+    const size_t whole = lower_within(t, real, g, most ? most : INT64_MAX, d);
+    size_t fits = 1, live = most;
+    if (!most || (whole && whole <= most))
+        return whole != 0;
+    const size_t least = whole ? lower_within(t, real, g, fits, d) : 0;
+    if (!least || least > most)
+        return least && diag_error(d, NULL, "--memory: a step of %ld samples takes at least %zu bytes",
+                                   t->options->batches.batch, least);
+    for (int i = 0; i < HALVINGS; i++) {
+        const size_t middle = fits + (live - fits) / 2;
+        const size_t taken = lower_within(t, real, g, middle, d);
+        if (!taken)
+            return false;
+        *(taken <= most ? &fits : &live) = middle;
+    }
+    return lower_within(t, real, g, fits, d) != 0;
+}
+
 static bool compile(trainer *t, diag *d)
 {
     const driver_options real = twins_options(&t->driver, PASS_QUANTIZE_NONE);
     if (!session_open_graph(&t->check, &real, ir_graph_copy(t->simulation.graph), t->options->threads, d) ||
         !add_gradients(t, d))
         return false;
-    ir_graph *g = t->simulation.graph;
-    t->simulation.graph = NULL;
-    return session_open_graph(&t->step, &real, g, t->options->threads, d);
+    driver_options step = real;
+    return lower_step(t, &step, t->simulation.graph, d) && session_compile(&t->step, &real, d);
 }
 
 /* ---- Blocks ---- */

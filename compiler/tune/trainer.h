@@ -30,6 +30,7 @@ typedef struct trainer_options {
     double decay;      /* of weights */
     double range_rate; /* of what is trained of ranges; 0: that of the optimizer */
     long epochs;
+    size_t memory; /* of the workspace of a step; 0: what it takes */
     unsigned threads;
 } trainer_options;
 

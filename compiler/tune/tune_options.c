@@ -142,6 +142,7 @@ static bool set_training(tune_options *o, option_id id, const char *value, bool 
         t->ranges.kind = RANGES_PACT;
         return set_real(&t->ranges.decay, value, error, size);
     case OPT_AUGMENT: return set_augment(&t->batches.augmentation, value, error, size);
+    case OPT_TUNE_MEMORY: return options_size(value, &t->memory, error, size);
     case OPT_TUNE_QUANTIZE:
         good = set_word(&word, value, "static", "none", error, size);
         o->real = word;

@@ -176,6 +176,18 @@ class Tune(Case):
         self.tune("two.qir", "--threads=2", *arguments)
         self.assertEqual((self.folder / "one.qir").read_bytes(), (self.folder / "two.qir").read_bytes())
 
+    def test_memory(self):
+        """What is computed anew instead of kept changes no byte."""
+        arguments = ["--epochs=1", "--lr=0.05"]
+        refused = subprocess.run([QCC_TUNE, self.model, *SAMPLES, "-o", self.folder / "x.qir", *arguments, "--memory=1K"], capture_output=True,
+                                 check=False, text=True)
+        self.assertEqual(refused.returncode, 1)
+        least = int(re.search(r"--memory: a step of 32 samples takes at least (\d+) bytes", refused.stderr).group(1))
+        self.tune("all.qir", *arguments)
+        for memory in (least, least + 100000):
+            self.tune("least.qir", *arguments, f"--memory={memory}")
+            self.assertEqual((self.folder / "all.qir").read_bytes(), (self.folder / "least.qir").read_bytes())
+
     def test_interrupted_and_resumed(self):
         arguments = ["--epochs=40", "--batch=8", "--validate-every=7", "--activation-quantize=lsq"]
         state = self.folder / "digits.state"
