@@ -90,10 +90,15 @@ LLVMValueRef cg_constant(cg_module *, const void *bytes, size_t size, const char
 LLVMValueRef cg_constant_in_place(cg_module *, const void *bytes, size_t size, const char *name_hint);
 static inline cg_arg cg_arg_value(const ir_value *v) { return (cg_arg){.value = v}; }
 static inline cg_arg cg_arg_constant(LLVMValueRef c) { return (cg_arg){.constant = c}; }
+static inline bool cg_arg_is_bound(const cg_arg *a) { return a->value || a->constant || a->workspace; }
 
 /* Temporary memory of one step, disjoint from all values alive then, is planned before code generation: a kernel that
  * needs some says how much in kernels.def and finds it through this.  64-byte aligned. */
 cg_arg cg_arg_scratch(const cg_module *, const ir_op *);
+/* Bytes of a part of it, so that the next one is aligned as well. */
+static inline size_t cg_scratch_part(size_t bytes) { return (bytes + 63) / 64 * 64; }
+/* Bytes behind its rows that a matrix product may read: a copy in scratch memory is so much longer. */
+enum { CG_OVERREAD = 64 };
 /* A part of a larger buffer. */
 cg_arg cg_arg_part(cg_arg whole, int64_t offset, int64_t size);
 /* A state variable's memory, dense. */

@@ -15,10 +15,6 @@
 #include "compiler/codegen/move/copy.h"
 #include "ir/ref/interp.h"
 
-enum { SLACK = 64 }; /* bytes behind the padded copy that may be read */
-
-static size_t round_up(size_t n) { return (n + 63) / 64 * 64; }
-
 void cg_conv_needs(cg_conv *c, int64_t height, int64_t width)
 {
     c->need_h = height;
@@ -27,7 +23,7 @@ void cg_conv_needs(cg_conv *c, int64_t height, int64_t width)
     const int64_t run = c->joined ? c->k_w * c->depth : c->depth;
     c->copies = c->copies || (c->element == 1 && run < 4);
     if (c->copies)
-        c->copy_bytes = round_up((size_t)(c->images * height * width * c->in_c * c->element) + SLACK);
+        c->copy_bytes = cg_scratch_part((size_t)(c->images * height * width * c->in_c * c->element) + CG_OVERREAD);
 }
 
 cg_conv cg_conv_of(const ir_op *op)
@@ -203,8 +199,8 @@ typedef struct open_parts {
 static open_parts open_parts_of(const cg_conv *c, const cg_steps *steps)
 {
     const int64_t columns = c->out_c / c->groups;
-    return (open_parts){c->copy_bytes, round_up(cg_prepacked_bytes(steps, c->groups, columns)),
-                        round_up((size_t)(c->groups * cg_prepacked_columns(columns)) * 4)};
+    return (open_parts){c->copy_bytes, cg_scratch_part(cg_prepacked_bytes(steps, c->groups, columns)),
+                        cg_scratch_part((size_t)(c->groups * cg_prepacked_columns(columns)) * 4)};
 }
 
 size_t cg_conv_open_scratch(const ir_op *op, const target_info *target)

@@ -8,7 +8,7 @@
 #include "compiler/codegen/move/copy.h"
 #include "ir/ref/interp.h"
 
-enum { SLACK = 64, LINE = 64, SAME_SET = 4096 };
+enum { LINE = 64, SAME_SET = 4096 };
 
 /* By the result: without inputs there are rows all the same, of nothing but the bias. */
 static int64_t rows_of(const ir_op *op)
@@ -39,7 +39,7 @@ static int64_t copied_row_bytes(const ir_op *op) { return row_bytes(op) + (rows_
 
 static size_t copy_bytes(const ir_op *op)
 {
-    return copies(op) ? (size_t)(rows_of(op) * copied_row_bytes(op) + SLACK + 63) / 64 * 64 : 0;
+    return copies(op) ? cg_scratch_part((size_t)(rows_of(op) * copied_row_bytes(op)) + CG_OVERREAD) : 0;
 }
 
 cg_fit cg_fc_fits(const ir_op *op, const target_info *target)

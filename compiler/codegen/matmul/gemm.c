@@ -17,8 +17,6 @@ enum { STREAM_AHEAD = 32768, LINE = 64 }; /* bytes; of the cache */
 enum { RESIDUAL_COST = 1 };               /* a residual doubles what a result vector costs */
 static const double SHARING_COST = 1.03;
 
-static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->workspace; }
-
 static schedule_tiles search_tiles(const schedule_machine *machine, const cg_gemm *g, int blocks)
 {
     return schedule_tile(machine, g->images, g->height, g->width, g->columns, g->steps, blocks);
@@ -89,7 +87,7 @@ static schedule_machine machine_of(const target_info *target, const cg_gemm *g)
 schedule_tiles cg_gemm_tiles(cg_module *m, const cg_gemm *g)
 {
     schedule_machine machine = machine_of(m->target, g);
-    if (is_bound(&g->residual.rows.arg))
+    if (cg_arg_is_bound(&g->residual.rows.arg))
         for (int i = 0; i < 2; i++)
             machine.epilogue[i] *= 1 + RESIDUAL_COST;
     const schedule_tiles best = search_tiles(&machine, g, 0);
@@ -110,7 +108,7 @@ enum { ROWS = 6 };
 static bool images_join(cg_gemm_rows *const all[ROWS], int64_t height)
 {
     for (int i = 0; i < ROWS; i++)
-        if (is_bound(&all[i]->arg) && all[i]->image != height * all[i]->y)
+        if (cg_arg_is_bound(&all[i]->arg) && all[i]->image != height * all[i]->y)
             return false;
     return true;
 }
@@ -118,7 +116,7 @@ static bool images_join(cg_gemm_rows *const all[ROWS], int64_t height)
 static bool lines_join(cg_gemm_rows *const all[ROWS], int64_t width)
 {
     for (int i = 0; i < ROWS; i++)
-        if (is_bound(&all[i]->arg) && all[i]->y != width * all[i]->x)
+        if (cg_arg_is_bound(&all[i]->arg) && all[i]->y != width * all[i]->x)
             return false;
     return true;
 }
@@ -351,8 +349,8 @@ static int bind(const cg_gemm *g, cg_arg params, cg_arg add_params, cg_arg args[
                                     [GEMM_EXCESS_WEIGHTS] = g->excess_weights};
     int count = 0;
     for (int i = 0; i < GEMM_SLOTS; i++) {
-        slot_argument[i] = is_bound(&all[i]) ? count : -1;
-        if (is_bound(&all[i]))
+        slot_argument[i] = cg_arg_is_bound(&all[i]) ? count : -1;
+        if (cg_arg_is_bound(&all[i]))
             args[count++] = all[i];
     }
     return count;
@@ -360,7 +358,7 @@ static int bind(const cg_gemm *g, cg_arg params, cg_arg add_params, cg_arg args[
 
 static const char *rows_key(arena *a, const cg_gemm_rows *r)
 {
-    return is_bound(&r->arg)
+    return cg_arg_is_bound(&r->arg)
                ? arena_format(a, "[%lld,%lld,%lld]", (long long)r->image, (long long)r->y, (long long)r->x)
                : "";
 }
@@ -386,17 +384,18 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
     if (r->present)
         residual =
             arena_format(a, "%d%s%s", r->first, rows_key(a, &r->rows), g->is_float ? "" : cg_residual_key(m, &r->add));
-    return arena_format(
-        a,
-        "gemm %s%s%s%s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s "
-        "q{%s} r{%s} %a,%a,%a,%a,%d",
-        g->is_float ? "f32" : "u8s8", form[g->form], is_bound(&g->excess_first) ? "+" : "",
-        is_bound(&g->bias) ? "" : "0", ir_dtype_text(g->out_type), (long long)g->images, (long long)g->height,
-        (long long)g->width, (long long)g->groups, (long long)g->columns, (long long)g->steps, g->linear ? "l" : "t",
-        (long long)g->x_group, (long long)g->out_group, (long long)g->sums_group, t->blocks, tiles, rows_key(a, &g->x),
-        rows_key(a, &g->out), rows_key(a, &g->sums), rows_key(a, &g->scales), is_bound(&g->column_zeros) ? "z" : "",
-        rows_key(a, &g->zeros), g->is_float || g->out_type == IR_I32 ? "" : cg_requant_key(m, &g->requant), residual,
-        (double)g->min, (double)g->max, (double)g->add_min, (double)g->add_max, g->sum_factor);
+    return arena_format(a,
+                        "gemm %s%s%s%s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s "
+                        "q{%s} r{%s} %a,%a,%a,%a,%d",
+                        g->is_float ? "f32" : "u8s8", form[g->form], cg_arg_is_bound(&g->excess_first) ? "+" : "",
+                        cg_arg_is_bound(&g->bias) ? "" : "0", ir_dtype_text(g->out_type), (long long)g->images,
+                        (long long)g->height, (long long)g->width, (long long)g->groups, (long long)g->columns,
+                        (long long)g->steps, g->linear ? "l" : "t", (long long)g->x_group, (long long)g->out_group,
+                        (long long)g->sums_group, t->blocks, tiles, rows_key(a, &g->x), rows_key(a, &g->out),
+                        rows_key(a, &g->sums), rows_key(a, &g->scales), cg_arg_is_bound(&g->column_zeros) ? "z" : "",
+                        rows_key(a, &g->zeros),
+                        g->is_float || g->out_type == IR_I32 ? "" : cg_requant_key(m, &g->requant), residual,
+                        (double)g->min, (double)g->max, (double)g->add_min, (double)g->add_max, g->sum_factor);
 }
 
 bool cg_gemm_emit(cg_module *m, const cg_gemm *g, const schedule_tiles *tiles)

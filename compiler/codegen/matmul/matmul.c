@@ -11,7 +11,6 @@
 #include "compiler/codegen/matmul/pack.h"
 #include "ir/ref/interp.h"
 
-enum { SLACK = 64 };
 #define STRETCHED "matrices along leading dimensions of which some are stretched"
 
 typedef struct product {
@@ -27,8 +26,6 @@ typedef struct product {
     /* scratch: parts, each a multiple of 64 bytes */
     size_t packed_bytes, bias_bytes, rows_bytes, sums_bytes;
 } product;
-
-static size_t round_up(size_t n) { return (n + 63) / 64 * 64; }
 
 static int64_t leading(const ir_value *v, int from_end, int leading_rank)
 {
@@ -132,11 +129,11 @@ static product product_of(arena *arena_, const ir_op *op, bool joins)
     const int64_t none = 0;
     p.steps = cg_steps_of_runs(arena_, 1, &none, p.depth, p.element);
     p.gathers = p.a_column != p.element || !linear(&p.a_offsets) || p.steps.overreads;
-    p.packed_bytes = round_up(cg_prepacked_bytes(&p.steps, p.batches, p.columns));
-    p.bias_bytes = round_up((size_t)(p.batches * cg_prepacked_columns(p.columns) * 4));
+    p.packed_bytes = cg_scratch_part(cg_prepacked_bytes(&p.steps, p.batches, p.columns));
+    p.bias_bytes = cg_scratch_part((size_t)(p.batches * cg_prepacked_columns(p.columns) * 4));
     /* Whether rows are gathered can depend on the plan, so room for it is kept. */
-    p.rows_bytes = round_up((size_t)(p.batches * p.rows * p.depth * p.element) + SLACK);
-    p.sums_bytes = p.is_float || !p.b_zero ? 0 : round_up(cg_mac_row_sums_bytes(p.rows, p.batches));
+    p.rows_bytes = cg_scratch_part((size_t)(p.batches * p.rows * p.depth * p.element) + CG_OVERREAD);
+    p.sums_bytes = p.is_float || !p.b_zero ? 0 : cg_scratch_part(cg_mac_row_sums_bytes(p.rows, p.batches));
     return p;
 }
 

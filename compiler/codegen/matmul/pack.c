@@ -236,11 +236,9 @@ static void emit_pack(packer *e, LLVMValueRef args[])
     cg_loop_end(k, &unit);
 }
 
-static bool is_bound(const cg_arg *a) { return a->value || a->constant || a->workspace; }
-
 void cg_pack_emit(cg_module *m, const cg_pack *p)
 {
-    const bool base = is_bound(&p->base), table = p->offsets.table != NULL;
+    const bool base = cg_arg_is_bound(&p->base), table = p->offsets.table != NULL;
     const char *key = arena_format(m->arena, "pack %s%d%d %s %lld,%lld %lldx%lld c%d %d,%d %d",
                                    p->is_float ? "f32" : "8", p->is_unsigned, p->flipped, offsets_key(m, &p->offsets),
                                    (long long)p->k_stride, (long long)p->n_stride, (long long)p->depth,

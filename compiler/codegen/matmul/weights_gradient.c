@@ -31,8 +31,6 @@ typedef struct layer {
     size_t copy_bytes, packed_bytes, bias_bytes, partial_bytes;
 } layer;
 
-static size_t round_up(size_t n) { return (n + 63) / 64 * 64; }
-
 static int64_t result_bytes(const layer *l) { return l->k_h * l->k_w * l->in_c * l->out_c * ELEMENT; }
 
 /* The fewest images that make K long enough, and partial sums few enough. */
@@ -91,13 +89,13 @@ static layer layer_of(arena *a, const ir_op *op)
     l.need_w = (l.out_w - 1) * l.stride[1] + (l.k_w - 1) * l.dilation[1] + 1;
     l.copies = l.pad[0] > 0 || l.pad[1] > 0 || l.need_h > l.in_h || l.need_w > l.in_w;
     if (l.copies)
-        l.copy_bytes = round_up((size_t)(l.images * l.need_h * l.need_w * l.in_c * ELEMENT));
+        l.copy_bytes = cg_scratch_part((size_t)(l.images * l.need_h * l.need_w * l.in_c * ELEMENT));
     cut_images(&l);
     const cg_gemm_rows rows = l.copies ? padded_rows(&l) : dense_rows(&l);
     l.steps = steps_of(a, &l, &rows);
-    l.packed_bytes = round_up(cg_prepacked_bytes(&l.steps, l.chunks, l.out_c));
-    l.bias_bytes = round_up((size_t)(l.chunks * cg_prepacked_columns(l.out_c)) * 4);
-    l.partial_bytes = l.chunks > 1 ? round_up((size_t)(l.chunks * result_bytes(&l))) : 0;
+    l.packed_bytes = cg_scratch_part(cg_prepacked_bytes(&l.steps, l.chunks, l.out_c));
+    l.bias_bytes = cg_scratch_part((size_t)(l.chunks * cg_prepacked_columns(l.out_c)) * 4);
+    l.partial_bytes = l.chunks > 1 ? cg_scratch_part((size_t)(l.chunks * result_bytes(&l))) : 0;
     return l;
 }
 

@@ -48,8 +48,7 @@ static winograd winograd_of(const ir_op *op)
     w.images = lines < w.tiles_y ? 1 : at_most(lines / w.tiles_y, w.conv.images);
     w.lines = at_most(lines, w.tiles_y);
     w.tiles = w.images * w.lines * w.tiles_x;
-    w.words_bytes = PLANES * w.tiles * 2 * w.depth;
-    w.words_bytes = (w.words_bytes + 63) / 64 * 64;
+    w.words_bytes = (int64_t)cg_scratch_part((size_t)(PLANES * w.tiles * 2 * w.depth));
     w.sums_bytes = PLANES * w.tiles * 4 * w.columns;
     return w;
 }

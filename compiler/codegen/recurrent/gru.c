@@ -69,7 +69,7 @@ static LLVMValueRef scratch_row(recurrent *r, int row)
 static size_t reset_bytes(const ir_op *op)
 {
     const bool before = op->code == IR_GRU && !ir_operand_value(op, 3);
-    return before ? (2 * ir_type_bytes(&ir_operand_value(op, 2)->type) + 63) / 64 * 64 : 0;
+    return before ? cg_scratch_part(2 * ir_type_bytes(&ir_operand_value(op, 2)->type)) : 0;
 }
 
 size_t cg_gru_scratch(const ir_op *op, const target_info *target)

@@ -72,7 +72,7 @@ void recurrent_multiply(recurrent *, int packed, LLVMValueRef first, int count, 
 void recurrent_load_f32(recurrent *, LLVMValueRef row, LLVMValueRef first, int count, LLVMValueRef mask,
                         LLVMValueRef out[]);
 /* Bytes of a row in scratch memory. */
-static inline int64_t recurrent_padded(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+static inline int64_t recurrent_padded(int64_t bytes) { return (int64_t)cg_scratch_part((size_t)bytes); }
 
 /* Where the numbers of a gate lie for vector `v` of the block at unit `first`, in elements. */
 LLVMValueRef recurrent_constant_at(recurrent *, LLVMValueRef first, int gate, int v);

@@ -48,7 +48,7 @@ static side side_of(const ir_op *op, int d)
 static size_t copy_bytes(const ir_op *op, const side s[2])
 {
     const int64_t *d = op->operands[0].value->type.dims;
-    return ((size_t)(d[0] * s[0].need * s[1].need * d[3] * 2) + 63) / 64 * 64;
+    return cg_scratch_part((size_t)(d[0] * s[0].need * s[1].need * d[3] * 2));
 }
 
 cg_fit cg_transpose_conv_i16_fits(const ir_op *op, const target_info *target)
