@@ -76,10 +76,10 @@ static void world_fill(world *w, const form *f, int round)
     }
     for (int i = 0; i < 8; i++)
         w->s.k[i] = random_bits(&seed);
-    w->s.k[4] |= round & 1 ? 0 : ~w->s.k[3]; /* for kortest */
-    for (int i = 0; i < 8 && (strstr(f->text, "gather") || strstr(f->text, "scatter"));
-         i++) /* indices that stay inside */
-        w->s.z[2].u64[i] &= strstr(f->text, "d,") || f->sources == 4 ? 0x000000ff000000ff : 0xff;
+    w->s.k[4] |= round & 1 ? 0 : ~w->s.k[3];                     /* for kortest */
+    if (strstr(f->text, "gather") || strstr(f->text, "scatter")) /* indices stay inside */
+        for (int i = 0; i < 8; i++)
+            w->s.z[2].u64[i] &= strstr(f->text, "d,") || f->sources == 4 ? 0x000000ff000000ff : 0xff;
     if (round & 1)
         memset(w->memory + OPERAND_AT, 0, 16); /* counts of shifts */
     w->f.general[1] = draw(&seed, round);

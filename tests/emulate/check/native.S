@@ -1,5 +1,5 @@
 /* native.S: around a form that runs on the CPU itself: all registers from a state (rdi; rsi: the frame of its general
- * ones) and back.  check_instructions.c copies [native_begin, native_middle), the form, [native_middle, native_end)
+ * ones) and back.  instructions.c copies [native_begin, native_middle), the form, [native_middle, native_end)
  * behind one another. */
 #include "enter.h"
 

@@ -26,8 +26,7 @@ static void expect(bool ok, const char *what)
 
 /* ---- Registers ---- */
 
-/* A VEX instruction zeroes the upper half of what it writes, and of that alone; vzeroupper those of the first sixteen.
- */
+/* A VEX instruction zeroes the upper half of what it writes, and of that alone; vzeroupper those of registers 0…15. */
 static void check_upper_halves(void)
 {
     uint32_t out[4][16];
@@ -199,7 +198,7 @@ static void check_refusal(void (*f)(void), const char *what)
     expect(WIFEXITED(status) && WEXITSTATUS(status) == FAILURE_STATUS && strstr(text, what), what);
 }
 
-/* cpuid would tell of the machine that is emulated. */
+/* Asks the kernel: cpuid would tell of the machine that is emulated. */
 static bool is_emulated(void)
 {
     char line[4096];
@@ -207,8 +206,8 @@ static bool is_emulated(void)
 
     if (machine_host_named())
         return true;
-    FILE *f = fopen("/proc/cpuinfo", "r");
 
+    FILE *f = fopen("/proc/cpuinfo", "r");
     while (f && fgets(line, sizeof line, f))
         real |= strstr(line, " avx512f ") != NULL;
     if (f)
