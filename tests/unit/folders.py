@@ -1,5 +1,5 @@
 """Protects what folders may know of one another (docs/ARCHITECTURE.md): what is said of a machine, or of LLVM, in one place alone can be
-changed there, and a target added, without looking anywhere else."""
+changed there, and a target added, without looking anywhere else; that they stay small; and that no file of cases is forgotten."""
 import re
 import unittest
 from pathlib import Path
@@ -61,6 +61,24 @@ class Folders(unittest.TestCase):
             for path, text in sources(folder):
                 for header in re.findall(r'^#include "([^"]+)"', text, re.MULTILINE):
                     self.assertTrue("/" not in header or within(header, known), f"{path} includes {header}")
+
+    def test_sizes(self):
+        """About 25 files a folder and 500 lines a file of C, as CONTRIBUTING.md has it; beyond these, it is time to split."""
+        count = {}
+        for top in ("arith", "bench", "compiler", "docs", "examples", "exporters", "frontends", "ir", "packaging", "passes", "python", "runtime",
+                    "tests", "tools"):
+            for path in (ROOT / top).rglob("*"):
+                if path.is_file() and path.suffix != ".pyc" and ROOT / "tests" / "data" not in path.parents:
+                    count.setdefault(path.parent.relative_to(ROOT).as_posix(), []).append(path.name)
+        self.assertEqual({folder: len(names) for folder, names in count.items() if len(names) > 28}, {})
+        self.assertEqual([path for path, text in sources() if text.count("\n") > 800], [])
+
+    def test_cases(self):
+        """Each file of cases is named by a meson.build."""
+        named = set(re.findall(r"[\w/.-]+", "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("meson.build"))))
+        named = {Path(name).name.removesuffix(".qir") for name in named}
+        cases = [path for path in (ROOT / "tests").rglob("*.qir") if ROOT / "tests" / "data" not in path.parents]
+        self.assertEqual([path for path in cases if path.stem not in named], [])
 
 
 if __name__ == "__main__":
