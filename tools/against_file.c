@@ -9,7 +9,10 @@
 #include "compiler/run/session.h"
 #include "ir/ref/interp.h"
 
-enum { FEW = 16 }; /* operands and results of ops that are computed alone */
+enum {
+    FEW = 16,  /* operands and results of ops that are computed alone */
+    CHAIN = 8, /* values without a name, one from the other, at most */
+};
 
 typedef struct entry {
     const ir_value *value;
@@ -194,6 +197,36 @@ static void differ(const ir_value *v, const void *ours, const double *theirs, re
                                .sqnr_db = session_sqnr(signal, noise)};
 }
 
+/* Does the op leave every number that it does not drop as it is? */
+static bool only_moves(const ir_op *op)
+{
+    return op &&
+           (op->code == IR_RESHAPE || op->code == IR_TRANSPOSE || op->code == IR_SLICE || op->code == IR_MAX_POOL2D);
+}
+
+/* The file's numbers for v, as v holds them; where the file has none of that name, those that v is moved from.  NULL:
+ * unknown; else free(). */
+static void *file_data(const comparison *c, const ir_value *v, int chain)
+{
+    const double *reals = file_reals(c, v);
+    void *moved = NULL, *made = NULL;
+    diag ignored = {0};
+    if (!storable(v))
+        return NULL;
+    if (!reals && chain > 0 && only_moves(v->def))
+        moved = file_data(c, v->def->operands[0].value, chain - 1);
+    if (reals || moved)
+        made = malloc(ir_type_bytes(&v->type) + 1);
+    if (made && reals)
+        store(v, reals, made);
+    if (made && moved && !ir_eval_op(v->def, (const void *const[]){moved}, &made, &ignored)) {
+        free(made);
+        made = NULL;
+    }
+    free(moved);
+    return made;
+}
+
 /* The op with the file's values as operands; the largest difference of its result goes to the result's entry. */
 static void compare_alone(comparison *c, const ir_op *op)
 {
@@ -204,13 +237,11 @@ static void compare_alone(comparison *c, const ir_op *op)
     bool good = theirs && op->operand_count <= FEW && ir_op_info_of(op->code)->results == 1 && storable(y);
     for (int i = 0; good && i < op->operand_count; i++) {
         const ir_value *v = op->operands[i].value;
-        const double *reals = v && !ir_is_const(v) ? file_reals(c, v) : NULL;
         operands[i] = v ? v->data : NULL;
         if (!v || ir_is_const(v))
             continue;
-        good = reals && storable(v) && (made[i] = malloc(ir_type_bytes(&v->type) + 1));
-        if (good)
-            store(v, reals, made[i]);
+        made[i] = file_data(c, v, CHAIN);
+        good = made[i] != NULL;
         operands[i] = made[i];
     }
     diag ignored = {0};

@@ -246,15 +246,19 @@ static void run(spread *s, arena *scratch, bool averages)
     }
 }
 
-/* The result, on a grid of the file, of one of the ops that move x, if those are all who read x, and agree. */
-static const ir_value *fixed_behind(const ir_value *x)
+/* The result, on a grid of the file, of one of the ops that move x, if those are all who read x, and agree; for a result
+ * without a grid what is behind it counts, `behind` by id.  NULL: there is none. */
+static const ir_value *fixed_behind(const ir_value *x, const ir_value *const behind[])
 {
     const ir_value *fixed = NULL;
     int count = 0;
     for (const ir_operand *slot = x->uses; slot; slot = slot->next_use, count++) {
-        const ir_value *r = slot->user->results[0];
-        if (kind_of(slot->user) != MOVES || slot != slot->user->operands || !scales_is_fixed(r) ||
-            (fixed && !same_grid(fixed, r)))
+        if (kind_of(slot->user) != MOVES || slot != slot->user->operands)
+            return NULL;
+        const ir_value *result = slot->user->results[0], *r = !result->as               ? behind[result->id]
+                                                              : scales_is_fixed(result) ? result
+                                                                                        : NULL;
+        if (!r || (fixed && !same_grid(fixed, r)))
             return NULL;
         fixed = r;
     }
@@ -262,14 +266,18 @@ static const ir_value *fixed_behind(const ir_value *x)
 }
 
 /* From the last op to the first, so that what yields can make others yield. */
-static bool yield_to_fixed(ir_graph *g)
+static bool yield_to_fixed(ir_graph *g, arena *scratch)
 {
+    const ir_value **behind = ARENA_ARRAY(scratch, const ir_value *, g->next_id); /* of values without a grid */
     bool changed = false;
     for (ir_op *op = g->last; op; op = op->prev)
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
             ir_value *x = op->results[i];
-            const ir_value *fixed = x->as && x->scale_from.source == IR_SCALE_OBSERVED ? fixed_behind(x) : NULL;
-            if (!fixed)
+            if (x->as && x->scale_from.source != IR_SCALE_OBSERVED)
+                continue;
+            const ir_value *fixed = fixed_behind(x, behind);
+            behind[x->id] = fixed;
+            if (!fixed || !x->as)
                 continue;
             scales_copy(x, fixed);
             changed = true;
@@ -281,7 +289,8 @@ pass_result pass_propagate_scales(ir_graph *g, pass_context *c)
 {
     if (c->options->quantize == PASS_QUANTIZE_NONE)
         return PASS_UNCHANGED;
-    spread s = {.g = g, .simulated = simulated_ops(g, c->options, c->scratch), .changed = yield_to_fixed(g)};
+    spread s = {
+        .g = g, .simulated = simulated_ops(g, c->options, c->scratch), .changed = yield_to_fixed(g, c->scratch)};
     run(&s, c->scratch, false);
     run(&s, c->scratch, true);
     return s.changed ? PASS_CHANGED : PASS_UNCHANGED;
