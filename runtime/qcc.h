@@ -28,7 +28,9 @@ typedef enum qcc_dtype {
     QCC_I64 = 6,
     QCC_BOOL = 7,
     QCC_F16 = 8, /* half precision: the bits of IEEE's binary16, as uint16_t in C */
-    QCC_F64 = 9
+    QCC_F64 = 9,
+    QCC_U16 = 10,
+    QCC_U32 = 11
 } qcc_dtype;
 
 typedef enum qcc_status {

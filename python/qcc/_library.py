@@ -14,7 +14,7 @@ from ._programs import Error
 
 OK = 0
 DTYPES = {1: numpy.float32, 2: numpy.int8, 3: numpy.uint8, 4: numpy.int16, 5: numpy.int32, 6: numpy.int64, 7: numpy.bool_,
-          8: numpy.float16, 9: numpy.float64}
+          8: numpy.float16, 9: numpy.float64, 10: numpy.uint16, 11: numpy.uint32}
 _MAX_RANK = 8
 
 

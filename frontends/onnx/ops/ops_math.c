@@ -214,7 +214,7 @@ static bool cast(ort_node *n, ir_dtype dtype, int64_t to)
     ir_value *x = ort_in(n, 0, layout);
     if (!x)
         return false;
-    if (!dtype || dtype == IR_U16 || dtype == IR_U32)
+    if (!dtype)
         return node_error(n, "casting to type %lld is not supported", (long long)to);
     if (x->type.dtype == dtype && !x->quant)
         return ort_put(n, 0, x, layout);
