@@ -85,9 +85,9 @@ static void add_number(numbers *n, float x)
 /* Of one sample; false: these are no bytes. */
 static bool look_at(const ir_value *input, bool channels_first, const float *from, int channels, numbers seen[])
 {
-    const int64_t count = ir_type_elements(&input->type), plane = count / channels;
+    const int64_t count = ir_type_elements(&input->type), plane = input->type.dims[2] * input->type.dims[3];
     for (int64_t i = 0; i < count; i++) {
-        numbers *n = &seen[channels_first ? i / plane : i % channels];
+        numbers *n = &seen[(channels_first ? i / plane : i) % channels];
         add_number(n, from[i]);
         if (n->count > BYTES)
             return false;
