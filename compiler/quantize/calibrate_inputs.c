@@ -70,12 +70,27 @@ static bool load_each(calibrate_inputs *c, const char *folder, diag *d)
     return true;
 }
 
+/* "INPUT:PATH" with an input that the model has not. */
+static bool names_no_input(const calibrate_inputs *c, const char *text, diag *d)
+{
+    const ir_loc loc = {.file = text, .subgraph = -1, .node = -1};
+    char names[256] = "";
+    size_t used = 0;
+    for (int i = 0; i < c->inputs && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s'%s'", i ? ", " : "", c->infos[i].name);
+    return diag_error(d, &loc, "no such file, and no input '%.*s': the model has %s%s", (int)strcspn(text, ":"), text,
+                      names, used < sizeof names ? "" : "…");
+}
+
 static bool load_all(calibrate_inputs *c, diag *d)
 {
     const driver_list *list = &c->options->samples;
     for (int i = 0; i < list->count; i++) {
         const char *path;
         const int input = split(c, list->item[i], &path);
+        struct stat status;
+        if (input < 0 && strchr(path, ':') && stat(path, &status) != 0)
+            return names_no_input(c, path, d);
         const bool one = input >= 0 || c->inputs == 1;
         if (one ? !load(c, input < 0 ? 0 : input, path, d) : !load_each(c, path, d))
             return false;
@@ -170,8 +185,9 @@ static bool check_finite(const calibrate_inputs *c, int input, int index, const 
     for (int64_t i = 0; ir_dtype_is_float(type.dtype) && i < ir_type_elements(&type); i++) {
         const double real = npy_element(&type, data, i);
         if (!isfinite(real))
-            return diag_error(d, NULL, "%s: element %lld is %s", sample_name(&c->sets[input], c->order[index], name),
-                              (long long)i, isnan(real) ? "not a number" : "infinite");
+            return diag_error(d, NULL, "%s: element %lld of input '%s' is %s",
+                              sample_name(&c->sets[input], c->order[index], name), (long long)i, info->name,
+                              isnan(real) ? "not a number" : "infinite");
     }
     return true;
 }

@@ -225,6 +225,13 @@ class Calibration(Case):
         expected = self.text(f"--calib=a:{a}", f"--calib=b:{b}", model=model)
         self.assertIn("from calibrated", expected)
         self.assertEqual(self.text(f"--calib={self.folder}/inputs", model=model), expected)
+        for name, numbers in (("a", [i / 7 - 1 for i in range(20)]), ("b", [2 - i / 5 for i in range(20)])):
+            lines = [f"each/{name}{row}.npy\n" for row in range(4)]
+            for row, line in enumerate(lines):
+                self.array(line.strip(), (1, 5), numbers[5 * row:5 * row + 5])
+            (self.folder / f"{name}.txt").write_text("# rows\n" + "".join(lines))
+        self.assertEqual(self.text(f"--calib=b:{self.folder}/b.txt", f"--calib=a:{self.folder}/a.txt", model=model), expected)
+        self.wrong(["no input 'c': the model has 'a', 'b'"], f"--calib=a:{a}", f"--calib=c:{b}", model=model)
         self.wrong(["no samples for input 'b'"], f"--calib=a:{a}", model=model)
         self.wrong(["'b' has its samples already"], f"--calib=b:{b}", f"--calib=b:{b}", model=model)
         short = self.array("short.npy", (3, 5), [0] * 15)
@@ -264,7 +271,7 @@ class Calibration(Case):
     def test_numbers_that_are_none(self):
         rows = [v for row in self.rows for v in row]
         rows[5 * PIXELS + 7] = math.nan
-        self.wrong(["bad.npy, row 5: element 7 is not a number"], f"--calib={self.array('bad.npy', (SAMPLES, 8, 8, 3), rows)}", "--jobs=3")
+        self.wrong(["bad.npy, row 5: element 7 of input 'picture' is not a number"], f"--calib={self.array('bad.npy', (SAMPLES, 8, 8, 3), rows)}", "--jobs=3")
         model = self.folder / "sum.qir"
         model.write_text(SUM, encoding="utf-8")
         a = [1.0] * 40
