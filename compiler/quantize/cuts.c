@@ -25,6 +25,7 @@ enum {
     LEAST = 16,    /* samples */
     FIRST = 4,     /* of these say which parts are hopeless: */
     HOPELESS = 10, /* times as dear as all of the range */
+    COARSE = 50,   /* times the errors of all values are less than the outputs */
     SURE = 2,      /* standard errors that a gain has to be above 0 */
     NEAR = 4096    /* numbers of a value that are looked at together */
 };
@@ -54,6 +55,7 @@ typedef struct cuts {
     uint32_t signs; /* the first input that signs are; one for each output that is real */
     cut_value *values;
     int count, sample_count;
+    double power; /* of all outputs that are real, over all samples */
     bool good;
 } cuts;
 
@@ -320,6 +322,16 @@ static void look(const qcc_frame *frame, uint32_t begin, uint32_t end)
         look_at(j->cuts, &j->cuts->values[i], j->sample);
 }
 
+static void add_power(cuts *c)
+{
+    const session *s = &c->session;
+    for (int32_t i = 0; i < c->graph->output_count; i++)
+        for (size_t k = 0; s->output_types[i].dtype == IR_F32 && k < s->outputs[i].bytes / sizeof(float); k++) {
+            const double y = (double)((const float *)s->output_buffers[i])[k];
+            c->power += y * y;
+        }
+}
+
 static bool run_sample(cuts *c, int sample)
 {
     session *s = &c->session;
@@ -328,6 +340,7 @@ static bool run_sample(cuts *c, int sample)
     const int at = (int)((int64_t)sample * c->samples->count / c->sample_count);
     if (!c->samples->fill(c->samples->context, at, s->input_buffers, c->diag) || !session_run(s, c->diag))
         return false;
+    add_power(c);
     job j = {.cuts = c, .sample = sample};
     const qcc_step step = {.run = look, .units = (uint32_t)c->count, .max_threads = (uint32_t)c->count};
     const uint32_t mode = qcc_float_mode_default();
@@ -365,6 +378,16 @@ static void choose(cuts *c, const cut_value *v)
     c->shares[v->value->id] = share_of(&c->options->calibration->ranges[v->value->id], best);
 }
 
+/* What all values together cost with all of their ranges is so much that a first order says little. */
+static bool is_coarse(const cuts *c)
+{
+    double all = 0;
+    for (int i = 0; i < c->count; i++)
+        for (int sample = 0; sample < c->sample_count; sample++)
+            all += price(&c->values[i], 0, sample, c->sample_count);
+    return !(all * COARSE < c->power);
+}
+
 static bool find(cuts *c)
 {
     const driver_options *o = c->options;
@@ -383,7 +406,7 @@ static bool find(cuts *c)
     for (int i = 0; i < c->sample_count; i++)
         if (!run_sample(c, i))
             return false;
-    for (int i = 0; i < c->count; i++)
+    for (int i = 0; i < c->count && !is_coarse(c); i++)
         choose(c, &c->values[i]);
     return true;
 }
