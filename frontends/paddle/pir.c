@@ -401,8 +401,8 @@ static const js_value *only(pir *p, const js_value *around, const char *name)
     if (length_of(list) == 1)
         return js_first(list);
     const ir_loc loc = model_loc(p->model);
-    diag_error(p->model->diag, &loc, "%u %s where there is one in programs: the file is not supported", length_of(list),
-               name);
+    diag_error(p->model->diag, &loc, "the program has %u %s in place of one: the file is not supported",
+               length_of(list), name);
     return NULL;
 }
 
