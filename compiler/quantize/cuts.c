@@ -29,6 +29,7 @@ enum {
     SURE = 2,      /* standard errors that a gain has to be above 0 */
     NEAR = 4096    /* numbers of a value that are looked at together */
 };
+static const double BUDGET = 9e9; /* multiply-adds of the real model for all samples; gradients take as many again */
 
 typedef struct cut_value {
     ir_value *value; /* in the graph */
@@ -393,7 +394,7 @@ static bool find(cuts *c)
     const driver_options *o = c->options;
     driver_options real = twins_options(o, PASS_QUANTIZE_NONE);
     real.first_phase = PASS_PHASE_integer;
-    c->sample_count = correct_samples_within(c->samples, c->graph, LEAST);
+    c->sample_count = correct_samples_within(c->samples, c->graph, BUDGET, LEAST);
     if (!find_values(c) || c->count == 0)
         return !c->diag->failed;
     ir_graph *g = ir_graph_copy(c->graph);

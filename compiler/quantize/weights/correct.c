@@ -18,7 +18,6 @@
 
 static const size_t BUDGET = (size_t)176 << 20; /* bytes of the samples that are under way together */
 
-static const double FEW_BUDGET = 9e9; /* multiply-adds */
 enum { FEW_MOST = 100 };
 
 typedef struct correction {
@@ -45,9 +44,9 @@ double correct_multiply_adds(const ir_graph *g)
     return all;
 }
 
-int correct_samples_within(const correct_samples *samples, const ir_graph *g, int least)
+int correct_samples_within(const correct_samples *samples, const ir_graph *g, double budget, int least)
 {
-    const double most = fmin(fmax(floor(FEW_BUDGET / (correct_multiply_adds(g) + 1)), least), FEW_MOST);
+    const double most = fmin(fmax(floor(budget / (correct_multiply_adds(g) + 1)), least), FEW_MOST);
     return samples->count < most ? samples->count : (int)most;
 }
 

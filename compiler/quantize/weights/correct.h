@@ -16,9 +16,9 @@ typedef struct correct_samples {
 } correct_samples;
 
 double correct_multiply_adds(const ir_graph *); /* of its products */
-/* How many of them are run where 100 would do and a few will: so many that the real model takes 9 billion multiply-adds for
+/* How many of them are run where 100 would do and a few will: so many that the real model takes `budget` multiply-adds for
  * all together, but `least`.  Of n samples these are the ones at i * count / n. */
-int correct_samples_within(const correct_samples *, const ir_graph *, int least);
+int correct_samples_within(const correct_samples *, const ir_graph *, double budget, int least);
 
 /* Changes the biases of `graph`, one at the start of PHASE(integer), which is to be compiled with the options, ranges
  * included.  Runs at most as many of the samples as a bounded memory holds.  False with a diagnostic. */

@@ -17,6 +17,7 @@
 #include "runtime/pool.h"
 
 enum { LEAST_SHORT = 32 /* samples for short rows */ };
+static const double BUDGET_SHORT = 30e9; /* multiply-adds of the real model for all of these */
 
 typedef struct layer {
     ir_op *op;
@@ -136,7 +137,8 @@ static void share(rounding *r, job *j, void (*run)(const qcc_frame *, uint32_t, 
 /* With the places of each, the least show a row of ROUND_SHORT numbers 32 times as often as it is long. */
 static int samples_wanted(const rounding *r)
 {
-    return r->longest == ROUND_SHORT ? correct_samples_within(r->samples, r->graph, LEAST_SHORT) : r->samples->count;
+    return r->longest == ROUND_SHORT ? correct_samples_within(r->samples, r->graph, BUDGET_SHORT, LEAST_SHORT)
+                                     : r->samples->count;
 }
 
 static bool count_samples(rounding *r)
