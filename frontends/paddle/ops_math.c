@@ -244,14 +244,15 @@ static ir_value *scale_activated(paddle_node *n, ir_value *x)
     return NULL;
 }
 
-/* x with a number of its type: that of integers is whole. */
+/* x with a number of its type; for integers it is whole. */
 static ir_value *with_number(paddle_node *n, ir_opcode code, ir_value *x, float number)
 {
-    const int64_t whole = (int64_t)number;
     if (!x)
         return NULL;
-    return node_binary(n, code, x,
-                       x->type.dtype == IR_F32 ? node_real(n, number) : node_ints(n, x->type.dtype, 0, 1, &whole));
+    if (x->type.dtype == IR_F32)
+        return node_binary(n, code, x, node_real(n, number));
+    const int64_t whole = (int64_t)number;
+    return node_binary(n, code, x, node_ints(n, x->type.dtype, 0, 1, &whole));
 }
 
 static bool is_whole(float x) { return fabsf(x) < 1 << 24 && x == truncf(x); }
