@@ -39,6 +39,8 @@ static bool integer_range(ir_dtype t, long long *least, long long *most)
     case IR_I8: *least = INT8_MIN, *most = INT8_MAX; return true;
     case IR_U8: *least = 0, *most = UINT8_MAX; return true;
     case IR_I16: *least = INT16_MIN, *most = INT16_MAX; return true;
+    case IR_U16: *least = 0, *most = UINT16_MAX; return true;
+    case IR_U32: *least = 0, *most = UINT32_MAX; return true;
     case IR_I32: *least = INT32_MIN, *most = INT32_MAX; return true;
     case IR_I64: *least = INT64_MIN, *most = INT64_MAX; return true;
     default: return false;
