@@ -140,6 +140,12 @@ def is_lite(op):
     return op.kind == "calib" or op.attributes.get("enable_int8")
 
 
+def paddle_reads(kind, attribute):
+    """Whether this Paddle's operator has the attribute."""
+    import paddle
+    return any(p.name == attribute for p in paddle.base.framework.OpProtoHolder.instance().get_op_proto(kind).attrs)
+
+
 def run_paddle(op, values):
     """One operator by Paddle's kernel, in a program of its own."""
     import paddle
