@@ -24,6 +24,16 @@ void qcc_op_rank(const void *scores, const int64_t *through, int64_t *keys, int6
     }
 }
 
+int64_t qcc_op_best(const void *scores, int64_t boxes, float above, int64_t most, int64_t *order, int64_t *spare)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < boxes; i++)
+        if (qcc_op_float_at(scores, i) > above)
+            order[count++] = i;
+    qcc_op_rank(scores, NULL, order, spare, count);
+    return count < most ? count : most;
+}
+
 static float extent(float low, float high, int32_t pixels) { return high - low + (pixels ? 1.0f : 0.0f); }
 
 static float area(const float b[4], int32_t pixels)

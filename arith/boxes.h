@@ -16,6 +16,10 @@ static inline float qcc_op_float_at(const void *data, int64_t i)
  * spare: [count]. */
 void qcc_op_rank(const void *scores, const int64_t *through, int64_t *keys, int64_t *spare, int64_t count);
 
+/* The best of `boxes` scores above a threshold, at most so many: their numbers in `order`, best first; how many.
+ * order, spare: [boxes]. */
+int64_t qcc_op_best(const void *scores, int64_t boxes, float above, int64_t most, int64_t *order, int64_t *spare);
+
 /* Intersection over union, in float, of boxes number `first` and `second` of [N, 4] (left, top, right, bottom).
  *   pixels       1: extents include the last pixel
  *   empty_stays  1: a box without area overlaps none; 0: its overlap with itself is not a number */

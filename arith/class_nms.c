@@ -21,13 +21,8 @@ static int64_t suppress(work *w, int64_t class, int64_t stayed)
     const qcc_op_class_nms *o = w->o;
     const int64_t base = class * o->boxes, first = stayed;
     const unsigned char *scores = w->scores + 4 * base;
-    int64_t count = 0;
+    const int64_t count = qcc_op_best(scores, o->boxes, o->score_threshold, o->candidates, w->order, w->spare);
     float threshold = o->iou_threshold;
-    for (int64_t i = 0; i < o->boxes; i++)
-        if (qcc_op_float_at(scores, i) > o->score_threshold)
-            w->order[count++] = i;
-    qcc_op_rank(scores, NULL, w->order, w->spare, count);
-    count = count < o->candidates ? count : o->candidates;
     for (int64_t i = 0; i < count; i++) {
         int fine = 1;
         for (int64_t k = first; fine && k < stayed; k++)

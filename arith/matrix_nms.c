@@ -42,12 +42,7 @@ static void add_class(work *w, int64_t class)
 {
     const qcc_op_matrix_nms *o = w->o;
     const unsigned char *scores = w->scores + 4 * class * o->boxes;
-    int64_t count = 0;
-    for (int64_t i = 0; i < o->boxes; i++)
-        if (qcc_op_float_at(scores, i) > o->score_threshold)
-            w->order[count++] = i;
-    qcc_op_rank(scores, NULL, w->order, w->spare, count);
-    count = count < o->candidates ? count : o->candidates;
+    const int64_t count = qcc_op_best(scores, o->boxes, o->score_threshold, o->candidates, w->order, w->spare);
     for (int64_t i = 0; i < count; i++) {
         const float score = factor_of(w, i) * qcc_op_float_at(scores, w->order[i]);
         if (!(score > o->post_threshold))

@@ -156,14 +156,6 @@ static int32_t output_of(ir_graph *g, ir_value *v)
     return v->first_output;
 }
 
-static int32_t input_of(const ir_graph *g, const ir_value *v)
-{
-    for (int32_t i = 0; i < g->input_count; i++)
-        if (g->inputs[i] == v)
-            return i;
-    return -1;
-}
-
 static int result_of(const ir_value *v)
 {
     int i = 0;
@@ -182,7 +174,7 @@ static bool add_gradients(cuts *c, ir_graph *g)
     ir_value *loss = add_loss(g);
     for (int i = 0; i < c->count; i++) {
         const ir_value *v = c->values[i].value;
-        of[i] = v->def ? ops[v->def->id]->results[result_of(v)] : g->inputs[input_of(c->graph, v)];
+        of[i] = v->def ? ops[v->def->id]->results[result_of(v)] : g->inputs[twins_input(c->graph, v)];
     }
     if (!loss || !pass_gradients(g, loss, of, (size_t)c->count, by, &ignored)) {
         pass_ignore(&ignored);
@@ -191,7 +183,7 @@ static bool add_gradients(cuts *c, ir_graph *g)
     for (int i = 0; i < c->count; i++) {
         cut_value *v = &c->values[i];
         v->is_input = of[i]->is_input;
-        v->index = v->is_input ? input_of(g, of[i]) : output_of(g, of[i]);
+        v->index = v->is_input ? twins_input(g, of[i]) : output_of(g, of[i]);
         v->gradient = output_of(g, by[i]);
     }
     return true;

@@ -32,8 +32,6 @@ static ir_value *pictures_of(const ir_graph *g)
     return op->results[0];
 }
 
-static bool is_real_constant(const ir_value *v) { return ir_is_const(v) && v->type.dtype == IR_F32 && !v->as; }
-
 static ir_op *convolution_of(const ir_value *v)
 {
     ir_op *op = v ? pass_single_user(v) : NULL;
@@ -42,7 +40,7 @@ static ir_op *convolution_of(const ir_value *v)
         channels < 2 || channels > PICTURE_CHANNELS || ir_int(op, IR_ATTR_GROUPS) != 1)
         return NULL;
     const ir_value *bias = ir_operand_value(op, 2);
-    return is_real_constant(op->operands[1].value) && (!bias || is_real_constant(bias)) ? op : NULL;
+    return pass_is_real_constant(op->operands[1].value) && (!bias || pass_is_real_constant(bias)) ? op : NULL;
 }
 
 static bool is_padded(const ir_op *conv)

@@ -160,6 +160,14 @@ ir_op **twins_ops(const ir_graph *g)
     return ops;
 }
 
+int32_t twins_input(const ir_graph *g, const ir_value *v)
+{
+    for (int32_t i = 0; i < g->input_count; i++)
+        if (g->inputs[i]->id == v->id)
+            return i;
+    return -1;
+}
+
 /* Sums that a product takes in are real here, and rounded all the same. */
 static void fix_sums(ir_graph *g)
 {

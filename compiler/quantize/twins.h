@@ -37,6 +37,8 @@ bool twins_give_scales(ir_graph *, const driver_options *, diag *);
 
 /* Of a graph, by id: ids are the same in its copies. */
 ir_op **twins_ops(const ir_graph *);
+/* Which input of a graph, or of a copy, the value is. */
+int32_t twins_input(const ir_graph *, const ir_value *);
 /* To compile a copy for this machine, in this process. */
 driver_options twins_options(const driver_options *of_the_model, pass_quantize_mode);
 /* The same of a graph at the start of PHASE(integer), on integers with these ranges. */

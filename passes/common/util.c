@@ -19,6 +19,8 @@ bool pass_evaluate(const ir_op *op, const void *const operands[], void *const re
     return good;
 }
 
+bool pass_is_real_constant(const ir_value *v) { return v && ir_is_const(v) && v->type.dtype == IR_F32 && !v->as; }
+
 bool pass_is_number(const ir_value *v) { return ir_is_const(v) && ir_type_elements(&v->type) == 1; }
 
 bool pass_is_known(const ir_value *v)

@@ -12,6 +12,8 @@
 
 /* The results of an op for these operands; false when it is not defined on its types. */
 bool pass_evaluate(const ir_op *, const void *const operands[], void *const results[]);
+/* A constant of real numbers that stand for no integers; NULL is none. */
+bool pass_is_real_constant(const ir_value *);
 /* A constant of one element. */
 bool pass_is_number(const ir_value *);
 /* A constant, or one that is about to be rounded. */

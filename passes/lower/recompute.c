@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "passes/common/util.h"
+#include "passes/common/plan.h"
 #include "passes/lower/place.h"
 
 enum { LONGEST = 64 /* ops that are repeated for one value */, ROUNDS_EACH = 8 /* at most, for each op */ };
@@ -100,7 +100,7 @@ static double cost_of(const ir_op *op)
     else if (op->code == IR_CONV2D_WEIGHTS_GRADIENT)
         each += (double)ir_type_elements(w) / (double)fmax(1, (double)w->dims[3]) / 16;
     else if (ir_op_info_of(op->code)->flags & IR_MAC)
-        each += (double)ir_type_elements(w) / fmax(1, (double)w->dims[op->code == IR_DEPTHWISE_CONV2D ? 3 : 0]) / 16;
+        return elements + plan_multiply_adds(op) / 16;
     return elements * each;
 }
 

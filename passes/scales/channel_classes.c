@@ -66,11 +66,9 @@ static void same(channel_classes *c, const ir_value *a, const ir_value *b)
 
 /* ---- Products ---- */
 
-static bool is_real_constant(const ir_value *v) { return v && ir_is_const(v) && v->type.dtype == IR_F32 && !v->as; }
-
 static bool is_per_channel(const ir_value *v, int64_t channels)
 {
-    return is_real_constant(v) && ir_type_elements(&v->type) == channels && v->type.rank > 0 &&
+    return pass_is_real_constant(v) && ir_type_elements(&v->type) == channels && v->type.rank > 0 &&
            v->type.dims[v->type.rank - 1] == channels;
 }
 
@@ -89,7 +87,7 @@ bool channel_takes_factors(const ir_op *op)
     const ir_value *w = op->operands[1].value, *b = ir_operand_value(op, 2), *r = op->results[0];
     if (op->code == IR_BATCH_MATMUL && ir_int(op, IR_ATTR_ADJ_A))
         return false;
-    return is_real_constant(w) && (!b || is_per_channel(b, channels_of(r))) && !ir_operand_value(op, 3) &&
+    return pass_is_real_constant(w) && (!b || is_per_channel(b, channels_of(r))) && !ir_operand_value(op, 3) &&
            !ir_operand_value(op, 4) && takes_act(op) && r->type.dtype == IR_F32;
 }
 
@@ -110,7 +108,7 @@ channel_pair channel_of_weight(const ir_op *op, int64_t i)
 
 static bool is_scale(const ir_value *v, int64_t channels)
 {
-    return is_per_channel(v, channels) || (is_real_constant(v) && pass_is_number(v));
+    return is_per_channel(v, channels) || (pass_is_real_constant(v) && pass_is_number(v));
 }
 
 int channel_scale_operand(const ir_op *op, bool gates)
@@ -126,8 +124,8 @@ int channel_scale_operand(const ir_op *op, bool gates)
 /* What it is added to is real, so a number can be one of each channel just as well. */
 static bool takes_number(const channel_classes *c, const ir_value *v, const ir_value *other)
 {
-    return is_real_constant(v) && pass_is_number(v) && other->def && channel_scale_operand(other->def, c->gates) >= 0 &&
-           pass_single_user(other);
+    return pass_is_real_constant(v) && pass_is_number(v) && other->def &&
+           channel_scale_operand(other->def, c->gates) >= 0 && pass_single_user(other);
 }
 
 static void link_sum(channel_classes *c, const ir_op *op)

@@ -19,7 +19,8 @@ except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from exports import export  # noqa: E402
+
 CURE = "lists of tensors are not supported: convert"
 
 
@@ -42,10 +43,9 @@ def main():
     parser.add_argument("--python", default=sys.executable)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        made = run([arguments.python, os.path.join(HERE, "..", "tools", "tflite_models", "keras_models.py"), folder])
-        if made.returncode:
-            print(f"skipped: {made.stdout.strip().splitlines()[-1]}" if made.returncode == 77 else made.stdout + made.stderr)
-            return made.returncode
+        failed = export(arguments.python, "tflite_models/keras_models.py", folder)
+        if failed:
+            return failed
         bad = 0
         for file in sorted(name for name in os.listdir(folder) if name.endswith(".in.npy")):
             base = os.path.join(folder, file[:-len(".in.npy")])

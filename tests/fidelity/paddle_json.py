@@ -21,7 +21,8 @@ except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from exports import export  # noqa: E402
+
 REAL = 1e-5
 
 
@@ -73,11 +74,9 @@ def main():
     parser.add_argument("--python", default=sys.executable)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        made = subprocess.run([arguments.python, os.path.join(HERE, "..", "tools", "paddle_models", "paddle3_models.py"), folder], text=True, check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if made.returncode:
-            print(f"skipped: {made.stdout.strip().splitlines()[-1]}" if made.returncode == 77 else made.stdout)
-            return made.returncode
+        failed = export(arguments.python, "paddle_models/paddle3_models.py", folder)
+        if failed:
+            return failed
         bad = 0
         for name in sorted(os.listdir(folder)):
             write_renumbered(os.path.join(folder, name))

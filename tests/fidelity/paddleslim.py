@@ -23,6 +23,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
 import per_op  # noqa: E402
+from exports import export  # noqa: E402
 from fake_quant import PRODUCTS  # noqa: E402
 
 REAL = 1e-5
@@ -113,14 +114,9 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or temporary
         os.makedirs(folder, exist_ok=True)
-        made = subprocess.run([arguments.python, os.path.join(HERE, "..", "tools", "paddle_models", "paddleslim_lenet.py"), folder], text=True, check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        if made.returncode == 77:
-            print(f"skipped: {made.stdout.strip().splitlines()[-1]}")
-            return 77
-        if made.returncode:
-            print(made.stdout)
-            return 1
+        failed = export(arguments.python, "paddle_models/paddleslim_lenet.py", folder, OMP_NUM_THREADS="1")
+        if failed:
+            return failed
         return check(arguments, folder)
 
 

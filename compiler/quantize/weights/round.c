@@ -81,14 +81,6 @@ static bool find_layers(rounding *r)
 
 /* ---- Samples ---- */
 
-static int32_t input_of(const ir_graph *g, const ir_value *v)
-{
-    for (int32_t i = 0; i < g->input_count; i++)
-        if (g->inputs[i]->id == v->id)
-            return i;
-    return -1;
-}
-
 /* Operands become outputs of the copy. */
 static bool open_session(rounding *r)
 {
@@ -100,7 +92,7 @@ static bool open_session(rounding *r)
         layer *l = &r->layers[i];
         ir_value *x = ops[l->op->id]->operands[0].value;
         l->is_input = x->is_input;
-        l->index = x->is_input ? input_of(copy, x) : ir_value_is_output(x) ? x->first_output : copy->output_count;
+        l->index = x->is_input ? twins_input(copy, x) : ir_value_is_output(x) ? x->first_output : copy->output_count;
         if (!x->is_input && !ir_value_is_output(x))
             ir_output_add(copy, x, "");
     }
