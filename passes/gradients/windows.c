@@ -108,14 +108,6 @@ static ir_value *first_taps(gradient *s, ir_value *v, const int64_t taps[GRADIEN
     return gradient_part(s, gradient_part(s, v, 1, 0, taps[GRADIENT_Y]), 2, 0, taps[GRADIENT_X]);
 }
 
-static bool is_pointwise(const gradient_window *w, const int64_t taps[GRADIENT_AXES])
-{
-    bool plain = taps[GRADIENT_Y] * taps[GRADIENT_X] == 1;
-    for (int a = 0; a < GRADIENT_AXES; a++)
-        plain &= w->stride[a] == 1 && w->pad[a] == 0 && w->pad[GRADIENT_AXES + a] == 0;
-    return plain;
-}
-
 ir_value *gradient_matrix(gradient *s, ir_value *v)
 {
     const int64_t columns = v->type.dims[v->type.rank - 1];
@@ -137,9 +129,6 @@ ir_value *gradient_taps(gradient *s, ir_value *x, ir_value *by_y, const gradient
                         const int64_t taps[GRADIENT_AXES])
 {
     const int64_t dims[4] = {taps[GRADIENT_Y], taps[GRADIENT_X], x->type.dims[3], by_y->type.dims[3]};
-    if (is_pointwise(w, taps))
-        return gradient_reshape(s, gradient_product(s, gradient_matrix(s, x), gradient_matrix(s, by_y), true, false), 4,
-                                dims);
     ir_op *op = gradient_new(s, IR_CONV2D_WEIGHTS_GRADIENT, 2, (ir_value *[]){x, by_y});
     set_window(op, w);
     return gradient_end_as(s, op, 4, dims);
