@@ -57,13 +57,14 @@ bool gradient_of_extreme(gradient *s)
     return true;
 }
 
-/* b a^(b - 1), and y log(a), which counts as 0 where a is 0 */
+/* b a^(b - 1), 0 where b is, and y log(a), which counts as 0 where a is 0 */
 bool gradient_of_pow(gradient *s)
 {
     ir_value *a = gradient_operand(s, 0), *b = gradient_operand(s, 1);
     if (gradient_wants(s, 0)) {
         ir_value *lower = gradient_binary(s, IR_POW, a, gradient_plus(s, b, -1));
-        gradient_give(s, 0, mul(s, s->by_result, mul(s, b, lower)));
+        ir_value *slope = gradient_where(s, IR_NOT_EQUAL, b, 0, mul(s, b, lower), NULL);
+        gradient_give(s, 0, mul(s, s->by_result, slope));
     }
     if (gradient_wants(s, 1)) {
         ir_value *log = gradient_where(s, IR_NOT_EQUAL, a, 0, gradient_unary(s, IR_LOG, a), NULL);

@@ -85,20 +85,25 @@ bool gradient_of_depthwise(gradient *s)
     return true;
 }
 
-/* y is the image of a convolution that gives x: its gradients are that convolution, and that by its taps. */
+/* y, before what is cut off in front, is the image of a convolution that gives x: its gradients are that convolution, and that by
+ * its taps.  Where all of it is cut off, nothing of x or w is left in y. */
 bool gradient_of_transpose_conv2d(gradient *s)
 {
     const ir_type *x = gradient_operand_type(s, 0), *w = gradient_operand_type(s, 1);
     gradient_window at = gradient_window_of(s->op);
     ir_value *by_y = s->by_result;
-    for (int a = 0; a < GRADIENT_AXES; a++)
-        by_y = gradient_framed(s, by_y, a, (x->dims[1 + a] - 1) * at.stride[a] + w->dims[1 + a], at.pad);
+    give_bias(s);
+    for (int a = 0; a < GRADIENT_AXES; a++) {
+        const int64_t whole = (x->dims[1 + a] - 1) * at.stride[a] + w->dims[1 + a];
+        if (at.pad[a] >= whole)
+            return true;
+        by_y = gradient_framed(s, by_y, a, whole, at.pad);
+    }
     if (gradient_wants(s, 0))
         gradient_give(s, 0, gradient_convolution(s, IR_CONV2D, by_y, gradient_swapped(s, gradient_operand(s, 1)), &at));
     if (gradient_wants(s, 1))
         gradient_give(
             s, 1, gradient_transpose(s, gradient_taps(s, by_y, gradient_operand(s, 0), &at, &w->dims[1]), IMAGE_FIRST));
-    give_bias(s);
     return true;
 }
 

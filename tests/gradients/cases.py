@@ -11,31 +11,32 @@ def unary(name, function, shape=(3, 5), scale=1.5, positive=False, **attributes)
     return build
 
 
-def unary_cases():
-    yield "abs", unary("abs", np.abs)
-    yield "neg", unary("neg", np.negative)
-    yield "exp", unary("exp", np.exp)
-    yield "log", unary("log", np.log, positive=True)
-    yield "sqrt", unary("sqrt", np.sqrt, positive=True)
-    yield "rsqrt", unary("rsqrt", lambda x: 1 / np.sqrt(x), positive=True)
-    yield "sin", unary("sin", np.sin)
-    yield "cos", unary("cos", np.cos)
-    yield "tanh", unary("tanh", np.tanh)
-    yield "logistic", unary("logistic", lambda x: 1 / (1 + np.exp(-x)), scale=3)
+def unary_table():
+    """(label, op, function, options of `unary`)"""
+    for name, function in (("abs", np.abs), ("neg", np.negative), ("exp", np.exp), ("sin", np.sin), ("cos", np.cos), ("tanh", np.tanh)):
+        yield name, name, function, {}
+    for name, function in (("log", np.log), ("sqrt", np.sqrt), ("rsqrt", lambda x: 1 / np.sqrt(x))):
+        yield name, name, function, dict(positive=True)
+    yield "logistic", "logistic", ops.logistic, dict(scale=3)
     for act in ("relu", "relu6", "relu_n1_to_1", "relu_0_to_1"):
-        yield f"relu {act}", unary("relu", lambda x, act=act: ops.activated(x, act), scale=4, act=act)
-    yield "leaky_relu", unary("leaky_relu", lambda x: np.where(x < 0, np.float32(0.1) * x, x), alpha=0.1)
-    yield "elu", unary("elu", ops.elu)
-    yield "gelu", unary("gelu", ops.gelu)
-    yield "gelu tanh", unary("gelu", lambda x: ops.gelu(x, 1), approximate=1)
-    yield "erf", unary("erf", ops.erf)
-    yield "hard_swish", unary("hard_swish", ops.hard_swish, scale=3)
-    yield "observe", unary("observe", lambda x: x, min=-1.0, max=1.0)
+        yield f"relu {act}", "relu", lambda x, act=act: ops.activated(x, act), dict(scale=4, act=act)
+    yield "leaky_relu", "leaky_relu", lambda x: np.where(x < 0, np.float32(0.1) * x, x), dict(alpha=0.1)
+    yield "elu", "elu", ops.elu, {}
+    yield "gelu", "gelu", ops.gelu, {}
+    yield "gelu tanh", "gelu", lambda x: ops.gelu(x, 1), dict(approximate=1)
+    yield "erf", "erf", ops.erf, {}
+    yield "hard_swish", "hard_swish", ops.hard_swish, dict(scale=3)
+    yield "observe", "observe", lambda x: x, dict(min=-1.0, max=1.0)
     for name, function in (("floor", np.floor), ("ceil", np.ceil), ("sign", np.sign)):
-        yield name, unary(name, function)
-    yield "cast", unary("cast", lambda x: x)
-    yield "round", unary("round", lambda x: x)  # straight through, as the next
-    yield "fake_quant", unary("fake_quant", lambda x: np.clip(x, -1, 1.55), min=-1.0, max=1.55)
+        yield name, name, function, {}
+    yield "cast", "cast", lambda x: x, {}
+    yield "round", "round", lambda x: x, {}  # straight through, as the next
+    yield "fake_quant", "fake_quant", lambda x: np.clip(x, -1, 1.55), dict(min=-1.0, max=1.55)
+
+
+def unary_cases():
+    for label, op, function, options in unary_table():
+        yield label, unary(op, function, **options)
 
 
 BROADCASTS = [((3, 4), (3, 4)), ((2, 3, 4), (4,)), ((2, 1, 4), (3, 1)), ((), (2, 3)), ((5,), ())]
@@ -49,12 +50,16 @@ def binary(name, function, shapes, positive=False, same=False, **attributes):
     return build
 
 
+def binary_table():
+    """(op, function, are operands positive?)"""
+    return [("add", np.add, False), ("sub", np.subtract, False), ("mul", np.multiply, False), ("div", np.divide, True),
+            ("minimum", np.minimum, False), ("maximum", np.maximum, False), ("pow", np.power, True),
+            ("squared_difference", lambda a, b: (a - b) ** 2, False), ("floor_mod", np.mod, True),
+            ("floor_div", np.floor_divide, True), ("atan2", np.arctan2, False), ("prelu", lambda x, a: np.where(x < 0, a * x, x), False)]
+
+
 def binary_cases():
-    table = [("add", np.add, False), ("sub", np.subtract, False), ("mul", np.multiply, False), ("div", np.divide, True),
-             ("minimum", np.minimum, False), ("maximum", np.maximum, False), ("pow", np.power, True),
-             ("squared_difference", lambda a, b: (a - b) ** 2, False), ("floor_mod", np.mod, True),
-             ("floor_div", np.floor_divide, True), ("atan2", np.arctan2, False), ("prelu", lambda x, a: np.where(x < 0, a * x, x), False)]
-    for name, function, positive in table:
+    for name, function, positive in binary_table():
         for shapes in BROADCASTS:
             if name == "prelu" and len(shapes[1]) > len(shapes[0]):
                 continue
@@ -63,6 +68,7 @@ def binary_cases():
         yield (f"{name} relu6", binary(name, lambda a, b, f=function: ops.activated(f(a, b), "relu6"), BROADCASTS[1],
                                        name == "div", act="relu6"))
     yield "square", lambda g: (lambda x: g.op("mul", np.multiply, x, x))(g.input((3, 4)))
+    yield "pow of 0", lambda g: g.op("pow", np.power, g.input((4,), array=[0, 0, 0, 1.5]), g.input((4,), array=[0, 1, 2, 0], fixed=True))
     yield "select", select
     yield "fake_quant spelled out", spelled_out
 
@@ -107,7 +113,8 @@ def product_cases():
             ("plain", ((2, 3, 4, 3), (2, 3, 3, 3), (5, 6)), {}),
             ("stride", ((1, 3, 4, 3), (2, 3, 2, 3), (6, 8)), dict(stride=[2, 2], pad=[1, 0, 0, 0])),
             ("longer", ((1, 3, 3, 2), (3, 2, 2, 2), (8, 7)), dict(stride=[2, 3], pad=[0, 1, 0, 0])),
-            ("1x1", ((1, 3, 3, 2), (3, 1, 1, 2), (3, 3)), {})]:
+            ("1x1", ((1, 3, 3, 2), (3, 1, 1, 2), (3, 3)), {}),
+            ("cut off whole", ((1, 1, 3, 2), (3, 1, 2, 2), (2, 4)), dict(pad=[1, 0, 0, 0]))]:
         def build(g, x=x, w=w, out=out, attributes=attributes):
             return g.op("transpose_conv2d", lambda x, w, b: ops.transpose_conv2d(x, w, b, out=out, **attributes),
                         g.input(x), g.input(w), g.input((w[0],)), **attributes)
@@ -136,7 +143,7 @@ def window_cases():
     for out in ((8, 6), (3, 5), (4, 3)):
         for attributes in ({}, dict(half_pixel=1), dict(align_corners=1)):
             yield f"resize_bilinear {out} {attributes}", lambda g, out=out, a=attributes: g.op(
-                "resize_bilinear", lambda x: ops.bilinear(x, out, a.get("half_pixel", 0), a.get("align_corners", 0)),
+                "resize_bilinear", lambda x: ops.bilinear(x, out, **a),
                 g.input((2, 4, 3, 2)), **a)
     yield "resize_nearest", lambda g: g.op("resize_nearest", lambda x: x.repeat(2, 1).repeat(3, 2), g.input((2, 3, 2, 2)))
 
@@ -203,24 +210,12 @@ def move_cases():
                 yield f"scatter_nd {combine} {base} {length}", scatter_nd(combine, base, length)
     for begin in ((0, 1, 2), (2, -5, 1), (9, 0, 9)):
         yield f"dynamic_update_slice {begin}", update_slice(begin)
-    yield "space_to_batch", lambda g: g.op("space_to_batch", space_to_batch, g.input((2, 3, 4, 2)), block=[2, 3], pad=[1, 0, 0, 2])
-    yield "batch_to_space", lambda g: g.op("batch_to_space", batch_to_space, g.input((12, 2, 3, 2)), block=[2, 3], crops=[1, 0, 0, 1])
-    yield "depth_to_space", lambda g: g.op("depth_to_space", depth_to_space, g.input((2, 2, 3, 8)), block=[2, 2])
-    yield "space_to_depth", lambda g: g.op("space_to_depth", space_to_depth, g.input((2, 4, 6, 2)), block=[2, 2])
-
-
-def space_to_batch(x):
-    """Blocks of 2x3, after padding of one line in front and two columns behind."""
-    x = np.pad(x, ((0, 0), (1, 0), (0, 2), (0, 0)))
-    n, h, w, c = x.shape
-    return x.reshape(n, h // 2, 2, w // 3, 3, c).transpose(2, 4, 0, 1, 3, 5).reshape(6 * n, h // 2, w // 3, c)
-
-
-def batch_to_space(x):
-    """The other way, but a line in front and a column behind."""
-    n, h, w, c = x.shape
-    x = x.reshape(2, 3, n // 6, h, w, c).transpose(2, 3, 0, 4, 1, 5).reshape(n // 6, 2 * h, 3 * w, c)
-    return x[:, 1:, :-1]
+    yield "space_to_batch", lambda g: g.op(
+        "space_to_batch", lambda x: ops.space_to_batch(x, (2, 3), (1, 0, 0, 2)), g.input((2, 3, 4, 2)), block=[2, 3], pad=[1, 0, 0, 2])
+    yield "batch_to_space", lambda g: g.op(
+        "batch_to_space", lambda x: ops.batch_to_space(x, (2, 3), (1, 0, 0, 1)), g.input((12, 2, 3, 2)), block=[2, 3], crops=[1, 0, 0, 1])
+    yield "depth_to_space", lambda g: g.op("depth_to_space", lambda x: ops.depth_to_space(x, 2, 2), g.input((2, 2, 3, 8)), block=[2, 2])
+    yield "space_to_depth", lambda g: g.op("space_to_depth", lambda x: ops.space_to_depth(x, 2, 2), g.input((2, 4, 6, 2)), block=[2, 2])
 
 
 def gather(axis, from_end):
@@ -273,43 +268,33 @@ def update_slice(begin):
                           g.input((3,), array=np.array(begin), kind="i32"))
 
 
+def recurrent(g, name, steps, batch, units, axis=0, reverse=0, variant=0):
+    """All results count.  variant: of an lstm a bound on the cell state, a gru that resets before its product, an rnn of rectifiers."""
+    gates = {"lstm": 4, "gru": 3, "rnn": 1}[name]
+    shape = (steps, batch) if axis == 0 else (batch, steps)
+    operands = [g.input(shape + (gates * units,)), g.input((gates * units, units), 0.5), g.input((batch, units))]
+    attributes = dict(time_axis=axis, reversed=reverse)
+    if name == "lstm":
+        operands.append(g.input((batch, units)))
+        attributes |= dict(cell_clip=1.25) if variant else {}
+    elif name == "gru" and not variant:
+        operands.append(g.input((units,)))
+    elif name == "rnn":
+        attributes |= dict(rectified=variant)
+    clip = float(np.float32(attributes.get("cell_clip", 0)))
+    results = [(lambda *v, k=k: ops.recurrent(name, *v, axis=axis, reverse=reverse, clip=clip, rectified=variant)[k])
+               for k in range(3 if name == "lstm" else 2)]
+    y, *last = g.ops(name, results, *operands, **attributes)
+    total = g.op("sum", lambda v: v.sum(axis), y, axes=[axis])
+    for v in last:
+        total = g.op("add", np.add, total, g.op("mul", np.multiply, v, g.input((batch, units), fixed=True)))
+    return g.op("concat", lambda *v: np.concatenate(v, 1), total, g.op("reshape", lambda v: v.reshape(batch, -1), y), axis=1)
+
+
 def recurrent_cases():
-    steps, batch, units = 4, 3, 5
-    for name, gates in (("lstm", 4), ("gru", 3), ("rnn", 1)):
-        for axis, reverse, more in ((0, 0, {}), (1, 0, {}), (0, 1, {}), (1, 1, dict(variant=1))):
-            def build(g, name=name, gates=gates, axis=axis, reverse=reverse, more=more):
-                variant = more.get("variant", 0)
-                shape = (steps, batch) if axis == 0 else (batch, steps)
-                operands = [g.input(shape + (gates * units,)), g.input((gates * units, units), 0.5), g.input((batch, units))]
-                attributes = dict(time_axis=axis, reversed=reverse)
-                if name == "lstm":
-                    operands.append(g.input((batch, units)))
-                    attributes |= dict(cell_clip=1.25) if variant else {}
-                elif name == "gru" and not variant:
-                    operands.append(g.input((units,)))
-                elif name == "rnn":
-                    attributes |= dict(rectified=variant)
-                clip = float(np.float32(attributes.get("cell_clip", 0)))
-                results = [(lambda *v, k=k: ops.recurrent(name, *v, axis=axis, reverse=reverse, clip=clip, rectified=variant)[k])
-                           for k in range(3 if name == "lstm" else 2)]
-                y, *last = g.ops(name, results, *operands, **attributes)
-                sums = [g.op("sum", lambda v: v.sum(axis), v, axes=[axis]) if k == 0 else v for k, v in enumerate([y, *last])]
-                total = sums[0]
-                for k, v in enumerate(sums[1:]):
-                    total = g.op("add", np.add, total, g.op("mul", np.multiply, v, g.input((batch, units), fixed=True)))
-                return g.op("concat", lambda *v: np.concatenate(v, 1), total, g.op(
-                    "reshape", lambda v: v.reshape(batch, -1), y), axis=1)
-            yield f"{name} {axis} {reverse} {more}", build
-
-
-def depth_to_space(x):
-    n, h, w, c = x.shape
-    return x.reshape(n, h, w, 2, 2, c // 4).transpose(0, 1, 3, 2, 4, 5).reshape(n, 2 * h, 2 * w, c // 4)
-
-
-def space_to_depth(x):
-    n, h, w, c = x.shape
-    return x.reshape(n, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5).reshape(n, h // 2, w // 2, 4 * c)
+    for name in ("lstm", "gru", "rnn"):
+        for axis, reverse, variant in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 1)):
+            yield f"{name} {axis} {reverse} {variant}", lambda g, n=name, a=axis, r=reverse, v=variant: recurrent(g, n, 4, 3, 5, a, r, v)
 
 
 def all_cases():

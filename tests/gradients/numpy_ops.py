@@ -6,7 +6,7 @@ import numpy as np
 erf = np.vectorize(math.erf, otypes=[float])
 
 
-def activated(y, act):
+def activated(y, act="none"):
     low, high = {"none": (-np.inf, np.inf), "relu": (0, np.inf), "relu6": (0, 6), "relu_n1_to_1": (-1, 1),
                  "relu_0_to_1": (0, 1)}[act]
     return np.clip(y, low, high)
@@ -49,7 +49,7 @@ def depthwise(x, w, b=None, stride=(1, 1), dilation=(1, 1), pad=(0, 0, 0, 0), ac
 def transpose_conv2d(x, w, b=None, stride=(1, 1), pad=(0, 0, 0, 0), out=None):
     n, h, width, _ = x.shape
     o, kh, kw, _ = w.shape
-    whole = np.zeros((n, (h - 1) * stride[0] + kh + pad[2] + out[0], (width - 1) * stride[1] + kw + pad[3] + out[1], o))
+    whole = np.zeros((n, (h - 1) * stride[0] + kh + pad[0] + out[0], (width - 1) * stride[1] + kw + pad[1] + out[1], o))
     for ky in range(kh):
         for kx in range(kw):
             whole[:, ky:ky + (h - 1) * stride[0] + 1:stride[0], kx:kx + (width - 1) * stride[1] + 1:stride[1]] += (
@@ -64,7 +64,8 @@ def max_pool(x, kernel, stride, pad, act="none"):
 
 def avg_pool(x, kernel, stride, pad, act="none"):
     taps = windows(x, kernel, stride, (1, 1), pad, 0.0)
-    return activated(taps.sum(0) / windows(np.ones_like(x), kernel, stride, (1, 1), pad, 0.0).sum(0), act)
+    inside = windows(np.ones_like(x), kernel, stride, (1, 1), pad, 0.0).sum(0)
+    return activated(taps.sum(0) / np.maximum(inside, 1), act)
 
 
 def softmax(x, mask=None, beta=1.0):
@@ -102,22 +103,57 @@ def elu(x):
     return np.where(x < 0, np.expm1(np.minimum(x, 0)), x)
 
 
-def bilinear(x, out, half_pixel=0, align=0):
-    def taps(n, m):
+def ratio_of(extent, out, align, ratio):
+    """How far apart pixels of the result are in the image."""
+    return (extent - 1) / (out - 1) if align and out > 1 else ratio or extent / out
+
+
+def bilinear(x, out, half_pixel=0, align_corners=0, ratio=(0, 0)):
+    def taps(n, m, by):
         rows = np.zeros((m, n))
         for i in range(m):
-            if half_pixel:
-                at = max((i + 0.5) * n / m - 0.5, 0.0)
-            elif align and m > 1:
-                at = i * (n - 1) / (m - 1)
-            else:
-                at = i * n / m
-            low = min(int(at), n - 1)
-            high = min(low + 1, n - 1)
+            at = min(max((i + 0.5) * by - 0.5 if half_pixel else i * by, 0.0), n - 1)
+            low = int(at)
             rows[i, low] += 1 - (at - low)
-            rows[i, high] += at - low
+            rows[i, min(low + 1, n - 1)] += at - low
         return rows
-    return np.einsum("ay,nyxc,bx->nabc", taps(x.shape[1], out[0]), x, taps(x.shape[2], out[1]))
+    a, b = (taps(n, m, ratio_of(n, m, align_corners, r)) for n, m, r in zip(x.shape[1:3], out, ratio))
+    return np.einsum("ay,nyxc,bx->nabc", a, x, b)
+
+
+def nearest(x, out, half_pixel=0, align_corners=0, ratio=(0, 0)):
+    def pixels(n, m, by):
+        """In float, as the definition has it: a pixel in the middle between two is one or the other."""
+        at = (np.arange(m, dtype=np.float32) + np.float32(0.5 * half_pixel)) * np.float32(by)
+        return np.clip(np.floor(at + np.float32(0.5)) if align_corners else np.floor(at), 0, n - 1).astype(int)
+    a, b = (pixels(n, m, ratio_of(n, m, align_corners, r)) for n, m, r in zip(x.shape[1:3], out, ratio))
+    return x[:, a][:, :, b]
+
+
+def depth_to_space(x, up, across):
+    n, h, w, c = x.shape
+    parts = x.reshape(n, h, w, up, across, c // up // across).transpose(0, 1, 3, 2, 4, 5)
+    return parts.reshape(n, h * up, w * across, c // up // across)
+
+
+def space_to_depth(x, up, across):
+    n, h, w, c = x.shape
+    return x.reshape(n, h // up, up, w // across, across, c).transpose(0, 1, 3, 2, 4, 5).reshape(n, h // up, w // across, up * across * c)
+
+
+def space_to_batch(x, block, pad):
+    x = np.pad(x, ((0, 0), (pad[0], pad[2]), (pad[1], pad[3]), (0, 0)))
+    n, h, w, c = x.shape
+    up, across = block
+    return x.reshape(n, h // up, up, w // across, across, c).transpose(2, 4, 0, 1, 3, 5).reshape(up * across * n, h // up, w // across, c)
+
+
+def batch_to_space(x, block, crops):
+    n, h, w, c = x.shape
+    up, across = block
+    n //= up * across
+    x = x.reshape(up, across, n, h, w, c).transpose(2, 3, 0, 4, 1, 5).reshape(n, h * up, w * across, c)
+    return x[:, crops[0]:h * up - crops[2], crops[1]:w * across - crops[3]]
 
 
 def logistic(x):
