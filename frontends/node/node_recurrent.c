@@ -69,14 +69,20 @@ ir_value *node_joined(frontend_node *n, int count, ir_value *const parts[], int 
     return node_done(n, op);
 }
 
-bool node_recurrent(frontend_node *n, const recurrent_layer *l, ir_value *out[3])
+static ir_value *product(frontend_node *n, const recurrent_layer *l)
 {
     ir_type type = l->x->type;
-    ir_op *product = node_emit(n, IR_FULLY_CONNECTED, l->b ? 3 : 2, (ir_value *[]){l->x, l->w, l->b});
+    ir_op *op = node_emit(n, IR_FULLY_CONNECTED, l->b ? 3 : 2, (ir_value *[]){l->x, l->w, l->b});
     type.dims[2] = l->w->type.dims[0];
-    ir_value *xw = node_typed(n, product, type, NULL);
+    return node_typed(n, op, type, NULL);
+}
+
+bool node_recurrent(frontend_node *n, const recurrent_layer *l, ir_value *out[3])
+{
+    ir_value *xw = l->xw ? l->xw : product(n, l);
     if (!xw)
         return false;
+    ir_type type = xw->type;
     ir_value *last = l->code == IR_LSTM ? l->c : l->candidate;
     ir_op *op = node_emit(n, l->code, last ? 4 : 3, (ir_value *[]){xw, l->r, l->h, last});
     ir_set_int(op, IR_ATTR_TIME_AXIS, l->time_axis);

@@ -14,6 +14,7 @@ enum { RECURRENT_MAX_GATES = 4 };
 typedef struct recurrent_layer {
     ir_opcode code; /* IR_LSTM, IR_GRU, IR_RNN */
     ir_value *x;    /* [steps, batch, inputs], or [batch, steps, inputs] with time_axis 1 */
+    ir_value *xw;   /* its product by w and b, [.., gates * units], where the importer has made that; NULL: not yet */
     int time_axis;
     bool reversed;
     ir_value *w, *r,

@@ -55,6 +55,7 @@ typedef struct tflite_scope {
     fb_vector tensors;
     ir_value **values;           /* a tensor's value: NULL until it is defined or first used as a constant */
     tflite_variable **variables; /* what a tensor is a handle of; NULL as long as the subgraph has no handles */
+    bool *kept;   /* tensors that are variables and were read before anything wrote them; NULL: none yet */
     bool initial; /* the subgraph runs once, before the first run, and gives variables their initial values */
 } tflite_scope;
 
@@ -116,6 +117,11 @@ const char *tflite_type_text(int type);
 /* Expands a sparse constant into `dense`, dense_bytes long and zeroed. */
 bool tflite_densify(tflite_scope *, const ir_loc *, const tflite_tensor *, const uint8_t *bytes, size_t size,
                     uint8_t *dense, size_t dense_bytes);
+
+/* ---- ops_state.c ---- */
+/* What operand `index`, a tensor that is a variable, holds now; `type` is that of a value read from the last run. */
+ir_value *tflite_state(tflite_node *, int index, const ir_type *type);
+bool tflite_set_state(tflite_node *, int index, ir_value *);
 
 /* ---- options.c ---- */
 bool tflite_options_read(tflite_node *); /* opens the options, whose fields are all known */

@@ -35,9 +35,8 @@ ir_value *tflite_input(tflite_node *n, int index)
     if (!tflite_tensor_read(s, &n->loc, tensor, &t))
         return NULL;
     if (fb_bool(t.table, TENSOR_IS_VARIABLE, false))
-        node_error(n, "operand %d is a state variable, which is not supported", index);
-    else
-        node_malformed(n, "operand %d (tensor %d) is used before it is computed", index, tensor);
+        return tflite_state(n, index, &t.type);
+    node_malformed(n, "operand %d (tensor %d) is used before it is computed", index, tensor);
     return NULL;
 }
 
@@ -118,6 +117,8 @@ static bool define(tflite_node *n, int output, ir_value *v, const char *name)
     int32_t tensor = fb_vec_i32(n->outputs, (uint32_t)output);
     if (n->scope->values[tensor])
         return node_malformed(n, "result %d is tensor %d, which already has a value", output, tensor);
+    if (n->scope->kept && n->scope->kept[tensor])
+        return node_error(n, "result %d is a state variable that has been read, which is not supported", output);
     if (!v->name)
         v->name = name;
     n->scope->values[tensor] = v;

@@ -1,6 +1,6 @@
 /* ops_lstm.c: recurrent layers.
  *
- *     UNIDIRECTIONAL_SEQUENCE_LSTM(x, W and R of four gates, biases, states h and c)
+ *     UNIDIRECTIONAL_SEQUENCE_LSTM(x, W and R of four gates, biases, states h and c); UNIDIRECTIONAL_SEQUENCE_RNN likewise
  *
  *     floats                                                   8-bit x and W, 16-bit c
  *         xw = fully_connected x, [W i f c o], [b i f c o]          h = read_variable, c = read_variable
@@ -8,8 +8,9 @@
  *         y, h, c = lstm xw, [R i f c o], h, c                     write_variable h, write_variable c
  *         write_variable h, write_variable c
  *
- * An input gate that is coupled to the forget gate has no weights of its own: 1 - logistic(x) is logistic(-x), so in
- * floats it gets those of the forget gate with the sign turned. */
+ * With int8 weights of a float operand ('hybrid') that is quantized at run time in front of the product, and h in each
+ * step by the lstm, both symmetrically.  An input gate that is coupled to the forget gate has no weights of its own:
+ * 1 - logistic(x) is logistic(-x), so in floats it gets those of the forget gate with the sign turned. */
 #include <string.h>
 
 #include "frontends/node/node_recurrent.h"
@@ -31,7 +32,7 @@ enum { INTERMEDIATE_HIDDEN = 4 };
 
 typedef struct lstm {
     ir_value *x;
-    bool quantized, coupled;
+    bool quantized, hybrid, coupled; /* quantized: the operand, too; hybrid: the weights alone */
     int time_axis;
     int64_t batch, units, inputs;
     float clip;
@@ -76,7 +77,7 @@ static ir_value *stacked(tflite_node *n, const lstm *l, int first, int64_t colum
 {
     arena *a = n->model->graph->arena;
     const ir_type type = ir_type_make(dtype, columns ? 2 : 1, (int64_t[]){GATES * l->units, columns});
-    const bool scaled = l->quantized && columns;
+    const bool scaled = dtype == IR_I8;
     float *scale = scaled ? ARENA_ARRAY(a, float, GATES * l->units) : NULL;
     int32_t *zero = scaled ? ARENA_ARRAY(a, int32_t, GATES * l->units) : NULL;
     if (!ir_type_valid(&type)) {
@@ -111,15 +112,9 @@ static ir_value *stacked(tflite_node *n, const lstm *l, int first, int64_t colum
                         data);
 }
 
-/* ---- States: tensors that keep their contents from run to run ---- */
+/* ---- States ---- */
 
-static const char *state_name(tflite_node *n, int index)
-{
-    return arena_format(n->model->graph->arena, "tensor %d.%d", n->scope->subgraph,
-                        fb_vec_i32(n->inputs, (uint32_t)index));
-}
-
-static ir_value *read_state(tflite_node *n, const lstm *l, int index)
+static ir_value *read_state(tflite_node *n, int64_t batch, int64_t units, int index)
 {
     tflite_tensor t;
     if (!tflite_has_input(n, index)) {
@@ -132,27 +127,19 @@ static ir_value *read_state(tflite_node *n, const lstm *l, int index)
         node_error(n, "operand %d must be a state variable", index);
         return NULL;
     }
-    if (ir_type_elements(&t.type) != l->batch * l->units) {
+    if (ir_type_elements(&t.type) != batch * units) {
         node_error(n, "operand %d, a state, has %lld elements, expected %lld", index,
-                   (long long)ir_type_elements(&t.type), (long long)(l->batch * l->units));
+                   (long long)ir_type_elements(&t.type), (long long)(batch * units));
         return NULL;
     }
-    ir_op *op = node_emit(n, IR_READ_VARIABLE, 0, NULL);
-    ir_set_str(op, IR_ATTR_VARIABLE, state_name(n, index));
-    ir_value *v = node_typed(n, op, ir_type_make(t.type.dtype, 2, (int64_t[]){l->batch, l->units}), t.quant);
-    if (v)
-        v->name = t.name;
-    return v;
-}
-
-static bool write_state(tflite_node *n, int index, ir_value *v)
-{
-    ir_op *op = node_emit1(n, IR_WRITE_VARIABLE, v);
-    ir_set_str(op, IR_ATTR_VARIABLE, state_name(n, index));
-    return node_check(n, op);
+    const ir_type matrix = ir_type_make(t.type.dtype, 2, (int64_t[]){batch, units});
+    ir_value *v = tflite_state(n, index, &matrix);
+    return v && !ir_type_equal(&v->type, &matrix) ? node_reshaped(n, v, 2, matrix.dims) : v;
 }
 
 /* ---- The layer ---- */
+
+static const char asymmetric_text[] = "hybrid (dynamic-range) quantization with zero points of states is not supported";
 
 static bool read_layer(tflite_node *n, lstm *l)
 {
@@ -168,15 +155,18 @@ static bool read_layer(tflite_node *n, lstm *l)
     l->inputs = w->type.dims[1];
     l->units = w->type.dims[0];
     l->quantized = l->x->type.dtype != IR_F32;
+    l->hybrid = !l->quantized && w->type.dtype == IR_I8;
     l->clip = fb_f32(n->options, LSTM_CELL_CLIP, 0);
     l->coupled = !tflite_has_input(n, IN_W);
     if (!(l->clip >= 0))
         return node_error(n, "the cell state's bound is %g", (double)l->clip);
-    if (l->coupled && (l->quantized || tflite_has_input(n, IN_R) || tflite_has_input(n, IN_BIAS)))
-        return node_error(n, l->quantized
+    if (l->coupled && (l->quantized || l->hybrid || tflite_has_input(n, IN_R) || tflite_has_input(n, IN_BIAS)))
+        return node_error(n, l->quantized || l->hybrid
                                  ? "an LSTM in integers whose input gate is coupled is not supported"
                                  : "an input gate without weights must have no recurrent weights and bias either");
-    if (!l->quantized && w->type.dtype != IR_F32)
+    if (fb_bool(n->options, LSTM_ASYMMETRIC, false) && l->hybrid)
+        return node_error(n, "%s", asymmetric_text);
+    if (!l->quantized && !l->hybrid && w->type.dtype != IR_F32)
         return node_error(n, "hybrid (dynamic-range) quantization, f32 with %s, is not supported",
                           ir_dtype_text(w->type.dtype));
     if (l->quantized && (l->x->type.dtype != IR_I8 || w->type.dtype != IR_I8 || output.type.dtype != IR_I8))
@@ -214,10 +204,21 @@ static bool emit_quantized(tflite_node *n, const lstm *l, ir_value *const operan
     return true;
 }
 
+/* The product with an operand that is quantized at run time; NULL after a diagnostic. */
+static ir_value *hybrid_product(tflite_node *n, ir_value *x, ir_value *w, ir_value *b)
+{
+    ir_op *op = tflite_emit_hybrid(n, IR_FULLY_CONNECTED, x, w, b, false, 2);
+    ir_type type = x->type;
+    type.dims[2] = w->type.dims[0];
+    return op ? node_typed(n, op, type, NULL) : NULL;
+}
+
 static bool emit_float(tflite_node *n, const lstm *l, ir_value *const operands[6], ir_value *out[3])
 {
+    ir_value *xw = l->hybrid ? hybrid_product(n, l->x, operands[1], operands[3]) : NULL;
     const recurrent_layer layer = {.code = IR_LSTM,
                                    .x = l->x,
+                                   .xw = xw,
                                    .time_axis = l->time_axis,
                                    .cell_clip = l->clip,
                                    .w = operands[1],
@@ -225,7 +226,7 @@ static bool emit_float(tflite_node *n, const lstm *l, ir_value *const operands[6
                                    .b = operands[3],
                                    .h = operands[4],
                                    .c = operands[5]};
-    return node_recurrent(n, &layer, out) && tflite_bind_value(n, 0, out[0]);
+    return (xw || !l->hybrid) && node_recurrent(n, &layer, out) && tflite_bind_value(n, 0, out[0]);
 }
 
 bool tflite_op_sequence_lstm(tflite_node *n)
@@ -234,12 +235,60 @@ bool tflite_op_sequence_lstm(tflite_node *n)
     ir_value *out[3];
     if (!refuse_variants(n) || !read_layer(n, &l))
         return false;
-    const ir_dtype weights = l.quantized ? IR_I8 : IR_F32;
+    const ir_dtype weights = l.quantized || l.hybrid ? IR_I8 : IR_F32;
     ir_value *w = stacked(n, &l, IN_W, l.inputs, weights, "weights");
     ir_value *r = w ? stacked(n, &l, IN_R, l.units, weights, "recurrent weights") : NULL;
     ir_value *b = r ? stacked(n, &l, IN_BIAS, 0, l.quantized ? IR_I32 : IR_F32, "biases") : NULL;
-    ir_value *h = b ? read_state(n, &l, IN_H) : NULL, *c = h ? read_state(n, &l, IN_C) : NULL;
+    ir_value *h = b ? read_state(n, l.batch, l.units, IN_H) : NULL;
+    ir_value *c = h ? read_state(n, l.batch, l.units, IN_C) : NULL;
     ir_value *const operands[6] = {l.x, w, r, b, h, c};
     return c && (l.quantized ? emit_quantized(n, &l, operands, out) : emit_float(n, &l, operands, out)) &&
-           write_state(n, IN_H, out[1]) && write_state(n, IN_C, out[2]);
+           tflite_set_state(n, IN_H, out[1]) && tflite_set_state(n, IN_C, out[2]);
+}
+
+/* ---- RNN ---- */
+
+enum { RNN_X, RNN_W, RNN_R, RNN_B, RNN_H };
+
+static bool check_rnn(tflite_node *n, const ir_value *x, const ir_value *w, const ir_value *r, const ir_value *b)
+{
+    const int64_t units = w->type.dims[0], *d = w->type.dims;
+    const ir_type recurrent = ir_type_make(w->type.dtype, 2, (int64_t[]){units, units});
+    const ir_type bias = ir_type_make(IR_F32, 1, &units);
+    const int8_t act = fb_i8(n->options, RNN_ACT, ACTIVATION_NONE);
+    if (act != ACTIVATION_TANH && act != ACTIVATION_RELU)
+        return node_error(n, "an RNN with another activation than TANH and RELU is not supported");
+    if (x->type.dtype != IR_F32 || (w->type.dtype != IR_F32 && w->type.dtype != IR_I8))
+        return node_error(n, "an RNN on %s with weights of %s is not supported", ir_dtype_text(x->type.dtype),
+                          ir_dtype_text(w->type.dtype));
+    if (x->type.rank != 3 || w->type.rank != 2 || d[1] != x->type.dims[2] || units < 1 ||
+        !ir_type_equal(&r->type, &recurrent) || !ir_type_equal(&b->type, &bias))
+        return node_error(n, "operand, weights and bias do not fit together");
+    if (w->type.dtype == IR_I8 && (!r->quant || r->quant->axis >= 0 || r->quant->zero[0] != 0))
+        return node_error(n, "recurrent weights of integers need one scale, and no zero point");
+    return w->type.dtype == IR_F32 || !fb_bool(n->options, RNN_ASYMMETRIC, false) ||
+           node_error(n, "%s", asymmetric_text);
+}
+
+bool tflite_op_sequence_rnn(tflite_node *n)
+{
+    ir_value *out[3], *x = tflite_input(n, RNN_X), *w = x ? tflite_param(n, RNN_W, "weights") : NULL;
+    ir_value *r = w ? tflite_param(n, RNN_R, "recurrent weights") : NULL,
+             *b = r ? tflite_param(n, RNN_B, "bias") : NULL;
+    if (!b || !check_rnn(n, x, w, r, b))
+        return false;
+    const int time_axis = fb_bool(n->options, RNN_TIME_MAJOR, false) ? 0 : 1;
+    ir_value *h = read_state(n, x->type.dims[1 - time_axis], w->type.dims[0], RNN_H);
+    ir_value *xw = h && w->type.dtype == IR_I8 ? hybrid_product(n, x, w, b) : NULL;
+    const recurrent_layer layer = {.code = IR_RNN,
+                                   .x = x,
+                                   .xw = xw,
+                                   .time_axis = time_axis,
+                                   .rectified = fb_i8(n->options, RNN_ACT, ACTIVATION_NONE) == ACTIVATION_RELU,
+                                   .w = w,
+                                   .r = r,
+                                   .b = b,
+                                   .h = h};
+    return h && (xw || w->type.dtype == IR_F32) && node_recurrent(n, &layer, out) && tflite_bind_value(n, 0, out[0]) &&
+           tflite_set_state(n, RNN_H, out[1]);
 }

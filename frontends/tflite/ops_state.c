@@ -4,6 +4,10 @@
  *     ASSIGN_VARIABLE(h, x)                               ──▶  write_variable x {variable = "states"}
  *     CALL_ONCE(subgraph that assigns zeros)              ──▶  nothing: variables start at the real value 0
  *
+ *     a tensor that is a variable (the states of recurrent layers)
+ *         read first in a run                              read_variable; the layer's new state: write_variable
+ *         written first, by an operator in front of it     that value, and then the layer's new state
+ *
  * Handles exist while importing only: a scope remembers which variable a tensor of type RESOURCE stands for. */
 #include <string.h>
 
@@ -117,4 +121,43 @@ bool tflite_op_call_once(tflite_node *n)
     if (n->scope->initial || subgraph == n->scope->subgraph)
         return node_error(n, "subgraph %d calls itself", subgraph);
     return tflite_import_initial(n->model, subgraph, n->scope->depth + 1, &n->loc);
+}
+
+/* ---- Tensors that are variables ---- */
+
+static const char *state_name(const tflite_node *n, int32_t tensor)
+{
+    return arena_format(n->model->graph->arena, "tensor %d.%d", n->scope->subgraph, tensor);
+}
+
+ir_value *tflite_state(tflite_node *n, int index, const ir_type *type)
+{
+    tflite_scope *s = n->scope;
+    const int32_t tensor = fb_vec_i32(n->inputs, (uint32_t)index);
+    tflite_tensor t;
+    if (s->values[tensor])
+        return s->values[tensor];
+    if (!tflite_tensor_read(s, &n->loc, tensor, &t))
+        return NULL;
+    if (!s->kept)
+        s->kept = ARENA_ARRAY(n->model->graph->arena, bool, s->tensors.count);
+    s->kept[tensor] = true;
+    ir_op *op = node_emit(n, IR_READ_VARIABLE, 0, NULL);
+    ir_set_str(op, IR_ATTR_VARIABLE, state_name(n, tensor));
+    ir_value *v = node_typed(n, op, *type, t.quant);
+    if (v)
+        v->name = t.name;
+    return v;
+}
+
+bool tflite_set_state(tflite_node *n, int index, ir_value *v)
+{
+    const int32_t tensor = fb_vec_i32(n->inputs, (uint32_t)index);
+    if (!n->scope->kept || !n->scope->kept[tensor]) {
+        n->scope->values[tensor] = v;
+        return true;
+    }
+    ir_op *op = node_emit1(n, IR_WRITE_VARIABLE, v);
+    ir_set_str(op, IR_ATTR_VARIABLE, state_name(n, tensor));
+    return node_check(n, op);
 }

@@ -41,21 +41,21 @@ def reverse_sequence(seed, dtype, batch=0, time=1, lengths="int32", known=True):
     return c.done()
 
 
-def lstm(seed, dtype, shape=(2, 7, 19), units=13, time_major=False, clip=0.0, cell_bits=3, coupled=False):
-    """shape: batch, steps, operand's channels.  The states' variables start at 0."""
+def lstm(seed, dtype, shape=(2, 7, 19), units=13, time_major=False, clip=0.0, cell_bits=3, coupled=False, hybrid=False):
+    """shape: batch, steps, operand's channels.  The states' variables start at 0.  hybrid: floats, but for int8 weights."""
     c = Case(seed)
     rng, m, (batch, steps, inputs) = c.rng, c.m, shape
     real = dtype == "float32"
     x, x_params = c.input("x", dtype, (steps, batch, inputs) if time_major else shape)
     h_params = (float(rng.uniform(0.003, 0.008)), int(rng.integers(-40, 40)))
     operands = [x]
-    weight_scales = rng.uniform(0.001, 0.006, 8) if not real else None
+    weight_scales = rng.uniform(0.001, 0.006, 8) if hybrid or not real else None
     for k in range(8):
         columns = inputs if k < 4 else units
         values = rng.standard_normal((units, columns)) * (2 if clip else 1)
         if k % 4 == 0 and coupled:
             operands.append(None)
-        elif real:
+        elif real and not hybrid:
             operands.append(m.const(f"w{k}", (values / np.sqrt(columns)).astype(np.float32)))
         else:
             operands.append(m.const(f"w{k}", rng.integers(-127, 128, values.shape).astype(np.int8), scale=weight_scales[k]))
@@ -80,6 +80,22 @@ def lstm(seed, dtype, shape=(2, 7, 19), units=13, time_major=False, clip=0.0, ce
     if not real:
         o.intermediates = [m.tensor(f"gate{k}", "float32", [0]) for k in range(4)]
         o.intermediates.append(m.tensor("hidden", "int8", [0], scale=h_params[0], zero=h_params[1]))
+    return c.done()
+
+
+def rnn(seed, shape=(2, 7, 19), units=13, time_major=False, rectified=False, hybrid=False):
+    c = Case(seed)
+    rng, m, (batch, steps, inputs) = c.rng, c.m, shape
+    x, _ = c.input("x", "float32", (steps, batch, inputs) if time_major else shape)
+    operands = [x]
+    for name, columns in (("w", inputs), ("r", units)):
+        if hybrid:
+            operands.append(m.const(name, rng.integers(-127, 128, (units, columns)).astype(np.int8), scale=float(rng.uniform(0.001, 0.006))))
+        else:
+            operands.append(m.const(name, (rng.standard_normal((units, columns)) / np.sqrt(2 * columns)).astype(np.float32)))
+    operands += [m.const("b", rng.standard_normal(units).astype(np.float32)), m.tensor("h", "float32", (batch, units), variable=True)]
+    y = c.output("float32", (steps, batch, units) if time_major else (batch, steps, units))
+    m.op("UNIDIRECTIONAL_SEQUENCE_RNN", operands, [y], "SequenceRNNOptions", fusedActivationFunction=1 if rectified else 4, timeMajor=time_major)
     return c.done()
 
 
@@ -126,6 +142,14 @@ def cases(seed):
     for bits in range(7):
         yield named(f"lstm_int8_cell{bits}", lstm, "int8", cell_bits=bits)
     yield named("lstm_float32_coupled", lstm, "float32", coupled=True)
+    for hybrid in (False, True):
+        kind = "hybrid" if hybrid else "float32"
+        yield named(f"rnn_{kind}", rnn, hybrid=hybrid)
+        yield named(f"rnn_{kind}_time_major", rnn, time_major=True, hybrid=hybrid)
+        yield named(f"rnn_{kind}_rectified", rnn, (1, 5, 31), 32, rectified=True, hybrid=hybrid)
+    yield named("lstm_hybrid", lstm, "float32", hybrid=True)
+    yield named("lstm_hybrid_time_major", lstm, "float32", (2, 5, 64), 32, True, hybrid=True)
+    yield named("lstm_hybrid_clip", lstm, "float32", (1, 20, 31), 48, clip=0.3, hybrid=True)
     yield named("AudioSpectrogram", spectrogram)
     yield named("AudioSpectrogram_roots_of_two", spectrogram, channels=2, squared=False)
     yield named("AudioSpectrogram_second", spectrogram, 16000, 1, 640, 320)

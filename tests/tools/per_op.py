@@ -14,7 +14,7 @@ import tflite_reference
 Row = namedtuple("Row", "node kind op name dtype elements differ largest magnitude first ours theirs")
 
 # Operands that operators also write: what counts is what they held before.
-STATE_OPERANDS = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19)}
+STATE_OPERANDS = {"UNIDIRECTIONAL_SEQUENCE_LSTM": (18, 19), "UNIDIRECTIONAL_SEQUENCE_RNN": (4,)}
 
 
 def dump(reference, directory, arrays, steps=1):

@@ -398,6 +398,20 @@ def lstm_layer(kind="float32", weights=None, coupled=False, variable=True, extra
     return m
 
 
+def rnn_layer(weights="float32", act=TANH, **options):
+    """Two units over three channels."""
+    m = Model()
+    scales = {"scale": 0.25, "zero": 0} if weights == "int8" else {}
+    x = m.input("x", "float32", [1, 4, 3])
+    operands = [x] + [m.const(name, np.arange(2 * columns).reshape(2, columns).astype(weights), **scales)
+                      for name, columns in (("weights", 3), ("recurrent", 2))]
+    operands += [m.const("bias", np.ones(2, np.float32)), m.tensor("h", "float32", [1, 2], variable=True)]
+    y = m.tensor("y", "float32", [1, 4, 2])
+    m.op("UNIDIRECTIONAL_SEQUENCE_RNN", operands, [y], "SequenceRNNOptions", fusedActivationFunction=act, **options)
+    m.output(y)
+    return m
+
+
 def lstm():
     """An input gate that is coupled to the forget gate, a bound on the cell state."""
     return lstm_layer(coupled=True, cellClip=10.0)
@@ -732,7 +746,10 @@ REFUSED = {
     "lstm_projection": lambda: lstm_layer(extra=(16,)),
     "lstm_normalized": lambda: lstm_layer(extra=(20, 21, 22, 23)),
     "lstm_activation": lambda: lstm_layer(act=RELU),
-    "lstm_hybrid": lambda: lstm_layer(weights="int8"),
+    "lstm_hybrid": lambda: lstm_layer(weights="int8", asymmetricQuantizeInputs=True),
+    "rnn_activation": lambda: rnn_layer(act=RELU6),
+    "rnn_hybrid": lambda: rnn_layer("int8", asymmetricQuantizeInputs=True),
+    "rnn_weight_shape": lambda: changed(rnn_layer(), lambda m: m.graph.operators[0].inputs.__setitem__(2, 1)),
     "lstm_coupled_int8": lambda: lstm_layer("int8", coupled=True),
     "lstm_not_variable": lambda: lstm_layer(variable=False),
     "lstm_clip_negative": lambda: lstm_layer(cellClip=-1.0),
