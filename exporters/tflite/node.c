@@ -107,6 +107,11 @@ void export_set_float(export_operator *o, unsigned field, float value)
     add_field(o, (export_field){.index = field, .bytes = 4, .value = bits});
 }
 
+void export_set_text(export_operator *o, unsigned field, const char *text)
+{
+    add_field(o, (export_field){.index = field, .text = text});
+}
+
 void export_set_list(export_node *n, export_operator *o, unsigned field, int count, const int64_t values[])
 {
     int32_t *list = ARENA_ARRAY(n->model->memory, int32_t, count + 1);

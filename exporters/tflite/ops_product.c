@@ -326,6 +326,8 @@ bool export_fully_connected(export_node *n)
 {
     const int rank = n->op->operands[0].value->type.rank;
     product p = {0};
+    if (export_is_part_of_layer(n->op))
+        return true;
     if (ir_mac_is_dynamic(n->op) ? !dynamic_operand(n, rank - 1, false, true, &p) : !operands(n, &p))
         return false;
     export_operator *o = emit(n, &p);

@@ -1,6 +1,6 @@
 /* serialize.c: operators and tensors as the bytes of a file.
  *
- *     Model{operator_codes, subgraphs = [{tensors, inputs, outputs, operators}], buffers, signature_defs}
+ *     Model{operator_codes, subgraphs = [{tensors, inputs, outputs, operators}, …], buffers, signature_defs}
  *
  * Buffer 0 is empty: that of all tensors that are computed.  Constants of equal bytes have one buffer each all the same: what
  * can be shared has been made one value long before. */
@@ -12,13 +12,22 @@
 
 enum { ROOM_FOR_ALL_BUT_CONSTANTS = 1 << 28, BUFFER_ALIGN = 16, OLD_BUILTINS = 127 };
 
-typedef struct file {
-    flat_writer w;
+enum { MOST_PARTS = 2 };
+
+/* One subgraph. */
+typedef struct part {
     const export_model *m;
     const char **names; /* of tensors: all different */
     int32_t *buffers;   /* of tensors; 0: none */
+    int32_t *codes;     /* of operators, in order: which operator code */
+} part;
+
+typedef struct file {
+    flat_writer w;
+    const export_model *m;
+    part parts[MOST_PARTS];
+    int part_count;
     int32_t buffer_count;
-    int32_t *codes; /* of operators, in order: which operator code */
     int32_t code_count;
     const export_operator **code_of; /* an operator of each code */
 } file;
@@ -38,53 +47,70 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Readers look tensors up by name, so each has one of its own. */
-static void choose_names(file *f, arena *a)
+static void choose_names(part *p, arena *a)
 {
-    const int32_t count = f->m->tensor_count;
+    const int32_t count = p->m->tensor_count;
     named *all = ARENA_ARRAY(a, named, count + 1);
-    f->names = ARENA_ARRAY(a, const char *, count + 1);
+    p->names = ARENA_ARRAY(a, const char *, count + 1);
     for (int32_t i = 0; i < count; i++) {
-        const char *name = f->m->tensors[i].name;
+        const char *name = p->m->tensors[i].name;
         all[i] = (named){name && *name ? name : arena_format(a, "tensor_%d", i), i};
     }
     qsort(all, (size_t)count, sizeof *all, by_name);
     for (int32_t i = 0; i < count; i++) {
         const bool again = i > 0 && strcmp(all[i].name, all[i - 1].name) == 0;
-        f->names[all[i].index] = again ? arena_format(a, "%s;%d", all[i].name, all[i].index) : all[i].name;
+        p->names[all[i].index] = again ? arena_format(a, "%s;%d", all[i].name, all[i].index) : all[i].name;
     }
 }
 
 /* ---- What tensors and operators refer to ---- */
 
-static bool choose_buffers(file *f, arena *a)
+/* Returns how many bytes they take. */
+static int64_t choose_buffers(file *f, part *p, arena *a)
 {
     int64_t bytes = 0;
-    f->buffers = ARENA_ARRAY(a, int32_t, f->m->tensor_count + 1);
-    f->buffer_count = 1;
-    for (int32_t i = 0; i < f->m->tensor_count; i++)
-        if (f->m->tensors[i].data) {
-            bytes += (int64_t)ir_type_bytes(&f->m->tensors[i].type) + BUFFER_ALIGN;
-            f->buffers[i] = f->buffer_count++;
+    p->buffers = ARENA_ARRAY(a, int32_t, p->m->tensor_count + 1);
+    for (int32_t i = 0; i < p->m->tensor_count; i++)
+        if (p->m->tensors[i].data) {
+            bytes += (int64_t)ir_type_bytes(&p->m->tensors[i].type) + BUFFER_ALIGN;
+            p->buffers[i] = f->buffer_count++;
         }
-    const ir_loc loc = ir_graph_loc(f->m->graph);
-    return bytes < IR_MAX_BYTES - ROOM_FOR_ALL_BUT_CONSTANTS ||
-           diag_error(f->m->diag, &loc, "the constants take more than a TFLite file can hold");
+    return bytes;
 }
 
-static void choose_codes(file *f, arena *a)
+static void choose_codes(file *f, part *p, arena *a)
 {
     int32_t at = 0;
-    f->codes = ARENA_ARRAY(a, int32_t, f->m->operator_count + 1);
-    f->code_of = ARENA_ARRAY(a, const export_operator *, f->m->operator_count + 1);
-    for (const export_operator *o = f->m->first; o; o = o->next) {
+    p->codes = ARENA_ARRAY(a, int32_t, p->m->operator_count + 1);
+    for (const export_operator *o = p->m->first; o; o = o->next) {
         int32_t code = 0;
         while (code < f->code_count &&
                (f->code_of[code]->builtin != o->builtin || f->code_of[code]->version != o->version))
             code++;
         if (code == f->code_count)
             f->code_of[f->code_count++] = o;
-        f->codes[at++] = code;
+        p->codes[at++] = code;
     }
+}
+
+static bool choose_all(file *f, arena *a)
+{
+    int64_t bytes = 0;
+    uint32_t operators = 0;
+    for (const export_model *m = f->m; m; m = m->initial) {
+        f->parts[f->part_count++].m = m;
+        operators += m->operator_count;
+    }
+    f->buffer_count = 1;
+    f->code_of = ARENA_ARRAY(a, const export_operator *, operators + 1);
+    for (int k = 0; k < f->part_count; k++) {
+        choose_names(&f->parts[k], a);
+        choose_codes(f, &f->parts[k], a);
+        bytes += choose_buffers(f, &f->parts[k], a);
+    }
+    const ir_loc loc = ir_graph_loc(f->m->graph);
+    return bytes < IR_MAX_BYTES - ROOM_FOR_ALL_BUT_CONSTANTS ||
+           diag_error(f->m->diag, &loc, "the constants take more than a TFLite file can hold");
 }
 
 /* ---- Tables ---- */
@@ -149,29 +175,31 @@ int export_type_number(ir_dtype t)
     return types[i].number;
 }
 
-static size_t put_tensor(file *f, int32_t index)
+static size_t put_tensor(file *f, const part *p, int32_t index)
 {
-    const export_tensor *e = &f->m->tensors[index];
+    const export_tensor *e = &p->m->tensors[index];
     flat_table t = {0};
     flat_offset(&t, TENSOR_SHAPE);
-    flat_number(&t, TENSOR_TYPE, 1, (uint64_t)export_type_number(e->type.dtype), TYPE_F32);
-    flat_number(&t, TENSOR_BUFFER, 4, (uint64_t)f->buffers[index], 0);
+    flat_number(&t, TENSOR_TYPE, 1, (uint64_t)(e->is_handle ? TYPE_RESOURCE : export_type_number(e->type.dtype)),
+                TYPE_F32);
+    flat_number(&t, TENSOR_BUFFER, 4, (uint64_t)p->buffers[index], 0);
     flat_offset(&t, TENSOR_NAME);
+    flat_number(&t, TENSOR_IS_VARIABLE, 1, e->is_variable, 0);
     if (e->quant)
         flat_offset(&t, TENSOR_QUANTIZATION);
     const size_t table = flat_put(&f->w, &t);
     flat_lead(&f->w, flat_place_of(&t, TENSOR_SHAPE), put_shape(f, &e->type));
-    flat_lead(&f->w, flat_place_of(&t, TENSOR_NAME), flat_string(&f->w, f->names[index]));
+    flat_lead(&f->w, flat_place_of(&t, TENSOR_NAME), flat_string(&f->w, p->names[index]));
     if (e->quant)
         flat_lead(&f->w, flat_place_of(&t, TENSOR_QUANTIZATION), put_quantization(f, e->quant));
     return table;
 }
 
-static size_t put_tensors(file *f)
+static size_t put_tensors(file *f, const part *p)
 {
-    const size_t vector = flat_vector(&f->w, (size_t)f->m->tensor_count, 4, 4, NULL);
-    for (int32_t i = 0; i < f->m->tensor_count; i++)
-        flat_lead(&f->w, flat_element(vector, (size_t)i), put_tensor(f, i));
+    const size_t vector = flat_vector(&f->w, (size_t)p->m->tensor_count, 4, 4, NULL);
+    for (int32_t i = 0; i < p->m->tensor_count; i++)
+        flat_lead(&f->w, flat_element(vector, (size_t)i), put_tensor(f, p, i));
     return vector;
 }
 
@@ -188,7 +216,9 @@ static size_t put_options(file *f, const export_operator *o)
     const size_t table = flat_put(&f->w, &t);
     for (int i = 0; i < o->field_count; i++)
         if (!o->fields[i].bytes)
-            flat_lead(&f->w, flat_place_of(&t, o->fields[i].index), put_ints(f, o->fields[i].count, o->fields[i].list));
+            flat_lead(&f->w, flat_place_of(&t, o->fields[i].index),
+                      o->fields[i].text ? flat_string(&f->w, o->fields[i].text)
+                                        : put_ints(f, o->fields[i].count, o->fields[i].list));
     return table;
 }
 
@@ -212,20 +242,25 @@ static size_t put_operator(file *f, const export_operator *o, int32_t code)
     flat_number(&t, OPERATOR_OPTIONS_TYPE, 1, member, OPTIONS_NONE);
     if (member != OPTIONS_NONE)
         flat_offset(&t, OPERATOR_OPTIONS);
+    if (o->intermediate_count)
+        flat_offset(&t, OPERATOR_INTERMEDIATES);
     const size_t table = flat_put(&f->w, &t);
     flat_lead(&f->w, flat_place_of(&t, OPERATOR_INPUTS), put_ints(f, o->input_count, o->inputs));
     flat_lead(&f->w, flat_place_of(&t, OPERATOR_OUTPUTS), put_ints(f, o->output_count, o->outputs));
     if (member != OPTIONS_NONE)
         flat_lead(&f->w, flat_place_of(&t, OPERATOR_OPTIONS), put_options(f, o));
+    if (o->intermediate_count)
+        flat_lead(&f->w, flat_place_of(&t, OPERATOR_INTERMEDIATES),
+                  put_ints(f, o->intermediate_count, o->intermediates));
     return table;
 }
 
-static size_t put_operators(file *f)
+static size_t put_operators(file *f, const part *p)
 {
-    const size_t vector = flat_vector(&f->w, f->m->operator_count, 4, 4, NULL);
+    const size_t vector = flat_vector(&f->w, p->m->operator_count, 4, 4, NULL);
     size_t i = 0;
-    for (const export_operator *o = f->m->first; o; o = o->next, i++)
-        flat_lead(&f->w, flat_element(vector, i), put_operator(f, o, f->codes[i]));
+    for (const export_operator *o = p->m->first; o; o = o->next, i++)
+        flat_lead(&f->w, flat_element(vector, i), put_operator(f, o, p->codes[i]));
     return vector;
 }
 
@@ -238,23 +273,46 @@ static size_t put_ends(file *f, int32_t count, ir_value *const values[])
     return vector;
 }
 
-static size_t put_subgraphs(file *f)
+/* The first one has the graph's inputs and outputs, the one that runs once has none. */
+static size_t put_subgraph(file *f, const part *p)
 {
-    const ir_graph *g = f->m->graph;
-    const size_t vector = flat_vector(&f->w, 1, 4, 4, NULL);
+    const ir_graph *g = p->m->graph;
+    const bool main = p->m == f->m;
     flat_table t = {0};
     flat_offset(&t, SUBGRAPH_TENSORS);
     flat_offset(&t, SUBGRAPH_INPUTS);
     flat_offset(&t, SUBGRAPH_OUTPUTS);
     flat_offset(&t, SUBGRAPH_OPERATORS);
     flat_offset(&t, SUBGRAPH_NAME);
-    flat_lead(&f->w, flat_element(vector, 0), flat_put(&f->w, &t));
-    flat_lead(&f->w, flat_place_of(&t, SUBGRAPH_TENSORS), put_tensors(f));
-    flat_lead(&f->w, flat_place_of(&t, SUBGRAPH_INPUTS), put_ends(f, g->input_count, g->inputs));
-    flat_lead(&f->w, flat_place_of(&t, SUBGRAPH_OUTPUTS), put_ends(f, g->output_count, g->outputs));
-    flat_lead(&f->w, flat_place_of(&t, SUBGRAPH_OPERATORS), put_operators(f));
-    flat_lead(&f->w, flat_place_of(&t, SUBGRAPH_NAME), flat_string(&f->w, "main"));
+    const size_t table = flat_put(&f->w, &t);
+    flat_lead(&f->w, flat_place_of(&t, SUBGRAPH_TENSORS), put_tensors(f, p));
+    flat_lead(&f->w, flat_place_of(&t, SUBGRAPH_INPUTS), put_ends(f, main ? g->input_count : 0, g->inputs));
+    flat_lead(&f->w, flat_place_of(&t, SUBGRAPH_OUTPUTS), put_ends(f, main ? g->output_count : 0, g->outputs));
+    flat_lead(&f->w, flat_place_of(&t, SUBGRAPH_OPERATORS), put_operators(f, p));
+    flat_lead(&f->w, flat_place_of(&t, SUBGRAPH_NAME), flat_string(&f->w, main ? "main" : "initial"));
+    return table;
+}
+
+static size_t put_subgraphs(file *f)
+{
+    const size_t vector = flat_vector(&f->w, (size_t)f->part_count, 4, 4, NULL);
+    for (int k = 0; k < f->part_count; k++)
+        flat_lead(&f->w, flat_element(vector, (size_t)k), put_subgraph(f, &f->parts[k]));
     return vector;
+}
+
+static void put_buffers_of(file *f, const part *p, size_t vector)
+{
+    for (int32_t i = 0; i < p->m->tensor_count; i++) {
+        const export_tensor *e = &p->m->tensors[i];
+        flat_table t = {0};
+        if (!e->data)
+            continue;
+        flat_offset(&t, BUFFER_DATA);
+        flat_lead(&f->w, flat_element(vector, (size_t)p->buffers[i]), flat_put(&f->w, &t));
+        flat_lead(&f->w, flat_place_of(&t, BUFFER_DATA),
+                  flat_vector(&f->w, ir_type_bytes(&e->type), 1, BUFFER_ALIGN, e->data));
+    }
 }
 
 static size_t put_buffers(file *f)
@@ -262,16 +320,8 @@ static size_t put_buffers(file *f)
     const size_t vector = flat_vector(&f->w, (size_t)f->buffer_count, 4, 4, NULL);
     flat_table empty = {0};
     flat_lead(&f->w, flat_element(vector, 0), flat_put(&f->w, &empty));
-    for (int32_t i = 0; i < f->m->tensor_count; i++) {
-        const export_tensor *e = &f->m->tensors[i];
-        flat_table t = {0};
-        if (!e->data)
-            continue;
-        flat_offset(&t, BUFFER_DATA);
-        flat_lead(&f->w, flat_element(vector, (size_t)f->buffers[i]), flat_put(&f->w, &t));
-        flat_lead(&f->w, flat_place_of(&t, BUFFER_DATA),
-                  flat_vector(&f->w, ir_type_bytes(&e->type), 1, BUFFER_ALIGN, e->data));
-    }
+    for (int k = 0; k < f->part_count; k++)
+        put_buffers_of(f, &f->parts[k], vector);
     return vector;
 }
 
@@ -322,9 +372,7 @@ static void put_file(file *f)
 bool export_serialize(const export_model *m, uint8_t **out_bytes, size_t *out_size)
 {
     file f = {.m = m};
-    choose_names(&f, m->memory);
-    choose_codes(&f, m->memory);
-    if (!choose_buffers(&f, m->memory))
+    if (!choose_all(&f, m->memory))
         return false;
     put_file(&f);
     *out_size = f.w.size;

@@ -14,7 +14,7 @@ int32_t export_tensor_new(export_model *m, ir_type type, const ir_quant *quant, 
             memcpy(more, m->tensors, (size_t)m->tensor_count * sizeof *more);
         m->tensors = more;
     }
-    m->tensors[m->tensor_count] = (export_tensor){type, quant, data, name};
+    m->tensors[m->tensor_count] = (export_tensor){.type = type, .quant = quant, .data = data, .name = name};
     return m->tensor_count++;
 }
 

@@ -87,6 +87,7 @@ bool export_tflite(const ir_graph *g, arena *memory, uint8_t **out_bytes, size_t
         m.tensor_of[i] = EXPORT_ABSENT;
     for (int32_t i = 0; i < g->input_count; i++)
         export_value(&m, g->inputs[i]);
+    export_initial_values(&m);
     for (const ir_op *op = g->first; op; op = op->next)
         if (!write_op(&m, op) && !diag_put_off(d))
             return false;

@@ -4,6 +4,7 @@
  *     tensor.c       values -> tensors
  *     node.c         what every writer of an op needs: operators, their options, conversions between reals and integers
  *     ops_*.c        one function for each kind of op; ops.def says which op goes to which
+ *     ops_state.c    variables, and the subgraph that gives them their first values
  *     serialize.c    operators and tensors -> the bytes of a file
  *
  * A writer of an op gets an export_node and emits operators whose last one makes the tensors of the op's results.  It returns false
@@ -33,11 +34,14 @@ typedef struct export_tensor {
     const ir_quant *quant; /* NULL: real, or plain integers */
     const void *data;      /* NULL: computed while the model runs */
     const char *name;
+    bool is_handle;   /* of a variable; its type is of no account */
+    bool is_variable; /* a state that a kernel changes, which is kept from run to run */
 } export_tensor;
 
 typedef struct export_field {
-    unsigned index, bytes; /* bytes 0: a list of integers */
+    unsigned index, bytes; /* bytes 0: a list of integers, or a text */
     uint64_t value, otherwise;
+    const char *text;
     const int32_t *list;
     int32_t count;
 } export_field;
@@ -46,11 +50,14 @@ typedef struct export_operator {
     int builtin, version;
     int32_t *inputs, *outputs; /* tensors */
     int input_count, output_count;
+    const int32_t *intermediates; /* tensors that the kernel knows the quantization of values of its own by */
+    int intermediate_count;
     export_field fields[EXPORT_MOST_FIELDS];
     int field_count;
     struct export_operator *next;
 } export_operator;
 
+/* One subgraph of the file. */
 typedef struct export_model {
     const ir_graph *graph;
     arena *memory;
@@ -60,6 +67,7 @@ typedef struct export_model {
     int32_t tensor_count, tensor_room;
     export_operator *first, *last;
     uint32_t operator_count;
+    struct export_model *initial; /* what runs once, in front of the first run; NULL: nothing does */
 } export_model;
 
 typedef struct export_entry export_entry;
@@ -100,6 +108,7 @@ void export_set_byte(export_operator *, unsigned field, int value); /* 0 is the 
 void export_set_flag(export_operator *, unsigned field, int value, int otherwise);
 void export_set_int(export_operator *, unsigned field, int64_t value, int64_t otherwise);
 void export_set_float(export_operator *, unsigned field, float value);
+void export_set_text(export_operator *, unsigned field, const char *);
 void export_set_list(export_node *, export_operator *, unsigned field, int count, const int64_t values[]);
 int32_t export_operand(export_node *, int index);
 int32_t export_result(export_node *, int index);
@@ -118,6 +127,14 @@ int export_activation_builtin(ir_enum_ACT); /* the operator that clamps so; -1: 
 /* ---- ops_product.c ---- */
 /* SAME or VALID, if either pads an image of type x as the op does; -1: neither. */
 int export_padding(const ir_op *, const ir_type *x, const int64_t window[2], const int64_t dilation[2]);
+
+/* ---- ops_recurrent.c ---- */
+bool export_is_part_of_layer(const ir_op *product); /* whose operator computes it */
+
+bool export_is_kept_state(const ir_op *variable); /* a layer reads and writes it, by a tensor of its own */
+
+/* ---- ops_state.c ---- */
+void export_initial_values(export_model *);
 
 /* ---- ops_math.c ---- */
 bool export_grid_fits(const export_node *); /* the result has the scale that TFLite's kernel insists on */

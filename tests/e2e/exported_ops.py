@@ -20,6 +20,13 @@ IMAGE, BYTES = "f32<1x4x4x4>", "i8<1x4x4x4; 0.05, 3>"
 TOLERANCE = 1e-5  # of the largest number: functions are approximated, sums added in another order
 
 
+SEQUENCE = "f32<3x1x{}>"
+
+
+def kept(value, form, name):
+    return f'{value}:{form} = read_variable {{variable = "{name}"}}'
+
+
 def numbers(count, most=1.0):
     return floats([(((i * 37) % 19) / 9.5 - 1) * most for i in range(count)])
 
@@ -109,30 +116,40 @@ CASES = {
     "BATCH_TO_SPACE": [([t.replace("1x4x4x4", "4x2x2x4")], "OP %0 {block = [2, 2]}", [t]) for t in (IMAGE, BYTES)],
     **{code: [([t], "OP %0 {half_pixel = 1}", [t.replace("4x4x4", "8x8x4")]) for t in (IMAGE, BYTES)]
        for code in ("RESIZE_NEAREST", "RESIZE_BILINEAR")},
+    # States that are given, last states that are wanted, the product of another op's; a layer whose states are variables.
+    "LSTM": [([SEQUENCE.format(8), "f32<1x2>", "f32<1x2>"], f"OP %0, %9, %1, %2 {{reversed = {turned}}}",
+              [SEQUENCE.format(2), "f32<1x2>", "f32<1x2>"], f"const %9:f32<8x2> = {numbers(16)}") for turned in (0, 1)] +
+            [([SEQUENCE.format(4)], "OP %7, %9, %6, %5 {cell_clip = 0.2}", [SEQUENCE.format(2), "f32<1x2>", "f32<1x2>"],
+              f"const %9:f32<8x2> = {numbers(16)}\n  {kept('%6', 'f32<1x2>', 'h')}\n  {kept('%5', 'f32<1x2>', 'c')}\n  "
+              f"const %4:f32<8x4> = {numbers(32)}\n  const %8:f32<8> = {numbers(8)}\n  %7:f32<3x1x8> = fully_connected %0, %4, %8",
+              'write_variable %11 {variable = "h"}\n  write_variable %12 {variable = "c"}\n  %20:f32<3x1x2> = abs %10')],
+    "RNN": [([SEQUENCE.format(2), "f32<1x2>"], f"OP %0, %9, %1 {{rectified = {rectified}}}", [SEQUENCE.format(2), "f32<1x2>"],
+             f"const %9:f32<2x2> = {numbers(4)}") for rectified in (0, 1)] +
+           [(["f32<2x3x4>"], "OP %7, %9, %6 {time_axis = 1, reversed = 1}", ["f32<2x3x2>", "f32<2x2>"],
+             f"const %9:f32<2x2> = {numbers(4)}\n  {kept('%6', 'f32<2x2>', 'h')}\n  const %4:f32<2x4> = {numbers(8)}\n  "
+             "%7:f32<2x3x2> = fully_connected %0, %4", 'write_variable %11 {variable = "h"}\n  %20:f32<2x3x2> = abs %10')],
+    "LSTM_QUANT": [(["i8<1x3x2; 0.5, 3>"], "OP %0, %9, %8, %7, %6, %5 {time_axis = 1}",
+                    ["i8<1x3x1; 0.0078125, 0>", "i8<1x1; 0.0078125, 0>", "i16<1x1; 0.00024414062, 0>"],
+                    "const %9:i8<4x2; 0.5, 0> = [1, -2, 3, 4, -1, 2, -3, -4]\n  const %8:i8<4x1; 0.5, 0> = [2, -2, 3, 1]\n"
+                    f"  const %7:i32<4> = [4, 8, -4, -8]\n  {kept('%6', 'i8<1x1; 0.0078125, 0>', 'h')}\n"
+                    f"  {kept('%5', 'i16<1x1; 0.00024414062, 0>', 'c')}",
+                    'write_variable %11 {variable = "h"}\n  write_variable %12 {variable = "c"}\n'
+                    '  %20:i8<1x3x1; 0.0078125, 0> = reshape %10')],
+    "READ_VARIABLE": [([F], 'OP {variable = "v"}', [F], "", f'%20:{F} = add %10, %0\n  write_variable %20 {{variable = "v"}}')],
+    "WRITE_VARIABLE": [([F], 'OP %0 {variable = "v"}', [], "", f"{kept('%21', F, 'v')}\n  %20:{F} = add %21, %0")],
 }
-
-SEQUENCE = "f32<3x1x{}>"
 BOXES = (["f32<1x8x4>", "f32<1x2x8>"], ["f32<4x6>", "i32<4x1>", "i32<1>"])
 REFUSALS = {
     "CONV2D_WEIGHTS_GRADIENT": (["f32<1x4x4x2>", "f32<1x2x2x3>"], "OP %0, %1", ["f32<3x3x2x3>"]),
     "MAX_POOL2D_GRADIENT": (["f32<1x4x4x2>", "f32<1x2x2x2>"], "OP %0, %1 {kernel = [2, 2], stride = [2, 2]}", ["f32<1x4x4x2>"]),
     "ERF": ([F], "OP %0", [F]),
     **{code: ([I, I], "OP %0, %1", [I]) for code in ("BITWISE_AND", "BITWISE_OR", "SHIFT_LEFT", "SHIFT_RIGHT")},
-    "LSTM": ([SEQUENCE.format(8), "f32<1x2>", "f32<1x2>"], "OP %0, %9, %1, %2", [SEQUENCE.format(2), "f32<1x2>", "f32<1x2>"],
-             f"const %9:f32<8x2> = {numbers(16)}"),
     "GRU": ([SEQUENCE.format(6), "f32<1x2>"], "OP %0, %9, %1", [SEQUENCE.format(2), "f32<1x2>"], f"const %9:f32<6x2> = {numbers(12)}"),
-    "RNN": ([SEQUENCE.format(2), "f32<1x2>"], "OP %0, %9, %1", [SEQUENCE.format(2), "f32<1x2>"], f"const %9:f32<2x2> = {numbers(4)}"),
-    "LSTM_QUANT": (["i8<1x3x2; 0.5, 3>", "i8<1x1; 0.0078125, 0>", "i16<1x1; 0.00024414062, 0>"], "OP %0, %9, %8, %7, %1, %2 {time_axis = 1}",
-                   ["i8<1x3x1; 0.0078125, 0>", "i8<1x1; 0.0078125, 0>", "i16<1x1; 0.00024414062, 0>"],
-                   "const %9:i8<4x2; 0.5, 0> = [1, -2, 3, 4, -1, 2, -3, -4]\n  const %8:i8<4x1; 0.5, 0> = [2, -2, 3, 1]\n"
-                   "  const %7:i32<4> = [4, 8, -4, -8]"),
     "DETECTION_POSTPROCESS": (["f32<1x8x4>", "f32<1x8x3>", "f32<8x4>"], "OP %0, %1, %2 {max_detections = 5, max_classes = 1, per_class = 100, "
                               "num_classes = 2, regular_nms = 0, score_threshold = 0.1, iou_threshold = 0.5, scales = [10, 10, 5, 5]}",
                               ["f32<1x5x4>", "f32<1x5>", "f32<1x5>", "f32<1>"]),
     "CLASS_NMS": (BOXES[0], "OP %0, %1 {max_detections = 4, background = 0, candidates = 8, score_threshold = 0, iou_threshold = 0.5}", BOXES[1]),
     "MATRIX_NMS": (BOXES[0], "OP %0, %1 {max_detections = 4, background = 0, candidates = 8, score_threshold = 0, post_threshold = 0.1}", BOXES[1]),
-    "READ_VARIABLE": ([F], 'OP {variable = "v"}', ["f32<4>"]),
-    "WRITE_VARIABLE": ([F], 'OP %0 {variable = "v"}', [], "%30:f32<2x3> = abs %0\n  output %30"),
 }
 OTHERWISE = {"DYNAMIC_QUANTIZE": {"FULLY_CONNECTED"}, "PAD": {"PAD", "PADV2"}, "RELU": {"RELU", "RELU6"}}  # than by the operator of the table
 UNSEEN = ("OBSERVE",)  # passes that always run take these out of the graph
