@@ -11,8 +11,6 @@ of cases.py, both.
 """
 import argparse
 import fnmatch
-import os
-import subprocess
 import sys
 import tempfile
 
@@ -25,26 +23,12 @@ except ImportError:
 import cases  # noqa: E402
 import random_cases  # noqa: E402
 from graph import Graph  # noqa: E402
+from harness import WAYS, Failed, gradients_of, is_near, scale_of  # noqa: E402
 
 STEP = 1e-5
-# Of an element, and of a tensor's largest: sums in float cancel, so that small elements have the errors of large ones.
-RELATIVE, OF_LARGEST = 1e-3, 3e-5
-LEAST = 1e-2  # the least "largest", of that of all gradients: some are 0 as a sum of parts (a bias in front of a batch norm)
 DIRECTIONS = 24  # of inputs with more elements than this: random ones, and as many single elements
-WAYS = {"interpreted": ["--interp"], "compiled": ["--target=generic", "-O0"]}
-
 NOT_COMPILED = ("transpose_conv2d", "lstm", "gru", "rnn")  # with weights that are not constant
 REFUSED = ("windows that lie wholly in the padding",)  # compiled
-
-
-class Failed(Exception):
-    pass
-
-
-def run(command):
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise Failed(f"exit {done.returncode}: {done.stderr.strip()}")
 
 
 def directions(rng, shape):
@@ -55,22 +39,6 @@ def directions(rng, shape):
     single[np.arange(DIRECTIONS), rng.choice(count, DIRECTIONS, replace=False)] = 1
     mixed = rng.choice([-1.0, 1.0], (DIRECTIONS, count))
     return np.concatenate([single, mixed]).reshape((2 * DIRECTIONS,) + shape)
-
-
-def gradients_of(graph, way, folder, programs):
-    """The loss, and its gradient by every input that is not fixed."""
-    path = os.path.join(folder, "case.qir")
-    with open(path, "w") as f:
-        f.write(graph.text())
-    run([programs[0], path, path + ".gradients.qir"])
-    command = [programs[1], path + ".gradients.qir", *WAYS[way]]
-    for i, (_, array, _) in enumerate(graph.inputs):
-        np.save(os.path.join(folder, f"in{i}.npy"), array)
-        command += ["-i", os.path.join(folder, f"in{i}.npy")]
-    count = 1 + sum(not fixed for _, _, fixed in graph.inputs)
-    outputs = [os.path.join(folder, f"out{i}.npy") for i in range(count)]
-    run(command + [word for path in outputs for word in ("-o", path)])
-    return [np.load(path).astype(np.float64) for path in outputs]
 
 
 def differences(graph, rng):
@@ -85,13 +53,12 @@ def differences(graph, rng):
 
 
 def check(name, way, found, expected):
-    wrong, least = [], LEAST * max(1, max(abs(by).max(initial=0) for by in found))
+    wrong, least = [], scale_of(found)
     for i, (by, (along, want)) in enumerate(zip(found, expected)):
         axes = tuple(range(1, along.ndim))
         got = (along * by).sum(axis=axes)
         weight = np.sqrt((along * along).sum(axis=axes))  # of directions of many elements the errors add up
-        bound = RELATIVE * abs(want) + OF_LARGEST * weight * max(abs(by).max(initial=0), least)
-        bad = np.flatnonzero(~(abs(got - want) <= bound))
+        bad = np.flatnonzero(~is_near(got, want, weight, max(abs(by).max(initial=0), least)))
         if len(bad):
             wrong.append(f"{name}, {way}, input {i}, direction {bad[0]} of {len(along)}: {got[bad[0]]:.6g}, "
                          f"expected {want[bad[0]]:.6g}")

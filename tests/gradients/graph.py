@@ -4,7 +4,7 @@
     x = g.input((2, 3))
     y = g.op("exp", np.exp, x)
     g.loss(y)                       Σ y c, c a random constant
-    g.text(), g.evaluate(values), g.difference(values, directions)
+    g.text(), g.evaluate(number, array), g.derivative(number, direction, step)
 
 The functions on arrays are those of the definitions, written for this test alone.
 """
@@ -35,10 +35,11 @@ class Graph:
         self.values.append(array)
         return Value(len(self.values) - 1, tuple(int(n) for n in shape), kind)
 
-    def input(self, shape, scale=1.0, array=None, fixed=False, kind="f32"):
-        """A random one, unless it is given; whole multiples of nothing: kinks are not met."""
+    def input(self, shape, scale=1.0, array=None, fixed=False, kind="f32", above=None):
+        """A random one, unless it is given; whole multiples of nothing: kinks are not met.  above: what all numbers are above."""
         if array is None:
             array = self.rng.normal(0, scale, shape)
+            array = array if above is None else abs(array) + above
         array = np.asarray(array, np.float32 if kind == "f32" else np.int32)
         v = self._value(array.shape, kind, array.astype(np.float64) if kind == "f32" else array)
         name = ' "fixed"' if fixed or kind != "f32" else ""
@@ -70,23 +71,25 @@ class Graph:
     def loss(self, y):
         """Σ y c: every element of y counts, each by another weight."""
         c = self.input(y.shape, fixed=True)
-        weighted = self.op("mul", np.multiply, y, c)
+        weighted = self.op("mul", lambda v, c: v * c, y, c)
         axes = list(range(len(y.shape)))
-        self.output = self.op("sum", np.sum, weighted, axes=axes) if axes else weighted
+        self.output = self.op("sum", lambda v: v.sum(), weighted, axes=axes) if axes else weighted
         return self.output
 
     def text(self):
         return "\n".join(['graph "case" {'] + self.lines + [f"  output %{self.output.number}", "}", ""])
 
-    def evaluate(self, replaced):
-        values = list(self.values)
-        for number, array in replaced.items():
-            values[number] = array
+    def evaluate(self, number, array):
+        """The loss with another array for this value."""
+        values, changed = list(self.values), {number}
+        values[number] = array
         for function, operands, result in self.steps:
-            values[result] = function(*(values[o] for o in operands))
+            if not changed.isdisjoint(operands):
+                values[result] = function(*(values[o] for o in operands))
+                changed.add(result)
         return float(np.sum(values[self.output.number]))
 
     def derivative(self, number, direction, step):
         x = self.values[number]
-        above, below = (self.evaluate({number: x + s * step * direction}) for s in (1, -1))
+        above, below = (self.evaluate(number, x + s * step * direction) for s in (1, -1))
         return (above - below) / (2 * step)

@@ -3,18 +3,21 @@ import numpy as np
 import numpy_ops as ops
 
 
-def conv(g, x, out, kernel=3, stride=1, act="none"):
-    low = (kernel - 1) // 2
-    attributes = dict(stride=[stride] * 2, pad=[low] * 4, act=act)
+def product(g, name, function, x, w, bias, attributes):
+    operands = [x, w] + ([g.input(w.shape[3:] if name == "depthwise_conv2d" else w.shape[:1], 0.1)] if bias else [])
+    return g.op(name, lambda *v: function(*v, **attributes), *operands, **attributes)
+
+
+def conv(g, x, out, kernel=3, stride=1, act="none", bias=True):
+    attributes = dict(stride=[stride] * 2, pad=[(kernel - 1) // 2] * 4, act=act)
     w = g.input((out, kernel, kernel, x.shape[3]), (kernel * kernel * x.shape[3]) ** -0.5)
-    return g.op("conv2d", lambda x, w, b: ops.conv2d(x, w, b, **attributes), x, w, g.input((out,), 0.1), **attributes)
+    return product(g, "conv2d", ops.conv2d, x, w, bias, attributes)
 
 
-def depthwise(g, x, stride=1, act="none"):
-    attributes = dict(stride=[stride] * 2, pad=[1] * 4, act=act)
-    w = g.input((1, 3, 3, x.shape[3]), 0.33)
-    return g.op("depthwise_conv2d", lambda x, w, b: ops.depthwise(x, w, b, **attributes), x, w,
-                g.input((x.shape[3],), 0.1), **attributes)
+def depthwise(g, x, stride=1, kernel=3, bias=True):
+    attributes = dict(stride=[stride] * 2, pad=[kernel // 2] * 4)
+    w = g.input((1, kernel, kernel, x.shape[3]), 1 / kernel)
+    return product(g, "depthwise_conv2d", ops.depthwise, x, w, bias, attributes)
 
 
 def connected(g, x, out, act="none"):
@@ -68,31 +71,73 @@ def lenet(g):
     return cross_entropy(g, connected(g, connected(g, x, 16, "relu"), 10))
 
 
-def residual_block(g):
+def relu(g, v, act="relu"):
+    return g.op("relu", lambda v: ops.activated(v, act), v, act=act)
+
+
+def residual(g, x, channels, stride=1):
+    """What goes past two convolutions goes through one of its own where it changes its shape."""
+    y = relu(g, batch_norm(g, conv(g, x, channels, stride=stride, bias=False)))
+    y = batch_norm(g, conv(g, y, channels, bias=False))
+    past = x if x.shape == y.shape else conv(g, x, channels, 1, stride)
+    return g.op("add", lambda a, b: ops.activated(a + b, "relu"), y, past, act="relu")
+
+
+def classified(g, x, classes=5):
+    pooled = g.op("mean", lambda v: v.mean((1, 2)), x, axes=[1, 2])
+    return cross_entropy(g, connected(g, pooled, classes))
+
+
+def resnet8(g):
+    """MLPerf Tiny's: a convolution, and three blocks, each of twice as many channels on half the pixels; here of a quarter of the channels."""
+    x = relu(g, batch_norm(g, conv(g, g.input((2, 8, 8, 3)), 4, bias=False)))
+    for channels, stride in ((4, 1), (8, 2), (16, 2)):
+        x = residual(g, x, channels, stride)
+    return classified(g, x)
+
+
+def mobilenet_v1(g):
+    """Its first layer, and two separable ones, the second of which strides."""
+    x = relu(g, batch_norm(g, conv(g, g.input((2, 9, 9, 3)), 4, stride=2, bias=False)), "relu6")
+    for channels, stride in ((6, 1), (8, 2)):
+        x = relu(g, batch_norm(g, depthwise(g, x, stride, bias=False)), "relu6")
+        x = relu(g, batch_norm(g, conv(g, x, channels, 1, bias=False)), "relu6")
+    return classified(g, x)
+
+
+def inverted_residual(g, x, channels, expanded, stride=1):
+    y = relu(g, batch_norm(g, conv(g, x, expanded, 1, bias=False)), "relu6")
+    y = relu(g, batch_norm(g, depthwise(g, y, stride, bias=False)), "relu6")
+    y = batch_norm(g, conv(g, y, channels, 1, bias=False))
+    return g.op("add", np.add, x, y) if x.shape == y.shape else y
+
+
+def mobilenet_v2(g):
+    x = inverted_residual(g, g.input((2, 6, 6, 3)), 3, 12)
+    return classified(g, inverted_residual(g, x, 5, 9, 2))
+
+
+def hard_swish(g, v):
+    return g.op("hard_swish", ops.hard_swish, v)
+
+
+def excited(g, y, inner):
+    """Channels times what a small network on their means says of them, by a hard sigmoid."""
+    extent = y.shape[1:3]
+    s = g.op("avg_pool2d", lambda v: ops.avg_pool(v, extent, (1, 1), (0, 0, 0, 0)), y, kernel=list(extent))
+    s = conv(g, conv(g, s, inner, 1, act="relu"), y.shape[3], 1)
+    s = relu(g, g.op("add", np.add, s, g.constant(3)), "relu6")
+    return g.op("mul", np.multiply, y, g.op("mul", np.multiply, s, g.constant(0.16666667)))
+
+
+def mobilenet_v3(g):
+    """Hard-swish, squeeze and excitation; taps of 5x5, and a residual."""
     x = g.input((2, 6, 6, 4))
-    y = batch_norm(g, conv(g, x, 8, stride=2))
-    y = batch_norm(g, conv(g, g.op("relu", lambda v: ops.activated(v, "relu"), y, act="relu"), 8))
-    y = g.op("add", lambda a, b: ops.activated(a + b, "relu"), y, conv(g, x, 8, 1, 2), act="relu")
-    pooled = g.op("mean", lambda v: v.mean((1, 2)), y, axes=[1, 2])
-    return cross_entropy(g, connected(g, pooled, 5))
-
-
-def inverted_residual(g):
-    x = g.input((2, 5, 5, 4))
-    y = depthwise(g, conv(g, x, 12, 1, act="relu6"), act="relu6")
-    return g.op("add", np.add, x, conv(g, y, 4, 1))
-
-
-def squeezed(g):
-    """MobileNetV3: hard-swish, and squeeze and excitation by a hard sigmoid."""
-    x = g.input((2, 6, 6, 4))
-    y = g.op("hard_swish", ops.hard_swish, conv(g, x, 8, 1))
-    y = g.op("hard_swish", ops.hard_swish, depthwise(g, y, 2))
-    s = g.op("avg_pool2d", lambda v: ops.avg_pool(v, (3, 3), (1, 1), (0, 0, 0, 0)), y, kernel=[3, 3])
-    s = conv(g, conv(g, s, 4, 1, act="relu"), 8, 1)
-    s = g.op("relu", lambda v: ops.activated(v, "relu6"), g.op("add", np.add, s, g.constant(3)), act="relu6")
-    y = g.op("mul", np.multiply, y, g.op("mul", np.multiply, s, g.constant(0.16666667)))
-    return conv(g, y, 4, 1)
+    y = hard_swish(g, batch_norm(g, conv(g, x, 8, 1, bias=False)))
+    y = excited(g, hard_swish(g, batch_norm(g, depthwise(g, y, kernel=5, bias=False))), 4)
+    x = g.op("add", np.add, x, batch_norm(g, conv(g, y, 4, 1, bias=False)))
+    y = excited(g, hard_swish(g, depthwise(g, x, 2)), 2)
+    return classified(g, y)
 
 
 def transformer(g):
@@ -120,5 +165,5 @@ def transformer(g):
 
 
 def network_cases():
-    for build in (perceptron, lenet, residual_block, inverted_residual, squeezed, transformer):
+    for build in (perceptron, lenet, resnet8, mobilenet_v1, mobilenet_v2, mobilenet_v3, transformer):
         yield f"network {build.__name__}", build
