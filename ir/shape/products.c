@@ -117,21 +117,41 @@ bool ir_shape_dynamic_quantize(inference *i)
     return true;
 }
 
-/* The height and width of the taps are free. */
-bool ir_shape_conv2d_weights_gradient(inference *i)
+/* The height and width of the taps, which the result's dimensions `first` and the next one say, are free. */
+static bool weights_gradient(inference *i, int first)
 {
     if (!need_rank(i, 0, 4) || !need_rank(i, 1, 4))
         return false;
-    const ir_type *x = operand(i, 0), *by_y = operand(i, 1), taps = *i->present;
-    if (taps.rank != 4)
-        return refuse(i, "%s: result has rank %d, expected 4", text_of(i), taps.rank);
+    const ir_type *by_y = operand(i, 1), *taps = i->present;
+    if (taps->rank != 4)
+        return refuse(i, "%s: result has rank %d, expected 4", text_of(i), taps->rank);
+    const int64_t height = taps->dims[first], width = taps->dims[first + 1];
     i->out->dtype = by_y->dtype;
-    if (!image(i, taps.dims[0], taps.dims[1], true, by_y->dims[3]))
+    if (!image(i, height, width, true, by_y->dims[3]))
         return false;
     if (!ir_type_equal(i->out, by_y))
         return refuse(i, "%s: operand 1 has not the shape that the windows give", text_of(i));
-    *i->out = ir_type_make(x->dtype, 4, (int64_t[]){taps.dims[0], taps.dims[1], x->dims[3], by_y->dims[3]});
+    *i->out = ir_type_make(operand(i, 0)->dtype, 4, (int64_t[]){1, 1, 1, by_y->dims[3]});
+    i->out->dims[first] = height;
+    i->out->dims[first + 1] = width;
     return true;
+}
+
+bool ir_shape_conv2d_weights_gradient(inference *i)
+{
+    if (!weights_gradient(i, 0))
+        return false;
+    i->out->dims[2] = operand(i, 0)->dims[3];
+    return true;
+}
+
+bool ir_shape_depthwise_weights_gradient(inference *i)
+{
+    if (!weights_gradient(i, 1))
+        return false;
+    const int64_t channels = operand(i, 0)->dims[3];
+    return channels == i->out->dims[3] || refuse(i, "%s: %lld channels of operand 1, the image has %lld", text_of(i),
+                                                 (long long)i->out->dims[3], (long long)channels);
 }
 
 bool ir_shape_fully_connected(inference *i)

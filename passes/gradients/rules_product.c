@@ -30,6 +30,13 @@ static ir_value *conv_by_x(gradient *s, ir_value *w, ir_value *by_y, const gradi
     return gradient_image(s, IR_CONV2D, by_y, gradient_swapped(s, w), at, &x->dims[1]);
 }
 
+/* [KH, KW, I, O] */
+static ir_value *conv_by_taps(gradient *s, ir_value *x, ir_value *by_y, const gradient_window *at, const ir_type *w)
+{
+    const int64_t dims[4] = {w->dims[1], w->dims[2], x->type.dims[3], by_y->type.dims[3]};
+    return gradient_taps(s, IR_CONV2D_WEIGHTS_GRADIENT, x, by_y, at, dims);
+}
+
 bool gradient_of_conv2d(gradient *s)
 {
     ir_value *x = gradient_operand(s, 0), *w = gradient_operand(s, 1);
@@ -42,8 +49,8 @@ bool gradient_of_conv2d(gradient *s)
         if (gradient_wants(s, 0))
             by_x[g] = conv_by_x(s, gradient_part(s, w, 0, g * out, out), by_y, &at);
         if (gradient_wants(s, 1))
-            by_w[g] = gradient_transpose(
-                s, gradient_taps(s, gradient_part(s, x, 3, g * in, in), by_y, &at, &w->type.dims[1]), OUTPUTS_FIRST);
+            by_w[g] = gradient_transpose(s, conv_by_taps(s, gradient_part(s, x, 3, g * in, in), by_y, &at, &w->type),
+                                         OUTPUTS_FIRST);
     }
     if (gradient_wants(s, 0))
         gradient_give(s, 0, groups == 1 ? by_x[0] : joined(s, by_x, groups, 3));
@@ -79,7 +86,8 @@ bool gradient_of_depthwise(gradient *s)
         ir_value *image = gradient_operand(s, 0);
         image = multiplier == 1 ? image : multiplied(s, image, multiplier);
         gradient_give(s, 1,
-                      gradient_depthwise_taps(s, image, s->by_result, &at, &gradient_operand_type(s, 1)->dims[1]));
+                      gradient_taps(s, IR_DEPTHWISE_WEIGHTS_GRADIENT, image, s->by_result, &at,
+                                    gradient_operand_type(s, 1)->dims));
     }
     give_bias(s);
     return true;
@@ -102,8 +110,7 @@ bool gradient_of_transpose_conv2d(gradient *s)
     if (gradient_wants(s, 0))
         gradient_give(s, 0, gradient_convolution(s, IR_CONV2D, by_y, gradient_swapped(s, gradient_operand(s, 1)), &at));
     if (gradient_wants(s, 1))
-        gradient_give(
-            s, 1, gradient_transpose(s, gradient_taps(s, by_y, gradient_operand(s, 0), &at, &w->dims[1]), IMAGE_FIRST));
+        gradient_give(s, 1, gradient_transpose(s, conv_by_taps(s, by_y, gradient_operand(s, 0), &at, w), IMAGE_FIRST));
     return true;
 }
 

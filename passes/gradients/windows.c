@@ -5,8 +5,7 @@
  *     y[o] = Σ_k w[k] x[o s + k d - p]
  *     by x[i] = Σ_k w[k] by_y[(i + p - k d) / s]      a convolution of by_y, s - 1 zeros behind each element, with the
  *                                                      reversed taps, dilation d and padding (K - 1) d - p
- *     by w[k] = Σ_o by_y[o] x[k d + o s - p]           a convolution of x with by_y for taps: dilation and stride change
- *                                                      places, so do channels and images
+ *     by w[k] = Σ_o by_y[o] x[k d + o s - p]           ops of their own
  */
 #include "passes/gradients/windows.h"
 
@@ -86,28 +85,6 @@ ir_value *gradient_image(gradient *s, ir_opcode code, ir_value *by_y, ir_value *
 
 /* ---- By the taps ---- */
 
-/* Windows that make `image` give one result for each of `taps` positions of the forward window. */
-static gradient_window taps_window(const gradient_window *w, const ir_type *image, const ir_type *by_y,
-                                   const int64_t taps[GRADIENT_AXES])
-{
-    gradient_window back;
-    for (int a = 0; a < GRADIENT_AXES; a++) {
-        const int64_t reach = (by_y->dims[1 + a] - 1) * w->stride[a] + (taps[a] - 1) * w->dilation[a] + 1;
-        const int64_t behind = reach - image->dims[1 + a] - w->pad[a];
-        back.stride[a] = w->dilation[a];
-        back.dilation[a] = w->stride[a];
-        back.pad[a] = w->pad[a];
-        back.pad[GRADIENT_AXES + a] = behind > 0 ? behind : 0;
-    }
-    return back;
-}
-
-/* Lines behind the last window have given more positions. */
-static ir_value *first_taps(gradient *s, ir_value *v, const int64_t taps[GRADIENT_AXES])
-{
-    return gradient_part(s, gradient_part(s, v, 1, 0, taps[GRADIENT_Y]), 2, 0, taps[GRADIENT_X]);
-}
-
 ir_value *gradient_matrix(gradient *s, ir_value *v)
 {
     const int64_t columns = v->type.dims[v->type.rank - 1];
@@ -125,32 +102,10 @@ ir_value *gradient_product(gradient *s, ir_value *a, ir_value *b, bool adj_a, bo
     return gradient_end(s, op);
 }
 
-ir_value *gradient_taps(gradient *s, ir_value *x, ir_value *by_y, const gradient_window *w,
-                        const int64_t taps[GRADIENT_AXES])
+ir_value *gradient_taps(gradient *s, ir_opcode code, ir_value *x, ir_value *by_y, const gradient_window *w,
+                        const int64_t dims[4])
 {
-    const int64_t dims[4] = {taps[GRADIENT_Y], taps[GRADIENT_X], x->type.dims[3], by_y->type.dims[3]};
-    ir_op *op = gradient_new(s, IR_CONV2D_WEIGHTS_GRADIENT, 2, (ir_value *[]){x, by_y});
+    ir_op *op = gradient_new(s, code, 2, (ir_value *[]){x, by_y});
     set_window(op, w);
     return gradient_end_as(s, op, 4, dims);
-}
-
-/* [n, h, w, c] as [1, h, w, n * c] */
-static ir_value *images_as_channels(gradient *s, ir_value *v)
-{
-    const int64_t *d = v->type.dims;
-    const int64_t dims[4] = {1, d[1], d[2], d[0] * d[3]};
-    return gradient_reshape(s, d[0] == 1 ? v : gradient_transpose(s, v, (int64_t[]){1, 2, 0, 3}), 4, dims);
-}
-
-ir_value *gradient_depthwise_taps(gradient *s, ir_value *x, ir_value *by_y, const gradient_window *w,
-                                  const int64_t taps[GRADIENT_AXES])
-{
-    const int64_t images = x->type.dims[0], channels = x->type.dims[3];
-    x = images_as_channels(s, x);
-    by_y = images_as_channels(s, by_y);
-    const gradient_window back = taps_window(w, &x->type, &by_y->type, taps);
-    ir_value *by = first_taps(s, gradient_convolution(s, IR_DEPTHWISE_CONV2D, x, by_y, &back), taps);
-    by = gradient_reshape(s, by, 4, (int64_t[]){taps[GRADIENT_Y], taps[GRADIENT_X], images, channels});
-    by = gradient_reduce(s, IR_SUM, by, 1, (int64_t[]){2}, false);
-    return gradient_reshape(s, by, 4, (int64_t[]){1, taps[GRADIENT_Y], taps[GRADIENT_X], channels});
 }

@@ -18,12 +18,10 @@ ir_value *gradient_convolution(gradient *, ir_opcode, ir_value *x, ir_value *tap
  * the convolution back, conv2d or depthwise_conv2d, needs them: channels in place, not yet reversed. */
 ir_value *gradient_image(gradient *, ir_opcode, ir_value *by_y, ir_value *taps, const gradient_window *w,
                          const int64_t extent[GRADIENT_AXES]);
-/* [KH, KW, I, O]: the gradient by the taps of a conv2d of one group; taps: their height and width. */
-ir_value *gradient_taps(gradient *, ir_value *x, ir_value *by_y, const gradient_window *w,
-                        const int64_t taps[GRADIENT_AXES]);
-/* [1, KH, KW, C]: by those of a depthwise_conv2d whose image has as many channels as its result. */
-ir_value *gradient_depthwise_taps(gradient *, ir_value *x, ir_value *by_y, const gradient_window *w,
-                                  const int64_t taps[GRADIENT_AXES]);
+/* The gradient by the taps, of this shape: conv2d_weights_gradient of one group, [KH, KW, I, O], or
+ * depthwise_weights_gradient, [1, KH, KW, C], whose image has as many channels as its result. */
+ir_value *gradient_taps(gradient *, ir_opcode, ir_value *x, ir_value *by_y, const gradient_window *w,
+                        const int64_t dims[4]);
 
 /* An image brought to `need` lines (columns) with padding: lines that no window needs are cut off, missing ones are
  * added to *pad.  Negative padding in front cuts, and becomes 0. */

@@ -95,7 +95,8 @@ static int64_t term_count(const bounds_op *o)
     switch (op->code) {
     case IR_CONV2D:
     case IR_TRANSPOSE_CONV2D: return w->dims[1] * w->dims[2] * w->dims[3];
-    case IR_CONV2D_WEIGHTS_GRADIENT: return w->dims[0] * w->dims[1] * w->dims[2];
+    case IR_CONV2D_WEIGHTS_GRADIENT:
+    case IR_DEPTHWISE_WEIGHTS_GRADIENT: return w->dims[0] * w->dims[1] * w->dims[2];
     case IR_DEPTHWISE_CONV2D: return w->dims[1] * w->dims[2];
     case IR_FULLY_CONNECTED: return w->dims[1];
     case IR_BATCH_MATMUL: return x->dims[x->rank - (ir_int(op, IR_ATTR_ADJ_A) ? 2 : 1)];

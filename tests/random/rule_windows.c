@@ -182,21 +182,37 @@ bool rule_pool_gradient(draw *d, ir_opcode code, const draw_types *t)
     return draw_result(d, 0, t->result[0], NULL);
 }
 
-bool rule_weights_gradient(draw *d, ir_opcode code, const draw_types *t)
+/* Of `channels` results; the taps' type follows from it. */
+static bool weights_gradient(draw *d, ir_opcode code, const draw_types *t, ir_value *x, int64_t channels)
 {
-    ir_value *x = draw_image(d, t->operand[0], DRAW_PLAIN);
+    const bool depthwise = code == IR_DEPTHWISE_WEIGHTS_GRADIENT;
+    const int64_t in = x->type.dims[3];
     const axis y = draw_axis(d, x->type.dims[1], false, true), w = draw_axis(d, x->type.dims[2], false, true);
     const ir_type by_y =
-        ir_type_make(t->operand[1], 4, (int64_t[]){x->type.dims[0], y.positions, w.positions, draw_channels(d)});
-    const ir_type taps = ir_type_make(t->result[0], 4, (int64_t[]){y.taps, w.taps, x->type.dims[3], by_y.dims[3]});
+        ir_type_make(t->operand[1], 4, (int64_t[]){x->type.dims[0], y.positions, w.positions, channels});
+    const ir_type taps =
+        ir_type_make(t->result[0], 4,
+                     depthwise ? (int64_t[]){1, y.taps, w.taps, channels} : (int64_t[]){y.taps, w.taps, in, channels});
     const draw_want want = {.dtype = t->operand[1], .type = &by_y, .least_rank = 4, .most_rank = 4};
 
     if (!draw_fits(&by_y) || !draw_fits(&taps) ||
-        ir_type_elements(&by_y) * y.taps * w.taps * x->type.dims[3] > DRAW_MOST_TERMS)
+        ir_type_elements(&by_y) * y.taps * w.taps * (depthwise ? 1 : in) > DRAW_MOST_TERMS)
         return false;
     draw_op(d, code, 2, (ir_value *[]){x, draw_take(d, &want)});
     draw_ints(d, IR_ATTR_STRIDE, 2, (int64_t[]){y.stride, w.stride});
     draw_ints(d, IR_ATTR_DILATION, 2, (int64_t[]){y.dilation, w.dilation});
     draw_ints(d, IR_ATTR_PAD, 4, (int64_t[]){y.before, w.before, y.after, w.after});
     return draw_result_as(d, 0, &taps, NULL);
+}
+
+bool rule_weights_gradient(draw *d, ir_opcode code, const draw_types *t)
+{
+    ir_value *x = draw_image(d, t->operand[0], DRAW_PLAIN);
+    return weights_gradient(d, code, t, x, draw_channels(d));
+}
+
+bool rule_depthwise_weights_gradient(draw *d, ir_opcode code, const draw_types *t)
+{
+    ir_value *x = draw_image(d, t->operand[0], DRAW_PLAIN);
+    return weights_gradient(d, code, t, x, x->type.dims[3]);
 }

@@ -12,10 +12,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "compiler/codegen/build/lanes.h"
 #include "compiler/codegen/matmul/mac.h"
 #include "compiler/codegen/matmul/pack.h"
 #include "compiler/codegen/move/copy.h"
+#include "compiler/codegen/rows/chunk_sum.h"
 
 enum { ELEMENT = 4, LEAST_STEPS = 1024, MOST_PARTIAL_BYTES = 16 << 20, MOST_WINDOWS = 1 << 24 };
 
@@ -193,48 +193,6 @@ static cg_gemm product_of(cg_module *m, const layer *l)
     return g;
 }
 
-/* ---- The sum of the chunks ---- */
-
-typedef struct summer {
-    const layer *l;
-    unsigned lanes;
-    int64_t blocks;
-} summer;
-
-/* Units: vectors of the result. */
-static void sum_blocks(cg_kernel *k, const summer *s)
-{
-    const int64_t n = result_bytes(s->l) / ELEMENT, rest = n % s->lanes;
-    LLVMTypeRef vector = cg_vector(k->m->f32, s->lanes);
-    cg_loop unit = cg_loop_begin(k, k->begin, k->end, 1);
-    LLVMValueRef first = cg_mul_const(k, unit.index, s->lanes), at = cg_mul_const(k, first, ELEMENT);
-    LLVMValueRef mask = rest ? cg_lane_mask(k, LLVMBuildSub(k->b, cg_i64(k, n), first, ""), s->lanes) : NULL;
-    LLVMValueRef from = cg_at(k, k->arg[0], at);
-    cg_loop chunks = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, s->l->chunks), 1);
-    LLVMValueRef sum = cg_loop_carry(k, &chunks, LLVMConstNull(vector));
-    LLVMValueRef part = cg_load_lanes(k, vector, cg_at(k, from, cg_mul_const(k, chunks.index, n * ELEMENT)), mask);
-    cg_loop_update(k, &chunks, 0, LLVMBuildFAdd(k->b, sum, part, ""));
-    cg_loop_end(k, &chunks);
-    cg_store_lanes(k, sum, cg_at(k, k->arg[1], at), mask);
-    cg_loop_end(k, &unit);
-}
-
-static void emit_sum(cg_module *m, const layer *l)
-{
-    const int64_t n = result_bytes(l) / ELEMENT;
-    summer s = {.l = l, .lanes = m->target->vector_bytes / ELEMENT};
-    s.blocks = (n + s.lanes - 1) / s.lanes;
-    const char *key = arena_format(m->arena, "sum_of_chunks %lld x %lld", (long long)l->chunks, (long long)n);
-    const cg_arg args[2] = {scratch_part(m, l, 3), cg_arg_value(l->op->results[0])};
-    cg_kernel k;
-    if (cg_kernel_begin(m, &k, key, l->op, 2)) {
-        sum_blocks(&k, &s);
-        cg_kernel_end(&k);
-    }
-    const cg_step_info info = {.units = (uint32_t)s.blocks, .part = QCC_STEP_SUMS};
-    cg_step_add(m, &k, l->op, &info, 2, args);
-}
-
 bool cg_emit_weights_gradient(cg_module *m, const ir_op *op)
 {
     if (ir_type_elements(&op->results[0]->type) == 0)
@@ -247,6 +205,6 @@ bool cg_emit_weights_gradient(cg_module *m, const ir_op *op)
     if (!cg_gemm_emit(m, &g, &tiles))
         return false;
     if (l.chunks > 1)
-        emit_sum(m, &l);
+        cg_emit_chunk_sum(m, op, scratch_part(m, &l, 3), l.chunks, result_bytes(&l) / ELEMENT);
     return true;
 }
