@@ -70,6 +70,18 @@ static ir_variable variable_of(const copier *c, ir_variable from)
     return from;
 }
 
+static const ir_norm *norm_of(const copier *c, const ir_norm *from)
+{
+    ir_norm *to = (ir_norm *)(uintptr_t)bytes_of(c, from, sizeof *from);
+    if (!to)
+        return NULL;
+    const size_t bytes = (size_t)from->channels * sizeof(float);
+    to->gamma = bytes_of(c, from->gamma, bytes);
+    to->beta = bytes_of(c, from->beta, bytes);
+    to->epsilon = bytes_of(c, from->epsilon, bytes);
+    return to;
+}
+
 /* ---- Values and ops ---- */
 
 /* What a value knows by itself: `to` has its place in the graph already. */
@@ -123,6 +135,7 @@ static void own(copier *c, ir_op *op, const ir_op *from)
     op->name = text_of(c, from->name);
     op->why_float = text_of(c, from->why_float);
     op->kernel.name = text_of(c, from->kernel.name);
+    op->norm = norm_of(c, from->norm);
 }
 
 static void copy_op(copier *c, const ir_op *from)
@@ -135,6 +148,7 @@ static void copy_op(copier *c, const ir_op *from)
         describe(c, op->results[i], from->results[i]);
     op->id = from->id;
     op->kernel = from->kernel;
+    op->norm = from->norm;
     if (c->whole)
         own(c, op, from);
 }

@@ -251,6 +251,14 @@ enum { IR_SLOT_RESULT = -1 };
 /* Can a kernel of this layout take operand `slot` of the op, or make results (IR_SLOT_RESULT), with these strides? */
 bool ir_layout_takes(ir_enum_LAYOUT, const ir_op *, int slot, const ir_type *, const int64_t stride[]);
 
+/* A batch norm that an op's constants have in them.  With z what the op gives without what it adds in the end, a channel
+ * (of the last dimension) of its result is gamma (z - mean(z)) / sqrt(variance(z) + epsilon) + beta, as the file says.  Not
+ * part of the text form. */
+typedef struct ir_norm {
+    int64_t channels;
+    const float *gamma, *beta, *epsilon; /* gamma >= 0: signs are z's */
+} ir_norm;
+
 struct ir_op {
     ir_opcode code;
     int operand_count;
@@ -263,6 +271,7 @@ struct ir_op {
     bool keep_float;       /* the options want it computed in float */
     const char *why_float; /* why it is computed in float, for the report; NULL: nobody has decided that */
     ir_kernel kernel;
+    const ir_norm *norm; /* NULL: none, or nobody knows any more */
     const ir_op
         *repeats; /* the op that does the same for the first part of the batch; NULL: this is not of another part */
     ir_op *prev, *next;

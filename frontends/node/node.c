@@ -314,22 +314,12 @@ ir_value *node_real(frontend_node *n, float x) { return node_reals(n, 0, NULL, &
 
 ir_value *node_batch_norm(frontend_node *n, ir_value *x, int at, ir_value *const p[4], double epsilon)
 {
-    const int rank = x->type.rank;
-    const int64_t channels = x->type.dims[at];
-    int64_t dims[IR_MAX_RANK];
-    if (!model_charge(n->model, &n->loc, channels * 16))
+    if (!model_charge(n->model, &n->loc, x->type.dims[at] * 16))
         return NULL;
-    float *factor = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
-    float *offset = ARENA_ARRAY(n->model->graph->arena, float, channels + 1);
-    for (int i = 0; i < rank; i++)
-        dims[i] = i == at ? channels : 1;
-    for (int64_t c = 0; c < channels; c++) {
-        const double f = ir_const_real(p[0], c) / sqrt(ir_const_real(p[3], c) + epsilon);
-        factor[c] = (float)f;
-        offset[c] = (float)(ir_const_real(p[1], c) - ir_const_real(p[2], c) * f);
-    }
-    x = node_binary(n, IR_MUL, x, node_reals(n, rank, dims, factor));
-    return node_binary(n, IR_ADD, x, node_reals(n, rank, dims, offset));
+    ir_op *op = node_emit(n, IR_BATCH_NORM, 5, (ir_value *[]){x, p[0], p[1], p[2], p[3]});
+    ir_set_int(op, IR_ATTR_AXIS, at);
+    ir_set_float(op, IR_ATTR_EPSILON, (float)epsilon);
+    return node_done(n, op);
 }
 
 /* ---- Parameters ---- */

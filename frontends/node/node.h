@@ -212,8 +212,7 @@ ir_value *node_ints(frontend_node *, ir_dtype, int rank, int64_t count, const in
 ir_value *node_reals(frontend_node *, int rank, const int64_t dims[],
                      const float values[]);  /* an error if one is NaN */
 ir_value *node_real(frontend_node *, float); /* of rank 0 */
-/* A batch norm that nothing trains any more: x * factor + offset along dimension `at`, by constants of a number for each
- * channel: scale, offset, mean and variance. */
+/* A batch norm along dimension `at`, by constants of a number for each channel: scale, offset, mean and variance. */
 ir_value *node_batch_norm(frontend_node *, ir_value *x, int at, ir_value *const parameters[4], double epsilon);
 
 /* The constant that v (NULL: an error already) comes to if it is computed of constants alone, whatever its size; or else

@@ -93,6 +93,11 @@ typedef struct ir_fake_grid {
 ir_fake_grid ir_fake_grid_of(const ir_op *);
 /* The integers that a value of that type and quantization (NULL: none) has. */
 void ir_quant_range(ir_dtype, const ir_quant *, int32_t *out_min, int32_t *out_max);
+/* batch_norm: of channel c, x * factor + offset; not finite where variance + epsilon is not above 0. */
+typedef struct ir_affine {
+    float factor, offset;
+} ir_affine;
+ir_affine ir_batch_norm_of(const ir_op *, int64_t c);
 /* layer_norm of 8-bit values: rows up to this long, and epsilon in squared units of the integers. */
 enum { IR_LAYER_NORM_LONGEST = 1 << 16 };
 float ir_layer_norm_epsilon(const ir_op *);

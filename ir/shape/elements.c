@@ -115,6 +115,11 @@ bool ir_shape_top_k(inference *i)
 
 bool ir_shape_cumsum(inference *i) { return ir_shape_check_axis(i, operand(i, 0)->rank) && ir_shape_same_as_first(i); }
 
+bool ir_shape_batch_norm(inference *i)
+{
+    return ir_shape_check_axis(i, operand(i, 0)->rank) && ir_shape_same_as_first(i);
+}
+
 bool ir_shape_normalize(inference *i)
 {
     return operand(i, 0)->rank >= 1 ? ir_shape_same_as_first(i) : refuse(i, "%s: a scalar", text_of(i));

@@ -1,4 +1,5 @@
 /* rules_rows.c: reductions, and what normalises rows.  r: a row's gradient by y. */
+#include "ir/ref/interp.h"
 #include "passes/gradients/rule.h"
 
 static ir_value *mul(gradient *s, ir_value *a, ir_value *b) { return gradient_binary(s, IR_MUL, a, b); }
@@ -104,6 +105,20 @@ bool gradient_of_layer_norm(gradient *s)
     if (gradient_wants(s, 1))
         gradient_give(s, 1, mul(s, r, t));
     gradient_give(s, 2, r);
+    return true;
+}
+
+/* Statistics are constants: r times the factor of the channel. */
+bool gradient_of_batch_norm(gradient *s)
+{
+    const int64_t axis = ir_int(s->op, IR_ATTR_AXIS), channels = gradient_operand_type(s, 0)->dims[axis];
+    ir_type type = *gradient_operand_type(s, 0);
+    float *factor = ARENA_ARRAY(s->g->arena, float, channels);
+    for (int64_t c = 0; c < channels; c++)
+        factor[c] = ir_batch_norm_of(s->op, c).factor;
+    for (int k = 0; k < type.rank; k++)
+        type.dims[k] = k == axis ? channels : 1;
+    gradient_give(s, 0, mul(s, s->by_result, gradient_constant(s, &type, factor)));
     return true;
 }
 

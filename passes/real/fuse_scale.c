@@ -11,6 +11,7 @@
  * stays. */
 #include <math.h>
 
+#include "passes/common/norm.h"
 #include "passes/common/scales.h"
 
 static bool is_float_const(const ir_value *v) { return v && ir_is_const(v) && v->type.dtype == IR_F32; }
@@ -96,6 +97,17 @@ static void multiply_weights(ir_graph *g, ir_op *op, int64_t channels, const ir_
     set_bias(g, op, channels, bias);
 }
 
+/* What is normalised in front of the constant is so behind it, unless that is a batch norm's own. */
+static const ir_norm *norm_behind(ir_graph *g, const ir_op *op, const ir_op *user, int64_t channels, const ir_value *c)
+{
+    if (user->norm || !op->norm)
+        return user->norm;
+    float *numbers = ARENA_ARRAY(g->arena, float, channels);
+    for (int64_t i = 0; i < channels; i++)
+        numbers[i] = user->code == IR_SUB ? -element(c, i) : element(c, i);
+    return user->code == IR_MUL ? norm_multiplied(g, op->norm, numbers) : norm_shifted(g, op->norm, numbers);
+}
+
 static bool fuse(ir_graph *g, ir_op *user)
 {
     ir_value *a = user->operands[0].value, *b = user->operands[1].value, *y = user->results[0];
@@ -114,6 +126,7 @@ static bool fuse(ir_graph *g, ir_op *user)
         multiply_weights(g, op, channels, c);
     else
         add_to_bias(g, op, channels, c, user->code == IR_SUB ? -1.0f : 1.0f);
+    op->norm = norm_behind(g, op, user, channels, c);
     ir_set_int(op, IR_ATTR_ACT, ir_int(user, IR_ATTR_ACT));
     ir_value *r = op->results[0];
     r->name = y->name ? y->name : r->name;

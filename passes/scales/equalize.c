@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "passes/common/gate.h"
+#include "passes/common/norm.h"
 #include "passes/common/plan.h"
 #include "passes/scales/channel_factors.h"
 
@@ -99,6 +100,17 @@ static ir_value *slopes_for(ir_graph *g, const channel_factors *f, const ir_valu
     return ir_const_new(g, ir_type_make(IR_F32, 1, &count), NULL, to);
 }
 
+static const ir_norm *divided_norm(ir_graph *g, const channel_factors *f, const ir_op *op)
+{
+    const ir_value *r = op->results[0];
+    if (!op->norm || f->classes.count[r->id] != op->norm->channels)
+        return op->norm;
+    float *to = ARENA_ARRAY(g->arena, float, op->norm->channels);
+    for (int64_t i = 0; i < op->norm->channels; i++)
+        to[i] = 1 / channel_factor(f, r, i);
+    return norm_multiplied(g, op->norm, to);
+}
+
 static void apply(ir_graph *g, const channel_factors *f, ir_op *op)
 {
     ir_value *r = op->results[0];
@@ -106,6 +118,7 @@ static void apply(ir_graph *g, const channel_factors *f, ir_op *op)
     if (channel_takes_factors(op) && (is_divided(f, op->operands[0].value) || is_divided(f, r))) {
         scale_weights(g, f, op);
         divide(g, f, op, 2, r, NULL);
+        op->norm = divided_norm(g, f, op);
     } else if (op->code == IR_LAYER_NORM && is_divided(f, r)) {
         divide(g, f, op, 1, r, NULL);
         divide(g, f, op, 2, r, NULL);

@@ -297,6 +297,21 @@ def recurrent_cases():
             yield f"{name} {axis} {reverse} {variant}", lambda g, n=name, a=axis, r=reverse, v=variant: recurrent(g, n, 4, 3, 5, a, r, v)
 
 
+def frozen_norm(g, shape, axis):
+    """Statistics are those of training, kept."""
+    gamma, beta, mean = (g.rng.normal(0, 1, shape[axis]) for _ in range(3))
+    numbers = [np.float32(p) for p in (gamma, beta, mean, g.rng.uniform(0.2, 2, shape[axis]))]
+    epsilon = float(np.float32(1e-3))
+    return g.op("batch_norm", lambda x, *p: ops.batch_norm(x, *p, axis, epsilon), g.input(shape), *map(g.constant, numbers),
+                axis=axis, epsilon=epsilon)
+
+
+def norm_cases():
+    yield "batch_norm", lambda g: frozen_norm(g, (2, 3, 3, 4), 3)
+    yield "batch_norm of rows of channels", lambda g: frozen_norm(g, (2, 4, 3), 1)
+    yield "batch norm in training", lambda g: networks.batch_norm(g, g.input((4, 3, 3, 2)))
+
+
 def all_cases():
-    for group in (unary_cases, binary_cases, product_cases, window_cases, row_cases, move_cases, recurrent_cases, networks.network_cases):
+    for group in (unary_cases, binary_cases, product_cases, window_cases, row_cases, move_cases, recurrent_cases, networks.network_cases, norm_cases):
         yield from group()

@@ -47,9 +47,12 @@ class Graph:
         self.inputs.append((v, array, fixed or kind != "f32"))
         return v
 
-    def constant(self, number):
-        v = self._value((), "f32", np.float64(np.float32(number)))
-        self.lines.append(f"  const %{v.number}:f32<> = [{np.float32(number)!r}]".replace("np.float32(", "").replace(")", ""))
+    def constant(self, numbers):
+        """One number, or an array of them."""
+        array = np.asarray(numbers, np.float32)
+        v = self._value(array.shape, "f32", array.astype(np.float64))
+        listed = ", ".join(repr(float(x)) for x in array.ravel())
+        self.lines.append(f"  const %{v.number}:{shape_text(v.shape, 'f32')} = [{listed}]")
         return v
 
     def op(self, name, function, *operands, **named):

@@ -85,6 +85,11 @@ def layer_norm(x, gamma=None, beta=None, epsilon=0.0):
     return t if beta is None else t + beta
 
 
+def batch_norm(x, gamma, beta, mean, variance, axis, epsilon):
+    gamma, beta, mean, variance = (p.reshape([-1 if k == axis else 1 for k in range(x.ndim)]) for p in (gamma, beta, mean, variance))
+    return (x - mean) / np.sqrt(variance + epsilon) * gamma + beta
+
+
 def l2_normalize(x, epsilon=0.0):
     return x / np.maximum(np.sqrt((x * x).sum(-1, keepdims=True)), epsilon)
 

@@ -217,6 +217,11 @@ def l2_normalize(g):
     return g.op("l2_normalize", lambda x: ops.l2_normalize(x, epsilon), g.input(shape(g, 1)), epsilon=epsilon)
 
 
+def batch_norm(g):
+    x = shape(g, 2)
+    return cases.frozen_norm(g, x, number(g, 1, len(x) - 1))
+
+
 def row_draws():
     for name, function in (("sum", np.sum), ("mean", np.mean), ("reduce_max", np.max), ("reduce_min", np.min), ("reduce_prod", np.prod)):
         yield name, reduction(name, function)
@@ -410,5 +415,5 @@ def recurrent_draws():
 def draws():
     for group in (unary_draws, binary_draws, product_draws, row_draws, move_draws, recurrent_draws):
         yield from group()
-    for function in (gather, gather_nd, scatter_nd, dynamic_update_slice, top_k):
+    for function in (gather, gather_nd, scatter_nd, dynamic_update_slice, top_k, batch_norm):
         yield function.__name__, function

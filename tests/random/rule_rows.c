@@ -92,6 +92,32 @@ bool rule_layer_norm(draw *d, ir_opcode code, const draw_types *t)
     return draw_result(d, 0, t->result[0], draw_result_quant(d, t->result[0], 3));
 }
 
+/* A variance is no number below 0. */
+static ir_value *draw_variance(draw *d, const ir_type *type)
+{
+    ir_value *v = draw_constant(d, *type, NULL, -1);
+    float *to = ARENA_ARRAY(d->graph->arena, float, type->dims[0]);
+    for (int64_t i = 0; i < type->dims[0]; i++)
+        to[i] = fabsf((float)ir_const_real(v, i));
+    v->data = to;
+    return v;
+}
+
+bool rule_batch_norm(draw *d, ir_opcode code, const draw_types *t)
+{
+    ir_value *x = draw_take(d, &(draw_want){.dtype = t->operand[0], .least_rank = 2, .most_rank = 4});
+    const int axis = draw_chance(d, 70) ? x->type.rank - 1 : (int)draw_between(d, 1, x->type.rank - 1);
+    const ir_type row = ir_type_make(IR_F32, 1, &x->type.dims[axis]);
+    ir_value *operands[5] = {x};
+    for (int i = 1; i < 4; i++)
+        operands[i] = draw_constant(d, row, NULL, -1);
+    operands[4] = draw_variance(d, &row);
+    draw_op(d, code, 5, operands);
+    ir_set_int(d->op, IR_ATTR_AXIS, axis);
+    ir_set_float(d->op, IR_ATTR_EPSILON, draw_chance(d, 80) ? 1e-3f : 0.1f);
+    return draw_result(d, 0, t->result[0], NULL);
+}
+
 /* ---- Searching ---- */
 
 bool rule_arg(draw *d, ir_opcode code, const draw_types *t)
