@@ -27,7 +27,7 @@ static const ir_quant *quant_of(const copier *c, const ir_quant *from)
     if (!c->whole || !from)
         return from;
     ir_quant *to = ir_quant_new(c->to, from->axis, from->count, from->scale, from->zero);
-    to->narrow = from->narrow;
+    to->unused = from->unused;
     return to;
 }
 

@@ -17,7 +17,8 @@ static uint64_t hash_quant(uint64_t h, const ir_quant *q)
     if (!q)
         return h * 3 + 1;
     h = MIX(h, q->axis);
-    h = MIX(h, q->narrow);
+    const int unused = ir_unused_key(q->unused);
+    h = MIX(h, unused);
     h = ir_hash_bytes(q->scale, (size_t)q->count * sizeof *q->scale, h);
     return ir_hash_bytes(q->zero, (size_t)q->count * sizeof *q->zero, h);
 }

@@ -67,13 +67,24 @@ enum { IR_TYPE_TEXT_BYTES = 192 };
 /* "f32<1x224x224x3>", for diagnostics; returns text. */
 const char *ir_type_text(const ir_type *, char text[IR_TYPE_TEXT_BYTES]);
 
+/* So many of the smallest and of the largest integers of its type, 8 bits, a value does not have: what would be one of them
+ * becomes the next one that it has.  That is how fewer bits lie in a byte; {1, 0} is a narrow range. */
+typedef struct ir_unused {
+    uint8_t below, above;
+} ir_unused;
+
+static inline bool ir_unused_equal(ir_unused a, ir_unused b) { return a.below == b.below && a.above == b.above; }
+static inline bool ir_unused_any(ir_unused u) { return u.below || u.above; }
+/* One number for both. */
+static inline int ir_unused_key(ir_unused u) { return u.below | u.above << 8; }
+
 /* real = scale[c] * (q - zero[c]); c is the index along axis, or 0 when axis is -1 (per tensor, count 1). */
 typedef struct ir_quant {
     int axis;
     int32_t count;
     const float *scale;
     const int32_t *zero;
-    bool narrow; /* the smallest integer of the type is not used: what is below the second one becomes that */
+    ir_unused unused;
 } ir_quant;
 
 bool ir_quant_equal(const ir_quant *, const ir_quant *); /* NULL equals only NULL */

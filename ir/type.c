@@ -71,7 +71,7 @@ bool ir_quant_equal(const ir_quant *a, const ir_quant *b)
 {
     if (a == b)
         return true;
-    if (!a || !b || a->axis != b->axis || a->count != b->count || a->narrow != b->narrow)
+    if (!a || !b || a->axis != b->axis || a->count != b->count || !ir_unused_equal(a->unused, b->unused))
         return false;
     size_t n = (size_t)a->count;
     return memcmp(a->scale, b->scale, n * sizeof *a->scale) == 0 && memcmp(a->zero, b->zero, n * sizeof *a->zero) == 0;

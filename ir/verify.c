@@ -25,7 +25,7 @@ static const attr_range ranges[IR_ATTR_COUNT] = {
     [IR_ATTR_KERNEL] = {1, EXTENT, 2},
     [IR_ATTR_GROUPS] = {1, INT_MAX, 0},
     [IR_ATTR_MID_ZERO] = {INT_MIN, INT_MAX, 0},
-    [IR_ATTR_MID_NARROW] = {0, 1, 0},
+    [IR_ATTR_MID_UNUSED] = {0, UINT8_MAX, 2},
     [IR_ATTR_ADD_FIRST] = {0, 1, 0},
     [IR_ATTR_ADJ_A] = {0, 1, 0},
     [IR_ATTR_ADJ_B] = {0, 1, 0},
@@ -103,15 +103,16 @@ static bool verify_scales(verifier *v, const ir_value *x, ir_dtype dtype, const 
     if (q->count != expected)
         return diag_error(v->d, loc, "%%%u: scale count %d, expected %lld", x->id, q->count, (long long)expected);
     const bool may_be_zero = q->axis >= 0 || dtype == IR_I32 || is_weight(x);
-    if (q->narrow && dtype != IR_I8 && dtype != IR_U8)
-        return diag_error(v->d, loc, "%%%u: narrow is for integers of 8 bits", x->id);
+    if (ir_unused_any(q->unused) && dtype != IR_I8 && dtype != IR_U8)
+        return diag_error(v->d, loc, "%%%u: unused integers are for those of 8 bits", x->id);
     for (int32_t i = 0; i < q->count; i++) {
         if (!(q->scale[i] >= 0) || isinf(q->scale[i]))
             return diag_error(v->d, loc, "%%%u: scale %g of channel %d is negative or not finite", x->id,
                               (double)q->scale[i], i);
         if (q->scale[i] == 0 && !may_be_zero)
             return diag_error(v->d, loc, "%%%u: scale 0 of channel %d, and no constant", x->id, i);
-        if (!ir_zero_in_range(dtype, q->zero[i]))
+        if (!ir_zero_in_range(dtype, q->zero[i] - q->unused.below) ||
+            !ir_zero_in_range(dtype, q->zero[i] + q->unused.above))
             return diag_error(v->d, loc, "%%%u: zero point %d of channel %d is outside %s", x->id, q->zero[i], i,
                               ir_dtype_text(dtype));
     }

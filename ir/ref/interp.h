@@ -47,6 +47,10 @@ static inline bool ir_mac_adds_real(const ir_op *op)
     return ir_has_attr(op, IR_ATTR_MID_SCALE) && ir_operand_value(op, 3) && op->operands[0].value->quant &&
            op->results[0]->quant && ir_float(op, IR_ATTR_MID_SCALE) == 0;
 }
+static inline ir_unused ir_mac_mid_unused(const ir_op *op)
+{
+    return (ir_unused){(uint8_t)ir_ints_at(op, IR_ATTR_MID_UNUSED, 0), (uint8_t)ir_ints_at(op, IR_ATTR_MID_UNUSED, 1)};
+}
 double ir_mac_multiplier(const ir_op *, int64_t channel);
 /* A real bias of such an op in units of its result; 0 when the bias is of integers, or absent. */
 float ir_mac_real_bias(const ir_op *, int64_t channel);
@@ -73,7 +77,7 @@ void ir_lstm_quant_make(ir_lstm_quant *, const ir_op *);
 /* weights: operand 1 or 2; to a gate's 2^-12. */
 double ir_lstm_quant_multiplier(const ir_op *, int weights, int64_t gate);
 /* Bounds of an activation in the result's integers: round(real / scale) + zero, within the type. */
-void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, bool narrow, int32_t *out_min, int32_t *out_max);
+void ir_act_bounds(ir_enum_ACT, ir_dtype, float scale, int32_t zero, ir_unused, int32_t *out_min, int32_t *out_max);
 void ir_act_bounds_f32(ir_enum_ACT, float *out_min, float *out_max); /* infinite where there is none */
 /* Of integers, for an op's result: also without quantization, where `act` works on the integers themselves. */
 void ir_result_bounds(const ir_value *, ir_enum_ACT, int32_t *out_min, int32_t *out_max);

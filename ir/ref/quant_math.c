@@ -96,7 +96,10 @@ int64_t ir_truncated_to(ir_dtype type, double x)
 void ir_quant_range(ir_dtype type, const ir_quant *quant, int32_t *out_min, int32_t *out_max)
 {
     ir_dtype_range(type, out_min, out_max);
-    *out_min += quant && quant->narrow;
+    if (quant) {
+        *out_min += quant->unused.below;
+        *out_max -= quant->unused.above;
+    }
 }
 
 /* round(real / scale) + zero, ties away from zero, within min..max. */
@@ -105,12 +108,13 @@ static int32_t bound_of(float real, float scale, int32_t zero, int32_t min, int3
     return (int32_t)ir_truncated((double)roundf(real / scale) + zero, min, max);
 }
 
-void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, bool narrow, int32_t *out_min,
+void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, ir_unused unused, int32_t *out_min,
                    int32_t *out_max)
 {
     int32_t min, max;
     ir_dtype_range(type, &min, &max);
-    min += narrow;
+    min += unused.below;
+    max -= unused.above;
     *out_min = min;
     *out_max = max;
     switch (act) {
@@ -134,7 +138,8 @@ void ir_act_bounds(ir_enum_ACT act, ir_dtype type, float scale, int32_t zero, bo
 void ir_result_bounds(const ir_value *y, ir_enum_ACT act, int32_t *out_min, int32_t *out_max)
 {
     const ir_quant *q = y->quant;
-    ir_act_bounds(act, y->type.dtype, q ? q->scale[0] : 1.0f, q ? q->zero[0] : 0, q && q->narrow, out_min, out_max);
+    ir_act_bounds(act, y->type.dtype, q ? q->scale[0] : 1.0f, q ? q->zero[0] : 0, q ? q->unused : (ir_unused){0, 0},
+                  out_min, out_max);
 }
 
 void ir_act_bounds_f32(ir_enum_ACT act, float *out_min, float *out_max)

@@ -71,23 +71,24 @@ typedef struct ir_add_quant {
 typedef struct ir_quant_point {
     float scale;
     int32_t zero;
-    bool narrow;
+    ir_unused unused;
 } ir_quant_point;
 
 static inline ir_quant_point ir_point_of(const ir_value *v)
 {
-    return (ir_quant_point){ir_scale_of(v), ir_zero_of(v), v->quant && v->quant->narrow};
+    return (ir_quant_point){ir_scale_of(v), ir_zero_of(v), v->quant ? v->quant->unused : (ir_unused){0, 0}};
 }
 
 static inline bool ir_same_point(ir_quant_point a, ir_quant_point b)
 {
-    return a.scale == b.scale && a.zero == b.zero && a.narrow == b.narrow;
+    return a.scale == b.scale && a.zero == b.zero && ir_unused_equal(a.unused, b.unused);
 }
 
 /* Do minimum and maximum compare integers as they are stored?  The fixed roundings do, whatever the scales are. */
 static inline bool ir_compares_stored(ir_enum_ROUNDING rounding, ir_quant_point a, ir_quant_point b, ir_quant_point y)
 {
-    const bool fits = !y.narrow || (a.narrow && b.narrow);
+    const bool fits =
+        !ir_unused_any(y.unused) || (ir_unused_equal(a.unused, y.unused) && ir_unused_equal(b.unused, y.unused));
     return (fits && !ir_rounding_is_real(rounding)) || (ir_same_point(a, b) && ir_same_point(a, y));
 }
 

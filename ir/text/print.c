@@ -135,7 +135,7 @@ static void put_zeros(text *t, const int32_t *zero, int32_t n)
     put(t, "]");
 }
 
-static void put_quant(text *t, const ir_quant *q)
+static void put_quant(text *t, ir_dtype dtype, const ir_quant *q)
 {
     if (q->axis < 0) {
         put_float(t, q->scale[0]);
@@ -146,8 +146,11 @@ static void put_quant(text *t, const ir_quant *q)
         put(t, ", ");
         put_zeros(t, q->zero, q->count);
     }
-    if (q->narrow)
+    const int least = dtype == IR_I8 ? INT8_MIN : 0;
+    if (q->unused.below == 1 && q->unused.above == 0)
         put(t, ", narrow");
+    else if (ir_unused_any(q->unused))
+        putf(t, ", %d to %d", least + q->unused.below, least + UINT8_MAX - q->unused.above);
 }
 
 static void put_type(text *t, const ir_type *type, const ir_quant *q)
@@ -157,7 +160,7 @@ static void put_type(text *t, const ir_type *type, const ir_quant *q)
         putf(t, i ? "x%lld" : "%lld", (long long)type->dims[i]);
     if (q) {
         put(t, "; ");
-        put_quant(t, q);
+        put_quant(t, type->dtype, q);
     }
     put(t, ">");
 }
@@ -188,7 +191,7 @@ static void put_value(text *t, const ir_value *v, const char *name)
     }
     if (v->as) {
         putf(t, " as %s<", ir_dtype_text(v->as_dtype));
-        put_quant(t, v->as);
+        put_quant(t, v->as_dtype, v->as);
         put(t, ">");
         if (v->as_rounding != IR_ROUNDING_EVEN_F32)
             putf(t, " rounded %s", ir_enum_text(IR_KIND_ENUM_ROUNDING, v->as_rounding));

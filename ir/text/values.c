@@ -28,7 +28,27 @@ static bool parse_zeros(parser *p, int32_t count, int32_t *zero)
     return true;
 }
 
-static bool parse_quant(parser *p, const ir_quant **out)
+/* narrow, or -7 to 7: the integers of the type that there are. */
+static bool parse_unused(parser *p, ir_dtype dtype, ir_unused *out)
+{
+    const int64_t least = dtype == IR_I8 ? INT8_MIN : 0, most = dtype == IR_I8 ? INT8_MAX : UINT8_MAX;
+    int64_t first, last;
+    if (dtype != IR_I8 && dtype != IR_U8)
+        return ir_scan_fail(p, "only integers of 8 bits may be fewer");
+    *out = (ir_unused){1, 0};
+    if (ir_scan_accept_word(p, "narrow"))
+        return true;
+    if (!ir_scan_int(p, least, most, &first))
+        return false;
+    if (!ir_scan_accept_word(p, "to"))
+        return ir_scan_fail(p, "expected to");
+    if (!ir_scan_int(p, first, most, &last))
+        return false;
+    *out = (ir_unused){(uint8_t)(first - least), (uint8_t)(most - last)};
+    return true;
+}
+
+static bool parse_quant(parser *p, ir_dtype dtype, const ir_quant **out)
 {
     float scale;
     const float *scales = &scale;
@@ -50,8 +70,7 @@ static bool parse_quant(parser *p, const ir_quant **out)
     *out = quant;
     if (!ir_scan_accept(p, ','))
         return true;
-    quant->narrow = true;
-    return ir_scan_accept_word(p, "narrow") || ir_scan_fail(p, "expected narrow");
+    return parse_unused(p, dtype, &quant->unused);
 }
 
 static bool parse_dims(parser *p, ir_type *type)
@@ -78,7 +97,7 @@ bool ir_parse_type(parser *p, ir_type *type, const ir_quant **quant)
         return ir_scan_fail(p, "expected an element type");
     if (!ir_scan_expect(p, '<') || !parse_dims(p, type))
         return false;
-    if (ir_scan_accept(p, ';') && !parse_quant(p, quant))
+    if (ir_scan_accept(p, ';') && !parse_quant(p, type->dtype, quant))
         return false;
     if (!ir_scan_expect(p, '>'))
         return false;
@@ -246,7 +265,7 @@ static bool parse_as(parser *p, ir_definition *d)
     d->as_dtype = ir_dtype_from_text(w.at, w.length);
     if (w.length == 0 || d->as_dtype == IR_DTYPE_NONE)
         return ir_scan_fail(p, "expected an element type");
-    if (!ir_scan_expect(p, '<') || !parse_quant(p, &d->as) || !ir_scan_expect(p, '>'))
+    if (!ir_scan_expect(p, '<') || !parse_quant(p, d->as_dtype, &d->as) || !ir_scan_expect(p, '>'))
         return false;
     return !ir_scan_accept_word(p, "rounded") || parse_as_rounding(p, d);
 }

@@ -19,6 +19,12 @@ bool scales_is_dequantize(const ir_op *op)
     return x->quant && (x->type.dtype == IR_I8 || x->type.dtype == IR_U8);
 }
 
+ir_unused scales_unused(ir_dtype dtype, int bits)
+{
+    const uint8_t all = (uint8_t)(256 - (1 << bits)), half = all / 2;
+    return dtype == IR_U8 ? (ir_unused){0, all} : (ir_unused){half, half};
+}
+
 bool scales_grid_of(const ir_op *op, scales_grid *out)
 {
     const ir_fake_grid g = ir_fake_grid_of(op);
@@ -36,7 +42,7 @@ const ir_quant *scales_of_fake(ir_graph *g, const ir_op *op, ir_dtype *out_dtype
     const bool narrow = to.low == 1, symmetric = narrow && to.zero == 128;
     *out_dtype = symmetric ? IR_I8 : IR_U8;
     ir_quant *quant = ir_quant_tensor(g, to.scale, symmetric ? 0 : to.zero);
-    quant->narrow = narrow;
+    quant->unused.below = narrow;
     return quant;
 }
 

@@ -12,6 +12,8 @@
 /* Does the op stand for quantization?  What a TFLite model says by QUANTIZE and DEQUANTIZE is meant as it stands. */
 bool scales_is_quantize(const ir_op *);   /* real -> 8-bit integers with one scale */
 bool scales_is_dequantize(const ir_op *); /* 8-bit integers, also per axis -> real */
+/* The integers of 2 to 8 bits among those of 8: of u8 the smallest, of i8 those around 0. */
+ir_unused scales_unused(ir_dtype, int bits);
 /* What a fake_quant rounds to: scale * (q - zero), q in low..high.  False when the scale is not a normal number. */
 typedef struct scales_grid {
     float scale;

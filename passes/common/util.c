@@ -73,7 +73,7 @@ const ir_quant *pass_quant_shifted(ir_graph *g, const ir_quant *q, int32_t shift
     for (int32_t i = 0; i < q->count; i++)
         zero[i] = q->zero[i] + shift;
     to->zero = zero;
-    to->narrow = q->narrow;
+    to->unused = q->unused;
     return to;
 }
 

@@ -47,7 +47,8 @@ static void fuse(ir_op *add, int index)
     if (mid->quant) {
         ir_set_float(op, IR_ATTR_MID_SCALE, mid->quant->scale[0]);
         ir_set_int(op, IR_ATTR_MID_ZERO, mid->quant->zero[0]);
-        ir_set_int(op, IR_ATTR_MID_NARROW, mid->quant->narrow);
+        const int64_t unused[] = {mid->quant->unused.below, mid->quant->unused.above};
+        ir_set_ints(op, IR_ATTR_MID_UNUSED, 2, unused);
     }
     ir_set_int(op, IR_ATTR_ADD_ACT, ir_int(add, IR_ATTR_ACT));
     ir_set_int(op, IR_ATTR_ADD_FIRST, index == 1);

@@ -148,7 +148,7 @@ static ir_op *real_op(rewrite *w, ir_op *op, diag *d)
     if (ir_has_attr(to, IR_ATTR_MID_SCALE)) {
         ir_set_float(to, IR_ATTR_MID_SCALE, 0);
         ir_set_int(to, IR_ATTR_MID_ZERO, 0);
-        ir_set_int(to, IR_ATTR_MID_NARROW, 0);
+        ir_set_ints(to, IR_ATTR_MID_UNUSED, 2, (const int64_t[]){0, 0});
     }
     for (int i = 0; i < info->results; i++) {
         ir_type type = op->results[i]->type;

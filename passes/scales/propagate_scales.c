@@ -66,7 +66,7 @@ static bool same_grid(const ir_value *a, const ir_value *b)
         return false;
     ir_dtype_range(a->as_dtype, &a_min, &max);
     ir_dtype_range(b->as_dtype, &b_min, &max);
-    return a->as->scale[0] == b->as->scale[0] && a->as->narrow == b->as->narrow &&
+    return a->as->scale[0] == b->as->scale[0] && ir_unused_equal(a->as->unused, b->as->unused) &&
            a->as->zero[0] - a_min == b->as->zero[0] - b_min;
 }
 
@@ -140,7 +140,10 @@ static void pass_on_scaled(spread *s, const ir_value *from, ir_value *to, double
     zero = factor < 0 ? min + max - from->as->zero[0] : from->as->zero[0];
     float scale = (float)((double)from->as->scale[0] * fabs(factor));
     const char *remark = arena_format(s->g->arena, "times %.9g", factor);
-    give(s, to, from->as_dtype, ir_quant_tensor(s->g, scale, zero), plan_from(s->g, from, remark));
+    ir_quant *quant = ir_quant_tensor(s->g, scale, zero);
+    const ir_unused unused = from->as->unused;
+    quant->unused = factor < 0 ? (ir_unused){unused.above, unused.below} : unused;
+    give(s, to, from->as_dtype, quant, plan_from(s->g, from, remark));
 }
 
 static void spread_factor(spread *s, const ir_op *op)

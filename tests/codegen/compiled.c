@@ -172,6 +172,23 @@ static bool differs(const job *j, const char *format, ...)
     return false;
 }
 
+/* The interpreter's own result: has it only integers that its value has? */
+static bool check_range(const job *j, const buffers *b, int32_t i)
+{
+    const ir_value *v = j->reference->outputs[i];
+    int32_t min, max;
+
+    if (!v->quant || !ir_unused_any(v->quant->unused))
+        return true;
+    ir_quant_range(v->type.dtype, v->quant, &min, &max);
+    for (int64_t k = 0; k < ir_type_elements(&v->type); k++) {
+        const double q = compare_element(v, b->want[i], k);
+        if (q < min || q > max)
+            return differs(j, "output %d, element %lld: %g of %d to %d", i, (long long)k, q, min, max);
+    }
+    return true;
+}
+
 static bool compare_output(const job *j, const buffers *b, int32_t i)
 {
     const ir_value *v = j->reference->outputs[i];
@@ -191,7 +208,7 @@ static bool compare_output(const job *j, const buffers *b, int32_t i)
 static bool compare_all(const job *j, const buffers *b)
 {
     for (int32_t i = 0; i < j->reference->output_count; i++)
-        if (!compare_output(j, b, i))
+        if (!check_range(j, b, i) || !compare_output(j, b, i))
             return false;
     for (int32_t i = 0; i < j->reference->input_count; i++)
         if (!guarded_intact(&b->in[i]))

@@ -112,13 +112,15 @@ static void put_edge(void *to, ir_dtype t, uint64_t r, bool sums, bool no_nan)
     memcpy(to, t == IR_F32 ? (const void *)&f : t == IR_F64 ? (const void *)&d : (const void *)&n, ir_dtype_bytes(t));
 }
 
+static void fill_any(void *to, const ir_value *v, uint64_t seed, int kind);
+
 static void fill_edges(void *to, const ir_value *v, uint64_t seed, int kind, bool sums)
 {
     const size_t bytes = ir_dtype_bytes(v->type.dtype);
     uint64_t state = seed * 0x2545f4914f6cdd1du + 1;
     const uint64_t one = fill_random(&state) >> 8;
 
-    fill_value(to, v, seed, 0);
+    fill_any(to, v, seed, 0);
     for (int64_t i = 0; i < ir_type_elements(&v->type); i++) {
         const uint64_t r = fill_random(&state);
         if (kind != 1 || r % 16 == 0)
@@ -126,7 +128,19 @@ static void fill_edges(void *to, const ir_value *v, uint64_t seed, int kind, boo
     }
 }
 
-void fill_value(void *to, const ir_value *v, uint64_t seed, int kind)
+/* Onto the integers that v has. */
+static void leave_unused(void *to, const ir_value *v)
+{
+    const ir_unused unused = v->quant ? v->quant->unused : (ir_unused){0, 0};
+    const int base = v->type.dtype == IR_I8 ? INT8_MIN : 0, min = base + unused.below, max = base + 255 - unused.above;
+
+    for (int64_t i = 0; ir_unused_any(unused) && i < ir_type_elements(&v->type); i++) {
+        const int q = base ? ((int8_t *)to)[i] : ((uint8_t *)to)[i];
+        ((uint8_t *)to)[i] = (uint8_t)(q < min ? min : q > max ? max : q);
+    }
+}
+
+static void fill_any(void *to, const ir_value *v, uint64_t seed, int kind)
 {
     size_t bytes = ir_dtype_bytes(v->type.dtype);
     uint64_t state = seed * 0x2545f4914f6cdd1du + 1;
@@ -145,4 +159,10 @@ void fill_value(void *to, const ir_value *v, uint64_t seed, int kind)
         float f = real_of(r, kind);
         memcpy((char *)to + (size_t)i * bytes, v->type.dtype == IR_F32 ? (void *)&f : (void *)&n, bytes);
     }
+}
+
+void fill_value(void *to, const ir_value *v, uint64_t seed, int kind)
+{
+    fill_any(to, v, seed, kind);
+    leave_unused(to, v);
 }

@@ -100,10 +100,31 @@ float draw_scale(draw *d)
                               : ldexpf((float)draw_between(d, 1000, 1999) / 1000, (int)draw_between(d, -10, 0));
 }
 
+ir_unused draw_unused(draw *d, ir_dtype t, int32_t zero)
+{
+    int32_t min, max;
+
+    if ((t != IR_I8 && t != IR_U8) || !draw_chance(d, 15))
+        return (ir_unused){0, 0};
+    ir_dtype_range(t, &min, &max);
+    if (zero > min && draw_chance(d, 20))
+        return (ir_unused){1, 0};
+    return (ir_unused){(uint8_t)draw_between(d, 0, zero - min), (uint8_t)draw_between(d, 0, max - zero)};
+}
+
+static const ir_quant *quant_of(draw *d, ir_dtype t, float scale)
+{
+    const int32_t zero = draw_zero(d, t);
+    ir_quant *q = ir_quant_tensor(d->graph, scale, zero);
+
+    q->unused = draw_unused(d, t, zero);
+    return q;
+}
+
 const ir_quant *draw_quant(draw *d, ir_dtype t)
 {
     const float scale = draw_scale(d) * (t == IR_I16 ? 1.0f / 128 : 1);
-    return draw_is_small_int(t) ? ir_quant_tensor(d->graph, scale, draw_zero(d, t)) : NULL;
+    return draw_is_small_int(t) ? quant_of(d, t, scale) : NULL;
 }
 
 /* Results saturate, fill the range or only a few steps of it; multipliers that are powers of two make ties. */
@@ -118,7 +139,7 @@ const ir_quant *draw_result_quant(draw *d, ir_dtype t, double magnitude)
         scale = (double)draw_scale(d);
     if (draw_chance(d, 25))
         scale = exp2(rint(log2(scale)));
-    return ir_quant_tensor(d->graph, (float)scale, draw_zero(d, t));
+    return quant_of(d, t, (float)scale);
 }
 
 /* ---- Values ---- */

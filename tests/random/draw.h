@@ -84,6 +84,8 @@ bool draw_fits(const ir_type *);
 bool draw_is_small_int(ir_dtype); /* i8, u8, i16: what can be quantized */
 int32_t draw_zero(draw *, ir_dtype);
 float draw_scale(draw *);
+/* Which integers of the type values lack; mostly none. */
+ir_unused draw_unused(draw *, ir_dtype, int32_t zero);
 const ir_quant *draw_quant(draw *, ir_dtype);                          /* NULL for types that have none */
 const ir_quant *draw_result_quant(draw *, ir_dtype, double magnitude); /* for real values up to about that */
 

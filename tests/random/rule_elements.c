@@ -134,6 +134,12 @@ bool rule_unary(draw *d, ir_opcode code, const draw_types *t)
     return draw_result(d, 0, t->result[0], plain ? NULL : like_or_new(d, x, t->result[0], magnitude));
 }
 
+/* Of results that are stored as they come, not saturated. */
+static const ir_quant *whole_quant(draw *d, ir_dtype t)
+{
+    return draw_is_small_int(t) ? ir_quant_tensor(d->graph, draw_scale(d), draw_zero(d, t)) : NULL;
+}
+
 bool rule_table(draw *d, ir_opcode code, const draw_types *t)
 {
     ir_value *x = draw_take(d, &(draw_want){.dtype = t->operand[0], .kind = DRAW_QUANTIZED, .most_rank = 5});
@@ -143,7 +149,7 @@ bool rule_table(draw *d, ir_opcode code, const draw_types *t)
         entries[i] = draw_below(d, 256);
     draw_op(d, code, 1, &x);
     draw_ints(d, IR_ATTR_ENTRIES, 256, entries);
-    return draw_result(d, 0, t->result[0], draw_quant(d, t->result[0]));
+    return draw_result(d, 0, t->result[0], whole_quant(d, t->result[0]));
 }
 
 /* ---- Conversions ---- */
@@ -193,7 +199,7 @@ bool rule_cast(draw *d, ir_opcode code, const draw_types *t)
     ir_value *x = draw_take(
         d, &(draw_want){.dtype = t->operand[0], .kind = DRAW_ANY, .most_rank = 5, .exact = t->result[0] != IR_F32});
     draw_op(d, code, 1, &x);
-    return draw_result(d, 0, t->result[0], draw_chance(d, 30) ? draw_quant(d, t->result[0]) : NULL);
+    return draw_result(d, 0, t->result[0], draw_chance(d, 30) ? whole_quant(d, t->result[0]) : NULL);
 }
 
 /* fake_quant and observe tell the passes of scales, and what these make of them is not the same, on purpose. */

@@ -102,7 +102,10 @@ static void add_residual(draw *d, const ir_type *result)
         return;
     }
     ir_set_float(d->op, IR_ATTR_MID_SCALE, y->quant->scale[0] * (float)draw_between(d, 50, 200) / 100);
-    ir_set_int(d->op, IR_ATTR_MID_ZERO, draw_zero(d, result->dtype));
+    const int32_t zero = draw_zero(d, result->dtype);
+    const ir_unused unused = draw_unused(d, result->dtype, zero);
+    ir_set_int(d->op, IR_ATTR_MID_ZERO, zero);
+    ir_set_ints(d->op, IR_ATTR_MID_UNUSED, 2, (const int64_t[]){unused.below, unused.above});
 }
 
 /* Scale and zero point of x: for the tensor, for each image or each row. */

@@ -68,17 +68,18 @@ static void fixed_roundings(void)
 static void bounds(void)
 {
     int32_t min, max;
-    ir_act_bounds(IR_ACT_NONE, IR_I8, 0.1f, 0, false, &min, &max);
+    ir_act_bounds(IR_ACT_NONE, IR_I8, 0.1f, 0, (ir_unused){0, 0}, &min, &max);
     CHECK(min == -128 && max == 127);
-    ir_act_bounds(IR_ACT_RELU, IR_I8, 0.1f, -5, false, &min, &max);
+    ir_act_bounds(IR_ACT_RELU, IR_I8, 0.1f, -5, (ir_unused){0, 0}, &min, &max);
     CHECK(min == -5 && max == 127);
-    ir_act_bounds(IR_ACT_RELU6, IR_U8, 0.5f, 3, false, &min, &max);
+    ir_act_bounds(IR_ACT_RELU6, IR_U8, 0.5f, 3, (ir_unused){0, 0}, &min, &max);
     CHECK(min == 3 && max == 15);
-    ir_act_bounds(IR_ACT_RELU6, IR_U8, 4.0f, 0, false, &min, &max); /* 1.5: away from zero */
+    ir_act_bounds(IR_ACT_RELU6, IR_U8, 4.0f, 0, (ir_unused){0, 0}, &min, &max); /* 1.5: away from zero */
     CHECK(min == 0 && max == 2);
-    ir_act_bounds(IR_ACT_RELU6, IR_U8, 1e-30f, 200, false, &min, &max); /* the quotient exceeds every integer */
+    ir_act_bounds(IR_ACT_RELU6, IR_U8, 1e-30f, 200, (ir_unused){0, 0}, &min,
+                  &max); /* the quotient exceeds every integer */
     CHECK(min == 200 && max == 255);
-    ir_act_bounds(IR_ACT_RELU_N1_TO_1, IR_I16, 1.0f / 4096, 0, false, &min, &max);
+    ir_act_bounds(IR_ACT_RELU_N1_TO_1, IR_I16, 1.0f / 4096, 0, (ir_unused){0, 0}, &min, &max);
     CHECK(min == -4096 && max == 4096);
 }
 

@@ -18,7 +18,7 @@
 static size_t padded_channels(int channels) { return ((size_t)channels + 63) / 64 * 64; }
 
 cg_requant cg_requant_make_for(cg_module *m, ir_enum_ROUNDING rounding, int channels, const double multipliers[],
-                               ir_dtype dtype, float scale, int32_t zero, bool narrow, ir_enum_ACT act)
+                               ir_dtype dtype, float scale, int32_t zero, ir_unused unused, ir_enum_ACT act)
 {
     cg_requant q = {.rounding = rounding,
                     .channels = channels,
@@ -26,7 +26,7 @@ cg_requant cg_requant_make_for(cg_module *m, ir_enum_ROUNDING rounding, int chan
                     .dtype = dtype,
                     .per_tensor = true,
                     .below_one = ir_rounding_is_real(rounding)};
-    ir_act_bounds(act, dtype, scale, zero, narrow, &q.min, &q.max);
+    ir_act_bounds(act, dtype, scale, zero, unused, &q.min, &q.max);
     ir_rounding_bounds(rounding, dtype, &q.min, &q.max);
     for (int c = 1; c < channels; c++)
         q.per_tensor &= multipliers[c] == multipliers[0];
@@ -55,8 +55,8 @@ cg_requant cg_requant_make(cg_module *m, ir_enum_ROUNDING rounding, int channels
 {
     const float scale = result->quant ? result->quant->scale[0] : 1.0f;
     const int32_t zero = result->quant ? result->quant->zero[0] : 0;
-    const bool narrow = result->quant && result->quant->narrow;
-    return cg_requant_make_for(m, rounding, channels, multipliers, result->type.dtype, scale, zero, narrow, act);
+    const ir_unused unused = result->quant ? result->quant->unused : (ir_unused){0, 0};
+    return cg_requant_make_for(m, rounding, channels, multipliers, result->type.dtype, scale, zero, unused, act);
 }
 
 void cg_requant_add_bias(cg_module *m, cg_requant *q, const float bias[])

@@ -27,7 +27,7 @@ cg_requant cg_requant_make(cg_module *, ir_enum_ROUNDING, int channels, const do
                            const ir_value *result, ir_enum_ACT);
 /* The same for a result of these parameters: the intermediate value of a fused add, or channels in a padded order. */
 cg_requant cg_requant_make_for(cg_module *, ir_enum_ROUNDING, int channels, const double multipliers[], ir_dtype,
-                               float scale, int32_t zero, bool narrow, ir_enum_ACT);
+                               float scale, int32_t zero, ir_unused, ir_enum_ACT);
 /* Adds a real bias for each channel, in units of the result, all 0: none. */
 void cg_requant_add_bias(cg_module *, cg_requant *, const float bias[]);
 /* The same, and a gate for each channel (ir_mac_gate) if the first one is not 0. */

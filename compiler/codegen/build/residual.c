@@ -11,7 +11,7 @@ enum { LEFT_SHIFT = 20 }; /* of TFLite's 8-bit add */
 /* A multiplier with the fixed rounding and no bounds. */
 static cg_requant plain_multiplier(cg_module *m, ir_enum_ROUNDING rounding, double real)
 {
-    cg_requant q = cg_requant_make_for(m, rounding, 1, &real, IR_U8, 1.0f, 0, false, IR_ACT_NONE);
+    cg_requant q = cg_requant_make_for(m, rounding, 1, &real, IR_U8, 1.0f, 0, (ir_unused){0, 0}, IR_ACT_NONE);
     q.zero = 0;
     q.min = INT32_MIN;
     q.max = INT32_MAX;

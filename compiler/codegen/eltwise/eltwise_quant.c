@@ -310,11 +310,12 @@ static bool emit_with(cg_module *m, cg_eltwise *e, const context *c)
     const ir_op *op = e->op;
 
     e->context = c;
-    e->key = arena_format(
-        m->arena, "%a %d %a %d %a %d %d %d %d %d", (double)ir_scale_of(e->in[0]), ir_zero_of(e->in[0]),
-        (double)ir_scale_of(e->in[1]), ir_zero_of(e->in[1]), (double)ir_scale_of(e->out), ir_zero_of(e->out),
-        c->rounding, ir_has_attr(op, IR_ATTR_ACT) ? (int)ir_int(op, IR_ATTR_ACT) : 0,
-        ir_has_attr(op, IR_ATTR_SHIFTED) ? (int)ir_int(op, IR_ATTR_SHIFTED) : 0, ir_point_of(e->out).narrow);
+    e->key =
+        arena_format(m->arena, "%a %d %a %d %a %d %d %d %d %d", (double)ir_scale_of(e->in[0]), ir_zero_of(e->in[0]),
+                     (double)ir_scale_of(e->in[1]), ir_zero_of(e->in[1]), (double)ir_scale_of(e->out),
+                     ir_zero_of(e->out), c->rounding, ir_has_attr(op, IR_ATTR_ACT) ? (int)ir_int(op, IR_ATTR_ACT) : 0,
+                     ir_has_attr(op, IR_ATTR_SHIFTED) ? (int)ir_int(op, IR_ATTR_SHIFTED) : 0,
+                     ir_unused_key(ir_point_of(e->out).unused));
     e->is_int8 = true;
     return cg_eltwise_emit(m, e);
 }
@@ -364,6 +365,7 @@ bool cg_emit_requantize_i32(cg_module *m, const ir_op *op)
     c.first = ir_requant_make(c.rounding, (double)ir_scale_of(e.in[0]) / ir_scale_of(e.out), 0, 0, 0);
     e.context = &c;
     e.key = arena_format(m->arena, "%a %d %a %d %d %d", (double)ir_scale_of(e.in[0]), ir_zero_of(e.in[0]),
-                         (double)ir_scale_of(e.out), ir_zero_of(e.out), ir_point_of(e.out).narrow, c.rounding);
+                         (double)ir_scale_of(e.out), ir_zero_of(e.out), ir_unused_key(ir_point_of(e.out).unused),
+                         c.rounding);
     return cg_eltwise_emit(m, &e);
 }

@@ -81,7 +81,7 @@ bool cg_emit_quantize(cg_module *m, const ir_op *op)
     cg_eltwise e = cg_eltwise_of(op, quantize_body);
 
     e.key = arena_format(m->arena, "%a %d %d %lld", (double)e.out->quant->scale[0], e.out->quant->zero[0],
-                         e.out->quant->narrow, (long long)ir_int(op, IR_ATTR_ROUNDING));
+                         ir_unused_key(e.out->quant->unused), (long long)ir_int(op, IR_ATTR_ROUNDING));
     return cg_eltwise_emit(m, &e);
 }
 

@@ -165,10 +165,10 @@ static void bind_requant(cg_module *m, cg_gemm *g)
     const bool mid = g->residual.present && !ir_mac_adds_real(op);
     const float scale = mid ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant ? y->quant->scale[0] : 1.0f;
     const int32_t zero = mid ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : y->quant ? y->quant->zero[0] : 0;
-    const bool narrow = mid ? ir_int(op, IR_ATTR_MID_NARROW) != 0 : y->quant && y->quant->narrow;
+    const ir_unused unused = mid ? ir_mac_mid_unused(op) : y->quant ? y->quant->unused : (ir_unused){0, 0};
     const bool real = y->type.dtype == IR_F32;
     g->requant = cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING),
-                                     (int)channels, multipliers, real ? IR_U8 : y->type.dtype, scale, zero, narrow,
+                                     (int)channels, multipliers, real ? IR_U8 : y->type.dtype, scale, zero, unused,
                                      act ? (ir_enum_ACT)ir_int(op, IR_ATTR_ACT) : IR_ACT_NONE);
     cg_requant_add_gate(m, &g->requant, real_bias, gate);
 }

@@ -242,9 +242,10 @@ static void bind_requant(cg_module *m, const product *p, cg_gemm *g)
     if (p->is_float || p->y->type.dtype == IR_I32)
         return;
     const double multiplier = ir_mac_multiplier(p->op, 0);
-    g->requant = cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(p->op, IR_ATTR_ROUNDING),
-                                     1, &multiplier, real ? IR_U8 : p->y->type.dtype, real ? 1 : p->y->quant->scale[0],
-                                     real ? 0 : p->y->quant->zero[0], !real && p->y->quant->narrow, act);
+    g->requant =
+        cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(p->op, IR_ATTR_ROUNDING), 1,
+                            &multiplier, real ? IR_U8 : p->y->type.dtype, real ? 1 : p->y->quant->scale[0],
+                            real ? 0 : p->y->quant->zero[0], real ? (ir_unused){0, 0} : p->y->quant->unused, act);
 }
 
 /* ---- 16-bit values: plain sums in 64 bits, 16 columns at a time ---- */
@@ -317,7 +318,7 @@ static void emit_wide(cg_module *m, const product *p)
     const double multiplier = ir_mac_multiplier(p->op, 0);
     const cg_requant requant = cg_requant_make_for(
         m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(p->op, IR_ATTR_ROUNDING), 1, &multiplier, IR_I16,
-        real ? 1 : p->y->quant->scale[0], real ? 0 : p->y->quant->zero[0], false, IR_ACT_NONE);
+        real ? 1 : p->y->quant->scale[0], real ? 0 : p->y->quant->zero[0], (ir_unused){0, 0}, IR_ACT_NONE);
     const int64_t numbers[] = {p->rows,     p->depth, p->columns,        p->a_row,          p->a_column,      p->b_row,
                                p->b_column, p->y_row, p->a_offsets.step, p->b_offsets.step, p->y_offsets.step};
     const char *key =

@@ -67,7 +67,7 @@ static cg_requant requant_of(cg_module *m, const wide *w)
     const bool real = y->type.dtype == IR_F32;
     return cg_requant_make_for(m, real ? IR_ROUNDING_EVEN_F32 : (ir_enum_ROUNDING)ir_int(g->op, IR_ATTR_ROUNDING),
                                (int)all, multipliers, IR_I16, real ? 1 : y->quant->scale[0],
-                               real ? 0 : y->quant->zero[0], false,
+                               real ? 0 : y->quant->zero[0], (ir_unused){0, 0},
                                real ? IR_ACT_NONE : (ir_enum_ACT)ir_int(g->op, IR_ATTR_ACT));
 }
 

@@ -140,8 +140,8 @@ static cg_requant gate_requant(cg_module *m, const recurrent *r, int weights, in
     for (int g = 0; g < RECURRENT_GATES; g++)
         for (int64_t u = 0; u < r->units; u++)
             multiplier[recurrent_constant_index(r, g, u)] = ir_lstm_quant_multiplier(r->op, weights, g * r->units + u);
-    cg_requant q =
-        cg_requant_make_for(m, IR_ROUNDING_FIXED_TWICE, (int)count, multiplier, IR_I32, 1, 0, false, IR_ACT_NONE);
+    cg_requant q = cg_requant_make_for(m, IR_ROUNDING_FIXED_TWICE, (int)count, multiplier, IR_I32, 1, 0,
+                                       (ir_unused){0, 0}, IR_ACT_NONE);
     q.min = -bound;
     q.max = bound - 1;
     return q;

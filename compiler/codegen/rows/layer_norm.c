@@ -185,6 +185,6 @@ bool cg_emit_layer_norm(cg_module *m, const ir_op *op)
     snprintf(key, sizeof key, "%d%d %a %s %d %a %d.%d", ir_operand_value(op, 1) != NULL,
              ir_operand_value(op, 2) != NULL, (double)ir_layer_norm_epsilon(op), ir_dtype_text(y->type.dtype),
              x->quant ? x->quant->zero[0] : 0, y->quant ? (double)y->quant->scale[0] : 0,
-             y->quant ? y->quant->zero[0] : 0, y->quant && y->quant->narrow);
+             y->quant ? y->quant->zero[0] : 0, y->quant ? ir_unused_key(y->quant->unused) : 0);
     return row_kernel_emit(m, op, key, row, lanes, &c, count, parameters);
 }

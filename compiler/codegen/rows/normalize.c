@@ -256,6 +256,6 @@ bool cg_emit_l2_normalize(cg_module *m, const ir_op *op)
     char key[128];
     snprintf(key, sizeof key, "%a %a %d %a %d.%d", (double)ir_float(op, IR_ATTR_EPSILON),
              x->quant ? (double)x->quant->scale[0] : 0, c.zero, y->quant ? (double)y->quant->scale[0] : 0,
-             y->quant ? y->quant->zero[0] : 0, y->quant && y->quant->narrow);
+             y->quant ? y->quant->zero[0] : 0, y->quant ? ir_unused_key(y->quant->unused) : 0);
     return row_kernel_emit(m, op, key, l2_row, m->target->vector_bytes / 4, &c, 0, NULL);
 }

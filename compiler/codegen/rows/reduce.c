@@ -307,7 +307,7 @@ bool cg_emit_reduce(cg_module *m, const ir_op *op)
     if (r.adds && r.is_quantized) {
         const ir_value *x = ir_operand_value(op, 0), *y = op->results[0];
         cg_key_add(&key, " %d %a %d %a %d.%d", (int)ir_int(op, IR_ATTR_ROUNDING), (double)x->quant->scale[0],
-                   x->quant->zero[0], (double)y->quant->scale[0], y->quant->zero[0], y->quant->narrow);
+                   x->quant->zero[0], (double)y->quant->scale[0], y->quant->zero[0], ir_unused_key(y->quant->unused));
     }
     int first_kept = 0, last = r.dims[r.rank - 1].reduced ? r.rank : r.rank - 1;
     while (first_kept < last && r.dims[first_kept].reduced)

@@ -258,6 +258,6 @@ bool cg_emit_softmax_table(cg_module *m, const ir_op *op)
     cg_arg constants[2] = {cg_arg_constant(cg_constant(m, table, sizeof table, "exponentials")),
                            cg_arg_constant(cg_constant(m, reals, sizeof reals, "exponentials"))};
     snprintf(key, sizeof key, "%a %a %d.%d", s.is_log ? (double)x->quant->scale[0] : 0, (double)y->quant->scale[0],
-             y->quant->zero[0], y->quant->narrow);
+             y->quant->zero[0], ir_unused_key(y->quant->unused));
     return row_kernel_emit(m, op, key, quantized_row, m->target->vector_bytes / 4, &s, 2, constants);
 }

@@ -160,7 +160,7 @@ bool cg_emit_softmax_bytes(cg_module *m, const ir_op *op)
     uint32_t table[256];
     char key[128];
     ir_softmax_table(op, table);
-    snprintf(key, sizeof key, "bytes %a %d.%d", (double)q->scale[0], q->zero[0], q->narrow);
+    snprintf(key, sizeof key, "bytes %a %d.%d", (double)q->scale[0], q->zero[0], ir_unused_key(q->unused));
     for (int d = 0; d < 256; d++)
         for (int t = 0; t < TABLES; t++)
             bytes[256 * t + d] = (unsigned char)(table[d] >> 8 * t);

@@ -230,7 +230,7 @@ bool cg_emit_softmax_real(cg_module *m, const ir_op *op)
     cg_key key = {.length = 0};
     cg_key_add(&key, "real %a %d %s %a %d.%d %d", (double)s.factor, x->quant ? x->quant->zero[0] : 0,
                ir_dtype_text(y->type.dtype), y->quant ? (double)y->quant->scale[0] : 0,
-               y->quant ? y->quant->zero[0] : 0, y->quant && y->quant->narrow, mask != NULL);
+               y->quant ? y->quant->zero[0] : 0, y->quant ? ir_unused_key(y->quant->unused) : 0, mask != NULL);
     for (int d = 0; mask && d < x->type.rank - 1; d++)
         cg_key_add(&key, " %lld/%lld", (long long)x->type.dims[d], (long long)s.mask_stride[d]);
     const cg_arg argument = mask ? cg_arg_value(mask) : (cg_arg){0};

@@ -127,11 +127,11 @@ void depthwise_params_make(cg_module *m, const ir_op *op, const depthwise_plan *
     }
     bool add = op->operand_count > 3 && ir_operand_value(op, 3);
     *out = (depthwise_params){.bias = bias, .weight_zero = centred ? NULL : zeros, .weights = weights};
-    out->requant = cg_requant_make_for(m, (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING), slots, multipliers,
-                                       y->type.dtype, add ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant->scale[0],
-                                       add ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : y->quant->zero[0],
-                                       add ? ir_int(op, IR_ATTR_MID_NARROW) != 0 : y->quant->narrow,
-                                       (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));
+    out->requant =
+        cg_requant_make_for(m, (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING), slots, multipliers, y->type.dtype,
+                            add ? ir_float(op, IR_ATTR_MID_SCALE) : y->quant->scale[0],
+                            add ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : y->quant->zero[0],
+                            add ? ir_mac_mid_unused(op) : y->quant->unused, (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));
     cg_requant_add_gate(m, &out->requant, real_bias, gate);
 }
 

@@ -190,7 +190,7 @@ static bool emit(cg_module *m, resize *r, bool bilinear)
     args[ARG_ROWS] = bilinear ? tap_table(m, r, 1) : nearest_table(m, r, 1);
     args[ARG_COLUMNS] = bilinear ? tap_table(m, r, 2) : nearest_table(m, r, 2);
     cg_key key = {.length = 0};
-    cg_key_add(&key, "%s %d %d %d", ir_op_info_of(op->code)->text, (int)r->mode, r->centre, r->min);
+    cg_key_add(&key, "%s %d %d %d %d", ir_op_info_of(op->code)->text, (int)r->mode, r->centre, r->min, r->max);
     cg_key_shape(&key, &r->x);
     cg_key_shape(&key, &r->y);
     cg_kernel k;

@@ -66,8 +66,9 @@ static bool check_residual(const ir_op *op, diag *d)
     const float mid_scale = ir_float(op, IR_ATTR_MID_SCALE);
     const int64_t mid_zero = ir_int(op, IR_ATTR_MID_ZERO);
     int32_t min, max;
+    const ir_unused unused = ir_mac_mid_unused(op);
     ir_dtype_range(y->type.dtype, &min, &max);
-    if (!(mid_scale > 0) || !isfinite(mid_scale) || mid_zero < min || mid_zero > max)
+    if (!(mid_scale > 0) || !isfinite(mid_scale) || mid_zero < min + unused.below || mid_zero > max - unused.above)
         return ir_refuse(op, d, "mid_scale or mid_zero is out of range");
     return ir_check_quantized(op, r, "residual", d);
 }
@@ -194,8 +195,8 @@ static bool init_requant(ir_mac_end *e, const ir_op *op)
     const float scale = add ? ir_float(op, IR_ATTR_MID_SCALE) : ir_scale_of(y);
     const int32_t zero = add ? (int32_t)ir_int(op, IR_ATTR_MID_ZERO) : ir_zero_of(y);
     int32_t min, max;
-    const bool narrow = add ? ir_int(op, IR_ATTR_MID_NARROW) != 0 : y->quant && y->quant->narrow;
-    ir_act_bounds(act_of(op, IR_ATTR_ACT), e->type, scale, zero, narrow, &min, &max);
+    const ir_unused unused = add ? ir_mac_mid_unused(op) : y->quant ? y->quant->unused : (ir_unused){0, 0};
+    ir_act_bounds(act_of(op, IR_ATTR_ACT), e->type, scale, zero, unused, &min, &max);
     ir_rounding_bounds(rounding, e->type, &min, &max);
     e->requant = malloc(((size_t)e->channels + 1) * sizeof *e->requant);
     for (int64_t c = 0; e->requant && c < e->channels; c++)
@@ -210,7 +211,7 @@ static bool init_requant(ir_mac_end *e, const ir_op *op)
         ir_result_bounds(y, act_of(op, IR_ATTR_ADD_ACT), &e->add.min, &e->add.max);
     }
     if (add) {
-        const ir_quant_point mid = {scale, zero, narrow}, r = ir_point_of(op->operands[3].value);
+        const ir_quant_point mid = {scale, zero, unused}, r = ir_point_of(op->operands[3].value);
         ir_result_bounds(y, act_of(op, IR_ATTR_ADD_ACT), &min, &max);
         e->add = ir_add_quant_make(rounding, e->type, false, e->residual_first ? r : mid, e->residual_first ? mid : r,
                                    ir_point_of(y), min, max);

@@ -18,8 +18,9 @@ bool ir_check_normalize(const ir_op *op, diag *d)
         return ir_refuse(op, d, "beta is %g", (double)ir_float(op, IR_ATTR_BETA));
     if (!ir_check_quantized(op, x, "operand", d) || !ir_check_quantized(op, y, "result", d))
         return false;
-    return !y->quant->narrow || ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32 ||
-           ir_refuse(op, d, "with a narrow result it is defined for the rounding even_f32 only");
+    return !ir_unused_any(y->quant->unused) || ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32 ||
+           ir_refuse(op, d,
+                     "with a result that lacks integers of its type it is defined for the rounding even_f32 only");
 }
 
 /* ---- Real values ---- */
