@@ -40,6 +40,17 @@ static bool set_bits(pass_calibration *c, const char *value, char *error, size_t
     return true;
 }
 
+bool weight_options_activation_bits(pass_calibration *c, const char *value, char *error, size_t size)
+{
+    long bits;
+    if (!options_number(value, 2, 16, &bits, error, size))
+        return false;
+    c->activation_bits = (int)bits;
+    if (bits > 8 && bits < 16)
+        snprintf(error, size, "'%s' is neither 2 to 8 nor 16", value);
+    return bits <= 8 || bits == 16;
+}
+
 const char *weight_options_problem(const pass_calibration *c)
 {
     return c->weights_mse && c->weight_bits && c->weight_bits < 8

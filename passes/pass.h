@@ -23,7 +23,7 @@ typedef struct pass_names { /* "a,b" each, as often as the option was given */
 typedef struct pass_range {
     bool known;
     float low, high; /* finite, low <= high; 0 need not lie between them */
-    int bits;        /* 8 or 16; 0: as pass_calibration.activation_bits says */
+    int bits;        /* 2 to 8, or 16; 0: as pass_calibration.activation_bits says */
     /* How it was chosen, for the report: "minmax of 100 samples", and from what; NULL: nothing to say; both outlive the
      * graph. */
     const char *note;
@@ -44,7 +44,7 @@ typedef struct pass_calibration {
     const pass_channels *channels; /* by id, as many; NULL: nothing is equalized.  Where something is, ranges follow */
     /* --activation-scales=symmetric: zero point 0; otherwise one that lets the range fill the integers. */
     bool symmetric;
-    int activation_bits;     /* --activation-bits: 8 or 16 */
+    int activation_bits;     /* --activation-bits: 2 to 8, of the 8 that a value takes, or 16 */
     int weight_bits;         /* --weight-bits: 2 to 8, of the 8 that a weight takes; 0: 8 */
     bool weights_mse;        /* --weight-algo=mse: weights may be cut off where that costs less than coarse steps */
     bool weights_per_tensor; /* --weight-scales=tensor: one scale for all channels */

@@ -63,6 +63,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
             return fail(error, size, "more ranges than this program takes, at %s", value);
         c->ranges.item[c->ranges.count++] = value;
         return true;
+    case OPT_ACTIVATION_BITS: return weight_options_activation_bits(&c->calibration, value, error, size);
     case OPT_LOWER: c->lower = true; return true;
     case OPT_CHECK: c->check = true; return true;
     case OPT_QUIET: c->quiet = true; return true;
@@ -129,7 +130,6 @@ static bool transform(command *c, outputs *o, diag *d)
     if (c->options.quantize == PASS_QUANTIZE_DYNAMIC)
         c->options.calibration = &c->calibration;
     if (good && c->ranges.count > 0) {
-        c->calibration.activation_bits = 8;
         c->options.calibration = &c->calibration;
         good = opt_ranges(m.graph, &c->ranges, &c->calibration, d);
     }
@@ -143,7 +143,7 @@ static bool transform(command *c, outputs *o, diag *d)
 
 static int perform(int argc, char **argv)
 {
-    command c = {.options = driver_defaults(OPTION_OPT)};
+    command c = {.options = driver_defaults(OPTION_OPT), .calibration = {.activation_bits = 8}};
     switch (options_parse(OPTION_OPT, argc, argv, set_option, &c)) {
     case OPTION_GO: break;
     case OPTION_EXIT_OK: return EXIT_SUCCESS;

@@ -289,7 +289,7 @@ static bool give_bytes(const calibrate_options *c, const driver_options *o, ir_g
     const bool in_files = c->load_stats.count > 0 || c->save_stats || c->save_scales || c->scales;
     calibrate_inputs inputs = {0};
     picture_bytes found = {.channels = 0};
-    if (c->effort == 0 || c->samples.count == 0 || in_files || c->scheme.symmetric || c->scheme.activation_bits > 8 ||
+    if (c->effort == 0 || c->samples.count == 0 || in_files || c->scheme.symmetric || c->scheme.activation_bits != 8 ||
         !gate_is_possible(&options))
         return true;
     const bool good = calibrate_inputs_open(c, g, &inputs, d) && picture_bytes_find(g, &inputs, &found, d);

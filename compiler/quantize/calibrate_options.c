@@ -38,15 +38,6 @@ static bool set_either(bool *out, const char *value, const char *no, const char 
     return *out || strcmp(value, no) == 0;
 }
 
-static bool set_bits(calibrate_options *c, const char *value, char *error, size_t size)
-{
-    bool wide;
-    if (!set_either(&wide, value, "8", "16", error, size))
-        return false;
-    c->scheme.activation_bits = wide ? 16 : 8;
-    return true;
-}
-
 /* "0.99999" or "99.999%" */
 static bool set_part(double *out, const char *value, char *error, size_t size)
 {
@@ -108,7 +99,7 @@ static bool set_own(calibrate_options *c, option_id id, const char *value, bool 
     case OPT_MAX_DROP: return set_part(&c->max_drop, value, error, size);
     case OPT_EFFORT: return set_effort(c, value, error, size);
     case OPT_ACTIVATION_SCALES: return set_either(&c->scheme.symmetric, value, "affine", "symmetric", error, size);
-    case OPT_ACTIVATION_BITS: return set_bits(c, value, error, size);
+    case OPT_ACTIVATION_BITS: return weight_options_activation_bits(&c->scheme, value, error, size);
     default: *out_known = false; return true;
     }
 }

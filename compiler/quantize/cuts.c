@@ -214,12 +214,13 @@ static cut_grid grid_of(const pass_calibration *c, const pass_range *range, int 
     pass_range cut = *range;
     cuts_apply(share_of(range, part), &cut);
     const double low = fmin((double)cut.low, 0), high = fmax((double)cut.high, 0);
+    const double steps = (1 << c->activation_bits) - 1;
     if (c->symmetric) {
-        const double most = fmax(-low, high), scale = most / 127;
+        const double most = fmax(-low, high), scale = most / floor(steps / 2);
         return (cut_grid){(float)-most, (float)most, (float)scale, (float)(1 / scale)};
     }
-    const double scale = (high - low) / 255, zero = nearbyint(-low / scale);
-    return (cut_grid){(float)(-zero * scale), (float)((255 - zero) * scale), (float)scale, (float)(1 / scale)};
+    const double scale = (high - low) / steps, zero = nearbyint(-low / scale);
+    return (cut_grid){(float)(-zero * scale), (float)((steps - zero) * scale), (float)scale, (float)(1 / scale)};
 }
 
 /* Of a row of channels: adds what the grid cuts off, that times the gradient, and the square of rounding times it. */
@@ -415,7 +416,7 @@ bool cuts_find(const ir_graph *graph, const driver_options *o, const correct_sam
 {
     for (uint32_t i = 0; i < o->calibration->count; i++)
         shares[i] = (cut_share){1, 1};
-    if (samples->count == 0 || o->calibration->activation_bits != 8 || correct_multiply_adds(graph) > most)
+    if (samples->count == 0 || o->calibration->activation_bits > 8 || correct_multiply_adds(graph) > most)
         return true;
     cuts c = {.graph = graph, .options = o, .samples = samples, .threads = threads, .shares = shares, .diag = d};
     c.scratch = arena_new();

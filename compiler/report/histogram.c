@@ -13,15 +13,16 @@ static void count(histogram *h, double x)
 }
 
 /* Bytes are counted one by one first: models have many millions of them. */
-static void count_bytes(histogram *h, ir_dtype dtype, const unsigned char *bytes, int64_t elements)
+static void count_bytes(histogram *h, const ir_value *v, const unsigned char *bytes, int64_t elements)
 {
+    const ir_unused unused = v->quant->unused;
     uint64_t of[256] = {0};
     for (int64_t i = 0; i < elements; i++)
-        of[bytes[i] ^ (dtype == IR_I8 ? 0x80 : 0)]++;
+        of[bytes[i] ^ (v->type.dtype == IR_I8 ? 0x80 : 0)]++;
     for (int i = 0; i < 256; i++)
         h->counts[i / (256 / HISTOGRAM_BINS)] += of[i];
-    h->at_low = of[0];
-    h->at_high = of[255];
+    h->at_low = of[unused.below];
+    h->at_high = of[255 - unused.above];
 }
 
 static void count_words(histogram *h, const void *data, int64_t elements)
@@ -79,6 +80,6 @@ bool histogram_make(const ir_value *v, const void *data, histogram *out)
     if (t == IR_I16)
         count_words(out, data, (int64_t)out->elements);
     else
-        count_bytes(out, t, data, (int64_t)out->elements);
+        count_bytes(out, v, data, (int64_t)out->elements);
     return true;
 }

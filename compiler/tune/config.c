@@ -99,12 +99,8 @@ static bool activation_preprocess(reader *r, const json_t *value)
 }
 
 static bool weight_bits(reader *r, const json_t *value) { return read_number(r, value, OPT_WEIGHT_BITS); }
+static bool activation_bits(reader *r, const json_t *value) { return read_number(r, value, OPT_ACTIVATION_BITS); }
 static bool moving_rate(reader *r, const json_t *value) { return read_number(r, value, OPT_MOVING_RATE); }
-
-static bool activation_bits(reader *r, const json_t *value)
-{
-    return (json_is_integer(value) && json_integer_value(value) == 8) || fail(r, "is not 8");
-}
 
 /* Of range_abs_max, whose window is the whole training. */
 static bool window(reader *r, const json_t *value)

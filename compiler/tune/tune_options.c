@@ -189,7 +189,8 @@ static const char *real_problem(const tune_options *o)
     const calibrate_options *c = &o->calibration;
     if (!o->samples.labels)
         return "--quantize=none goes with --labels: there are no integers to be taught by the model of real numbers";
-    if (o->ranges_given || c->samples.count || c->algo_given || c->effort_given || c->weights_given)
+    if (o->ranges_given || c->samples.count || c->algo_given || c->effort_given || c->weights_given ||
+        c->scheme.symmetric || c->scheme.activation_bits != 8)
         return "--quantize=none makes no integers: options that say how they are chosen mean nothing";
     return NULL;
 }
@@ -209,8 +210,11 @@ const char *tune_complete(tune_options *o)
         return calibrate_weights_problem(&o->calibration);
     if (!o->ranges_given && !o->samples.labels)
         t->ranges.kind = RANGES_LSQ;
-    const int bits = o->calibration.scheme.weight_bits;
-    if (!o->calibration.effort_given && !o->samples.labels && (bits == 0 || bits == 8))
+    const pass_calibration *scheme = &o->calibration.scheme;
+    if (scheme->activation_bits > 8)
+        return "--activation-bits=16 rounds next to nothing that training could make up for: qcc has it";
+    const bool bytes = (scheme->weight_bits == 0 || scheme->weight_bits == 8) && scheme->activation_bits == 8;
+    if (!o->calibration.effort_given && !o->samples.labels && bytes)
         o->calibration.effort = 2;
     t->keep_weights = o->calibration.effort >= 2;
     if (t->loss == TRAINER_SQUARED_ERROR && o->samples.labels)

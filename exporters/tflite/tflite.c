@@ -3,6 +3,7 @@
 
 #include "exporters/export.h"
 #include "exporters/tflite/write.h"
+#include "ir/ref/interp.h"
 
 static const export_entry entries[IR_OPCODE_COUNT] = {
 #define EXPORT(CODE, BUILTIN, types, writer) [IR_##CODE] = {writer, BUILTIN_##BUILTIN, types},
@@ -49,13 +50,25 @@ static bool check_grid(export_node *n, const ir_value *v)
            export_refuse(n, "16-bit integers with the zero point %d", v->quant->zero[0]);
 }
 
+/* TFLite's operators saturate at the ends of their type; what moves data saturates nothing.  One integer less at the lower
+ * end, a narrow range, is a step where it saturates. */
+static bool check_range(export_node *n, const ir_value *r)
+{
+    int32_t min, max;
+    if (!r->quant || (r->quant->unused.below <= 1 && !r->quant->unused.above) ||
+        ir_op_info_of(n->op->code)->flags & IR_SAME_QUANT)
+        return true;
+    ir_quant_range(r->type.dtype, r->quant, &min, &max);
+    return export_refuse(n, "its result ends at %d and %d, not where %s does", min, max, ir_dtype_text(r->type.dtype));
+}
+
 static bool check_grids(export_node *n)
 {
     bool good = true;
     for (int i = 0; good && i < n->op->operand_count; i++)
         good = check_grid(n, n->op->operands[i].value);
     for (int i = 0; good && i < ir_op_info_of(n->op->code)->results; i++)
-        good = check_grid(n, n->op->results[i]);
+        good = check_grid(n, n->op->results[i]) && check_range(n, n->op->results[i]);
     return good;
 }
 

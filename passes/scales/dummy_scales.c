@@ -8,6 +8,7 @@
  * the range depends on the operands there is none: never a guess. */
 #include "ir/ref/interp.h"
 #include "passes/common/plan.h"
+#include "passes/common/scales.h"
 #include "passes/common/simulated.h"
 
 typedef struct range {
@@ -16,28 +17,36 @@ typedef struct range {
     int32_t zero;
 } range;
 
-static bool range_of_act(ir_enum_ACT act, range *out)
+/* `integers`: how many there are, 256 of 8 bits. */
+static bool range_of_act(ir_enum_ACT act, int integers, range *out)
 {
     switch (act) {
-    case IR_ACT_RELU6: *out = (range){IR_U8, 6.0f / 255, 0}; return true;
-    case IR_ACT_RELU_0_TO_1: *out = (range){IR_U8, 1.0f / 255, 0}; return true;
-    case IR_ACT_RELU_N1_TO_1: *out = (range){IR_I8, 1.0f / 127, 0}; return true;
+    case IR_ACT_RELU6: *out = (range){IR_U8, 6.0f / (float)(integers - 1), 0}; return true;
+    case IR_ACT_RELU_0_TO_1: *out = (range){IR_U8, 1.0f / (float)(integers - 1), 0}; return true;
+    case IR_ACT_RELU_N1_TO_1: *out = (range){IR_I8, 1.0f / (float)(integers / 2 - 1), 0}; return true;
     default: return false;
     }
 }
 
-static bool range_of(const ir_op *op, range *out)
+static bool range_of(const ir_op *op, int integers, range *out)
 {
     switch (op->code) {
     case IR_LOGISTIC:
-    case IR_SOFTMAX: *out = (range){IR_U8, 1.0f / 256, 0}; return true;
+    case IR_SOFTMAX: *out = (range){IR_U8, 1.0f / (float)integers, 0}; return true;
     case IR_TANH:
-    case IR_L2_NORMALIZE: *out = (range){IR_I8, 1.0f / 128, 0}; return true;
-    case IR_LOG_SOFTMAX: *out = (range){IR_I8, 16.0f / 256, 127}; return true;
+    case IR_L2_NORMALIZE: *out = (range){IR_I8, 2.0f / (float)integers, 0}; return true;
+    case IR_LOG_SOFTMAX: *out = (range){IR_I8, 16.0f / (float)integers, integers / 2 - 1}; return true;
     case IR_MAX_POOL2D:
     case IR_AVG_POOL2D: return false; /* their clamp has the operand's scale */
-    default: return ir_has_attr(op, IR_ATTR_ACT) && range_of_act((ir_enum_ACT)ir_int(op, IR_ATTR_ACT), out);
+    default: return ir_has_attr(op, IR_ATTR_ACT) && range_of_act((ir_enum_ACT)ir_int(op, IR_ATTR_ACT), integers, out);
     }
+}
+
+/* Of what samples give fewer bits, this has as many. */
+static int bits_of(const pass_options *o)
+{
+    const pass_calibration *c = o->calibration;
+    return c && c->ranges && c->activation_bits < 8 ? c->activation_bits : 8;
 }
 
 /* Does an op that computes, or moves data, on integers use v? */
@@ -55,13 +64,15 @@ pass_result pass_dummy_scales(ir_graph *g, pass_context *c)
     if (c->options->quantize == PASS_QUANTIZE_NONE || !plan_has_scales(g))
         return PASS_UNCHANGED;
     const bool *simulated = simulated_ops(g, c->options, c->scratch);
+    const int bits = bits_of(c->options);
     for (ir_op *op = g->first; op; op = op->next) {
         range r;
         ir_value *v = ir_op_info_of(op->code)->results == 1 ? op->results[0] : NULL;
-        if (!v || v->as || !simulated[op->id] || !range_of(op, &r) || !is_wanted(v))
+        if (!v || v->as || !simulated[op->id] || !range_of(op, 1 << bits, &r) || !is_wanted(v))
             continue;
-        if (plan_set_scale(v, r.dtype, ir_quant_tensor(g, r.scale, r.zero),
-                           (ir_origin){IR_SCALE_KNOWN, ir_op_info_of(op->code)->text, NULL}))
+        ir_quant *quant = ir_quant_tensor(g, r.scale, r.zero);
+        quant->unused = scales_unused(r.dtype, bits);
+        if (plan_set_scale(v, r.dtype, quant, (ir_origin){IR_SCALE_KNOWN, ir_op_info_of(op->code)->text, NULL}))
             result = PASS_CHANGED;
     }
     return result;

@@ -2,9 +2,9 @@
  *
  *     %1:f32<4> as i8<0.1, 0> from observed = relu …                %1:f32<4> as u8<0.0498, 0> … = relu …
  *
- * An observed range 127 * scale becomes 255 steps, half as wide.  A grid that the file fixes stays, unless the op's
- * own clamp lies within it: then it is the same grid with a zero point of 0.  Not with lite_f32, which never gives
- * the smallest integer: that would be the real 0.
+ * An observed range 127 * scale becomes 255 steps, half as wide; of fewer bits likewise.  A grid that the file fixes
+ * stays, unless the op's own clamp lies within it: then it is the same grid with a zero point of 0.  Not with lite_f32,
+ * which never gives the smallest integer: that would be the real 0.
  *
  * Where the file simulates integers, their type is ours to choose.  All other activations become unsigned, too, the
  * same grid with 128 added, so that ops whose operands and results come from different rules agree in their type:
@@ -48,9 +48,12 @@ static bool make_unsigned(ir_graph *g, ir_value *v)
     const float scale = v->as->scale[0];
     const double largest = largest_of(v);
     const bool fixed = scales_is_fixed(v);
-    if (largest < 0 || (fixed && !(largest < 127.5 * (double)scale)))
+    const int most = INT8_MAX - v->as->unused.above, steps = 2 * most + 1;
+    if (largest < 0 || (fixed && !(largest < (most + 0.5) * (double)scale)))
         return false;
-    scales_regrid(v, IR_U8, ir_quant_tensor(g, fixed ? scale : (float)((double)scale * 127 / 255), 0));
+    ir_quant *quant = ir_quant_tensor(g, fixed ? scale : (float)((double)scale * most / steps), 0);
+    quant->unused.above = (uint8_t)(UINT8_MAX - steps);
+    scales_regrid(v, IR_U8, quant);
     return true;
 }
 

@@ -428,6 +428,31 @@ class Calibration(Case):
         self.assertGreater(exact, evaluate())
         self.assertAlmostEqual(exact, evaluate("--activation-bits=16", "--interp"), delta=0.2)
 
+    def test_few_bits(self):
+        """Values have as many integers as so many bits, and the compiled code those of the interpreter; no option is left unsaid."""
+        def values(*options):
+            text = self.text(f"--calib={self.all}", *options)
+            return text, re.findall(r"%\d+:u8<[^;]*; [^,>]*, \d+([^>]*)>", text)
+        for bits, options in ((4, ()), (2, ("--algo=mse", "--effort=0")), (3, ("--activation-scales=symmetric", "--weight-bits=3"))):
+            text, grids = values(f"--activation-bits={bits}", *options)
+            self.assertTrue(grids)
+            for grid in grids:
+                low, high = map(int, re.fullmatch(r", (\d+) to (\d+)", grid).groups())
+                self.assertLessEqual(high - low, 2 ** bits - 1)
+            for where in ("", "--interp"):
+                out = self.fine(QCC_EVAL, self.model, f"--calib={self.all}", f"--data={self.all}", f"--compare={self.model}", "--json",
+                                f"--activation-bits={bits}", *options, *filter(None, [where]))
+                if where:
+                    self.assertAlmostEqual(json.loads(out)["sqnr_db"], sqnr, places=3)
+                sqnr = json.loads(out)["sqnr_db"]
+        self.assertEqual(self.text(f"--calib={self.all}", "--activation-bits=8"), self.text(f"--calib={self.all}"))
+        code, _, error = run(QCC, self.model, f"--calib={self.all}", "--activation-bits=4", "-o", self.folder / "few.tflite")
+        self.assertEqual(code, 1)
+        self.assertIn("conv2d can't be written as TFLite: its result ends at -128 and -113, not where i8 does", error)
+        self.assertFalse((self.folder / "few.tflite").exists())
+        for option in ("1", "9", "15", "17", "x"):
+            self.assertEqual(run(QCC, self.model, "--emit=ir", "-o", "-", f"--calib={self.all}", f"--activation-bits={option}")[0], 2, option)
+
     def test_ranges_as_text(self):
         scales, options = self.folder / "scales.txt", (f"--calib={self.all}", "--effort=0")
         expected = self.text(f"--save-scales={scales}", *options)

@@ -158,7 +158,7 @@ class Refusals(Case):
         self.assertIn("gives no scales", self.refused_without_files(self.add, "--quantize=static"))
 
     def test_not_there_yet(self):
-        for option in ("--quantize=dynamic, static", "--activation-bits=4", "--effort=9", "--quantize=int4"):
+        for option in ("--quantize=dynamic, static", "--activation-bits=9", "--effort=9", "--quantize=int4"):
             code, _, _ = run(QCC, self.add, "-o", self.folder / "m.o", option)
             self.assertEqual(code, 2)
         self.assertFalse((self.folder / "m.o").exists())

@@ -112,6 +112,13 @@ class Tune(Case):
         self.assertGreater(len(values), 5)
         self.assertGreater(self.top1(self.folder / "learned.tflite"), 75)
 
+    def test_few_bits_of_values(self):
+        """What is trained with 3 bits is what is compiled."""
+        lines = self.tune("few.qir", "--epochs=10", "--lr=0.05", "--activation-bits=3", "--weight-bits=4", "--validation=0.98", "--batch=3")
+        self.assertIn("0 to 7>", (self.folder / "few.qir").read_text(encoding="utf-8"))
+        best = max((line for line in lines if line[6]), key=lambda line: int(line[0]))
+        self.assertAlmostEqual(self.top1(self.folder / "few.qir"), float(best[5]), delta=5)
+
     def test_mixed_samples(self):
         """The model of real numbers says what two samples together are."""
         lines = self.tune("mixed.qir", "--epochs=2", "--augment=mix,flip", samples=SAMPLES[:1])
@@ -126,17 +133,17 @@ class Tune(Case):
         """Keys are options: the same bytes."""
         self.tune("keys.qir", "--epochs=1", self.config(
             weight_quantize_type="abs_max", activation_quantize_type="moving_average_abs_max", weight_preprocess_type=None,
-            activation_preprocess_type="PACT", weight_bits=7, activation_bits=8, moving_rate=0.8, window_size=10000,
+            activation_preprocess_type="PACT", weight_bits=7, activation_bits=5, moving_rate=0.8, window_size=10000,
             quantizable_layer_type=["Conv2D", "Linear"], not_quant_pattern=["skip_quant", "depthw"], dtype="int8", for_tensorrt=False,
             is_full_quantize=False, onnx_format=True))
-        self.tune("options.qir", "--epochs=1", "--weight-scales=tensor", "--pact=0.0001", "--weight-bits=7", "--moving-rate=0.8",
+        self.tune("options.qir", "--epochs=1", "--weight-scales=tensor", "--pact=0.0001", "--weight-bits=7", "--activation-bits=5", "--moving-rate=0.8",
                   "--quantized-ops=conv2d,depthwise_conv2d,fc", "--keep-float=*depthw*")
         self.assertEqual((self.folder / "keys.qir").read_bytes(), (self.folder / "options.qir").read_bytes())
 
     def test_configuration_refused(self):
         output = ["-o", self.folder / "out.qir"]
         for keys, reason in (({"weight_bit": 8}, "'weight_bit' is no key"), ({"weight_preprocess_type": "PACT"}, "weight_preprocess_type"),
-                             ({"activation_quantize_type": "abs_max"}, "known before"), ({"activation_bits": 4}, "is not 8"),
+                             ({"activation_quantize_type": "abs_max"}, "known before"), ({"activation_bits": 16}, "next to nothing"), ({"activation_bits": 1}, "2"),
                              ({"weight_bits": "8"}, "is no number"), ({"moving_rate": 1}, "not less than 1"), ({"dtype": "int4"}, "is not int8"),
                              ({"quantize_op_types": ["conv2d", 3]}, "is no name"), ({"for_tensorrt": True}, "is not false"),
                              ({"not_quant_pattern": ["x"] * 65}, "too long"), ({"window_size": 0}, "steps")):

@@ -20,12 +20,13 @@ int main(int argc, char **argv)
         if (observer_see(&o, numbers, (int64_t)count, &ends) >= 0 || !observer_end_batch(&o, ends))
             return EXIT_FAILURE;
     }
-    for (int i = 0; i < THRESHOLD_COUNT * 2; i++) {
-        const threshold_options options = {.percentile = 0.999, .symmetric = i % 2, .bits = 8};
+    for (int i = 0; i < THRESHOLD_COUNT * 4; i++) {
+        const threshold_algo algo = (threshold_algo)(i / 4);
+        const threshold_options options = {.percentile = 0.999, .symmetric = i % 2, .bits = i % 4 / 2 ? 4 : 8};
         float low, high;
-        if (threshold_choose((threshold_algo)(i / 2), &o, &options, &low, &high))
-            printf("%s %s %.9g %.9g\n", threshold_name((threshold_algo)(i / 2)), i % 2 ? "symmetric" : "affine",
-                   (double)low, (double)high);
+        if (threshold_choose(algo, &o, &options, &low, &high))
+            printf("%s %s %d %.9g %.9g\n", threshold_name(algo), options.symmetric ? "symmetric" : "affine",
+                   options.bits, (double)low, (double)high);
     }
     observer_free(&o);
     free(numbers);

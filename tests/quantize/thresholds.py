@@ -127,9 +127,9 @@ def expected(h, x, algo, symmetric):
     return (h.low, h.high) if cut is None else (max(h.low, -cut), min(h.high, cut))
 
 
-def is_least_error(h, low, high, algo, symmetric):
+def is_least_error(h, low, high, algo, symmetric, bits):
     """No change of one end, or of both together, costs less; and the ends are among those looked at."""
-    steps, power = (254 if symmetric else 255), (2 if algo == "mse" else 1)
+    steps, power = 2 ** bits - (2 if symmetric else 1), (2 if algo == "mse" else 1)
     found = h.error(low, high, steps, power)
     fractions = np.arange(1, FRACTIONS + 1) / FRACTIONS
     if symmetric:
@@ -142,12 +142,12 @@ def is_least_error(h, low, high, algo, symmetric):
     return all(found <= h.error(a, b, steps, power) * (1 + 1e-4) + slack for a, b in others if b > a)
 
 
-def is_right(h, x, algo, symmetric, low, high):
+def is_right(h, x, algo, symmetric, bits, low, high):
     if algo not in ("kl", "mse", "emd") or not h.weight.size:
         return is_near((low, high), expected(h, x, algo, symmetric))
     if algo != "kl":
-        return is_least_error(h, low, high, algo, symmetric)
-    candidates = h.kl(256 if not symmetric and (h.low == 0 or h.high == 0) else 128)
+        return is_least_error(h, low, high, algo, symmetric, bits)
+    candidates = h.kl(2 ** bits if not symmetric and (h.low == 0 or h.high == 0) else 2 ** (bits - 1))
     least = min(cost for _, cost in candidates)
     for most, cost in candidates:
         if cost <= least + 1e-9:
@@ -164,13 +164,13 @@ def main():
         h = Histogram(x)
         out = subprocess.run([sys.argv[1], str(BATCH)], input=x.tobytes(), capture_output=True, check=True).stdout.decode()
         lines = [line.split() for line in out.splitlines()]
-        if len(lines) != 18:
+        if len(lines) != 36:
             failures += 1
             print(f"{name}: {len(lines)} ranges")
-        for algo, kind, low, high in lines:
-            if not is_right(h, x, algo, kind == "symmetric", float(low), float(high)):
+        for algo, kind, bits, low, high in lines:
+            if not is_right(h, x, algo, kind == "symmetric", int(bits), float(low), float(high)):
                 failures += 1
-                print(f"{name}, {algo}, {kind}: {low}…{high} is not right")
+                print(f"{name}, {algo}, {kind}, {bits} bits: {low}…{high} is not right")
     return failures != 0
 
 

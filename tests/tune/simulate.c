@@ -85,7 +85,7 @@ static void check_inputs(const simulation *s)
     CHECK(s->range_count == s->grid_count);
 }
 
-static void check(bool symmetric)
+static void check(bool symmetric, int bits)
 {
     diag d = {0};
     ir_graph *g = parsed(text, &d);
@@ -95,7 +95,7 @@ static void check(bool symmetric)
         [8] = {true, -2, 1.5, 0, NULL}, [9] = {true, -2, 2, 0, NULL}, [10] = {true, -2, 5, 0, NULL},
         [11] = {true, -2, 5, 0, NULL}};
     const pass_calibration calibration = {
-        .ranges = ranges, .count = VALUES, .symmetric = symmetric, .activation_bits = 8};
+        .ranges = ranges, .count = VALUES, .symmetric = symmetric, .activation_bits = bits};
     driver_options o = driver_defaults(OPTION_EVAL);
     o.calibration = &calibration;
     simulation s;
@@ -108,7 +108,7 @@ static void check(bool symmetric)
         inputs[i] = arena_alloc(g->arena, ir_type_bytes(&s.graph->inputs[i]->type));
     CHECK(simulate_inputs(&s, &o, inputs, &d));
     static result simulated, integers;
-    const double steps[LAYERS] = {4 / 255.0, 3 / 255.0, 3.5 / 255, 7 / 255.0, 0.05};
+    const double most = (1 << bits) - 1, steps[LAYERS] = {4 / most, 3 / most, 3.5 / most, 7 / most, 0.05 * 255 / most};
     int64_t different = 0, all = 0;
     for (uint32_t sample = 0; sample < SAMPLES; sample++) {
         for (uint32_t i = 0; i < IN; i++)
@@ -130,7 +130,9 @@ static void check(bool symmetric)
 
 int main(void)
 {
-    check(false);
-    check(true);
+    check(false, 8);
+    check(true, 8);
+    check(false, 4);
+    check(true, 3);
     return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -174,7 +174,7 @@ static range least_error(const observer *o, const threshold_options *options, bo
 {
     points p;
     points_of(o, &p);
-    const search s = {&p, options->symmetric ? 254 : 255, squared};
+    const search s = {&p, (1 << options->bits) - (options->symmetric ? 2 : 1), squared};
     const range all = options->symmetric ? both_sides(absmax(seen(o))) : seen(o);
     range best = all;
     double error = error_of(&s, all);
@@ -214,7 +214,7 @@ static range find(threshold_algo algo, const observer *o, const threshold_option
     if (options->bits == 16 || (double)o->count == (double)o->zeros)
         return all;
     if (algo == THRESHOLD_KL)
-        return cut(all, least_divergence(o, one_side ? 256 : 128));
+        return cut(all, least_divergence(o, 1 << (one_side ? options->bits : options->bits - 1)));
     return least_error(o, options, algo == THRESHOLD_MSE);
 }
 

@@ -14,7 +14,7 @@ typedef enum threshold_algo {
 typedef struct threshold_options {
     double percentile; /* of THRESHOLD_HIST: 0…1; 0: 0.99999 */
     bool symmetric;    /* the range ends at the same distance from 0 on both sides */
-    int bits;          /* of the integers, 8 or 16; with 16 the searches keep everything */
+    int bits;          /* of the integers, 2 to 8, or 16; with 16 the searches keep everything */
 } threshold_options;
 
 const char *threshold_name(threshold_algo);
