@@ -116,8 +116,19 @@ void ranges_settle(ranges *r)
     }
 }
 
-void ranges_restore(ranges *r)
+static bool is_range(const tuned_range *item)
 {
-    for (int i = 0; i < r->of->range_count; i++)
+    const bool ends = isfinite(item->now[0]) && isfinite(item->now[1]) && item->now[0] <= 0 && item->now[1] >= 0;
+    return ends && isfinite(item->start[0]) && isfinite(item->start[1]) && isfinite(item->numbers[0]) &&
+           isfinite(item->numbers[1]) && isfinite(item->low_sum) && isfinite(item->high_sum) && item->weight >= 1;
+}
+
+bool ranges_restore(ranges *r)
+{
+    for (int i = 0; i < r->of->range_count; i++) {
+        if (!is_range(&r->items[i]))
+            return false;
         set_range(r, i, r->items[i].now[0], r->items[i].now[1]);
+    }
+    return true;
 }

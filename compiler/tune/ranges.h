@@ -49,7 +49,7 @@ void ranges_take_gradient(ranges *, int i, const float gradient[3], void *const 
 int ranges_blocks(ranges *, bool in_proportion, float share, optimizer_block blocks[]);
 /* Sets the ranges to what the blocks have become. */
 void ranges_settle(ranges *);
-/* Sets the ranges to what `items` say, which have been replaced. */
-void ranges_restore(ranges *);
+/* Sets the ranges to what `items` say, which have been replaced; false: they are none. */
+bool ranges_restore(ranges *);
 
 #endif

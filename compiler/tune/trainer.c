@@ -427,7 +427,24 @@ void trainer_blocks(trainer *t, checkpoint_block blocks[])
     }
 }
 
-void trainer_resume(trainer *t) { ranges_restore(&t->ranges); }
+static bool are_finite(const float *numbers, size_t count)
+{
+    bool finite = true;
+    for (size_t i = 0; i < count; i++)
+        finite &= isfinite(numbers[i]) != 0;
+    return finite;
+}
+
+bool trainer_resume(trainer *t)
+{
+    checkpoint_block *blocks = ARENA_ARRAY(t->wide.module.graph->arena, checkpoint_block, trainer_block_count(t));
+    bool good = t->at >= 0 && t->at <= t->optimizer.steps && t->best_at >= 0 && t->best_at <= t->at &&
+                are_finite(t->best_ranges[0], 2 * (size_t)t->simulation.range_count);
+    trainer_blocks(t, blocks);
+    for (int i = FIXED_BLOCKS; i < trainer_block_count(t); i++)
+        good = good && are_finite(blocks[i].data, blocks[i].bytes / sizeof(float));
+    return good && ranges_restore(&t->ranges);
+}
 
 static void give_parameters(trainer *t)
 {

@@ -78,8 +78,8 @@ bool trainer_validate(trainer *, trainer_score *, diag *);
 /* Everything that changes from step to step; room for trainer_block_count of them. */
 int trainer_block_count(const trainer *);
 void trainer_blocks(trainer *, checkpoint_block blocks[]);
-/* After the blocks were read: the state that they are. */
-void trainer_resume(trainer *);
+/* After the blocks were read: the state that they are; false: it is none. */
+bool trainer_resume(trainer *);
 /* Into `graph` and its ranges; `note` says for the report where they are from. */
 void trainer_give(trainer *, pass_range narrow[], uint32_t count, const char *note);
 

@@ -23,8 +23,8 @@ typedef struct tuning {
 
 static uint64_t hash_text(const char *text, uint64_t seed) { return ir_hash_bytes(text, strlen(text), seed); }
 
-/* Everything that the numbers of a checkpoint mean something under. */
-static uint64_t key_of(const tune_options *o, const ir_graph *g, const labelled_samples *samples)
+/* What options and samples say of the way that training goes. */
+static uint64_t key_of(const tune_options *o, const labelled_samples *samples)
 {
     const trainer_options *t = &o->training;
     char text[512];
@@ -36,11 +36,27 @@ static uint64_t key_of(const tune_options *o, const ir_graph *g, const labelled_
         (int)t->batches.augmentation.flip, t->batches.augmentation.shift, (int)t->batches.augmentation.mix,
         (int)t->ranges.kind, t->ranges.rate, t->ranges.decay, t->range_rate, (int)t->loss, t->epochs, o->validate_every,
         o->calibration.scheme.weight_bits, o->calibration.scheme.activation_bits, (int)o->calibration.scheme.symmetric);
-    uint64_t key = hash_text(text, stats_graph_hash(g));
+    uint64_t key = hash_text(text, 0);
     key = hash_text(o->samples.data, key);
     key = ir_hash_bytes(&samples->set.count, sizeof samples->set.count, key);
     return samples->labels ? ir_hash_bytes(samples->labels, (size_t)samples->set.count * sizeof *samples->labels, key)
                            : key;
+}
+
+/* Everything that the numbers of a checkpoint mean something under: besides that the first step, before it is made: its
+ * graph, its samples as the model takes them, and what integers make of weights and ranges. */
+static bool find_key(tuning *t, diag *d)
+{
+    trainer *r = &t->trainer;
+    const session *s = &r->step;
+    uint64_t key = key_of(t->options, &t->samples) ^ stats_graph_hash(r->simulation.graph);
+    if (!batches_fill(&r->batches, 0, s->input_buffers[0], r->batch, d) ||
+        !simulate_inputs(&r->simulation, &r->driver, s->input_buffers, d))
+        return false;
+    for (uint32_t i = 0; i < s->input_count; i++)
+        key = ir_hash_bytes(s->input_buffers[i], s->inputs[i].bytes, key);
+    t->key = key;
+    return true;
 }
 
 static checkpoint_block *blocks_of(tuning *t)
@@ -61,8 +77,8 @@ static bool resume(tuning *t, diag *d)
 {
     if (!checkpoint_read(t->options->checkpoint, t->key, blocks_of(t), trainer_block_count(&t->trainer), d))
         return false;
-    trainer_resume(&t->trainer);
-    return true;
+    const ir_loc loc = {.file = t->options->checkpoint, .subgraph = -1, .node = -1};
+    return trainer_resume(&t->trainer) || diag_error(d, &loc, "the checkpoint has no state that training comes to");
 }
 
 /* ---- Steps ---- */
@@ -169,9 +185,8 @@ static bool train(tuning *t, const driver_options *driver, ir_graph *g, pass_cal
         return false;
     ranged.calibrate = NULL;
     ranged.calibration = out;
-    t->key = key_of(o, g, &t->samples);
     if (!trainer_open(&t->trainer, &o->training, &ranged, o->file, g, &t->samples, &o->calibration.preprocessing, d) ||
-        !steps(t, d))
+        !find_key(t, d) || !steps(t, d))
         return false;
     const char *note = arena_format(g->arena, "training, step %" PRId64, t->trainer.best_at);
     trainer_give(&t->trainer, out->ranges, out->count, note);

@@ -11,8 +11,8 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-QCC, QCC_RUN, QCC_EVAL, QCC_OPT, QCC_TUNE, LIBRARY = (
-    os.environ.get(name, "") for name in ("QCC", "QCC_RUN", "QCC_EVAL", "QCC_OPT", "QCC_TUNE", "QCC_LIBRARY"))
+QCC, QCC_RUN, QCC_EVAL, QCC_OPT, QCC_TUNE, TUNE_RESEAL, LIBRARY = (
+    os.environ.get(name, "") for name in ("QCC", "QCC_RUN", "QCC_EVAL", "QCC_OPT", "QCC_TUNE", "TUNE_RESEAL", "QCC_LIBRARY"))
 CC = shlex.split(os.environ.get("CC", "cc"))
 LINK_ARGS = shlex.split(os.environ.get("LINK_ARGS", ""))
 DIGITS = ROOT / "examples" / "digits" / "digits.tflite"
