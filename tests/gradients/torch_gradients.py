@@ -32,6 +32,11 @@ class TorchGraph(Graph):
         self.values[v.number] = torch.tensor(self.values[v.number], requires_grad=not fixed)
         return v
 
+    def constant(self, *arguments):
+        v = super().constant(*arguments)
+        self.values[v.number] = torch.tensor(self.values[v.number])
+        return v
+
     def gradients(self):
         wanted = [self.values[v.number] for v, _, fixed in self.inputs if not fixed]
         found = torch.autograd.grad(self.values[self.output.number], wanted, allow_unused=True)
