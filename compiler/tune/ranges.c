@@ -25,7 +25,11 @@ static void widen(const ranges *r, float *low, float *high)
 
 void ranges_open(ranges *r, const range_options *o, const simulation *of, pass_range by_id[], bool symmetric, arena *a)
 {
-    *r = (ranges){o, of, by_id, symmetric, ARENA_ARRAY(a, tuned_range, of->range_count + 1)};
+    *r = (ranges){.options = o,
+                  .of = of,
+                  .by_id = by_id,
+                  .symmetric = symmetric,
+                  .items = ARENA_ARRAY(a, tuned_range, of->range_count + 1)};
     for (int i = 0; i < of->range_count; i++) {
         tuned_range *item = &r->items[i];
         const pass_range *range = &by_id[of->ranges[i].value];
@@ -64,15 +68,23 @@ void ranges_see(ranges *r, void *const outputs[])
 
 /* ---- By gradients ---- */
 
+/* What makes steps of the factor k those of the scale s = k s0 in LSQ: its share of gradients over s0². */
+static float lsq_share(double count, double start_scale, double largest)
+{
+    return (float)(1 / (start_scale * start_scale * sqrt(count * largest / start_scale)));
+}
+
 void ranges_take_gradient(ranges *r, int i, const float gradient[3], void *const inputs[])
 {
     tuned_range *item = &r->items[i];
-    const simulated_grid *grid = &r->of->grids[r->of->ranges[i].grid];
+    const simulated_range *of = &r->of->ranges[i];
+    const simulated_grid *grid = &r->of->grids[of->grid];
     const float low = *(const float *)inputs[grid->low], high = *(const float *)inputs[grid->high];
     if (r->options->kind == RANGES_LSQ) {
-        item->gradient[0] =
-            (gradient[0] * low + gradient[1] * high + gradient[2] * *(const float *)inputs[grid->scale]) /
-            item->numbers[0];
+        const float scale = *(const float *)inputs[grid->scale], k = item->numbers[0];
+        item->gradient[0] = (gradient[0] * low + gradient[1] * high + gradient[2] * scale) / k;
+        if (!r->in_proportion)
+            item->gradient[0] *= lsq_share((double)of->count, (double)(scale / k), (double)(fmaxf(high, -low) / k));
         return;
     }
     const bool mirrored = r->symmetric && item->start[0] < 0;
@@ -84,6 +96,7 @@ int ranges_blocks(ranges *r, bool in_proportion, float share, optimizer_block bl
 {
     const bool is_factor = r->options->kind == RANGES_LSQ;
     int count = 0;
+    r->in_proportion = in_proportion;
     for (int i = 0; i < r->of->range_count && ranges_are_trained(r->options); i++) {
         tuned_range *item = &r->items[i];
         const float size = fmaxf(item->start[1], -item->start[0]);

@@ -3,7 +3,8 @@
  *     moving average   low, high = those of the batches, in a moving average (rate 0.9)
  *     range            the smallest and the largest number that there was
  *     lsq              k times what they were at the start, k being trained by the gradient of the step size:
- *                      dL/dk = (dL/dscale scale + dL/dlow low + dL/dhigh high) / k
+ *                      dL/dk = (dL/dscale scale + dL/dlow low + dL/dhigh high) / k; steps that are not in proportion are
+ *                      those that LSQ makes of the scale itself (docs/gradients.md)
  *     pact             trained by the gradient of the clip at either end, and pulled towards 0
  *
  * Where the grid of one value is that of others (what moves data, operands of a concat), its own gradient alone counts. */
@@ -33,7 +34,7 @@ typedef struct ranges {
     const range_options *options;
     const simulation *of;
     pass_range *by_id;
-    bool symmetric;
+    bool symmetric, in_proportion;
     tuned_range *items; /* parallel to of->ranges */
 } ranges;
 

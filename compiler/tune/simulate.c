@@ -241,7 +241,11 @@ static void observe(maker *m, const pass_calibration *c, ir_value *v)
     if (v->id >= c->count || !c->ranges[v->id].known || !v->as || v->type.rank == 0 || (bytes && bytes->id == v->id))
         return;
     simulated_range *range = &m->s->ranges[m->s->range_count++];
-    *range = (simulated_range){v->id, -1, (uint32_t)m->g->output_count, (uint32_t)m->g->output_count + 1};
+    *range = (simulated_range){.value = v->id,
+                               .grid = -1,
+                               .low = (uint32_t)m->g->output_count,
+                               .high = (uint32_t)m->g->output_count + 1,
+                               .count = ir_type_elements(&v->type) / m->s->of->inputs[0]->type.dims[0]};
     add_end(m->g, IR_REDUCE_MIN, v);
     add_end(m->g, IR_REDUCE_MAX, v);
 }

@@ -46,6 +46,7 @@ typedef struct simulated_range {
     uint32_t value;     /* its id */
     int grid;           /* of it; -1: it is not rounded itself */
     uint32_t low, high; /* outputs: the ends of its numbers before rounding, in the batch */
+    int64_t count;      /* numbers of one sample */
 } simulated_range;
 
 typedef struct simulation {
