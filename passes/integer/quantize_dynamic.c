@@ -14,6 +14,7 @@
  *     %2:…, %3:… = rnn %0, const %1:f32<8x8>, %h          …rnn %0, const %4:i8<8x8; axis 0: […], 0>, %h
  *
  * Recurrent layers get int8 weights for their products with the state, which they quantize themselves, step by step.
+ * TFLite's quantize operand and state alike, and have a scale for each gate: so do those that are to be written for it.
  * What has scales already is left alone: this is for what is real at the end.  So are operands whose quantization takes
  * longer than integers save in all products that read them, unless --quantized-ops asks for one of these.  Everything
  * that stays real learns why. */
@@ -138,6 +139,32 @@ static const char *why_not_worth_it(dynamic *s, const ir_op *op)
     return good ? NULL : small_text;
 }
 
+/* ---- Layers that one operator of TFLite computes ---- */
+
+static int gates_of(const ir_op *layer)
+{
+    return layer->code == IR_LSTM ? 4 : layer->code == IR_RNN ? 1 : 0; /* 0: it has no operator */
+}
+
+/* Of the layer whose operand the product makes, if that is to be an operator of TFLite, with integer weights; 0: none. */
+static int gates_behind(dynamic *s, const ir_op *op)
+{
+    const ir_op *layer = pass_single_user(op->results[0]);
+    const bool good = s->context->options->exchange && op->code == IR_FULLY_CONNECTED && layer &&
+                      pass_is_recurrent(layer) && op->results[0]->type.rank == 3 &&
+                      ir_int(op, IR_ATTR_ACT) == IR_ACT_NONE && !why_no_recurrence(layer) &&
+                      pays(gain_of(s, layer), layer->operands[1].value->type.dims[1]);
+    return good ? gates_of(layer) : 0;
+}
+
+/* Has the layer's operand been quantized as that operator does it? */
+static bool follows_product(const ir_op *layer)
+{
+    const ir_op *product = layer->operands[0].value->def;
+    return product && product->code == IR_FULLY_CONNECTED && ir_mac_is_dynamic(product) &&
+           ir_int(product->operands[0].value->def, IR_ATTR_METHOD) == IR_METHOD_SYMMETRIC_AWAY;
+}
+
 /* ---- The product ---- */
 
 /* The integers of x, its scales and zero points. */
@@ -159,13 +186,31 @@ static ir_op *quantized(dynamic *s, ir_value *x, ir_op *before, ir_enum_METHOD m
     return op;
 }
 
-/* The weights as int8, output channels first where the product is one of matrices. */
-static ir_value *integer_weights(dynamic *s, const ir_op *op)
+/* One scale for the rows of each gate, that of the row with the largest one. */
+static void join_gates(dynamic *s, ir_value *w, int gates)
+{
+    const int64_t rows = w->type.dims[0], units = rows / gates;
+    const ir_quant *q = w->as;
+    float *scale = ARENA_ARRAY(s->context->scratch, float, rows);
+    int32_t *zero = ARENA_ARRAY(s->context->scratch, int32_t, rows);
+    if (q->axis < 0)
+        return;
+    for (int64_t r = 0; r < rows; r++)
+        scale[r / units * units] = fmaxf(scale[r / units * units], q->scale[r]);
+    for (int64_t r = 0; r < rows; r++)
+        scale[r] = scale[r / units * units];
+    scales_set(w, IR_I8, ir_quant_new(s->g, 0, (int32_t)rows, scale, zero), w->scale_from);
+}
+
+/* The weights as int8, output channels first where the product is one of matrices; gates 0: a scale for each channel. */
+static ir_value *integer_weights(dynamic *s, const ir_op *op, int gates)
 {
     const ir_value *w = op->operands[1].value;
     const ir_value scales = scales_of_weights(s->g, op, w, true, s->context);
     ir_value on_grid = *w;
     scales_copy(&on_grid, &scales);
+    if (gates > 0)
+        join_gates(s, &on_grid, gates);
     ir_value *to = plan_integer_constant(s->g, &on_grid);
     return op->code == IR_BATCH_MATMUL && !ir_int(op, IR_ATTR_ADJ_B) ? plan_transposed_matrix(s->g, to) : to;
 }
@@ -198,11 +243,12 @@ static ir_value *bias_of(dynamic *s, ir_op *op, ir_op **out_last)
 static ir_op *make_dynamic(dynamic *s, ir_op *op)
 {
     const bool matrix = op->code == IR_BATCH_MATMUL;
-    ir_value *x = op->operands[0].value, *w = integer_weights(s, op);
+    const int gates = gates_behind(s, op);
+    ir_value *x = op->operands[0].value, *w = integer_weights(s, op, gates);
     ir_op *last;
     ir_value *bias = bias_of(s, op, &last), *r = last->results[0];
     const int outer = is_window(op) ? 1 : x->type.rank - 1;
-    const ir_op *q = quantized(s, x, op, method_of(op, w), outer);
+    const ir_op *q = quantized(s, x, op, gates > 0 ? IR_METHOD_SYMMETRIC_AWAY : method_of(op, w), outer);
     ir_value *operands[6] = {q->results[0], w, bias, NULL, q->results[1], q->results[2]};
     ir_value *y = pass_op1(s->g, matrix ? IR_FULLY_CONNECTED : op->code, op, op, 6, operands, r->type, NULL);
     if (matrix)
@@ -229,7 +275,10 @@ static ir_op *make_dynamic(dynamic *s, ir_op *op)
 static const char *make_recurrent(dynamic *s, ir_op *op)
 {
     ir_value *real = op->operands[1].value;
-    ir_set_operand(op, 1, integer_weights(s, op));
+    const bool exchange = s->context->options->exchange;
+    if (exchange && gates_of(op) > 0 && !follows_product(op))
+        return "an operator of TFLite's quantizes operand and state at run time, or neither";
+    ir_set_operand(op, 1, integer_weights(s, op, exchange ? gates_of(op) : 0));
     diag ignored = {0};
     if (ir_op_supported(op, &ignored)) {
         s->count++;

@@ -65,6 +65,26 @@ FORMS = f"""graph "forms" {{
   output %17 "backwards"
 }}
 """
+ASKED = ("--quantize=dynamic", "--quantized-ops=fc,lstm,rnn")
+
+
+def recurrent(op, gates):
+    """A layer of eight units over six channels, whose state starts anew in each run, and its last states."""
+    states = ["%4", "%5"][:1 + (op == "lstm")]
+    last = [f'%{11 + k}:f32<2x8> "last {k}"' for k in range(len(states))]
+    return f"""graph "recurrent" {{
+  input %0:f32<2x5x6> "x"
+  const %1:f32<{8 * gates}x6> = {numbers(48 * gates)}
+  const %2:f32<{8 * gates}x8> = {numbers(64 * gates)}
+  const %3:f32<{8 * gates}> = {numbers(8 * gates)}
+  const %4:f32<2x8> = splat 0.25
+  const %5:f32<2x8> = splat 0
+  %6:f32<2x5x{8 * gates}> "product" = fully_connected %0, %1, %3
+  {", ".join(['%10:f32<2x5x8> "layer"', *last])} = {op} %6, %2, {", ".join(states)} {{time_axis = 1}}
+  output %10 "y"
+""" + "".join(f'  output %{11 + k} "last {k}"\n' for k in range(len(last))) + "}\n"
+
+
 REFUSALS = """graph "refusals" {
   input %0:f32<1x4> "x"
   %1:f32<1x4> "a" = erf %0
@@ -138,6 +158,18 @@ class Exported(Case):
                         worst = abs(x.astype(float) - y).max()
                         self.assertLessEqual(worst, 0 if x.dtype.kind == "i" else 1e-6, "sums in another order, where a gate is coupled")
                 self.same(DATA / name, written, options=("--steps=3",))
+
+    def test_recurrent_layers(self):
+        """With int8 weights operand and state are quantized while the operator runs; without, and where the layer stays real, neither is."""
+        for op, gates in (("lstm", 4), ("rnn", 1)):
+            model = self.folder / f"{op}.qir"
+            model.write_text(recurrent(op, gates), encoding="utf-8")
+            for options, integer in (((), False), (ASKED, True), ((*ASKED, "--keep-float=layer"), False)):
+                path = self.written(model, *options)
+                text = self.fine(QCC, path, "--emit=ir", "-O0", "-o", "-").decode()
+                weights = [line for line in text.splitlines() if f"<{gates * 8}x8" in line and "const" in line]
+                self.assertEqual({":i8<" in line for line in weights}, {integer}, text)
+                self.runs_elsewhere(path)
 
     def test_forms(self):
         """What several operators spell; float sums are added in another order there."""
