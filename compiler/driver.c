@@ -409,12 +409,24 @@ static bool settle(driver_module *m, diag *d)
     return true;
 }
 
+/* What is compiled on the way prints and dumps nothing; its steps do. */
+static driver_options for_samples(const driver_options *o, const pass_debug *debug)
+{
+    driver_options quiet = *o;
+    quiet.print_before.count = quiet.print_after.count = 0;
+    quiet.print_after_all = quiet.time_passes = false;
+    quiet.dump_dir = NULL;
+    quiet.shown = debug;
+    return quiet;
+}
+
 /* The pipeline, and in the middle of it the samples. */
 static bool run_calibrated(const driver_options *o, driver_module *m, bool lower, const pass_debug *debug, diag *d)
 {
     pass_options options = driver_pass_options(o, lower);
     pass_calibration found = {0};
-    calibration_call call = {o, m, &found, d, false};
+    const driver_options quiet = for_samples(o, debug);
+    calibration_call call = {&quiet, m, &found, d, false};
     if (!pass_run_phases(m->graph, &options, debug, o->first_phase, PASS_PHASE_real, d) || !settle(m, d))
         return false;
     const ir_loc loc = {.file = m->file, .subgraph = -1, .node = -1};

@@ -71,7 +71,9 @@ typedef struct driver_options {
     driver_list print_before, print_after;
     bool print_after_all, verify_each, round_trip_each, time_passes;
     const char *dump_dir;
-    output_set *files; /* dumps become part of it, so that none is another output or what is read */
+    const pass_debug *shown; /* of the steps of calibration, which run the pipeline on copies that nobody wants to see;
+                              * NULL: nothing */
+    output_set *files;       /* dumps become part of it, so that none is another output or what is read */
 } driver_options;
 
 typedef struct driver_module {

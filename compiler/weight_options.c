@@ -8,8 +8,8 @@ typedef struct word {
 
 static const word algorithms[] = {
     {"absmax",
-     "abs_max channel_wise_abs_max minmax direct AbsMaxChannelWiseWeightObserver PerChannelAbsmaxObserver "
-     "PerChannelMinMaxObserver",
+     "abs_max channel_wise_abs_max minmax direct AbsMaxChannelWiseWeightObserver PerChannelAbsmaxQuantizer "
+     "PerChannelMinMaxObserver MovingAveragePerChannelMinMaxObserver",
      false},
     {"mse", "l2 MSEChannelWiseWeightObserver MSEObserver", true},
 };

@@ -87,7 +87,7 @@ typedef pass_result pass_fn(ir_graph *, pass_context *);
 
 typedef struct pass_info {
     const char *name, *doc;
-    pass_fn *run;
+    pass_fn *run; /* NULL: a step */
     unsigned flags;
 } pass_info;
 enum {
@@ -103,11 +103,24 @@ enum {
 typedef enum pass_phase {
 #define PHASE(name, doc) PASS_PHASE_##name,
 #define PASS(name, flags, doc)
+#define STEP(name, doc)
 #include "passes/passes.def"
 #undef PHASE
 #undef PASS
+#undef STEP
     PASS_PHASES
 } pass_phase;
+
+typedef enum pass_step {
+#define PHASE(name, doc)
+#define PASS(name, flags, doc)
+#define STEP(name, doc) PASS_STEP_##name,
+#include "passes/passes.def"
+#undef PHASE
+#undef PASS
+#undef STEP
+    PASS_STEPS
+} pass_step;
 
 const pass_info *pass_list(int *out_count);   /* the pipeline, in order (passes.def) */
 const pass_info *pass_find(const char *name); /* NULL: unknown */
@@ -127,6 +140,11 @@ typedef struct pass_debug {
     void *context;
     int *number; /* of the next dump, for callers that run phases apart; NULL: from 0 */
 } pass_debug;
+
+/* Prints and dumps the graph, before and after what the caller does with it by itself, as if that were the pass `name`.  NULL:
+ * nobody wants it. */
+bool pass_show_before(ir_graph *, const pass_debug *, const char *name, diag *);
+bool pass_show_after(ir_graph *, const pass_debug *, const char *name, diag *);
 
 /* Runs the whole pipeline, or the named passes (names == NULL: the pipeline). */
 bool pass_run(ir_graph *, const pass_options *, const pass_debug *, const char *const names[], int count, diag *);

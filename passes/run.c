@@ -10,7 +10,9 @@
 static const pass_info passes[] = {
 #define PHASE(name, doc)
 #define PASS(name, flags, doc) {#name, doc, pass_##name, flags},
+#define STEP(name, doc) {#name, doc, NULL, 0},
 #include "passes/passes.def"
+#undef STEP
 #undef PHASE
 #undef PASS
 };
@@ -21,7 +23,9 @@ enum { IS_PASS = -1 };
 static const signed char rows[] = {
 #define PHASE(name, doc) PASS_PHASE_##name,
 #define PASS(name, flags, doc) IS_PASS,
+#define STEP(name, doc) IS_PASS,
 #include "passes/passes.def"
+#undef STEP
 #undef PHASE
 #undef PASS
 };
@@ -136,25 +140,42 @@ static pass_result run_pass(runner *r, const pass_info *pass)
     return result;
 }
 
-static bool run_one(runner *r, const pass_info *pass)
+static bool show_before(runner *r, const char *name)
+{
+    return !listed(r->debug->print_before, r->debug->print_before_count, name) || write_graph(r, "before", name);
+}
+
+static bool show_after(runner *r, const char *name)
 {
     const pass_debug *debug = r->debug;
-    if (listed(debug->print_before, debug->print_before_count, pass->name) && !write_graph(r, "before", pass->name))
-        return false;
-    if (run_pass(r, pass) == PASS_FAILED)
-        return false;
-    if ((debug->print_after_all || listed(debug->print_after, debug->print_after_count, pass->name)) &&
-        !write_graph(r, "after", pass->name))
-        return false;
-    if (debug->dump && !dump_graph(r, pass->name))
-        return false;
+    const bool wanted = debug->print_after_all || listed(debug->print_after, debug->print_after_count, name);
+    return (!wanted || write_graph(r, "after", name)) && (!debug->dump || dump_graph(r, name)) &&
+           (!debug->verify_each || ir_verify(r->g, r->context.diag));
+}
+
+static bool run_one(runner *r, const pass_info *pass)
+{
+    const bool good = show_before(r, pass->name) && run_pass(r, pass) != PASS_FAILED && show_after(r, pass->name);
     arena_reset(r->context.scratch);
-    return !debug->verify_each || ir_verify(r->g, r->context.diag);
+    return good;
+}
+
+bool pass_show_before(ir_graph *g, const pass_debug *debug, const char *name, diag *d)
+{
+    return !debug || show_before(&(runner){.g = g, .context = {.diag = d}, .debug = debug}, name);
+}
+
+bool pass_show_after(ir_graph *g, const pass_debug *debug, const char *name, diag *d)
+{
+    return !debug ||
+           show_after(&(runner){.g = g, .context = {.diag = d}, .debug = debug, .number = debug->number}, name);
 }
 
 /* Is the pass part of the pipeline with these options? */
 static bool selected(const pass_info *pass, const pass_options *o, const ir_graph *g)
 {
+    if (!pass->run) /* others do that */
+        return false;
     if (o->exchange ? pass->flags & PASS_OWN : pass->flags & PASS_EXCHANGE)
         return false;
     if ((pass->flags & PASS_SCALED) && plan_has_scales(g))
@@ -187,6 +208,9 @@ static bool run_named(runner *r, const char *const names[], int count)
         const pass_info *pass = pass_find(names[i]);
         if (!pass)
             return diag_error(r->context.diag, NULL, "there is no pass named '%s'", names[i]);
+        if (!pass->run)
+            return diag_error(r->context.diag, NULL, "%s runs the model on samples, as qcc does it with --calib",
+                              names[i]);
         if (!run_one(r, pass))
             return false;
     }

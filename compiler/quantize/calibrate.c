@@ -146,10 +146,12 @@ static bool equalize(const calibrate_options *c, const driver_options *o, ir_gra
     driver_options calibrated = *o;
     calibrated.calibrate = NULL;
     calibrated.calibration = ranges;
-    if (c->effort == 0 || c->samples.count == 0)
+    if (c->effort == 0 || c->skips_equalize || c->samples.count == 0)
         return true;
     ranges->channels = channels_of(g, s);
-    const bool good = driver_passes(&calibrated, &module, false, passes, 1, d);
+    const bool good = pass_show_before(g, o->shown, passes[0], d) &&
+                      driver_passes(&calibrated, &module, false, passes, 1, d) &&
+                      pass_show_after(g, o->shown, passes[0], d);
     ranges->channels = NULL;
     return good;
 }
@@ -170,9 +172,12 @@ static bool reach_and_correct(const calibrate_options *c, const driver_options *
                               calibrate_inputs *inputs, const pass_calibration *ranges, diag *d)
 {
     const correct_samples samples = {fill, inputs, inputs->count};
-    correction how = correction_make(c->effort, o, ranges, &samples, calibrate_threads(o, INT_MAX));
+    correction how = correction_make(c->effort, c->skipped, o, ranges, &samples, calibrate_threads(o, INT_MAX));
     how.longest = c->keep_weights ? 0 : how.longest;
-    return correction_choose(&how, g, d) && reach(c, &how, g, inputs, d) && correction_apply(&how, g, d);
+    if (!correction_choose(&how, g, d) || !reach(c, &how, g, inputs, d))
+        return false;
+    how.shown = o->shown;
+    return correction_apply(&how, g, d);
 }
 
 /* ---- Ranges ---- */
@@ -197,19 +202,20 @@ static void narrow(const ir_graph *g, const stats *s, const cut_share shares[], 
 }
 
 /* What --algo=auto leaves of the ranges.  With ranges of a file all are as they are. */
-static bool cut(const calibrate_options *c, const driver_options *o, const ir_graph *g, const stats *s,
+static bool cut(const calibrate_options *c, const driver_options *o, ir_graph *g, const stats *s,
                 const correct_samples *samples, pass_calibration *ranges, cut_share shares[], diag *d)
 {
     driver_options calibrated = *o;
     calibrated.calibrate = NULL;
     calibrated.calibration = ranges;
-    if (c->effort == 0 || samples->count == 0 || c->scales)
+    if (c->effort == 0 || c->skipped[PASS_STEP_cut_ranges] || samples->count == 0 || c->scales)
         return true;
-    if (!cuts_find(g, &calibrated, samples, c->effort < 2 ? CUT_MOST : INFINITY, calibrate_threads(o, INT_MAX), shares,
+    if (!pass_show_before(g, o->shown, "cut_ranges", d) ||
+        !cuts_find(g, &calibrated, samples, c->effort < 2 ? CUT_MOST : INFINITY, calibrate_threads(o, INT_MAX), shares,
                    d))
         return false;
     narrow(g, s, shares, ranges->ranges);
-    return true;
+    return pass_show_after(g, o->shown, "cut_ranges", d);
 }
 
 /* By one algorithm, for channels as they are then.  `file` gets them for channels as they were. */
@@ -249,8 +255,8 @@ static bool prepare_candidate(const void *context, int way, ir_graph *copy, pass
     const candidate *k = context;
     if (!make_ranges(k->options, k->driver, algorithms[way], copy, k->stats, &k->samples, OUTPUT_NONE, out, d))
         return false;
-    const correction how =
-        correction_make(k->options->effort, k->driver, out, &k->samples, calibrate_threads(k->driver, INT_MAX));
+    const correction how = correction_make(k->options->effort, k->options->skipped, k->driver, out, &k->samples,
+                                           calibrate_threads(k->driver, INT_MAX));
     return correction_apply(&how, copy, d);
 }
 
@@ -258,7 +264,9 @@ static bool choose(const calibrate_options *c, const driver_options *o, ir_graph
                    calibrate_inputs *inputs, int file, pass_calibration *out, diag *d)
 {
     threshold_algo algo = c->algo;
-    const candidate context = {c, o, s, {fill, inputs, inputs->count}};
+    driver_options unseen = *o;
+    unseen.shown = NULL;
+    const candidate context = {c, &unseen, s, {fill, inputs, inputs->count}};
     if (algo == THRESHOLD_AUTO && c->effort == 3) {
         int way;
         if (!compare_ways(g, o, prepare_candidate, &context, ALGORITHMS, &context.samples,
@@ -289,14 +297,17 @@ static bool give_bytes(const calibrate_options *c, const driver_options *o, ir_g
     const bool in_files = c->load_stats.count > 0 || c->save_stats || c->save_scales || c->scales;
     calibrate_inputs inputs = {0};
     picture_bytes found = {.channels = 0};
-    if (c->effort == 0 || c->samples.count == 0 || in_files || c->scheme.symmetric || c->scheme.activation_bits != 8 ||
-        !gate_is_possible(&options))
+    if (c->effort == 0 || c->skipped[PASS_STEP_picture_bytes] || c->samples.count == 0 || in_files ||
+        c->scheme.symmetric || c->scheme.activation_bits != 8 || !gate_is_possible(&options))
         return true;
     const bool good = calibrate_inputs_open(c, g, &inputs, d) && picture_bytes_find(g, &inputs, &found, d);
     calibrate_inputs_close(&inputs);
-    if (good && found.channels > 0)
-        picture_bytes_give(g, &found);
-    return good;
+    if (!good || found.channels == 0)
+        return good;
+    if (!pass_show_before(g, o->shown, "picture_bytes", d))
+        return false;
+    picture_bytes_give(g, &found);
+    return pass_show_after(g, o->shown, "picture_bytes", d);
 }
 
 static bool calibrate(const void *context, const driver_options *o, ir_graph *g, pass_calibration *out, diag *d)

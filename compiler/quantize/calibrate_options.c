@@ -75,6 +75,39 @@ static bool set_effort(calibrate_options *c, const char *value, char *error, siz
     return true;
 }
 
+/* One of the steps of phase `correct`. */
+static bool skip(calibrate_options *c, const char *name)
+{
+    static const char *const names[] = {
+#define PHASE(name, doc)
+#define PASS(name, flags, doc)
+#define STEP(name, doc) #name,
+#include "passes/passes.def"
+#undef PHASE
+#undef PASS
+#undef STEP
+    };
+    if (strcmp(name, "equalize") == 0)
+        return c->skips_equalize = true;
+    for (int i = 0; i < PASS_STEPS; i++)
+        if (strcmp(names[i], name) == 0)
+            return c->skipped[i] = true;
+    return false;
+}
+
+static bool set_skip(calibrate_options *c, const char *value, char *error, size_t size)
+{
+    char name[32];
+    for (const char *at = value; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ","), at);
+        if (!skip(c, name))
+            return fail(error, size,
+                        "'%s' is none of picture_bytes, equalize, cut_ranges, round_weights, correct_biases", name);
+    }
+    return true;
+}
+
 static bool set_algo(calibrate_options *c, const char *value, char *error, size_t size)
 {
     c->algo_given = true;
@@ -97,6 +130,7 @@ static bool set_own(calibrate_options *c, option_id id, const char *value, bool 
     case OPT_HIST_PERCENT: return set_percentile(c, value, error, size);
     case OPT_MIN_SQNR: return set_min_sqnr(c, value, error, size);
     case OPT_MAX_DROP: return set_part(&c->max_drop, value, error, size);
+    case OPT_SKIP: return set_skip(c, value, error, size);
     case OPT_EFFORT: return set_effort(c, value, error, size);
     case OPT_ACTIVATION_SCALES: return set_either(&c->scheme.symmetric, value, "affine", "symmetric", error, size);
     case OPT_ACTIVATION_BITS: return weight_options_activation_bits(&c->scheme, value, error, size);

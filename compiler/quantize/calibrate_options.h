@@ -21,7 +21,8 @@ typedef struct calibrate_options {
     int effort; /* 0: ranges alone; 1: short rows of weights rounded, biases corrected, where there are samples; 2: all
                  * weights rounded; 3: the algorithm, too */
     bool effort_given;
-    bool given, weights_given;     /* any of these but preprocessing; of weights, which need no samples */
+    bool skipped[PASS_STEPS], skips_equalize; /* steps that are left out; the one that is a pass */
+    bool given, weights_given;                /* any of these but preprocessing; of weights, which need no samples */
     bool prepares, others_prepare; /* preprocessing is given; it is also for samples that nothing is calibrated with */
     bool keep_weights;             /* nothing is rounded: what comes next does that */
     double min_sqnr, max_drop;     /* what layers stay in float for (goal.h); 0 and negative: not asked for */

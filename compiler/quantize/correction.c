@@ -11,17 +11,35 @@ enum {
     EACH_NTH = 4 /* is left out */
 };
 
-correction correction_make(int effort, const driver_options *o, const pass_calibration *ranges,
-                           const correct_samples *samples, unsigned threads)
+correction correction_make(int effort, const bool skipped[PASS_STEPS], const driver_options *o,
+                           const pass_calibration *ranges, const correct_samples *samples, unsigned threads)
 {
     correction c = {.effort = effort,
-                    .longest = effort < 2 ? ROUND_SHORT : ROUND_ALL,
+                    .longest = skipped[PASS_STEP_round_weights] ? 0
+                               : effort < 2                     ? ROUND_SHORT
+                                                                : ROUND_ALL,
+                    .biases = !skipped[PASS_STEP_correct_biases],
                     .calibrated = *o,
                     .samples = *samples,
                     .threads = threads};
     c.calibrated.calibrate = NULL;
     c.calibrated.calibration = ranges;
+    c.calibrated.shown = NULL;
     return c;
+}
+
+static bool round_step(const correction *c, ir_graph *g, diag *d)
+{
+    return c->longest == 0 || (pass_show_before(g, c->shown, "round_weights", d) &&
+                               round_weights(g, &c->calibrated, &c->samples, c->longest, c->threads, d) &&
+                               pass_show_after(g, c->shown, "round_weights", d));
+}
+
+static bool bias_step(const correction *c, const ir_graph *real, ir_graph *g, diag *d)
+{
+    return !c->biases || (pass_show_before(g, c->shown, "correct_biases", d) &&
+                          correct_biases_to(real, g, &c->calibrated, &c->samples, c->threads, d) &&
+                          pass_show_after(g, c->shown, "correct_biases", d));
 }
 
 /* Biases are corrected by what they were with weights that have not been rounded. */
@@ -31,8 +49,7 @@ bool correction_apply(const void *context, ir_graph *g, diag *d)
     if (c->effort == 0 || c->samples.count == 0)
         return true;
     ir_graph *real = ir_graph_copy(g);
-    const bool good = round_weights(g, &c->calibrated, &c->samples, c->longest, c->threads, d) &&
-                      correct_biases_to(real, g, &c->calibrated, &c->samples, c->threads, d);
+    const bool good = round_step(c, g, d) && bias_step(c, real, g, d);
     ir_graph_free(real);
     return good;
 }
@@ -70,7 +87,7 @@ bool correction_choose(correction *c, const ir_graph *g, diag *d)
 {
     correct_samples left_out = c->samples;
     int way = WAYS - 1;
-    if (c->effort < 2 || c->samples.count == 0)
+    if (c->effort < 2 || c->longest == 0 || c->samples.count == 0)
         return true;
     if (c->samples.count >= FEW)
         left_out = (correct_samples){fill_left_out, &c->samples, c->samples.count / EACH_NTH};

@@ -6,7 +6,9 @@
 
 #define PHASE(name, doc)
 #define PASS(name, flags, doc) pass_fn pass_##name;
+#define STEP(name, doc)
 #include "passes/passes.def"
+#undef STEP
 #undef PHASE
 #undef PASS
 

@@ -210,6 +210,35 @@ class Calibration(Case):
         expected = self.text(f"--calib={self.all}", "--jobs=1")
         self.assertEqual(self.text(f"--calib={self.all}", "--jobs=3", "--calib-batch=5"), expected)
 
+    def test_threads_round_alike(self):
+        self.assertEqual(*(self.text(f"--calib={self.all}", "--effort=2", f"--jobs={jobs}") for jobs in (1, 3)))
+
+    def test_steps(self):
+        """Each step of the effort is named among the passes, dumped at its place, and left out when asked: all of them are effort 1."""
+        steps = ["equalize", "cut_ranges", "round_weights", "correct_biases"]
+        calib, dumps = f"--calib={self.all}", self.folder / "dumps"
+        listed = self.fine(QCC, "--list-passes").decode()
+        self.fine(QCC, self.model, calib, "-o", self.folder / "net.o", f"--dump-dir={dumps}")
+        names = [path.stem.split("-", 1)[1] for path in sorted(dumps.iterdir())]
+        self.assertEqual([path.stem.split("-")[0] for path in sorted(dumps.iterdir())], [f"{k:02}" for k in range(len(names))])
+        at = names.index("equalize")
+        self.assertEqual(names[at:at + len(steps)], steps)
+        graphs = [path.read_text() for path in sorted(dumps.iterdir())][at:at + len(steps)]
+        self.assertNotEqual(graphs[2], graphs[1], "weights were rounded")
+        self.assertNotEqual(graphs[3], graphs[2], "biases were corrected")
+        plain, whole = self.text(calib, "--effort=0"), self.text(calib)
+        self.assertNotEqual(plain, whole)
+        self.assertEqual(self.text(calib, f"--skip={','.join(steps)}"), plain)
+        self.assertEqual(self.text(calib, *(f"--skip={step}" for step in [*steps, "picture_bytes"])), plain)
+        for step in ("round_weights", "correct_biases"):
+            self.assertNotIn(self.text(calib, f"--skip={step}"), (plain, whole), step)
+        for step in [*steps, "picture_bytes"]:
+            self.assertIn(f"\n{step} ", listed)
+            if step != "picture_bytes": # pictures alone have such channels
+                shown = run(QCC, self.model, calib, f"--print-ir-after={step}", "-o", self.folder / "net.o")
+                self.assertEqual((shown[0], shown[2].count(f"// after {step}")), (0, 1), step)
+        self.assertIn("'rounding' is none of", self.refused(2, QCC, self.model, calib, "--skip=rounding", "-o", self.folder / "x.o"))
+
     def test_which_samples(self):
         few = self.array("few.npy", (3, 8, 8, 3), [v for row in self.rows[:3] for v in row])
         self.assertEqual(self.text(f"--calib={self.all}", "--calib-samples=3"), self.text(f"--calib={few}"))

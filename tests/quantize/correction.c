@@ -67,7 +67,8 @@ static int32_t chosen(int effort, bool (*fill)(void *, int, void *const[], diag 
     const driver_options o = driver_defaults(OPTION_EVAL);
     *out_runs = 0;
     const correct_samples samples = {fill, out_runs, count};
-    correction c = correction_make(effort, &o, &calibration, &samples, 1);
+    const bool skipped[PASS_STEPS] = {false};
+    correction c = correction_make(effort, skipped, &o, &calibration, &samples, 1);
     CHECK(correction_choose(&c, g, &d));
     if (d.failed)
         failures += fprintf(stderr, "%s\n", d.text) > 0;
