@@ -88,8 +88,8 @@ static bool activation_type(reader *r, const json_t *value)
 
 static bool weight_preprocess(reader *r, const json_t *value)
 {
-    static const word words[] = {{"None", NULL}, {NULL, NULL}};
-    return read_word(r, value, OPT_COUNT, words, "is not null: weights are not changed before they are rounded");
+    static const word words[] = {{"None", NULL}, {"PACT", "pact"}, {NULL, NULL}};
+    return read_word(r, value, OPT_WEIGHT_PREPROCESS, words, "is neither null nor PACT");
 }
 
 static bool activation_preprocess(reader *r, const json_t *value)
@@ -143,6 +143,7 @@ static bool dtype(reader *r, const json_t *value)
     return (json_is_string(value) && strcmp(json_string_value(value), "int8") == 0) || fail(r, "is not int8");
 }
 
+static bool yes(reader *r, const json_t *value) { return json_is_true(value) || fail(r, "is not true"); }
 static bool no(reader *r, const json_t *value) { return json_is_false(value) || fail(r, "is not false"); }
 static bool either(reader *r, const json_t *value)
 {
@@ -168,6 +169,7 @@ static const struct {
     {"dtype", dtype},
     {"for_tensorrt", no},
     {"is_full_quantize", no},
+    {"fuse_conv_bn", yes},   /* batch norms become part of convolutions before training */
     {"onnx_format", either}, /* how Paddle writes its file */
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };

@@ -88,8 +88,9 @@ void ranges_take_gradient(ranges *r, int i, const float gradient[3], void *const
         return;
     }
     const bool mirrored = r->symmetric && item->start[0] < 0;
-    item->gradient[0] = mirrored ? 0 : item->start[0] < 0 ? gradient[0] : 0;
-    item->gradient[1] = item->start[1] > 0 ? gradient[1] - (mirrored ? gradient[0] : 0) : 0;
+    const float pull = (float)r->options->decay;
+    item->gradient[0] = !mirrored && item->start[0] < 0 ? gradient[0] + pull * item->numbers[0] : 0;
+    item->gradient[1] = item->start[1] > 0 ? gradient[1] - (mirrored ? gradient[0] : 0) + pull * item->numbers[1] : 0;
 }
 
 int ranges_blocks(ranges *r, bool in_proportion, float share, optimizer_block blocks[])
@@ -106,7 +107,6 @@ int ranges_blocks(ranges *r, bool in_proportion, float share, optimizer_block bl
                                                 .first = item->first,
                                                 .second = item->second,
                                                 .count = is_factor ? 1 : 2,
-                                                .decay = is_factor ? 0 : (float)r->options->decay,
                                                 .share = share * (in_proportion && !is_factor ? size : 1)};
     }
     return count;

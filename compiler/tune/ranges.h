@@ -5,7 +5,8 @@
  *     lsq              k times what they were at the start, k being trained by the gradient of the step size:
  *                      dL/dk = (dL/dscale scale + dL/dlow low + dL/dhigh high) / k; steps that are not in proportion are
  *                      those that LSQ makes of the scale itself (docs/gradients.md)
- *     pact             trained by the gradient of the clip at either end, and pulled towards 0
+ *     pact             trained by the gradient of the clip at either end, and of half the decay times its square: with
+ *                      nothing cut off a range shrinks until what it cuts off weighs as much
  *
  * Where the grid of one value is that of others (what moves data, operands of a concat), its own gradient alone counts. */
 #ifndef QCC_TUNE_RANGES_H

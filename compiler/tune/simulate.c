@@ -182,7 +182,7 @@ static void add_parameter(simulation *s, ir_graph *of, ir_value *v, bool decays)
     float *numbers = ARENA_ARRAY(of->arena, float, count + 1);
     memcpy(numbers, v->data, (size_t)count * sizeof *numbers);
     v->data = numbers;
-    s->parameters[s->parameter_count++] = (simulated_parameter){v, numbers, count, decays};
+    s->parameters[s->parameter_count++] = (simulated_parameter){v, numbers, count, decays, NULL};
 }
 
 /* Of the graph itself, in its order. */
@@ -215,6 +215,19 @@ static void make_parameters_inputs(maker *m, ir_op *const ops[])
         ir_set_operand(op, use->slot,
                        ir_input_new(m->g, op->operands[use->slot].value->type, NULL,
                                     arena_format(m->g->arena, "parameter %d", use->parameter)));
+    }
+}
+
+/* Which of them integers are made of. */
+static void find_rounded(const maker *m)
+{
+    const ir_op **ops = ARENA_ARRAY(m->g->arena, const ir_op *, m->ids);
+    for (const ir_op *op = m->s->of->first; op; op = op->next)
+        ops[op->id] = op;
+    for (int i = 0; i < m->s->use_count; i++) {
+        const simulated_use *use = &m->s->uses[i];
+        if (m->integer[use->op] && scales_weight_index(ops[use->op]) == use->slot)
+            m->s->parameters[use->parameter].product = ops[use->op];
     }
 }
 
@@ -291,6 +304,7 @@ static bool make(maker *m, const driver_options *o, diag *d)
     s->ranges = ARENA_ARRAY(a, simulated_range, m->ids);
     if (!is_real(o) && !find_integer_ops(m, o, d))
         return false;
+    find_rounded(m);
     ir_op **ops = twins_ops(m->g);
     make_parameters_inputs(m, ops);
     for (const ir_op *op = s->of->first; op; op = op->next)

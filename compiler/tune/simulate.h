@@ -22,10 +22,11 @@
 
 /* A constant of the graph that is trained: weights and biases of products, but those that are rounded from samples already. */
 typedef struct simulated_parameter {
-    ir_value *value; /* in the graph; its data are `numbers` */
+    ir_value *value; /* in the graph; its data are `numbers`, unless a user of the simulation gives others */
     float *numbers;  /* ir_type_elements of them, in the graph's arena */
     int64_t count;
-    bool decays; /* weights do, biases do not */
+    bool decays;          /* weights do, biases do not */
+    const ir_op *product; /* on integers, whose weights they are; NULL: they are not rounded */
 } simulated_parameter;
 
 /* An op that reads one. */

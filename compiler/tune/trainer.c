@@ -167,7 +167,7 @@ static void make_blocks(trainer *t)
     const bool in_proportion = t->optimizer.kind == OPTIMIZER_ADAM;
     const simulation *s = &t->simulation;
     arena *a = t->wide.module.graph->arena;
-    t->blocks = ARENA_ARRAY(a, optimizer_block, s->parameter_count + s->range_count + 1);
+    t->blocks = ARENA_ARRAY(a, optimizer_block, s->parameter_count + s->range_count + t->weight_clips.count + 1);
     t->best_numbers = ARENA_ARRAY(a, float *, s->parameter_count + 1);
     t->best_ranges = arena_alloc(a, sizeof *t->best_ranges * (size_t)(s->range_count + 1));
     for (int i = 0; i < s->parameter_count; i++) {
@@ -184,8 +184,10 @@ static void make_blocks(trainer *t)
                                                   : in_proportion ? size_of(p->numbers, p->count)
                                                                   : 1};
     }
-    t->block_count = s->parameter_count +
-                     ranges_blocks(&t->ranges, in_proportion, share_of_ranges(t), &t->blocks[s->parameter_count]);
+    const float share = share_of_ranges(t);
+    t->block_count = s->parameter_count;
+    t->block_count += ranges_blocks(&t->ranges, in_proportion, share, &t->blocks[t->block_count]);
+    t->block_count += weight_clips_blocks(&t->weight_clips, in_proportion, share, &t->blocks[t->block_count]);
 }
 
 static bool open(trainer *t, const driver_options *o, const char *file, ir_graph *graph, const preprocessing *p,
@@ -208,6 +210,8 @@ static bool open(trainer *t, const driver_options *o, const char *file, ir_graph
         !check_classes(t, d))
         return false;
     ranges_open(&t->ranges, &own->ranges, &t->simulation, t->calibration.ranges, t->calibration.symmetric, g->arena);
+    weight_clips_open(&t->weight_clips, &own->weight_clips, &t->simulation, t->calibration.weights_per_tensor,
+                      g->arena);
     t->optimizer = own->optimizer;
     t->optimizer.steps = own->epochs * batches_per_epoch(&t->batches);
     t->batch = ARENA_ARRAY(g->arena, int, own->batches.batch);
@@ -331,6 +335,8 @@ static void gather_gradients(trainer *t)
         for (int64_t k = 0; k < b->count; k++)
             b->gradient[k] += gradient[k];
     }
+    for (int i = 0; i < s->parameter_count; i++)
+        weight_clips_take_gradient(&t->weight_clips, i, t->blocks[i].gradient);
     for (int i = 0; i < s->range_count && ranges_are_trained(&t->options->ranges); i++) {
         float gradient[3];
         if (s->ranges[i].grid < 0)
@@ -356,6 +362,7 @@ bool trainer_step(trainer *t, trainer_score *score, diag *d)
     ranges_see(&t->ranges, s->output_buffers);
     optimizer_step(&t->optimizer, t->blocks, t->block_count, t->at);
     ranges_settle(&t->ranges);
+    weight_clips_settle(&t->weight_clips);
     t->at++;
     score->loss += height * (double)t->options->batches.batch;
     count_right(t, s, t->loss.rows, score);
@@ -374,7 +381,7 @@ static void keep_best(trainer *t, const trainer_score *score)
     t->best[1] = height;
     t->best_at = t->at;
     for (int i = 0; i < t->simulation.parameter_count; i++)
-        memcpy(t->best_numbers[i], t->blocks[i].numbers, (size_t)t->blocks[i].count * sizeof(float));
+        memcpy(t->best_numbers[i], t->simulation.parameters[i].value->data, (size_t)t->blocks[i].count * sizeof(float));
     for (int i = 0; i < t->simulation.range_count; i++) {
         const pass_range *range = &t->calibration.ranges[t->simulation.ranges[i].value];
         t->best_ranges[i][0] = range->low;
@@ -405,9 +412,12 @@ bool trainer_validate(trainer *t, trainer_score *score, diag *d)
 
 /* ---- States ---- */
 
-enum { FIXED_BLOCKS = 5, BLOCKS_EACH = 4 };
+enum { FIXED_BLOCKS = 5, BLOCKS_EACH = 4, CLIP_BLOCKS = 3 };
 
-int trainer_block_count(const trainer *t) { return FIXED_BLOCKS + BLOCKS_EACH * t->simulation.parameter_count; }
+int trainer_block_count(const trainer *t)
+{
+    return FIXED_BLOCKS + BLOCKS_EACH * t->simulation.parameter_count + CLIP_BLOCKS * t->weight_clips.count;
+}
 
 void trainer_blocks(trainer *t, checkpoint_block blocks[])
 {
@@ -424,6 +434,13 @@ void trainer_blocks(trainer *t, checkpoint_block blocks[])
         blocks[n++] = (checkpoint_block){t->blocks[i].first, bytes};
         blocks[n++] = (checkpoint_block){t->blocks[i].second, bytes};
         blocks[n++] = (checkpoint_block){t->best_numbers[i], bytes};
+    }
+    for (int i = 0; i < t->weight_clips.count; i++) {
+        const weight_clip *c = &t->weight_clips.items[i];
+        const size_t bytes = (size_t)c->channels * sizeof(float);
+        blocks[n++] = (checkpoint_block){c->thresholds, bytes};
+        blocks[n++] = (checkpoint_block){c->first, bytes};
+        blocks[n++] = (checkpoint_block){c->second, bytes};
     }
 }
 
@@ -443,7 +460,10 @@ bool trainer_resume(trainer *t)
     trainer_blocks(t, blocks);
     for (int i = FIXED_BLOCKS; i < trainer_block_count(t); i++)
         good = good && are_finite(blocks[i].data, blocks[i].bytes / sizeof(float));
-    return good && ranges_restore(&t->ranges);
+    if (!good || !ranges_restore(&t->ranges))
+        return false;
+    weight_clips_settle(&t->weight_clips);
+    return true;
 }
 
 static void give_parameters(trainer *t)

@@ -17,6 +17,7 @@
 #include "compiler/tune/checkpoint.h"
 #include "compiler/tune/loss.h"
 #include "compiler/tune/ranges.h"
+#include "compiler/tune/weight_clips.h"
 #include "compiler/tune/wide.h"
 
 typedef enum trainer_loss { TRAINER_LOSS_AUTO, TRAINER_CROSS_ENTROPY, TRAINER_SQUARED_ERROR } trainer_loss;
@@ -25,6 +26,7 @@ typedef struct trainer_options {
     optimizer_options optimizer; /* `steps` follows from epochs and samples */
     batch_options batches;
     range_options ranges;
+    weight_clip_options weight_clips;
     trainer_loss loss; /* auto: cross entropy where there are labels or a softmax */
     bool keep_weights; /* biases and ranges are trained alone */
     double decay;      /* of weights */
@@ -49,6 +51,7 @@ typedef struct trainer {
     simulation simulation;
     loss loss;
     ranges ranges;
+    weight_clips weight_clips;
     batches batches;
     session teacher, check, step; /* the real model, the simulated one, and with gradients */
     bool taught;                  /* targets are the teacher's */

@@ -5,7 +5,8 @@
 
 #include "compiler/tune/tune.h"
 
-static const double sgd_rate = 1e-3, adam_rate = 5e-4, adam_range_rate = 5e-3;
+static const double sgd_rate = 1e-3, adam_rate = 5e-4, adam_range_rate = 5e-3, pact_decay = 1e-4,
+                    pact_range_rate = 1e-2;
 enum { CALIBRATION_SAMPLES = 256, MOST = 1000000000 };
 
 tune_options tune_defaults(void)
@@ -62,6 +63,16 @@ static bool set_ranges(range_options *o, const char *value, char *error, size_t 
             return true;
         }
     return fail(error, size, "'%s' is none of moving-average, range, lsq", value);
+}
+
+/* "none", "pact", "pact:0.001" */
+static bool set_preprocess(weight_clip_options *o, const char *value, char *error, size_t size)
+{
+    *o = (weight_clip_options){.pact = strncmp(value, "pact", 4) == 0, .decay_given = strncmp(value, "pact:", 5) == 0};
+    if (o->decay_given)
+        return set_real(&o->decay, value + 5, error, size);
+    return strcmp(value, "none") == 0 || strcmp(value, "pact") == 0 ||
+           fail(error, size, "'%s' is neither pact nor none", value);
 }
 
 /* "flip,shift:4,mix" */
@@ -141,6 +152,7 @@ static bool set_training(tune_options *o, option_id id, const char *value, bool 
         o->ranges_given = true;
         t->ranges.kind = RANGES_PACT;
         return set_real(&t->ranges.decay, value, error, size);
+    case OPT_WEIGHT_PREPROCESS: return set_preprocess(&t->weight_clips, value, error, size);
     case OPT_AUGMENT: return set_augment(&t->batches.augmentation, value, error, size);
     case OPT_TUNE_MEMORY: return options_size(value, &t->memory, error, size);
     case OPT_TUNE_QUANTIZE:
@@ -189,8 +201,8 @@ static const char *real_problem(const tune_options *o)
     const calibrate_options *c = &o->calibration;
     if (!o->samples.labels)
         return "--quantize=none goes with --labels: there are no integers to be taught by the model of real numbers";
-    if (o->ranges_given || c->samples.count || c->algo_given || c->effort_given || c->weights_given ||
-        c->scheme.symmetric || c->scheme.activation_bits != 8)
+    if (o->ranges_given || o->training.weight_clips.pact || c->samples.count || c->algo_given || c->effort_given ||
+        c->weights_given || c->scheme.symmetric || c->scheme.activation_bits != 8)
         return "--quantize=none makes no integers: options that say how they are chosen mean nothing";
     return NULL;
 }
@@ -213,15 +225,22 @@ const char *tune_complete(tune_options *o)
     const pass_calibration *scheme = &o->calibration.scheme;
     if (scheme->activation_bits > 8)
         return "--activation-bits=16 rounds next to nothing that training could make up for: qcc has it";
-    const bool bytes = (scheme->weight_bits == 0 || scheme->weight_bits == 8) && scheme->activation_bits == 8;
+    const bool bytes =
+        !t->weight_clips.pact && (scheme->weight_bits == 0 || scheme->weight_bits == 8) && scheme->activation_bits == 8;
     if (!o->calibration.effort_given && !o->samples.labels && bytes)
         o->calibration.effort = 2;
     t->keep_weights = o->calibration.effort >= 2;
+    if (t->weight_clips.pact && t->keep_weights)
+        return "--weight-preprocess=pact trains weights, which --effort=2 has rounded, and keeps: it goes with --effort=1";
+    if (!t->weight_clips.decay_given)
+        t->weight_clips.decay = t->ranges.kind == RANGES_PACT ? t->ranges.decay : pact_decay;
     if (t->loss == TRAINER_SQUARED_ERROR && o->samples.labels)
         return "--labels goes with --loss=cross-entropy";
     if (t->optimizer.rate == 0)
         t->optimizer.rate = t->optimizer.kind == OPTIMIZER_ADAM ? adam_rate : sgd_rate;
     if (t->range_rate == 0 && t->optimizer.kind == OPTIMIZER_ADAM)
-        t->range_rate = fmax(adam_range_rate, t->optimizer.rate);
+        t->range_rate = t->ranges.kind == RANGES_PACT || t->weight_clips.pact
+                            ? pact_range_rate
+                            : fmax(adam_range_rate, t->optimizer.rate);
     return NULL;
 }

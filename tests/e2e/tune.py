@@ -81,12 +81,22 @@ class Tune(TuneCase):
         self.assertAlmostEqual(self.top1(self.folder / "all.qir"), float(best[5]), delta=3)
 
     def test_ranges_are_learned(self):
-        for arguments in (["--activation-quantize=lsq", "--range-lr=0.2"], ["--pact=0.0001"], ["--activation-quantize=range"],
-                          ["--activation-scales=symmetric", "--pact=0.0001"]):
+        for arguments in (["--activation-quantize=lsq", "--range-lr=0.2"], ["--activation-quantize=range"]):
             with self.subTest(arguments):
                 lines = self.tune("ranges.qir", "--epochs=6", "--lr=0.1", *arguments)
                 self.assertLess(float(lines[-1][2]), 0.5 * float(lines[1][2]))
                 self.assertGreater(self.top1(self.folder / "ranges.qir"), 60)
+
+    def test_clips_are_learned(self):
+        """A network that has learned, on 3 bits: ranges end where cutting off weighs as much as steps, which is narrower than what there was."""
+        self.model = DIGITS / "digits_float.tflite"
+        for kind, least in ((["--activation-scales=affine"], 90), (["--activation-scales=symmetric"], 75)):
+            scales = []
+            for name, arguments in (("plain.qir", []), ("clipped.qir", ["--pact=0.01"])):
+                lines = self.tune(name, "--epochs=4", "--activation-bits=3", "--weight-bits=4", "--seed=1", "--validation=0", *kind, *arguments)
+                scales.append([float(s) for s in re.findall(r":u8<[\dx]+; ([\d.e-]+), \d+, \d+ to \d+>", (self.folder / name).read_text(encoding="utf-8"))])
+            self.assertGreater(self.top1(self.folder / "clipped.qir"), least, lines)
+            self.assertLess(sum(scales[1]), 0.95 * sum(scales[0]))
 
     def test_teaches_itself(self):
         """Without labels the model on integers learns what the real one says."""
@@ -122,6 +132,18 @@ class Tune(TuneCase):
         best = max((line for line in lines if line[6]), key=lambda line: int(line[0]))
         self.assertAlmostEqual(self.top1(self.folder / "few.qir"), float(best[5]), delta=5)
 
+    def test_weights_are_cut_off(self):
+        """A threshold for each channel is learned; what is compiled are weights that have been cut off there."""
+        arguments = ["--epochs=8", "--lr=0.05", "--weight-bits=4", "--validate-every=20", "--seed=3"]
+        lines = self.tune("plain.qir", *arguments)
+        cut = self.tune("cut.qir", *arguments, "--weight-preprocess=pact:0.1", "--range-lr=0.02")
+        self.assertEqual(lines[0], cut[0])
+        self.assertNotEqual(lines[-1], cut[-1])
+        self.assertGreater(float(cut[-1][5]), 60)
+        largest = [max(float(s) for line in (self.folder / name).read_text(encoding="utf-8").splitlines() if re.match(r"  const %\d+:i8", line)
+                       for s in re.findall(r"[\d.]+(?:e-\d+)?", line.split(">")[0].split("[")[1])) for name in ("plain.qir", "cut.qir")]
+        self.assertLess(largest[1], 0.9 * largest[0])
+
     def test_mixed_samples(self):
         """The model of real numbers says what two samples together are."""
         lines = self.tune("mixed.qir", "--epochs=2", "--augment=mix,flip", samples=SAMPLES[:1])
@@ -135,17 +157,17 @@ class Tune(TuneCase):
     def test_configuration(self):
         """Keys are options: the same bytes."""
         self.tune("keys.qir", "--epochs=1", self.config(
-            weight_quantize_type="abs_max", activation_quantize_type="moving_average_abs_max", weight_preprocess_type=None,
+            weight_quantize_type="abs_max", activation_quantize_type="moving_average_abs_max", weight_preprocess_type="PACT", fuse_conv_bn=True,
             activation_preprocess_type="PACT", weight_bits=7, activation_bits=5, moving_rate=0.8, window_size=10000,
             quantizable_layer_type=["Conv2D", "Linear"], not_quant_pattern=["skip_quant", "depthw"], dtype="int8", for_tensorrt=False,
             is_full_quantize=False, onnx_format=True))
         self.tune("options.qir", "--epochs=1", "--weight-scales=tensor", "--pact=0.0001", "--weight-bits=7", "--activation-bits=5", "--moving-rate=0.8",
-                  "--quantized-ops=conv2d,depthwise_conv2d,fc", "--keep-float=*depthw*")
+                  "--quantized-ops=conv2d,depthwise_conv2d,fc", "--keep-float=*depthw*", "--weight-preprocess=pact:0.0001")
         self.assertEqual((self.folder / "keys.qir").read_bytes(), (self.folder / "options.qir").read_bytes())
 
     def test_configuration_refused(self):
         output = ["-o", self.folder / "out.qir"]
-        for keys, reason in (({"weight_bit": 8}, "'weight_bit' is no key"), ({"weight_preprocess_type": "PACT"}, "weight_preprocess_type"),
+        for keys, reason in (({"weight_bit": 8}, "'weight_bit' is no key"), ({"weight_preprocess_type": "LSQ"}, "is neither null nor PACT"), ({"fuse_conv_bn": False}, "is not true"),
                              ({"activation_quantize_type": "abs_max"}, "known before"), ({"activation_bits": 16}, "next to nothing"), ({"activation_bits": 1}, "2"),
                              ({"weight_bits": "8"}, "is no number"), ({"moving_rate": 1}, "not less than 1"), ({"dtype": "int4"}, "is not int8"),
                              ({"quantize_op_types": ["conv2d", 3]}, "is no name"), ({"for_tensorrt": True}, "is not false"),
@@ -203,7 +225,9 @@ class Tune(TuneCase):
         for arguments in (["--lerning-rate=1"], ["--optimizer=lbfgs"], ["--augment=turn"], ["--augment=shift:0"], ["--validation=1"],
                           ["--lr=0"], ["--lr=-1"], ["--momentum=1"], ["--resume"], ["--loss=squared-error"],
                           ["--range-lr=0"], ["--augment=mix"], ["--quantize=dynamic"], ["--quantize=none", "--pact=1"], ["--quantize=none", "--effort=1"],
-                          ["--quantize=none", "--weight-bits=4"], ["--weight-bits=1"], ["--weight-bits=9"], ["--weight-bits=4", "--weight-algo=mse"]):
+                          ["--quantize=none", "--weight-bits=4"], ["--weight-bits=1"], ["--weight-bits=9"], ["--weight-bits=4", "--weight-algo=mse"],
+                          ["--weight-preprocess=clip"], ["--weight-preprocess=pact:-1"], ["--weight-preprocess=pact", "--effort=2"],
+                          ["--quantize=none", "--weight-preprocess=pact"], ["--activation-bits=16"], ["--quantize=none", "--activation-bits=4"]):
             with self.subTest(arguments):
                 self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, *arguments)
         self.refused(2, QCC_TUNE, self.model, *output)

@@ -22,7 +22,8 @@ WAYS = {
     "moving average": ["--activation-quantize=moving-average", "--moving-rate=0.8"],
     "range": ["--activation-quantize=range"],
     "augmentation": ["--augment=flip,shift:1"],
-    "few bits": ["--weight-bits=4", "--weight-scales=tensor"],
+    "few bits": ["--weight-bits=4", "--weight-scales=tensor", "--activation-bits=4"],
+    "weights cut off": ["--weight-preprocess=pact:0.01", "--weight-bits=4"],
     "real": ["--quantize=none"],
     "taught": ["--augment=mix,flip", "--effort=0"],
     "taught, weights rounded": ["--effort=2"],
@@ -116,7 +117,7 @@ class Resume(TuneCase):
         self.fine(*command)
         (self.folder / "out.qir").unlink()
         other = "another model, other samples, or other options"
-        for option in ("--seed=5", "--lr=0.5", "--optimizer=sgd", "--epochs=5", "--batch=9", "--validate-every=6", "--pact=0.1", "--weight-bits=5",
+        for option in ("--seed=5", "--lr=0.5", "--optimizer=sgd", "--epochs=5", "--batch=9", "--validate-every=6", "--pact=0.1", "--weight-bits=5", "--activation-bits=5", "--weight-preprocess=pact",
                        "--activation-quantize=lsq", "--weight-scales=tensor", "--activation-scales=symmetric", "--algo=kl", "--effort=0",
                        "--calib-samples=20", "--keep-float=conv1", "--quantized-ops=conv2d", "--quantize=none", "--augment=flip",
                        "--validation=0.2", "--limit=250", "--moving-rate=0.5", "--weight-decay=0.1"):
