@@ -68,23 +68,16 @@ static ir_value *number_input(maker *m, const char *what, uint32_t id, uint32_t 
     return ir_input_new(m->g, ir_type_make(IR_F32, 1, &one), NULL, arena_format(m->g->arena, "%s %u", what, id));
 }
 
-static ir_value *two(maker *m, ir_opcode code, ir_op *before, ir_value *a, ir_value *b)
-{
-    ir_value *operands[2] = {a, b};
-    return pass_op1(m->g, code, before, before ? before : a->def, 2, operands, a->type, NULL);
-}
-
 static ir_value *round_value(maker *m, ir_value *v)
 {
     simulated_grid *grid = &m->s->grids[m->s->grid_count++];
     ir_op *before = v->def ? v->def->next : m->g->first;
     grid->value = v->id;
-    ir_value *low = number_input(m, "low", v->id, &grid->low), *high = number_input(m, "high", v->id, &grid->high);
-    ir_value *scale = number_input(m, "scale", v->id, &grid->scale);
-    ir_value *clamped = two(m, IR_MINIMUM, before, two(m, IR_MAXIMUM, before, v, low), high);
-    ir_value *steps = two(m, IR_DIV, before, clamped, scale);
-    ir_value *whole = pass_op1(m->g, IR_ROUND, before, steps->def, 1, &steps, v->type, NULL);
-    return two(m, IR_MUL, before, whole, scale);
+    ir_value *operands[4] = {v};
+    operands[1] = number_input(m, "low", v->id, &grid->low);
+    operands[2] = number_input(m, "high", v->id, &grid->high);
+    operands[3] = number_input(m, "scale", v->id, &grid->scale);
+    return pass_op1(m->g, IR_ROUND_TO_GRID, before, before ? before : v->def, 4, operands, v->type, NULL);
 }
 
 /* The reals that the constant's integers stand for. */
@@ -247,30 +240,31 @@ static void add_end(ir_graph *g, ir_opcode code, ir_value *v)
     ir_output_add(g, end, code == IR_REDUCE_MAX ? "high" : "low");
 }
 
-static void observe(maker *m, const pass_calibration *c, ir_value *v)
+static void observe(maker *m, const pass_calibration *c, bool sees_ends, ir_value *v)
 {
     picture_bytes given;
     const ir_value *bytes = picture_bytes_value(m->s->of, &given); /* have the grid that they have */
     if (v->id >= c->count || !c->ranges[v->id].known || !v->as || v->type.rank == 0 || (bytes && bytes->id == v->id))
         return;
     simulated_range *range = &m->s->ranges[m->s->range_count++];
-    *range = (simulated_range){.value = v->id,
-                               .grid = -1,
-                               .low = (uint32_t)m->g->output_count,
-                               .high = (uint32_t)m->g->output_count + 1,
-                               .count = ir_type_elements(&v->type) / m->s->of->inputs[0]->type.dims[0]};
+    *range = (simulated_range){
+        .value = v->id, .grid = -1, .count = ir_type_elements(&v->type) / m->s->of->inputs[0]->type.dims[0]};
+    if (!sees_ends)
+        return;
+    range->low = (uint32_t)m->g->output_count;
+    range->high = range->low + 1;
     add_end(m->g, IR_REDUCE_MIN, v);
     add_end(m->g, IR_REDUCE_MAX, v);
 }
 
-static void observe_all(maker *m, const pass_calibration *c, ir_op *const ops[])
+static void observe_all(maker *m, const pass_calibration *c, bool sees_ends, ir_op *const ops[])
 {
     const int32_t inputs = m->s->of->input_count;
     for (int32_t i = 0; i < inputs; i++)
-        observe(m, c, m->g->inputs[i]);
+        observe(m, c, sees_ends, m->g->inputs[i]);
     for (const ir_op *op = m->s->of->first; op; op = op->next)
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++)
-            observe(m, c, ops[op->id]->results[i]);
+            observe(m, c, sees_ends, ops[op->id]->results[i]);
     for (int i = 0; i < m->s->range_count; i++)
         for (int k = 0; k < m->s->grid_count; k++)
             if (m->s->grids[k].value == m->s->ranges[i].value)
@@ -292,7 +286,7 @@ static void forget_grids(ir_graph *g)
 
 /* ---- The whole ---- */
 
-static bool make(maker *m, const driver_options *o, diag *d)
+static bool make(maker *m, const driver_options *o, bool sees_ends, diag *d)
 {
     simulation *s = m->s;
     arena *a = m->g->arena;
@@ -310,18 +304,18 @@ static bool make(maker *m, const driver_options *o, diag *d)
     for (const ir_op *op = s->of->first; op; op = op->next)
         if (m->integer[op->id])
             round_op(m, ops[op->id]);
-    observe_all(m, o->calibration, ops);
+    observe_all(m, o->calibration, sees_ends, ops);
     forget_grids(m->g);
     return true;
 }
 
-bool simulate(ir_graph *graph, const driver_options *o, simulation *s, diag *d)
+bool simulate(ir_graph *graph, const driver_options *o, bool sees_ends, simulation *s, diag *d)
 {
     *s = (simulation){.of = graph};
     maker m = {.s = s, .parameter_of = ARENA_ARRAY(graph->arena, int, graph->next_id)};
     find_parameters(s, graph, m.parameter_of);
     m.g = s->graph = ir_graph_copy(graph);
-    if (give_scales(m.g, o, d) && make(&m, o, d))
+    if (give_scales(m.g, o, d) && make(&m, o, sees_ends, d))
         return true;
     simulate_free(s);
     return false;

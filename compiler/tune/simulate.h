@@ -1,7 +1,7 @@
 /* simulate.h: a real graph that rounds where the one on integers will, with all that is trained as inputs.
  *
  *     the graph, with ranges                      simulated
- *     %2 = conv2d %0, const %1, const %b          %x = mul (round (div (minimum (maximum %0, low), high), scale)), scale
+ *     %2 = conv2d %0, const %1, const %b          %x = round_to_grid %0, low, high, scale
  *                                                 %r = conv2d %x, w, b            w, b, low, high, scale: inputs
  *     where integers will stand for %0, %2        %y = … %r …                     for all that read %2
  *
@@ -14,7 +14,7 @@
  *
  * Which values, which ops and which scales those are, the passes say that make the integer graph.  The weights that a
  * run reads are on their grid already; a gradient by them is taken for one by the real weights (straight through), as
- * that of `round` is one. */
+ * that of round_to_grid is one. */
 #ifndef QCC_TUNE_SIMULATE_H
 #define QCC_TUNE_SIMULATE_H
 
@@ -46,7 +46,7 @@ typedef struct simulated_grid {
 typedef struct simulated_range {
     uint32_t value;     /* its id */
     int grid;           /* of it; -1: it is not rounded itself */
-    uint32_t low, high; /* outputs: the ends of its numbers before rounding, in the batch */
+    uint32_t low, high; /* outputs, if ends are seen: those of its numbers before rounding, in the batch */
     int64_t count;      /* numbers of one sample */
 } simulated_range;
 
@@ -61,8 +61,8 @@ typedef struct simulation {
 } simulation;
 
 /* `graph` is one at the start of PHASE(integer), the options have ranges for it, or quantize nothing.  Its constants
- * that are trained get memory of their own.  False with a diagnostic. */
-bool simulate(ir_graph *graph, const driver_options *, simulation *out, diag *);
+ * that are trained get memory of their own.  sees_ends: the graph tells the ends of values.  False with a diagnostic. */
+bool simulate(ir_graph *graph, const driver_options *, bool sees_ends, simulation *out, diag *);
 void simulate_free(simulation *);
 
 /* Fills the inputs that are parameters and grids, by index, from the graph's constants and the options' ranges as they

@@ -206,8 +206,8 @@ static bool open(trainer *t, const driver_options *o, const char *file, ir_graph
     t->calibration.ranges = wide_ranges(&t->wide, o->calibration->ranges, o->calibration->count);
     t->calibration.count = g->next_id;
     t->driver.calibration = &t->calibration;
-    if (!simulate(g, &t->driver, &t->simulation, d) || !loss_add(t->simulation.graph, g, kind_of(t, g), &t->loss, d) ||
-        !check_classes(t, d))
+    if (!simulate(g, &t->driver, !ranges_are_trained(&own->ranges), &t->simulation, d) ||
+        !loss_add(t->simulation.graph, g, kind_of(t, g), &t->loss, d) || !check_classes(t, d))
         return false;
     ranges_open(&t->ranges, &own->ranges, &t->simulation, t->calibration.ranges, t->calibration.symmetric, g->arena);
     weight_clips_open(&t->weight_clips, &own->weight_clips, &t->simulation, t->calibration.weights_per_tensor,

@@ -86,7 +86,7 @@ static inline bool ir_next_index(int rank, const int64_t dims[], int64_t index[]
 
 /* Runs of elements over which a result and its broadcast operands advance in constant steps (operands: 0 or 1 for the
  * innermost dimension that is left after merging). */
-enum { IR_ROWS_OPERANDS = 3 };
+enum { IR_ROWS_OPERANDS = 4 };
 typedef struct ir_rows {
     int rank, operands;
     int64_t dims[IR_MAX_RANK], stride[IR_ROWS_OPERANDS][IR_MAX_RANK], index[IR_MAX_RANK];

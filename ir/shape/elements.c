@@ -51,6 +51,18 @@ bool ir_shape_select(inference *i)
     return ir_shape_all_broadcast(i);
 }
 
+/* Numbers, of two values of one shape and three numbers. */
+bool ir_shape_grid_gradient(inference *i)
+{
+    if (!ir_type_equal(operand(i, 0), operand(i, 1)))
+        return refuse(i, "%s: operand 1 has not the shape of operand 0", text_of(i));
+    for (int o = 2; o < i->op->operand_count; o++)
+        if (ir_type_elements(operand(i, o)) != 1)
+            return refuse(i, "%s: operand %d is not one number", text_of(i), o);
+    *i->out = ir_type_make(operand(i, 0)->dtype, 0, NULL);
+    return true;
+}
+
 bool ir_shape_broadcast(inference *i)
 {
     copy_dims(i->out, operand(i, 0));

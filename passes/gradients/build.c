@@ -113,13 +113,19 @@ ir_value *gradient_where(gradient *s, ir_opcode code, ir_value *a, double b, ir_
     return chosen(s, gradient_binary(s, code, a, gradient_number(s, b)), v, otherwise);
 }
 
+ir_value *gradient_within(gradient *s, ir_value *x, ir_value *v, ir_value *low, ir_value *high)
+{
+    return gradient_end(s, gradient_new(s, IR_CLAMP_GRADIENT, 4, (ir_value *[]){x, v, low, high}));
+}
+
 ir_value *gradient_through(gradient *s, ir_enum_ACT act, ir_value *y, ir_value *v)
 {
     float min, max;
     ir_act_bounds_f32(act, &min, &max);
-    if (min > -INFINITY)
-        v = gradient_where(s, IR_GREATER, y, min, v, NULL);
-    return max < INFINITY ? gradient_where(s, IR_LESS, y, max, v, NULL) : v;
+    if (min == -INFINITY && max == INFINITY)
+        return v;
+    return gradient_within(s, y, v, gradient_number(s, (double)nextafterf(min, INFINITY)),
+                           gradient_number(s, (double)nextafterf(max, -INFINITY)));
 }
 
 /* ---- Moving data ---- */

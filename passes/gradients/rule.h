@@ -66,6 +66,8 @@ ir_value *gradient_times(gradient *, ir_value *, double);
 ir_value *gradient_plus(gradient *, ir_value *, double);
 /* v where a <code> b (a comparison), 0 elsewhere; or `otherwise`. */
 ir_value *gradient_where(gradient *, ir_opcode code, ir_value *a, double b, ir_value *v, ir_value *otherwise);
+/* v where low <= x <= high, 0 elsewhere. */
+ir_value *gradient_within(gradient *, ir_value *x, ir_value *v, ir_value *low, ir_value *high);
 /* v where the activation passes y = act(x) on unchanged, strictly between its bounds. */
 ir_value *gradient_through(gradient *, ir_enum_ACT, ir_value *y, ir_value *v);
 

@@ -137,6 +137,17 @@ bool bounds_sum(const bounds_op *o, float bound[])
     return ok;
 }
 
+/* Each term is a by_y, or half of one at most. */
+bool bounds_grid_gradient(const bounds_op *o, float bound[])
+{
+    const int64_t n = ir_type_elements(&o->op->operands[1].value->type);
+    double sum = 0;
+    for (int64_t k = 0; k < n; k++)
+        sum += (double)fabsf(ir_f32_at(o->data[1], k));
+    bound[0] = (float)(2 * BOUNDS_UNIT * (double)(n + 5) * sum);
+    return true;
+}
+
 /* |a'/b' - a/b| <= (|a| + ea) / (|b| - eb) - |a| / |b|, and two roundings. */
 bool bounds_quotient(const bounds_op *o, float bound[])
 {

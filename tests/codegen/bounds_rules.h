@@ -28,6 +28,7 @@ typedef bool bounds_rule(const bounds_op *, float bound[]);
 bounds_rule bounds_move;    /* moved data has moved bounds */
 bounds_rule bounds_sum;     /* sums of terms or of products of two operands */
 bounds_rule bounds_largest; /* one of several values */
+bounds_rule bounds_grid_gradient;
 bounds_rule bounds_quotient;
 bounds_rule bounds_square;     /* squared_difference */
 bounds_rule bounds_elementary; /* by `function` */

@@ -142,6 +142,9 @@ BOXES = (["f32<1x8x4>", "f32<1x2x8>"], ["f32<4x6>", "i32<4x1>", "i32<1>"])
 REFUSALS = {
     "CONV2D_WEIGHTS_GRADIENT": (["f32<1x4x4x2>", "f32<1x2x2x3>"], "OP %0, %1", ["f32<3x3x2x3>"]),
     "DEPTHWISE_WEIGHTS_GRADIENT": (["f32<1x4x4x2>", "f32<1x2x2x2>"], "OP %0, %1", ["f32<1x3x3x2>"]),
+    "ROUND_TO_GRID": (["f32<2x3>", "f32<1>", "f32<1>", "f32<1>"], "OP %0, %1, %2, %3", ["f32<2x3>"]),
+    "GRID_GRADIENT": (["f32<2x3>", "f32<2x3>", "f32<1>", "f32<1>", "f32<1>"], "OP %0, %1, %2, %3, %4", ["f32<>"] * 3),
+    "CLAMP_GRADIENT": (["f32<2x3>", "f32<2x3>", "f32<1>", "f32<1>"], "OP %0, %1, %2, %3", ["f32<2x3>"]),
     "MAX_POOL2D_GRADIENT": (["f32<1x4x4x2>", "f32<1x2x2x2>"], "OP %0, %1 {kernel = [2, 2], stride = [2, 2]}", ["f32<1x4x4x2>"]),
     "ERF": ([F], "OP %0", [F]),
     **{code: ([I, I], "OP %0, %1", [I]) for code in ("BITWISE_AND", "BITWISE_OR", "SHIFT_LEFT", "SHIFT_RIGHT")},

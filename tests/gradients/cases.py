@@ -312,6 +312,15 @@ def norm_cases():
     yield "batch norm in training", lambda g: networks.batch_norm(g, g.input((4, 3, 3, 2)))
 
 
+def round_to_grid(g, shape=(4, 5, 6)):
+    """Straight through: what rounding adds to a number of steps stays what it is."""
+    x, low, high, scale = g.input(shape, 1.5), *(g.input((1,), array=[n]) for n in (-1.1, 1.9, 0.23))
+    steps = np.clip(*(g.values[v.number] for v in (x, low, high))) / g.values[scale.number]
+    added = np.rint(steps) - steps
+    return g.op("round_to_grid", lambda x, low, high, scale: np.clip(x, low, high) + scale * added, x, low, high, scale)
+
+
 def all_cases():
     for group in (unary_cases, binary_cases, product_cases, window_cases, row_cases, move_cases, recurrent_cases, networks.network_cases, norm_cases):
         yield from group()
+    yield "round_to_grid", round_to_grid

@@ -110,6 +110,34 @@ bool rule_select(draw *d, ir_opcode code, const draw_types *t)
     return draw_result(d, 0, t->result[0], t->result[0] == a->type.dtype ? a->quant : NULL);
 }
 
+static ir_value *one_number(draw *d, ir_dtype dtype)
+{
+    const ir_type number = ir_type_make(dtype, (int)draw_below(d, 2), (int64_t[]){1});
+    return draw_take(d, &(draw_want){.dtype = dtype, .type = &number, .constant_percent = 30});
+}
+
+/* x, then values of its shape, then numbers. */
+static bool draw_grid(draw *d, ir_opcode code, const draw_types *t, int shaped, int operands)
+{
+    ir_value *v[5] = {draw_take(d, &(draw_want){.dtype = t->operand[0], .most_rank = 5})};
+    for (int i = 1; i < operands; i++)
+        v[i] = i < shaped ? draw_take(d, &(draw_want){.dtype = t->operand[i], .type = &v[0]->type})
+                          : one_number(d, t->operand[i]);
+    draw_op(d, code, operands, v);
+    return true;
+}
+
+bool rule_round_to_grid(draw *d, ir_opcode code, const draw_types *t)
+{
+    return draw_grid(d, code, t, code == IR_CLAMP_GRADIENT ? 2 : 1, 4) && draw_result(d, 0, t->result[0], NULL);
+}
+
+bool rule_grid_gradient(draw *d, ir_opcode code, const draw_types *t)
+{
+    return draw_grid(d, code, t, 2, 5) && draw_result(d, 0, t->result[0], NULL) &&
+           draw_result(d, 1, t->result[1], NULL) && draw_result(d, 2, t->result[2], NULL);
+}
+
 /* ---- One operand ---- */
 
 bool rule_unary(draw *d, ir_opcode code, const draw_types *t)

@@ -99,7 +99,7 @@ static void check(bool symmetric, int bits)
     driver_options o = driver_defaults(OPTION_EVAL);
     o.calibration = &calibration;
     simulation s;
-    CHECK(simulate(g, &o, &s, &d));
+    CHECK(simulate(g, &o, true, &s, &d));
     check_inputs(&s);
     driver_module m = {.file = "test", .graph = ir_graph_copy(g)};
     CHECK(driver_optimize(&o, &m, &d));

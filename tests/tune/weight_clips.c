@@ -43,7 +43,7 @@ static void open_graph(fixture *f, const weight_clip_options *how, bool per_tens
     f->calibration = (pass_calibration){
         .ranges = f->ranges, .count = VALUES, .activation_bits = 8, .weights_per_tensor = per_tensor};
     f->o.calibration = &f->calibration;
-    CHECK(simulate(f->g, &f->o, &f->s, &f->d));
+    CHECK(simulate(f->g, &f->o, true, &f->s, &f->d));
     weight_clips_open(&f->clips, how, &f->s, per_tensor, f->g->arena);
 }
 
@@ -144,7 +144,7 @@ static void check_none(void)
     f.g = ir_parse(text, strlen(text), "test", &f.d);
     f.g->first->keep_float = true;
     f.o.calibration = &f.calibration;
-    CHECK(simulate(f.g, &f.o, &f.s, &f.d));
+    CHECK(simulate(f.g, &f.o, true, &f.s, &f.d));
     weight_clips_open(&f.clips, &how, &f.s, false, f.g->arena);
     CHECK(f.clips.count == 1 && f.clips.items[0].channels == 3);
     close_graph(&f);

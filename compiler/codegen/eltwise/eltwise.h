@@ -9,7 +9,7 @@
 
 #include "compiler/codegen/isa/isa.h"
 
-enum { CG_ELTWISE_INPUTS = 3 };
+enum { CG_ELTWISE_INPUTS = 4 };
 
 typedef struct cg_eltwise cg_eltwise;
 
