@@ -29,18 +29,30 @@ static bool is_counterpart(const ir_op *a, const ir_op *b)
            a->keep_float == b->keep_float;
 }
 
+/* `batch` samples take as much memory as the wide input has. */
+static bool has_room(const wide *w, long batch)
+{
+    const ir_graph *g = w->module.graph;
+    bool room = g->input_count == w->narrow->input_count;
+    for (int32_t i = 0; room && i < g->input_count; i++) {
+        const ir_type *one = &w->narrow->inputs[i]->type, *all = &g->inputs[i]->type;
+        room = one->dtype == all->dtype && ir_type_elements(all) == ir_type_elements(one) * batch;
+    }
+    return room;
+}
+
 static bool pair(wide *w, long batch, diag *d)
 {
     const ir_graph *g = w->module.graph;
     const ir_loc loc = ir_graph_loc(w->narrow);
     w->count = op_count(g);
-    bool same = w->count == op_count(w->narrow) && g->input_count == w->narrow->input_count &&
-                g->output_count == w->narrow->output_count;
+    bool same = w->count == op_count(w->narrow) && has_room(w, batch) && g->output_count == w->narrow->output_count;
     w->wide_ops = ops_in_order(g, g->arena, w->count);
     w->narrow_ops = ops_in_order(w->narrow, g->arena, same ? w->count : op_count(w->narrow));
     for (int i = 0; same && i < w->count; i++)
         same = is_counterpart(w->wide_ops[i], w->narrow_ops[i]);
-    return same || diag_error(d, &loc, "with a batch of %ld the model has other operations than with one of 1", batch);
+    return same || diag_error(d, &loc,
+                              "with a batch of %ld the model has other inputs or operations than with one of 1", batch);
 }
 
 /* As calibration has done. */

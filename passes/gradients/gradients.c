@@ -89,6 +89,7 @@ static bool undo_fusion(gradient *s)
     return true;
 }
 
+/* Or other numbers that no rule computes with. */
 static bool has_integers(const ir_op *op)
 {
     bool found = op->results[0]->type.dtype != IR_F32;
@@ -106,7 +107,7 @@ static bool differentiate(gradient *s)
     if (!row.rule)
         return gradient_refuse(s, row.why);
     if (has_integers(s->op))
-        return gradient_refuse(s, "on quantized values");
+        return gradient_refuse(s, "on values that are quantized, or no f32");
     return undo_fusion(s) && row.rule(s);
 }
 

@@ -148,7 +148,10 @@ static ir_value *gathered(gradient *s, ir_value *x, ir_value *indices)
     return gradient_end(s, gradient_new(s, IR_GATHER_ND, 2, (ir_value *[]){x, indices}));
 }
 
-/* 1, 2, … for the tuples: floats below 2^24. */
+/* Whole numbers that a float tells apart. */
+enum { MOST_TUPLES = 1 << 24 };
+
+/* 1, 2, … for the tuples. */
 static ir_value *tuple_numbers(gradient *s, const ir_type *indices)
 {
     const ir_type type = ir_type_make(IR_F32, indices->rank - 1, indices->dims);
@@ -207,8 +210,13 @@ bool gradient_of_scatter_nd(gradient *s)
     const int64_t combine = ir_int(s->op, IR_ATTR_COMBINE);
     if (combine != IR_COMBINE_ADD && combine != IR_COMBINE_REPLACE)
         return gradient_refuse(s, "updates that multiply or compare are not covered");
-    if (indices->type.dims[indices->type.rank - 1] == 0)
+    if (ir_type_elements(y) == 0)
+        return true;
+    const int64_t length = indices->type.dims[indices->type.rank - 1];
+    if (length == 0)
         return gradient_refuse(s, "index tuples of no elements are not covered");
+    if (combine == IR_COMBINE_REPLACE && ir_type_elements(&indices->type) / length > MOST_TUPLES)
+        return gradient_refuse(s, "more than 16777216 updates that replace are not covered");
     if (combine == IR_COMBINE_ADD) {
         gradient_give(s, BEFORE, by);
         if (gradient_wants(s, UPDATES))
