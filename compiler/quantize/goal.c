@@ -290,7 +290,7 @@ static bool reach(search *s)
         return false;
     if (!find_fewest(s, &count, &chosen))
         return false;
-    if (count == s->layer_count)
+    if (count == s->layer_count || chosen.noise == 0) /* what is left has no integers by itself */
         return diag_error(s->diag, NULL, "%s with every layer on integers, and what is asked for only with none",
                           text_of(s, &all));
     mark(s, count);

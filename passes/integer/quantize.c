@@ -170,7 +170,7 @@ static bool has_reals(const ir_op *op)
 static const char *why_float(plan *p, const ir_op *op)
 {
     if (op->keep_float)
-        return op->why_float;
+        return op->why_float ? op->why_float : "--keep-float";
     if (is_bias(p, op) || is_gate(p, op) || is_real_sum(p, op))
         return NULL;
     if (op->code == IR_FAKE_QUANT && ir_int(op, IR_ATTR_BITS) != 8)

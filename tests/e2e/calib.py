@@ -413,6 +413,14 @@ class Calibration(Case):
                                         *options))
         plain = evaluate("--effort=0")["sqnr_db"]
         self.wrong(["with every layer on integers, and what is asked for only with none"], f"--calib={self.all}", "--min-sqnr=150")
+        # A price is what the layer's integers alone do, all others being real.
+        _, _, error = run(QCC, self.model, f"--calib={self.all}", "--effort=0", "--weight-bits=4", "--min-sqnr=30", "-o", self.folder / "m.o")
+        prices = re.findall(r"'(\w+)' \(([\d.]+) dB alone\)", error)
+        self.assertTrue(prices, error)
+        for name, price in prices:
+            others = ",".join(layer for layer in ("first", "second", "average", "scores") if layer != name)
+            alone = evaluate("--effort=0", "--weight-bits=4", f"--keep-float={others}", "--limit=16")["sqnr_db"]
+            self.assertAlmostEqual(float(price), alone, delta=0.3, msg=name)
         # A range that cuts off nearly everything; classes as the real model has them, of pictures of one colour.
         scales, samples = self.folder / "scales.txt", self.folder / "samples.txt"
         scales.write_text("0 0.000001 first\n")
