@@ -13,50 +13,40 @@
 #include <math.h>
 #include <string.h>
 
+#include "compiler/quantize/output_gradients.h"
 #include "compiler/quantize/twins.h"
-#include "compiler/run/session.h"
 #include "ir/size_limits.h"
 #include "passes/common/real_sum.h"
-#include "passes/gradients/gradients.h"
-#include "runtime/pool.h"
 
 enum {
     PARTS = 12,    /* of a range: all of it, then each 2^(-1/4) of the one before */
-    LEAST = 16,    /* samples */
     FIRST = 4,     /* of these say which parts are hopeless: */
     HOPELESS = 10, /* times as dear as all of the range */
     COARSE = 50,   /* times the errors of all values are less than the outputs */
     SURE = 2,      /* standard errors that a gain has to be above 0 */
     NEAR = 4096    /* numbers of a value that are looked at together */
 };
-static const double BUDGET = 9e9; /* multiply-adds of the real model for all samples; gradients take as many again */
 
 typedef struct cut_value {
-    ir_value *value; /* in the graph */
+    const ir_value *value; /* in the graph */
     int64_t channels, count;
     int parts; /* that are still looked at: the widest */
-    bool is_input;
-    int32_t index, gradient; /* where the session has the value, and the gradient by it */
-    double *cut;             /* PARTS x channels: sums over all samples */
-    double *slopes;          /* samples x channels: sums of the gradient */
-    double *products;        /* samples x PARTS: sums of gradient times cut */
-    double *squares;         /* samples x PARTS: sums of squares of gradient times rounding */
-    float *row;              /* 3 x channels: those of one part of one sample */
+    double *cut;      /* PARTS x channels: sums over all samples */
+    double *slopes;   /* samples x channels: sums of the gradient */
+    double *products; /* samples x PARTS: sums of gradient times cut */
+    double *squares;  /* samples x PARTS: sums of squares of gradient times rounding */
+    float *row;       /* 3 x channels: those of one part of one sample */
 } cut_value;
 
 typedef struct cuts {
     const ir_graph *graph;
     const driver_options *options;
-    const correct_samples *samples;
-    unsigned threads;
     cut_share *shares;
     arena *scratch;
     diag *diag;
-    session session;
-    uint32_t signs; /* the first input that signs are; one for each output that is real */
+    output_gradients run;
     cut_value *values;
-    int count, sample_count;
-    double power; /* of all outputs that are real, over all samples */
+    int count;
     bool good;
 } cuts;
 
@@ -92,9 +82,9 @@ static void add_value(cuts *c, const bool wanted[], ir_value *v)
     *to = (cut_value){
         .value = v, .channels = v->type.dims[v->type.rank - 1], .count = ir_type_elements(&v->type), .parts = PARTS};
     to->cut = ARENA_ARRAY(a, double, PARTS * to->channels);
-    to->slopes = ARENA_ARRAY(a, double, c->sample_count * to->channels);
-    to->products = ARENA_ARRAY(a, double, c->sample_count *PARTS);
-    to->squares = ARENA_ARRAY(a, double, c->sample_count *PARTS);
+    to->slopes = ARENA_ARRAY(a, double, c->run.sample_count * to->channels);
+    to->products = ARENA_ARRAY(a, double, c->run.sample_count *PARTS);
+    to->squares = ARENA_ARRAY(a, double, c->run.sample_count *PARTS);
     to->row = ARENA_ARRAY(a, float, 3 * to->channels);
 }
 
@@ -120,90 +110,7 @@ static bool find_values(cuts *c)
     return good;
 }
 
-/* ---- The graph with gradients ---- */
-
-static ir_value *sum_of_all(ir_graph *g, ir_value *v)
-{
-    int64_t axes[IR_MAX_RANK];
-    for (int i = 0; i < v->type.rank; i++)
-        axes[i] = i;
-    ir_value *r = pass_op1(g, IR_SUM, NULL, v->def, 1, &v, ir_type_make(IR_F32, 0, NULL), NULL);
-    ir_set_ints(r->def, IR_ATTR_AXES, v->type.rank, axes);
-    return r;
-}
-
-/* Of all outputs, with signs that are inputs; NULL: none is real. */
-static ir_value *add_loss(ir_graph *g)
-{
-    ir_value *loss = NULL;
-    for (int32_t i = 0, outputs = g->output_count; i < outputs; i++) {
-        ir_value *r = g->outputs[i];
-        if (r->type.dtype != IR_F32 || !r->def)
-            continue;
-        ir_value *signs = ir_input_new(g, r->type, NULL, arena_format(g->arena, "signs %d", i));
-        ir_value *operands[2] = {r, signs};
-        ir_value *sum = sum_of_all(g, pass_op1(g, IR_MUL, NULL, r->def, 2, operands, r->type, NULL));
-        ir_value *both[2] = {loss, sum};
-        loss = loss ? pass_op1(g, IR_ADD, NULL, r->def, 2, both, sum->type, NULL) : sum;
-    }
-    return loss;
-}
-
-static int32_t output_of(ir_graph *g, ir_value *v)
-{
-    if (!ir_value_is_output(v))
-        ir_output_add(g, v, "");
-    return v->first_output;
-}
-
-static int result_of(const ir_value *v)
-{
-    int i = 0;
-    while (v->def->results[i] != v)
-        i++;
-    return i;
-}
-
-/* False: an op has no gradient. */
-static bool add_gradients(cuts *c, ir_graph *g)
-{
-    ir_value **by = ARENA_ARRAY(g->arena, ir_value *, c->count), **of = ARENA_ARRAY(g->arena, ir_value *, c->count);
-    ir_op **ops = twins_ops(g);
-    diag ignored = {0};
-    c->signs = (uint32_t)g->input_count;
-    ir_value *loss = add_loss(g);
-    for (int i = 0; i < c->count; i++) {
-        const ir_value *v = c->values[i].value;
-        of[i] = v->def ? ops[v->def->id]->results[result_of(v)] : g->inputs[twins_input(c->graph, v)];
-    }
-    if (!loss || !pass_gradients(g, loss, of, (size_t)c->count, by, &ignored)) {
-        pass_ignore(&ignored);
-        return false;
-    }
-    for (int i = 0; i < c->count; i++) {
-        cut_value *v = &c->values[i];
-        v->is_input = of[i]->is_input;
-        v->index = v->is_input ? twins_input(g, of[i]) : output_of(g, of[i]);
-        v->gradient = output_of(g, by[i]);
-    }
-    return true;
-}
-
 /* ---- Samples ---- */
-
-/* A sign for each number, drawn from its place and the sample. */
-static void fill_signs(cuts *c, int sample)
-{
-    const session *s = &c->session;
-    for (uint32_t i = c->signs; i < s->input_count; i++) {
-        float *to = s->input_buffers[i];
-        uint64_t state = (uint64_t)sample * 0x9e3779b97f4a7c15u + i + 1;
-        for (size_t k = 0; k < s->inputs[i].bytes / sizeof *to; k++) {
-            state = state * 6364136223846793005u + 1442695040888963407u;
-            to[k] = state >> 63 ? 1.0f : -1.0f;
-        }
-    }
-}
 
 typedef struct cut_grid {
     float low, high, scale, inverse;
@@ -287,11 +194,10 @@ static void look_at_rows(const cuts *c, cut_value *v, int sample, const float x[
     }
 }
 
-static void look_at(const cuts *c, cut_value *v, int sample)
+static void look_at(void *context, int value, int sample, const float x[], const float g[])
 {
-    const session *s = &c->session;
-    const float *x = v->is_input ? s->input_buffers[v->index] : s->output_buffers[v->index];
-    const float *g = s->output_buffers[v->gradient];
+    const cuts *c = context;
+    cut_value *v = &c->values[value];
     const int64_t rows = NEAR / v->channels + 1, at_once = rows * v->channels;
     for (int64_t i = 0; i < v->count; i += at_once)
         look_at_rows(c, v, sample, x + i, g + i, v->count - i < at_once ? v->count - i : at_once);
@@ -303,59 +209,19 @@ static void look_at(const cuts *c, cut_value *v, int sample)
         forget_parts(v);
 }
 
-typedef struct job {
-    qcc_frame unused; /* of the pool, which hands on what it gets */
-    const cuts *cuts;
-    int sample;
-} job;
-
-static void look(const qcc_frame *frame, uint32_t begin, uint32_t end)
-{
-    const job *j = (const job *)(const void *)frame;
-    for (uint32_t i = begin; i < end; i++)
-        look_at(j->cuts, &j->cuts->values[i], j->sample);
-}
-
-static void add_power(cuts *c)
-{
-    const session *s = &c->session;
-    for (int32_t i = 0; i < c->graph->output_count; i++)
-        for (size_t k = 0; s->output_types[i].dtype == IR_F32 && k < s->outputs[i].bytes / sizeof(float); k++) {
-            const double y = (double)((const float *)s->output_buffers[i])[k];
-            c->power += y * y;
-        }
-}
-
-static bool run_sample(cuts *c, int sample)
-{
-    session *s = &c->session;
-    session_reset(s);
-    fill_signs(c, sample);
-    const int at = (int)((int64_t)sample * c->samples->count / c->sample_count);
-    if (!c->samples->fill(c->samples->context, at, s->input_buffers, c->diag) || !session_run(s, c->diag))
-        return false;
-    add_power(c);
-    job j = {.cuts = c, .sample = sample};
-    const qcc_step step = {.run = look, .units = (uint32_t)c->count, .max_threads = (uint32_t)c->count};
-    const uint32_t mode = qcc_float_mode_default();
-    qcc_pool_run_step(qcc_pool_here(s->pool), &step, &j.unused);
-    qcc_float_mode_restore(mode);
-    return true;
-}
-
 /* ---- Choice ---- */
 
 /* What a part gains, for each sample, less what that may be by chance. */
 static double gain_of(const cuts *c, const cut_value *v, int part)
 {
     double sum = 0, squares = 0;
-    for (int sample = 0; sample < c->sample_count; sample++) {
-        const double gain = price(v, 0, sample, c->sample_count) - price(v, part, sample, c->sample_count);
+    for (int sample = 0; sample < c->run.sample_count; sample++) {
+        const double gain = price(v, 0, sample, c->run.sample_count) - price(v, part, sample, c->run.sample_count);
         sum += gain;
         squares += gain * gain;
     }
-    const double mean = sum / c->sample_count, variance = squares / c->sample_count - mean * mean;
-    return mean - SURE * sqrt(fmax(variance, 0) / c->sample_count);
+    const double mean = sum / c->run.sample_count, variance = squares / c->run.sample_count - mean * mean;
+    return mean - SURE * sqrt(fmax(variance, 0) / c->run.sample_count);
 }
 
 static void choose(cuts *c, const cut_value *v)
@@ -377,29 +243,24 @@ static bool is_coarse(const cuts *c)
 {
     double all = 0;
     for (int i = 0; i < c->count; i++)
-        for (int sample = 0; sample < c->sample_count; sample++)
-            all += price(&c->values[i], 0, sample, c->sample_count);
-    return !(all * COARSE < c->power);
+        for (int sample = 0; sample < c->run.sample_count; sample++)
+            all += price(&c->values[i], 0, sample, c->run.sample_count);
+    return !(all * COARSE < c->run.power);
 }
 
 static bool find(cuts *c)
 {
-    const driver_options *o = c->options;
-    driver_options real = twins_options(o, PASS_QUANTIZE_NONE);
-    real.first_phase = PASS_PHASE_integer;
-    c->sample_count = correct_samples_within(c->samples, c->graph, BUDGET, LEAST);
+    bool known;
     if (!find_values(c) || c->count == 0)
         return !c->diag->failed;
-    ir_graph *g = ir_graph_copy(c->graph);
-    if (!add_gradients(c, g)) {
-        ir_graph_free(g);
-        return true;
-    }
-    if (!session_open_graph(&c->session, &real, g, c->threads, c->diag))
+    c->run.values = ARENA_ARRAY(c->scratch, output_gradient, c->count);
+    c->run.count = c->count;
+    for (int i = 0; i < c->count; i++)
+        c->run.values[i].value = c->values[i].value;
+    if (!output_gradients_open(&c->run, c->options, &known) || !known)
+        return !c->diag->failed;
+    if (!output_gradients_run(&c->run, look_at, c))
         return false;
-    for (int i = 0; i < c->sample_count; i++)
-        if (!run_sample(c, i))
-            return false;
     for (int i = 0; i < c->count && !is_coarse(c); i++)
         choose(c, &c->values[i]);
     return true;
@@ -418,11 +279,13 @@ bool cuts_find(const ir_graph *graph, const driver_options *o, const correct_sam
         shares[i] = (cut_share){1, 1};
     if (samples->count == 0 || o->calibration->activation_bits > 8 || correct_multiply_adds(graph) > most)
         return true;
-    cuts c = {.graph = graph, .options = o, .samples = samples, .threads = threads, .shares = shares, .diag = d};
+    cuts c = {.graph = graph, .options = o, .shares = shares, .diag = d};
+    c.run = (output_gradients){.graph = graph, .samples = samples, .threads = threads, .diag = d};
+    c.run.sample_count = output_gradients_samples(samples, graph);
     c.scratch = arena_new();
     const ir_loc loc = ir_graph_loc(graph);
     const arena_outcome outcome = arena_guard(find_guarded, &c);
-    session_close(&c.session);
+    output_gradients_close(&c.run);
     arena_free(c.scratch);
     return outcome == ARENA_DONE ? c.good : ir_limits_memory(d, &loc, outcome);
 }
