@@ -1,15 +1,9 @@
-/* correction.c: weights, then biases; and how much of it.
- *
- *     samples   0 1 2 │ 3 │ 4 5 6 │ 7 │ …      made with │ seen by neither way │ made with │ … */
+/* correction.c: weights, then biases; and how much of it. */
 #include "compiler/quantize/correction.h"
 
 #include "compiler/quantize/compare.h"
+#include "compiler/quantize/left_out.h"
 #include "compiler/quantize/weights/round.h"
-
-enum {
-    FEW = 8,     /* samples, below which none is left out */
-    EACH_NTH = 4 /* is left out */
-};
 
 correction correction_make(int effort, const bool skipped[PASS_STEPS], const driver_options *o,
                            const pass_calibration *ranges, const correct_samples *samples, unsigned threads)
@@ -59,25 +53,11 @@ bool correction_apply(const void *context, ir_graph *g, diag *d)
 static const int32_t lengths[] = {ROUND_SHORT, ROUND_ALL}; /* by way */
 enum { WAYS = sizeof lengths / sizeof *lengths };
 
-static bool fill_others(void *context, int index, void *const inputs[], diag *d)
-{
-    const correct_samples *all = context;
-    return all->fill(all->context, index / (EACH_NTH - 1) * EACH_NTH + index % (EACH_NTH - 1), inputs, d);
-}
-
-static bool fill_left_out(void *context, int index, void *const inputs[], diag *d)
-{
-    const correct_samples *all = context;
-    return all->fill(all->context, index * EACH_NTH + EACH_NTH - 1, inputs, d);
-}
-
 static bool prepare(const void *context, int way, ir_graph *copy, pass_calibration *out, diag *d)
 {
     const correction *c = context;
     correction with = *c;
-    if (c->samples.count >= FEW)
-        with.samples = (correct_samples){fill_others, (void *)(uintptr_t)&c->samples,
-                                         c->samples.count - c->samples.count / EACH_NTH};
+    with.samples = left_out_of(&c->samples).others;
     with.longest = lengths[way];
     *out = *c->calibrated.calibration;
     return correction_apply(&with, copy, d);
@@ -85,13 +65,11 @@ static bool prepare(const void *context, int way, ir_graph *copy, pass_calibrati
 
 bool correction_choose(correction *c, const ir_graph *g, diag *d)
 {
-    correct_samples left_out = c->samples;
     int way = WAYS - 1;
     if (c->effort < 2 || c->longest == 0 || c->samples.count == 0)
         return true;
-    if (c->samples.count >= FEW)
-        left_out = (correct_samples){fill_left_out, &c->samples, c->samples.count / EACH_NTH};
-    if (!compare_ways(g, &c->calibrated, prepare, c, WAYS, &left_out, c->threads, &way, d))
+    const correct_samples judges = left_out_of(&c->samples).judges;
+    if (!compare_ways(g, &c->calibrated, prepare, c, WAYS, &judges, c->threads, &way, d))
         return false;
     c->longest = lengths[way];
     return true;

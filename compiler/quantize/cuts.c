@@ -11,8 +11,10 @@
 #include "compiler/quantize/cuts.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "compiler/quantize/cut_trial.h"
 #include "compiler/quantize/output_gradients.h"
 #include "compiler/quantize/twins.h"
 #include "ir/size_limits.h"
@@ -22,15 +24,18 @@ enum {
     PARTS = 12,    /* of a range: all of it, then each 2^(-1/4) of the one before */
     FIRST = 4,     /* of these say which parts are hopeless: */
     HOPELESS = 10, /* times as dear as all of the range */
-    COARSE = 50,   /* times the errors of all values are less than the outputs */
+    TRUSTED = 100, /* times the errors of all values are less than the outputs, for a first order to be right */
     SURE = 2,      /* standard errors that a gain has to be above 0 */
     NEAR = 4096    /* numbers of a value that are looked at together */
 };
 
+static const double TRIED =
+    0.25; /* of the multiply-adds up to which gradients are looked at: a trial takes as long as the rest */
+
 typedef struct cut_value {
     const ir_value *value; /* in the graph */
     int64_t channels, count;
-    int parts; /* that are still looked at: the widest */
+    int parts;        /* that are still looked at: the widest */
     double *cut;      /* PARTS x channels: sums over all samples */
     double *slopes;   /* samples x channels: sums of the gradient */
     double *products; /* samples x PARTS: sums of gradient times cut */
@@ -47,6 +52,7 @@ typedef struct cuts {
     output_gradients run;
     cut_value *values;
     int count;
+    bool doubtful; /* is what the choice gains */
     bool good;
 } cuts;
 
@@ -245,7 +251,7 @@ static bool is_coarse(const cuts *c)
     for (int i = 0; i < c->count; i++)
         for (int sample = 0; sample < c->run.sample_count; sample++)
             all += price(&c->values[i], 0, sample, c->run.sample_count);
-    return !(all * COARSE < c->run.power);
+    return !(all * TRUSTED < c->run.power);
 }
 
 static bool find(cuts *c)
@@ -261,8 +267,9 @@ static bool find(cuts *c)
         return !c->diag->failed;
     if (!output_gradients_run(&c->run, look_at, c))
         return false;
-    for (int i = 0; i < c->count && !is_coarse(c); i++)
+    for (int i = 0; i < c->count; i++)
         choose(c, &c->values[i]);
+    c->doubtful = is_coarse(c);
     return true;
 }
 
@@ -272,20 +279,69 @@ static void find_guarded(void *context)
     c->good = find(c);
 }
 
-bool cuts_find(const ir_graph *graph, const driver_options *o, const correct_samples *samples, double most,
-               unsigned threads, cut_share shares[], diag *d)
+/* ---- Trial ---- */
+
+static bool is_any(const cut_share shares[], uint32_t count)
 {
-    for (uint32_t i = 0; i < o->calibration->count; i++)
+    for (uint32_t i = 0; i < count; i++)
+        if (shares[i].low != 1 || shares[i].high != 1)
+            return true;
+    return false;
+}
+
+static void keep_all(cut_share shares[], uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
         shares[i] = (cut_share){1, 1};
-    if (samples->count == 0 || o->calibration->activation_bits > 8 || correct_multiply_adds(graph) > most)
-        return true;
-    cuts c = {.graph = graph, .options = o, .shares = shares, .diag = d};
-    c.run = (output_gradients){.graph = graph, .samples = samples, .threads = threads, .diag = d};
-    c.run.sample_count = output_gradients_samples(samples, graph);
+}
+
+/* By the estimate.  out_doubtful: what they gain is to be seen. */
+static bool find_shares(const cuts *what, const correct_samples *samples, cut_share shares[], bool *out_doubtful)
+{
+    cuts c = *what;
+    c.shares = shares;
+    c.run.samples = samples;
+    c.run.sample_count = output_gradients_samples(samples, c.graph);
     c.scratch = arena_new();
-    const ir_loc loc = ir_graph_loc(graph);
+    const ir_loc loc = ir_graph_loc(c.graph);
     const arena_outcome outcome = arena_guard(find_guarded, &c);
     output_gradients_close(&c.run);
     arena_free(c.scratch);
-    return outcome == ARENA_DONE ? c.good : ir_limits_memory(d, &loc, outcome);
+    *out_doubtful = c.doubtful && is_any(shares, c.options->calibration->count);
+    return outcome == ARENA_DONE ? c.good : ir_limits_memory(c.diag, &loc, outcome);
+}
+
+/* What the others say is tried on the samples left out; nothing is cut where that would take too long. */
+static bool try_others(const cuts *what, const correct_samples *samples, double most, bool *out_gains)
+{
+    const uint32_t count = what->options->calibration->count;
+    const left_out apart = left_out_of(samples);
+    bool ignored;
+    *out_gains = false;
+    if (correct_multiply_adds(what->graph) > most * TRIED)
+        return true;
+    cut_share *shares = malloc((count + 1) * sizeof *shares);
+    if (!shares)
+        return diag_out_of_memory(what->diag, NULL);
+    keep_all(shares, count);
+    const bool good = find_shares(what, &apart.others, shares, &ignored) &&
+                      cut_trial(what->graph, what->options, &apart, shares, what->run.threads, out_gains, what->diag);
+    free(shares);
+    return good;
+}
+
+bool cuts_find(const ir_graph *graph, const driver_options *o, const correct_samples *samples, double most,
+               unsigned threads, cut_share shares[], diag *d)
+{
+    const uint32_t count = o->calibration->count;
+    bool doubtful, gains = true;
+    keep_all(shares, count);
+    if (samples->count == 0 || o->calibration->activation_bits > 8 || correct_multiply_adds(graph) > most)
+        return true;
+    const cuts what = {.graph = graph, .options = o, .diag = d, .run = {.graph = graph, .threads = threads, .diag = d}};
+    if (!find_shares(&what, samples, shares, &doubtful) || (doubtful && !try_others(&what, samples, most, &gains)))
+        return false;
+    if (!gains)
+        keep_all(shares, count);
+    return true;
 }

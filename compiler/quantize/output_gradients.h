@@ -32,8 +32,7 @@ int output_gradients_samples(const correct_samples *, const ir_graph *);
 /* Compiles the graph with its gradients by `values`.  out_known false: an op has none.  False with a diagnostic. */
 bool output_gradients_open(output_gradients *, const driver_options *, bool *out_known);
 /* Called once for each sample and value, of a value in the order of samples, from several threads. */
-typedef void output_gradients_look(void *context, int value, int sample, const float numbers[],
-                                   const float gradient[]);
+typedef void output_gradients_look(void *context, int value, int sample, const float numbers[], const float gradient[]);
 bool output_gradients_run(output_gradients *, output_gradients_look *, void *context);
 void output_gradients_close(output_gradients *);
 

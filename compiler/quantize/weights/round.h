@@ -8,7 +8,7 @@
 
 #include "compiler/quantize/weights/correct.h"
 
-enum { ROUND_SHORT = 64, ROUND_ALL = INT32_MAX };
+enum { ROUND_SHORT = 128, ROUND_ALL = INT32_MAX };
 
 /* Changes the weights of products of `graph` that will be integers, and gives them their grid; of those alone that
  * multiply at most `longest` numbers for a result.  As correct_biases.
