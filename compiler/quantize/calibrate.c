@@ -9,7 +9,7 @@
 #include "compiler/quantize/calibrate_run.h"
 #include "compiler/quantize/compare.h"
 #include "compiler/quantize/correction.h"
-#include "compiler/quantize/cuts.h"
+#include "compiler/quantize/cuts/cuts.h"
 #include "compiler/quantize/goal.h"
 #include "compiler/quantize/observed.h"
 #include "compiler/quantize/picture_bytes.h"

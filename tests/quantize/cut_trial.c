@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/quantize/cut_trial.h"
+#include "compiler/quantize/cuts/cut_trial.h"
 #include "tests/quantize/noise.h"
 #include "tests/tools/parsed.h"
 
@@ -73,7 +73,7 @@ static bool gains(float last, int each, unsigned threads)
 
 int main(void)
 {
-    CHECK(gains(0, 1, 1));  /* nothing depends on the large numbers */
+    CHECK(gains(0, 1, 1)); /* nothing depends on the large numbers */
     CHECK(gains(0, 1, 3));
     CHECK(!gains(1, 1, 1)); /* outputs do */
     CHECK(!gains(1, 4, 1)); /* only those left out have any */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/quantize/cuts.h"
+#include "compiler/quantize/cuts/cuts.h"
 #include "tests/quantize/noise.h"
 
 static int failures;

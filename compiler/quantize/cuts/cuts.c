@@ -8,14 +8,14 @@
  * The mean, of each channel over all samples, is what correcting biases takes back.  What is cut off has one sign, so it
  * is summed before it is squared; roundings are as good as independent, and summed as squares they vary less.  A part is
  * taken for what it gains on average less twice the standard error of that: the most of these, if it is above 0. */
-#include "compiler/quantize/cuts.h"
+#include "compiler/quantize/cuts/cuts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/quantize/cut_trial.h"
-#include "compiler/quantize/output_gradients.h"
+#include "compiler/quantize/cuts/cut_trial.h"
+#include "compiler/quantize/cuts/output_gradients.h"
 #include "compiler/quantize/twins.h"
 #include "ir/size_limits.h"
 #include "passes/common/real_sum.h"

@@ -2,7 +2,7 @@
  *
  *     ranges as they are    13.1 dB   ◀── nothing is cut
  *     cut                   11.4 dB          (by the estimate 16) */
-#include "compiler/quantize/cut_trial.h"
+#include "compiler/quantize/cuts/cut_trial.h"
 
 #include <string.h>
 

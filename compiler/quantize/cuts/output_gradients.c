@@ -2,7 +2,7 @@
  *
  *     %9 = softmax %8      output %9      ──▶      %12 = sum (mul %9, signs 0)      outputs: of each value
  *                                                                                   itself and d %12 / d itself */
-#include "compiler/quantize/output_gradients.h"
+#include "compiler/quantize/cuts/output_gradients.h"
 
 #include "compiler/quantize/twins.h"
 #include "passes/common/util.h"

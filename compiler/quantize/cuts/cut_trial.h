@@ -2,7 +2,7 @@
 #ifndef QCC_CUT_TRIAL_H
 #define QCC_CUT_TRIAL_H
 
-#include "compiler/quantize/cuts.h"
+#include "compiler/quantize/cuts/cuts.h"
 #include "compiler/quantize/left_out.h"
 
 /* Makes the graph one of integers both ways, with the ranges of the options and with what `shares` leave of them, weights of
