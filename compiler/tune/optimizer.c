@@ -5,6 +5,14 @@
 
 static const double first_decay = 0.9, second_decay = 0.999, epsilon = 1e-8;
 
+float optimizer_size(const float numbers[], int64_t count)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += (double)numbers[i] * (double)numbers[i];
+    return (float)fmax(sqrt(sum / (double)(count ? count : 1)), 1e-3);
+}
+
 double optimizer_rate(const optimizer_options *o, int64_t step)
 {
     if (step < o->warmup)

@@ -35,6 +35,8 @@ typedef struct optimizer_block {
     float decay; /* what pulls the numbers towards 0 */
 } optimizer_block;
 
+/* The root of the mean square of numbers, or what stands for it where they are next to nothing. */
+float optimizer_size(const float numbers[], int64_t count);
 /* The rate of step 0…steps - 1. */
 double optimizer_rate(const optimizer_options *, int64_t step);
 /* The norm of all gradients. */

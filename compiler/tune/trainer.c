@@ -53,6 +53,9 @@ static bool check_classes(const trainer *t, diag *d)
 
 /* ---- Gradients ---- */
 
+/* How many batch norms have an input that the loss's gradient by is wanted. */
+static int trained_norms(const trainer *t) { return t->options->norms.kind == BATCH_NORMS_TRAIN ? t->norms.count : 0; }
+
 static void find_wanted(const trainer *t, ir_value *wanted[])
 {
     const simulation *s = &t->simulation;
@@ -67,6 +70,8 @@ static void find_wanted(const trainer *t, ir_value *wanted[])
         wanted[count++] = s->graph->inputs[s->grids[grid].high];
         wanted[count++] = s->graph->inputs[s->grids[grid].scale];
     }
+    for (int i = 0; i < trained_norms(t); i++)
+        wanted[count++] = s->graph->inputs[t->norms.items[i].gamma_input];
 }
 
 static size_t wanted_count(const trainer *t)
@@ -75,7 +80,7 @@ static size_t wanted_count(const trainer *t)
     size_t count = (size_t)s->use_count;
     for (int i = 0; i < s->range_count && ranges_are_trained(&t->options->ranges); i++)
         count += s->ranges[i].grid >= 0 ? 3 : 0;
-    return count;
+    return count + (size_t)trained_norms(t);
 }
 
 static bool add_gradients(trainer *t, diag *d)
@@ -98,6 +103,8 @@ static bool add_gradients(trainer *t, diag *d)
     for (int i = 0; i < s->range_count && ranges_are_trained(&t->options->ranges); i++)
         for (int k = 0; k < 3 && s->ranges[i].grid >= 0; k++)
             t->range_gradients[i][k] = next++;
+    for (int i = 0; i < trained_norms(t); i++)
+        t->norms.items[i].gamma_output = next++;
     return true;
 }
 
@@ -138,22 +145,13 @@ static bool compile(trainer *t, diag *d)
 {
     const driver_options real = twins_options(&t->driver, PASS_QUANTIZE_NONE);
     if (!session_open_graph(&t->check, &real, ir_graph_copy(t->simulation.graph), t->options->threads, d) ||
-        !add_gradients(t, d))
+        !batch_norms_spell(&t->norms, d) || !add_gradients(t, d))
         return false;
     driver_options step = real;
     return lower_step(t, &step, t->simulation.graph, d) && session_compile(&t->step, &real, d);
 }
 
 /* ---- Blocks ---- */
-
-/* The root of the mean square of a block's numbers, or what stands for it where they are next to nothing. */
-static float size_of(const float *numbers, int64_t count)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++)
-        sum += (double)numbers[i] * (double)numbers[i];
-    return (float)fmax(sqrt(sum / (double)(count ? count : 1)), 1e-3);
-}
 
 /* Ranges have a rate of their own. */
 static float share_of_ranges(const trainer *t)
@@ -167,7 +165,8 @@ static void make_blocks(trainer *t)
     const bool in_proportion = t->optimizer.kind == OPTIMIZER_ADAM;
     const simulation *s = &t->simulation;
     arena *a = t->wide.module.graph->arena;
-    t->blocks = ARENA_ARRAY(a, optimizer_block, s->parameter_count + s->range_count + t->weight_clips.count + 1);
+    t->blocks = ARENA_ARRAY(a, optimizer_block,
+                            s->parameter_count + s->range_count + t->weight_clips.count + t->norms.count + 1);
     t->best_numbers = ARENA_ARRAY(a, float *, s->parameter_count + 1);
     t->best_ranges = arena_alloc(a, sizeof *t->best_ranges * (size_t)(s->range_count + 1));
     for (int i = 0; i < s->parameter_count; i++) {
@@ -181,13 +180,14 @@ static void make_blocks(trainer *t)
                                          .count = p->count,
                                          .decay = p->decays ? (float)t->options->decay : 0,
                                          .share = stays           ? 0
-                                                  : in_proportion ? size_of(p->numbers, p->count)
+                                                  : in_proportion ? optimizer_size(p->numbers, p->count)
                                                                   : 1};
     }
     const float share = share_of_ranges(t);
     t->block_count = s->parameter_count;
     t->block_count += ranges_blocks(&t->ranges, in_proportion, share, &t->blocks[t->block_count]);
     t->block_count += weight_clips_blocks(&t->weight_clips, in_proportion, share, &t->blocks[t->block_count]);
+    t->block_count += batch_norms_blocks(&t->norms, in_proportion, t->blocks, t->block_count);
 }
 
 static bool open(trainer *t, const driver_options *o, const char *file, ir_graph *graph, const preprocessing *p,
@@ -210,6 +210,8 @@ static bool open(trainer *t, const driver_options *o, const char *file, ir_graph
         !loss_add(t->simulation.graph, g, kind_of(t, g), &t->loss, d) || !check_classes(t, d))
         return false;
     ranges_open(&t->ranges, &own->ranges, &t->simulation, t->calibration.ranges, t->calibration.symmetric, g->arena);
+    if (!batch_norms_open(&t->norms, &own->norms, &t->simulation, &t->wide, d))
+        return false;
     weight_clips_open(&t->weight_clips, &own->weight_clips, &t->simulation, t->calibration.weights_per_tensor,
                       g->arena);
     t->optimizer = own->optimizer;
@@ -337,6 +339,7 @@ static void gather_gradients(trainer *t)
     }
     for (int i = 0; i < s->parameter_count; i++)
         weight_clips_take_gradient(&t->weight_clips, i, t->blocks[i].gradient);
+    batch_norms_take_gradients(&t->norms, t->blocks, outputs);
     for (int i = 0; i < s->range_count && ranges_are_trained(&t->options->ranges); i++) {
         float gradient[3];
         if (s->ranges[i].grid < 0)
@@ -350,6 +353,7 @@ static void gather_gradients(trainer *t)
 bool trainer_step(trainer *t, trainer_score *score, diag *d)
 {
     session *s = &t->step;
+    batch_norms_inputs(&t->norms, s->input_buffers);
     if (!batches_fill(&t->batches, t->at, s->input_buffers[0], t->batch, d) || !run(t, s, d))
         return false;
     const double height = loss_of(t, s);
@@ -360,8 +364,10 @@ bool trainer_step(trainer *t, trainer_score *score, diag *d)
                           "--clip, keeps it one",
                           (long long)t->at + 1);
     ranges_see(&t->ranges, s->output_buffers);
+    batch_norms_see(&t->norms, s->output_buffers);
     optimizer_step(&t->optimizer, t->blocks, t->block_count, t->at);
     ranges_settle(&t->ranges);
+    batch_norms_settle(&t->norms);
     weight_clips_settle(&t->weight_clips);
     t->at++;
     score->loss += height * (double)t->options->batches.batch;
@@ -416,7 +422,8 @@ enum { FIXED_BLOCKS = 5, BLOCKS_EACH = 4, CLIP_BLOCKS = 3 };
 
 int trainer_block_count(const trainer *t)
 {
-    return FIXED_BLOCKS + BLOCKS_EACH * t->simulation.parameter_count + CLIP_BLOCKS * t->weight_clips.count;
+    return FIXED_BLOCKS + BLOCKS_EACH * t->simulation.parameter_count + CLIP_BLOCKS * t->weight_clips.count +
+           BATCH_NORM_STATES * t->norms.count;
 }
 
 void trainer_blocks(trainer *t, checkpoint_block blocks[])
@@ -442,6 +449,7 @@ void trainer_blocks(trainer *t, checkpoint_block blocks[])
         blocks[n++] = (checkpoint_block){c->first, bytes};
         blocks[n++] = (checkpoint_block){c->second, bytes};
     }
+    batch_norms_states(&t->norms, &blocks[n]);
 }
 
 static bool are_finite(const float *numbers, size_t count)
@@ -458,9 +466,9 @@ bool trainer_resume(trainer *t)
     bool good = t->at >= 0 && t->at <= t->optimizer.steps && t->best_at >= 0 && t->best_at <= t->at &&
                 are_finite(t->best_ranges[0], 2 * (size_t)t->simulation.range_count);
     trainer_blocks(t, blocks);
-    for (int i = FIXED_BLOCKS; i < trainer_block_count(t); i++)
+    for (int i = FIXED_BLOCKS; i < FIXED_BLOCKS + BLOCKS_EACH * t->simulation.parameter_count; i++)
         good = good && are_finite(blocks[i].data, blocks[i].bytes / sizeof(float));
-    if (!good || !ranges_restore(&t->ranges))
+    if (!good || !ranges_restore(&t->ranges) || !batch_norms_restore(&t->norms))
         return false;
     weight_clips_settle(&t->weight_clips);
     return true;

@@ -13,6 +13,7 @@
 
 #include "compiler/run/labels.h"
 #include "compiler/run/session.h"
+#include "compiler/tune/batch_norms.h"
 #include "compiler/tune/batches.h"
 #include "compiler/tune/checkpoint.h"
 #include "compiler/tune/loss.h"
@@ -27,6 +28,7 @@ typedef struct trainer_options {
     batch_options batches;
     range_options ranges;
     weight_clip_options weight_clips;
+    batch_norm_options norms;
     trainer_loss loss; /* auto: cross entropy where there are labels or a softmax */
     bool keep_weights; /* biases and ranges are trained alone */
     double decay;      /* of weights */
@@ -52,6 +54,7 @@ typedef struct trainer {
     loss loss;
     ranges ranges;
     weight_clips weight_clips;
+    batch_norms norms;
     batches batches;
     session teacher, check, step; /* the real model, the simulated one, and with gradients */
     bool taught;                  /* targets are the teacher's */

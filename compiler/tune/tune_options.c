@@ -17,6 +17,7 @@ tune_options tune_defaults(void)
     o.training = (trainer_options){.optimizer = {.kind = OPTIMIZER_ADAM, .schedule = SCHEDULE_COSINE, .momentum = 0.9},
                                    .batches = {.batch = 32, .validation = 0.1},
                                    .ranges = {.rate = 0.9},
+                                   .norms = {.rate = 0.9},
                                    .epochs = 10};
     return o;
 }
@@ -73,6 +74,18 @@ static bool set_preprocess(weight_clip_options *o, const char *value, char *erro
         return set_real(&o->decay, value + 5, error, size);
     return strcmp(value, "none") == 0 || strcmp(value, "pact") == 0 ||
            fail(error, size, "'%s' is neither pact nor none", value);
+}
+
+static bool set_batch_norms(batch_norm_options *o, const char *value, char *error, size_t size)
+{
+    static const char *const names[] = {"frozen", "reestimate", "train"};
+    static const batch_norm_kind kinds[] = {BATCH_NORMS_FROZEN, BATCH_NORMS_REESTIMATE, BATCH_NORMS_TRAIN};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(value, names[i]) == 0) {
+            o->kind = kinds[i];
+            return true;
+        }
+    return fail(error, size, "'%s' is none of frozen, reestimate, train", value);
 }
 
 /* "flip,shift:4,mix" */
@@ -142,8 +155,11 @@ static bool set_training(tune_options *o, option_id id, const char *value, bool 
         t->loss = word ? TRAINER_SQUARED_ERROR : TRAINER_CROSS_ENTROPY;
         return good;
     case OPT_MOVING_RATE:
-        return set_real(&t->ranges.rate, value, error, size) &&
+        good = set_real(&t->ranges.rate, value, error, size) &&
                (t->ranges.rate < 1 || fail(error, size, "'%s' is not less than 1", value));
+        t->norms.rate = t->ranges.rate;
+        return good;
+    case OPT_BATCH_NORMS: return set_batch_norms(&t->norms, value, error, size);
     case OPT_RANGE_RATE:
         return set_real(&t->range_rate, value, error, size) &&
                (t->range_rate > 0 || fail(error, size, "it is %s", value));
@@ -225,13 +241,16 @@ const char *tune_complete(tune_options *o)
     const pass_calibration *scheme = &o->calibration.scheme;
     if (scheme->activation_bits > 8)
         return "--activation-bits=16 rounds next to nothing that training could make up for: qcc has it";
-    const bool bytes =
-        !t->weight_clips.pact && (scheme->weight_bits == 0 || scheme->weight_bits == 8) && scheme->activation_bits == 8;
+    const bool norms = t->norms.kind != BATCH_NORMS_FROZEN;
+    const bool bytes = !norms && !t->weight_clips.pact && (scheme->weight_bits == 0 || scheme->weight_bits == 8) &&
+                       scheme->activation_bits == 8;
     if (!o->calibration.effort_given && !o->samples.labels && bytes)
         o->calibration.effort = 2;
     t->keep_weights = o->calibration.effort >= 2;
     if (t->weight_clips.pact && t->keep_weights)
         return "--weight-preprocess=pact trains weights, which --effort=2 has rounded, and keeps: it goes with --effort=1";
+    if (norms && t->keep_weights)
+        return "--batch-norms=reestimate and train change weights, which stay as they are with --effort=2";
     if (!t->weight_clips.decay_given)
         t->weight_clips.decay = t->ranges.kind == RANGES_PACT ? t->ranges.decay : pact_decay;
     if (t->loss == TRAINER_SQUARED_ERROR && o->samples.labels)
