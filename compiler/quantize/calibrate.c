@@ -294,13 +294,15 @@ static bool take_steps(const calibrate_options *c, const driver_options *o, ir_g
 static bool give_bytes(const calibrate_options *c, const driver_options *o, ir_graph *g, diag *d)
 {
     const pass_options options = driver_pass_options(o, true);
+    calibrate_options once = *c; /* copies may have been mixed */
     const bool in_files = c->load_stats.count > 0 || c->save_stats || c->save_scales || c->scales;
     calibrate_inputs inputs = {0};
     picture_bytes found = {.channels = 0};
     if (c->effort == 0 || c->skipped[PASS_STEP_picture_bytes] || c->samples.count == 0 || in_files ||
         c->scheme.symmetric || c->scheme.activation_bits != 8 || !gate_is_possible(&options))
         return true;
-    const bool good = calibrate_inputs_open(c, g, &inputs, d) && picture_bytes_find(g, &inputs, &found, d);
+    once.copies = 0;
+    const bool good = calibrate_inputs_open(&once, g, &inputs, d) && picture_bytes_find(g, &inputs, &found, d);
     calibrate_inputs_close(&inputs);
     if (!good || found.channels == 0)
         return good;

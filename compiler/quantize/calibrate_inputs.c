@@ -3,6 +3,7 @@
 #include "compiler/quantize/calibrate_inputs.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,31 +109,27 @@ static bool load_all(calibrate_inputs *c, diag *d)
 
 /* ---- Which are used ---- */
 
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t x = *state += 0x9E3779B97F4A7C15u;
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
-    return x ^ x >> 31;
-}
-
 /* The first ones, or with a seed any ones, in any order. */
 static bool choose(calibrate_inputs *c, diag *d)
 {
     const int all = c->inputs ? c->sets[0].count : 0;
     const long wanted = c->options->sample_count;
-    uint64_t state = (uint64_t)c->options->seed;
+    chance any = {(uint64_t)c->options->seed};
     c->order = calloc((size_t)all + 1, sizeof *c->order);
     if (!c->order)
         return diag_out_of_memory(d, NULL);
     for (int i = 0; i < all; i++)
         c->order[i] = i;
-    for (int i = 0; c->options->seed_given && i < all; i++) {
-        const int other = i + (int)(next_random(&state) % (uint64_t)(all - i)), kept = c->order[i];
-        c->order[i] = c->order[other];
-        c->order[other] = kept;
-    }
-    c->count = wanted && wanted < all ? (int)wanted : all;
+    if (c->options->seed_given)
+        chance_shuffle(&any, c->order, all);
+    c->once = wanted && wanted < all ? (int)wanted : all;
+    c->count = c->once;
+    if (c->options->copies > (INT_MAX - c->once) / (c->once + 1))
+        return diag_error(d, NULL, "%ld copies of %d samples are too many", c->options->copies, c->once);
+    c->count += (int)c->options->copies * c->once;
+    for (int i = 0; c->options->copies && i < c->inputs; i++)
+        if (!augment_check(&c->options->augmentation, &c->infos[i], d))
+            return false;
     return true;
 }
 
@@ -173,7 +170,7 @@ void calibrate_inputs_close(calibrate_inputs *c)
 
 const char *calibrate_inputs_name(const calibrate_inputs *c, int index, char text[SAMPLE_NAME_BYTES])
 {
-    return sample_name(&c->sets[0], c->order[index], text);
+    return sample_name(&c->sets[0], c->order[index % c->once], text);
 }
 
 /* A number that is not finite would be in every statistic. */
@@ -186,17 +183,40 @@ static bool check_finite(const calibrate_inputs *c, int input, int index, const 
         const double real = npy_element(&type, data, i);
         if (!isfinite(real))
             return diag_error(d, NULL, "%s: element %lld of input '%s' is %s",
-                              sample_name(&c->sets[input], c->order[index], name), (long long)i, info->name,
+                              sample_name(&c->sets[input], c->order[index % c->once], name), (long long)i, info->name,
                               isnan(real) ? "not a number" : "infinite");
     }
     return true;
 }
 
+typedef struct one_input {
+    const calibrate_inputs *all;
+    int input;
+} one_input;
+
+static bool read_sample(void *context, int64_t number, void *to, diag *d)
+{
+    const one_input *x = context;
+    const calibrate_inputs *c = x->all;
+    return sample_fill(&c->sets[x->input], c->order[number], &c->options->preprocessing, &c->infos[x->input], to, d);
+}
+
+/* A copy is changed by chance of its own. */
+static bool fill_one(const calibrate_inputs *c, int input, int index, void *to, diag *d)
+{
+    one_input x = {c, input};
+    const augment_others others = {read_sample, &x, c->once};
+    const calibrate_options *o = c->options;
+    return read_sample(&x, index % c->once, to, d) && check_finite(c, input, index, to, d) &&
+           (index < c->once ||
+            augment_sample(&o->augmentation, o->preprocessing.layout, &c->infos[input],
+                           chance_of(o->seed, -2 - index / c->once, c->order[index % c->once]), &others, to, d));
+}
+
 bool calibrate_inputs_fill(const calibrate_inputs *c, int index, void *const buffers[], diag *d)
 {
     for (int i = 0; i < c->inputs; i++)
-        if (!sample_fill(&c->sets[i], c->order[index], &c->options->preprocessing, &c->infos[i], buffers[i], d) ||
-            !check_finite(c, i, index, buffers[i], d))
+        if (!fill_one(c, i, index, buffers[i], d))
             return false;
     return true;
 }
@@ -205,7 +225,7 @@ bool calibrate_inputs_labels(const calibrate_inputs *c, long labels[], diag *d)
 {
     char name[SAMPLE_NAME_BYTES];
     for (int i = 0; i < c->count; i++) {
-        if (!sample_label(&c->sets[0], &c->options->preprocessing.raw, c->order[i], &labels[i], d))
+        if (!sample_label(&c->sets[0], &c->options->preprocessing.raw, c->order[i % c->once], &labels[i], d))
             return false;
         if (labels[i] < 0)
             return diag_error(d, NULL,

@@ -10,7 +10,8 @@ typedef struct calibrate_inputs {
     qcc_tensor_info *infos; /* of the model's inputs */
     sample_set *sets;       /* one for each input, of equal length */
     int inputs;
-    int *order, count; /* the samples to use, as numbers within the sets */
+    int *order, once; /* the samples to use, as numbers within the sets */
+    int count;        /* with their copies, all behind the samples */
 } calibrate_inputs;
 
 /* Finds the samples.  With several inputs each has its own --calib=INPUT:PATH, or one folder has a folder or file for

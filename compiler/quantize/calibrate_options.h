@@ -4,12 +4,15 @@
 
 #include "compiler/driver.h"
 #include "compiler/quantize/statistics/threshold.h"
+#include "compiler/run/augment.h"
 #include "compiler/run/preprocess.h"
 
 typedef struct calibrate_options {
     driver_list samples;         /* --calib: "PATH" or "INPUT:PATH" */
     preprocessing preprocessing; /* of pictures */
     long sample_count;           /* 0: all */
+    augmentation augmentation;   /* of copies */
+    long copies;                 /* of each sample, changed, beside it */
     long batch;                  /* samples a batch; at least 1 */
     long seed;
     bool seed_given;

@@ -6,41 +6,6 @@
 
 static const size_t KEPT_BYTES = (size_t)1 << 30;
 
-/* ---- Chance ---- */
-
-typedef struct chance {
-    uint64_t state;
-} chance;
-
-static uint64_t next(chance *c)
-{
-    uint64_t x = c->state += 0x9E3779B97F4A7C15u;
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
-    return x ^ x >> 31;
-}
-
-/* 0…count - 1 */
-static int64_t below(chance *c, int64_t count) { return (int64_t)(next(c) % (uint64_t)count); }
-
-/* What has numbers of its own: the split, an epoch, a sample in an epoch. */
-static chance chance_of(long seed, int64_t epoch, int64_t number)
-{
-    chance c = {(uint64_t)seed};
-    c.state = next(&c) ^ (uint64_t)epoch * 0xD1342543DE82EF95u;
-    c.state = next(&c) ^ (uint64_t)number * 0xA0761D6478BD642Fu;
-    return c;
-}
-
-static void shuffle(chance c, int numbers[], int count)
-{
-    for (int i = 0; i < count; i++) {
-        const int other = i + (int)below(&c, count - i), kept = numbers[i];
-        numbers[i] = numbers[other];
-        numbers[other] = kept;
-    }
-}
-
 /* ---- Opening ---- */
 
 static bool split(batches *b, diag *d)
@@ -53,7 +18,8 @@ static bool split(batches *b, diag *d)
         return diag_out_of_memory(d, NULL);
     for (int i = 0; i < all; i++)
         b->order[i] = i;
-    shuffle(chance_of(b->options->seed, -1, -1), b->order, all);
+    chance order = chance_of(b->options->seed, -1, -1);
+    chance_shuffle(&order, b->order, all);
     b->validation = (int)(b->options->validation * all);
     b->training = all - b->validation;
     return batches_per_epoch(b) > 0 ||
@@ -65,12 +31,8 @@ bool batches_open(batches *b, const batch_options *o, const sample_set *set, con
                   const qcc_tensor_info *info, diag *d)
 {
     *b = (batches){.options = o, .set = set, .preprocessing = p, .info = *info, .epoch = -1, .room = KEPT_BYTES};
-    const batch_augmentation *a = &o->augmentation;
-    if ((a->flip || a->shift) && (info->dtype != QCC_F32 || info->rank != 4))
-        return diag_error(d, NULL, "--augment=flip and shift change pictures, and the model's input '%s' is none",
-                          info->name);
-    if (a->mix && info->dtype != QCC_F32)
-        return diag_error(d, NULL, "--augment=mix takes real numbers, and the model's input '%s' has none", info->name);
+    if (!augment_check(&o->augmentation, info, d))
+        return false;
     if (split(b, d))
         return true;
     batches_close(b);
@@ -106,60 +68,18 @@ static bool read_sample(batches *b, int index, void *to, diag *d)
     return true;
 }
 
-/* Where the lines, columns and channels of a picture are: elements from one to the next. */
-typedef struct picture {
-    int64_t height, width, channels, line, column, channel;
-} picture;
-
-static picture picture_of(const batches *b)
+/* One of those that an epoch trains with. */
+static bool read_other(void *context, int64_t number, void *to, diag *d)
 {
-    const int64_t *dims = b->info.dims;
-    const bool first = b->preprocessing->layout == LAYOUT_NCHW ||
-                       (b->preprocessing->layout == LAYOUT_AUTO && dims[3] != 1 && dims[3] != 3 && dims[1] <= 3);
-    return first ? (picture){dims[2], dims[3], dims[1], dims[3], 1, dims[2] * dims[3]}
-                 : (picture){dims[1], dims[2], dims[3], dims[2] * dims[3], dims[3], 1};
-}
-
-static int64_t within(int64_t x, int64_t count) { return x < 0 ? 0 : x < count ? x : count - 1; }
-
-static bool mix(batches *b, chance *c, float *to, diag *d)
-{
-    const float share = (float)(next(c) >> 40) / 0x1p24f;
-    const int other = b->epoch_order[below(c, b->training)];
-    float *from = malloc(b->info.bytes + 1);
-    const bool good = (from || diag_out_of_memory(d, NULL)) && read_sample(b, other, from, d);
-    for (size_t i = 0; good && i < b->info.bytes / sizeof *to; i++)
-        to[i] = share * to[i] + (1 - share) * from[i];
-    free(from);
-    return good;
-}
-
-static bool move(const batches *b, chance *c, float *to, diag *d)
-{
-    const batch_augmentation *a = &b->options->augmentation;
-    const picture p = picture_of(b);
-    const bool flip = (next(c) & 1) && a->flip;
-    const int64_t down = below(c, 2 * a->shift + 1) - a->shift, right = below(c, 2 * a->shift + 1) - a->shift;
-    float *from = malloc(b->info.bytes + 1);
-    if (!from)
-        return diag_out_of_memory(d, NULL);
-    memcpy(from, to, b->info.bytes);
-    for (int64_t y = 0; y < p.height; y++)
-        for (int64_t x = 0; x < p.width; x++) {
-            const int64_t column = within((flip ? p.width - 1 - x : x) - right, p.width);
-            const float *source = &from[within(y - down, p.height) * p.line + column * p.column];
-            for (int64_t k = 0; k < p.channels; k++)
-                to[y * p.line + x * p.column + k * p.channel] = source[k * p.channel];
-        }
-    free(from);
-    return true;
+    batches *b = context;
+    return read_sample(b, b->epoch_order[number], to, d);
 }
 
 static bool augment(batches *b, int index, int64_t epoch, float *to, diag *d)
 {
-    const batch_augmentation *a = &b->options->augmentation;
-    chance c = chance_of(b->options->seed, epoch, index);
-    return ((!a->flip && !a->shift) || move(b, &c, to, d)) && (!a->mix || (next(&c) & 1) || mix(b, &c, to, d));
+    const augment_others others = {read_other, b, b->training};
+    return augment_sample(&b->options->augmentation, b->preprocessing->layout, &b->info,
+                          chance_of(b->options->seed, epoch, index), &others, to, d);
 }
 
 /* ---- A batch ---- */
@@ -169,15 +89,15 @@ static void enter_epoch(batches *b, int64_t epoch)
     if (b->epoch == epoch)
         return;
     memcpy(b->epoch_order, b->order + b->validation, (size_t)b->training * sizeof *b->order);
-    shuffle(chance_of(b->options->seed, epoch, -1), b->epoch_order, b->training);
+    chance order = chance_of(b->options->seed, epoch, -1);
+    chance_shuffle(&order, b->epoch_order, b->training);
     b->epoch = epoch;
 }
 
 bool batches_fill(batches *b, int64_t step, void *input, int samples[], diag *d)
 {
     const int64_t steps = batches_per_epoch(b), epoch = step / steps, first = step % steps * b->options->batch;
-    const batch_augmentation *a = &b->options->augmentation;
-    const bool changes = a->flip || a->shift || a->mix;
+    const bool changes = augment_is_asked(&b->options->augmentation);
     enter_epoch(b, epoch);
     for (long i = 0; i < b->options->batch; i++) {
         uint8_t *to = (uint8_t *)input + (size_t)i * b->info.bytes;

@@ -8,19 +8,13 @@
 #ifndef QCC_TUNE_BATCHES_H
 #define QCC_TUNE_BATCHES_H
 
+#include "compiler/run/augment.h"
 #include "compiler/run/samples.h"
-
-/* Samples are changed at random before a step sees them; pictures by flip and shift. */
-typedef struct batch_augmentation {
-    bool flip;  /* left and right, every second one */
-    long shift; /* by up to so many pixels in each direction, what comes in repeating the border */
-    bool mix;   /* every second one with another, in any proportion: what a label says nothing of */
-} batch_augmentation;
 
 typedef struct batch_options {
     long batch, seed;
-    double validation; /* part of the samples, 0…1 */
-    batch_augmentation augmentation;
+    double validation;         /* part of the samples, 0…1 */
+    augmentation augmentation; /* of samples, before a step sees them */
 } batch_options;
 
 typedef struct batches {

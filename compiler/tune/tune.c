@@ -30,14 +30,14 @@ static uint64_t key_of(const tune_options *o, const labelled_samples *samples)
     char text[512];
     snprintf(text, sizeof text,
              "%d %d %.17g %.17g %.17g %.17g %" PRId64
-             " %ld %ld %.17g %d %ld %d %d %.17g %.17g %.17g %d %ld %ld %d %d %d %d %.17g %d %.17g",
+             " %ld %ld %.17g %d %ld %d %d %.17g %.17g %.17g %d %ld %ld %d %d %d %d %.17g %d %.17g %ld",
              (int)t->optimizer.kind, (int)t->optimizer.schedule, t->optimizer.rate, t->optimizer.momentum, t->decay,
              t->optimizer.clip, t->optimizer.warmup, t->batches.batch, t->batches.seed, t->batches.validation,
              (int)t->batches.augmentation.flip, t->batches.augmentation.shift, (int)t->batches.augmentation.mix,
              (int)t->ranges.kind, t->ranges.rate, t->ranges.decay, t->range_rate, (int)t->loss, t->epochs,
              o->validate_every, o->calibration.scheme.weight_bits, o->calibration.scheme.activation_bits,
              (int)o->calibration.scheme.symmetric, (int)t->weight_clips.pact, t->weight_clips.decay, (int)t->norms.kind,
-             t->norms.rate);
+             t->norms.rate, o->calibration.copies);
     uint64_t key = hash_text(text, 0);
     key = hash_text(o->samples.data, key);
     key = ir_hash_bytes(&samples->set.count, sizeof samples->set.count, key);

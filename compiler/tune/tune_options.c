@@ -89,7 +89,7 @@ static bool set_batch_norms(batch_norm_options *o, const char *value, char *erro
 }
 
 /* "flip,shift:4,mix" */
-static bool set_augment(batch_augmentation *a, const char *value, char *error, size_t size)
+static bool set_augment(augmentation *a, const char *value, char *error, size_t size)
 {
     for (const char *at = value; *at;) {
         const size_t length = strcspn(at, ",");
@@ -169,6 +169,7 @@ static bool set_training(tune_options *o, option_id id, const char *value, bool 
         t->ranges.kind = RANGES_PACT;
         return set_real(&t->ranges.decay, value, error, size);
     case OPT_WEIGHT_PREPROCESS: return set_preprocess(&t->weight_clips, value, error, size);
+    case OPT_CALIB_COPIES: return options_number(value, 0, 1000, &o->calibration.copies, error, size);
     case OPT_AUGMENT: return set_augment(&t->batches.augmentation, value, error, size);
     case OPT_TUNE_MEMORY: return options_size(value, &t->memory, error, size);
     case OPT_TUNE_QUANTIZE:
@@ -217,8 +218,8 @@ static const char *real_problem(const tune_options *o)
     const calibrate_options *c = &o->calibration;
     if (!o->samples.labels)
         return "--quantize=none goes with --labels: there are no integers to be taught by the model of real numbers";
-    if (o->ranges_given || o->training.weight_clips.pact || c->samples.count || c->algo_given || c->effort_given ||
-        c->weights_given || c->scheme.symmetric || c->scheme.activation_bits != 8)
+    if (o->ranges_given || o->training.weight_clips.pact || c->samples.count || c->copies || c->algo_given ||
+        c->effort_given || c->weights_given || c->scheme.symmetric || c->scheme.activation_bits != 8)
         return "--quantize=none makes no integers: options that say how they are chosen mean nothing";
     return NULL;
 }
@@ -232,6 +233,12 @@ const char *tune_complete(tune_options *o)
         return "--resume goes on from a file: --checkpoint is missing";
     if (t->batches.augmentation.mix && o->samples.labels)
         return "--augment=mix goes without --labels: what two samples together are no label says";
+    if (o->calibration.copies && !augment_is_asked(&t->batches.augmentation))
+        return "--calib-copies are changed samples: --augment, which says how, is missing";
+    o->calibration.augmentation = t->batches.augmentation;
+    if (o->calibration.copies && !o->calibration.algo_given)
+        o->calibration.algo =
+            THRESHOLD_MINMAX; /* copies are no samples of their own, as the test of a cut takes them */
     if (o->real && real_problem(o))
         return real_problem(o);
     if (calibrate_weights_problem(&o->calibration))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common import QCC, QCC_EVAL, QCC_TUNE, ROOT, Case, main
+from common import QCC, QCC_EVAL, QCC_TUNE, ROOT, Case, main, npy
 
 DIGITS = ROOT / "examples" / "digits"
 SAMPLES = ["--data=" + str(DIGITS / "held_out.npy"), "--labels=" + str(DIGITS / "held_out.txt")]
@@ -154,6 +154,24 @@ class Tune(TuneCase):
         path.write_text(json.dumps(keys), encoding="utf-8")
         return f"--config={path}"
 
+    def test_calibrated_with_copies(self):
+        """Copies that are mirrored or not, so many that each sample comes in both forms: ranges are those of a file with both.  The
+        bytes are the same for any number of threads."""
+        rng = random.Random(5)
+        values = [rng.gauss(0, 1) * (1 + i % 8) for i in range(6 * 64)]  # larger on the right
+        mirrored = [values[i - i % 8 + 7 - i % 8] for i in range(len(values))]
+        (self.folder / "once.npy").write_bytes(npy("<f4", (6, 8, 8, 1), values))
+        (self.folder / "both.npy").write_bytes(npy("<f4", (12, 8, 8, 1), values + mirrored))
+        still = ("--epochs=1", "--batch=6", "--lr=1e-30", "--range-lr=1e-30", "--validation=0", "--effort=0", "--algo=minmax")
+        def made(*arguments):
+            self.tune("made.qir", *still, *arguments, samples=[f"--data={self.folder / 'once.npy'}"])
+            return (self.folder / "made.qir").read_text(encoding="utf-8")
+        both = made(f"--calib={self.folder / 'both.npy'}")
+        self.assertEqual(made("--augment=flip", "--calib-copies=20"), both)
+        self.assertNotEqual(made("--augment=flip"), both)
+        changed = ("--augment=flip,shift:1,mix", "--calib-copies=3", "--effort=2")
+        self.assertEqual(made(*changed, "--threads=1"), made(*changed, "--threads=2"))
+
     def test_configuration(self):
         """Keys are options: the same bytes."""
         self.tune("keys.qir", "--epochs=1", self.config(
@@ -227,7 +245,8 @@ class Tune(TuneCase):
                           ["--range-lr=0"], ["--augment=mix"], ["--quantize=dynamic"], ["--quantize=none", "--pact=1"], ["--quantize=none", "--effort=1"],
                           ["--quantize=none", "--weight-bits=4"], ["--weight-bits=1"], ["--weight-bits=9"], ["--weight-bits=4", "--weight-algo=mse"],
                           ["--weight-preprocess=clip"], ["--weight-preprocess=pact:-1"], ["--weight-preprocess=pact", "--effort=2"],
-                          ["--quantize=none", "--weight-preprocess=pact"], ["--activation-bits=16"], ["--quantize=none", "--activation-bits=4"]):
+                          ["--quantize=none", "--weight-preprocess=pact"], ["--activation-bits=16"], ["--quantize=none", "--activation-bits=4"],
+                          ["--calib-copies=2"], ["--calib-copies=-1"], ["--quantize=none", "--augment=flip", "--calib-copies=2"]):
             with self.subTest(arguments):
                 self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, *arguments)
         self.refused(2, QCC_TUNE, self.model, *output)
