@@ -2,6 +2,7 @@
 #include "compiler/tune/optimizer.h"
 
 #include <math.h>
+#include <string.h>
 
 static const double first_decay = 0.9, second_decay = 0.999, epsilon = 1e-8;
 
@@ -32,6 +33,20 @@ double optimizer_norm(const optimizer_block blocks[], int count)
     return sqrt(sum);
 }
 
+bool optimizer_is_finite(const optimizer_block blocks[], int count)
+{
+    const int32_t infinite = 0x7f800000;
+    int32_t most = 0;
+    for (int i = 0; i < count; i++)
+        for (int64_t k = 0; k < blocks[i].count; k++) {
+            int32_t bits;
+            memcpy(&bits, &blocks[i].gradient[k], sizeof bits);
+            bits &= INT32_MAX; /* without its sign; larger numbers are larger */
+            most = bits > most ? bits : most;
+        }
+    return most < infinite;
+}
+
 static void scale_gradients(optimizer_block blocks[], int count, double by)
 {
     for (int i = 0; i < count; i++)
@@ -53,12 +68,13 @@ static void step_adam(const optimizer_block *b, double rate, int64_t step)
     const float b1 = (float)first_decay, b2 = (float)second_decay, e = (float)epsilon;
     const float c1 = (float)(1 / (1 - pow(first_decay, (double)step + 1)));
     const float c2 = (float)(1 / (1 - pow(second_decay, (double)step + 1)));
-    const float decay = b->decay, r = (float)rate;
+    const float decay = b->decay, r = (float)rate, *restrict gradient = b->gradient;
+    float *restrict first = b->first, *restrict second = b->second, *restrict numbers = b->numbers;
     for (int64_t k = 0; k < b->count; k++) {
-        const float g = b->gradient[k];
-        b->first[k] = b1 * b->first[k] + (1 - b1) * g;
-        b->second[k] = b2 * b->second[k] + (1 - b2) * g * g;
-        b->numbers[k] -= r * (b->first[k] * c1 / (sqrtf(b->second[k] * c2) + e) + decay * b->numbers[k]);
+        const float g = gradient[k];
+        first[k] = b1 * first[k] + (1 - b1) * g;
+        second[k] = b2 * second[k] + (1 - b2) * g * g;
+        numbers[k] -= r * (first[k] * c1 / (sqrtf(second[k] * c2) + e) + decay * numbers[k]);
     }
 }
 

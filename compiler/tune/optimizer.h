@@ -41,6 +41,8 @@ float optimizer_size(const float numbers[], int64_t count);
 double optimizer_rate(const optimizer_options *, int64_t step);
 /* The norm of all gradients. */
 double optimizer_norm(const optimizer_block blocks[], int count);
+/* Are all gradients numbers? */
+bool optimizer_is_finite(const optimizer_block blocks[], int count);
 /* Step 0…steps - 1. */
 void optimizer_step(const optimizer_options *, optimizer_block blocks[], int count, int64_t step);
 

@@ -358,7 +358,7 @@ bool trainer_step(trainer *t, trainer_score *score, diag *d)
         return false;
     const double height = loss_of(t, s);
     gather_gradients(t);
-    if (!isfinite(height) || !isfinite(optimizer_norm(t->blocks, t->block_count)))
+    if (!isfinite(height) || !optimizer_is_finite(t->blocks, t->block_count))
         return diag_error(d, NULL,
                           "step %lld: the loss, or its gradient, is no finite number any more; a smaller --lr, or "
                           "--clip, keeps it one",

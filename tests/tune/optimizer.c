@@ -42,9 +42,12 @@ static void check_clip(void)
     optimizer_block b[2] = {{.numbers = x, .gradient = g, .first = m, .count = 1, .share = 1},
                             {.numbers = x + 1, .gradient = g + 1, .first = m + 1, .count = 1, .share = 1}};
     NEAR(optimizer_norm(b, 2), 5);
+    CHECK(optimizer_is_finite(b, 2));
     optimizer_step(&o, b, 2, 0);
     NEAR(x[0], -0.6);
     NEAR(x[1], -0.8);
+    b[1].gradient[0] = -INFINITY;
+    CHECK(!optimizer_is_finite(b, 2));
 }
 
 static void check_schedule(void)
