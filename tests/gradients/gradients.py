@@ -28,7 +28,7 @@ from harness import WAYS, Failed, gradients_of, is_near, scale_of  # noqa: E402
 STEP = 1e-5
 DIRECTIONS = 24  # of inputs with more elements than this: random ones, and as many single elements
 NOT_COMPILED = ("transpose_conv2d", "lstm", "gru", "rnn")  # with weights that are not constant
-REFUSED = ("windows that lie wholly in the padding",)  # compiled
+REFUSED = ("windows that lie wholly in the padding", "fully_connected: no kernel for f32, f32, f32, f32 -> f32")  # compiled; a residual behind weights from run time
 
 
 def directions(rng, shape):
