@@ -19,8 +19,9 @@ static void count_bytes(histogram *h, const ir_value *v, const unsigned char *by
     uint64_t of[256] = {0};
     for (int64_t i = 0; i < elements; i++)
         of[bytes[i] ^ (v->type.dtype == IR_I8 ? 0x80 : 0)]++;
-    for (int i = 0; i < 256; i++)
-        h->counts[i / (256 / HISTOGRAM_BINS)] += of[i];
+    const int first = unused.below, integers = 256 - first - unused.above;
+    for (int i = 0; i < integers; i++)
+        h->counts[i * HISTOGRAM_BINS / integers] += of[first + i];
     h->at_low = of[unused.below];
     h->at_high = of[255 - unused.above];
 }
@@ -74,7 +75,7 @@ bool histogram_make(const ir_value *v, const void *data, histogram *out)
         return true;
     }
     int32_t min, max;
-    ir_dtype_range(t, &min, &max);
+    ir_quant_range(t, v->quant, &min, &max);
     out->low = min;
     out->high = (double)max + 1;
     if (t == IR_I16)

@@ -6,8 +6,9 @@
 
 enum { HISTOGRAM_BINS = 64 };
 
-/* Bins of equal width from `low` to `high`: of quantized values the whole range of their integers, so that one sees how
- * much of it is used; of real ones their smallest and largest.  Numbers that are not finite are counted nowhere. */
+/* Bins of equal width from `low` to `high`: of quantized values the whole range of the integers that they have, so that
+ * one sees how much of it is used; of real ones their smallest and largest.  Numbers that are not finite are counted
+ * nowhere. */
 typedef struct histogram {
     double low, high;
     uint64_t counts[HISTOGRAM_BINS];

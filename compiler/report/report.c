@@ -121,6 +121,12 @@ static json_t *value_json(report_builder *r, const ir_value *v)
         report_put(r, o, "axis", json_integer(q->axis));
     }
     report_put(r, o, "zero", json_integer(q->zero[0]));
+    if (ir_unused_any(q->unused)) {
+        int32_t least, most;
+        ir_quant_range(v->type.dtype, q, &least, &most);
+        report_put(r, o, "least", json_integer(least));
+        report_put(r, o, "most", json_integer(most));
+    }
     report_put(r, o, "scale_from", json_string(ir_enum_text(IR_KIND_ENUM_SCALE, v->scale_from.source)));
     if (v->scale_from.note)
         report_put(r, o, "scale_note", report_string(r, v->scale_from.note));

@@ -82,6 +82,8 @@ static void print_scale(FILE *out, const json_t *v)
         fprintf(out, " <small>scale %.3g&hellip;%.3g", report_number(v, "scale"), report_number(v, "scale_max"));
     else
         fprintf(out, " <small>scale %.4g, zero %" PRId64, report_number(v, "scale"), report_integer(v, "zero"));
+    if (json_object_get(v, "most"))
+        fprintf(out, ", %" PRId64 " to %" PRId64, report_integer(v, "least"), report_integer(v, "most"));
     fputs("; from ", out);
     report_print_escaped(out, report_member(v, "scale_from"));
     if (json_object_get(v, "scale_note")) {

@@ -482,6 +482,10 @@ class Calibration(Case):
                 if where:
                     self.assertAlmostEqual(json.loads(out)["sqnr_db"], sqnr, places=3)
                 sqnr = json.loads(out)["sqnr_db"]
+        report = self.folder / "few.json"
+        self.fine(QCC, self.model, f"--calib={self.all}", "--activation-bits=4", f"--report={report}", "--emit=ir", "-o", self.folder / "few.qir")
+        results = [v for op in json.loads(report.read_text())["ops"] for v in op["results"] if v["type"] == "u8"]
+        self.assertEqual({(v["least"], v["most"]) for v in results}, {(0, 15)})
         self.assertEqual(self.text(f"--calib={self.all}", "--activation-bits=8"), self.text(f"--calib={self.all}"))
         code, _, error = run(QCC, self.model, f"--calib={self.all}", "--activation-bits=4", "-o", self.folder / "few.tflite")
         self.assertEqual(code, 1)
