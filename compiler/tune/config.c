@@ -143,11 +143,16 @@ static bool dtype(reader *r, const json_t *value)
     return (json_is_string(value) && strcmp(json_string_value(value), "int8") == 0) || fail(r, "is not int8");
 }
 
-static bool yes(reader *r, const json_t *value) { return json_is_true(value) || fail(r, "is not true"); }
 static bool no(reader *r, const json_t *value) { return json_is_false(value) || fail(r, "is not false"); }
 static bool either(reader *r, const json_t *value)
 {
     return json_is_boolean(value) || fail(r, "is neither true nor false");
+}
+
+/* Not fused, they are trained with the statistics of batches. */
+static bool batch_norms(reader *r, const json_t *value)
+{
+    return json_is_false(value) ? give(r, OPT_BATCH_NORMS, "train") : either(r, value);
 }
 
 /* In the order in which options count: PACT takes the place of how ranges are found otherwise. */
@@ -169,7 +174,7 @@ static const struct {
     {"dtype", dtype},
     {"for_tensorrt", no},
     {"is_full_quantize", no},
-    {"fuse_conv_bn", yes},   /* batch norms become part of convolutions before training */
+    {"fuse_conv_bn", batch_norms},
     {"onnx_format", either}, /* how Paddle writes its file */
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };

@@ -185,7 +185,7 @@ class Tune(TuneCase):
 
     def test_configuration_refused(self):
         output = ["-o", self.folder / "out.qir"]
-        for keys, reason in (({"weight_bit": 8}, "'weight_bit' is no key"), ({"weight_preprocess_type": "LSQ"}, "is neither null nor PACT"), ({"fuse_conv_bn": False}, "is not true"),
+        for keys, reason in (({"weight_bit": 8}, "'weight_bit' is no key"), ({"weight_preprocess_type": "LSQ"}, "is neither null nor PACT"), ({"fuse_conv_bn": 0}, "is neither true nor false"),
                              ({"activation_quantize_type": "abs_max"}, "known before"), ({"activation_bits": 16}, "next to nothing"), ({"activation_bits": 1}, "2"),
                              ({"weight_bits": "8"}, "is no number"), ({"moving_rate": 1}, "not less than 1"), ({"dtype": "int4"}, "is not int8"),
                              ({"quantize_op_types": ["conv2d", 3]}, "is no name"), ({"for_tensorrt": True}, "is not false"),
