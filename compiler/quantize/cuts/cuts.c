@@ -24,7 +24,8 @@ enum {
     PARTS = 12,    /* of a range: all of it, then each 2^(-1/4) of the one before */
     FIRST = 4,     /* of these say which parts are hopeless: */
     HOPELESS = 10, /* times as dear as all of the range */
-    TRUSTED = 100, /* times the errors of all values are less than the outputs, for a first order to be right */
+    COARSE = 50,   /* times the errors of all values are less than the outputs, for a first order to say anything, */
+    TRUSTED = 100, /* and to be right */
     SURE = 2,      /* standard errors that a gain has to be above 0 */
     NEAR = 4096    /* numbers of a value that are looked at together */
 };
@@ -244,14 +245,14 @@ static void choose(cuts *c, const cut_value *v)
     c->shares[v->value->id] = share_of(&c->options->calibration->ranges[v->value->id], best);
 }
 
-/* What all values together cost with all of their ranges is so much that a first order says little. */
-static bool is_coarse(const cuts *c)
+/* What all values together cost with all of their ranges is less than that part of the outputs. */
+static bool is_below(const cuts *c, int part)
 {
     double all = 0;
     for (int i = 0; i < c->count; i++)
         for (int sample = 0; sample < c->run.sample_count; sample++)
             all += price(&c->values[i], 0, sample, c->run.sample_count);
-    return !(all * TRUSTED < c->run.power);
+    return all * part < c->run.power;
 }
 
 static bool find(cuts *c)
@@ -267,9 +268,9 @@ static bool find(cuts *c)
         return !c->diag->failed;
     if (!output_gradients_run(&c->run, look_at, c))
         return false;
-    for (int i = 0; i < c->count; i++)
+    for (int i = 0; i < c->count && is_below(c, COARSE); i++)
         choose(c, &c->values[i]);
-    c->doubtful = is_coarse(c);
+    c->doubtful = !is_below(c, TRUSTED);
     return true;
 }
 

@@ -17,8 +17,8 @@ typedef struct cut_share {
 /* By id of a value of a graph at the start of PHASE(integer), as many as the options' calibration has ranges, whose scales are
  * not known better.  Where an op has no gradient, or products take more than `most`
  * multiply-adds, all ends stay.  So they do where the errors of all values together are so large that a first order says
- * little, unless the cuts gain in fact (cut_trial.h; up to a quarter of `most`).  The same for any number of threads.
- * False with a diagnostic. */
+ * nothing; where it says little, unless the cuts gain in fact (cut_trial.h; up to a quarter of `most`).  The same for any
+ * number of threads.  False with a diagnostic. */
 bool cuts_find(const ir_graph *, const driver_options *, const correct_samples *, double most, unsigned threads,
                cut_share shares[], diag *);
 /* That part of a range. */
