@@ -5,48 +5,14 @@
  *
  *     %2: 0…5.1, %3: -0.58…2.6                    const %4:f32<8> as i8<0.0051, 0> from absmax
  *
- * Which values: calibrated_values.c.  An affine grid has 255 steps over the range and 0, and a zero point which makes
- * 0 exact; its scale is the smallest with which neither end is cut off then.  (So pictures in -1…1, which have 255
- * steps themselves and no 0, are not all half a step off.)  A symmetric one has zero point 0 and ends at the larger
- * magnitude.  Of fewer bits than 8 it is the same with fewer steps, and integers that are not used.  Of 16 bits all are
- * symmetric.  Constants are what they are: affine or symmetric as the activations,
- * from their own ends. */
-#include <float.h>
+ * Which values: calibrated_values.c; which grids: calibrated_grid.h.  Constants are what they are: affine or symmetric as the
+ * activations, from their own ends. */
 #include <math.h>
 #include <string.h>
 
+#include "passes/common/calibrated_grid.h"
 #include "passes/common/calibrated_values.h"
 #include "passes/common/scales.h"
-
-typedef struct grid {
-    ir_dtype dtype;
-    double scale;
-    int32_t zero;
-    ir_unused unused;
-} grid;
-
-static grid symmetric_grid(double lo, double hi, int bits)
-{
-    const double most = fmax(hi, -lo);
-    return bits == 16 ? (grid){IR_I16, most / INT16_MAX, 0, {0, 0}}
-                      : (grid){IR_I8, most / ((1 << (bits - 1)) - 1), 0, scales_unused(IR_I8, bits)};
-}
-
-static grid affine_grid(double lo, double hi, int bits)
-{
-    const double steps = (1 << bits) - 1, zero = nearbyint(-lo / (hi - lo) * steps);
-    const double below = zero > 0 ? -lo / zero : 0, above = zero < steps ? hi / (steps - zero) : 0;
-    return (grid){IR_U8, fmax(below, above), (int32_t)zero, scales_unused(IR_U8, bits)};
-}
-
-static grid grid_of(const pass_calibration *c, const pass_range *range)
-{
-    const double lo = fmin((double)range->low, 0), hi = fmax((double)range->high, 0);
-    const int bits = range->bits ? range->bits : c->activation_bits;
-    if (!(fmax(hi, -lo) >= 255 * (double)FLT_MIN)) /* nothing but zeros, or what counts as that */
-        return symmetric_grid(-(bits == 16 ? INT16_MAX : (1 << (bits - 1)) - 1), 0, bits); /* a scale of 1 */
-    return c->symmetric || bits == 16 || lo == -hi ? symmetric_grid(lo, hi, bits) : affine_grid(lo, hi, bits);
-}
 
 static pass_range range_of_constant(const ir_value *v)
 {
@@ -60,9 +26,9 @@ static pass_range range_of_constant(const ir_value *v)
 
 static bool give(ir_graph *g, const pass_calibration *c, ir_value *v, const pass_range *range, ir_origin from)
 {
-    const grid to = grid_of(c, range);
     if (!range->known || !isfinite(range->low) || !isfinite(range->high) || v->as)
         return false;
+    const calibrated_grid to = calibrated_grid_of(c, range);
     ir_quant *quant = ir_quant_tensor(g, (float)to.scale, to.zero);
     quant->unused = to.unused;
     scales_set(v, to.dtype, quant, from);

@@ -18,6 +18,7 @@
 #include "compiler/quantize/cuts/output_gradients.h"
 #include "compiler/quantize/twins.h"
 #include "ir/size_limits.h"
+#include "passes/common/calibrated_grid.h"
 #include "passes/common/real_sum.h"
 
 enum {
@@ -127,14 +128,9 @@ static cut_grid grid_of(const pass_calibration *c, const pass_range *range, int 
 {
     pass_range cut = *range;
     cuts_apply(share_of(range, part), &cut);
-    const double low = fmin((double)cut.low, 0), high = fmax((double)cut.high, 0);
-    const double steps = (1 << c->activation_bits) - 1;
-    if (c->symmetric) {
-        const double most = fmax(-low, high), scale = most / floor(steps / 2);
-        return (cut_grid){(float)-most, (float)most, (float)scale, (float)(1 / scale)};
-    }
-    const double scale = (high - low) / steps, zero = nearbyint(-low / scale);
-    return (cut_grid){(float)(-zero * scale), (float)((steps - zero) * scale), (float)scale, (float)(1 / scale)};
+    const calibrated_grid on = calibrated_grid_of(c, &cut);
+    return (cut_grid){(float)((on.low - on.zero) * on.scale), (float)((on.high - on.zero) * on.scale), (float)on.scale,
+                      (float)(1 / on.scale)};
 }
 
 /* Of a row of channels: adds what the grid cuts off, that times the gradient, and the square of rounding times it. */
