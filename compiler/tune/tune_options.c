@@ -237,8 +237,7 @@ const char *tune_complete(tune_options *o)
         return "--calib-copies are changed samples: --augment, which says how, is missing";
     o->calibration.augmentation = t->batches.augmentation;
     if (o->calibration.copies && !o->calibration.algo_given)
-        o->calibration.algo =
-            THRESHOLD_MINMAX; /* copies are no samples of their own, as the test of a cut takes them */
+        o->calibration.algo = THRESHOLD_MINMAX; /* the test of a cut takes samples to be independent */
     if (o->real && real_problem(o))
         return real_problem(o);
     if (calibrate_weights_problem(&o->calibration))
