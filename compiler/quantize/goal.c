@@ -17,6 +17,7 @@
 enum {
     FEW = 16,      /* samples for a price */
     MANY = 256,    /* for the whole without labels; with labels all of them count */
+    TURNS = 20,    /* of each of two models that are timed */
     MOST_NAMES = 8 /* in the warning */
 };
 static const size_t BUDGET = (size_t)128 << 20; /* bytes of outputs that are kept */
@@ -28,8 +29,7 @@ typedef struct layer {
 
 typedef struct accuracy {
     double signal, noise;
-    int right;      /* samples whose largest output is their class */
-    double seconds; /* the fastest run took */
+    int right; /* samples whose largest output is their class */
 } accuracy;
 
 typedef struct search {
@@ -44,6 +44,7 @@ typedef struct search {
     uint8_t *reals;  /* the real model's outputs, by sample */
     int right;       /* of the real model */
     session model;   /* that runs now */
+    session beside;  /* with which its time is compared */
     layer *layers;   /* the dearest first */
     int layer_count;
     bool good;
@@ -60,16 +61,10 @@ static driver_options options_here(const search *s, pass_quantize_mode mode)
     return here;
 }
 
-/* `seconds` becomes the least of it and of what the run takes. */
-static bool run_sample(const search *s, session *m, int sample, double *seconds)
+static bool run_sample(const search *s, session *m, int sample)
 {
     session_reset(m);
-    if (!s->samples->fill(s->samples->context, sample, m->input_buffers, s->diag))
-        return false;
-    const double start = session_seconds();
-    const bool good = session_run(m, s->diag);
-    *seconds = fmin(*seconds, session_seconds() - start);
-    return good;
+    return s->samples->fill(s->samples->context, sample, m->input_buffers, s->diag) && session_run(m, s->diag);
 }
 
 static bool is_right(const search *s, const session *m, int sample)
@@ -109,9 +104,8 @@ static bool keep_outputs(search *s, session *m)
     s->reals = malloc((size_t)s->count * each);
     if (!s->reals)
         return diag_out_of_memory(s->diag, NULL);
-    double ignored = INFINITY;
     for (int sample = 0; sample < s->count; sample++) {
-        if (!run_sample(s, m, sample, &ignored))
+        if (!run_sample(s, m, sample))
             return false;
         for (uint32_t i = 0; i < m->output_count; i++)
             memcpy(s->reals + (size_t)sample * each + s->offsets[i], m->output_buffers[i],
@@ -151,7 +145,7 @@ static bool measure(search *s, layer_is_real *is_real, int choice, int count, ac
 {
     const driver_options here = options_here(s, PASS_QUANTIZE_AUTO);
     ir_graph *g = choose(s, is_real, choice);
-    *out = (accuracy){.right = 0, .seconds = INFINITY};
+    *out = (accuracy){.right = 0};
     if (is_real == dearest && !s->goal->correct(s->goal->context, g, s->diag)) {
         ir_graph_free(g);
         return false;
@@ -160,7 +154,7 @@ static bool measure(search *s, layer_is_real *is_real, int choice, int count, ac
     if (!session_open_graph(&s->model, &here, g, s->threads, s->diag))
         return false;
     for (int i = 0; i < count && i < s->count; i++) {
-        if (!run_sample(s, &s->model, i, &out->seconds))
+        if (!run_sample(s, &s->model, i))
             return false;
         compare(s, &s->model, i, out);
         out->right += is_right(s, &s->model, i);
@@ -230,6 +224,37 @@ static bool find_fewest(search *s, int *out, accuracy *out_reached)
     return true;
 }
 
+/* ---- What it costs ---- */
+
+/* `least` becomes the least of it and of what a run on the first sample takes. */
+static bool time_run(const search *s, session *m, double *least)
+{
+    session_reset(m);
+    if (!s->samples->fill(s->samples->context, 0, m->input_buffers, s->diag))
+        return false;
+    const double start = session_seconds();
+    const bool good = session_run(m, s->diag);
+    *least = fmin(*least, session_seconds() - start);
+    return good;
+}
+
+/* How many times as long the model takes with the dearest in float: they run in turns, so that what else the machine does
+ * meets both. */
+static bool find_slowdown(search *s, int choice, double *out)
+{
+    const driver_options here = options_here(s, PASS_QUANTIZE_AUTO);
+    double all = INFINITY, chosen = INFINITY;
+    session_close(&s->model);
+    bool good = session_open_graph(&s->model, &here, choose(s, dearest, 0), s->threads, s->diag) &&
+                session_open_graph(&s->beside, &here, choose(s, dearest, choice), s->threads, s->diag);
+    for (int i = 0; good && i < TURNS; i++)
+        good = time_run(s, &s->model, &all) && time_run(s, &s->beside, &chosen);
+    *out = chosen / all;
+    return good;
+}
+
+/* ---- What is said ---- */
+
 static const char *text_of(const search *s, const accuracy *a)
 {
     arena *to = s->graph->arena;
@@ -255,8 +280,8 @@ static void mark(search *s, int count)
     }
 }
 
-/* The first of them, and what they cost: time is that of the fastest run on this machine. */
-static void tell(search *s, int count, const accuracy *before, const accuracy *after)
+/* The first of them, and what they cost. */
+static void tell(search *s, int count, const accuracy *before, const accuracy *after, double slowdown)
 {
     arena *to = s->graph->arena;
     const char *names = "";
@@ -273,13 +298,14 @@ static void tell(search *s, int count, const accuracy *before, const accuracy *a
     diag_warn(s->diag, &loc,
               "%s with every layer on integers; %s with %d of %d in float, which are %.1f %% of the multiply-adds and "
               "take %.2f times the time on this machine: %s%s",
-              text_of(s, before), text_of(s, after), count, s->layer_count, all > 0 ? 100 * kept / all : 0,
-              after->seconds / before->seconds, names, count > MOST_NAMES ? ", …" : "");
+              text_of(s, before), text_of(s, after), count, s->layer_count, all > 0 ? 100 * kept / all : 0, slowdown,
+              names, count > MOST_NAMES ? ", …" : "");
 }
 
 static bool reach(search *s)
 {
     accuracy all, chosen = {.right = 0};
+    double slowdown;
     int count;
     find_layers(s);
     if (!run_real(s) || !measure(s, dearest, 0, s->count, &all))
@@ -293,8 +319,10 @@ static bool reach(search *s)
     if (count == s->layer_count || chosen.noise == 0) /* what is left has no integers by itself */
         return diag_error(s->diag, NULL, "%s with every layer on integers, and what is asked for only with none",
                           text_of(s, &all));
+    if (!find_slowdown(s, count, &slowdown))
+        return false;
     mark(s, count);
-    tell(s, count, &all, &chosen);
+    tell(s, count, &all, &chosen, slowdown);
     return true;
 }
 
@@ -311,6 +339,7 @@ bool goal_reach(const goal *asked, ir_graph *g, const driver_options *o, const c
     const ir_loc loc = ir_graph_loc(g);
     const arena_outcome outcome = arena_guard(reach_guarded, &s);
     session_close(&s.model);
+    session_close(&s.beside);
     free(s.reals);
     return outcome == ARENA_DONE ? s.good : ir_limits_memory(d, &loc, outcome);
 }
