@@ -68,13 +68,14 @@ enum { IR_TYPE_TEXT_BYTES = 192 };
 const char *ir_type_text(const ir_type *, char text[IR_TYPE_TEXT_BYTES]);
 
 /* So many of the smallest and of the largest integers of its type, 8 bits, a value does not have: what would be one of them
- * becomes the next one that it has.  That is how fewer bits lie in a byte; {1, 0} is a narrow range. */
+ * becomes the next one that it has.  That is how fewer bits lie in a byte; {1, 0} is a narrow range.  It has two at least. */
 typedef struct ir_unused {
     uint8_t below, above;
 } ir_unused;
 
 static inline bool ir_unused_equal(ir_unused a, ir_unused b) { return a.below == b.below && a.above == b.above; }
 static inline bool ir_unused_any(ir_unused u) { return u.below || u.above; }
+static inline bool ir_unused_leaves_two(ir_unused u) { return u.below + u.above < UINT8_MAX; }
 /* One number for both. */
 static inline int ir_unused_key(ir_unused u) { return u.below | u.above << 8; }
 

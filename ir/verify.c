@@ -105,6 +105,8 @@ static bool verify_scales(verifier *v, const ir_value *x, ir_dtype dtype, const 
     const bool may_be_zero = q->axis >= 0 || dtype == IR_I32 || is_weight(x);
     if (ir_unused_any(q->unused) && dtype != IR_I8 && dtype != IR_U8)
         return diag_error(v->d, loc, "%%%u: unused integers are for those of 8 bits", x->id);
+    if (!ir_unused_leaves_two(q->unused))
+        return diag_error(v->d, loc, "%%%u: fewer than two integers", x->id);
     for (int32_t i = 0; i < q->count; i++) {
         if (!(q->scale[i] >= 0) || isinf(q->scale[i]))
             return diag_error(v->d, loc, "%%%u: scale %g of channel %d is negative or not finite", x->id,

@@ -42,7 +42,7 @@ static bool parse_unused(parser *p, ir_dtype dtype, ir_unused *out)
         return false;
     if (!ir_scan_accept_word(p, "to"))
         return ir_scan_fail(p, "expected to");
-    if (!ir_scan_int(p, first, most, &last))
+    if (!ir_scan_int(p, first + 1, most, &last))
         return false;
     *out = (ir_unused){(uint8_t)(first - least), (uint8_t)(most - last)};
     return true;

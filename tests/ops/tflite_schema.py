@@ -29,7 +29,7 @@ except ImportError as missing:
 NAMES = {"CONV2D": "Conv2D", "CONV3D": "Conv3D", "DEPTHWISE": "DepthwiseConv2D", "POOL": "Pool2D", "CONCAT": "Concatenation",
          "L2NORM": "L2Norm", "RESIZE_NEAREST": "ResizeNearestNeighbor", "SPACE_TO_DEPTH": "SpaceToDepth",
          "DEPTH_TO_SPACE": "DepthToSpace", "BATCH_MATMUL": "BatchMatMul", "SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
-         "COMPOSITE": "StableHLOComposite"}
+         "SEQUENCE_RNN": "SequenceRNN", "COMPOSITE": "StableHLOComposite"}
 DEPRECATED = {"new_height", "new_width"}  # the schema has their places, and no more
 
 

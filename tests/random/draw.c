@@ -109,7 +109,8 @@ ir_unused draw_unused(draw *d, ir_dtype t, int32_t zero)
     ir_dtype_range(t, &min, &max);
     if (zero > min && draw_chance(d, 20))
         return (ir_unused){1, 0};
-    return (ir_unused){(uint8_t)draw_between(d, 0, zero - min), (uint8_t)draw_between(d, 0, max - zero)};
+    const ir_unused u = {(uint8_t)draw_between(d, 0, zero - min), (uint8_t)draw_between(d, 0, max - zero)};
+    return ir_unused_leaves_two(u) ? u : (ir_unused){0, 0};
 }
 
 static const ir_quant *quant_of(draw *d, ir_dtype t, float scale)

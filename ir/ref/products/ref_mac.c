@@ -68,6 +68,8 @@ static bool check_residual(const ir_op *op, diag *d)
     int32_t min, max;
     const ir_unused unused = ir_mac_mid_unused(op);
     ir_dtype_range(y->type.dtype, &min, &max);
+    if (!ir_unused_leaves_two(unused))
+        return ir_refuse(op, d, "mid_unused leaves fewer than two integers");
     if (!(mid_scale > 0) || !isfinite(mid_scale) || mid_zero < min + unused.below || mid_zero > max - unused.above)
         return ir_refuse(op, d, "mid_scale or mid_zero is out of range");
     return ir_check_quantized(op, r, "residual", d);
