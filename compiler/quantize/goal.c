@@ -238,15 +238,15 @@ static bool time_run(const search *s, session *m, double *least)
     return good;
 }
 
-/* How many times as long the model takes with the dearest in float: they run in turns, so that what else the machine does
- * meets both. */
+/* How many times as long the model takes with the dearest in float, by one thread: they run in turns, so that what else the
+ * machine does meets both. */
 static bool find_slowdown(search *s, int choice, double *out)
 {
     const driver_options here = options_here(s, PASS_QUANTIZE_AUTO);
     double all = INFINITY, chosen = INFINITY;
     session_close(&s->model);
-    bool good = session_open_graph(&s->model, &here, choose(s, dearest, 0), s->threads, s->diag) &&
-                session_open_graph(&s->beside, &here, choose(s, dearest, choice), s->threads, s->diag);
+    bool good = session_open_graph(&s->model, &here, choose(s, dearest, 0), 1, s->diag) &&
+                session_open_graph(&s->beside, &here, choose(s, dearest, choice), 1, s->diag);
     for (int i = 0; good && i < TURNS; i++)
         good = time_run(s, &s->model, &all) && time_run(s, &s->beside, &chosen);
     *out = chosen / all;
