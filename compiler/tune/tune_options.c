@@ -54,16 +54,25 @@ static bool set_word(int *out, const char *value, const char *first, const char 
     return *out || strcmp(value, first) == 0;
 }
 
+/* Which of three words it is, by its place. */
+static bool set_one_of(int *out, const char *value, const char *const names[3], char *error, size_t size)
+{
+    for (*out = 0; *out < 3; ++*out)
+        if (strcmp(value, names[*out]) == 0)
+            return true;
+    snprintf(error, size, "'%s' is none of %s, %s, %s", value, names[0], names[1], names[2]);
+    return false;
+}
+
 static bool set_ranges(range_options *o, const char *value, char *error, size_t size)
 {
     static const char *const names[] = {"moving-average", "range", "lsq"};
     static const range_kind kinds[] = {RANGES_MOVING_AVERAGE, RANGES_WHOLE, RANGES_LSQ};
-    for (int i = 0; i < 3; i++)
-        if (strcmp(value, names[i]) == 0) {
-            o->kind = kinds[i];
-            return true;
-        }
-    return fail(error, size, "'%s' is none of moving-average, range, lsq", value);
+    int i;
+    if (!set_one_of(&i, value, names, error, size))
+        return false;
+    o->kind = kinds[i];
+    return true;
 }
 
 /* "none", "pact", "pact:0.001" */
@@ -80,12 +89,11 @@ static bool set_batch_norms(batch_norm_options *o, const char *value, char *erro
 {
     static const char *const names[] = {"frozen", "reestimate", "train"};
     static const batch_norm_kind kinds[] = {BATCH_NORMS_FROZEN, BATCH_NORMS_REESTIMATE, BATCH_NORMS_TRAIN};
-    for (int i = 0; i < 3; i++)
-        if (strcmp(value, names[i]) == 0) {
-            o->kind = kinds[i];
-            return true;
-        }
-    return fail(error, size, "'%s' is none of frozen, reestimate, train", value);
+    int i;
+    if (!set_one_of(&i, value, names, error, size))
+        return false;
+    o->kind = kinds[i];
+    return true;
 }
 
 /* "flip,shift:4,mix" */

@@ -16,6 +16,13 @@ static float steps_of(float x, float low, float high, float scale)
     return (high < above ? high : above) / scale;
 }
 
+/* The operands' elements behind element i of a run. */
+static void read_four(const ir_rows *r, const void *const operands[], int64_t i, float out[4])
+{
+    for (int o = 0; o < 4; o++)
+        out[o] = ir_f32_at(operands[o], r->first[o] + i * r->step[o]);
+}
+
 bool ir_check_round_to_grid(const ir_op *op, diag *d) { return ir_check_broadcast_shapes(op, 4, d); }
 
 bool ir_ref_round_to_grid(const ir_op *op, const void *const operands[], void *const results[], diag *d)
@@ -24,8 +31,7 @@ bool ir_ref_round_to_grid(const ir_op *op, const void *const operands[], void *c
     for (ir_rows r = ir_rows_of(op, 4); !r.done; ir_rows_next(&r))
         for (int64_t i = 0; i < r.length; i++) {
             float in[4];
-            for (int o = 0; o < 4; o++)
-                in[o] = ir_f32_at(operands[o], r.first[o] + i * r.step[o]);
+            read_four(&r, operands, i, in);
             ir_f32_put(results[0], r.out_first + i, rintf(steps_of(in[0], in[1], in[2], in[3])) * in[3]);
         }
     return true;
@@ -37,8 +43,7 @@ bool ir_ref_clamp_gradient(const ir_op *op, const void *const operands[], void *
     for (ir_rows r = ir_rows_of(op, 4); !r.done; ir_rows_next(&r))
         for (int64_t i = 0; i < r.length; i++) {
             float in[4];
-            for (int o = 0; o < 4; o++)
-                in[o] = ir_f32_at(operands[o], r.first[o] + i * r.step[o]);
+            read_four(&r, operands, i, in);
             ir_f32_put(results[0], r.out_first + i, in[0] >= in[2] && in[0] <= in[3] ? in[1] : 0);
         }
     return true;

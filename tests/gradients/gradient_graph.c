@@ -10,23 +10,7 @@
 
 #include "ir/ir.h"
 #include "passes/gradients/gradients.h"
-
-static char *read_all(const char *path, size_t *out_size)
-{
-    FILE *f = fopen(path, "rb");
-    char *text = NULL;
-    long size = -1;
-    if (f && fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) >= 0 && fseek(f, 0, SEEK_SET) == 0)
-        text = malloc((size_t)size + 1);
-    if (text && fread(text, 1, (size_t)size, f) != (size_t)size) {
-        free(text);
-        text = NULL;
-    }
-    if (f)
-        fclose(f);
-    *out_size = text ? (size_t)size : 0;
-    return text;
-}
+#include "tests/tools/read_all.h"
 
 static bool wants(const ir_value *v)
 {
@@ -70,7 +54,7 @@ int main(int argc, char **argv)
 {
     diag d = {0};
     size_t size;
-    char *text = argc == 3 ? read_all(argv[1], &size) : NULL;
+    char *text = argc == 3 ? (char *)read_all(argv[1], &size) : NULL;
     if (!text) {
         fprintf(stderr, "usage: gradient-graph IN.qir OUT.qir\n");
         return 2;

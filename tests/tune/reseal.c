@@ -7,23 +7,7 @@
 #include <string.h>
 
 #include "ir/ir.h"
-
-static uint8_t *read_all(const char *path, size_t *out_size)
-{
-    FILE *f = fopen(path, "rb");
-    long size = -1;
-    uint8_t *bytes = NULL;
-    if (f && fseek(f, 0, SEEK_END) == 0 && (size = ftell(f)) >= 0 && fseek(f, 0, SEEK_SET) == 0)
-        bytes = malloc((size_t)size + 1);
-    if (bytes && fread(bytes, 1, (size_t)size, f) != (size_t)size) {
-        free(bytes);
-        bytes = NULL;
-    }
-    if (f)
-        fclose(f);
-    *out_size = bytes ? (size_t)size : 0;
-    return bytes;
-}
+#include "tests/tools/read_all.h"
 
 /* `hex`, two digits a byte, over what is at `offset`. */
 static bool replace(uint8_t *bytes, size_t size, size_t offset, const char *hex)
