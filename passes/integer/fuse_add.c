@@ -4,7 +4,7 @@
  *     %3:u8<…; 0.2, 5> = add %2, %r {act = relu6}                  mid_scale = 0.1, mid_zero = 3, add_act = relu6}
  *
  * The fused op computes exactly what the two did: the product, requantized and clamped to the 8-bit value that %2 was,
- * and then the sum. */
+ * and then the sum.  Real sums likewise, also of products of integers. */
 #include "passes/common/util.h"
 
 static bool is_producer(const ir_op *op)
@@ -18,17 +18,25 @@ static bool same_form(const ir_value *a, const ir_value *b)
     return ir_type_equal(&a->type, &b->type) && (a->quant == NULL) == (b->quant == NULL);
 }
 
+/* Those whose code adds: weights and biases that are computed do not go with a residual, but in windows over reals. */
+static bool has_code(const ir_op *op)
+{
+    const ir_value *x = op->operands[0].value, *bias = ir_operand_value(op, 2);
+    const bool known = ir_is_const(op->operands[1].value) && (!bias || ir_is_const(bias));
+    return x->type.dtype != IR_I16 && (known || (x->type.dtype == IR_F32 && op->code != IR_FULLY_CONNECTED));
+}
+
 /* Can operand `index` of the add take the add in? */
 static bool can_fuse(const ir_op *add, int index)
 {
     const ir_value *mid = add->operands[index].value, *r = add->operands[1 - index].value, *y = add->results[0];
     const ir_op *op = mid->def;
-    if (!is_producer(op) || pass_single_user(mid) != add || ir_is_const(r))
+    if (!is_producer(op) || !has_code(op) || pass_single_user(mid) != add || ir_is_const(r))
         return false;
     if (!same_form(mid, y) || !same_form(r, y))
         return false;
     if (y->type.dtype == IR_F32)
-        return !op->operands[1].value->quant; /* products with quantized weights have no fused form */
+        return true;
     const ir_value *bias = ir_operand_value(op, 2);
     if (bias && bias->type.dtype == IR_F32)
         return false;
@@ -54,10 +62,9 @@ static void fuse(ir_op *add, int index)
     ir_set_int(op, IR_ATTR_ADD_FIRST, index == 1);
     ir_set_operand(add, index, NULL);
     ir_result_set(op, 0, y->type, y->quant);
-    mid->name = y->name ? y->name : mid->name;
-    mid->scale_from = y->scale_from;
+    y->name = y->name ? y->name : mid->name;
     ir_op_move_before(op, add); /* the residual is defined somewhere before the add */
-    ir_replace_uses(y, mid);
+    pass_takes_over(mid, y);
     ir_op_erase(add);
 }
 
