@@ -98,12 +98,13 @@ static void fix_grid(ir_value *v)
         v->scale_from = (ir_origin){IR_SCALE_FAKE_QUANT, NULL, NULL};
 }
 
-static void split_integer(ir_graph *g, ir_op *adds, twin_product *p)
+static void split_integer(ir_graph *g, ir_op *adds, const bool kept[], twin_product *p)
 {
     p->input = (uint32_t)g->input_count;
     ir_value *bias =
         ir_input_new(g, ir_type_make(IR_F32, 1, &p->channels), NULL, arena_format(g->arena, "bias %u", adds->id));
-    fix_grid(adds->results[0]);
+    if (!plan_stays_real(adds, kept))
+        fix_grid(adds->results[0]);
     split_activation(g, adds);
     if (plan_kind_of(adds) == PLAN_PRODUCT) {
         ir_value *r = split_bias(g, adds, bias);
@@ -176,20 +177,22 @@ static void fix_sums(ir_graph *g)
             fix_grid(op->results[0]);
 }
 
-static void split_all(const twins *t)
+static void split_all(const twins *t, const driver_options *o)
 {
+    const pass_options options = driver_pass_options(o, false);
+    const bool *kept = plan_kept_readers(t->integer, &options, t->integer->arena);
     ir_op **real = twins_ops(t->real), **integer = twins_ops(t->integer);
     fix_sums(t->integer);
     for (int i = 0; i < t->count; i++) {
         split_real(t->real, real[t->products[i].op->id]);
-        split_integer(t->integer, integer[t->products[i].op->id], &t->products[i]);
+        split_integer(t->integer, integer[t->products[i].op->id], kept, &t->products[i]);
     }
 }
 
 bool twins_give_scales(ir_graph *g, const driver_options *o, diag *d)
 {
-    static const char *const scales[] = {"calibrated_scales", "weight_scales", "unsigned_outputs",
-                                         "propagate_scales",  "dummy_scales",  "propagate_scales"};
+    static const char *const scales[] = {"keep_between",     "calibrated_scales", "weight_scales",   "unsigned_outputs",
+                                         "propagate_scales", "dummy_scales",      "propagate_scales"};
     return run(o, g, scales, sizeof scales / sizeof scales[0], d);
 }
 
@@ -202,7 +205,7 @@ bool twins_make(const ir_graph *graph, const ir_graph *real, const driver_option
         twins_free(out);
         return false;
     }
-    split_all(out);
+    split_all(out, o);
     if (!run(o, out->integer, quantize, 1, d)) {
         twins_free(out);
         return false;

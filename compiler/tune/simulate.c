@@ -15,6 +15,7 @@ typedef struct maker {
     ir_graph *g;        /* becomes the simulated one; values have the grids of the integer graph */
     bool *integer;      /* by id of an op: will be computed on integers */
     bool *bias;         /* by id of an op: a sum that is the bias of a product on integers */
+    bool *stays_real;   /* by id of an op: plan_stays_real */
     ir_value **rounded; /* by id of a value: on its grid; NULL: not yet */
     int *parameter_of;  /* by id of a value: 1 + its number; 0: is none */
     uint32_t ids;
@@ -45,10 +46,14 @@ static bool has_form(const ir_op *op)
 static bool find_integer_ops(maker *m, const driver_options *o, diag *d)
 {
     static const char *const quantize[] = {"quantize"};
+    const pass_options options = driver_pass_options(o, false);
     ir_graph *decided = ir_graph_copy(m->g);
+    const bool *kept = plan_kept_readers(m->g, &options, m->g->arena);
     const bool good = run_passes(decided, o, quantize, 1, d);
-    for (ir_op *op = m->g->first; good && op; op = op->next)
+    for (ir_op *op = m->g->first; good && op; op = op->next) {
         m->integer[op->id] = has_form(op) && !op->keep_float;
+        m->stays_real[op->id] = plan_stays_real(op, kept);
+    }
     for (const ir_op *op = decided->first; good && op; op = op->next)
         if (op->id < m->ids && op->why_float)
             m->integer[op->id] = false;
@@ -145,7 +150,8 @@ static void round_op(maker *m, ir_op *op)
     for (int i = 0; i < op->operand_count; i++)
         if (takes_grid(m, op, i))
             ir_set_operand(op, i, on_grid(m, op->operands[i].value));
-    round_result(m, op->results[0]);
+    if (!m->stays_real[op->id])
+        round_result(m, op->results[0]);
 }
 
 /* ---- Parameters ---- */
@@ -293,6 +299,7 @@ static bool make(maker *m, const driver_options *o, bool sees_ends, diag *d)
     m->ids = m->g->next_id;
     m->integer = ARENA_ARRAY(a, bool, m->ids);
     m->bias = ARENA_ARRAY(a, bool, m->ids);
+    m->stays_real = ARENA_ARRAY(a, bool, m->ids);
     m->rounded = ARENA_ARRAY(a, ir_value *, m->ids);
     s->grids = ARENA_ARRAY(a, simulated_grid, m->ids);
     s->ranges = ARENA_ARRAY(a, simulated_range, m->ids);

@@ -163,15 +163,7 @@ static bool keeps_scale(const ir_op *op)
     return false;
 }
 
-static bool adds_bias(const ir_op *op)
-{
-    for (int i = 0; i < op->operand_count && op->code == IR_ADD; i++) {
-        const ir_op *product = op->operands[i].value->def;
-        if (product && plan_kind_of(product) == PLAN_PRODUCT && plan_sum_of(product) == op)
-            return true;
-    }
-    return false;
-}
+static bool adds_bias(ir_op *op) { return op->code == IR_ADD && plan_product_of(op); }
 
 /* Is v in the middle of a gate that a product takes in? */
 static bool is_in_gate(const scan *s, const ir_value *v)
@@ -183,7 +175,7 @@ static bool is_in_gate(const scan *s, const ir_value *v)
 
 static bool makes_grid(const scan *s, const ir_value *v)
 {
-    const ir_op *op = v->def;
+    ir_op *op = v->def;
     const bool needed = s->needed[v->id];
     gate behind;
     if (!op)
@@ -282,7 +274,7 @@ const bool *calibrated_values(const ir_graph *g, const pass_options *o, arena *a
         s.real_tail = true;
         decide_all(&s);
     }
-    for (const ir_op *op = g->first; op; op = op->next)
+    for (ir_op *op = g->first; op; op = op->next)
         if (!adds_bias(op))
             want_constants(&s, op);
     return s.wanted;

@@ -38,6 +38,47 @@ ir_op *plan_sum_of(const ir_op *op)
                : NULL;
 }
 
+ir_op *plan_product_of(ir_op *op)
+{
+    if (plan_kind_of(op) == PLAN_PRODUCT)
+        return op;
+    for (int i = 0; i < 2 && op->code == IR_ADD; i++) {
+        ir_op *product = op->operands[i].value->def;
+        if (product && plan_kind_of(product) == PLAN_PRODUCT && plan_sum_of(product) == op)
+            return product;
+    }
+    return NULL;
+}
+
+/* ---- Readers that are kept in float ---- */
+
+static bool is_kept_reader(const ir_operand *slot, const bool kept[])
+{
+    const ir_op *op = slot->user;
+    if (op->keep_float)
+        return op->code != IR_QUANTIZE;
+    const bool moves = plan_kind_of(op) == PLAN_MOVES && (slot == op->operands || op->code == IR_CONCAT);
+    return moves && kept[op->results[0]->id];
+}
+
+const bool *plan_kept_readers(const ir_graph *g, const pass_options *o, arena *a)
+{
+    bool *kept = ARENA_ARRAY(a, bool, g->next_id);
+    for (const ir_op *op = o->calibration && !o->exchange ? g->last : NULL; op; op = op->prev)
+        for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
+            const ir_value *r = op->results[i];
+            for (const ir_operand *slot = r->uses; slot && r->type.dtype == IR_F32; slot = slot->next_use)
+                kept[r->id] |= is_kept_reader(slot, kept);
+        }
+    return kept;
+}
+
+bool plan_stays_real(ir_op *op, const bool kept[])
+{
+    const ir_op *product = plan_product_of(op);
+    return product && plan_gives_reals(product->code) && kept[op->results[0]->id] && !scales_is_fixed(op->results[0]);
+}
+
 bool plan_has_scales(const ir_graph *g)
 {
     for (int32_t i = 0; i < g->input_count; i++)

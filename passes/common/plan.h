@@ -18,12 +18,20 @@ bool plan_has_scales(const ir_graph *);
 /* The sum that adds a constant a channel, as a bias, to the result of product `op`, and is all that reads it; NULL:
  * none.  Integer products take it in. */
 ir_op *plan_sum_of(const ir_op *op);
+/* The product that `op` is, or whose bias it adds as plan_sum_of says; NULL: neither. */
+ir_op *plan_product_of(ir_op *op);
 /* Of a product. */
 double plan_multiply_adds(const ir_op *);
 /* Gives a real value without scales the ones of `as`, unless they make no sense. */
 bool plan_set_scale(ir_value *, ir_dtype, const ir_quant *as, ir_origin from);
 /* Has the product on integers a form with a real result? */
 bool plan_gives_reals(ir_opcode);
+/* Values that ops read which are kept in float, maybe when they have been moved: by id; none without calibration, nor
+ * for other formats, which have no product of integers with a real result. */
+const bool *plan_kept_readers(const ir_graph *, const pass_options *, arena *);
+/* Does the op, on integers, make reals of which those on integers read the grid, and everybody else the reals?  So do products
+ * in calibrated graphs, where one of `kept`, as plan_kept_readers, is theirs. */
+bool plan_stays_real(ir_op *, const bool kept[]);
 /* Is the grid of the real or quantized value v none that the file rounds it to?  Then it may have another one, or
  * none. */
 bool plan_is_free(const ir_value *v);

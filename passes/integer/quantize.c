@@ -11,6 +11,13 @@
  * The rules of docs/quantization.md: a product needs scales of its operands; without one for its result that stays
  * real, and becomes an integer product with a real result here.  Everything else that computes needs all scales.
  * Of 16-bit scales only products are computed on integers, by 8-bit weights, with a real result.
+ * In a calibrated graph nothing is rounded for an op that is kept in float: a product that one of these reads gives reals, and
+ * what is on integers reads them quantized.
+ *
+ *     %1:f32 as u8<0.1, 0> = conv2d %0, …                         %1:f32 = conv2d %0, …        %0 is on integers
+ *     %2:f32 = add %1, … keep_float "…"                           %2:f32 = add %1, …
+ *     %3:f32 = conv2d %1, …                                       %4:u8<…; 0.1, 0> = quantize %1, for %3
+ *
  * What moves data gets none of its own: qdq_move makes it integer between ops that are.  Each value is quantized once,
  * each filter too.  An op that stays in float learns why (`why_float`).
  *
@@ -29,6 +36,7 @@ typedef struct plan {
     pass_context *context;
     uint32_t ids;
     bool *integer;      /* by id of an op: computed on integers */
+    const bool *kept;   /* by id of a value: plan_kept_readers */
     ir_value **on_grid; /* by id of a value: itself, quantized and dequantized; NULL: not yet */
 } plan;
 
@@ -110,23 +118,19 @@ static const char *why_no_form(plan *p, const ir_op *op)
 }
 
 /* A sum that is the bias of a product on integers. */
-static bool is_bias(plan *p, const ir_op *op)
+static bool is_bias(plan *p, ir_op *op)
 {
-    for (int i = 0; i < 2 && op->code == IR_ADD; i++) {
-        const ir_op *product = op->operands[i].value->def;
-        if (product && product->id < p->ids && p->integer[product->id] && plan_sum_of(product) == op)
-            return true;
-    }
-    return false;
+    const ir_op *product = op->code == IR_ADD ? plan_product_of(op) : NULL;
+    return product && product->id < p->ids && p->integer[product->id];
 }
 
-/* Will the product take in its gate? */
+/* Will the product take in its gate?  Not where somebody wants that real. */
 static bool takes_gate(const plan *p, const ir_op *product)
 {
     gate g;
     return p->context->options->calibration && gate_is_possible(p->context->options) && product->id < p->ids &&
            p->integer[product->id] && gate_of(product, &g) && is_byte(gate_result(&g)) &&
-           is_byte(product->operands[0].value);
+           !p->kept[gate_result(&g)->id] && is_byte(product->operands[0].value);
 }
 
 static bool is_gate(const plan *p, const ir_op *op)
@@ -167,7 +171,7 @@ static bool has_reals(const ir_op *op)
 }
 
 /* NULL: the op is to be computed on integers. */
-static const char *why_float(plan *p, const ir_op *op)
+static const char *why_float(plan *p, ir_op *op)
 {
     if (op->keep_float)
         return op->why_float ? op->why_float : "--keep-float";
@@ -265,21 +269,28 @@ static bool put_on_grid(plan *p, ir_value *v, ir_op *before, const ir_op *like)
 }
 
 /* Is operand i of an op on integers on a grid, too?  Biases are not, nor what the op reads as reals. */
-static bool takes_grid(plan *p, const ir_op *op, int i)
+static bool takes_grid(plan *p, ir_op *op, int i)
 {
     bool bias = is_bias(p, op) || is_gate(p, op) || (i == 2 && plan_kind_of(op) == PLAN_PRODUCT);
     return op->operands[i].value && !bias && !qdq_stays_real(op, i);
 }
 
-/* The product, or the sum behind it, with integers in and reals out. */
-static void make_real_result(plan *p, ir_op *op)
+/* The product, or the sum behind it, with integers in and reals out, of which ops on integers read the grid, if there is one. */
+static bool make_real_result(plan *p, ir_op *op)
 {
     ir_value *r = op->results[0], *y = qdq_product(p->g, op, op, r, qdq_act(op));
     if (!y)
-        return;
-    y->name = r->name;
+        return false;
+    for (ir_operand *slot = r->uses, *next; slot && r->as; slot = next) {
+        const int i = (int)(slot - slot->user->operands);
+        next = slot->next_use;
+        if (slot->user->id < p->ids && p->integer[slot->user->id] && takes_grid(p, slot->user, i))
+            ir_set_operand(slot->user, i, on_grid(p, r, op->next, op));
+    }
     ir_replace_uses(r, y);
+    pass_takes_over(y, r);
     ir_op_erase(op);
+    return true;
 }
 
 static void spend(plan *p, ir_op *op)
@@ -289,10 +300,12 @@ static void spend(plan *p, ir_op *op)
     for (int i = 0; i < op->operand_count; i++)
         if (takes_grid(p, op, i))
             ir_set_operand(op, i, on_grid(p, op->operands[i].value, op, op));
-    if (is_byte(op->results[0]))
-        put_on_grid(p, op->results[0], op->next, op);
-    else if (!plan_sum_of(op) && !takes_gate(p, op) && !is_in_real_sum(p, op->results[0]))
+    if (is_byte(op->results[0])) {
+        if (!plan_stays_real(op, p->kept) || !make_real_result(p, op))
+            put_on_grid(p, op->results[0], op->next, op);
+    } else if (!plan_sum_of(op) && !takes_gate(p, op) && !is_in_real_sum(p, op->results[0])) {
         make_real_result(p, op);
+    }
 }
 
 static bool round_input(plan *p, ir_value *v)
@@ -333,6 +346,7 @@ pass_result pass_quantize(ir_graph *g, pass_context *c)
     if (!plan_has_scales(g) && c->options->quantized_ops.count == 0) /* ops asked for need scales everywhere */
         return has_integers(g, c) ? PASS_UNCHANGED : PASS_FAILED;
     p.integer = ARENA_ARRAY(c->scratch, bool, p.ids);
+    p.kept = plan_kept_readers(g, c->options, c->scratch);
     p.on_grid = ARENA_ARRAY(c->scratch, ir_value *, p.ids);
     for (ir_op *op = g->first; op; op = op->next) {
         if (!decide(&p, op))

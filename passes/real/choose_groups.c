@@ -3,13 +3,14 @@
  *     first   products that no other product is in front of
  *     last    products that no other product is behind
  *     se      squeeze-and-excitation: from where a map is averaged to where its channels are multiplied by what comes of that
+ *     sums    additions of two values that different products, or pools, are the last in front of: residual ones
  *
- *         %1 = mean %0            ─┐
- *         %2 = conv2d %1, …        │
- *         %3 = relu %2             ├ se
- *         %4 = conv2d %3, …        │
- *         %5 = hard_sigmoid %4     │
- *         %6 = mul %0, %5         ─┘ */
+ *         %1 = mean %0            ─┐             %1 = conv2d %0, …
+ *         %2 = conv2d %1, …        │             %2 = conv2d %1, …
+ *         %3 = relu %2             ├ se          %3 = add %2, const …      a bias
+ *         %4 = conv2d %3, …        │             %4 = add %3, %0           ─ sums
+ *         %5 = hard_sigmoid %4     │             %5 = mul %4, %4
+ *         %6 = mul %0, %5         ─┘             %6 = add %5, %4           a function of %4 */
 #include <string.h>
 
 #include "passes/common/util.h"
@@ -121,6 +122,56 @@ static void find_se(const ir_graph *g, bool chosen[], arena *a)
         }
 }
 
+/* ---- sums ---- */
+
+/* Ends a stage of the network: what is computed of its result, op by op, until the next that does, belongs to it. */
+static bool ends_stage(const ir_op *op)
+{
+    return is_product(op) || pass_is_recurrent(op) || op->code == IR_AVG_POOL2D || op->code == IR_MAX_POOL2D;
+}
+
+/* Which stage results belong to: that of the operands, a new one if they are of several; 0: they are constant. */
+static uint32_t stage_of(const ir_op *op, const uint32_t stages[])
+{
+    const uint32_t own = op->results[0]->id + 1;
+    uint32_t stage = 0;
+    if (ends_stage(op))
+        return own;
+    for (int i = 0; i < op->operand_count; i++) {
+        const uint32_t of = op->operands[i].value ? stages[op->operands[i].value->id] : 0;
+        if (of && stage && of != stage)
+            return own;
+        stage = of ? of : stage;
+    }
+    return stage;
+}
+
+static bool same_extents(const ir_type *a, const ir_type *b)
+{
+    return a->rank == b->rank && memcmp(a->dims, b->dims, sizeof a->dims[0] * (size_t)a->rank) == 0;
+}
+
+static bool is_sum(const ir_op *op, const uint32_t stages[])
+{
+    if (op->code != IR_ADD)
+        return false;
+    const ir_value *a = op->operands[0].value, *b = op->operands[1].value;
+    return stages[a->id] && stages[b->id] && stages[a->id] != stages[b->id] && same_extents(&a->type, &b->type);
+}
+
+static void find_sums(const ir_graph *g, bool chosen[], arena *a)
+{
+    uint32_t *stages = ARENA_ARRAY(a, uint32_t, g->next_id); /* by value */
+    for (int32_t i = 0; i < g->input_count; i++)
+        stages[g->inputs[i]->id] = g->inputs[i]->id + 1;
+    for (const ir_op *op = g->first; op; op = op->next) {
+        const uint32_t stage = results_of(op) ? stage_of(op, stages) : 0;
+        chosen[op->id] = is_sum(op, stages);
+        for (int i = 0; i < results_of(op); i++)
+            stages[op->results[i]->id] = stage;
+    }
+}
+
 /* ---- By name ---- */
 
 const bool *choose_group(const ir_graph *g, const char *name, size_t length, arena *a)
@@ -128,7 +179,7 @@ const bool *choose_group(const ir_graph *g, const char *name, size_t length, are
     static const struct {
         const char *name;
         void (*find)(const ir_graph *, bool chosen[], arena *);
-    } groups[] = {{"first", find_first}, {"last", find_last}, {"se", find_se}};
+    } groups[] = {{"first", find_first}, {"last", find_last}, {"se", find_se}, {"sums", find_sums}};
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
         if (strlen(groups[i].name) == length && strncmp(groups[i].name, name, length) == 0) {
             bool *chosen = ARENA_ARRAY(a, bool, g->next_id);
