@@ -251,6 +251,22 @@ double ir_const_real(const ir_value *v, int64_t index)
     return (q - v->quant->zero[c]) * v->quant->scale[c];
 }
 
+void ir_const_reals(const ir_value *v, int64_t first, int64_t count, double to[])
+{
+    assert(v->data && first >= 0 && count >= 0 && first + count <= ir_type_elements(&v->type));
+    if (v->type.dtype != IR_F32) {
+        for (int64_t i = 0; i < count; i++)
+            to[i] = ir_const_real(v, first + i);
+        return;
+    }
+    const char *from = (const char *)v->data + first * (int64_t)sizeof(float);
+    for (int64_t i = 0; i < count; i++) {
+        float x;
+        memcpy(&x, from + i * (int64_t)sizeof x, sizeof x);
+        to[i] = (double)x;
+    }
+}
+
 int64_t ir_first_nan(const ir_type *type, const void *data)
 {
     const ir_value v = {.type = *type, .data = data};

@@ -393,6 +393,8 @@ void ir_set_floats(ir_op *, ir_attr_id, int32_t count, const float values[]); /*
 
 int64_t ir_const_int(const ir_value *, int64_t index); /* element as an integer; integer types */
 double ir_const_real(const ir_value *, int64_t index); /* element as a real number: dequantized when quantized */
+/* Elements first … first + count - 1, as ir_const_real has them. */
+void ir_const_reals(const ir_value *, int64_t first, int64_t count, double to[]);
 /* The first element that is not a number, -1 without one; files have none in their constants. */
 int64_t ir_first_nan(const ir_type *, const void *data);
 

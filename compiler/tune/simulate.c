@@ -90,16 +90,17 @@ static void round_numbers(const ir_value *v, float *to)
 {
     const ir_quant *as = v->as;
     const int64_t count = ir_type_elements(&v->type);
-    unsigned char *bytes = (unsigned char *)to; /* the last ones first, so that none is lost */
-    int64_t inner = 1;
-    for (int k = as->axis + 1; as->axis >= 0 && k < v->type.rank; k++)
-        inner *= v->type.dims[k];
+    const int32_t sign = v->as_dtype == IR_I8 ? 128 : 0;
+    unsigned char *bytes =
+        (unsigned char *)to + (sizeof *to - 1) * (size_t)count; /* at the end: read before it is written */
     scales_integers(v, bytes);
-    for (int64_t i = count - 1; i >= 0; i--) {
-        const int64_t c = as->axis < 0 ? 0 : i / inner % as->count;
-        const int32_t q = v->as_dtype == IR_I8 ? (int32_t)(int8_t)bytes[i] : (int32_t)bytes[i];
-        const float real = (float)(q - as->zero[c]) * as->scale[c];
-        memcpy(&to[i], &real, sizeof real);
+    for (scales_runs r = scales_runs_of(&v->type, as->count > 1 ? as->axis : -1); scales_next_run(&r);) {
+        unsigned char run[SCALES_RUN];
+        const int32_t zero = as->zero[r.channel];
+        const float scale = as->scale[r.channel];
+        memcpy(run, bytes + r.first, (size_t)r.count);
+        for (int64_t i = 0; i < r.count; i++)
+            to[r.first + i] = (float)(((int32_t)run[i] ^ sign) - sign - zero) * scale;
     }
 }
 

@@ -47,11 +47,8 @@ static double refined(const scales_series *v, double step)
     return best;
 }
 
-float scales_common_step(const scales_series *v)
+float scales_common_step(const scales_series *v, double most)
 {
-    double most = 0;
-    for (int64_t i = 0; i < v->count; i++)
-        most = fmax(most, fabs(element(v, i)));
     if (!(most > 0) || !isfinite(most))
         return 0;
     const double noise = most / MOST / 4;

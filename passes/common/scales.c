@@ -105,19 +105,63 @@ bool scales_equal(const ir_value *a, const ir_value *b)
     return a->as_dtype == b->as_dtype && ir_quant_equal(a->as, b->as);
 }
 
+/* ---- Integers ---- */
+
+scales_runs scales_runs_of(const ir_type *type, int axis)
+{
+    scales_runs r = {.elements = ir_type_elements(type), .channels = axis < 0 ? 1 : type->dims[axis], .inner = 1};
+    for (int d = axis + 1; d < type->rank; d++)
+        r.inner *= type->dims[d];
+    r.channel = r.channels - 1; /* the first run goes on to 0 */
+    return r;
+}
+
+bool scales_next_run(scales_runs *r)
+{
+    r->first += r->count;
+    if (r->first == r->elements)
+        return false;
+    r->rest -= r->count;
+    if (r->rest == 0) {
+        r->rest = r->inner;
+        r->channel = r->channel + 1 < r->channels ? r->channel + 1 : 0;
+    }
+    r->count = r->rest < SCALES_RUN ? r->rest : SCALES_RUN;
+    return true;
+}
+
+/* nearbyint, in vectors: the sum has no bits below 1.  Of what is far below 2^51. */
+static double round_small(double x)
+{
+    const double shift = 0x1.8p52;
+    return x + shift - shift;
+}
+
+/* Of reals from the zero point on in steps of `scale`.  NaN becomes the smallest one. */
+static void integers_of(const double x[], int64_t count, double scale, int32_t zero, const int32_t ends[2],
+                        unsigned char *restrict to)
+{
+    const double min = (double)ends[0] - zero, max = (double)ends[1] - zero;
+    for (int64_t i = 0; i < count; i++) {
+        double q = x[i] / scale;
+        q = q >= min ? q : min;
+        q = q <= max ? q : max;
+        to[i] = (unsigned char)(int32_t)(round_small(q) + zero);
+    }
+}
+
 void scales_integers(const ir_value *v, unsigned char *to)
 {
     const ir_quant *as = v->as;
-    int64_t count = ir_type_elements(&v->type), inner = 1;
-    int32_t min, max;
-    ir_quant_range(v->as_dtype, as, &min, &max);
-    for (int d = as->axis + 1; as->axis >= 0 && d < v->type.rank; d++)
-        inner *= v->type.dims[d];
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t c = as->axis < 0 ? 0 : i / inner % as->count;
-        const double zero = as->zero[c];
-        const double q = as->scale[c] > 0 ? nearbyint(ir_const_real(v, i) / (double)as->scale[c]) + zero : zero;
-        to[i] = (unsigned char)(int32_t)(q >= min ? q <= max ? q : max : min); /* NaN: min */
+    int32_t ends[2];
+    ir_quant_range(v->as_dtype, as, &ends[0], &ends[1]);
+    for (scales_runs r = scales_runs_of(&v->type, as->count > 1 ? as->axis : -1); scales_next_run(&r);) {
+        double x[SCALES_RUN];
+        const double scale = (double)as->scale[r.channel];
+        ir_const_reals(v, r.first, r.count, x);
+        for (int64_t i = 0; i < r.count && !(scale > 0); i++)
+            x[i] = 0;
+        integers_of(x, r.count, scale > 0 ? scale : 1, as->zero[r.channel], ends, &to[r.first]);
     }
 }
 

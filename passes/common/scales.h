@@ -38,6 +38,20 @@ bool scales_equal(const ir_value *, const ir_value *);
 /* The 8-bit integers that a real constant stands for, one a byte. */
 void scales_integers(const ir_value *, unsigned char *to);
 
+enum { SCALES_RUN = 256 };
+/* The elements of a constant in their order, in runs of at most SCALES_RUN of one channel:
+ *
+ *     for (scales_runs r = scales_runs_of(&type, axis); scales_next_run(&r);)
+ *         … r.count elements from r.first, of r.channel … */
+typedef struct scales_runs {
+    int64_t elements, channels, inner; /* element i belongs to channel i / inner % channels */
+    int64_t first, count, channel;
+    int64_t rest; /* of these `inner` elements, from `first` on */
+} scales_runs;
+/* axis -1: all are of channel 0. */
+scales_runs scales_runs_of(const ir_type *, int axis);
+bool scales_next_run(scales_runs *);
+
 /* An op between x and r = op(x) is about to disappear, and r to be read from x's op instead (or x itself, when the op
  * does nothing).  True when no rounding is lost; then scales_join gives the one that remains.  Where both are rounded
  * to equal grids once is enough.  A suggestion gives way to a fixed grid; x's own is moved only when nobody else reads
@@ -60,8 +74,8 @@ typedef struct scales_series {
     const ir_value *value;
     int64_t first, run, stride, count;
 } scales_series;
-/* The largest step of which all elements are multiples, at most 255 of them; 0: none. */
-float scales_common_step(const scales_series *);
+/* The largest step of which all elements are multiples, at most 255 of them; 0: none.  `most`: their largest magnitude. */
+float scales_common_step(const scales_series *, double most);
 /* `as` of a constant that a transpose or reshape made of x: the axis follows.  NULL when it can't. */
 const ir_quant *scales_moved(ir_graph *, const ir_op *, const ir_quant *);
 /* Dimension of the weights w of op that counts its result's channels; -1: op has no such weights. */

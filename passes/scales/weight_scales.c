@@ -50,8 +50,6 @@ typedef struct weights {
 
 /* ---- The file's grid ---- */
 
-static int64_t channel_of(const weights *w, int64_t i) { return w->count > 1 ? i / w->inner % w->count : 0; }
-
 /* The file's scale of a channel; 0: none that can be kept channel by channel. */
 static float given_scale(const weights *w, int64_t c)
 {
@@ -62,6 +60,29 @@ static float given_scale(const weights *w, int64_t c)
 }
 
 static bool is_multiple(double x, double scale) { return fabs(x / scale - nearbyint(x / scale)) <= ON_GRID; }
+
+/* In lanes, because the next number of one has to wait for its last one.  NaN is none. */
+static void see(channel *c, const double x[], int64_t count)
+{
+    enum { LANES = 4 };
+    double low[LANES] = {c->low}, high[LANES] = {c->high};
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            low[k] = x[i + k] < low[k] ? x[i + k] : low[k];
+            high[k] = x[i + k] > high[k] ? x[i + k] : high[k];
+        }
+    for (; i < count; i++) {
+        low[0] = x[i] < low[0] ? x[i] : low[0];
+        high[0] = x[i] > high[0] ? x[i] : high[0];
+    }
+    for (int k = 0; k < LANES; k++) {
+        c->low = low[k] < c->low ? low[k] : c->low;
+        c->high = high[k] > c->high ? high[k] : c->high;
+    }
+    for (i = 0; i < count && c->kept; i++)
+        c->kept = is_multiple(x[i], (double)c->scale);
+}
 
 static weights measure(const ir_op *op, const ir_value *v, bool ours, const pass_context *context)
 {
@@ -74,19 +95,17 @@ static weights measure(const ir_op *op, const ir_value *v, bool ours, const pass
         w.axis = -1;
     if (w.axis >= 0)
         w.count = v->type.dims[w.axis];
-    for (int d = w.axis + 1; w.axis >= 0 && d < v->type.rank; d++)
-        w.inner *= v->type.dims[d];
+    scales_runs r = scales_runs_of(&v->type, w.axis);
+    w.inner = r.inner;
     w.channels = ARENA_ARRAY(a, channel, w.count);
     for (int64_t c = 0; c < w.count; c++) {
         w.channels[c].scale = given_scale(&w, c);
         w.channels[c].kept = w.channels[c].scale >= FLT_MIN;
     }
-    for (int64_t i = 0; i < ir_type_elements(&v->type); i++) {
-        channel *c = &w.channels[channel_of(&w, i)];
-        const double x = ir_const_real(v, i);
-        c->low = fmin(c->low, x);
-        c->high = fmax(c->high, x);
-        c->kept = c->kept && is_multiple(x, (double)c->scale);
+    while (scales_next_run(&r)) {
+        double x[SCALES_RUN];
+        ir_const_reals(v, r.first, r.count, x);
+        see(&w.channels[r.channel], x, r.count);
     }
     return w;
 }
@@ -102,7 +121,7 @@ static void find_step(const weights *w, int64_t i)
     const int64_t all = ir_type_elements(&w->value->type), block = w->count * w->inner;
     const scales_series series = w->count > 1 ? (scales_series){w->value, i * w->inner, w->inner, block, all / w->count}
                                               : (scales_series){w->value, 0, all, all, all};
-    const double step = (double)scales_common_step(&series);
+    const double step = (double)scales_common_step(&series, most_of(c));
     c->kept = step >= FLT_MIN && (c->high - c->low) / step < 255.5 &&
               (w->most == INT8_MAX || most_of(c) / step < w->most + 0.5);
     if (!c->kept)
@@ -125,19 +144,20 @@ static const ir_quant *common_grid(ir_graph *g, const weights *w)
 {
     const ir_value *v = w->value;
     const int64_t count = ir_type_elements(&v->type);
-    double low = 0, high = 0, step = (double)w->channels[0].scale;
+    channel all = {.low = 0};
+    double step = (double)w->channels[0].scale;
     int32_t zero;
     if (!w->given && w->most < INT8_MAX) /* channels differ: each has its few integers to itself */
         return NULL;
-    if (!w->given)
-        step = (double)scales_common_step(&(scales_series){v, 0, count, count, count});
     for (int64_t c = 0; c < w->count; c++) {
         if (w->given && (!w->channels[c].kept || (double)w->channels[c].scale != step))
             return NULL;
-        low = fmin(low, w->channels[c].low);
-        high = fmax(high, w->channels[c].high);
+        all.low = fmin(all.low, w->channels[c].low);
+        all.high = fmax(all.high, w->channels[c].high);
     }
-    return step >= FLT_MIN && find_zero(low, high, step, &zero) ? ir_quant_tensor(g, (float)step, zero) : NULL;
+    if (!w->given)
+        step = (double)scales_common_step(&(scales_series){v, 0, count, count, count}, most_of(&all));
+    return step >= FLT_MIN && find_zero(all.low, all.high, step, &zero) ? ir_quant_tensor(g, (float)step, zero) : NULL;
 }
 
 /* ---- Choice ---- */
