@@ -52,11 +52,16 @@ static bool check_grid(export_node *n, const ir_value *v)
 
 /* TFLite's operators saturate at the ends of their type; what moves data saturates nothing.  One integer less at the lower
  * end, a narrow range, is a step where it saturates. */
+static bool ends_before_its_type(const ir_op *op, const ir_value *r)
+{
+    return r->quant && (r->quant->unused.below > 1 || r->quant->unused.above) &&
+           !(ir_op_info_of(op->code)->flags & IR_SAME_QUANT);
+}
+
 static bool check_range(export_node *n, const ir_value *r)
 {
     int32_t min, max;
-    if (!r->quant || (r->quant->unused.below <= 1 && !r->quant->unused.above) ||
-        ir_op_info_of(n->op->code)->flags & IR_SAME_QUANT)
+    if (ir_op_info_of(n->op->code)->results == 1 || !ends_before_its_type(n->op, r))
         return true;
     ir_quant_range(r->type.dtype, r->quant, &min, &max);
     return export_refuse(n, "its result ends at %d and %d, not where %s does", min, max, ir_dtype_text(r->type.dtype));
@@ -72,6 +77,46 @@ static bool check_grids(export_node *n)
     return good;
 }
 
+/* ---- Results that end before their type does ---- */
+
+/* to = minimum or maximum of from and an end of r. */
+static int32_t bound(export_node *n, const ir_value *r, int builtin, int32_t end, int32_t from, int32_t to)
+{
+    const uint8_t byte = (uint8_t)end;
+    const ir_type number = ir_type_make(r->type.dtype, 0, NULL);
+    const int32_t of[] = {from,
+                          export_const(n, number, r->quant, arena_copy(n->model->memory, &byte, sizeof byte), NULL)};
+    export_emit(n, builtin, 2, of, to);
+    return to;
+}
+
+/* op -> maximum -> minimum, each where it is needed. */
+static bool write_bounded(export_node *n)
+{
+    export_model *m = n->model;
+    const ir_value *r = n->op->results[0];
+    const ir_unused unused = r->quant->unused;
+    int32_t min, max;
+    int32_t from = m->tensor_of[r->id] = export_between(n, r->type, r->quant);
+    if (!n->entry->write(n))
+        return false;
+    m->tensor_of[r->id] = EXPORT_ABSENT;
+    ir_quant_range(r->type.dtype, r->quant, &min, &max);
+    if (unused.below)
+        from = bound(n, r, BUILTIN_MAXIMUM, min, from,
+                     unused.above ? export_between(n, r->type, r->quant) : export_value(m, r));
+    if (unused.above)
+        bound(n, r, BUILTIN_MINIMUM, max, from, export_value(m, r));
+    return true;
+}
+
+static bool is_bounded(const export_node *n)
+{
+    return ir_op_info_of(n->op->code)->results == 1 && ends_before_its_type(n->op, n->op->results[0]);
+}
+
+/* ---- Ops ---- */
+
 /* On bytes every function has a form; on other grids than the kernel's own, others are computed in reals. */
 static bool write_op(export_model *m, const ir_op *op)
 {
@@ -81,7 +126,7 @@ static bool write_op(export_model *m, const ir_op *op)
         return export_table(&n);
     if (!n.entry->write)
         return export_refuse(&n, "%s", n.entry->types);
-    return check_type(&n) && check_grids(&n) && n.entry->write(&n);
+    return check_type(&n) && check_grids(&n) && (is_bounded(&n) ? write_bounded(&n) : n.entry->write(&n));
 }
 
 /* An output that is an input, or a constant, is a tensor of its own: runtimes take no other. */

@@ -37,12 +37,14 @@ bool scales_grid_of(const ir_op *op, scales_grid *out)
 const ir_quant *scales_of_fake(ir_graph *g, const ir_op *op, ir_dtype *out_dtype)
 {
     scales_grid to;
-    if (ir_int(op, IR_ATTR_BITS) != 8 || !scales_grid_of(op, &to))
+    const int bits = (int)ir_int(op, IR_ATTR_BITS);
+    if (bits > 8 || !scales_grid_of(op, &to))
         return NULL;
-    const bool narrow = to.low == 1, symmetric = narrow && to.zero == 128;
+    const bool narrow = to.low == 1, symmetric = narrow && to.zero == 1 << (bits - 1);
     *out_dtype = symmetric ? IR_I8 : IR_U8;
     ir_quant *quant = ir_quant_tensor(g, to.scale, symmetric ? 0 : to.zero);
-    quant->unused.below = narrow;
+    quant->unused = scales_unused(*out_dtype, bits);
+    quant->unused.below = (uint8_t)(quant->unused.below + narrow);
     return quant;
 }
 

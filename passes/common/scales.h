@@ -22,7 +22,7 @@ typedef struct scales_grid {
 bool scales_grid_of(const ir_op *, scales_grid *out);
 /* How the quantize that stands for a fake_quant rounds. */
 ir_enum_ROUNDING scales_rounding_of_fake(const ir_op *);
-/* The 8-bit integers that a fake_quant simulates; NULL when it has more bits, or fewer. */
+/* The integers in a byte that a fake_quant simulates; NULL when it has more than 8 bits. */
 const ir_quant *scales_of_fake(ir_graph *, const ir_op *, ir_dtype *out_dtype);
 /* Where a scale that `op`, a fake_quant, quantize or dequantize, gives comes from. */
 ir_origin scales_origin(ir_graph *, const ir_op *);

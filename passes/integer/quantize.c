@@ -48,7 +48,7 @@ static const char *why_no_scale(plan *p, const ir_value *v, const char *what)
         return arena_format(p->g->arena, "16-bit scale of %s %s", what, plan_name(p->g, v));
     if (v->as)
         return arena_format(p->g->arena, "scales along an axis of %s %s", what, plan_name(p->g, v));
-    if (v->def && v->def->code == IR_FAKE_QUANT && ir_int(v->def, IR_ATTR_BITS) != 8)
+    if (v->def && v->def->code == IR_FAKE_QUANT && ir_int(v->def, IR_ATTR_BITS) > 8)
         return arena_format(p->g->arena, "%lld bits of %s %s", (long long)ir_int(v->def, IR_ATTR_BITS), what,
                             plan_name(p->g, v));
     return arena_format(p->g->arena, "no scale for %s %s", what, plan_name(p->g, v));
@@ -177,7 +177,7 @@ static const char *why_float(plan *p, ir_op *op)
         return op->why_float ? op->why_float : "--keep-float";
     if (is_bias(p, op) || is_gate(p, op) || is_real_sum(p, op))
         return NULL;
-    if (op->code == IR_FAKE_QUANT && ir_int(op, IR_ATTR_BITS) != 8)
+    if (op->code == IR_FAKE_QUANT && ir_int(op, IR_ATTR_BITS) > 8)
         return arena_format(p->g->arena, "simulates %lld bits", (long long)ir_int(op, IR_ATTR_BITS));
     switch (plan_kind_of(op)) {
     case PLAN_PRODUCT: return why_no_product(p, op);

@@ -6,7 +6,7 @@
  *
  *     %3:f32<4> = dequantize (quantize %1:f32<4> as …)             %1
  *
- * What simulates other than 8 bits stays, and so does a quantize whose integers somebody reads. */
+ * What simulates more than 8 bits stays, and so does a quantize whose integers somebody reads. */
 #include "ir/ref/interp.h"
 #include "passes/common/scales.h"
 

@@ -68,7 +68,7 @@ CASES = {
     "DYNAMIC_QUANTIZE": [([F], "OP %0 {method = affine_away, outer = 1}", ["u8<2x3>", "f32<2>", "u8<2>"],
                           f"const %9:i8<4x3; axis 0: [0.1, 0.2, 0.05, 0.1], 0> = {weights(12)}",
                           "%20:f32<2x4> = fully_connected %10, %9, none, none, %11, %12")],
-    "FAKE_QUANT": [([F], "OP %0 {min = -1, max = 1, bits = 4}", [F])],
+    "FAKE_QUANT": [([F], "OP %0 {min = -1, max = 1, bits = 9}", [F])],
     "ABS": unary(F, I, B), "NEG": unary(F, I), "EXP": unary(F), "SIN": unary(F), "COS": unary(F),
     "LOG": [([F], "OP %10", [F], "%10:f32<2x3> = exp %0")], "SQRT": [([F], "OP %10", [F], "%10:f32<2x3> = abs %0")],
     "RSQRT": [([F], "OP %10", [F], "%10:f32<2x3> = exp %0")],
@@ -144,6 +144,13 @@ CASES = {
     "READ_VARIABLE": [([F], 'OP {variable = "v"}', [F], "", f'%20:{F} = add %10, %0\n  write_variable %20 {{variable = "v"}}')],
     "WRITE_VARIABLE": [([F], 'OP %0 {variable = "v"}', [], "", f"{kept('%21', F, 'v')}\n  %20:{F} = add %21, %0")],
 }
+# Results that end before their type does: MAXIMUM and MINIMUM stand behind the operator.
+ENDING = {
+    "QUANTIZE": ([F], "OP %0", ["i8<2x3; 0.125, 0, -8 to 7>"]), "REQUANTIZE": ([B], "OP %0", ["i8<2x3; 0.01, -125, -128 to -98>"]),
+    "ADD": ([B, B], "OP %0, %1 {act = relu}", ["i8<2x3; 0.0625, 0, -7 to 7>"]),
+    "CONV2D": ([BYTES], "OP %0, %9", ["i8<1x4x4x2; 3, -1, -2 to 1>"], f"const %9:i8<2x1x1x4; axis 0: [0.1, 0.2], 0> = {weights(8)}"),
+    "SOFTMAX": ([B], "OP %0", ["i8<2x3; 0.0625, -128, -128 to -113>"]),
+}
 BOXES = (["f32<1x8x4>", "f32<1x2x8>"], ["f32<4x6>", "i32<4x1>", "i32<1>"])
 REFUSALS = {
     "CONV2D_WEIGHTS_GRADIENT": (["f32<1x4x4x2>", "f32<1x2x2x3>"], "OP %0, %1", ["f32<3x3x2x3>"]),
@@ -205,6 +212,11 @@ class ExportedOps(Case):
             for case in cases:
                 with self.subTest(code, types=case[0]):
                     self.check(code, case)
+
+    def test_ends(self):
+        for code, case in ENDING.items():
+            with self.subTest(code):
+                self.check(code, case)
 
     def check(self, code, case):
         self.model.write_text(graph(code, case), encoding="utf-8")

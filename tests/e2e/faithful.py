@@ -2,8 +2,9 @@
 fake-quantized value, on the file's own operands, and every product that has scales is computed on integers.  The file's graph,
 run in float by the interpreter, is the reference; that one is held to the frameworks elsewhere (tests/ops, docs/fidelity.md)."""
 import json
+import re
 
-from common import QCC_RUN, ROOT, Case, main
+from common import QCC_OPT, QCC_RUN, ROOT, Case, main
 
 DATA = ROOT / "tests" / "data"
 PRODUCTS = ("conv2d", "depthwise_conv2d", "transpose_conv2d", "fully_connected", "batch_matmul")
@@ -40,6 +41,17 @@ class Faithful(Case):
 
     def test_paddle(self):
         self.check([DATA / "nb" / f"qat_{name}.nb" for name in ("fake", "network")])
+
+    def test_fewer_bits(self):
+        """What training with fewer bits leaves: the same graphs, whose fake ops say so."""
+        for model in (DATA / "fake_quant.tflite", *(DATA / "nb" / f"qat_{name}.nb" for name in ("fake", "network"))):
+            text = self.fine(QCC_OPT, "--passes=dce", model).decode()
+            for bits in (2, 4, 7):
+                fewer, count = re.subn(r"(= fake_quant %\d+ {[^}]*)", rf"\1, bits = {bits}", text)
+                self.assertGreater(count, 2)
+                path = self.folder / f"{model.stem}-{bits}.qir"
+                path.write_text(fewer, encoding="utf-8")
+                self.check([path])
 
 
 if __name__ == "__main__":

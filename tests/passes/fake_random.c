@@ -120,7 +120,11 @@ static int put_fake(writer *w, int v)
     static const char *const ranges[] = {"min = -4, max = 4", "min = 0, max = 6", "min = -4, max = 4, narrow = 1"};
     const char *op = below(w, 5) == 0 ? "observe" : "fake_quant"; /* what is observed has to be true */
     const char *range = op[0] == 'o' ? "min = -13, max = 13" : ranges[below(w, 3)];
-    put(w, "  %%%d:" SHAPE " = %s %%%d {%s}\n", w->next, op, v, range);
+    const unsigned bits = op[0] == 'f' && below(w, 4) == 0 ? 4 + below(w, 4) : 8;
+    put(w, "  %%%d:" SHAPE " = %s %%%d {%s", w->next, op, v, range);
+    if (bits < 8)
+        put(w, ", bits = %u", bits);
+    put(w, "}\n");
     return w->next++;
 }
 

@@ -42,15 +42,17 @@ static bool rewrite(ir_graph *g, int opt_level, diag *d)
     return pass_run(g, &options, &debug, NULL, 0, d);
 }
 
-/* Operands of ops that still compute on reals; what only moves data may do so at the edges of the graph. */
+/* Operands of ops that still compute on reals; what only moves data may do so at the edges of the graph, and a product of
+ * integers may have a real bias. */
 static int floats_left(const ir_graph *g)
 {
     int count = 0;
     for (const ir_op *op = g->first; op; op = op->next) {
         bool computes =
             op->code != IR_QUANTIZE && op->code != IR_DEQUANTIZE && !(ir_op_info_of(op->code)->flags & IR_SAME_QUANT);
+        const bool product = (ir_op_info_of(op->code)->flags & IR_MAC) != 0;
         for (int i = 0; computes && i < op->operand_count; i++)
-            count += op->operands[i].value && op->operands[i].value->type.dtype == IR_F32;
+            count += op->operands[i].value && op->operands[i].value->type.dtype == IR_F32 && !(product && i == 2);
     }
     return count;
 }
@@ -185,10 +187,49 @@ static void check_others(void)
           4.01 / 255, 1);
 }
 
+/* Fewer bits than 8: numbers beyond the ends of a grid, of which there are some, saturate where the file says. */
+static void check_bits(void)
+{
+    check("product, weights and values of few bits",
+          "  input %0:f32<1x4x4x4>\n  %1:f32<1x4x4x4> = fake_quant %0 {min = -2, max = 2.01, bits = 4}\n"
+          "  const %2:f32<2x1x1x4> = [1, -0.5, 0.25, 1.27, 0.3, 0.2, -0.1, 0.7]\n"
+          "  %3:f32<2x1x1x4> = fake_quant %2 {min = -1.27, max = 1.27, narrow = 1, bits = 3}\n" NORM
+          "  %9:f32<1x4x4x2> = relu %8 {act = relu}\n"
+          "  %10:f32<1x4x4x2> = fake_quant %9 {min = 0, max = 3, bits = 4}\n  output %10\n",
+          3.0 / 15, 1);
+    check("symmetric ones behind a relu that is beyond them, and one that is not",
+          X W NORM "  %9:f32<1x4x4x2> = relu %8 {act = relu}\n"
+                   "  %10:f32<1x4x4x2> = fake_quant %9 {min = -1.5, max = 1.5, narrow = 1, bits = 5}\n"
+                   "  %11:f32<1x4x4x2> = relu %10 {act = relu6}\n"
+                   "  %12:f32<1x4x4x2> = fake_quant %11 {min = -7, max = 7, narrow = 1, bits = 4}\n  output %12\n",
+          1, 1);
+    check("residual sum of 4 and 6 bits in 3",
+          X "  %2:f32<1x4x4x4> = fake_quant %0 {min = -1, max = 3, bits = 4}\n"
+            "  %4:f32<1x4x4x4> = fake_quant %0 {min = -2, max = 2.2, bits = 6}\n"
+            "  %3:f32<1x4x4x4> = add %4, %2 {act = relu}\n"
+            "  %9:f32<1x4x4x4> = fake_quant %3 {min = 0, max = 4, bits = 3}\n  output %9\n",
+          4.0 / 7, 1);
+    check("ties as Paddle counts them, a range with one integer more, and a multiple turned round",
+          "  input %0:f32<1x4x4x4>\n"
+          "  %1:f32<1x4x4x4> = fake_quant %0 {min = -1.6, max = 1.4, bits = 4, ties = even}\n"
+          "  const %2:f32<> = [-0.75]\n  %3:f32<1x4x4x4> = mul %1, %2\n"
+          "  %4:f32<1x4x4x4> = fake_quant %3 {min = -1, max = 1, bits = 2, narrow = 1, ties = away}\n  output %4\n",
+          1, 1);
+    check("pools and concat of 5 bits",
+          X "  %7:f32<1x4x4x4> = fake_quant %0 {min = -1.6, max = 1.5, bits = 5}\n"
+            "  %2:f32<1x2x2x4> = avg_pool2d %7 {kernel = [2, 2], stride = [2, 2]}\n"
+            "  %3:f32<1x2x2x4> = fake_quant %2 {min = -1.6, max = 1.5, bits = 5}\n"
+            "  %4:f32<1x2x2x4> = max_pool2d %1 {kernel = [2, 2], stride = [2, 2]}\n"
+            "  %5:f32<1x2x2x8> = concat %3, %4 {axis = 3}\n"
+            "  %9:f32<1x2x2x8> = fake_quant %5 {min = -1.6, max = 1.5, bits = 5}\n  output %9\n",
+          3.1 / 31, 1);
+}
+
 int main(void)
 {
     check_products();
     check_weights();
     check_others();
+    check_bits();
     return failures != 0;
 }
