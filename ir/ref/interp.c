@@ -118,6 +118,17 @@ static bool has_lite_form(const ir_op *op)
            ((info->flags & IR_MAC && !(op->operand_count > 3 && ir_operand_value(op, 3))) || info->flags & IR_LOOKUP);
 }
 
+/* What makes integers of real numbers, as a quantize or with one behind it. */
+static bool has_away_form(const ir_op *op)
+{
+    const ir_dtype x = op->operands[0].value->type.dtype, y = op->results[0]->type.dtype;
+    const bool sums =
+        ir_op_info_of(op->code)->flags & IR_MAC || op->code == IR_ADD || op->code == IR_SUB || op->code == IR_MUL;
+    if (op->code == IR_REQUANTIZE)
+        return x == IR_U8 && y == IR_U8;
+    return op->code == IR_QUANTIZE || (sums && x == IR_F32 && (y == IR_U8 || y == IR_I8));
+}
+
 bool ir_op_supported(const ir_op *op, diag *d)
 {
     const evaluator *e = &evaluators[op->code];
@@ -134,11 +145,9 @@ bool ir_op_supported(const ir_op *op, diag *d)
             return ir_refuse(op, d, "result %d has no type", i);
     if (!types_match(e->types, op))
         return refuse_types(op, d);
-    if (ir_has_attr(op, IR_ATTR_ROUNDING) && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_AWAY_F32 &&
-        op->code != IR_QUANTIZE &&
-        (op->code != IR_REQUANTIZE || op->operands[0].value->type.dtype != IR_U8 ||
-         op->results[0]->type.dtype != IR_U8))
-        return ir_refuse(op, d, "away_f32 is defined for a quantize, and for a requantize from u8 to u8");
+    if (ir_has_attr(op, IR_ATTR_ROUNDING) && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_AWAY_F32 && !has_away_form(op))
+        return ir_refuse(
+            op, d, "away_f32 is defined for real numbers that become integers, and for a requantize from u8 to u8");
     if (ir_has_attr(op, IR_ATTR_ROUNDING) && ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_LITE_F32 && !has_lite_form(op))
         return ir_refuse(op, d, "lite_f32 is not defined for this op on these types");
     return e->check(op, d);

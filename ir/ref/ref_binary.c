@@ -1,6 +1,6 @@
 /* ref_binary.c: arithmetic of two elements, with broadcasting.
  *
- *     real:      f(a, b), clamped by act
+ *     real:      f(a, b), clamped by act; sums and products may then be quantized
  *     quantized: f(a - z1, b - z2), by the op's formula and rounding, + zero, clamped by act
  *     integers:  f(a, b), wrapping, clamped by act */
 #include "arith/fixed_point.h"
@@ -14,17 +14,27 @@ static float floor_mod_f32(float a, float b)
     return m != 0 && (b < 0) != (m < 0) ? m + b : m;
 }
 
+/* Integers, where there is a grid for them. */
+static void put_real(void *out, int64_t i, float v, const ir_value *y, const ir_grid *grid)
+{
+    if (grid)
+        ir_int_put(y->type.dtype, out, i, ir_grid_apply(grid, v));
+    else
+        ir_f32_put(out, i, v);
+}
+
 #define EACH(expression)                                                                                               \
     for (int64_t i = 0; i < r->length; i++) {                                                                          \
         const float a = ir_f32_at(x, r->first[0] + i * r->step[0]);                                                    \
         const float b = ir_f32_at(y, r->first[1] + i * r->step[1]);                                                    \
-        ir_f32_put(out, r->out_first + i, ir_clamp_f32((expression), min, max));                                       \
+        put_real(out, r->out_first + i, ir_clamp_f32((expression), min, max), op->results[0], grid);                   \
     }                                                                                                                  \
     break
 
-static void real_run(ir_opcode code, const ir_rows *r, const void *x, const void *y, void *out, float min, float max)
+static void real_run(const ir_op *op, const ir_grid *grid, const ir_rows *r, const void *x, const void *y, void *out,
+                     float min, float max)
 {
-    switch (code) {
+    switch (op->code) {
     case IR_ADD: EACH(a + b);
     case IR_SUB: EACH(a - b);
     case IR_MUL: EACH(a * b);
@@ -237,6 +247,8 @@ bool ir_check_binary(const ir_op *op, diag *d)
     const ir_dtype t = a->type.dtype;
     if (!ir_check_broadcast_shapes(op, 2, d))
         return false;
+    if (t == IR_F32 && y->type.dtype != IR_F32)
+        return ir_check_quantized(op, y, "result", d);
     if (t != IR_I8 && t != IR_U8 && t != IR_I16)
         return true;
     if (!a->quant && !b->quant && !y->quant)
@@ -260,14 +272,16 @@ bool ir_ref_binary(const ir_op *op, const void *const operands[], void *const re
     (void)d;
     const ir_dtype t = op->operands[0].value->type.dtype;
     const bool has_quant = op->results[0]->quant && (t == IR_I8 || t == IR_U8 || t == IR_I16);
+    const bool to_grid = t == IR_F32 && op->results[0]->quant;
     const quantized q = has_quant ? quantized_of(op) : (quantized){0};
+    const ir_grid grid = to_grid ? ir_grid_of(op) : (ir_grid){0};
     float low, high;
     int64_t min, max;
     ir_act_bounds_f32(act_of(op), &low, &high);
     plain_bounds(act_of(op), &min, &max);
     for (ir_rows r = ir_rows_of(op, 2); !r.done; ir_rows_next(&r)) {
         if (t == IR_F32)
-            real_run(op->code, &r, operands[0], operands[1], results[0], low, high);
+            real_run(op, to_grid ? &grid : NULL, &r, operands[0], operands[1], results[0], low, high);
         else if (has_quant)
             quantized_run(&q, op, &r, operands[0], operands[1], results[0]);
         else

@@ -50,21 +50,28 @@ bool ir_check_dequantize(const ir_op *op, diag *d)
     return check_shapes(op, d) && (x->type.dtype == IR_F16 || check_parameters(op, x, d));
 }
 
+ir_grid ir_grid_of(const ir_op *op)
+{
+    const ir_value *y = op->results[0];
+    const ir_enum_ROUNDING rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
+    ir_grid g = {.even = rounding == IR_ROUNDING_EVEN_F32, .scale = y->quant->scale[0], .zero = y->quant->zero[0]};
+    ir_quant_range(y->type.dtype, y->quant, &g.min, &g.max);
+    ir_rounding_bounds(rounding, y->type.dtype, &g.min, &g.max);
+    return g;
+}
+
 bool ir_ref_quantize(const ir_op *op, const void *const operands[], void *const results[], diag *d)
 {
     (void)d;
     const ir_value *y = op->results[0];
     const parameters p = parameters_of(y);
-    const bool even = ir_int(op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32;
     const int64_t n = ir_type_elements(&y->type);
-    int32_t min, max;
-    ir_quant_range(y->type.dtype, y->quant, &min, &max);
-    ir_rounding_bounds((ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING), y->type.dtype, &min, &max);
+    ir_grid g = n ? ir_grid_of(op) : (ir_grid){0};
     for (int64_t i = 0; i < n; i++) {
         const int64_t c = parameter_at(&p, i);
-        const float x = ir_f32_at(operands[0], i) / p.quant->scale[c];
-        const int32_t q = ir_round_even_f32(even ? x : roundf(x), p.quant->zero[c], min, max);
-        ir_int_put(y->type.dtype, results[0], i, q);
+        g.scale = p.quant->scale[c];
+        g.zero = p.quant->zero[c];
+        ir_int_put(y->type.dtype, results[0], i, ir_grid_apply(&g, ir_f32_at(operands[0], i)));
     }
     return true;
 }

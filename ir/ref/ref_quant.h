@@ -120,6 +120,23 @@ static inline float ir_clamp_f32(float x, float min, float max) /* NaN passes */
     return max < x ? max : x;
 }
 
+/* ---- Real values to integers, as the op quantize has them ---- */
+
+typedef struct ir_grid {
+    bool even; /* ties; else away from zero */
+    float scale;
+    int32_t zero, min, max;
+} ir_grid;
+
+/* Of result 0, on the grid of its first channel. */
+ir_grid ir_grid_of(const ir_op *);
+
+static inline int32_t ir_grid_apply(const ir_grid *g, float x)
+{
+    const float y = x / g->scale;
+    return ir_round_even_f32(g->even ? y : roundf(y), g->zero, g->min, g->max);
+}
+
 /* ---- Quantization at run time (ref_dynamic.c) ---- */
 
 typedef struct ir_dynamic {
@@ -146,7 +163,8 @@ typedef struct ir_mac_end {
     float *to_real;        /* a channel each: integer accumulator, f32 result; with row_scale the weights' part of it */
     const void *row_scale; /* floats, operand quantized at run time; or NULL */
     int64_t rows_per_scale;
-    float min, max; /* activation, f32 results */
+    ir_grid grid;   /* integer results of real accumulators */
+    float min, max; /* activation, real sums */
     float add_min, add_max;
     const void *residual; /* same shape as the result, or NULL */
     bool residual_first;

@@ -69,6 +69,8 @@ static double binary_magnitude(ir_opcode code, double a, double b, const ir_valu
 bool rule_binary(draw *d, ir_opcode code, const draw_types *t)
 {
     const bool whole = ir_op_info_of(code)->flags & IR_UNSCALED;
+    const bool quantizes = t->operand[0] == IR_F32 && t->result[0] != IR_F32;
+    d->takes_bounded = d->takes_bounded && !quantizes;
     const draw_kind kind = whole || (code != IR_PRELU && draw_chance(d, 10)) ? DRAW_PLAIN : DRAW_QUANTIZED;
     ir_value *b, *a = draw_two(d, t, kind, &b);
     ir_value *operands[] = {a, b};
@@ -78,6 +80,8 @@ bool rule_binary(draw *d, ir_opcode code, const draw_types *t)
     draw_op(d, code, 2, operands);
     if (ir_has_attr(d->op, IR_ATTR_ACT))
         ir_set_int(d->op, IR_ATTR_ACT, draw_act(d));
+    if (quantizes)
+        return draw_result(d, 0, t->result[0], draw_result_quant(d, t->result[0], 4));
     if (kind == DRAW_PLAIN)
         return draw_result(d, 0, t->result[0], NULL);
     return draw_result(

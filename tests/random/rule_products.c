@@ -16,7 +16,9 @@ bool rule_mac_begin(draw *d, const draw_types *t, rule_mac *m)
                     .gated = t->operands > GATE,
                     .bias = t->operand[BIAS]};
     m->operand_kind = m->dynamic ? DRAW_PLAIN : DRAW_QUANTIZED;
-    if (!m->real)
+    /* The order of real sums would decide integers; tests/codegen/gemm/quantized_products.qir has longer ones, of whole numbers. */
+    m->single = m->real && t->result[0] != IR_F32;
+    if (!m->real || m->single)
         d->takes_bounded = false; /* sums of integers, their biases and scales decide integers */
     return true;
 }
@@ -62,7 +64,9 @@ void rule_mac_weights(draw *d, rule_mac *m, ir_value *x, ir_type type, int axis,
     m->operands[0] = x;
     m->operands[WEIGHTS] = w;
     m->operand_count = 2;
-    if (draw_chance(d, m->bias == IR_F32 && !m->real ? 40 : 75)) /* real biases of integers are Paddle's */
+    m->terms = terms;
+    if (!m->single &&
+        draw_chance(d, m->bias == IR_F32 && !m->real ? 40 : 75)) /* real biases of integers are Paddle's */
         m->operands[m->operand_count++] =
             draw_chance(d, 95)
                 ? draw_constant(d, bias, NULL, draw_chance(d, 80) ? FILL_CONSTANT : (int)draw_below(d, FILL_KINDS))
@@ -89,13 +93,16 @@ static bool adds_real(const draw *d, const ir_type *result)
 
 static void add_residual(draw *d, const ir_type *result)
 {
-    const draw_want like = {.dtype = result->dtype, .kind = DRAW_QUANTIZED, .type = result};
+    const bool real = d->op->operands[0].value->type.dtype == IR_F32;
+    ir_type type = *result;
+    type.dtype = real ? IR_F32 : result->dtype;
+    const draw_want like = {.dtype = type.dtype, .kind = DRAW_QUANTIZED, .type = &type};
     const ir_value *y = d->op->results[0];
 
     add_operand(d, RESIDUAL, draw_take(d, &like));
     ir_set_int(d->op, IR_ATTR_ADD_ACT, draw_act(d));
     ir_set_int(d->op, IR_ATTR_ADD_FIRST, draw_below(d, 2));
-    if (!y->quant)
+    if (real || !y->quant)
         return;
     if (adds_real(d, result) && draw_chance(d, 50)) {
         ir_set_int(d->op, IR_ATTR_ACT, IR_ACT_NONE);
@@ -140,6 +147,8 @@ bool rule_mac_end(draw *d, const draw_types *t, rule_mac *m)
     const bool sums = m->dynamic && t->result[0] == IR_I32;
     const ir_quant *quant = m->dynamic ? NULL : draw_result_quant(d, t->result[0], m->magnitude);
 
+    if (m->single && m->terms != 1)
+        return false;
     if (d->op->code == IR_TRANSPOSE_CONV2D) {
         const ir_type result = d->op->results[0]->type;
         return draw_result_as(d, 0, &result, quant);

@@ -74,9 +74,12 @@ bool rule_conv2d(draw *d, ir_opcode code, const draw_types *t)
         return false;
     ir_value *x = draw_image(d, t->operand[0], m.operand_kind);
     const int64_t *dims = x->type.dims, channels = dims[3];
-    const bool pointwise = draw_chance(d, 30);
+    const bool pointwise = m.single || draw_chance(d, 30);
     const axis y = draw_axis(d, dims[1], pointwise, true), w = draw_axis(d, dims[2], pointwise, true);
-    const int64_t groups = draw_chance(d, 25) ? divisor(d, channels) : 1, depth = channels / groups;
+    const int64_t groups = m.single             ? channels
+                           : draw_chance(d, 25) ? divisor(d, channels)
+                                                : 1,
+                  depth = channels / groups;
     const int64_t positions = dims[0] * y.positions * w.positions, terms = y.taps * w.taps * depth;
     int64_t filters = groups * (draw_chance(d, 50) ? draw_channels(d) : draw_between(d, 1, 4));
 
@@ -99,7 +102,7 @@ bool rule_depthwise_conv2d(draw *d, ir_opcode code, const draw_types *t)
         return false;
     ir_value *x = draw_image(d, t->operand[0], m.operand_kind);
     const int64_t *dims = x->type.dims;
-    const axis y = draw_axis(d, dims[1], false, true), w = draw_axis(d, dims[2], false, true);
+    const axis y = draw_axis(d, dims[1], m.single, true), w = draw_axis(d, dims[2], m.single, true);
     const int64_t multiplier = draw_chance(d, 75) ? 1 : draw_between(d, 2, 4), channels = dims[3] * multiplier;
 
     if (dims[0] * y.positions * w.positions * channels * y.taps * w.taps > DRAW_MOST_TERMS)

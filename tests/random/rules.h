@@ -16,6 +16,8 @@ typedef struct rule_mac {
     draw_kind operand_kind; /* of x */
     bool real, dynamic;     /* floats; an x that was quantized at run time */
     bool gated;             /* with slopes of a gate */
+    bool single; /* a real product that becomes an integer: of one term, so that there is nothing to sum up */
+    int64_t terms;
     ir_value *operands[6];
     int operand_count;
     ir_dtype bias;

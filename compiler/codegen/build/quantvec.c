@@ -120,7 +120,7 @@ LLVMValueRef cg_quant_finish(cg_kernel *k, const cg_quant_end *end, LLVMValueRef
     unsigned lanes = LLVMGetVectorSize(LLVMTypeOf(x));
     LLVMTypeRef element = end->dtype == IR_I16 ? k->m->i16 : k->m->i8;
 
-    if (end->dtype == IR_U8 && lanes == 64)
+    if (cg_quant_packs(end, lanes))
         return clamp_bytes(k, end, pack_64(k, end, x));
     x = cg_max(k, x, splat(k, x, end->min - end->zero));
     x = cg_min(k, x, splat(k, x, end->max - end->zero));

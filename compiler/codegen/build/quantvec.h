@@ -15,6 +15,11 @@ typedef struct cg_quant_end {
 } cg_quant_end;
 
 cg_quant_end cg_quant_end_of(const ir_value *result, ir_enum_ACT);
+/* Are so many lanes narrowed by packs, which saturate? */
+static inline bool cg_quant_packs(const cg_quant_end *end, unsigned lanes)
+{
+    return end->dtype == IR_U8 && lanes == 64;
+}
 /* i32 lanes of at most 2^30 in magnitude, or saturated to the type's range without zero -> lanes of the type. */
 LLVMValueRef cg_quant_finish(cg_kernel *, const cg_quant_end *, LLVMValueRef);
 

@@ -159,7 +159,7 @@ static unsigned choose_lanes(const cg_module *m, const cg_eltwise *e, const nest
 
     if (!n->contiguous)
         return 1;
-    if (e->lanes)
+    if (e->lanes && n->run >= e->lanes)
         return e->lanes;
     for (int a = 0; a <= e->inputs; a++)
         widest = n->bytes[a] > widest ? n->bytes[a] : widest;

@@ -25,7 +25,7 @@ struct cg_eltwise {
     const char *key;       /* what body depends on beyond op and types */
     LLVMValueRef constant; /* or NULL: an argument beside the operands, such as a table */
     bool wants_table;      /* constant is a table of 256 bytes: `table` is loaded at the kernel's start */
-    unsigned lanes;        /* 0: chosen from the types */
+    unsigned lanes;        /* where runs are as long; 0: chosen from the types */
     bool is_int8;
     /* while the kernel is emitted */
     LLVMValueRef constant_pointer;

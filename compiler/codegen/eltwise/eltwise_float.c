@@ -1,9 +1,10 @@
-/* eltwise_float.c: element-wise ops on f32. */
+/* eltwise_float.c: element-wise ops on f32; the results of some may be those numbers as the op quantize has them. */
 #include "compiler/codegen/eltwise/eltwise.h"
 
 #include <math.h>
 
 #include "compiler/codegen/build/elementary.h"
+#include "compiler/codegen/build/quantizer.h"
 #include "compiler/codegen/codegen.h"
 
 /* ---- Unary ---- */
@@ -134,17 +135,15 @@ static LLVMValueRef floor_mod(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a,
     return LLVMBuildSelect(k->b, moved, LLVMBuildFAdd(k->b, r, b, ""), r, "");
 }
 
+/* Without the activation. */
 static LLVMValueRef arithmetic(cg_kernel *k, const cg_eltwise *e, LLVMValueRef a, LLVMValueRef b)
 {
-    LLVMValueRef y;
-
     switch (e->op->code) {
-    case IR_ADD: y = LLVMBuildFAdd(k->b, a, b, ""); break;
-    case IR_SUB: y = LLVMBuildFSub(k->b, a, b, ""); break;
-    case IR_MUL: y = LLVMBuildFMul(k->b, a, b, ""); break;
-    default: y = LLVMBuildFDiv(k->b, a, b, ""); break;
+    case IR_ADD: return LLVMBuildFAdd(k->b, a, b, "");
+    case IR_SUB: return LLVMBuildFSub(k->b, a, b, "");
+    case IR_MUL: return LLVMBuildFMul(k->b, a, b, "");
+    default: return LLVMBuildFDiv(k->b, a, b, "");
     }
-    return cg_act_f32(k, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT), y);
 }
 
 static LLVMValueRef compare(cg_kernel *k, const cg_eltwise *e, LLVMRealPredicate p, LLVMValueRef a, LLVMValueRef b)
@@ -160,7 +159,7 @@ static LLVMValueRef binary_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef 
     case IR_ADD:
     case IR_SUB:
     case IR_MUL:
-    case IR_DIV: return arithmetic(k, e, a, b);
+    case IR_DIV: return cg_act_f32(k, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT), arithmetic(k, e, a, b));
     case IR_MINIMUM: return LLVMBuildSelect(k->b, is_nan(k, a), a, cg_min(k, a, b), "");
     case IR_MAXIMUM: return LLVMBuildSelect(k->b, is_nan(k, a), a, cg_max(k, a, b), "");
     case IR_POW: return cg_math_pow(k, a, b);
@@ -191,10 +190,23 @@ static const char *attribute_key(cg_module *m, const ir_op *op)
     return "";
 }
 
+static LLVMValueRef quantized_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
+{
+    return cg_quantize(k, e->context, arithmetic(k, e, in[0], in[1]));
+}
+
 bool cg_emit_eltwise_f32(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, op->operand_count == 1 ? unary_body : binary_body);
+    cg_quantizer q;
 
     e.key = attribute_key(m, op);
+    if (e.out->quant) {
+        q = cg_quantizer_of(m, op, (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));
+        e.body = quantized_body;
+        e.context = &q;
+        e.key = arena_format(m->arena, "%s %s", e.key, cg_quantizer_key(m, &q));
+        e.lanes = cg_quantizer_lanes(m, &q);
+    }
     return cg_eltwise_emit(m, &e);
 }

@@ -2,9 +2,9 @@
 #include "compiler/codegen/eltwise/eltwise.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "compiler/codegen/build/elementary.h"
+#include "compiler/codegen/build/quantizer.h"
 #include "compiler/codegen/codegen.h"
 #include "ir/ref/interp.h"
 
@@ -37,51 +37,19 @@ bool cg_emit_dequantize(cg_module *m, const ir_op *op)
     return cg_eltwise_emit(m, &e);
 }
 
-/* x / scale, correctly rounded, without a division: with the rounded inverse, two corrections by the exact remainder
- * give the right quotient (Markstein's theorem; not where the divisor's significand is all ones).  x is limited to what
- * cannot saturate the result anyway, so that no infinity gets into the remainder. */
-static LLVMValueRef divide_by_scale(cg_kernel *k, const cg_eltwise *e, LLVMValueRef x, float scale)
-{
-    float inverse = 1 / scale, limit = 100000 * scale;
-    uint32_t bits;
-    LLVMValueRef y, s, minus_s, q;
-
-    memcpy(&bits, &scale, 4);
-    s = cg_elt_f32(k, e, scale);
-    if (!target_has(k->m->target, TARGET_FMA) || (bits & 0x7fffff) == 0x7fffff || !(scale > 1e-20f && scale < 1e20f))
-        return LLVMBuildFDiv(k->b, x, s, "");
-    y = cg_elt_f32(k, e, inverse);
-    minus_s = cg_elt_f32(k, e, -scale);
-    x = cg_min(k, cg_max(k, x, cg_elt_f32(k, e, -limit)), cg_elt_f32(k, e, limit));
-    q = LLVMBuildFMul(k->b, x, y, "");
-    q = cg_fma(k, cg_fma(k, q, minus_s, x), y, q);
-    return cg_fma(k, cg_fma(k, q, minus_s, x), y, q);
-}
-
-/* The clamp comes before the conversion, where it is exact for every float; NaN becomes the smallest. */
 static LLVMValueRef quantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
 {
-    const ir_quant *q = e->out->quant;
-    ir_dtype t = e->out->type.dtype;
-    LLVMValueRef x = divide_by_scale(k, e, in[0], q->scale[0]);
-    int32_t min, max;
-
-    ir_quant_range(t, q, &min, &max);
-    ir_rounding_bounds((ir_enum_ROUNDING)ir_int(e->op, IR_ATTR_ROUNDING), t, &min, &max);
-    x = cg_max(k, x, cg_elt_f32(k, e, (float)(min - q->zero[0])));
-    x = cg_min(k, x, cg_elt_f32(k, e, (float)(max - q->zero[0])));
-    x = ir_int(e->op, IR_ATTR_ROUNDING) == IR_ROUNDING_EVEN_F32 ? cg_round_to_i32(k, x)
-                                                                : cg_math_round_away_i32(k, x, true);
-    x = LLVMBuildAdd(k->b, x, cg_elt_i32(k, e, q->zero[0]), "");
-    return LLVMBuildTrunc(k->b, x, cg_elt_type(k, e, t), "");
+    return cg_quantize(k, e->context, in[0]);
 }
 
 bool cg_emit_quantize(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, quantize_body);
+    const cg_quantizer q = cg_quantizer_of(m, op, IR_ACT_NONE);
 
-    e.key = arena_format(m->arena, "%a %d %d %lld", (double)e.out->quant->scale[0], e.out->quant->zero[0],
-                         ir_unused_key(e.out->quant->unused), (long long)ir_int(op, IR_ATTR_ROUNDING));
+    e.context = &q;
+    e.key = cg_quantizer_key(m, &q);
+    e.lanes = cg_quantizer_lanes(m, &q);
     return cg_eltwise_emit(m, &e);
 }
 

@@ -64,7 +64,7 @@ cg_fit cg_conv_fits(const ir_op *op, const target_info *target)
     const ir_dtype x = op->operands[0].value->type.dtype;
     cg_fit fit = cg_mac_fits(op);
     (void)target;
-    if (fit.how == CG_BEST && op->code == IR_DEPTHWISE_CONV2D && x == op->results[0]->type.dtype)
+    if (fit.how == CG_BEST && op->code == IR_DEPTHWISE_CONV2D && (x == IR_F32 || x == op->results[0]->type.dtype))
         fit.how = x == IR_F32 ? CG_CANNOT : CG_CAN;
     return fit;
 }

@@ -363,8 +363,10 @@ static const char *rows_key(arena *a, const cg_gemm_rows *r)
                : "";
 }
 
-static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_tiles *t)
+static const char *key_of(const cg_module *m, const gemm_kernel *e)
 {
+    const cg_gemm *g = e->g;
+    const schedule_tiles *t = e->tiles;
     arena *a = m->arena;
     const cg_gemm_residual *r = &g->residual;
     static const char *const form[] = {[CG_GEMM_ANY] = "",
@@ -374,7 +376,7 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
                                        [CG_GEMM_FLIPPED_APART] = "flipped apart",
                                        [CG_GEMM_WORDS] = "words",
                                        [CG_GEMM_TILES] = "tiles"};
-    const char *tiles = "", *residual = "";
+    const char *tiles = "", *residual = "", *end = "";
     for (int i = 0; i < t->kinds; i++) {
         const schedule_kind *s = &t->kind[i];
         tiles =
@@ -384,6 +386,10 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
     if (r->present)
         residual =
             arena_format(a, "%d%s%s", r->first, rows_key(a, &r->rows), g->is_float ? "" : cg_residual_key(m, &r->add));
+    if (gemm_quantizes(g))
+        end = cg_quantizer_key(m, &e->quantizer);
+    else if (!g->is_float && g->out_type != IR_I32)
+        end = cg_requant_key(m, &g->requant);
     return arena_format(a,
                         "gemm %s%s%s%s>%s m%lldx%lldx%lld n%lldx%lld k%lld%s g%lld,%lld,%lld c%d%s x%s o%s s%s d%s%s%s "
                         "q{%s} r{%s} %a,%a,%a,%a,%d",
@@ -393,9 +399,15 @@ static const char *key_of(const cg_module *m, const cg_gemm *g, const schedule_t
                         (long long)g->steps, g->linear ? "l" : "t", (long long)g->x_group, (long long)g->out_group,
                         (long long)g->sums_group, t->blocks, tiles, rows_key(a, &g->x), rows_key(a, &g->out),
                         rows_key(a, &g->sums), rows_key(a, &g->scales), cg_arg_is_bound(&g->column_zeros) ? "z" : "",
-                        rows_key(a, &g->zeros),
-                        g->is_float || g->out_type == IR_I32 ? "" : cg_requant_key(m, &g->requant), residual,
-                        (double)g->min, (double)g->max, (double)g->add_min, (double)g->add_max, g->sum_factor);
+                        rows_key(a, &g->zeros), end, residual, (double)g->min, (double)g->max, (double)g->add_min,
+                        (double)g->add_max, g->sum_factor);
+}
+
+/* What an op has behind its sums, and its residual. */
+static ir_enum_ACT last_activation(const cg_gemm *g)
+{
+    const ir_attr_id id = g->residual.present ? IR_ATTR_ADD_ACT : IR_ATTR_ACT;
+    return ir_has_attr(g->op, id) ? (ir_enum_ACT)ir_int(g->op, id) : IR_ACT_NONE;
 }
 
 bool cg_gemm_emit(cg_module *m, const cg_gemm *g, const schedule_tiles *tiles)
@@ -409,9 +421,11 @@ bool cg_gemm_emit(cg_module *m, const cg_gemm *g, const schedule_tiles *tiles)
     if (g->residual.present && !g->is_float && g->residual.add.rounding != IR_ROUNDING_EVEN_F32)
         add_params = cg_arg_constant(cg_residual_constant(m, &g->residual.add));
     gemm_kernel e = {.g = g, .tiles = tiles};
+    if (gemm_quantizes(g))
+        e.quantizer = cg_quantizer_of(m, g->op, last_activation(g));
     int slot_argument[GEMM_SLOTS];
     const int arguments = bind(g, params, add_params, args, slot_argument);
-    if (cg_kernel_begin(m, &e.k, key_of(m, g, tiles), g->op, arguments)) {
+    if (cg_kernel_begin(m, &e.k, key_of(m, &e), g->op, arguments)) {
         for (int i = 0; i < GEMM_SLOTS; i++)
             e.slot[i] = slot_argument[i] >= 0 ? e.k.arg[slot_argument[i]] : NULL;
         emit_body(&e, count, panels);

@@ -82,7 +82,9 @@ typedef struct cg_gemm {
     cg_gemm_residual residual;
     float min, max;         /* is_float: bounds of the activation … */
     float add_min, add_max; /* … and of the one behind the residual */
-    ir_dtype out_type;      /* U8 (or I8); F32: accumulator * scale, from integers too; I32: accumulator * sum_factor */
+    /* U8 (or I8), by requant or, is_float, as the op quantize has it; F32: accumulator * scale, from integers too; I32:
+     * accumulator * sum_factor */
+    ir_dtype out_type;
     int32_t sum_factor;
     uint64_t macs;
 } cg_gemm;

@@ -57,13 +57,16 @@ static LLVMValueRef row_pointer(gemm_kernel *e, LLVMValueRef tile, const cg_gemm
     return cg_at_const(&e->k, tile, gemm_row_distance(e, rows, row) + CG_BLOCK_COLUMNS * block * element_bytes);
 }
 
+/* Is what is added a real number, to another one? */
+static bool is_real_residual(const cg_gemm *g) { return g->is_float || g->out_type == IR_F32; }
+
 /* The residual of one vector of results: floats, or raw integers. */
 static LLVMValueRef load_residual(gemm_kernel *e, LLVMValueRef tile, int row, int block)
 {
     cg_kernel *k = &e->k;
     const cg_gemm_residual *r = &e->g->residual;
     const int columns = columns_in(e, block);
-    if (e->g->out_type == IR_F32)
+    if (is_real_residual(e->g))
         return load_first(k, k->m->f32, columns, row_pointer(e, tile, &r->rows, row, block, 4));
     LLVMValueRef v = load_first(k, k->m->i8, columns, row_pointer(e, tile, &r->rows, row, block, 1));
     return LLVMBuildZExt(k->b, v, cg_vector(k->m->i32, CG_BLOCK_COLUMNS), "");
@@ -209,6 +212,36 @@ static void finish_plain(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
     }
 }
 
+/* Activation, residual, the residual's activation; the last of them is the quantizer's, where there is one. */
+static LLVMValueRef finish_real(gemm_kernel *e, LLVMValueRef v, LLVMValueRef residual, int row, int block)
+{
+    cg_kernel *k = &e->k;
+    const cg_gemm *g = e->g;
+    const bool last = !gemm_quantizes(g);
+    if (last || g->residual.present)
+        v = cg_clamp_f32(k, v, g->min, g->max);
+    if (!g->residual.present)
+        return v;
+    LLVMValueRef other = load_residual(e, residual, row, block);
+    v = g->residual.first ? LLVMBuildFAdd(k->b, other, v, "") : LLVMBuildFAdd(k->b, v, other, "");
+    return last ? cg_clamp_f32(k, v, g->add_min, g->add_max) : v;
+}
+
+/* Integers of float sums. */
+static void finish_quantized(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, LLVMValueRef residual)
+{
+    const cg_quantizer *q = &e->quantizer;
+    const int all = e->rows * e->blocks;
+    for (int i = 0; i < all; i += PIECES) {
+        LLVMValueRef v[PIECES];
+        for (int j = 0; j < PIECES; j++) {
+            const int at = i + j, row = at / e->blocks, block = at % e->blocks;
+            v[j] = at < all ? cg_quantize_centred(&e->k, q, finish_real(e, acc[at], residual, row, block)) : v[j - 1];
+        }
+        store_pieces(e, pack_bytes(&e->k, q->end.zero, q->end.min, UINT8_MAX, v), out, i);
+    }
+}
+
 /* Float results, of float or of integer sums; or the integer sums as they are. */
 static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, LLVMValueRef residual)
 {
@@ -231,14 +264,8 @@ static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
         }
         if (g->out_type == IR_I32)
             v = LLVMBuildMul(k->b, v, cg_splat_i32(k, g->sum_factor, CG_BLOCK_COLUMNS), "");
-        if (g->out_type == IR_F32) {
-            v = cg_clamp_f32(k, v, g->min, g->max);
-            if (g->residual.present) {
-                LLVMValueRef other = load_residual(e, residual, row, block);
-                v = g->residual.first ? LLVMBuildFAdd(k->b, other, v, "") : LLVMBuildFAdd(k->b, v, other, "");
-                v = cg_clamp_f32(k, v, g->add_min, g->add_max);
-            }
-        }
+        if (g->out_type == IR_F32)
+            v = finish_real(e, v, residual, row, block);
         store_first(k, v, columns_in(e, block), 4, row_pointer(e, out, &g->out, row, block, 4));
     }
 }
@@ -246,7 +273,10 @@ static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
 static LLVMValueRef residual_tile(gemm_kernel *e)
 {
     const cg_gemm_residual *r = &e->g->residual;
-    return r->present ? cg_at(&e->k, gemm_rows_at(e, e->slot[GEMM_RESIDUAL], &r->rows), e->column) : NULL;
+    if (!r->present)
+        return NULL;
+    LLVMValueRef column = gemm_quantizes(e->g) ? cg_mul_const(&e->k, e->column, 4) : e->column; /* of floats */
+    return cg_at(&e->k, gemm_rows_at(e, e->slot[GEMM_RESIDUAL], &r->rows), column);
 }
 
 void gemm_prefetch_residual(gemm_kernel *e)
@@ -264,6 +294,8 @@ void gemm_finish(gemm_kernel *e, LLVMValueRef acc[])
     LLVMValueRef residual = residual_tile(e);
     if (g->out_type == IR_F32 || g->out_type == IR_I32)
         finish_words(e, acc, out, residual);
+    else if (g->is_float)
+        finish_quantized(e, acc, out, residual);
     else if (g->out_type == IR_U8 && ir_rounding_is_real(g->requant.rounding))
         finish_packed(e, acc, out, residual);
     else

@@ -3,6 +3,7 @@
 #ifndef QCC_GEMM_PRIVATE_H
 #define QCC_GEMM_PRIVATE_H
 
+#include "compiler/codegen/build/quantizer.h"
 #include "compiler/codegen/matmul/gemm.h"
 
 enum { GEMM_MAX_BLOCKS = 8, GEMM_MAX_SUMS = 32 };
@@ -29,6 +30,7 @@ typedef struct gemm_kernel {
     cg_kernel k;
     const cg_gemm *g;
     const schedule_tiles *tiles;
+    cg_quantizer quantizer;        /* of integer results of real sums */
     LLVMValueRef slot[GEMM_SLOTS]; /* the kernel's arguments; NULL: not used */
     /* the panel */
     int blocks, columns;                 /* vectors, and columns in them that exist */
@@ -41,6 +43,9 @@ typedef struct gemm_kernel {
     LLVMValueRef ahead, ahead_step; /* what to prefetch first, and bytes to the next */
     int lines_ahead;                /* prefetches a step */
 } gemm_kernel;
+
+/* Do real sums become integers? */
+static inline bool gemm_quantizes(const cg_gemm *g) { return g->is_float && g->out_type == IR_U8; }
 
 /* Address of the tile's first row, and distance of row `row` of the tile from it. */
 LLVMValueRef gemm_rows_at(gemm_kernel *, LLVMValueRef pointer, const cg_gemm_rows *);

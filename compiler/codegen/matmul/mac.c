@@ -67,7 +67,7 @@ cg_fit cg_mac_fits(const ir_op *op)
 {
     const ir_dtype x = op->operands[0].value->type.dtype, w = op->operands[1].value->type.dtype;
     const ir_dtype y = op->results[0]->type.dtype;
-    const bool reals = x == IR_F32 && w == IR_F32 && y == IR_F32;
+    const bool reals = x == IR_F32 && w == IR_F32 && (y == IR_F32 || y == IR_U8);
     const bool bytes =
         x == IR_U8 && (w == IR_I8 || w == IR_U8) && (y == IR_F32 || y == (ir_mac_is_dynamic(op) ? IR_I32 : IR_U8));
     return cg_best_if((reals || bytes) && !cg_mac_is_open(op), cg_mac_is_open(op) ? CG_MAC_OPEN : NULL);
@@ -144,7 +144,7 @@ void cg_mac_bind_residual(cg_module *m, cg_gemm *g)
     g->residual.present = true;
     g->residual.first = ir_int(g->op, IR_ATTR_ADD_FIRST) != 0;
     ir_act_bounds_f32((ir_enum_ACT)ir_int(g->op, IR_ATTR_ADD_ACT), &g->add_min, &g->add_max);
-    if (g->op->results[0]->type.dtype != IR_F32)
+    if (!g->is_float && g->op->results[0]->type.dtype != IR_F32)
         g->residual.add = cg_residual_arithmetic(m, g->op, r);
 }
 

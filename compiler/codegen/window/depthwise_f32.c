@@ -1,11 +1,12 @@
 /* depthwise_f32.c: depthwise convolution on floats: taps multiplied and added in row-major order with one rounding each
- * (fma), starting from the bias.
+ * (fma), starting from the bias.  The result is real, or those numbers as the op quantize has them.
  *
  * Inside the image several result columns at a time share the weights and, where windows overlap, the operand's
  * columns; window rows above and below the image are left out.  In border columns, and with a multiplier, each pixel by
  * itself: taps outside the image read zeros. */
 #include <string.h>
 
+#include "compiler/codegen/build/quantizer.h"
 #include "compiler/codegen/matmul/mac.h"
 #include "compiler/codegen/window/depthwise.h"
 #include "ir/ref/interp.h"
@@ -24,7 +25,10 @@ typedef struct emitter {
     int tile;               /* result columns at once, inside the image */
     int64_t residual_pixel; /* bytes between its pixels */
     bool has_bias, has_residual;
+    cg_quantizer quantizer; /* of integer results */
 } emitter;
+
+static bool quantizes(const depthwise_plan *p) { return p->y.dtype != IR_F32; }
 
 static LLVMValueRef in_range(cg_kernel *k, LLVMValueRef index, int64_t limit)
 {
@@ -80,19 +84,23 @@ static void finish_pixel(emitter *e, LLVMValueRef acc, LLVMValueRef first, LLVMV
 {
     cg_kernel *k = e->k;
     LLVMValueRef at = cg_mul_const(k, first, 4);
-    acc = cg_act_f32(k, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT), acc);
+    ir_enum_ACT act = (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT);
     if (e->has_residual) {
+        acc = cg_act_f32(k, act, acc);
         LLVMValueRef r = cg_load_lanes(k, e->vector, cg_at(k, e->residual, at), mask);
         acc = ir_int(e->op, IR_ATTR_ADD_FIRST) ? LLVMBuildFAdd(k->b, r, acc, "") : LLVMBuildFAdd(k->b, acc, r, "");
-        acc = cg_act_f32(k, (ir_enum_ACT)ir_int(e->op, IR_ATTR_ADD_ACT), acc);
+        act = (ir_enum_ACT)ir_int(e->op, IR_ATTR_ADD_ACT);
     }
-    cg_store_lanes(k, acc, cg_at(k, e->out, at), mask);
+    if (quantizes(e->p)) /* which has the activation */
+        cg_store_lanes(k, cg_quantize(k, &e->quantizer, acc), cg_at(k, e->out, first), mask);
+    else
+        cg_store_lanes(k, cg_act_f32(k, act, acc), cg_at(k, e->out, at), mask);
 }
 
 static void point_at(emitter *e, LLVMValueRef column)
 {
     cg_kernel *k = e->k;
-    e->out = cg_at(k, e->row_out, cg_mul_const(k, column, e->p->y.stride[2] * 4));
+    e->out = cg_at(k, e->row_out, cg_mul_const(k, column, e->p->y.stride[2] * e->p->y.bytes));
     if (e->has_residual)
         e->residual = cg_at(k, e->row_residual, cg_mul_const(k, column, e->residual_pixel));
 }
@@ -236,9 +244,10 @@ static void emit_body(emitter *e, const cg_shape *r)
     LLVMValueRef batch = LLVMBuildUDiv(k->b, units.index, rows, ""), row = LLVMBuildURem(k->b, units.index, rows, "");
     e->image = cg_at(k, k->arg[ARG_X], cg_mul_const(k, batch, p->x.stride[0] * 4));
     e->top = cg_add(k, cg_mul_const(k, row, p->stride[0]), cg_i64(k, -p->pad[0]));
-    e->row_out = cg_at(
-        k, k->arg[ARG_Y],
-        cg_mul_const(k, cg_add(k, cg_mul_const(k, batch, p->y.stride[0]), cg_mul_const(k, row, p->y.stride[1])), 4));
+    e->row_out =
+        cg_at(k, k->arg[ARG_Y],
+              cg_mul_const(k, cg_add(k, cg_mul_const(k, batch, p->y.stride[0]), cg_mul_const(k, row, p->y.stride[1])),
+                           p->y.bytes));
     if (e->has_residual) {
         LLVMValueRef at = cg_add(k, cg_mul_const(k, batch, r->stride[0]), cg_mul_const(k, row, r->stride[1]));
         e->row_residual = cg_at(k, k->arg[ARG_RESIDUAL], cg_mul_const(k, at, 4));
@@ -251,8 +260,9 @@ static void emit_body(emitter *e, const cg_shape *r)
 cg_fit cg_depthwise_f32_fits(const ir_op *op, const target_info *target)
 {
     (void)target;
+    const ir_dtype y = op->results[0]->type.dtype;
     if (op->operands[0].value->type.dtype != IR_F32 || op->operands[1].value->type.dtype != IR_F32 ||
-        op->results[0]->type.dtype != IR_F32)
+        (y != IR_F32 && y != IR_U8))
         return cg_best_if(false, NULL);
     const ir_value *b = ir_operand_value(op, 2);
     return cg_best_if(!b || b->type.dtype == IR_F32, NULL);
@@ -287,6 +297,10 @@ bool cg_emit_depthwise_f32(cg_module *m, const ir_op *op)
     cg_key key = {.length = 0};
     cg_key_add(&key, "depthwise");
     depthwise_key(&key, p);
+    if (quantizes(p)) {
+        e.quantizer = cg_quantizer_of(m, op, (ir_enum_ACT)ir_int(op, r ? IR_ATTR_ADD_ACT : IR_ATTR_ACT));
+        cg_key_add(&key, " q%s", cg_quantizer_key(m, &e.quantizer));
+    }
     cg_key_add(&key, " b%d a%lld", e.has_bias, (long long)ir_int(op, IR_ATTR_ACT));
     if (r) {
         cg_key_add(&key, " r%lld.%lld", (long long)ir_int(op, IR_ATTR_ADD_FIRST),

@@ -3,7 +3,7 @@
  *     integer:  acc + bias -> requantize, clamp by act -> [add the residual, clamp by add_act] -> store
  *               (a real bias: acc -> requantize, which adds it)
  *               acc + bias -> to real numbers -> add the residual -> round, clamp by add_act -> store
- *     real:     acc + bias -> clamp by act -> [add the residual, clamp by add_act] -> store */
+ *     real:     acc + bias -> clamp by act -> [add the residual, clamp by add_act] -> [quantize] -> store */
 #include <stdlib.h>
 
 #include "ir/ref/ref_quant.h"
@@ -57,9 +57,12 @@ static bool check_residual(const ir_op *op, diag *d)
     const ir_value *r = ir_operand_value(op, 3), *y = op->results[0];
     if (!r)
         return true;
-    if (!ir_type_equal(&r->type, &y->type))
+    ir_type type = y->type;
+    if (op->operands[0].value->type.dtype == IR_F32)
+        type.dtype = IR_F32; /* added before the sum is made an integer */
+    if (!ir_type_equal(&r->type, &type))
         return ir_refuse(op, d, "the residual's type is not the result's");
-    if (y->type.dtype == IR_F32)
+    if (type.dtype == IR_F32)
         return true;
     if (ir_mac_adds_real(op))
         return check_real_sum(op, d) && ir_check_quantized(op, r, "residual", d);
@@ -145,7 +148,7 @@ bool ir_mac_check(const ir_op *op, int64_t channels, int weight_axis, diag *d)
     if (ir_operand_value(op, IR_MAC_SCALE) || y->type.dtype == IR_I32)
         return ir_refuse(op, d, "no zero point");
     if (x->type.dtype == IR_F32)
-        return true;
+        return y->type.dtype == IR_F32 || ir_check_quantized(op, y, "result", d);
     if (!ir_check_quantized(op, x, "operand", d) || !check_weights(op, w, channels, weight_axis, d))
         return false;
     const ir_enum_ROUNDING rounding = (ir_enum_ROUNDING)ir_int(op, IR_ATTR_ROUNDING);
@@ -230,6 +233,8 @@ bool ir_mac_end_init(ir_mac_end *e, const ir_op *op, const void *const operands[
     e->type = y->dtype;
     e->real = x == IR_F32;
     e->result = result;
+    if (e->real && e->type != IR_F32)
+        e->grid = ir_grid_of(op);
     ir_act_bounds_f32(act_of(op, IR_ATTR_ACT), &e->min, &e->max);
     if (has_residual(op)) {
         e->residual = operands[3];
@@ -277,7 +282,10 @@ static void store_real(const ir_mac_end *e, int64_t index, float v)
         const float r = ir_f32_at(e->residual, index);
         v = ir_clamp_f32(e->residual_first ? r + v : v + r, e->add_min, e->add_max);
     }
-    ir_f32_put(e->result, index, v);
+    if (e->type == IR_F32)
+        ir_f32_put(e->result, index, v);
+    else
+        ir_int_put(e->type, e->result, index, ir_grid_apply(&e->grid, v));
 }
 
 static void store_int(const ir_mac_end *e, int64_t index, int32_t v)
