@@ -10,7 +10,7 @@
 #include "compiler/quantize/compare.h"
 #include "compiler/quantize/correction.h"
 #include "compiler/quantize/cuts/cuts.h"
-#include "compiler/quantize/goal.h"
+#include "compiler/quantize/goal/goal.h"
 #include "compiler/quantize/observed.h"
 #include "compiler/quantize/picture_bytes.h"
 #include "compiler/quantize/statistics/ranges_file.h"
@@ -160,10 +160,17 @@ static bool equalize(const calibrate_options *c, const driver_options *o, ir_gra
 static bool reach(const calibrate_options *c, const correction *how, ir_graph *g, const calibrate_inputs *inputs,
                   diag *d)
 {
-    if (c->min_sqnr == 0 && c->max_drop < 0)
+    if (c->min_sqnr == 0 && c->max_drop < 0 && c->max_slowdown < 0)
         return true;
     long *labels = c->max_drop < 0 ? NULL : ARENA_ARRAY(g->arena, long, inputs->count);
-    const goal asked = {c->min_sqnr, c->max_drop, labels, correction_apply, how};
+    const goal asked = {.min_sqnr = c->min_sqnr,
+                        .max_drop = c->max_drop,
+                        .max_slowdown = c->max_slowdown,
+                        .labels = labels,
+                        .correct = correction_apply,
+                        .context = how,
+                        .progress = c->progress,
+                        .progress_context = c->progress_context};
     return (!labels || calibrate_inputs_labels(inputs, labels, d)) &&
            goal_reach(&asked, g, &how->calibrated, &how->samples, how->threads, d);
 }

@@ -20,6 +20,7 @@ calibrate_options calibrate_defaults(void)
                                .algo = THRESHOLD_AUTO,
                                .effort = 1,
                                .max_drop = -1,
+                               .max_slowdown = -1,
                                .scheme = {.activation_bits = 8}};
 }
 
@@ -63,6 +64,20 @@ static bool set_min_sqnr(calibrate_options *c, const char *value, char *error, s
     return options_real(value, &c->min_sqnr, error, size) &&
            ((c->min_sqnr > 0 && c->min_sqnr <= 150) ||
             fail(error, size, "%s: no number of decibels from 0 to 150", value));
+}
+
+/* "0.05" or "5%"; more than 1 is more than twice the time. */
+static bool set_slowdown(calibrate_options *c, const char *value, char *error, size_t size)
+{
+    char *end;
+    double more = strtod(value, &end);
+    if (end != value && strcmp(end, "%") == 0) {
+        more /= 100;
+        end++;
+    }
+    c->max_slowdown = more;
+    return (end != value && !*end && more > 0 && more <= 100) ||
+           fail(error, size, "'%s' is no share of the time, as 0.05 or 5%%", value);
 }
 
 static bool set_effort(calibrate_options *c, const char *value, char *error, size_t size)
@@ -130,6 +145,7 @@ static bool set_own(calibrate_options *c, option_id id, const char *value, bool 
     case OPT_HIST_PERCENT: return set_percentile(c, value, error, size);
     case OPT_MIN_SQNR: return set_min_sqnr(c, value, error, size);
     case OPT_MAX_DROP: return set_part(&c->max_drop, value, error, size);
+    case OPT_MAX_SLOWDOWN: return set_slowdown(c, value, error, size);
     case OPT_SKIP: return set_skip(c, value, error, size);
     case OPT_EFFORT: return set_effort(c, value, error, size);
     case OPT_ACTIVATION_SCALES: return set_either(&c->scheme.symmetric, value, "affine", "symmetric", error, size);
@@ -177,8 +193,8 @@ const char *calibrate_complete(const calibrate_options *c, const driver_options 
                "--scales)";
     if (c->prepares && !c->others_prepare && c->samples.count == 0)
         return "how pictures and numbers become samples is of use with samples only, --calib";
-    if ((c->min_sqnr > 0 || c->max_drop >= 0) && c->samples.count == 0)
-        return "--min-sqnr and --max-drop need samples, --calib: the model is run on them";
+    if ((c->min_sqnr > 0 || c->max_drop >= 0 || c->max_slowdown >= 0) && c->samples.count == 0)
+        return "--min-sqnr, --max-drop and --max-slowdown need samples, --calib: the model is run on them";
     if (c->effort_given && c->effort > 0 && c->samples.count == 0)
         return "--effort beyond 0 needs samples, --calib: statistics alone say nothing about biases";
     if (c->algo_given && c->algo == THRESHOLD_AUTO && c->samples.count == 0)

@@ -28,7 +28,8 @@ typedef struct calibrate_options {
     bool given, weights_given;                /* any of these but preprocessing; of weights, which need no samples */
     bool prepares, others_prepare; /* preprocessing is given; it is also for samples that nothing is calibrated with */
     bool keep_weights;             /* nothing is rounded: what comes next does that */
-    double min_sqnr, max_drop;     /* what layers stay in float for (goal.h); 0 and negative: not asked for */
+    double min_sqnr;               /* what layers stay in float for (goal.h); 0: not asked for */
+    double max_drop, max_slowdown; /* these, too; negative: not asked for */
     pass_calibration scheme;       /* without ranges */
     /* Called after each sample, by one thread at a time, with the seconds since the start; NULL: nobody wants to
      * know. */

@@ -17,6 +17,7 @@ correction correction_make(int effort, const bool skipped[PASS_STEPS], const dri
                     .samples = *samples,
                     .threads = threads};
     c.calibrated.calibrate = NULL;
+    c.calibrated.quantize = PASS_QUANTIZE_AUTO; /* also of a copy in which no layer is left for integers */
     c.calibrated.calibration = ranges;
     c.calibrated.shown = NULL;
     return c;

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/codegen/object/cost.h"
 #include "compiler/report/report_arithmetic.h"
 #include "compiler/report/report_html.h"
 #include "compiler/report/report_json.h"
@@ -296,7 +297,7 @@ void report_totals(const ir_graph *g, int64_t *out_macs, int64_t *out_weights_by
 {
     *out_macs = *out_weights_bytes = 0;
     for (const ir_op *op = g->first; op; op = op->next) {
-        *out_macs += report_macs(op);
+        *out_macs += cg_multiply_adds(op);
         *out_weights_bytes += op->repeats ? 0 : report_constant_bytes(op);
     }
 }

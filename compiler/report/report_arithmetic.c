@@ -15,25 +15,6 @@ const char *report_op_name(const ir_op *op)
     return name ? name : info->text;
 }
 
-int64_t report_macs(const ir_op *op)
-{
-    const ir_value *x = ir_operand_value(op, 0), *w = ir_operand_value(op, 1);
-    if (op->code == IR_BATCH_MATMUL) {
-        const ir_type *a = &x->type;
-        return ir_type_elements(&op->results[0]->type) * a->dims[a->rank - (ir_int(op, IR_ATTR_ADJ_A) ? 2 : 1)];
-    }
-    if (!(ir_op_info_of(op->code)->flags & IR_MAC) || !w)
-        return 0;
-    const int64_t results = ir_type_elements(&op->results[0]->type), weights = ir_type_elements(&w->type);
-    if (op->code == IR_DEPTHWISE_CONV2D)
-        return results * w->type.dims[1] * w->type.dims[2];
-    if (w->type.dims[0] == 0)
-        return 0;
-    if (op->code == IR_TRANSPOSE_CONV2D)
-        return ir_type_elements(&x->type) * (w->type.dims[3] ? weights / w->type.dims[3] : 0);
-    return results * (weights / w->type.dims[0]);
-}
-
 static void count_value(const ir_value *v, int *quantized, int *real)
 {
     if (!v || ir_is_const(v)) /* what a constant is, the compiler chooses */

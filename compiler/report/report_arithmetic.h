@@ -24,7 +24,6 @@ extern const report_colour report_arithmetic_colours[];
 report_arithmetic report_arithmetic_of(const ir_graph *, const ir_op *, const char **out_why);
 /* What an op is called: its layer, else its result, else what it does. */
 const char *report_op_name(const ir_op *);
-int64_t report_macs(const ir_op *);
 /* Of all its constant operands. */
 int64_t report_constant_bytes(const ir_op *);
 

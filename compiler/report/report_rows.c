@@ -1,7 +1,6 @@
 #include "compiler/report/report_rows.h"
 
-#include "compiler/report/report_arithmetic.h"
-#include "compiler/report/report_cost.h"
+#include "compiler/codegen/object/cost.h"
 
 report_rows report_rows_make(const ir_graph *g, const double seconds[], const target_info *estimated_for, arena *a)
 {
@@ -16,8 +15,8 @@ report_rows report_rows_make(const ir_graph *g, const double seconds[], const ta
         rows.of_op[op->id] = at;
         if (!row->parts++)
             row->seconds = -1;
-        row->macs += report_macs(op);
-        row->estimated_seconds += report_cost(op, estimated_for);
+        row->macs += cg_multiply_adds(op);
+        row->estimated_seconds += cg_op_cost(op, estimated_for);
         if (seconds && seconds[position] >= 0)
             row->seconds = (row->seconds > 0 ? row->seconds : 0) + seconds[position];
     }

@@ -227,7 +227,8 @@ static const char *real_problem(const tune_options *o)
     if (!o->samples.labels)
         return "--quantize=none goes with --labels: there are no integers to be taught by the model of real numbers";
     if (o->ranges_given || o->training.weight_clips.pact || c->samples.count || c->copies || c->algo_given ||
-        c->effort_given || c->weights_given || c->scheme.symmetric || c->scheme.activation_bits != 8)
+        c->min_sqnr > 0 || c->max_slowdown >= 0 || c->effort_given || c->weights_given || c->scheme.symmetric ||
+        c->scheme.activation_bits != 8)
         return "--quantize=none makes no integers: options that say how they are chosen mean nothing";
     return NULL;
 }

@@ -440,14 +440,45 @@ class Calibration(Case):
         code, _, error = run(*command)
         self.assertEqual(code, 0, error)
         self.assertRegex(error, r"warning: .*% right with every layer on integers; .* 100.00 % right with 1 of \d in float, "
-                                r"which are [1-9]\d?\.\d % of the multiply-adds and take \d+\.\d+ times the time on this machine: 'second")
+                                r"which are [1-9]\d?\.\d % of the multiply-adds and take \d+\.\d+ times the time by estimate, "
+                                r"\d+\.\d+ times on this machine: 'second")
         ops = json.loads(report.read_text())["ops"]
         real = [op for op in ops if op["arithmetic"] == "float"]
         self.assertEqual([op["name"].split(",")[0] for op in real], ["second"])
         self.assertIn("its integers alone leave", real[0]["why"])
         self.wrong(["all.npy, row 0 has no class"], f"--calib={self.all}", "--max-drop=1%")
-        for option in ("--min-sqnr=25", "--max-drop=1%", f"--calib={self.all} --min-sqnr=0", f"--calib={self.all} --max-drop=2"):
+        for option in ("--min-sqnr=25", "--max-drop=1%", "--max-slowdown=5%", f"--calib={self.all} --max-slowdown=0", f"--calib={self.all} --max-slowdown=x%", f"--calib={self.all} --min-sqnr=0", f"--calib={self.all} --max-drop=2"):
             self.assertEqual(run(QCC, self.model, "--emit=ir", "-o", "-", *option.split())[0], 2, option)
+
+    def test_time_allowed(self):
+        """What gains most stays in float within the time, by an estimate; with an accuracy asked for, as few as reach it."""
+        coarse = (f"--calib={self.all}", "--weight-bits=4", "--effort=0")
+        def compiled(*options, warns=True):
+            """The dB before and after, the layers in float and the estimate of the slowdown, as the warning says them."""
+            code, _, error = run(QCC, self.model, *coarse, *options, "-o", self.folder / "m.o", f"--report={self.folder / 'r.json'}")
+            self.assertEqual(code, 0, error)
+            found = re.search(r"warning: ([\d.]+) dB with every layer on integers; ([\d.]+) dB with (\d) of \d in float.* take ([\d.]+) times the time by estimate", error)
+            self.assertEqual(found is not None, warns, error)
+            return [float(x) for x in found.groups()] if found else error
+        before, most, layers, slowdown = compiled("--max-slowdown=300%")
+        self.assertGreater(most, before + 3)
+        self.assertLessEqual(slowdown, 4)
+        ops = json.loads((self.folder / "r.json").read_text())["ops"]
+        self.assertEqual(sum("--max-slowdown; its integers alone leave" in op["why"] for op in ops if op["arithmetic"] == "float"), layers)
+        # Less time, less of it; and none that does not fit.
+        _, some, _, slowdown = compiled("--max-slowdown=0.4")
+        self.assertTrue(before < some <= most, some)
+        self.assertLessEqual(slowdown, 1.4)
+        self.assertIn("no layer in float gains within --max-slowdown=0.001%", compiled("--max-slowdown=0.001%", warns=False))
+        # As few as do, and an error where they don't.
+        asked = round((before + some) / 2, 1)
+        _, reached, _, less = compiled("--max-slowdown=300%", f"--min-sqnr={asked}")
+        self.assertTrue(asked <= reached <= most, reached)
+        self.assertLessEqual(less, 4)
+        self.assertNotIn("warning", compiled("--max-slowdown=300%", f"--min-sqnr={before - 1}", warns=False))
+        self.wrong(["dB at most with --max-slowdown=40%: less than asked for"], *coarse, "--max-slowdown=40%", "--min-sqnr=90")
+        # The choice is that of another machine: the object is the same for whatever target it is run while being chosen.
+        self.assertEqual(self.text(*coarse, "--max-slowdown=0.4"), self.text(*coarse, "--max-slowdown=0.4", "--jobs=1"))
 
     def test_16_bits(self):
         """Products multiply int16 by int8; all else is real."""

@@ -28,7 +28,7 @@ INCLUDES = {
     "compiler/codegen": ["compiler/codegen", "compiler/schedule", "compiler/target", "arith", "ir", "runtime"],
     "compiler/run": ["compiler/driver.h", "compiler/options.h", "compiler/output/output.h", "compiler/shapes.h", "compiler/codegen", "compiler/target",
                      "compiler/run", "ir", "runtime"],
-    "compiler/quantize": ["compiler/driver.h", "compiler/interrupt.h", "compiler/options.h", "compiler/shapes.h", "compiler/weight_options.h", "compiler/run",
+    "compiler/quantize": ["compiler/codegen/object/cost.h", "compiler/driver.h", "compiler/interrupt.h", "compiler/options.h", "compiler/shapes.h", "compiler/weight_options.h", "compiler/run",
                           "compiler/quantize", "ir", "passes", "runtime"],
     "compiler/tune": ["compiler/driver.h", "compiler/interrupt.h", "compiler/options.h", "compiler/output/output.h", "compiler/quantize", "compiler/run",
                       "compiler/tune", "ir", "passes", "runtime"],
