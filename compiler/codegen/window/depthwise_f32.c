@@ -1,9 +1,14 @@
 /* depthwise_f32.c: depthwise convolution on floats: taps multiplied and added in row-major order with one rounding each
  * (fma), starting from the bias.  The result is real, or those numbers as the op quantize has them.
  *
- * Inside the image several result columns at a time share the weights and, where windows overlap, the operand's
- * columns; window rows above and below the image are left out.  In border columns, and with a multiplier, each pixel by
- * itself: taps outside the image read zeros. */
+ * Several result columns at a time, a tile, share the weights and, where windows overlap, the operand's columns; window rows
+ * above and below the image are left out, and so are columns beside it, of a tile whose place is known.  With few channels a
+ * vector holds several pixels, weights as often:
+ *
+ *     8 channels   acc  y0c0…y0c7 y1c0…y1c7 │ y2c0…y2c7 y3c0…y3c7 │ …          w  c0…c7 c0…c7
+ *
+ * With a multiplier, a wide kernel, or padding in which several tiles lie, border columns go pixel by pixel: taps outside the
+ * image read zeros. */
 #include <string.h>
 
 #include "compiler/codegen/build/quantizer.h"
@@ -12,7 +17,8 @@
 #include "ir/ref/interp.h"
 
 enum { ARG_X, ARG_Y, ARG_WEIGHTS, ARG_BIAS, ARG_ZEROS, ARG_CHANNELS, ARG_RESIDUAL, ARG_COUNT };
-enum { MAX_UNROLLED_TAPS = 25, MAX_TILE = 8 };
+enum { MAX_UNROLLED_TAPS = 25, MAX_TILE = 8, MAX_PIXELS = 16, MAX_BORDERS = 4 };
+enum { ANYWHERE = -1 }; /* a tile whose windows lie within the width */
 
 typedef struct emitter {
     cg_kernel *k;
@@ -22,7 +28,9 @@ typedef struct emitter {
     LLVMTypeRef vector;
     LLVMValueRef image, out, residual, top, left;
     LLVMValueRef row_out, row_residual, column;
-    int tile;               /* result columns at once, inside the image */
+    int tile;               /* vectors at once */
+    int pixels;             /* of a vector */
+    int64_t known;          /* e->column, or ANYWHERE */
     int64_t residual_pixel; /* bytes between its pixels */
     bool has_bias, has_residual;
     cg_quantizer quantizer; /* of integer results */
@@ -72,29 +80,47 @@ static LLVMValueRef add_tap(emitter *e, LLVMValueRef acc, LLVMValueRef ky, LLVMV
     return cg_fma(k, x, w, acc);
 }
 
+/* A number for each channel, for all pixels of a vector. */
+static LLVMValueRef load_parameters(emitter *e, LLVMValueRef at, LLVMValueRef mask)
+{
+    const unsigned channels = e->lanes / (unsigned)e->pixels;
+    if (e->pixels == 1)
+        return cg_load_lanes(e->k, e->vector, at, mask);
+    int lanes[MAX_PIXELS];
+    for (unsigned i = 0; i < e->lanes; i++)
+        lanes[i] = (int)(i % channels);
+    return cg_shuffle(e->k, cg_load(e->k, cg_vector(e->k->m->f32, channels), at, 1), NULL, lanes, e->lanes);
+}
+
 static LLVMValueRef start_of(emitter *e, LLVMValueRef first, LLVMValueRef mask)
 {
     cg_kernel *k = e->k;
-    return e->has_bias ? cg_load_lanes(k, e->vector, cg_at(k, k->arg[ARG_BIAS], cg_mul_const(k, first, 4)), mask)
+    return e->has_bias ? load_parameters(e, cg_at(k, k->arg[ARG_BIAS], cg_mul_const(k, first, 4)), mask)
                        : LLVMConstNull(e->vector);
 }
 
-/* Activation, residual, store at the pixel that e->out and e->residual point to. */
-static void finish_pixel(emitter *e, LLVMValueRef acc, LLVMValueRef first, LLVMValueRef mask)
+/* Activations but for the last, which the quantizer has where there is one, and the residual at the place of e->residual. */
+static LLVMValueRef finished(emitter *e, LLVMValueRef acc, LLVMValueRef first, LLVMValueRef mask)
 {
     cg_kernel *k = e->k;
-    LLVMValueRef at = cg_mul_const(k, first, 4);
     ir_enum_ACT act = (ir_enum_ACT)ir_int(e->op, IR_ATTR_ACT);
     if (e->has_residual) {
         acc = cg_act_f32(k, act, acc);
-        LLVMValueRef r = cg_load_lanes(k, e->vector, cg_at(k, e->residual, at), mask);
+        LLVMValueRef r = cg_load_lanes(k, e->vector, cg_at(k, e->residual, cg_mul_const(k, first, 4)), mask);
         acc = ir_int(e->op, IR_ATTR_ADD_FIRST) ? LLVMBuildFAdd(k->b, r, acc, "") : LLVMBuildFAdd(k->b, acc, r, "");
         act = (ir_enum_ACT)ir_int(e->op, IR_ATTR_ADD_ACT);
     }
-    if (quantizes(e->p)) /* which has the activation */
-        cg_store_lanes(k, cg_quantize(k, &e->quantizer, acc), cg_at(k, e->out, first), mask);
+    return quantizes(e->p) ? acc : cg_act_f32(k, act, acc);
+}
+
+/* At the pixel that e->out points to. */
+static void store_result(emitter *e, LLVMValueRef v, LLVMValueRef first, LLVMValueRef mask)
+{
+    cg_kernel *k = e->k;
+    if (quantizes(e->p))
+        cg_store_lanes(k, cg_quantize(k, &e->quantizer, v), cg_at(k, e->out, first), mask);
     else
-        cg_store_lanes(k, cg_act_f32(k, act, acc), cg_at(k, e->out, at), mask);
+        cg_store_lanes(k, v, cg_at(k, e->out, cg_mul_const(k, first, 4)), mask);
 }
 
 static void point_at(emitter *e, LLVMValueRef column)
@@ -127,72 +153,145 @@ static void single_pixel(emitter *e, LLVMValueRef column, LLVMValueRef first, LL
         acc = outer;
     }
     point_at(e, column);
-    finish_pixel(e, acc, first, mask);
+    store_result(e, finished(e, acc, first, mask), first, mask);
 }
 
-/* One column of the window: a weight for all pixels of the tile. */
-static void tile_column(emitter *e, LLVMValueRef pixels, LLVMValueRef weights, int tile, LLVMValueRef mask,
-                        LLVMValueRef acc[])
-{
-    cg_kernel *k = e->k;
-    LLVMValueRef w = cg_load_lanes(k, e->vector, weights, mask);
-    for (int t = 0; t < tile; t++) {
-        int64_t offset = t * e->p->stride[1] * e->p->x.stride[2] * 4;
-        acc[t] = cg_fma(k, cg_load_lanes(k, e->vector, cg_at_const(k, pixels, offset), mask), w, acc[t]);
-    }
-}
-
-/* `tile` result columns whose windows lie within the image's width. */
-static void emit_tile(emitter *e, LLVMValueRef column, int tile, LLVMValueRef first, LLVMValueRef mask)
+/* What tap column kx of vector t of the tile reads, `from` column 0 of the image, or of the tile's windows where that may be
+ * anywhere; NULL: nothing but what is beside the image. */
+static LLVMValueRef load_window(emitter *e, LLVMValueRef from, int t, int64_t kx, LLVMValueRef mask)
 {
     cg_kernel *k = e->k;
     const depthwise_plan *p = e->p;
-    LLVMValueRef acc[MAX_TILE], sum[MAX_TILE], inner[MAX_TILE], d = cg_i64(k, p->dilation[0]),
-                                                                round_up = cg_i64(k, p->dilation[0] - 1);
+    const int64_t begin = e->known == ANYWHERE ? 0 : e->known * p->stride[1] - p->pad[1];
+    LLVMValueRef part[MAX_PIXELS] = {0};
+    int64_t column[MAX_PIXELS];
+    int inside = 0;
+    for (int i = 0; i < e->pixels; i++) {
+        column[i] = begin + (t * e->pixels + i) * p->stride[1] + kx * p->dilation[1];
+        const bool there = e->known == ANYWHERE || (column[i] >= 0 && column[i] < p->x.dims[2]);
+        column[i] = there ? column[i] : -1;
+        inside += there;
+    }
+    if (!inside)
+        return NULL;
+    const int64_t pixel = p->x.stride[2] * 4;
+    if (inside == e->pixels && (inside == 1 || (p->stride[1] == 1 && p->x.stride[2] == p->x.dims[3])))
+        return cg_load_lanes(k, e->vector, cg_at_const(k, from, column[0] * pixel), mask);
+    LLVMTypeRef channels = cg_vector(k->m->f32, e->lanes / (unsigned)e->pixels);
+    for (int i = 0; i < e->pixels; i++)
+        part[i] =
+            column[i] < 0 ? LLVMConstNull(channels) : cg_load(k, channels, cg_at_const(k, from, column[i] * pixel), 1);
+    for (int n = e->pixels / 2; n > 0; n /= 2)
+        for (int i = 0; i < n; i++)
+            part[i] = cg_join(k, part[2 * i], part[2 * i + 1]);
+    return part[0];
+}
+
+/* One column of the window: a weight for all pixels of the tile. */
+static void tile_column(emitter *e, LLVMValueRef from, int64_t kx, LLVMValueRef weights, LLVMValueRef mask,
+                        LLVMValueRef acc[])
+{
+    LLVMValueRef w = load_parameters(e, weights, mask);
+    for (int t = 0; t < e->tile; t++) {
+        LLVMValueRef x = load_window(e, from, t, kx, mask);
+        acc[t] = x ? cg_fma(e->k, x, w, acc[t]) : acc[t];
+    }
+}
+
+/* Taps of a window row that are too many to be unrolled. */
+static void tile_long_row(emitter *e, LLVMValueRef from, LLVMValueRef weights, LLVMValueRef mask, LLVMValueRef acc[])
+{
+    cg_kernel *k = e->k;
+    const depthwise_plan *p = e->p;
+    const int64_t across = p->dilation[1] * p->x.stride[2] * 4, per_tap = p->y.dims[3] * 4;
+    LLVMValueRef inner[MAX_TILE];
+    cg_loop taps = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, p->kernel[1]), 1);
+    for (int t = 0; t < e->tile; t++)
+        acc[t] = inner[t] = cg_loop_carry(k, &taps, acc[t]);
+    tile_column(e, cg_at(k, from, cg_mul_const(k, taps.index, across)), 0,
+                cg_at(k, weights, cg_mul_const(k, taps.index, per_tap)), mask, acc);
+    for (int t = 0; t < e->tile; t++) {
+        cg_loop_update(k, &taps, t, acc[t]);
+        acc[t] = inner[t];
+    }
+    cg_loop_end(k, &taps);
+}
+
+/* Four vectors of integers, which lie one behind the other, are one pack and one store. */
+static bool packs(const emitter *e)
+{
+    const int64_t channels = e->p->y.dims[3];
+    return quantizes(e->p) && cg_quantizer_lanes(e->k->m, &e->quantizer) == 4 * e->lanes &&
+           channels * e->pixels == e->lanes && e->p->y.stride[2] == channels;
+}
+
+static void finish_tile(emitter *e, LLVMValueRef acc[], LLVMValueRef first, LLVMValueRef mask)
+{
+    cg_kernel *k = e->k;
+    for (int t = 0; t < e->tile; t++) {
+        point_at(e, cg_add(k, e->column, cg_i64(k, t * e->pixels)));
+        acc[t] = finished(e, acc[t], first, mask);
+    }
+    for (int t = 0; t < e->tile; t++) {
+        LLVMValueRef v = acc[t];
+        point_at(e, cg_add(k, e->column, cg_i64(k, t * e->pixels)));
+        if (packs(e) && t + 4 <= e->tile) {
+            v = cg_join(k, cg_join(k, acc[t], acc[t + 1]), cg_join(k, acc[t + 2], acc[t + 3]));
+            t += 3;
+        }
+        store_result(e, v, first, mask);
+    }
+}
+
+/* The tile at e->column. */
+static void emit_tile(emitter *e, LLVMValueRef first, LLVMValueRef mask)
+{
+    cg_kernel *k = e->k;
+    const depthwise_plan *p = e->p;
+    LLVMValueRef acc[MAX_TILE], sum[MAX_TILE], d = cg_i64(k, p->dilation[0]), round_up = cg_i64(k, p->dilation[0] - 1);
     LLVMValueRef above = cg_max(k, LLVMBuildNeg(k->b, e->top, ""), cg_i64(k, 0));
     LLVMValueRef below = cg_max(k, LLVMBuildSub(k->b, cg_i64(k, p->x.dims[1]), e->top, ""), cg_i64(k, 0));
     LLVMValueRef from = LLVMBuildUDiv(k->b, cg_add(k, above, round_up), d, "");
     LLVMValueRef to = cg_min(k, LLVMBuildUDiv(k->b, cg_add(k, below, round_up), d, ""), cg_i64(k, p->kernel[0]));
-    LLVMValueRef left = cg_add(k, cg_mul_const(k, column, p->stride[1]), cg_i64(k, -p->pad[1]));
     LLVMValueRef channels = cg_mul_const(k, first, 4), bias = start_of(e, first, mask);
-    int64_t across = p->dilation[1] * p->x.stride[2] * 4, per_tap = p->y.dims[3] * 4;
+    const int64_t per_tap = p->y.dims[3] * 4;
     cg_loop rows = cg_loop_begin(k, from, to, 1);
-    for (int t = 0; t < tile; t++)
+    for (int t = 0; t < e->tile; t++)
         acc[t] = sum[t] = cg_loop_carry(k, &rows, bias);
     LLVMValueRef row = cg_add(k, e->top, cg_mul_const(k, rows.index, p->dilation[0]));
-    LLVMValueRef offset = cg_add(k, cg_mul_const(k, row, p->x.stride[1]), cg_mul_const(k, left, p->x.stride[2]));
+    LLVMValueRef offset = cg_mul_const(k, row, p->x.stride[1]);
+    if (e->known == ANYWHERE) {
+        LLVMValueRef left = cg_add(k, cg_mul_const(k, e->column, p->stride[1]), cg_i64(k, -p->pad[1]));
+        offset = cg_add(k, offset, cg_mul_const(k, left, p->x.stride[2]));
+    }
     LLVMValueRef pixels = cg_at(k, cg_at(k, e->image, cg_mul_const(k, offset, 4)), channels);
     LLVMValueRef weights =
         cg_at(k, cg_at(k, k->arg[ARG_WEIGHTS], cg_mul_const(k, rows.index, p->kernel[1] * per_tap)), channels);
-    if (p->kernel[1] <= MAX_TILE) {
-        for (int64_t kx = 0; kx < p->kernel[1]; kx++)
-            tile_column(e, cg_at_const(k, pixels, kx * across), cg_at_const(k, weights, kx * per_tap), tile, mask, acc);
-    } else {
-        cg_loop taps = cg_loop_begin(k, cg_i64(k, 0), cg_i64(k, p->kernel[1]), 1);
-        for (int t = 0; t < tile; t++)
-            acc[t] = inner[t] = cg_loop_carry(k, &taps, sum[t]);
-        tile_column(e, cg_at(k, pixels, cg_mul_const(k, taps.index, across)),
-                    cg_at(k, weights, cg_mul_const(k, taps.index, per_tap)), tile, mask, acc);
-        for (int t = 0; t < tile; t++) {
-            cg_loop_update(k, &taps, t, acc[t]);
-            acc[t] = inner[t];
-        }
-        cg_loop_end(k, &taps);
-    }
-    for (int t = 0; t < tile; t++)
+    if (p->kernel[1] > MAX_TILE)
+        tile_long_row(e, pixels, weights, mask, acc);
+    for (int64_t kx = 0; kx < p->kernel[1] && p->kernel[1] <= MAX_TILE; kx++)
+        tile_column(e, pixels, kx, cg_at_const(k, weights, kx * per_tap), mask, acc);
+    for (int t = 0; t < e->tile; t++)
         cg_loop_update(k, &rows, t, acc[t]);
     cg_loop_end(k, &rows);
-    for (int t = 0; t < tile; t++) {
-        point_at(e, cg_add(k, column, cg_i64(k, t)));
-        finish_pixel(e, sum[t], first, mask);
-    }
+    finish_tile(e, sum, first, mask);
 }
 
 static void tile_block(cg_kernel *k, void *context, LLVMValueRef first, LLVMValueRef mask)
 {
     emitter *e = context;
     (void)k;
-    emit_tile(e, e->column, e->tile, first, mask);
+    emit_tile(e, first, mask);
+}
+
+static void tile_at(emitter *e, LLVMValueRef column, int64_t known)
+{
+    e->column = column;
+    e->known = known;
+    if (e->pixels > 1)
+        emit_tile(e, cg_i64(e->k, 0), NULL);
+    else
+        cg_for_lanes(e->k, e->p->y.dims[3], e->lanes, tile_block, e);
 }
 
 static void single_block(cg_kernel *k, void *context, LLVMValueRef first, LLVMValueRef mask)
@@ -210,12 +309,61 @@ static void single_pixels(emitter *e, LLVMValueRef from, LLVMValueRef to)
     cg_loop_end(e->k, &columns);
 }
 
-/* Channels innermost: neighbours in memory follow one another, and no power of two between columns hurts the cache. */
-static void emit_row(emitter *e)
+/* The tiles of a row, of which those at its ends have taps beside the image; the last is moved back so far that it ends with
+ * the row. */
+typedef struct tiling {
+    int64_t count, left, right; /* at the ends */
+    int64_t width, columns;     /* of a tile, of the row */
+    bool fits;                  /* not too many are at the ends */
+} tiling;
+
+static int64_t tile_start(const tiling *t, int64_t i)
+{
+    return i * t->width < t->columns - t->width ? i * t->width : t->columns - t->width;
+}
+
+static tiling tiling_of(emitter *e)
+{
+    const depthwise_plan *p = e->p;
+    tiling t = {.columns = p->y.dims[2]};
+    const int64_t vectors = (t.columns + e->pixels - 1) / e->pixels;
+    t.count = (vectors + MAX_TILE - 1) / MAX_TILE;
+    e->tile = (int)((vectors + t.count - 1) / t.count);
+    if (e->tile * e->pixels > t.columns)
+        e->tile = (int)(t.columns / e->pixels);
+    t.width = e->tile * e->pixels;
+    t.count = (t.columns + t.width - 1) / t.width;
+    while (t.left < t.count && t.left <= MAX_BORDERS && tile_start(&t, t.left) < p->inside[0])
+        t.left++;
+    while (t.left + t.right < t.count && t.right <= MAX_BORDERS &&
+           tile_start(&t, t.count - 1 - t.right) + t.width > p->inside[1])
+        t.right++;
+    t.fits = t.left + t.right <= MAX_BORDERS;
+    return t;
+}
+
+static void emit_tiles(emitter *e, const tiling *t)
+{
+    cg_kernel *k = e->k;
+    for (int64_t i = 0; i < t->left; i++)
+        tile_at(e, cg_i64(k, tile_start(t, i)), tile_start(t, i));
+    if (t->left + t->right < t->count) {
+        cg_loop middle = cg_loop_begin(k, cg_i64(k, t->left), cg_i64(k, t->count - t->right), 1);
+        LLVMValueRef column = cg_mul_const(k, middle.index, t->width);
+        tile_at(e, cg_min(k, column, cg_i64(k, t->columns - t->width)), ANYWHERE);
+        cg_loop_end(k, &middle);
+    }
+    for (int64_t i = t->count - t->right; i < t->count; i++)
+        tile_at(e, cg_i64(k, tile_start(t, i)), tile_start(t, i));
+}
+
+/* Tiles inside, border columns pixel by pixel. */
+static void emit_columns(emitter *e)
 {
     cg_kernel *k = e->k;
     const depthwise_plan *p = e->p;
     int64_t end = p->y.dims[2], inside = p->inside[1] - p->inside[0];
+    e->pixels = 1;
     if (p->multiplier != 1 || inside == 0) {
         single_pixels(e, cg_i64(k, 0), cg_i64(k, end));
         return;
@@ -223,8 +371,7 @@ static void emit_row(emitter *e)
     int64_t tiles = (inside + MAX_TILE - 1) / MAX_TILE;
     e->tile = (int)((inside + tiles - 1) / tiles);
     cg_loop columns = cg_loop_begin(k, cg_i64(k, p->inside[0]), cg_i64(k, p->inside[1]), e->tile);
-    e->column = cg_min(k, columns.index, cg_i64(k, p->inside[1] - e->tile));
-    cg_for_lanes(k, p->y.dims[3], e->lanes, tile_block, e);
+    tile_at(e, cg_min(k, columns.index, cg_i64(k, p->inside[1] - e->tile)), ANYWHERE);
     cg_loop_end(k, &columns);
     if (inside == end)
         return;
@@ -233,6 +380,25 @@ static void emit_row(emitter *e)
     single_pixels(e, LLVMBuildSelect(k->b, right, cg_i64(k, p->inside[1]), cg_i64(k, 0), ""),
                   LLVMBuildSelect(k->b, right, cg_i64(k, end), cg_i64(k, p->inside[0]), ""));
     cg_loop_end(k, &side);
+}
+
+/* Channels innermost: neighbours in memory follow one another, and no power of two between columns hurts the cache. */
+static void emit_row(emitter *e)
+{
+    const tiling t = tiling_of(e);
+    if (e->p->multiplier == 1 && e->p->kernel[1] <= MAX_TILE && t.fits)
+        emit_tiles(e, &t);
+    else
+        emit_columns(e);
+}
+
+/* How many pixels fill a vector: those of results and residuals have to lie one behind the other. */
+static int pixels_of(const depthwise_plan *p, unsigned lanes, const cg_shape *r)
+{
+    const int64_t channels = p->y.dims[3];
+    const int64_t pixels = lanes % channels == 0 ? lanes / channels : 1;
+    const bool dense = p->y.stride[2] == channels && (!r || r->stride[2] == channels);
+    return dense && p->multiplier == 1 && pixels <= p->y.dims[2] ? (int)pixels : 1;
 }
 
 static void emit_body(emitter *e, const cg_shape *r)
@@ -279,6 +445,7 @@ bool cg_emit_depthwise_f32(cg_module *m, const ir_op *op)
         return true;
     if (r)
         residual = cg_shape_of(r);
+    e.pixels = pixels_of(p, e.lanes, r ? &residual : NULL);
     int64_t channels = p->y.dims[3];
     int64_t *table = ARENA_ARRAY(m->arena, int64_t, channels + 64);
     for (int64_t c = 0; c < channels; c++)
