@@ -113,8 +113,19 @@ ir_value *gradient_where(gradient *s, ir_opcode code, ir_value *a, double b, ir_
     return chosen(s, gradient_binary(s, code, a, gradient_number(s, b)), v, otherwise);
 }
 
+static bool is_number(const ir_value *v) { return ir_type_elements(&v->type) == 1; }
+
+/* What lies between two pairs of bounds lies between the narrower ones: a rounding behind an activation is one pass with it. */
 ir_value *gradient_within(gradient *s, ir_value *x, ir_value *v, ir_value *low, ir_value *high)
 {
+    enum { X, BY_Y, LOW, HIGH };
+    const ir_op *inner = v->def;
+    if (inner && inner->code == IR_CLAMP_GRADIENT && inner->operands[X].value == x && is_number(low) &&
+        is_number(high) && is_number(inner->operands[LOW].value) && is_number(inner->operands[HIGH].value)) {
+        low = gradient_binary(s, IR_MAXIMUM, inner->operands[LOW].value, low);
+        high = gradient_binary(s, IR_MINIMUM, inner->operands[HIGH].value, high);
+        v = inner->operands[BY_Y].value;
+    }
     return gradient_end(s, gradient_new(s, IR_CLAMP_GRADIENT, 4, (ir_value *[]){x, v, low, high}));
 }
 
@@ -202,11 +213,20 @@ static ir_value *spread_one(gradient *s, ir_value *v, int axis, int64_t step)
 
 ir_value *gradient_spread(gradient *s, ir_value *v, const int64_t step[])
 {
-    const int rank = v->type.rank;
-    for (int d = rank - 1; d >= 0; d--)
-        if (step[d] > 1)
-            v = spread_one(s, v, d, step[d]);
-    return v;
+    static const int64_t first[IR_MAX_RANK];
+    int64_t dims[IR_MAX_RANK];
+    bool spread = false;
+    for (int d = v->type.rank - 1; d >= 0; d--) {
+        if (step[d] <= 1)
+            continue;
+        if (spread) /* the zeros at the end of the last one */
+            v = gradient_slice(s, v, first, NULL, dims);
+        memcpy(dims, v->type.dims, sizeof dims);
+        dims[d] = (dims[d] - 1) * step[d] + 1;
+        v = spread_one(s, v, d, step[d]);
+        spread = true;
+    }
+    return spread ? gradient_slice(s, v, first, NULL, dims) : v;
 }
 
 /* ---- Sums ---- */

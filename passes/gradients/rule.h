@@ -78,7 +78,7 @@ ir_value *gradient_reverse(gradient *, ir_value *, int32_t count, const int64_t 
 /* count[d] elements from begin[d], `step[d]` apart; step NULL: 1. */
 ir_value *gradient_slice(gradient *, ir_value *, const int64_t begin[], const int64_t step[], const int64_t count[]);
 ir_value *gradient_pad(gradient *, ir_value *, const int64_t before[], const int64_t after[]);
-/* step[d] - 1 zeros behind every element along d. */
+/* step[d] - 1 zeros between any two neighbours along d. */
 ir_value *gradient_spread(gradient *, ir_value *, const int64_t step[]);
 /* IR_SUM or IR_MEAN over axes. */
 ir_value *gradient_reduce(gradient *, ir_opcode, ir_value *, int32_t count, const int64_t axes[], bool keep_dims);

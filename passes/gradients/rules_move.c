@@ -30,8 +30,7 @@ bool gradient_of_slice(gradient *s)
 {
     const ir_type *x = gradient_operand_type(s, 0), *y = &gradient_result(s)->type;
     ir_value *by = s->by_result;
-    int64_t before[IR_MAX_RANK], after[IR_MAX_RANK], reversed[IR_MAX_RANK], step[IR_MAX_RANK], count[IR_MAX_RANK];
-    static const int64_t none[IR_MAX_RANK];
+    int64_t before[IR_MAX_RANK], after[IR_MAX_RANK], reversed[IR_MAX_RANK], step[IR_MAX_RANK];
     int32_t turns = 0;
     if (ir_type_elements(y) == 0)
         return true;
@@ -39,9 +38,8 @@ bool gradient_of_slice(gradient *s)
         const int64_t begin = ir_ints_at(s->op, IR_ATTR_BEGIN, d), by_step = ir_ints_at(s->op, IR_ATTR_STEP, d);
         const int64_t last = begin + (y->dims[d] - 1) * by_step;
         step[d] = by_step < 0 ? -by_step : by_step;
-        count[d] = (y->dims[d] - 1) * step[d] + 1;
         before[d] = begin < last ? begin : last;
-        after[d] = x->dims[d] - before[d] - count[d];
+        after[d] = x->dims[d] - 1 - (begin < last ? last : begin);
         if (by_step < 0 && y->dims[d] > 1)
             reversed[turns++] = d;
         if (y->dims[d] == 1)
@@ -49,8 +47,7 @@ bool gradient_of_slice(gradient *s)
     }
     if (turns)
         by = gradient_reverse(s, by, turns, reversed);
-    by = gradient_slice(s, gradient_spread(s, by, step), none, NULL, count);
-    gradient_give(s, 0, gradient_pad(s, by, before, after));
+    gradient_give(s, 0, gradient_pad(s, gradient_spread(s, by, step), before, after));
     return true;
 }
 

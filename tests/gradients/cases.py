@@ -94,6 +94,10 @@ def product_cases():
             ("left over", ((1, 8, 9, 2), (3, 2, 3, 2)), dict(stride=[3, 4])),
             ("uneven", ((1, 6, 5, 2), (3, 3, 2, 2)), dict(stride=[1, 2], dilation=[2, 1], pad=[2, 0, 1, 1])),
             ("wide pad", ((1, 4, 4, 2), (3, 2, 2, 2)), dict(stride=[2, 1], pad=[3, 2, 2, 3])),
+            ("phases", ((2, 9, 8, 3), (4, 5, 3, 3)), dict(stride=[2, 3], pad=[1, 2, 2, 0])),
+            ("stride past taps", ((1, 9, 9, 2), (3, 2, 1, 2)), dict(stride=[3, 4], pad=[1, 0, 0, 2])),
+            ("strides of millions", ((1, 4, 4, 2), (3, 3, 2, 2)), dict(stride=[9999991, 16777216], pad=[1, 1, 1, 1])),
+            ("dilated stride", ((1, 9, 8, 2), (3, 2, 3, 2)), dict(stride=[2, 1], dilation=[3, 2], pad=[2, 1, 1, 2])),
             ("groups", ((2, 5, 5, 6), (4, 3, 3, 3)), dict(groups=2, pad=[1, 1, 1, 1])),
             ("relu", ((1, 5, 5, 3), (4, 3, 3, 3)), dict(pad=[1, 1, 1, 1], act="relu"))]:
         def build(g, x=x, w=w, attributes=attributes):
@@ -103,6 +107,7 @@ def product_cases():
     for name, (x, w), attributes in [
             ("plain", ((2, 5, 6, 3), (1, 3, 3, 3)), dict(pad=[1, 1, 1, 1])),
             ("stride", ((2, 7, 6, 4), (1, 3, 3, 4)), dict(stride=[2, 2], pad=[0, 1, 1, 0])),
+            ("strides of millions", ((1, 4, 5, 3), (1, 3, 2, 3)), dict(stride=[16777216, 3], pad=[1, 1, 0, 1])),
             ("multiplier", ((2, 6, 5, 2), (1, 3, 2, 6)), dict(dilation=[2, 1], pad=[1, 0, 2, 1])),
             ("relu6", ((1, 5, 5, 3), (1, 5, 5, 3)), dict(pad=[2, 2, 2, 2], act="relu6"))]:
         def build(g, x=x, w=w, attributes=attributes):
@@ -312,9 +317,9 @@ def norm_cases():
     yield "batch norm in training", lambda g: networks.batch_norm(g, g.input((4, 3, 3, 2)))
 
 
-def round_to_grid(g, shape=(4, 5, 6)):
+def round_to_grid(g, x=None):
     """Straight through: what rounding adds to a number of steps stays what it is."""
-    x, low, high, scale = g.input(shape, 1.5), *(g.input((1,), array=[n]) for n in (-1.1, 1.9, 0.23))
+    x, low, high, scale = x or g.input((4, 5, 6), 1.5), *(g.input((1,), array=[n]) for n in (-1.1, 1.9, 0.23))
     steps = np.clip(*(g.values[v.number] for v in (x, low, high))) / g.values[scale.number]
     added = np.rint(steps) - steps
     return g.op("round_to_grid", lambda x, low, high, scale: np.clip(x, low, high) + scale * added, x, low, high, scale)
@@ -324,3 +329,5 @@ def all_cases():
     for group in (unary_cases, binary_cases, product_cases, window_cases, row_cases, move_cases, recurrent_cases, networks.network_cases, norm_cases):
         yield from group()
     yield "round_to_grid", round_to_grid
+    for act in ("relu", "relu_n1_to_1"):
+        yield f"round_to_grid behind {act}", lambda g, act=act: round_to_grid(g, networks.relu(g, g.input((4, 5, 6), 1.5), act))

@@ -417,4 +417,4 @@ def draws():
         yield from group()
     for function in (gather, gather_nd, scatter_nd, dynamic_update_slice, top_k, batch_norm):
         yield function.__name__, function
-    yield "round_to_grid", lambda g: cases.round_to_grid(g, shape(g))
+    yield "round_to_grid", lambda g: cases.round_to_grid(g, g.input(shape(g), 1.5))
