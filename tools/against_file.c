@@ -272,6 +272,15 @@ static void see(void *context, const ir_value *v, const void *data)
         compare_alone(c, v->def);
 }
 
+static bool has_inputs_of(const ir_graph *g, const ir_graph *lowered, diag *d)
+{
+    const ir_loc loc = ir_graph_loc(g);
+    bool good = g->input_count == lowered->input_count;
+    for (int32_t i = 0; good && i < g->input_count; i++)
+        good = ir_type_equal(&g->inputs[i]->type, &lowered->inputs[i]->type);
+    return good || diag_error(d, &loc, "its inputs are not those of the model that is compared with it");
+}
+
 bool against_file(const driver_options *options, const char *file, const ir_graph *lowered, const void *const inputs[],
                   histogram out_seen[], report_difference out_differences[], diag *d)
 {
@@ -280,7 +289,8 @@ bool against_file(const driver_options *options, const char *file, const ir_grap
     if (!driver_import(options, file, &m, d))
         return false;
     comparison c = {.file = &r, .seen = out_seen, .differences = out_differences};
-    const bool good = reference_make(m.graph, inputs, &r, d) && run_seen(lowered, inputs, see, &c, d);
+    const bool good = has_inputs_of(m.graph, lowered, d) && reference_make(m.graph, inputs, &r, d) &&
+                      run_seen(lowered, inputs, see, &c, d);
     reference_free(&r);
     driver_module_free(&m);
     return good;

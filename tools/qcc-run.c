@@ -25,7 +25,7 @@ enum { EXIT_USAGE = 2, DEFAULT_TOP = 5, SEED_PER_STEP = 1000 };
 typedef struct command {
     driver_options options;
     calibrate_options calibration;
-    const char *file;
+    const char *file, *reference;
     driver_list inputs, outputs, expected, reports;
     driver_list *open_list; /* takes further .npy arguments */
     long seed, threads, steps;
@@ -100,6 +100,7 @@ static bool set_option(void *context, option_id id, const char *value, char *err
     case OPT_LABEL_OFFSET: return options_number(value, 0, 1000000, &c->classes.offset, error, size);
     case OPT_TOP: return options_number(value, 1, 1000000, &c->classes.top, error, size);
     case OPT_INTERP: c->interpret = true; return true;
+    case OPT_REFERENCE: c->reference = value; return true;
     case OPT_REPORT: return set_report(c, value, error, size);
     case OPT_PROFILE: c->profile = true; return true;
     case OPT_JSON: c->json = true; return true;
@@ -122,6 +123,8 @@ static const char *complete(const command *c)
         return "--report tells of one shape: --batch and --input-shape can't have lists";
     if (c->reports.count && c->interpret)
         return "--report is about compiled code, --interp runs none";
+    if (c->reference && !c->reports.count)
+        return "--reference is what --report compares with";
     if (c->json && !c->profile)
         return "--json goes with --profile";
     if (c->classes.offset && !c->classes.names)
@@ -268,8 +271,8 @@ static bool measure(const command *c, session *s, outputs *o, diag *d)
         printed = profile_print_json(s, seconds, c->bench ? &times : NULL, d);
     else if (printed && c->profile)
         printed = profile_print(s, seconds, d);
-    const bool good = printed && (!c->reports.count ||
-                                  run_report_add(s, &c->options, seconds, &o->set, o->reports, c->reports.count, d));
+    const bool good = printed && (!c->reports.count || run_report_add(s, &c->options, c->reference, seconds, &o->set,
+                                                                      o->reports, c->reports.count, d));
     free(seconds);
     return good;
 }
@@ -287,7 +290,8 @@ static bool keep_all(output_set *set, const driver_list *list, diag *d)
 /* Everything that this command reads and writes, before it does. */
 static bool declare_all(const command *c, outputs *o, diag *d)
 {
-    if (!output_keep(&o->set, c->file, d) || !keep_all(&o->set, &c->inputs, d) || !keep_all(&o->set, &c->expected, d))
+    if (!output_keep(&o->set, c->file, d) || (c->reference && !output_keep(&o->set, c->reference, d)) ||
+        !keep_all(&o->set, &c->inputs, d) || !keep_all(&o->set, &c->expected, d))
         return false;
     for (int i = 0; i < c->outputs.count; i++) {
         o->arrays[i] = output_declare(&o->set, c->outputs.item[i], 0666, d);

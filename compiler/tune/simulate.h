@@ -69,4 +69,13 @@ void simulate_free(simulation *);
  * are now. */
 bool simulate_inputs(const simulation *, const driver_options *, void *const inputs[], diag *);
 
+/* The graph that `simulate` makes of this one, with parameters and grids as they are now, which become constants:
+ *
+ *     %x = round_to_grid %0, const low, const high, const scale
+ *     %r = conv2d %x, const w, const b                              w on its grid
+ *     %y "r" = round_to_grid %r, …                                  has the name that the integers have in the program
+ *
+ * Textual IR, to be freed; NULL with a diagnostic.  simulate_text.c. */
+char *simulate_text(ir_graph *, const driver_options *, size_t *out_length, diag *);
+
 #endif

@@ -2,9 +2,11 @@
 #include "compiler/tune/tune.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/interrupt.h"
+#include "compiler/output/output.h"
 #include "compiler/quantize/calibrate.h"
 #include "compiler/quantize/statistics/stats.h"
 
@@ -177,13 +179,34 @@ static bool calibrate(const tune_options *o, const driver_options *driver, ir_gr
     return calibrated.calibrate(calibrated.calibrate_context, driver, g, out, d);
 }
 
+/* ---- The graph that was trained ---- */
+
+/* Before the work begins. */
+static bool declare_simulated(const tune_options *o, const driver_options *driver, int *out_file, diag *d)
+{
+    *out_file = o->simulated ? output_declare(driver->files, o->simulated, 0666, d) : OUTPUT_NONE;
+    return !o->simulated || *out_file != OUTPUT_NONE;
+}
+
+static bool add_simulated(const driver_options *ranged, ir_graph *g, int file, diag *d)
+{
+    size_t length = 0;
+    if (file == OUTPUT_NONE)
+        return true;
+    char *text = simulate_text(g, ranged, &length, d);
+    const bool good = text && output_add(ranged->files, file, text, length, d);
+    free(text);
+    return good;
+}
+
 static bool train(tuning *t, const driver_options *driver, ir_graph *g, pass_calibration *out, diag *d)
 {
     const tune_options *o = t->options;
     driver_options ranged = *driver;
+    int simulated;
     if (g->input_count != 1)
         return diag_error(d, NULL, "%s: %d inputs; training takes models with one", o->file, (int)g->input_count);
-    if (!load_samples(t, g, d) || !calibrate(o, driver, g, out, d))
+    if (!declare_simulated(o, driver, &simulated, d) || !load_samples(t, g, d) || !calibrate(o, driver, g, out, d))
         return false;
     ranged.calibrate = NULL;
     ranged.calibration = out;
@@ -192,7 +215,7 @@ static bool train(tuning *t, const driver_options *driver, ir_graph *g, pass_cal
         return false;
     const char *note = arena_format(g->arena, "training, step %" PRId64, t->trainer.best_at);
     trainer_give(&t->trainer, out->ranges, out->count, note);
-    return true;
+    return add_simulated(&ranged, g, simulated, d);
 }
 
 static bool tune(const void *context, const driver_options *driver, ir_graph *g, pass_calibration *out, diag *d)

@@ -29,6 +29,7 @@ typedef struct tune_options {
     calibrate_options calibration; /* `samples` empty: those of training */
     long validate_every;           /* steps; 0: an epoch */
     const char *checkpoint;        /* file; NULL: none */
+    const char *simulated;         /* file that gets the graph that was trained; NULL: none */
     bool resume;
     bool ranges_given;
     bool real;                                          /* no integers: real numbers are trained, and stay */

@@ -187,6 +187,7 @@ static bool set_training(tune_options *o, option_id id, const char *value, bool 
     case OPT_VALIDATION: return set_validation(&t->batches.validation, value, error, size);
     case OPT_VALIDATE_EVERY: return options_number(value, 1, MOST, &o->validate_every, error, size);
     case OPT_CHECKPOINT: o->checkpoint = value; return true;
+    case OPT_SAVE_SIMULATED: o->simulated = value; return true;
     case OPT_RESUME: o->resume = true; return true;
     default: *out_known = false; return true;
     }
@@ -224,6 +225,8 @@ bool tune_set(tune_options *o, option_id id, const char *value, bool *out_known,
 static const char *real_problem(const tune_options *o)
 {
     const calibrate_options *c = &o->calibration;
+    if (o->simulated)
+        return "--quantize=none simulates no integers: there is no graph for --save-simulated";
     if (!o->samples.labels)
         return "--quantize=none goes with --labels: there are no integers to be taught by the model of real numbers";
     if (o->ranges_given || o->training.weight_clips.pact || c->samples.count || c->copies || c->algo_given ||

@@ -41,8 +41,8 @@ static bool add_text(output_set *set, int file, const ir_graph *g, const report_
     return good;
 }
 
-bool run_report_add(const session *s, const driver_options *options, const double seconds[], output_set *set,
-                    const int files[], int count, diag *d)
+bool run_report_add(const session *s, const driver_options *options, const char *reference, const double seconds[],
+                    output_set *set, const int files[], int count, diag *d)
 {
     const ir_loc loc = {.file = set->file[files[0]].path, .subgraph = -1, .node = -1};
     if (!s->module.graph)
@@ -52,8 +52,8 @@ bool run_report_add(const session *s, const driver_options *options, const doubl
     histogram *seen = calloc(ids, sizeof *seen);
     report_difference *differences = calloc(ids, sizeof *differences);
     bool good = of_ops && ((seen && differences) || diag_error(d, NULL, "out of memory")) &&
-                against_file(options, s->module.file, s->module.graph, (const void *const *)s->input_buffers, seen,
-                             differences, d);
+                against_file(options, reference ? reference : s->module.file, s->module.graph,
+                             (const void *const *)s->input_buffers, seen, differences, d);
     if (good) {
         char name[NAME_BYTES];
         names_from_path(s->module.file, name, sizeof name);

@@ -5,9 +5,10 @@
 #include "compiler/run/session.h"
 
 /* seconds: of each step of s->model, which was compiled from a model file; the values that it reports on follow from
- * the inputs in the session's buffers.  Adds the report to the set of outputs, to
+ * the inputs in the session's buffers.  They are compared with those of the model in the file `reference`, or NULL: in
+ * that of the session.  Adds the report to the set of outputs, to
  * each of these files in the form that its extension names. */
-bool run_report_add(const session *, const driver_options *, const double seconds[], output_set *, const int files[],
-                    int count, diag *);
+bool run_report_add(const session *, const driver_options *, const char *reference, const double seconds[],
+                    output_set *, const int files[], int count, diag *);
 
 #endif
