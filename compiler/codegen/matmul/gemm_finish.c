@@ -7,7 +7,11 @@
  *     packed a0-3 b0-3 c0-3 d0-3 │ a4-7 b4-7 c4-7 d4-7 │ …
  *     stored a0…a15 │ b0…b15 │ c0…c15 │ d0…d15
  *
- * Pieces that lie side by side in a row are stored together. */
+ * Pieces that lie side by side in a row are stored together.
+ *
+ * Real results of few columns: rows that lie one behind the other in memory share a vector, and all that follows the sums.
+ *
+ *     sums   a0…a7 -…- b0…b7 -…-          joined  a0…a7 b0…b7 */
 #include <math.h>
 
 #include "compiler/codegen/matmul/gemm_private.h"
@@ -242,6 +246,15 @@ static void finish_quantized(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef ou
     }
 }
 
+/* Parameters of the sums' columns, once for each row that they are joined with. */
+static LLVMValueRef for_joined_rows(gemm_kernel *e, LLVMValueRef v)
+{
+    int lanes[CG_BLOCK_COLUMNS];
+    for (int i = 0; i < CG_BLOCK_COLUMNS; i++)
+        lanes[i] = i % (CG_BLOCK_COLUMNS / e->joined);
+    return v && e->joined > 1 ? cg_shuffle(&e->k, v, NULL, lanes, CG_BLOCK_COLUMNS) : v;
+}
+
 /* Float results, of float or of integer sums; or the integer sums as they are. */
 static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, LLVMValueRef residual)
 {
@@ -254,13 +267,13 @@ static void finish_words(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, L
             LLVMValueRef channel = cg_add(k, e->channel, cg_i64(k, CG_BLOCK_COLUMNS * block));
             const cg_requant_factors factors =
                 cg_requant_load(k, &g->requant, e->slot[GEMM_PARAMS], channel, CG_BLOCK_COLUMNS);
-            LLVMValueRef scale = factors.scale;
+            LLVMValueRef scale = for_joined_rows(e, factors.scale), bias = for_joined_rows(e, factors.bias);
             if (e->slot[GEMM_SCALES])
                 scale = LLVMBuildFMul(k->b, gemm_row_number(e, k->m->f32, e->slot[GEMM_SCALES], &g->scales, row), scale,
                                       "");
             v = LLVMBuildSIToFP(k->b, v, cg_vector(k->m->f32, CG_BLOCK_COLUMNS), "");
             v = LLVMBuildFMul(k->b, v, scale, "");
-            v = factors.bias ? LLVMBuildFAdd(k->b, v, factors.bias, "") : v; /* two roundings: docs/quantization.md */
+            v = bias ? LLVMBuildFAdd(k->b, v, bias, "") : v; /* two roundings: docs/quantization.md */
         }
         if (g->out_type == IR_I32)
             v = LLVMBuildMul(k->b, v, cg_splat_i32(k, g->sum_factor, CG_BLOCK_COLUMNS), "");
@@ -286,12 +299,52 @@ void gemm_prefetch_residual(gemm_kernel *e)
         cg_prefetch(&e->k, row_pointer(e, tile, &e->g->residual.rows, row, 0, 1), 3);
 }
 
-void gemm_finish(gemm_kernel *e, LLVMValueRef acc[])
+/* How many rows of the tile's sums fit a vector, if their results and residuals lie one behind the other. */
+static int rows_to_join(const gemm_kernel *e)
 {
-    cg_kernel *k = &e->k;
     const cg_gemm *g = e->g;
-    LLVMValueRef out = cg_at(k, gemm_rows_at(e, e->slot[GEMM_OUT], &g->out), e->column);
-    LLVMValueRef residual = residual_tile(e);
+    const int64_t bytes = g->out_type == IR_F32 ? 4 : 1, rows = CG_BLOCK_COLUMNS / e->columns;
+    const bool real = g->out_type == IR_F32 || gemm_quantizes(g);
+    const bool dense = g->out.x == e->columns * bytes && (!g->residual.present || g->residual.rows.x == e->columns * 4);
+    const bool fits = e->columns < CG_BLOCK_COLUMNS && CG_BLOCK_COLUMNS % e->columns == 0 && e->kind->cols % rows == 0;
+    return real && dense && fits && !e->slot[GEMM_SCALES] ? (int)rows : 1;
+}
+
+/* The same tile with as many columns as a vector has, in fewer rows. */
+typedef struct joined_tile {
+    gemm_kernel kernel;
+    cg_gemm gemm;
+    schedule_kind kind;
+    LLVMValueRef acc[GEMM_MAX_SUMS];
+} joined_tile;
+
+static void join_rows(joined_tile *to, const gemm_kernel *e, LLVMValueRef acc[], int rows)
+{
+    to->kernel = *e;
+    to->gemm = *e->g;
+    to->kind = *e->kind;
+    to->kernel.g = &to->gemm;
+    to->kernel.kind = &to->kind;
+    to->kernel.joined = rows;
+    to->kernel.rows /= rows;
+    to->kernel.columns *= rows;
+    to->kind.cols /= rows;
+    to->gemm.out.x *= rows;
+    to->gemm.residual.rows.x *= rows;
+    for (int row = 0; row < to->kernel.rows; row++) {
+        LLVMValueRef part[CG_BLOCK_COLUMNS];
+        for (int i = 0; i < rows; i++)
+            part[i] = cg_take(&to->kernel.k, acc[row * rows + i], 0, 1, (unsigned)e->columns);
+        for (int n = rows / 2; n > 0; n /= 2)
+            for (int i = 0; i < n; i++)
+                part[i] = cg_join(&to->kernel.k, part[2 * i], part[2 * i + 1]);
+        to->acc[row] = part[0];
+    }
+}
+
+static void finish_tile(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, LLVMValueRef residual)
+{
+    const cg_gemm *g = e->g;
     if (g->out_type == IR_F32 || g->out_type == IR_I32)
         finish_words(e, acc, out, residual);
     else if (g->is_float)
@@ -300,4 +353,19 @@ void gemm_finish(gemm_kernel *e, LLVMValueRef acc[])
         finish_packed(e, acc, out, residual);
     else
         finish_plain(e, acc, out, residual);
+}
+
+void gemm_finish(gemm_kernel *e, LLVMValueRef acc[])
+{
+    LLVMValueRef out = cg_at(&e->k, gemm_rows_at(e, e->slot[GEMM_OUT], &e->g->out), e->column);
+    LLVMValueRef residual = residual_tile(e);
+    const int rows = rows_to_join(e);
+    e->joined = 1;
+    if (rows == 1) {
+        finish_tile(e, acc, out, residual);
+        return;
+    }
+    joined_tile joined;
+    join_rows(&joined, e, acc, rows);
+    finish_tile(&joined.kernel, joined.acc, out, residual);
 }

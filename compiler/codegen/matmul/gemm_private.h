@@ -39,6 +39,7 @@ typedef struct gemm_kernel {
     /* the tile */
     const schedule_kind *kind;
     int rows, splits;
+    int joined;                     /* rows in a vector of results: join_rows of gemm_finish.c */
     LLVMValueRef image, y, x;       /* its first pixel */
     LLVMValueRef ahead, ahead_step; /* what to prefetch first, and bytes to the next */
     int lines_ahead;                /* prefetches a step */
