@@ -47,6 +47,30 @@ def network(seed=5):
 """
 
 
+def residual(seed=7):
+    """A stem that a convolution and a sum read; what is averaged is the sum."""
+    r = random.Random(seed)
+    def draw(n, scale):
+        return floats([r.gauss(0, scale) for _ in range(n)])
+    return f"""graph "residual" {{
+  input %0:f32<1x8x8x3> "picture"
+  const %1:f32<8x3x3x3> = {draw(216, 0.3)}
+  const %2:f32<8> = {draw(8, 0.2)}
+  %3:f32<1x8x8x8> "stem" = conv2d %0, %1, %2 {{pad = [1, 1, 1, 1], act = relu}}
+  const %4:f32<8x3x3x8> = {draw(576, 0.2)}
+  %5:f32<1x8x8x8> "branch" = conv2d %3, %4 {{pad = [1, 1, 1, 1]}}
+  %6:f32<1x8x8x8> "biased" = add %5, %2
+  %7:f32<1x8x8x8> "sum" = add %6, %3 {{act = relu}}
+  %8:f32<1x8x8x8> "behind" = conv2d %7, %4 {{pad = [1, 1, 1, 1]}}
+  %9:f32<1x8x8x8> "second" = add %8, %7
+  %10:f32<1x8> "average" = mean %9 {{axes = [1, 2]}}
+  const %11:f32<10x8> = {draw(80, 0.5)}
+  %12:f32<1x10> "scores" = fully_connected %10, %11
+  output %12 "scores"
+}}
+"""
+
+
 SUM = """graph "sum" {
   input %0:f32<1x5> "a"
   input %1:f32<1x5> "b"
@@ -404,6 +428,32 @@ class Calibration(Case):
         self.assertEqual(real("--quantized-ops=conv")[-1], "fully_connected")
         self.assertNotIn("conv2d", real("--quantized-ops=conv"))
         self.wrong(["no layers of the group 'se'"], f"--calib={self.all}", "--keep-float=se")
+
+    def test_sums_kept_in_float(self):
+        """They are real, and so is what pools them for the last product; what is in between is on integers, and the code is what the
+        graph says.  That is nearer to the real model."""
+        model, report = self.folder / "residual.qir", self.folder / "r.json"
+        model.write_text(residual(), encoding="utf-8")
+        x = self.array("x.npy", (1, 8, 8, 3), self.rows[0])
+        def scores(*options):
+            self.fine(QCC_RUN, model, "-i", x, "-o", self.folder / "y.npy", *options)
+            return read_npy(self.folder / "y.npy")[0]
+        real, errors = scores(), []
+        for kept in ("last", "sums,last"):
+            options = f"--calib={self.all}", "--effort=0", f"--keep-float={kept}"
+            compiled, interpreted = scores(*options), scores("--interp", *options)
+            self.assertLess(max(abs(a - b) for a, b in zip(compiled, interpreted)), 1e-5)
+            errors.append(sum((a - b) ** 2 for a, b in zip(compiled, real)))
+        self.assertLess(errors[1], errors[0])
+        self.fine(QCC, model, "-o", self.folder / "m.o", f"--report={report}", *options)
+        ops = json.loads(report.read_text())["ops"]
+        self.assertEqual([(op["name"], op["arithmetic"], op["why"]) for op in ops if op["op"] in ("mean", "fully_connected")],
+                         [("average", "float", "between ops in float"), ("scores", "float", "kept in float by --keep-float")])
+        self.assertEqual([op["arithmetic"] for op in ops if op["op"] == "conv2d"], ["int8"] * 3)
+        text = self.text(*options, model=model)
+        for name in ("stem", "sum", "second"):
+            self.assertRegex(text, f'f32<1x8x8x8> "{name}')
+        self.assertEqual(set(re.findall(r'u8<1x8x8x8[^>]*> "(\w+)', text)), {"stem", "sum"})
 
     def test_accuracy_asked_for(self):
         """Layers stay in float until it holds, the dearest ones, and it is said which."""
