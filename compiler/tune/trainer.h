@@ -13,12 +13,12 @@
 
 #include "compiler/run/labels.h"
 #include "compiler/run/session.h"
-#include "compiler/tune/batch_norms.h"
 #include "compiler/tune/batches.h"
 #include "compiler/tune/checkpoint.h"
+#include "compiler/tune/learned/batch_norms.h"
+#include "compiler/tune/learned/ranges.h"
+#include "compiler/tune/learned/weight_clips.h"
 #include "compiler/tune/loss.h"
-#include "compiler/tune/ranges.h"
-#include "compiler/tune/weight_clips.h"
 #include "compiler/tune/wide.h"
 
 typedef enum trainer_loss { TRAINER_LOSS_AUTO, TRAINER_CROSS_ENTROPY, TRAINER_SQUARED_ERROR } trainer_loss;

@@ -49,8 +49,11 @@ static bool pair(wide *w, long batch, diag *d)
     bool same = w->count == op_count(w->narrow) && has_room(w, batch) && g->output_count == w->narrow->output_count;
     w->wide_ops = ops_in_order(g, g->arena, w->count);
     w->narrow_ops = ops_in_order(w->narrow, g->arena, same ? w->count : op_count(w->narrow));
-    for (int i = 0; same && i < w->count; i++)
+    w->narrow_by_id = ARENA_ARRAY(g->arena, ir_op *, g->next_id);
+    for (int i = 0; same && i < w->count; i++) {
         same = is_counterpart(w->wide_ops[i], w->narrow_ops[i]);
+        w->narrow_by_id[w->wide_ops[i]->id] = w->narrow_ops[i];
+    }
     return same || diag_error(d, &loc,
                               "with a batch of %ld the model has other inputs or operations than with one of 1", batch);
 }
@@ -166,10 +169,4 @@ void wide_give_ranges(const wide *w, const pass_range from[], pass_range narrow[
     each_value(w, give_range, &ranges);
 }
 
-ir_op *wide_narrow_op(const wide *w, uint32_t wide_id)
-{
-    for (int i = 0; i < w->count; i++)
-        if (w->wide_ops[i]->id == wide_id)
-            return w->narrow_ops[i];
-    return NULL;
-}
+ir_op *wide_narrow_op(const wide *w, uint32_t wide_id) { return w->narrow_by_id[wide_id]; }

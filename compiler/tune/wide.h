@@ -16,6 +16,7 @@ typedef struct wide {
     ir_graph *narrow;
     ir_op **wide_ops, **narrow_ops; /* those that are one another, in the order of the graphs */
     int count;
+    ir_op **narrow_by_id; /* the same by the id of the wide one */
 } wide;
 
 /* `narrow` is at the end of PHASE(real), of the same file and options.  An error where the batch changes more than types. */

@@ -1,5 +1,5 @@
 /* optimizer.c: protects the arithmetic of a step, against numbers worked out by hand, and the schedule. */
-#include "compiler/tune/optimizer.h"
+#include "compiler/tune/learned/optimizer.h"
 
 #include <math.h>
 #include <stdio.h>

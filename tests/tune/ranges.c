@@ -1,6 +1,6 @@
 /* ranges.c: protects: a step of SGD changes a learned step size by what LSQ says, gradient over sqrt(N Q), though a factor
  * is what is trained; with Adam the factor moves by its rate whatever the numbers; ends stay on either side of 0. */
-#include "compiler/tune/ranges.h"
+#include "compiler/tune/learned/ranges.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* weight_clips.c: protects PACT on weights: gradients by weights and thresholds against differences, and that integers are
  * made of what is left of the weights. */
-#include "compiler/tune/weight_clips.h"
+#include "compiler/tune/learned/weight_clips.h"
 
 #include <math.h>
 #include <stdio.h>

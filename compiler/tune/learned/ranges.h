@@ -12,7 +12,7 @@
 #ifndef QCC_TUNE_RANGES_H
 #define QCC_TUNE_RANGES_H
 
-#include "compiler/tune/optimizer.h"
+#include "compiler/tune/learned/optimizer.h"
 #include "compiler/tune/simulate.h"
 
 typedef enum range_kind { RANGES_MOVING_AVERAGE, RANGES_WHOLE, RANGES_LSQ, RANGES_PACT } range_kind;

@@ -1,5 +1,5 @@
 /* batch_norms.c: numbers of batch norms: what they are at the start, follow from, and learn. */
-#include "compiler/tune/batch_norms.h"
+#include "compiler/tune/learned/batch_norms.h"
 
 #include <math.h>
 #include <string.h>

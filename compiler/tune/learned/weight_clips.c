@@ -1,5 +1,5 @@
 /* weight_clips.c: clamps, and sums of gradients over what they cut off. */
-#include "compiler/tune/weight_clips.h"
+#include "compiler/tune/learned/weight_clips.h"
 
 #include <math.h>
 #include <string.h>

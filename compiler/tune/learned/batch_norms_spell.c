@@ -13,7 +13,7 @@
  *
  * Means are over all but the channels. */
 #include "compiler/quantize/twins.h"
-#include "compiler/tune/batch_norms.h"
+#include "compiler/tune/learned/batch_norms.h"
 #include "passes/common/qdq.h"
 #include "passes/common/util.h"
 

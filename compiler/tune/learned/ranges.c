@@ -1,5 +1,5 @@
 /* ranges.c: how ranges follow from batches and from gradients. */
-#include "compiler/tune/ranges.h"
+#include "compiler/tune/learned/ranges.h"
 
 #include <math.h>
 

@@ -19,7 +19,7 @@
 #define QCC_TUNE_BATCH_NORMS_H
 
 #include "compiler/tune/checkpoint.h"
-#include "compiler/tune/optimizer.h"
+#include "compiler/tune/learned/optimizer.h"
 #include "compiler/tune/simulate.h"
 #include "compiler/tune/wide.h"
 

@@ -1,5 +1,5 @@
 /* optimizer.c: sums are taken in double and in order, so a step is the same wherever it is made. */
-#include "compiler/tune/optimizer.h"
+#include "compiler/tune/learned/optimizer.h"
 
 #include <math.h>
 #include <string.h>

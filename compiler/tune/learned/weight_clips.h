@@ -9,7 +9,7 @@
 #ifndef QCC_TUNE_WEIGHT_CLIPS_H
 #define QCC_TUNE_WEIGHT_CLIPS_H
 
-#include "compiler/tune/optimizer.h"
+#include "compiler/tune/learned/optimizer.h"
 #include "compiler/tune/simulate.h"
 
 typedef struct weight_clip_options {
