@@ -1,6 +1,6 @@
 /* ops_math.c: ops that compute element by element.
  *
- *     table %x {entries = […]}   ──▶   GATHER of 256 bytes by CAST %x + 128
+ *     table %x {entries = […]}   ──▶   GATHER of 256 bytes by CAST (DEQUANTIZE %x / scale + zero point + 128 + 1/2)
  *
  * So does an op on bytes that TFLite's kernels have not, or not with this grid: it is a function of one byte. */
 #include "exporters/tflite/write.h"
@@ -43,22 +43,45 @@ bool export_fake_quant(export_node *n)
 
 static bool is_byte(const ir_value *v) { return v->type.dtype == IR_I8 || v->type.dtype == IR_U8; }
 
-/* The operand counted from the smallest integer of its type. */
+static int32_t cast_to_int(export_node *n, int32_t from, ir_dtype type)
+{
+    ir_type to = n->op->operands[0].value->type;
+    to.dtype = IR_I32;
+    const int32_t at = export_between(n, to, NULL);
+    export_operator *cast = export_emit(n, BUILTIN_CAST, 1, &from, at);
+    export_set_byte(cast, CAST_FROM, export_type_number(type));
+    export_set_byte(cast, CAST_TO, TYPE_I32);
+    return at;
+}
+
+static int32_t binary(export_node *n, int builtin, int32_t a, int32_t b, ir_dtype type)
+{
+    ir_type to = n->op->operands[0].value->type;
+    to.dtype = type;
+    const int32_t at = export_between(n, to, NULL);
+    export_emit(n, builtin, 2, (int32_t[]){a, b}, at);
+    return at;
+}
+
+/* Are steps of the grid, and steps of 1 in it, reals with all their bits? */
+static bool has_steps(const ir_quant *q)
+{
+    return q && q->axis < 0 && q->scale[0] > 0x1p-100f && q->scale[0] < 0x1p100f;
+}
+
+/* The operand counted from the smallest integer of its type.  By way of the reals: OpenVINO casts what integers stand for. */
 static int32_t byte_index(export_node *n)
 {
     const ir_value *x = n->op->operands[0].value;
-    ir_type type = x->type;
-    type.dtype = IR_I32;
-    int32_t at = export_between(n, type, NULL);
-    const int32_t from = export_operand(n, 0);
-    export_operator *cast = export_emit(n, BUILTIN_CAST, 1, &from, at);
-    export_set_byte(cast, CAST_FROM, export_type_number(x->type.dtype));
-    export_set_byte(cast, CAST_TO, TYPE_I32);
-    if (x->type.dtype == IR_U8)
-        return at;
-    const int32_t sum = export_between(n, type, NULL);
-    export_emit(n, BUILTIN_ADD, 2, (int32_t[]){at, export_int(n, 128)}, sum);
-    return sum;
+    const int32_t least = x->type.dtype == IR_I8 ? INT8_MIN : 0;
+    if (!has_steps(x->quant)) {
+        const int32_t at = cast_to_int(n, export_operand(n, 0), x->type.dtype);
+        return least ? binary(n, BUILTIN_ADD, at, export_int(n, -least), IR_I32) : at;
+    }
+    const float middle = (float)(x->quant->zero[0] - least) + 0.5f; /* of a step, so that the cast takes no neighbour */
+    int32_t at = binary(n, BUILTIN_MUL, export_real_operand(n, 0), export_float(n, 1 / x->quant->scale[0]), IR_F32);
+    at = binary(n, BUILTIN_ADD, at, export_float(n, middle), IR_F32);
+    return cast_to_int(n, at, IR_F32);
 }
 
 /* From bytes as they are to those counted from the smallest integer. */

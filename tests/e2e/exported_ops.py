@@ -213,6 +213,27 @@ class ExportedOps(Case):
                 with self.subTest(code, types=case[0]):
                     self.check(code, case)
 
+    def test_functions_of_a_byte(self):
+        """A table of every byte, in OpenVINO as well, which casts what integers stand for; a grid whose steps are no usual reals, in LiteRT."""
+        if tflite_reference.available():
+            self.skipTest(tflite_reference.available())
+        np = tflite_reference.np
+        entries = [(i * 7 + 3) % 256 for i in range(256)]
+        for dtype, grid in (("i8", "0.05, 3"), ("u8", "0.05, 131"), ("i8", "0.0073, -128"), ("u8", "1e-30, 0"), ("i8", "1e-35, 127")):
+            bytes_of = np.uint8 if dtype == "u8" else np.int8
+            with self.subTest(dtype, grid=grid):
+                case = ([f"{dtype}<1x256; {grid}>"], f"OP %0 {{entries = {entries}}}", [f"{dtype}<1x256; 0.02, 5>"])
+                self.model.write_text(graph("TABLE", case), encoding="utf-8")
+                self.fine(QCC, self.model, "--emit=tflite", "-O0", "-o", self.file)
+                x = np.arange(256, dtype=np.uint8).view(bytes_of).reshape(1, 256)
+                expected = np.array(entries, np.uint8).view(bytes_of).tolist()
+                for kernels in ("ref", "opt", "xnnpack"):
+                    y = tflite_reference.Reference(self.file.read_bytes(), kernels).run([x])[0]
+                    self.assertEqual(y.reshape(-1).tolist(), expected, kernels)
+                if openvino and grid != "1e-35, 127":
+                    y = self.core.compile_model(self.core.read_model(self.file), "CPU")([x])[0]
+                    self.assertEqual(y.reshape(-1).tolist(), expected, "OpenVINO")
+
     def test_ends(self):
         for code, case in ENDING.items():
             with self.subTest(code):
