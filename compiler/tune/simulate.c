@@ -202,7 +202,7 @@ static void find_parameters(simulation *s, ir_graph *of, int *parameter_of)
                 add_parameter(s, of, v, plan_kind_of(op) == PLAN_PRODUCT && i == 1);
                 parameter_of[v->id] = s->parameter_count;
             }
-            s->uses[s->use_count++] = (simulated_use){op->id, i, parameter_of[v->id] - 1, 0};
+            s->uses[s->use_count++] = (simulated_use){.op = op->id, .slot = i, .parameter = parameter_of[v->id] - 1};
         }
 }
 
@@ -225,8 +225,9 @@ static void find_rounded(const maker *m)
     for (const ir_op *op = m->s->of->first; op; op = op->next)
         ops[op->id] = op;
     for (int i = 0; i < m->s->use_count; i++) {
-        const simulated_use *use = &m->s->uses[i];
-        if (m->integer[use->op] && scales_weight_index(ops[use->op]) == use->slot)
+        simulated_use *use = &m->s->uses[i];
+        use->rounded = m->integer[use->op] && scales_weight_index(ops[use->op]) == use->slot;
+        if (use->rounded)
             m->s->parameters[use->parameter].product = ops[use->op];
     }
 }
@@ -343,7 +344,7 @@ static void fill_parameters(const simulation *s, ir_op *const ops[], void *const
     for (int i = 0; i < s->use_count; i++) {
         const simulated_use *use = &s->uses[i];
         const ir_value *v = ops[use->op]->operands[use->slot].value;
-        if (v->as && scales_weight_index(ops[use->op]) == use->slot)
+        if (v->as && use->rounded)
             round_numbers(v, inputs[use->input]);
         else
             memcpy(inputs[use->input], v->data, ir_type_bytes(&v->type));

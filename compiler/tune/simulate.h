@@ -34,6 +34,7 @@ typedef struct simulated_use {
     uint32_t op; /* its id */
     int slot, parameter;
     uint32_t input; /* of the simulated graph */
+    bool rounded;   /* as weights of a product on integers */
 } simulated_use;
 
 /* A value that is rounded: inputs of one number each. */

@@ -77,30 +77,33 @@ static int64_t compare(const ir_graph *g, int layer, const result *a, const resu
     return different;
 }
 
-static void check_inputs(const simulation *s, bool kept)
+/* What is kept in float: a sum, which reads %6 unrounded, and %9, so that %6 and %10 are rounded for products alone; or a
+ * product, whose weights and operand are not rounded then. */
+typedef enum kept_kind { NOTHING, SUM, PRODUCT } kept_kind;
+
+static void check_inputs(const simulation *s, kept_kind kept)
 {
-    CHECK(s->parameter_count == 5);         /* %1, %2, %4, %7, %12 */
-    CHECK(s->use_count == 7);               /* %2 and %7 twice */
-    CHECK(s->grid_count >= (kept ? 5 : 6)); /* %0, %3, %6, %8, %9, %10; kept: not %9, and %11 for %10 */
+    static const int grids[] = {[NOTHING] = 6, [SUM] = 5, [PRODUCT] = 4}; /* %0, %3, %6, %8, %9, %10 */
+    CHECK(s->parameter_count == 5);                                       /* %1, %2, %4, %7, %12 */
+    CHECK(s->use_count == 7);                                             /* %2 and %7 twice */
+    CHECK(s->grid_count >= grids[kept]);
     CHECK(s->range_count >= s->grid_count);
 }
 
-/* Then it reads %6 unrounded, and %9; %6 and %10 are rounded for the products behind them alone. */
-static void keep_sum(ir_graph *g)
+static void keep(ir_graph *g, kept_kind kept)
 {
     for (ir_op *op = g->first; op; op = op->next) {
-        op->keep_float = op->code == IR_ADD;
+        op->keep_float = (kept == SUM && op->code == IR_ADD) || (kept == PRODUCT && op->code == IR_DEPTHWISE_CONV2D);
         op->why_float = op->keep_float ? "kept in float by --keep-float" : NULL;
     }
 }
 
-static void check(bool symmetric, int bits, bool kept)
+static void check(bool symmetric, int bits, kept_kind kept)
 {
     diag d = {0};
     ir_graph *g = parsed(text, &d);
     fill_weights(g);
-    if (kept)
-        keep_sum(g);
+    keep(g, kept);
     pass_range ranges[VALUES] = {
         [0] = {true, -1, 1, 0, NULL},   [3] = {true, 0, 4, 0, NULL},  [6] = {true, 0, 3, 0, NULL},
         [8] = {true, -2, 1.5, 0, NULL}, [9] = {true, -2, 2, 0, NULL}, [10] = {true, -2, 5, 0, NULL},
@@ -141,7 +144,7 @@ static void check(bool symmetric, int bits, bool kept)
 
 int main(void)
 {
-    for (int kept = 0; kept < 2; kept++) {
+    for (kept_kind kept = NOTHING; kept <= PRODUCT; kept++) {
         check(false, 8, kept);
         check(true, 8, kept);
         check(false, 4, kept);
