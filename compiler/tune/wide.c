@@ -23,10 +23,11 @@ static ir_op **ops_in_order(const ir_graph *g, arena *a, int count)
     return ops;
 }
 
-static bool is_counterpart(const ir_op *a, const ir_op *b)
+/* Of what is in float by the options; calibration may have kept more so. */
+static bool is_counterpart(const ir_op *many, const ir_op *narrow)
 {
-    return a->code == b->code && ir_op_info_of(a->code)->results == ir_op_info_of(b->code)->results &&
-           a->keep_float == b->keep_float;
+    return many->code == narrow->code && ir_op_info_of(many->code)->results == ir_op_info_of(narrow->code)->results &&
+           many->keep_float <= narrow->keep_float;
 }
 
 /* `batch` samples take as much memory as the wide input has. */
@@ -51,8 +52,11 @@ static bool pair(wide *w, long batch, diag *d)
     w->narrow_ops = ops_in_order(w->narrow, g->arena, same ? w->count : op_count(w->narrow));
     w->narrow_by_id = ARENA_ARRAY(g->arena, ir_op *, g->next_id);
     for (int i = 0; same && i < w->count; i++) {
-        same = is_counterpart(w->wide_ops[i], w->narrow_ops[i]);
-        w->narrow_by_id[w->wide_ops[i]->id] = w->narrow_ops[i];
+        ir_op *many = w->wide_ops[i], *one = w->narrow_ops[i];
+        same = is_counterpart(many, one);
+        many->keep_float = one->keep_float;
+        many->why_float = one->why_float;
+        w->narrow_by_id[many->id] = one;
     }
     return same || diag_error(d, &loc,
                               "with a batch of %ld the model has other inputs or operations than with one of 1", batch);

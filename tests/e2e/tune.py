@@ -115,6 +115,18 @@ class Tune(TuneCase):
         self.assertEqual(weights[0], weights[1])
         self.assertNotEqual(text[0].read_bytes(), text[1].read_bytes())
 
+    def test_kept_in_float(self):
+        """What calibration keeps in float for the accuracy, in the time allowed, is trained in real numbers and stays so."""
+        self.model = DIGITS / "digits_float.tflite"
+        for asked, bits, why in (("--max-slowdown=60%", 2, "--max-slowdown;"), ("--min-sqnr=22", 3, "the accuracy asked for;")):
+            report = self.folder / "report.json"
+            lines = self.tune("kept.qir", asked, f"--report={report}", "--effort=1", f"--weight-bits={bits}", "--epochs=2", "--validation=0.98", "--batch=3")
+            kept = [op for op in json.loads(report.read_text())["ops"] if why in op["why"]]
+            self.assertTrue(kept, asked)
+            self.assertTrue(all(op["arithmetic"] == "float" for op in kept), kept)
+            best = max((line for line in lines if line[6]), key=lambda line: int(line[0]))
+            self.assertAlmostEqual(self.top1(self.folder / "kept.qir"), float(best[5]), delta=3)
+
     def test_few_bits(self):
         """What 3 bits cost comes back."""
         self.tune("learned.tflite", "--epochs=12", "--lr=0.3", "--weight-bits=3")
@@ -246,7 +258,8 @@ class Tune(TuneCase):
                           ["--quantize=none", "--weight-bits=4"], ["--weight-bits=1"], ["--weight-bits=9"], ["--weight-bits=4", "--weight-algo=mse"],
                           ["--weight-preprocess=clip"], ["--weight-preprocess=pact:-1"], ["--weight-preprocess=pact", "--effort=2"],
                           ["--quantize=none", "--weight-preprocess=pact"], ["--activation-bits=16"], ["--quantize=none", "--activation-bits=4"],
-                          ["--calib-copies=2"], ["--calib-copies=-1"], ["--quantize=none", "--augment=flip", "--calib-copies=2"]):
+                          ["--calib-copies=2"], ["--calib-copies=-1"], ["--quantize=none", "--augment=flip", "--calib-copies=2"], ["--min-sqnr=0"],
+                          ["--quantize=none", "--min-sqnr=30"], ["--quantize=none", "--max-slowdown=5%"], ["--max-slowdown=-5%"]):
             with self.subTest(arguments):
                 self.refused(2, QCC_TUNE, self.model, *SAMPLES, *output, *arguments)
         self.refused(2, QCC_TUNE, self.model, *output)

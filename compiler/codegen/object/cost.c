@@ -16,14 +16,17 @@
 
 static const double hertz = 3e9, cycles_a_step = 100;
 /* The part of the peak. */
-static const double reached = 0.6, reached_depthwise = 0.52, reached_depthwise_bytes = 0.33;
+static const double reached = 0.6, reached_depthwise = 0.66, reached_depthwise_bytes = 0.33;
 /* Bytes a cycle: of values, which the second-level cache holds; of weights, which it holds in part. */
 static const double value_bytes = 38, weight_bytes = 20;
-/* Cycles. */
-static const double of_widened_byte = 0.05;   /* a depthwise kernel makes a word of each byte */
-static const double of_residual = 2.7;        /* to a vector of results */
-static const double of_rounded = 0.24;        /* an element onto a grid */
-static const double of_function_byte = 0.125; /* what is no plain arithmetic: a byte of its operands or results */
+/* Cycles to a vector of results. */
+static const double of_rounding = 2; /* of sums of floats onto a grid */
+static const double of_residual = 2.7, of_real_residual = 1.2;
+/* Cycles to an element. */
+static const double of_widening = 0.05;       /* a depthwise kernel makes a word of each byte */
+static const double of_quantizing = 0.03;     /* to a grid, or from one */
+static const double of_integer = 0.24;        /* integer arithmetic ends on a grid of its own */
+static const double of_function_byte = 0.125; /* what is no plain arithmetic: to a byte of its operands and results */
 
 enum { LANES = SCHEDULE_BLOCK, STEP_BYTES = 4 };
 
@@ -110,19 +113,36 @@ static product product_of(const ir_op *op)
 /* How much more it is in whole pieces. */
 static double in_whole(double count, double piece) { return count > 0 ? ceil(count / piece) * piece / count : 1; }
 
+/* Vectors of columns, of which the last one may have a few; of floats they are pixels of few channels, too. */
+static double width_of(const product *p)
+{
+    return p->depthwise && p->is_float && p->columns < LANES ? 1 : in_whole(p->columns, LANES);
+}
+
+/* What is done to sums, and beside them. */
+static double end_cycles(const ir_op *op, const product *p, const schedule_machine *m, double vectors)
+{
+    const ir_value *x = op->operands[0].value, *r = ir_operand_value(op, 3);
+    double cycles = r ? vectors * (ir_dtype_is_float(r->type.dtype) ? of_real_residual : of_residual) : 0;
+    if (p->is_float)
+        cycles += op->results[0]->quant ? vectors * of_rounding : 0;
+    else if (p->depthwise)
+        cycles += (double)ir_type_elements(&x->type) * of_widening * width_of(p);
+    else
+        cycles += vectors * m->epilogue[0];
+    return cycles;
+}
+
 static double product_cycles(const ir_op *op, const target_info *t)
 {
     const product p = product_of(op);
     const schedule_machine m = schedule_machine_of(t, p.is_float ? SCHEDULE_FLOATS : SCHEDULE_BYTES);
     const double peak = (p.is_float ? 1 : STEP_BYTES) * LANES / m.multiply;
     const double part = !p.depthwise ? reached : p.is_float ? reached_depthwise : reached_depthwise_bytes;
-    const double wide = in_whole(p.columns, LANES), deep = p.is_float || p.depthwise ? 1 : in_whole(p.run, STEP_BYTES);
+    const double deep = p.is_float || p.depthwise ? 1 : in_whole(p.run, STEP_BYTES), wide = width_of(&p);
     const double vectors = (double)ir_type_elements(&op->results[0]->type) * wide / LANES;
-    double cycles = fmax((double)cg_multiply_adds(op) * wide * deep / (peak * part), memory_cycles(op));
-    if (!p.is_float)
-        cycles += p.depthwise ? of_widened_byte * (double)ir_type_elements(&op->operands[0].value->type)
-                              : m.epilogue[0] * vectors;
-    return cycles + (!p.is_float && ir_operand_value(op, 3) ? of_residual * vectors : 0);
+    const double multiplies = (double)cg_multiply_adds(op) * wide * deep / (peak * part);
+    return fmax(multiplies, memory_cycles(op)) + end_cycles(op, &p, &m, vectors);
 }
 
 /* ---- Others ---- */
@@ -149,12 +169,20 @@ static bool is_plain(const ir_op *op)
     }
 }
 
-static double other_cycles(const ir_op *op)
+static double rounding_cycles(const ir_op *op)
 {
     const ir_value *y = op->results[0];
-    const bool rounds = y->quant && !(ir_op_info_of(op->code)->flags & IR_SAME_QUANT);
-    const double rounded = rounds ? of_rounded * (double)ir_type_elements(&y->type) : 0;
-    return rounded + (is_plain(op) ? memory_cycles(op) : of_function_byte * (bytes_of(op, false) + bytes_of(op, true)));
+    const double elements = (double)ir_type_elements(&y->type);
+    if (op->code == IR_QUANTIZE || op->code == IR_DEQUANTIZE)
+        return elements * of_quantizing;
+    const bool computes = y->quant && !(ir_op_info_of(op->code)->flags & IR_SAME_QUANT);
+    return computes ? elements * of_integer : 0;
+}
+
+static double other_cycles(const ir_op *op)
+{
+    const double bytes = bytes_of(op, false) + bytes_of(op, true);
+    return rounding_cycles(op) + (is_plain(op) ? memory_cycles(op) : bytes * of_function_byte);
 }
 
 double cg_op_cost(const ir_op *op, const target_info *t)

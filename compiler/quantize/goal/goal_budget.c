@@ -81,6 +81,16 @@ static bool covers(const goal_candidate *c, const goal_candidate *other)
     return true;
 }
 
+/* By what is taken. */
+static bool is_covered(const taking *t, int at)
+{
+    const goal_search *s = t->search;
+    for (int i = 0; i < s->candidate_count; i++)
+        if (t->choice[i] && covers(&s->candidates[i], &s->candidates[at]))
+            return true;
+    return false;
+}
+
 /* What it saves beyond its members that are taken. */
 static double noise_left(const taking *t, int at)
 {
@@ -147,17 +157,16 @@ static bool take(taking *t, int at)
     const goal_candidate *taken = &s->candidates[at];
     t->now += t->states[at].more;
     t->choice[at] = true;
-    t->states[at].settled = true;
     for (int i = 0; i < s->candidate_count; i++) {
         state *other = &t->states[i];
-        const bool near = !t->choice[i] && are_neighbours(&s->candidates[i], taken) && other->known;
         other->known = false;
-        if (covers(taken, &s->candidates[i]))
+        if (is_covered(t, i))
             other->settled = true;
-        else if (near && !estimate(t, i))
-            return false;
-        else if (near)
+        else if (is_worth_it(s, i) && are_neighbours(&s->candidates[i], taken)) {
             other->settled = false;
+            if (!estimate(t, i))
+                return false;
+        }
     }
     return true;
 }
