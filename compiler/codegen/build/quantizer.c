@@ -19,7 +19,7 @@ static float divided(const cg_quantizer *q, float x)
 /* … and as code has it, which is the same, or is not NaN. */
 static float multiplied(const cg_quantizer *q, float x)
 {
-    const float product = x * q->rest, y = fmaf(x, q->factor, product);
+    const float product = x * q->rest, y = q->rest == 0 ? x * q->factor : fmaf(x, q->factor, product);
     return is_even(q) ? nearbyintf(y) : truncf(y + copysignf(0x1.fffffep-2f, y));
 }
 
@@ -73,7 +73,7 @@ static void take_activation(cg_quantizer *q, const ir_grid *grid, ir_enum_ACT ac
     q->least = ir_grid_apply(grid, low) > q->end.min ? low : -INFINITY;
 }
 
-cg_quantizer cg_quantizer_of(const cg_module *m, const ir_op *op, ir_enum_ACT act)
+cg_quantizer cg_quantizer_of(const ir_op *op, ir_enum_ACT act)
 {
     const ir_grid grid = ir_grid_of(op);
     cg_quantizer q = {
@@ -82,7 +82,6 @@ cg_quantizer cg_quantizer_of(const cg_module *m, const ir_op *op, ir_enum_ACT ac
         .scale = grid.scale,
     };
     take_activation(&q, &grid, act);
-    q.multiplies = target_has(m->target, TARGET_FMA) && find_factors(&q);
     return q;
 }
 
@@ -105,10 +104,19 @@ static LLVMValueRef splat(cg_kernel *k, LLVMValueRef like, float v)
     return cg_is_vector(like) ? cg_splat_f32(k, v, cg_lanes(like)) : cg_f32(k, v);
 }
 
+/* Not before: kernels are shared, and 16 bits have many steps. */
+static void solve(const cg_module *m, cg_quantizer *q)
+{
+    if (!q->is_solved)
+        q->multiplies = target_has(m->target, TARGET_FMA) && find_factors(q);
+    q->is_solved = true;
+}
+
 /* In units of the scale, at most the largest; NaN and what is too small: with `whole` at least the smallest, else no
  * integer above it. */
-static LLVMValueRef in_units(cg_kernel *k, const cg_quantizer *q, LLVMValueRef x, bool whole)
+static LLVMValueRef in_units(cg_kernel *k, cg_quantizer *q, LLVMValueRef x, bool whole)
 {
+    solve(k->m, q);
     x = cg_clamp_f32(k, x, q->least, INFINITY);
     if (!q->multiplies) { /* the clamp comes behind the quotient, where it is exact for every float */
         x = LLVMBuildFDiv(k->b, x, splat(k, x, q->scale), "");
@@ -118,22 +126,22 @@ static LLVMValueRef in_units(cg_kernel *k, const cg_quantizer *q, LLVMValueRef x
     if (whole)
         x = cg_max(k, x, splat(k, x, q->low));
     x = cg_min(k, splat(k, x, q->high), x);
-    return cg_fma(k, x, splat(k, x, q->factor), LLVMBuildFMul(k->b, x, splat(k, x, q->rest), ""));
+    LLVMValueRef factor = splat(k, x, q->factor);
+    if (q->rest == 0) /* a power of two */
+        return LLVMBuildFMul(k->b, x, factor, "");
+    return cg_fma(k, x, factor, LLVMBuildFMul(k->b, x, splat(k, x, q->rest), ""));
 }
 
-static LLVMValueRef rounded(cg_kernel *k, const cg_quantizer *q, LLVMValueRef x, bool whole)
+static LLVMValueRef rounded(cg_kernel *k, cg_quantizer *q, LLVMValueRef x, bool whole)
 {
     if (is_even(q)) /* what is no number, or too large for it, becomes the smallest i32 */
         return cg_round_to_i32(k, in_units(k, q, x, whole));
     return cg_math_round_away_i32(k, in_units(k, q, x, true), q->end.min < q->end.zero);
 }
 
-LLVMValueRef cg_quantize_centred(cg_kernel *k, const cg_quantizer *q, LLVMValueRef x)
-{
-    return rounded(k, q, x, false);
-}
+LLVMValueRef cg_quantize_centred(cg_kernel *k, cg_quantizer *q, LLVMValueRef x) { return rounded(k, q, x, false); }
 
-LLVMValueRef cg_quantize(cg_kernel *k, const cg_quantizer *q, LLVMValueRef x)
+LLVMValueRef cg_quantize(cg_kernel *k, cg_quantizer *q, LLVMValueRef x)
 {
     const bool packs = cg_is_vector(x) && cg_quant_packs(&q->end, cg_lanes(x));
     LLVMValueRef y = rounded(k, q, x, !packs);

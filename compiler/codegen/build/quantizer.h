@@ -16,14 +16,15 @@ typedef struct cg_quantizer {
     cg_quant_end end;
     ir_enum_ROUNDING rounding;
     float scale;
-    bool multiplies; /* by factor and rest, within low…high, which already give the smallest and the largest integer */
+    /* Once code is made: by factor and rest, within low…high, which already give the smallest and the largest integer. */
+    bool is_solved, multiplies;
     float factor, rest;
     float low, high;
     float least; /* what an activation asks for in front, where that is more than the bounds do; else -INFINITY */
 } cg_quantizer;
 
 /* For result 0 of an op that has a rounding, behind an activation: of that value's type and grid, which is one for all of it. */
-cg_quantizer cg_quantizer_of(const cg_module *, const ir_op *, ir_enum_ACT);
+cg_quantizer cg_quantizer_of(const ir_op *, ir_enum_ACT);
 /* What a kernel's key must contain of it. */
 const char *cg_quantizer_key(const cg_module *, const cg_quantizer *);
 
@@ -31,9 +32,9 @@ const char *cg_quantizer_key(const cg_module *, const cg_quantizer *);
 unsigned cg_quantizer_lanes(const cg_module *, const cg_quantizer *);
 
 /* Lanes of floats -> lanes of the type. */
-LLVMValueRef cg_quantize(cg_kernel *, const cg_quantizer *, LLVMValueRef);
+LLVMValueRef cg_quantize(cg_kernel *, cg_quantizer *, LLVMValueRef);
 /* The same without the zero point, as i32, for saturating packs (end.zero and end.min are still to be applied): none is
  * above the largest; what lies below the smallest may come out as anything below it. */
-LLVMValueRef cg_quantize_centred(cg_kernel *, const cg_quantizer *, LLVMValueRef);
+LLVMValueRef cg_quantize_centred(cg_kernel *, cg_quantizer *, LLVMValueRef);
 
 #endif

@@ -192,19 +192,19 @@ static const char *attribute_key(cg_module *m, const ir_op *op)
 
 static LLVMValueRef quantized_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
 {
-    return cg_quantize(k, e->context, arithmetic(k, e, in[0], in[1]));
+    return cg_quantize(k, *(cg_quantizer *const *)e->context, arithmetic(k, e, in[0], in[1]));
 }
 
 bool cg_emit_eltwise_f32(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, op->operand_count == 1 ? unary_body : binary_body);
-    cg_quantizer q;
+    cg_quantizer q, *const quantizer = &q;
 
     e.key = attribute_key(m, op);
     if (e.out->quant) {
-        q = cg_quantizer_of(m, op, (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));
+        q = cg_quantizer_of(op, (ir_enum_ACT)ir_int(op, IR_ATTR_ACT));
         e.body = quantized_body;
-        e.context = &q;
+        e.context = &quantizer;
         e.key = arena_format(m->arena, "%s %s", e.key, cg_quantizer_key(m, &q));
         e.lanes = cg_quantizer_lanes(m, &q);
     }

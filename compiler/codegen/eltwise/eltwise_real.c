@@ -39,15 +39,15 @@ bool cg_emit_dequantize(cg_module *m, const ir_op *op)
 
 static LLVMValueRef quantize_body(cg_kernel *k, const cg_eltwise *e, LLVMValueRef in[])
 {
-    return cg_quantize(k, e->context, in[0]);
+    return cg_quantize(k, *(cg_quantizer *const *)e->context, in[0]);
 }
 
 bool cg_emit_quantize(cg_module *m, const ir_op *op)
 {
     cg_eltwise e = cg_eltwise_of(op, quantize_body);
-    const cg_quantizer q = cg_quantizer_of(m, op, IR_ACT_NONE);
+    cg_quantizer q = cg_quantizer_of(op, IR_ACT_NONE), *const quantizer = &q;
 
-    e.context = &q;
+    e.context = &quantizer;
     e.key = cg_quantizer_key(m, &q);
     e.lanes = cg_quantizer_lanes(m, &q);
     return cg_eltwise_emit(m, &e);

@@ -422,7 +422,7 @@ bool cg_gemm_emit(cg_module *m, const cg_gemm *g, const schedule_tiles *tiles)
         add_params = cg_arg_constant(cg_residual_constant(m, &g->residual.add));
     gemm_kernel e = {.g = g, .tiles = tiles};
     if (gemm_quantizes(g))
-        e.quantizer = cg_quantizer_of(m, g->op, last_activation(g));
+        e.quantizer = cg_quantizer_of(g->op, last_activation(g));
     int slot_argument[GEMM_SLOTS];
     const int arguments = bind(g, params, add_params, args, slot_argument);
     if (cg_kernel_begin(m, &e.k, key_of(m, &e), g->op, arguments)) {

@@ -234,7 +234,7 @@ static LLVMValueRef finish_real(gemm_kernel *e, LLVMValueRef v, LLVMValueRef res
 /* Integers of float sums. */
 static void finish_quantized(gemm_kernel *e, LLVMValueRef acc[], LLVMValueRef out, LLVMValueRef residual)
 {
-    const cg_quantizer *q = &e->quantizer;
+    cg_quantizer *q = &e->quantizer;
     const int all = e->rows * e->blocks;
     for (int i = 0; i < all; i += PIECES) {
         LLVMValueRef v[PIECES];

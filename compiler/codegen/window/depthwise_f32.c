@@ -465,7 +465,7 @@ bool cg_emit_depthwise_f32(cg_module *m, const ir_op *op)
     cg_key_add(&key, "depthwise");
     depthwise_key(&key, p);
     if (quantizes(p)) {
-        e.quantizer = cg_quantizer_of(m, op, (ir_enum_ACT)ir_int(op, r ? IR_ATTR_ADD_ACT : IR_ATTR_ACT));
+        e.quantizer = cg_quantizer_of(op, (ir_enum_ACT)ir_int(op, r ? IR_ATTR_ADD_ACT : IR_ATTR_ACT));
         cg_key_add(&key, " q%s", cg_quantizer_key(m, &e.quantizer));
     }
     cg_key_add(&key, " b%d a%lld", e.has_bias, (long long)ir_int(op, IR_ATTR_ACT));
