@@ -105,8 +105,8 @@ report_arithmetic report_arithmetic_of(const ir_graph *g, const ir_op *op, const
     default: break;
     }
     if (quantized && real) {
-        *out_why = "some of its operands and results are quantized, others real";
-        return REPORT_MIXED;
+        *out_why = op->why_float ? op->why_float : "some of its operands and results are quantized, others real";
+        return op->why_float ? REPORT_FLOAT : REPORT_MIXED; /* in float, and writes integers */
     }
     if (quantized) {
         *out_why =

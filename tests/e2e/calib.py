@@ -424,7 +424,7 @@ class Calibration(Case):
             return [op["op"] for op in json.loads(report.read_text())["ops"] if op["arithmetic"] == "float" and op["op"] != "reshape"]
         self.assertEqual(real(), [])
         self.assertEqual(real("--keep-float=first,last"), ["conv2d", "fully_connected"])
-        self.assertEqual(real("--keep-float=se*,sc*"), ["conv2d", "fully_connected"])
+        self.assertEqual(real("--keep-float=se*,sc*"), ["conv2d", "avg_pool2d", "fully_connected"])
         self.assertEqual(real("--quantized-ops=conv")[-1], "fully_connected")
         self.assertNotIn("conv2d", real("--quantized-ops=conv"))
         self.wrong(["no layers of the group 'se'"], f"--calib={self.all}", "--keep-float=se")
