@@ -130,6 +130,18 @@ static double outside_bytes(const search *s, int32_t first, int32_t at)
     return bytes;
 }
 
+/* Does every part of op `at` want the whole of what the run makes in parts, as the shorter operand of a broadcast? */
+static bool wants_whole(const search *s, int32_t first, int32_t at)
+{
+    const ir_op *op = s->ops[at];
+    for (int i = 0; i < op->operand_count; i++) {
+        const ir_value *v = op->operands[i].value;
+        if (v && !ir_is_const(v) && !ir_batch_cuts(op, i) && s->of[v->id].def >= first)
+            return true;
+    }
+    return false;
+}
+
 /* All runs that begin with op `first`. */
 static void extend_run(search *s, int32_t first)
 {
@@ -138,7 +150,7 @@ static void extend_run(search *s, int32_t first)
     for (int32_t at = first; at < s->count && at - first < LONGEST && ir_batch_splits(s->ops[at], s->parts); at++) {
         const ir_op *op = s->ops[at];
         shared += shared_bytes(op, true);
-        if (at > first && shared > MOST_WEIGHTS)
+        if ((at > first && shared > MOST_WEIGHTS) || wants_whole(s, first, at))
             return;
         cost += (double)s->parts * (weights_bytes(op, s->parts) + s->step_bytes) + outside_bytes(s, first, at);
         for (int i = 0; i < ir_op_info_of(op->code)->results; i++) {
