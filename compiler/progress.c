@@ -7,6 +7,8 @@
 
 enum { BAR_WIDTH = 30, LINE_BYTES = 160 };
 
+int progress_decimals(double rate) { return rate < 10 ? 2 : rate < 100 ? 1 : 0; }
+
 void progress_show(void *unused, int done, int count, double seconds)
 {
     char line[LINE_BYTES];
@@ -18,8 +20,8 @@ void progress_show(void *unused, int done, int count, double seconds)
     int length = snprintf(line, sizeof line, "[%.*s%*s] %d/%d", filled, "##############################",
                           BAR_WIDTH - filled, "", done, count);
     if (rate > 0)
-        length +=
-            snprintf(line + length, sizeof line - (size_t)length, ", %.3g/s, %.0f s left", rate, (count - done) / rate);
+        length += snprintf(line + length, sizeof line - (size_t)length, ", %.*f/s, %.0f s left",
+                           progress_decimals(rate), rate, (count - done) / rate);
     fprintf(stderr, "\r%s\x1b[K", line);
     if (done == count)
         fprintf(stderr, "\r\x1b[K");

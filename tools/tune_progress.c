@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "compiler/progress.h"
+
 static void print_score(const trainer_score *s, bool taught)
 {
     const double samples = s->samples ? (double)s->samples : 1;
@@ -40,10 +42,10 @@ void tune_progress_show(void *unused, const tune_report *r)
         print_validation(r);
     if (!terminal || r->step == r->steps || r->samples_per_second <= 0 || r->validation)
         return;
-    const double left = r->seconds / (double)(r->step ? r->step : 1) * (double)(r->steps - r->step);
     fprintf(stderr, "step %" PRId64 " of %" PRId64 ", epoch %" PRId64 ": ", r->step, r->steps,
             (r->step - 1) / r->steps_per_epoch + 1);
     print_score(&r->recent, r->taught);
-    fprintf(stderr, ", %.3g samples/s, %.0f s left", r->samples_per_second, left);
+    fprintf(stderr, ", %.*f samples/s, %.0f s left", progress_decimals(r->samples_per_second), r->samples_per_second,
+            r->seconds_left);
     fflush(stderr);
 }

@@ -92,12 +92,13 @@ static void report(const tuning *t, const trainer_score *validation)
     const tune_options *o = t->options;
     const trainer *r = &t->trainer;
     const double seconds = session_seconds() - t->start;
-    const double done = (double)(r->at - t->first) * (double)o->training.batches.batch;
+    const double done = (double)(r->at - t->first);
     const tune_report said = {.step = r->at,
                               .steps = r->optimizer.steps,
                               .steps_per_epoch = batches_per_epoch(&r->batches),
-                              .seconds = seconds,
-                              .samples_per_second = seconds > 0 ? done / seconds : 0,
+                              .samples_per_second =
+                                  seconds > 0 ? done * (double)o->training.batches.batch / seconds : 0,
+                              .seconds_left = done > 0 ? seconds / done * (double)(r->optimizer.steps - r->at) : 0,
                               .recent = t->recent,
                               .validation = validation,
                               .taught = r->taught,

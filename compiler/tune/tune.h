@@ -15,11 +15,11 @@
 /* How far it is. */
 typedef struct tune_report {
     int64_t step, steps, steps_per_epoch;
-    double seconds, samples_per_second; /* since the start, or since it went on */
-    trainer_score recent;               /* of the steps since the last report with a validation */
-    const trainer_score *validation;    /* NULL: none at this step */
-    bool taught;                        /* right ones are those that the model of real numbers decides alike */
-    bool best;                          /* the validation's is the best until now */
+    double samples_per_second, seconds_left; /* by the time since the start, or since it went on; 0: not known */
+    trainer_score recent;                    /* of the steps since the last report with a validation */
+    const trainer_score *validation;         /* NULL: none at this step */
+    bool taught;                             /* right ones are those that the model of real numbers decides alike */
+    bool best;                               /* the validation's is the best until now */
 } tune_report;
 
 typedef struct tune_options {
