@@ -247,15 +247,27 @@ static bool add_views(const emission *c, const driver_module *m, const cg_output
     return add_text(&o->set, o->dot, text, length, d);
 }
 
-static bool add_ir(const emission *c, driver_module *m, outputs *o, diag *d)
+/* The text of the graph.  That nothing becomes integers was the wish of this run, not of who reads the file. */
+static char *text_of(const emission *c, const ir_graph *of, size_t *out_length)
 {
     char *text = NULL;
+    ir_graph *g = ir_graph_copy(of);
+    for (ir_op *op = g->first; op && c->options.quantize == PASS_QUANTIZE_NONE; op = op->next) {
+        op->keep_float = false;
+        op->why_float = NULL;
+    }
+    const bool good = ir_print(g, &text, out_length);
+    ir_graph_free(g);
+    return good ? text : NULL;
+}
+
+static bool add_ir(const emission *c, driver_module *m, outputs *o, diag *d)
+{
     size_t length = 0;
     const cg_output none = {0};
     if (!driver_optimize(&c->options, m, d))
         return false;
-    if (!ir_print(m->graph, &text, &length))
-        text = NULL;
+    char *text = text_of(c, m->graph, &length);
     return add_text(&o->set, o->main, text, length, d) && add_views(c, m, &none, o, d);
 }
 

@@ -577,6 +577,17 @@ class Calibration(Case):
         for option in ("1", "9", "15", "17", "x"):
             self.assertEqual(run(QCC, self.model, "--emit=ir", "-o", "-", f"--calib={self.all}", f"--activation-bits={option}")[0], 2, option)
 
+    def test_real_model_as_text(self):
+        """What --quantize=none has written, with sums in its products, becomes the integers that the model itself does."""
+        model, real, results = self.folder / "residual.qir", self.folder / "real.qir", []
+        model.write_text(residual(), encoding="utf-8")
+        self.fine(QCC, model, "--quantize=none", "-o", real)
+        self.assertRegex(real.read_text(encoding="utf-8"), r"= conv2d %\d+, %\d+, %\d+, %\d+")
+        for model in (model, real):
+            results.append(self.folder / f"{model.stem}.npy")
+            self.fine(QCC_RUN, model, f"--calib={self.all}", "--random=3", "-o", results[-1])
+        self.assertEqual(results[0].read_bytes(), results[1].read_bytes())
+
     def test_ranges_as_text(self):
         scales, options = self.folder / "scales.txt", (f"--calib={self.all}", "--effort=0")
         expected = self.text(f"--save-scales={scales}", *options)
