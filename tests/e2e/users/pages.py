@@ -22,6 +22,7 @@ ELSEWHERE = (  # commands that this test does not play, and who does
     (r"apt-get .*dpkg-dev|dpkg-buildpackage", ".ci/run, build_packages"),
     (r"python3 -m venv", "python_install.py"),
     (r"qcc-tune (?!digits_float)", "tune.py"),
+    (r"qcc-run trained\.qir --reference", "faithful.py"),
     (r"CC=clang meson setup build-fuzz|ninja -C build-fuzz|tests/fuzz/fuzz\.sh|build-fuzz/", ".ci/run, run_fuzzers"),
     (r"git worktree add", "nobody: an older commit"),
     (r"build/tests/random/random-graphs --types", "random-types-*"),
