@@ -17,8 +17,9 @@ static const double LEAST_GAIN = 0.1;    /* dB */
 
 /* How candidates are taken one after the other. */
 typedef enum order {
-    BY_GAIN,  /* what saves most noise for the time that it takes more */
-    BY_PRICE, /* what saves most */
+    BY_GAIN,      /* what saves most noise for the time that it takes more */
+    BY_PRICE,     /* what saves most */
+    GROUPS_FIRST, /* these, and then by gain: what one alone seems worth may leave them no room */
     ORDERS
 } order;
 
@@ -137,7 +138,9 @@ static bool estimate(taking *t, int at)
 static double rank_of(const taking *t, int at)
 {
     const double noise = noise_left(t, at);
-    return t->by == BY_GAIN ? noise / fmax(t->states[at].more, t->least) : noise;
+    if (t->by == GROUPS_FIRST && t->search->candidates[at].group)
+        return INFINITY;
+    return t->by == BY_PRICE ? noise : noise / fmax(t->states[at].more, t->least);
 }
 
 /* -1: none is left. */
@@ -295,7 +298,8 @@ bool goal_find_within(goal_search *s, const goal_accuracy *all, bool choice[], g
     bool reached = false;
     if (!estimate_alone(s))
         return false;
-    for (order by = 0; by < ORDERS && !reached; by++)
+    const order orders = s->candidate_count > s->layer_count ? ORDERS : GROUPS_FIRST;
+    for (order by = 0; by < orders && !reached; by++)
         if (!take_within(s, by, w.taken, &w.count) || !(has_goal ? try_goal(&w, &reached) : try_fewer(&w)))
             return false;
     *out_accuracy = w.accuracy;
