@@ -109,7 +109,13 @@ static bool load_all(calibrate_inputs *c, diag *d)
 
 /* ---- Which are used ---- */
 
-/* The first ones, or with a seed any ones, in any order. */
+static int by_number(const void *a, const void *b)
+{
+    const int *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* The first ones, or with a seed any ones, in any order unless that is kept. */
 static bool choose(calibrate_inputs *c, diag *d)
 {
     const int all = c->inputs ? c->sets[0].count : 0;
@@ -123,6 +129,8 @@ static bool choose(calibrate_inputs *c, diag *d)
     if (c->options->seed_given)
         chance_shuffle(&any, c->order, all);
     c->once = wanted && wanted < all ? (int)wanted : all;
+    if (c->options->keeps_order)
+        qsort(c->order, (size_t)c->once, sizeof *c->order, by_number);
     c->count = c->once;
     if (c->options->copies > (INT_MAX - c->once) / (c->once + 1))
         return diag_error(d, NULL, "%ld copies of %d samples are too many", c->options->copies, c->once);

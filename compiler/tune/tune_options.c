@@ -12,7 +12,8 @@ enum { CALIBRATION_SAMPLES = 256, MOST = 1000000000 };
 tune_options tune_defaults(void)
 {
     tune_options o = {.calibration = calibrate_defaults()};
-    o.calibration.seed_given = true; /* any samples, not those of the first class */
+    o.calibration.seed_given = true; /* any samples, not those of the first class; of few, what qcc makes of them */
+    o.calibration.keeps_order = true;
     o.calibration.sample_count = CALIBRATION_SAMPLES;
     o.training = (trainer_options){.optimizer = {.kind = OPTIMIZER_ADAM, .schedule = SCHEDULE_COSINE, .momentum = 0.9},
                                    .batches = {.batch = 32, .validation = 0.1},
