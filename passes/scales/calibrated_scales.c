@@ -63,6 +63,19 @@ static void forget_precise(const ir_graph *g, const bool *precise, pass_range ra
             ranges[id].known = false;
 }
 
+/* Reshaped or transposed a value has the range that it had before, of which only one was observed where the other has no grid:
+ * which of them that is depends on what is kept in float. */
+static void share_moved(const ir_graph *g, pass_range ranges[], uint32_t count)
+{
+    for (const ir_op *op = g->last; op; op = op->prev) {
+        if (op->code != IR_RESHAPE && op->code != IR_TRANSPOSE)
+            continue;
+        const uint32_t from = op->operands[0].value->id, to = op->results[0]->id;
+        if (from < count && to < count && !ranges[from].known)
+            ranges[from] = ranges[to];
+    }
+}
+
 pass_result pass_calibrated_scales(ir_graph *g, pass_context *context)
 {
     const pass_calibration *given = context->options->calibration;
@@ -73,6 +86,7 @@ pass_result pass_calibrated_scales(ir_graph *g, pass_context *context)
     pass_range *ranges = ARENA_ARRAY(context->scratch, pass_range, given->count);
     pass_calibration narrowed = *given, *c = &narrowed;
     memcpy(ranges, given->ranges, given->count * sizeof *ranges);
+    share_moved(g, ranges, given->count);
     calibrated_narrow(g, sources, ranges, given->count, context->scratch);
     forget_precise(g, calibrated_precise(g, sources, ranges, given->count, context->scratch), ranges, given->count);
     narrowed.ranges = ranges;

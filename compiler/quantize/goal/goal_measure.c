@@ -206,12 +206,37 @@ static ir_graph *all_but(const goal_search *s, const goal_candidate *c)
     return copy;
 }
 
+static bool has_product(const goal_candidate *c)
+{
+    for (int k = 0; k < c->count; k++)
+        if (plan_kind_of(c->ops[k]) == PLAN_PRODUCT)
+            return true;
+    return false;
+}
+
+/* What its integers alone cost; between real products others have none, so of these what the whole costs more with them. */
+static bool find_price(goal_search *s, int at, const goal_accuracy *whole, goal_accuracy *out)
+{
+    const goal_candidate *c = &s->candidates[at];
+    if (has_product(c))
+        return measure(s, all_but(s, c), FEW, out);
+    bool *choice = goal_choice(s);
+    choice[at] = true;
+    if (!measure(s, goal_choose(s, choice), FEW, out))
+        return false;
+    out->noise = fmax(whole->noise - out->noise, 0);
+    return true;
+}
+
 bool goal_find_prices(goal_search *s)
 {
     const double start = session_seconds();
+    goal_accuracy whole;
+    if (!measure(s, goal_choose(s, goal_choice(s)), FEW, &whole))
+        return false;
     for (int i = 0; i < s->candidate_count; i++) {
         goal_accuracy alone;
-        if (!measure(s, all_but(s, &s->candidates[i]), FEW, &alone))
+        if (!find_price(s, i, &whole, &alone))
             return false;
         s->candidates[i].noise = alone.noise;
         s->candidates[i].sqnr = goal_decibels(&alone);
