@@ -4,8 +4,8 @@
  *     %3:… = conv2d %2, %w {pad = [1, 1, 1, 1]}         %4:u8<1x10x10x16; …> = pad %2 {before = …, after = …}
  *                                                       %3:… = conv2d %4, %w
  *
- * The memory plan lays %2 into %4, of which the pad writes the border alone; a convolution that pads copies the whole image.  Not
- * for inputs, and not for few channels, which a product copies in any case. */
+ * The memory plan lays %2 into %4, of which the pad writes the border alone; a convolution that pads copies the whole image.  For
+ * what is computed on reals and then quantized.  Not for few channels, which a product copies in any case. */
 #include "ir/ref/interp.h"
 #include "passes/common/util.h"
 
@@ -19,14 +19,15 @@ static bool pads(const ir_op *op)
     return all > 0;
 }
 
-static bool is_inner(const ir_value *x)
+static bool is_quantized_result(const ir_value *x)
 {
-    return x->type.dtype == IR_U8 && x->quant && x->quant->axis < 0 && !ir_value_is_output(x) && x->def;
+    return x->type.dtype == IR_U8 && x->quant && x->quant->axis < 0 && !ir_value_is_output(x) && x->def &&
+           x->def->code == IR_QUANTIZE && x->def->operands[0].value->def;
 }
 
 static bool fits(const ir_op *op)
 {
-    return op->code == IR_CONV2D && is_inner(op->operands[0].value) && !ir_mac_is_dynamic(op) && pads(op) &&
+    return op->code == IR_CONV2D && is_quantized_result(op->operands[0].value) && !ir_mac_is_dynamic(op) && pads(op) &&
            op->operands[1].value->type.dims[3] >= FEW;
 }
 
