@@ -515,6 +515,12 @@ class Calibration(Case):
         self.assertLessEqual(slowdown, 4)
         ops = json.loads((self.folder / "r.json").read_text())["ops"]
         self.assertEqual(sum("--max-slowdown; its integers alone leave" in op["why"] for op in ops if op["arithmetic"] == "float"), layers)
+        # Sums have no integers between real products; they are taken nevertheless where they gain.
+        model = self.folder / "residual.qir"
+        model.write_text(residual(), encoding="utf-8")
+        self.fine(QCC, model, f"--calib={self.all}", "--effort=0", "--max-slowdown=30%", "-o", self.folder / "m.o", f"--report={self.folder / 'r.json'}")
+        sums, = (op for op in json.loads((self.folder / "r.json").read_text())["ops"] if op["name"] == "sum" and "add" in op["fused"])
+        self.assertEqual([(r["name"], r["type"]) for r in sums["results"]], [("sum", "f32")])
         # Less time, less of it; and none that does not fit.
         _, some, _, slowdown = compiled("--max-slowdown=0.4")
         self.assertTrue(before < some <= most, some)
