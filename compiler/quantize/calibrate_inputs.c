@@ -109,13 +109,7 @@ static bool load_all(calibrate_inputs *c, diag *d)
 
 /* ---- Which are used ---- */
 
-static int by_number(const void *a, const void *b)
-{
-    const int *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-/* The first ones, or with a seed any ones, in any order unless that is kept. */
+/* The first ones, or with a seed any ones, in any order. */
 static bool choose(calibrate_inputs *c, diag *d)
 {
     const int all = c->inputs ? c->sets[0].count : 0;
@@ -126,11 +120,9 @@ static bool choose(calibrate_inputs *c, diag *d)
         return diag_out_of_memory(d, NULL);
     for (int i = 0; i < all; i++)
         c->order[i] = i;
-    if (c->options->seed_given)
-        chance_shuffle(&any, c->order, all);
     c->once = wanted && wanted < all ? (int)wanted : all;
-    if (c->options->keeps_order)
-        qsort(c->order, (size_t)c->once, sizeof *c->order, by_number);
+    if (c->options->seed_given && (c->once < all || !c->options->seed_chooses))
+        chance_shuffle(&any, c->order, all);
     c->count = c->once;
     if (c->options->copies > (INT_MAX - c->once) / (c->once + 1))
         return diag_error(d, NULL, "%ld copies of %d samples are too many", c->options->copies, c->once);

@@ -16,7 +16,7 @@ typedef struct calibrate_options {
     long batch;                  /* samples a batch; at least 1 */
     long seed;
     bool seed_given;
-    bool keeps_order; /* the seed says which samples are used, and they stay in the order of their names */
+    bool seed_chooses; /* the seed counts only where there are more samples than are used */
     const char *save_stats, *save_scales, *scales;
     driver_list load_stats;
     threshold_algo algo;

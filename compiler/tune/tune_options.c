@@ -13,7 +13,7 @@ tune_options tune_defaults(void)
 {
     tune_options o = {.calibration = calibrate_defaults()};
     o.calibration.seed_given = true; /* any samples, not those of the first class; of few, what qcc makes of them */
-    o.calibration.keeps_order = true;
+    o.calibration.seed_chooses = true;
     o.calibration.sample_count = CALIBRATION_SAMPLES;
     o.training = (trainer_options){.optimizer = {.kind = OPTIMIZER_ADAM, .schedule = SCHEDULE_COSINE, .momentum = 0.9},
                                    .batches = {.batch = 32, .validation = 0.1},
