@@ -39,17 +39,21 @@ static bool set_either(bool *out, const char *value, const char *no, const char 
     return *out || strcmp(value, no) == 0;
 }
 
-/* "0.99999" or "99.999%" */
-static bool set_part(double *out, const char *value, char *error, size_t size)
+/* "0.99999" or "99.999%"; false: neither. */
+static bool read_share(const char *value, double *out)
 {
     char *end;
-    double part = strtod(value, &end);
+    *out = strtod(value, &end);
     if (end != value && strcmp(end, "%") == 0) {
-        part /= 100;
+        *out /= 100;
         end++;
     }
-    *out = part;
-    return (end != value && !*end && part >= 0 && part <= 1) ||
+    return end != value && !*end;
+}
+
+static bool set_part(double *out, const char *value, char *error, size_t size)
+{
+    return (read_share(value, out) && *out >= 0 && *out <= 1) ||
            fail(error, size, "'%s' is neither a part of 1 nor a percentage", value);
 }
 
@@ -69,14 +73,7 @@ static bool set_min_sqnr(calibrate_options *c, const char *value, char *error, s
 /* "0.05" or "5%"; more than 1 is more than twice the time. */
 static bool set_slowdown(calibrate_options *c, const char *value, char *error, size_t size)
 {
-    char *end;
-    double more = strtod(value, &end);
-    if (end != value && strcmp(end, "%") == 0) {
-        more /= 100;
-        end++;
-    }
-    c->max_slowdown = more;
-    return (end != value && !*end && more > 0 && more <= 100) ||
+    return (read_share(value, &c->max_slowdown) && c->max_slowdown > 0 && c->max_slowdown <= 100) ||
            fail(error, size, "'%s' is no share of the time, as 0.05 or 5%%", value);
 }
 

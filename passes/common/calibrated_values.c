@@ -105,12 +105,7 @@ static bool is_inside(const scan *s, const ir_value *v)
 
 /* ---- What reads a value ---- */
 
-static bool is_moved_by(const ir_operand *slot)
-{
-    return plan_kind_of(slot->user) == PLAN_MOVES && (slot == slot->user->operands || slot->user->code == IR_CONCAT);
-}
-
-static bool moves_alone(const ir_value *v) { return ir_use_count(v) == 1 && v->uses && is_moved_by(v->uses); }
+static bool moves_alone(const ir_value *v) { return ir_use_count(v) == 1 && v->uses && plan_is_moved_by(v->uses); }
 
 /* Is r's operand, or whatever its elements were moved from before, read by these moves alone? */
 static void find_shared(scan *s, const ir_op *op)
@@ -130,7 +125,7 @@ static bool is_needed_by(const scan *s, const ir_operand *slot)
     const ir_value *r = ir_op_info_of(op->code)->results == 1 ? op->results[0] : NULL;
     if (!r || op->keep_float)
         return false;
-    if (continues(s, op, slot->value) || is_moved_by(slot))
+    if (continues(s, op, slot->value) || plan_is_moved_by(slot))
         return s->needed[r->id] || s->wanted[r->id];
     switch (plan_kind_of(op)) {
     case PLAN_PRODUCT: return i < 2;

@@ -50,6 +50,11 @@ ir_op *plan_product_of(ir_op *op)
     return NULL;
 }
 
+bool plan_is_moved_by(const ir_operand *slot)
+{
+    return plan_kind_of(slot->user) == PLAN_MOVES && (slot == slot->user->operands || slot->user->code == IR_CONCAT);
+}
+
 /* ---- Readers that are kept in float ---- */
 
 static bool is_kept_reader(const ir_operand *slot, const bool kept[])
@@ -57,8 +62,7 @@ static bool is_kept_reader(const ir_operand *slot, const bool kept[])
     const ir_op *op = slot->user;
     if (op->keep_float)
         return op->code != IR_QUANTIZE;
-    const bool moves = plan_kind_of(op) == PLAN_MOVES && (slot == op->operands || op->code == IR_CONCAT);
-    return moves && kept[op->results[0]->id];
+    return plan_is_moved_by(slot) && kept[op->results[0]->id];
 }
 
 const bool *plan_kept_readers(const ir_graph *g, const pass_options *o, arena *a)

@@ -20,6 +20,8 @@ bool plan_has_scales(const ir_graph *);
 ir_op *plan_sum_of(const ir_op *op);
 /* The product that `op` is, or whose bias it adds as plan_sum_of says; NULL: neither. */
 ir_op *plan_product_of(ir_op *op);
+/* Is the operand data that its op moves?  Indices are none. */
+bool plan_is_moved_by(const ir_operand *);
 /* Of a product. */
 double plan_multiply_adds(const ir_op *);
 /* Gives a real value without scales the ones of `as`, unless they make no sense. */

@@ -141,6 +141,12 @@ void pass_takes_over(ir_value *v, ir_value *from)
     ir_replace_uses(from, v);
 }
 
+bool pass_has_constant_weights(const ir_op *op)
+{
+    const ir_value *bias = ir_operand_value(op, 2);
+    return ir_is_const(op->operands[1].value) && (!bias || ir_is_const(bias));
+}
+
 /* Are all integers of the result some of the operand's?  A border, the end of a clamp and extrapolation are not. */
 static bool only_picks(const ir_op *op)
 {

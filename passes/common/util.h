@@ -48,6 +48,8 @@ ir_op *pass_single_user(const ir_value *);
 int pass_later_operand(const ir_op *, bool first, bool second);
 /* v takes over all uses of `from`, its name, and the integers that it stands for. */
 void pass_takes_over(ir_value *v, ir_value *from);
+/* Are the weights of a product and its bias, if there is one, constants? */
+bool pass_has_constant_weights(const ir_op *);
 
 /* Of an op with a rounding: does it pass the smallest integer of its type on, or never get it?  lite_f32 makes the
  * next one of it; real numbers have none. */

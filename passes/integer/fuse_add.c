@@ -21,9 +21,8 @@ static bool same_form(const ir_value *a, const ir_value *b)
 /* Those whose code adds: weights and biases that are computed do not go with a residual, but in windows over reals. */
 static bool has_code(const ir_op *op)
 {
-    const ir_value *x = op->operands[0].value, *bias = ir_operand_value(op, 2);
-    const bool known = ir_is_const(op->operands[1].value) && (!bias || ir_is_const(bias));
-    return x->type.dtype != IR_I16 && (known || (x->type.dtype == IR_F32 && op->code != IR_FULLY_CONNECTED));
+    const ir_dtype x = op->operands[0].value->type.dtype;
+    return x != IR_I16 && (pass_has_constant_weights(op) || (x == IR_F32 && op->code != IR_FULLY_CONNECTED));
 }
 
 /* Can operand `index` of the add take the add in? */

@@ -9,13 +9,6 @@
 
 static bool is_real(const ir_value *v) { return v && v->type.dtype == IR_F32; }
 
-/* Are weights and a bias constants, which code packs? */
-static bool is_packed(const ir_op *op)
-{
-    const ir_value *b = ir_operand_value(op, 2);
-    return ir_is_const(op->operands[1].value) && (!b || ir_is_const(b));
-}
-
 static bool is_taker(const ir_op *op)
 {
     if (!op)
@@ -23,7 +16,7 @@ static bool is_taker(const ir_op *op)
     switch (op->code) {
     case IR_CONV2D:
     case IR_DEPTHWISE_CONV2D:
-    case IR_FULLY_CONNECTED: return is_real(op->operands[0].value) && is_packed(op);
+    case IR_FULLY_CONNECTED: return is_real(op->operands[0].value) && pass_has_constant_weights(op);
     case IR_ADD:
     case IR_SUB:
     case IR_MUL: return is_real(op->operands[0].value);

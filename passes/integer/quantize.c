@@ -287,7 +287,6 @@ static bool make_real_result(plan *p, ir_op *op)
         if (slot->user->id < p->ids && p->integer[slot->user->id] && takes_grid(p, slot->user, i))
             ir_set_operand(slot->user, i, on_grid(p, r, op->next, op));
     }
-    ir_replace_uses(r, y);
     pass_takes_over(y, r);
     ir_op_erase(op);
     return true;

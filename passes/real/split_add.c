@@ -13,9 +13,9 @@ static bool is_split(const ir_op *op)
     const ir_value *residual = product ? ir_operand_value(op, 3) : NULL;
     if (!residual || ir_is_const(residual) || ir_operand_value(op, 4))
         return false;
-    const ir_value *w = op->operands[1].value, *bias = ir_operand_value(op, 2);
-    return ir_is_const(w) && (!bias || ir_is_const(bias)) && op->operands[0].value->type.dtype == IR_F32 &&
-           w->type.dtype == IR_F32 && residual->type.dtype == IR_F32 && op->results[0]->type.dtype == IR_F32;
+    return pass_has_constant_weights(op) && op->operands[0].value->type.dtype == IR_F32 &&
+           op->operands[1].value->type.dtype == IR_F32 && residual->type.dtype == IR_F32 &&
+           op->results[0]->type.dtype == IR_F32;
 }
 
 static void split(ir_graph *g, ir_op *op)

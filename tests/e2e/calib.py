@@ -24,11 +24,15 @@ def floats(values):
     return "dense<0x" + struct.pack(f"<{len(values)}f", *values).hex() + ">"
 
 
+def normals(seed):
+    """Draws constants, of n normal numbers of a deviation each."""
+    r = random.Random(seed)
+    return lambda n, scale: floats([r.gauss(0, scale) for _ in range(n)])
+
+
 def network(seed=5):
     """Two convolutions, an average and a fully connected layer."""
-    r = random.Random(seed)
-    def draw(n, scale):
-        return floats([r.gauss(0, scale) for _ in range(n)])
+    draw = normals(seed)
     return f"""graph "net" {{
   input %0:f32<1x8x8x3> "picture"
   const %1:f32<8x3x3x3> = {draw(216, 0.3)}
@@ -49,9 +53,7 @@ def network(seed=5):
 
 def residual(seed=7):
     """A stem that a convolution and a sum read; what is averaged is the sum."""
-    r = random.Random(seed)
-    def draw(n, scale):
-        return floats([r.gauss(0, scale) for _ in range(n)])
+    draw = normals(seed)
     return f"""graph "residual" {{
   input %0:f32<1x8x8x3> "picture"
   const %1:f32<8x3x3x3> = {draw(216, 0.3)}

@@ -9,6 +9,7 @@
  * Times are not independent: behind a layer in float the next one needs no conversion.  So each is estimated as the whole
  * model with what has been taken before, anew where its rank depends on it. */
 #include <math.h>
+#include <string.h>
 
 #include "compiler/quantize/goal/goal_search.h"
 
@@ -210,12 +211,20 @@ static bool take_within(const goal_search *s, order by, int out[], int *out_coun
 
 /* ---- How many of them ---- */
 
+/* A choice that was measured; orders often take the same candidates. */
+typedef struct measured {
+    const bool *choice;
+    goal_accuracy accuracy;
+    struct measured *next;
+} measured;
+
 typedef struct within {
     goal_search *search;
     int *taken; /* candidates, in order */
     int count;
     bool *best;
     goal_accuracy accuracy; /* of the best */
+    measured *known;
 } within;
 
 static void choose_first(const within *w, int count, bool choice[])
@@ -226,11 +235,22 @@ static void choose_first(const within *w, int count, bool choice[])
         choice[w->taken[i]] = true;
 }
 
-static bool measure_first(const within *w, int count, goal_accuracy *out)
+static bool measure_first(within *w, int count, goal_accuracy *out)
 {
+    const size_t size = sizeof(bool) * (size_t)w->search->candidate_count;
     bool *choice = goal_choice(w->search);
     choose_first(w, count, choice);
-    return goal_measure(w->search, choice, out);
+    for (const measured *m = w->known; m; m = m->next)
+        if (memcmp(m->choice, choice, size) == 0) {
+            *out = m->accuracy;
+            return true;
+        }
+    if (!goal_measure(w->search, choice, out))
+        return false;
+    measured *m = ARENA_ARRAY(w->search->graph->arena, measured, 1);
+    *m = (measured){choice, *out, w->known};
+    w->known = m;
+    return true;
 }
 
 static void keep(within *w, int count, const goal_accuracy *a)

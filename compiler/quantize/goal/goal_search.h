@@ -15,7 +15,7 @@ typedef struct goal_candidate {
     ir_op **ops;
     int count;
     const char *group;  /* NULL: a layer */
-    double noise, sqnr; /* of the outputs, when it alone is on integers */
+    double noise, sqnr; /* of the outputs, by its integers alone; without weights: what the whole has more by them */
     double more;        /* seconds, by estimate, when it alone is in float */
 } goal_candidate;
 
